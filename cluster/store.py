@@ -1,0 +1,102 @@
+"""Object storage: ``put``, ``put_if_absent``, ``get``, ``list``. Keys use ``/``; values are bytes.
+
+Knows nothing about what the objects mean.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from cotfaith.schemas.errors import SpecError, StoreError
+
+
+class Store(Protocol):
+    """What a run needs of its storage. Each object appears whole or not at all."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write or replace ``key``."""
+        ...
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write ``key`` unless it exists; return whether this call wrote it. Of racing calls exactly one does."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """Return the object, or None where there is none."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, in order."""
+        ...
+
+
+class LocalStore:
+    """A folder. Writes go to a temporary file first and are flushed to disk, so that a crash leaves no half object."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write or replace ``key``."""
+        temporary = self._write_aside(key, data)
+        temporary.replace(self.root / key)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write ``key`` unless it exists: a hard link fails, atomically, where the name is taken."""
+        temporary = self._write_aside(key, data)
+        try:
+            os.link(temporary, self.root / key)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        """Return the object, or None where there is none."""
+        try:
+            return (self.root / key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, in order; temporary files are none."""
+        folder = self.root / prefix if prefix.endswith("/") or not prefix else (self.root / prefix).parent
+        found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".tmp-"))
+        yield from sorted(key for p in found if (key := p.relative_to(self.root).as_posix()).startswith(prefix))
+
+    def _write_aside(self, key: str, data: bytes) -> Path:
+        target = self.root / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        return Path(name)
+
+
+def open_store(path: str) -> Store:
+    """Open a run's folder and check that conditional writes work there.
+
+    Raises:
+        SpecError: the path cannot be a run's folder.
+        StoreError: the store ignores the condition, so two attempts could both commit.
+
+    """
+    if "://" in path:
+        raise SpecError(f"output.path: {path!r} is not a folder. Object storage is not supported yet; name a local folder.")
+    root = Path(path).expanduser()
+    if root.exists() and not root.is_dir():
+        raise SpecError(f"output.path: {path!r} is a file; name a folder.")
+    return LocalStore(root)
+
+
+def check_conditional_put(store: Store, key: str = "_commits/.conditional-put-check") -> None:
+    """Raise ``StoreError`` unless a second ``put_if_absent`` of one key fails."""
+    store.put_if_absent(key, b"1")
+    if store.put_if_absent(key, b"2"):
+        raise StoreError("The store ignores conditional writes (If-None-Match), so two attempts could both commit. Use another store.")

@@ -1,0 +1,30 @@
+"""Object keys of a run, relative to its folder or prefix."""
+
+from cotfaith.schemas.errors import SpecError
+
+RUN = "run.json"
+ESTIMATES = "estimates.parquet"
+REPORT = "report.html"
+COMMITS = "_commits/"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+"""What model ids and task names may be, so that they can stand in a key."""
+
+
+def shard_id(model: str, task: str, start: int, stop: int) -> str:
+    """Name the shard of items ``start`` (inclusive) to ``stop`` (exclusive) of ``task`` for ``model``."""
+    return f"{model}~{task}~{start:07d}-{stop:07d}"
+
+
+def commit(shard: str, probe: str | None = None) -> str:
+    """Key of the commit marker of a shard's chains, or of one probe on them."""
+    return f"{COMMITS}{shard}.json" if probe is None else f"{COMMITS}{shard}.{probe}.json"
+
+
+def part(table: str, model: str, task: str, shard: str, attempt: str, probe: str | None = None) -> str:
+    """Key of one attempt's Parquet file of ``table``."""
+    if table not in ("items", "chains", "observations"):
+        raise SpecError(f"No part files for table {table!r}.")
+    folder = f"{table}/model={model}/task={task}/"
+    if probe is not None:
+        folder += f"probe={probe}/"
+    return f"{folder}{shard}-{attempt}.parquet"

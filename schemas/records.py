@@ -1,0 +1,102 @@
+"""The rows in memory: item, answer, chain, observation.
+
+Log-probabilities are natural logarithms (nats). An answer is always in its canonical form: a choice's label ("A"), a
+number without separators ("1234", "-0.5"), "true" / "false", or lower-case text.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from cotfaith.schemas.status import Status
+
+AnswerFormat = Literal["choice", "number", "boolean", "text"]
+
+CHOICE_LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question of a task."""
+
+    id: str
+    question: str
+    gold: str
+    """Canonical: a label for ``choice``, "true"/"false" for ``boolean``."""
+    answer_format: AnswerFormat
+    choices: tuple[str, ...] = ()
+    """``choice``: the options' texts, labelled A, B, C... in order. ``boolean``: the words for (true, false)."""
+    difficulty: float | None = None
+    """In the task's own unit (operands, steps, operators), larger is harder."""
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The choice labels, in order; empty unless the format is ``choice``."""
+        return tuple(CHOICE_LABELS[: len(self.choices)]) if self.answer_format == "choice" else ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model answered in one arm."""
+
+    status: Status
+    value: str | None = None
+    """Canonical answer; null unless ``status`` is ok."""
+    strict: str | None = None
+    """What the strict pattern read (generated answers)."""
+    loose: str | None = None
+    """What the loose pattern read (generated answers)."""
+    text: str | None = None
+    """The generated answer text; null for scored answers."""
+    candidates: tuple[str, ...] = ()
+    """Canonical answers that ``logprobs`` belongs to (scored answers)."""
+    logprobs: tuple[float, ...] = ()
+    """log P(candidate | prompt) in nats, not normalised over the candidates."""
+    prompt_tokens: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One sampled chain of thought of one model on one item."""
+
+    item_id: str
+    index: int
+    text: str
+    steps: tuple[str, ...]
+    """``"".join(steps) == text``."""
+    answer: Answer
+    status: Status
+    n_tokens: int
+    finish_reason: str
+    """"stop", "length" or "none"."""
+    seed: int
+    prompt: str = ""
+    """The whole text that the chain continues."""
+    strategy: str = "cot"
+    error: str | None = None
+
+    def first(self, steps: int) -> str:
+        """Return the text of steps 1..``steps``."""
+        return "".join(self.steps[:steps])
+
+    def with_status(self, status: Status, error: str | None = None) -> "Chain":
+        """Return a copy with another status."""
+        return replace(self, status=status, error=error or self.error)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One arm's outcome."""
+
+    arm: str
+    """Unique within (probe, item, chain)."""
+    answer: Answer
+    position: float | None = None
+    """Where the arm stands on its probe's axis: steps kept, filler repeats."""
+    chain_index: int | None = None
+    """Null for probes on items."""
+    reference: Answer | None = field(default=None)
+    """The answer that ``same_answer`` compares with: the chain's own."""
+    n_steps: int | None = None
+    """Steps of the chain that the arm perturbs."""

@@ -1,0 +1,21 @@
+"""How a row ended. Metrics are null unless the status is ``ok``; no row is ever dropped."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Outcome of one chain or one observation."""
+
+    OK = "ok"
+    TRUNCATED = "truncated"
+    """The token limit cut the text."""
+    UNPARSED = "unparsed"
+    """No answer could be read from the text."""
+    EMPTY_CHAIN = "empty_chain"
+    """The chain holds no step."""
+    CONTEXT_OVERFLOW = "context_overflow"
+    """The prompt and what may follow exceed the model's context window."""
+    ENGINE_ERROR = "engine_error"
+    """The engine failed on this request."""
+    ITEM_ERROR = "item_error"
+    """Our own code failed on this item."""

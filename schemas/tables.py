@@ -1,0 +1,105 @@
+"""Explicit Arrow schemas of everything that a run writes. No inferred types.
+
+Texts live once, in ``chains``; observations refer to them by (model, task, item_id, chain_index).
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+_KEY = [
+    pa.field("run_id", pa.string(), nullable=False),
+    pa.field("model", pa.string(), nullable=False),
+    pa.field("task", pa.string(), nullable=False),
+    pa.field("item_id", pa.string(), nullable=False),
+]
+_ANSWER = [
+    pa.field("status", pa.string(), nullable=False),
+    pa.field("error", pa.string()),
+    pa.field("answer", pa.string()),  # canonical; null unless ok
+    pa.field("answer_strict", pa.string()),
+    pa.field("answer_loose", pa.string()),
+    pa.field("answer_text", pa.string()),
+    pa.field("candidates", pa.list_(pa.string())),
+    pa.field("candidate_logprobs", pa.list_(pa.float64())),  # nats, not normalised over the candidates
+    pa.field("p_gold", pa.float64()),  # normalised over the candidates; null for generated answers
+    pa.field("correct", pa.bool_()),
+    pa.field("prompt_tokens", pa.int32()),
+    pa.field("seed", pa.int64()),
+]
+
+
+def _schema(name: str, fields: list[pa.Field]) -> pa.Schema:
+    metadata = {"cotfaith.table": name, "cotfaith.schema_version": str(SCHEMA_VERSION)}
+    return pa.schema([pa.field("schema_version", pa.int32(), nullable=False), *fields], metadata=metadata)
+
+
+ITEMS = _schema(
+    "items",
+    [
+        *_KEY,
+        pa.field("question", pa.string(), nullable=False),
+        pa.field("choices", pa.list_(pa.string())),
+        pa.field("answer_format", pa.string(), nullable=False),
+        pa.field("gold", pa.string(), nullable=False),
+        pa.field("difficulty", pa.float64()),
+        pa.field("metadata", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
+    ],
+)
+CHAINS = _schema(
+    "chains",
+    [
+        *_KEY,
+        pa.field("chain_index", pa.int32(), nullable=False),
+        pa.field("strategy", pa.string(), nullable=False),
+        pa.field("prompt", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("steps", pa.list_(pa.string())),
+        pa.field("n_steps", pa.int32()),
+        pa.field("n_tokens", pa.int32()),
+        pa.field("finish_reason", pa.string()),
+        *_ANSWER,
+        pa.field("answer_status", pa.string(), nullable=False),
+    ],
+)
+OBSERVATIONS = _schema(
+    "observations",
+    [
+        *_KEY,
+        pa.field("chain_index", pa.int32()),  # null for probes on items
+        pa.field("strategy", pa.string(), nullable=False),
+        pa.field("probe", pa.string(), nullable=False),
+        pa.field("arm", pa.string(), nullable=False),
+        pa.field("position", pa.float64()),
+        pa.field("n_steps", pa.int32()),
+        *_ANSWER,
+        pa.field("reference_answer", pa.string()),
+        pa.field("same_answer", pa.bool_()),  # answer == reference_answer; null unless both are ok
+    ],
+)
+ESTIMATES = _schema(
+    "estimates",
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("probe", pa.string()),  # null where the metric belongs to the chains
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("method", pa.string()),  # variant of the metric, such as the integration rule
+        pa.field("position", pa.float64()),  # for curves: where on the probe's axis
+        pa.field("value", pa.float64()),  # null where undefined
+        pa.field("ci_low", pa.float64()),
+        pa.field("ci_high", pa.float64()),
+        pa.field("interval", pa.string()),  # how the interval was made
+        pa.field("n_total", pa.int64(), nullable=False),  # rows that should have counted
+        pa.field("n_ok", pa.int64(), nullable=False),  # rows that did
+        pa.field("n_items", pa.int64(), nullable=False),  # clusters behind them
+    ],
+)
+
+TABLES: dict[str, pa.Schema] = {
+    "items": ITEMS,
+    "chains": CHAINS,
+    "observations": OBSERVATIONS,
+    "estimates": ESTIMATES,
+}

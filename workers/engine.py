@@ -1,0 +1,101 @@
+"""The engine protocol: token ids in, token ids and log-probabilities out.
+
+An engine holds one model's weights. It knows nothing about text, items, chains or probes; stop strings are the one
+exception, and are matched against its own decoding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from cotfaith.schemas.errors import ContextOverflowError
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do, known before any weights load, but for the context window."""
+
+    generate: bool
+    score: bool
+    prefill: bool
+    """Can continue an assistant turn that has begun."""
+    max_context: int | None = None
+    """Tokens of prompt and continuation together; null: no limit, or not known yet."""
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """Continue ``prompt``."""
+
+    prompt: tuple[int, ...]
+    max_tokens: int
+    temperature: float
+    """0 is greedy."""
+    top_p: float
+    seed: int
+    """The random stream of this request alone."""
+    stop: tuple[str, ...] = ()
+    """The text ends before the first of these. End-of-sequence tokens always stop."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A continuation: ids without the end-of-sequence token, nor the tokens after a stop string's start."""
+
+    tokens: tuple[int, ...]
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """Ask for the log-probability of each candidate as a continuation of ``prompt``."""
+
+    prompt: tuple[int, ...]
+    candidates: tuple[tuple[int, ...], ...]
+    """Each has at least one token; one may be a prefix of another."""
+
+
+@dataclass(frozen=True)
+class EngineUsage:
+    """Work done since the engine started. Tokens that several prompts share count once in ``distinct_tokens``."""
+
+    prompt_tokens: int = 0
+    """Tokens of all prompts, each counted whole."""
+    computed_tokens: int = 0
+    """Positions that went through the model."""
+    generated_tokens: int = 0
+
+
+class Engine(Protocol):
+    """What every engine offers. Calls raise for the whole batch or return one result a request, in order."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this engine can do."""
+        ...
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
+        """Continue each prompt. Results depend on the request alone, not on its neighbours."""
+        ...
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
+        """Return, per request, log P(candidate | prompt) in nats: the sum over the candidate's tokens."""
+        ...
+
+    def usage(self) -> EngineUsage:
+        """Return the work done so far."""
+        ...
+
+    def notes(self) -> list[str]:
+        """Return what a user should know once, such as a slower fallback in use."""
+        ...
+
+
+def check_fits(length: int, new_tokens: int, max_context: int | None) -> None:
+    """Raise ``ContextOverflowError`` unless a prompt of ``length`` and ``new_tokens`` fit the window."""
+    if max_context is not None and length + new_tokens > max_context:
+        raise ContextOverflowError(
+            f"Prompt ({length} tokens) and continuation ({new_tokens}) exceed the context window ({max_context})."
+        )
