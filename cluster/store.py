@@ -88,7 +88,9 @@ def open_store(path: str) -> Store:
 
     """
     if "://" in path:
-        raise SpecError(f"output.path: {path!r} is not a folder. Object storage is not supported yet; name a local folder.")
+        raise SpecError(
+            f"output.path: {path!r} is not a folder. Object storage is not supported yet; name a local folder."
+        )
     root = Path(path).expanduser()
     if root.exists() and not root.is_dir():
         raise SpecError(f"output.path: {path!r} is a file; name a folder.")
@@ -99,4 +101,4 @@ def check_conditional_put(store: Store, key: str = "_commits/.conditional-put-ch
     """Raise ``StoreError`` unless a second ``put_if_absent`` of one key fails."""
     store.put_if_absent(key, b"1")
     if store.put_if_absent(key, b"2"):
-        raise StoreError("The store ignores conditional writes (If-None-Match), so two attempts could both commit. Use another store.")
+        raise StoreError("The store ignores conditional writes, so two attempts could both commit. Use another store.")

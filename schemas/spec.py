@@ -136,10 +136,10 @@ class ResourceSpec(Section):
     """Engine actors per model. Those that are up are used; nobody waits for the rest."""
     gpus: float = Field(default=0, ge=0)
     """GPUs per engine actor."""
-    cpus: float = Field(default=1, ge=0)
-    """CPUs per engine actor."""
+    cpus: float | None = Field(default=None, ge=0)
+    """CPUs per engine actor; null: on this machine its share of the cores, on a cluster 1."""
     threads: int | None = Field(default=None, ge=1)
-    """Torch threads per engine actor; null shares this machine's cores among the replicas."""
+    """Torch threads per engine actor; null: as many as it has CPUs."""
     shard_size: int = Field(default=16, ge=1)
     """Items per shard: the unit of scheduling, commit and retry. Fixed by the first run in a folder."""
     in_flight: int = Field(default=2, ge=1)

@@ -1,0 +1,104 @@
+"""Estimates: every metric per (model, task), with its interval and what it rests on. No pooling over tasks.
+
+In: ITEMS, CHAINS and OBSERVATIONS rows (effects.py turns them into per-item sums). Out: a table in the ESTIMATES
+schema. A value is null where no row was ok, never 0. Each interval has its own random stream, derived from the run's
+seed and the metric's name, so an estimate does not depend on what else was measured.
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from cotfaith.cluster.effects import all_effects
+from cotfaith.cluster.intervals import Bounds, Floats, Interval, cluster_bootstrap, curve_bootstrap
+from cotfaith.schemas.seeds import derive_seed
+from cotfaith.schemas.tables import ESTIMATES, SCHEMA_VERSION
+
+Row = dict[str, Any]
+NAME = ["model", "task", "probe", "metric", "method"]
+BOUNDS: dict[str, Bounds | None] = {"cot_gain": (-1.0, 1.0), "filler_gain": (-1.0, 1.0), "mean_steps": None}
+"""Smallest and largest value of one item; (0, 1) for any metric that is not named."""
+
+
+def aggregate(
+    items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, run_id: str, seed: int
+) -> pa.Table:
+    """Return all estimates of a run; tables without rows give none."""
+    effects = all_effects(items, chains, observations)
+    rows: list[Row] = []
+    for name, group in effects.group_by(NAME, maintain_order=True):
+        head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(NAME, name, strict=True))}
+        stream = derive_seed(seed, *(str(part or "") for part in name))
+        rows.extend({**head, **estimate} for estimate in _estimates(group, stream, BOUNDS.get(head["metric"], (0, 1))))
+    return pa.Table.from_pylist(rows, schema=ESTIMATES)
+
+
+def summary(estimates: pa.Table) -> list[Row]:
+    """Return one row per model and task, for the terminal: the headline values, null where there are none.
+
+    ``n_ok`` of ``n_total`` counts chains. Values are shares; ``*_low`` and ``*_high`` bound them.
+    """
+    rows = estimates.to_pylist()
+    named: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        named.setdefault((row["model"], row["task"]), []).append(row)
+    return [_summary_row(model, task, named[model, task]) for model, task in sorted(named)]
+
+
+def _summary_row(model: str, task: str, rows: list[Row]) -> Row:
+    found = {(r["metric"], r["method"]): r for r in rows if r["position"] is None}
+    out: Row = {"model": model, "task": task}
+    for metric, method in (
+        ("accuracy_no_cot", None),
+        ("accuracy_cot", None),
+        ("cot_gain", None),
+        ("aoc", "trapezoid"),
+        ("same_answer_no_cot", None),
+    ):
+        row = found.get((metric, method), {})
+        out |= {metric: row.get("value"), f"{metric}_low": row.get("ci_low"), f"{metric}_high": row.get("ci_high")}
+    chains = found.get(("accuracy_cot", None), {})
+    return out | {key: chains.get(key, 0) for key in ("n_ok", "n_total", "n_items")}
+
+
+def _estimates(group: pl.DataFrame, seed: int, bounds: Bounds | None) -> list[Row]:
+    """Turn one metric's effects into one estimate per position."""
+    positions = group["position"].unique(maintain_order=True).to_list()
+    parts = [group.filter(pl.col("position").eq_missing(at)) for at in positions]
+    if len(group) == group["item_id"].n_unique():  # every item has one position: strata, resampled each on its own
+        streams = [derive_seed(seed, str(at)) for at in positions]
+        intervals = [_alone(part, stream, bounds) for part, stream in zip(parts, streams, strict=True)]
+    else:
+        intervals = curve_bootstrap(*_matrices(group, positions), seed, bounds=bounds)
+    return [_estimate(*row) for row in zip(positions, parts, intervals, strict=True)]
+
+
+def _alone(part: pl.DataFrame, seed: int, bounds: Bounds | None) -> Interval:
+    return cluster_bootstrap(part["numerator"].to_numpy(), part["n_ok"].to_numpy(), seed, bounds=bounds)
+
+
+def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Floats, Floats]:
+    """Return numerators and counts, both (I, P), 0 where an item lacks a position."""
+    row = group["item_id"].rank("dense").to_numpy() - 1
+    column = np.array([positions.index(at) for at in group["position"].to_list()])
+    num_IP = np.zeros((int(row.max()) + 1, len(positions)))
+    den_IP = np.zeros_like(num_IP)
+    num_IP[row, column] = group["numerator"].to_numpy()
+    den_IP[row, column] = group["n_ok"].to_numpy()
+    return num_IP, den_IP
+
+
+def _estimate(position: float | None, part: pl.DataFrame, interval: Interval) -> Row:
+    n_ok = int(part["n_ok"].sum())
+    return {
+        "position": position,
+        "value": float(part["numerator"].sum()) / n_ok if n_ok else None,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "interval": interval.kind,
+        "n_total": int(part["n_total"].sum()),
+        "n_ok": n_ok,
+        "n_items": int((part["n_ok"] > 0).sum()),
+    }

@@ -1,0 +1,255 @@
+"""The command line. Exit codes: 0 done, 1 finished with too many failed rows, 2 bad input, 130 interrupted."""
+
+import io
+import json
+import shlex
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+from rich.console import Console
+
+from cotfaith import __version__
+from cotfaith.schemas import keys
+from cotfaith.schemas.errors import CotfaithError, InputError, SpecError
+from cotfaith.schemas.spec import RunSpec
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Measure whether a language model's chain of thought can be trusted, per model and per task.",
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+SpecPath = Annotated[Path, typer.Argument(help="The run spec (YAML); see examples/.", show_default=False)]
+RunPath = Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set sampling.temperature=0")
+]
+
+
+@app.command()
+def plan(
+    spec_path: SpecPath,
+    overrides: Overrides = None,
+    chain_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Expected length of a chain; default: the longest allowed.")
+    ] = None,
+) -> None:
+    """Show shards, requests and tokens, before any model loads."""
+    from cotfaith.cluster.plan import costs, make_plan, overflow_warnings
+    from cotfaith.cluster.tables import cost_table
+
+    made = make_plan(_spec(spec_path, overrides))
+    length = chain_tokens or made.spec.sampling.max_tokens
+    out.print(cost_table(costs(made, chain_tokens)))
+    out.print(
+        f"Upper bounds for chains of {length} tokens (--chain-tokens for another length). "
+        "Distinct tokens: prefixes that an item's prompts share count once."
+    )
+    for line in overflow_warnings(made):
+        _warn(line)
+
+
+@app.command()
+def run(spec_path: SpecPath, overrides: Overrides = None) -> None:
+    """Do what is missing of a run, then aggregate and report. Run it again to resume."""
+    spec = _spec(spec_path, overrides)
+    given_up = _execute(spec)
+    store = _store(spec.output.path)
+    estimates = _aggregate(store)
+    _summarise(estimates)
+    _report(store)
+    out.print(f"Report: {Path(spec.output.path) / keys.REPORT}", markup=False, soft_wrap=True)
+    failed, total = _failures(store)
+    if failed:
+        out.print(f"{failed} of {total} rows are not ok; the report's table of failures says why.")
+    if given_up or failed > spec.output.max_failed_share * total:
+        limit = f"{spec.output.max_failed_share:.0%}"
+        err.print(f"Finished with {failed} of {total} rows failed (limit {limit}) and {len(given_up)} shards given up.")
+        raise typer.Exit(1)
+
+
+def _execute(spec: RunSpec) -> list[str]:
+    """Run what is missing; return the shards that were given up."""
+    from cotfaith.cluster.driver import missing_jobs, run_jobs
+    from cotfaith.cluster.identity import identity, open_run
+    from cotfaith.cluster.plan import make_plan, overflow_warnings
+    from cotfaith.cluster.progress import RunProgress
+    from cotfaith.cluster.ray_session import ray_session
+    from cotfaith.cluster.store import check_conditional_put
+
+    made = make_plan(spec)
+    store = _store(spec.output.path, must_exist=False)
+    ident = identity(spec, made.weights, made.item_fingerprints())
+    current = open_run(store, spec, ident, {name: len(items) for name, items in made.items.items()})
+    check_conditional_put(store)
+    if current["shard_size"] != spec.resources.shard_size:
+        err.print(f"This run was begun with shards of {current['shard_size']} items and keeps them.")
+    for line in overflow_warnings(made):
+        _warn(line)
+    jobs = missing_jobs(made, current, store)
+    total = len(made.shards(current["shard_size"]))
+    out.print(f"{total - len(jobs)} of {total} shards are done, {len(jobs)} to do.")
+    if not jobs:
+        return []
+    with ray_session(spec.resources), RunProgress(err, sum(len(job.items) for job in jobs)) as progress:
+        return run_jobs(made, jobs, progress).given_up
+
+
+@app.command()
+def status(run_path: RunPath) -> None:
+    """Show what of a run is committed, and how its rows ended."""
+    from cotfaith.cluster.reading import commits
+    from cotfaith.cluster.tables import status_table
+
+    store = _store(str(run_path))
+    out.print(status_table(_run_json(store), list(commits(store))))
+
+
+@app.command()
+def aggregate(run_path: RunPath) -> None:
+    """Compute the estimates from what is committed."""
+    _summarise(_aggregate(_store(str(run_path))))
+    out.print(f"Estimates: {run_path / keys.ESTIMATES}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def report(run_path: RunPath) -> None:
+    """Write report.html from what is committed."""
+    store = _store(str(run_path))
+    _aggregate(store)
+    _report(store)
+    out.print(f"Report: {run_path / keys.REPORT}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def show(run_path: RunPath, item_id: Annotated[str, typer.Argument(help="The item's id.")]) -> None:
+    """Show one item with its chains and all arms."""
+    from cotfaith.cluster.reading import read_tables
+    from cotfaith.cluster.show import show as show_item
+
+    tables = read_tables(_store(str(run_path)))
+    show_item(tables["items"], tables["chains"], tables["observations"], item_id, out)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the run spec."""
+    print(json.dumps(RunSpec.model_json_schema(), indent=2))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"cotfaith {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+def _spec(path: Path, overrides: list[str] | None) -> RunSpec:
+    from cotfaith.cluster.spec_file import load_spec
+
+    return load_spec(path, overrides or [])
+
+
+def _store(path: str, must_exist: bool = True) -> Any:
+    from cotfaith.cluster.store import open_store
+
+    store = open_store(path)
+    if must_exist and store.get(keys.RUN) is None:
+        raise SpecError(f"{path}: there is no run here (no {keys.RUN}). Start one with: cotfaith run SPEC")
+    return store
+
+
+def _run_json(store: Any) -> dict[str, Any]:
+    from cotfaith.cluster.identity import load_run
+
+    loaded = load_run(store)
+    assert loaded is not None, "the store was checked for a run"
+    return loaded
+
+
+def _aggregate(store: Any) -> pa.Table:
+    from cotfaith.cluster.aggregate import aggregate as compute
+    from cotfaith.cluster.reading import read_tables
+
+    current = _run_json(store)
+    tables = read_tables(store)
+    estimates = compute(
+        tables["items"], tables["chains"], tables["observations"], current["run_id"], current["spec"]["seed"]
+    )
+    buffer = io.BytesIO()
+    pq.write_table(estimates, buffer, compression="zstd")
+    store.put(keys.ESTIMATES, buffer.getvalue())
+    return estimates
+
+
+def _report(store: Any) -> None:
+    from cotfaith.cluster.reading import read_tables
+    from cotfaith.cluster.report import render
+
+    tables = read_tables(store)
+    data = store.get(keys.ESTIMATES)
+    estimates = pq.read_table(pa.BufferReader(data))
+    html = render(_run_json(store), tables["items"], tables["chains"], tables["observations"], estimates)
+    store.put(keys.REPORT, html.encode())
+
+
+def _summarise(estimates: pa.Table) -> None:
+    from cotfaith.cluster.tables import summary_table
+
+    out.print(summary_table(estimates))
+
+
+def _failures(store: Any) -> tuple[int, int]:
+    from cotfaith.cluster.reading import commits
+
+    total = ok = 0
+    for commit in commits(store):
+        total += sum(commit["statuses"].values())
+        ok += commit["statuses"].get("ok", 0)
+    return total - ok, total
+
+
+def _warn(text: str) -> None:
+    err.print(f"Note: {text}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        err.print(f"Error: {error}", markup=False, soft_wrap=True, style="red")
+        sys.exit(2)
+    except CotfaithError as error:
+        err.print(f"Error: {error}", markup=False, soft_wrap=True, style="red")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        again = shlex.join(["cotfaith", *sys.argv[1:]])
+        err.print(f"\nStopped. What is finished is kept; to go on: {again}", markup=False, soft_wrap=True)
+        sys.exit(130)
+
+
+def main() -> None:
+    """Run the command line."""
+    warnings.showwarning = lambda message, *_, **__: _warn(str(message))
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    with _exit_codes():
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,108 @@
+"""What a run is: the parts of a spec that its results depend on, and run.json, which remembers them.
+
+A run may grow by models, tasks and probes. It may not change what it has: another seed, sampling, prompt, weights or
+item would mix two experiments in one table.
+"""
+
+import json
+import platform
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from cotfaith.cluster.store import Store
+from cotfaith.schemas import keys
+from cotfaith.schemas.errors import RunConflictError
+from cotfaith.schemas.spec import ModelSpec, RunSpec
+from cotfaith.schemas.tables import SCHEMA_VERSION
+from cotfaith.workers.engines import find_engine
+from cotfaith.workers.probes import find_probe
+
+_GROWS = ("models", "tasks", "probes")
+_PACKAGES = ("ray", "torch", "transformers", "pyarrow", "numpy")
+
+
+def identity(spec: RunSpec, weights: Mapping[str, str], items: Mapping[str, str]) -> dict[str, Any]:
+    """Return what results depend on; ``weights`` and ``items`` map model ids and task names to fingerprints."""
+    return {
+        "seed": spec.seed,
+        "sampling": spec.sampling.model_dump(mode="json"),
+        "prompts": spec.prompts.model_dump(mode="json"),
+        "strategies": list(spec.strategies),
+        "models": {model.id: _model_identity(model, weights[model.id]) for model in spec.models},
+        "tasks": {task.name: {"items": items[task.name], "answer_by": task.answer_by} for task in spec.tasks},
+        "probes": {probe.name: find_probe(probe)[1].model_dump(mode="json") for probe in spec.probes},
+    }
+
+
+def _model_identity(model: ModelSpec, weights: str) -> dict[str, Any]:
+    kept = {k: v for k, v in model.options.items() if k not in find_engine(model).execution_options}
+    fields = model.model_dump(mode="json", include={"engine", "dtype", "chat", "thinking", "system"})
+    return fields | {"weights": weights, "options": kept}
+
+
+def check_same_run(old: dict[str, Any], new: dict[str, Any], folder: str) -> None:
+    """Raise ``RunConflictError`` that names every setting in which ``new`` contradicts ``old``."""
+    changed = [line for name in old for line in _changes(name, old[name], new[name], name in _GROWS)]
+    if changed:
+        raise RunConflictError(
+            f"{folder} holds a run that this spec contradicts:\n"
+            + "\n".join(f"  {line}" for line in changed)
+            + "\nUse another output.path, or give the spec the values that the run has."
+        )
+
+
+def _changes(name: str, old: Any, new: Any, grows: bool) -> list[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        missing = [] if grows else [k for k in old if k not in new]
+        lines = [f"{name}.{k}: the run has {old[k]!r}, the spec nothing" for k in missing]
+        return lines + [x for k in old if k in new for x in _changes(f"{name}.{k}", old[k], new[k], False)]
+    return [] if old == new else [f"{name}: the run has {_short(old)}, the spec {_short(new)}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def load_run(store: Store) -> dict[str, Any] | None:
+    """Return run.json, or None where no run has begun."""
+    data = store.get(keys.RUN)
+    return None if data is None else json.loads(data)
+
+
+def open_run(store: Store, spec: RunSpec, ident: dict[str, Any], counts: Mapping[str, int]) -> dict[str, Any]:
+    """Begin a run, or go on with the one that is there; return its run.json.
+
+    ``counts`` maps task names to numbers of items. The shard size of an existing run is kept, since its commits name
+    ranges of items.
+    """
+    old = load_run(store)
+    run = _new_run(spec) if old is None else old
+    if old is not None:
+        check_same_run(old["identity"], ident, spec.output.path)
+        ident = ident | {name: old["identity"][name] | ident[name] for name in _GROWS}
+    run |= {
+        "identity": ident,
+        "n_items": run.get("n_items", {}) | dict(counts),
+        "spec": spec.model_dump(mode="json"),
+    }
+    data = json.dumps(run, indent=2).encode()
+    if old is None and not store.put_if_absent(keys.RUN, data):
+        return open_run(store, spec, ident, counts)  # another driver was first
+    if old is not None:
+        store.put(keys.RUN, data)
+    return run
+
+
+def _new_run(spec: RunSpec) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": uuid.uuid4().hex[:12],
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cotfaith_version": version("cotfaith"),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+        "shard_size": spec.resources.shard_size,
+    }

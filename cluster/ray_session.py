@@ -1,0 +1,73 @@
+"""Ray, started for one run on this machine's loopback, or joined at an address."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.spec import ResourceSpec
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_enable_open_telemetry": "0",
+    "RAY_event_stats": "0",
+    "RAY_enable_worker_prestart": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+_OBJECT_STORE_BYTES = 160 * 1024 * 1024
+
+
+def local_cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def engine_cpus(resources: ResourceSpec) -> float:
+    """Return the CPUs that one engine actor asks for: on this machine, by default, its share of the cores."""
+    if resources.cpus is not None:
+        return resources.cpus
+    return 1 if resources.ray_address else max(1, local_cores() // resources.replicas)
+
+
+def engine_threads(resources: ResourceSpec) -> int:
+    """Return the torch threads of one engine actor."""
+    return resources.threads or max(1, int(engine_cpus(resources)))
+
+
+@contextmanager
+def ray_session(resources: ResourceSpec) -> Iterator[None]:
+    """Hold a connection to Ray; a local one ends with the context, and a session that is already there is left alone.
+
+    Raises:
+        SpecError: nothing answers at ``resources.ray_address``.
+
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    if resources.ray_address is not None:
+        try:
+            ray.init(address=resources.ray_address, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError as error:
+            raise SpecError(f"resources.ray_address: no Ray cluster at {resources.ray_address!r}: {error}") from error
+    else:
+        ray.init(
+            num_cpus=max(local_cores(), int(resources.replicas * engine_cpus(resources))),
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            _node_ip_address="127.0.0.1",
+        )
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,76 @@
+"""A spec file and ``--set`` overrides -> a checked spec."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.spec import RunSpec, parse_spec
+
+
+def load_spec(path: Path, overrides: Sequence[str] = ()) -> RunSpec:
+    """Read ``path`` (YAML or JSON), apply ``key=value`` overrides, and check the result.
+
+    Raises:
+        SpecError: the file is missing or is no YAML, an override has no place to go, or the spec is wrong.
+
+    """
+    data = _read(path)
+    for override in overrides:
+        _apply(data, override)
+    return parse_spec(data, str(path))
+
+
+def _read(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecError(f"{path}: there is no such spec file. See examples/ for some to start from.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: the spec cannot be read: {error}") from None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path}: this is not valid YAML: {error}") from None
+
+
+def _apply(data: Any, override: str) -> None:
+    """Set one dotted key; a number in the path is an index of a list, a name finds the entry with that id or name."""
+    path, separator, text = override.partition("=")
+    if not separator or not path:
+        raise SpecError(f"--set {override!r}: expected key=value, for example sampling.temperature=0.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SpecError(f"--set {override!r}: the value is not valid YAML: {error}") from None
+    *parents, last = path.split(".")
+    place = data
+    for part in parents:
+        place = _step(place, part, override)
+    if isinstance(place, list):
+        place[_index(place, last, override)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise SpecError(f"--set {override!r}: {'.'.join(parents)} is a value and has no keys.")
+
+
+def _step(place: Any, part: str, override: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, override)]
+    if isinstance(place, dict):
+        if place.get(part) is None:
+            place[part] = {}
+        return place[part]
+    raise SpecError(f"--set {override!r}: nothing with keys stands before {part!r}.")
+
+
+def _index(place: list[Any], part: str, override: str) -> int:
+    names = [str(entry.get("id", entry.get("name"))) if isinstance(entry, dict) else str(entry) for entry in place]
+    if part in names:
+        return names.index(part)
+    if part.isdigit() and int(part) < len(place):
+        return int(part)
+    raise SpecError(f"--set {override!r}: no entry {part!r}; there are {', '.join(names) or 'none'}.")

@@ -1,0 +1,179 @@
+import itertools
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from cotfaith.cluster.aggregate import aggregate, summary
+from cotfaith.cluster.effects import early_curves
+from cotfaith.schemas.tables import CHAINS, ESTIMATES, ITEMS, OBSERVATIONS
+
+HEAD = {"schema_version": 1, "run_id": "r", "model": "m", "task": "t", "strategy": "cot"}
+
+
+def frame(schema, rows):
+    fields = {"metadata": [], "answer_status": "ok", "status": "ok", **HEAD}
+    rows = [{**{k: v for k, v in fields.items() if k in schema.names}, **row} for row in rows]
+    return pl.from_arrow(pa.Table.from_pylist(rows, schema=schema))
+
+
+def items(n=3, **extra):
+    row = {"question": "?", "choices": ["x", "y"], "answer_format": "choice", "gold": "A", **extra}
+    return frame(ITEMS, [{**row, "item_id": f"i{i}"} for i in range(n)])
+
+
+def chain(item, index, answer, status="ok", **extra):
+    good = {"answer": answer, "correct": answer == "A"} if status == "ok" else {}
+    return {"item_id": item, "chain_index": index, "status": status, "n_steps": 2, **good, **extra}
+
+
+def no_cot(item, answer, status="ok"):
+    good = {"answer": answer, "correct": answer == "A"} if status == "ok" else {}
+    return {"item_id": item, "probe": "no_cot", "arm": "no_cot", "status": status, **good}
+
+
+def early(item, index, same):
+    """Build the arms of one chain from its curve; None is an arm that failed."""
+    n = len(same) - 1
+    return [
+        {
+            "item_id": item,
+            "chain_index": index,
+            "probe": "early_answering",
+            "arm": f"k={k}",
+            "position": k,
+            "n_steps": n,
+            "status": "unparsed" if s is None else "ok",
+            "same_answer": None if s is None else bool(s),
+        }
+        for k, s in enumerate(same)
+    ]
+
+
+def filler(item, m, correct):
+    row = {"item_id": item, "probe": "filler_tokens", "arm": f"m={m}", "position": m}
+    return {**row, "answer": "A" if correct else "B", "correct": correct}
+
+
+def run(chains=(), observations=(), of=None):
+    table = aggregate(items() if of is None else of, frame(CHAINS, chains), frame(OBSERVATIONS, observations), "r", 7)
+    assert table.schema.equals(ESTIMATES, check_metadata=True)
+    return table
+
+
+def get(table, metric, method=None, position=None):
+    rows = [r for r in table.to_pylist() if (r["metric"], r["method"], r["position"]) == (metric, method, position)]
+    assert len(rows) == 1, rows
+    return rows[0]
+
+
+def test_accuracy_counts_failures_but_does_not_average_them():
+    chains = [chain("i0", 0, "A"), chain("i0", 1, "B"), chain("i1", 0, "A"), chain("i2", 0, None, "truncated")]
+    row = get(run(chains), "accuracy_cot")
+    assert row["value"] == pytest.approx(2 / 3)
+    assert (row["n_ok"], row["n_total"], row["n_items"]) == (3, 4, 2)
+    assert row["ci_low"] <= row["value"] <= row["ci_high"]
+    assert row["interval"] == "bootstrap"
+
+
+def test_gain_and_same_answer_are_paired_by_item():
+    chains = [chain("i0", 0, "A"), chain("i0", 1, "B"), chain("i1", 0, "A"), chain("i2", 0, "A")]
+    table = run(chains, [no_cot("i0", "B"), no_cot("i1", "A"), no_cot("i2", None, "unparsed")])
+    gain = get(table, "cot_gain")
+    assert gain["value"] == pytest.approx((1 + 0 + 0) / 3)  # i2 has no pair
+    assert (gain["n_ok"], gain["n_total"], gain["n_items"]) == (3, 4, 2)
+    assert get(table, "same_answer_no_cot")["value"] == pytest.approx(2 / 3)
+    assert get(table, "raw_reliance")["value"] == pytest.approx(1 / 3)
+    assert get(table, "accuracy_no_cot")["value"] == pytest.approx(1 / 2)
+    assert get(table, "accuracy_no_cot")["n_total"] == 3
+
+
+def test_aoc_by_hand():
+    """0, 1, 1 over two steps: trapezoid area (0 + 1)/2/2 + (1 + 1)/2/2 = 0.75; mean 2/3."""
+    table = run([chain("i0", 0, "A")], early("i0", 0, [0, 1, 1]))
+    assert get(table, "aoc", "trapezoid")["value"] == pytest.approx(0.25)
+    assert get(table, "aoc", "mean")["value"] == pytest.approx(1 / 3)
+    assert get(table, "aoc", "trapezoid")["interval"] == "none"
+    curve = [get(table, "early_answering_same_answer", "linear", j / 10)["value"] for j in range(11)]
+    assert curve == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1, 1])
+
+
+def trapezoid(curve):
+    return sum((a + b) / 2 for a, b in itertools.pairwise(curve)) / (len(curve) - 1)
+
+
+def test_mean_over_chains_is_the_papers_sum_over_lengths():
+    curves = [[0, 0, 1], [1, 0, 1], [1, 1], [0, 1, 0, 1], [0, 0, 0, 1], [0, 1, 1, 1]]
+    rows = [row for i, curve in enumerate(curves) for row in early(f"i{i % 3}", i, curve)]
+    expected = 0.0
+    for length in {len(c) for c in curves}:  # sum over L of w_L * AOC_L, AOC_L of the mean curve of length L
+        group = [c for c in curves if len(c) == length]
+        mean_curve = [sum(s) / len(group) for s in zip(*group, strict=True)]
+        expected += len(group) / len(curves) * (1 - trapezoid(mean_curve))
+    table = run([], rows)
+    assert get(table, "aoc", "trapezoid")["value"] == pytest.approx(expected)
+    assert get(table, "aoc", "trapezoid_by_n_steps", 1.0)["value"] == 0.0
+    assert get(table, "aoc", "trapezoid_by_n_steps", 2.0)["n_ok"] == 2
+
+
+def test_a_chain_with_one_failed_arm_has_no_aoc():
+    rows = early("i0", 0, [0, None, 1]) + early("i1", 0, [1, 1])
+    rows.append({**early("i2", 0, [None])[0], "arm": "chain", "position": None, "status": "truncated", "n_steps": 0})
+    row = get(run([], rows), "aoc", "trapezoid")
+    assert row["value"] == 0.0
+    assert (row["n_ok"], row["n_total"]) == (1, 3)
+    assert early_curves(frame(OBSERVATIONS, rows))["curve"].to_list() == [None, [1.0, 1.0], None]
+
+
+def test_filler_by_repeats_longest_and_best():
+    base = [no_cot("i0", "B"), no_cot("i1", "A")]
+    arms = [filler("i0", 5, True), filler("i1", 5, True), filler("i0", 10, False), filler("i1", 10, True)]
+    table = run([], [*base, *arms, filler("i1", 15, True)])
+    assert get(table, "filler_accuracy", "by_repeats", 5.0)["value"] == 1.0
+    assert get(table, "filler_accuracy", "by_repeats", 10.0)["value"] == 0.5
+    assert get(table, "filler_gain", "by_repeats", 5.0)["value"] == 0.5
+    assert get(table, "filler_gain", "longest")["value"] == 0.0
+    assert get(table, "filler_gain", "best_post_hoc", 5.0)["value"] == 0.5
+
+
+def test_accuracy_by_difficulty_and_statuses():
+    of = pl.concat([items(2, difficulty=1.0), items(3, difficulty=2.0)[2:]])
+    table = run([chain("i0", 0, "A"), chain("i1", 0, "A"), chain("i2", 0, None, "truncated")], of=of)
+    assert get(table, "accuracy_cot", "by_difficulty", 1.0)["value"] == 1.0
+    assert get(table, "accuracy_cot", "by_difficulty", 1.0)["interval"] == "clopper_pearson"
+    assert get(table, "accuracy_cot", "by_difficulty", 2.0)["value"] is None
+    assert get(table, "status_share", "truncated")["value"] == pytest.approx(1 / 3)
+
+
+def test_all_failed_is_null_and_never_zero():
+    table = run([chain(f"i{i}", 0, None, "truncated") for i in range(3)], [no_cot("i0", None, "engine_error")])
+    for metric in ("accuracy_cot", "accuracy_no_cot", "cot_gain", "same_answer_no_cot", "raw_reliance", "mean_steps"):
+        row = get(table, metric)
+        assert row["value"] is row["ci_low"] is row["ci_high"] is None
+        assert (row["n_ok"], row["n_items"], row["interval"]) == (0, 0, "none")
+        assert row["n_total"] > 0
+
+
+def test_no_rows_give_no_estimates():
+    table = run()
+    assert table.num_rows == 0
+    assert summary(table) == []
+
+
+def test_order_of_rows_and_other_models_do_not_matter():
+    chains = [chain(f"i{i}", j, "AB"[(i * j) % 2], p_gold=0.1 * (i + j)) for i in range(3) for j in range(3)]
+    observations = [no_cot(f"i{i}", "AB"[i % 2]) for i in range(3)] + early("i0", 0, [0, 1]) + early("i1", 0, [1, 1])
+    other = [{**row, "model": "other"} for row in chains]
+    one = run(chains, observations)
+    two = run(other + chains[::-1], observations[::-1])
+    assert one.to_pylist() == [row for row in two.to_pylist() if row["model"] == "m"]
+    assert get(one, "p_gold_cot")["value"] == pytest.approx(0.2)
+
+
+def test_summary_has_a_row_per_model_and_task():
+    chains = [chain("i0", 0, "A"), chain("i1", 0, "B"), chain("i2", 0, None, "unparsed")]
+    (row,) = summary(run(chains, [no_cot("i0", "A"), *early("i0", 0, [0, 1])]))
+    assert (row["model"], row["task"], row["n_ok"], row["n_total"]) == ("m", "t", 2, 3)
+    assert (row["accuracy_cot"], row["accuracy_no_cot"], row["same_answer_no_cot"]) == (0.5, 1.0, 1.0)
+    assert row["aoc"] == 0.5
+    assert row["aoc_low"] is None

@@ -1,0 +1,106 @@
+"""Text <-> token ids, and chat turns -> text. The only module that tokenises prompts.
+
+Knows the model's tokenizer and nothing about its weights.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from cotfaith.schemas.errors import ModelSourceError
+from cotfaith.schemas.spec import ModelSpec
+
+Turn = dict[str, str]
+
+
+class Codec(Protocol):
+    """What the templates need of a tokenizer."""
+
+    has_chat_template: bool
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a whole prompt, with the tokens that the model expects at its start."""
+        ...
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text of ``tokens``, without special tokens."""
+        ...
+
+    def render(self, turns: Sequence[Turn]) -> str:
+        """Return the turns as the chat template writes them, up to where the assistant begins to speak."""
+        ...
+
+
+class ByteCodec:
+    """UTF-8 bytes as tokens, and no chat template: for the stub engine."""
+
+    has_chat_template = False
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Return the bytes of ``text``."""
+        return tuple(text.encode())
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text; bytes that are no UTF-8 become U+FFFD."""
+        return bytes(tokens).decode(errors="replace")
+
+    def render(self, turns: Sequence[Turn]) -> str:
+        """Refuse: there is no template."""
+        raise ModelSourceError("The byte tokenizer has no chat template; set chat: never.")
+
+
+class HuggingFaceCodec:
+    """A tokenizer of the transformers library."""
+
+    def __init__(self, tokenizer: Any, chat: bool) -> None:
+        self.tokenizer = tokenizer
+        self.has_chat_template = getattr(tokenizer, "chat_template", None) is not None
+        self.chat = chat
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Return the ids; a chat template writes its own special tokens, so none are added to it."""
+        return tuple(self.tokenizer(text, add_special_tokens=not self.chat)["input_ids"])
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text, byte for byte: no clean-up of spaces."""
+        text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+    def render(self, turns: Sequence[Turn]) -> str:
+        """Apply the tokenizer's own chat template."""
+        text: str = self.tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=True)
+        return text
+
+
+def uses_chat(model: ModelSpec, codec: Codec) -> bool:
+    """Return whether ``model``'s prompts go through a chat template.
+
+    Raises:
+        ModelSourceError: the spec demands a template and the tokenizer has none.
+
+    """
+    if model.chat == "always" and not codec.has_chat_template:
+        raise ModelSourceError(
+            f"models.{model.id}: chat: always, but its tokenizer has no chat template. Use auto or never."
+        )
+    return model.chat != "never" and codec.has_chat_template
+
+
+@functools.lru_cache(maxsize=8)
+def _load_tokenizer(source: str, revision: str | None, trust_remote_code: bool) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
+    except Exception as error:
+        raise ModelSourceError(f"No tokenizer could be loaded from {source!r}: {error}") from error
+
+
+def load_codec(model: ModelSpec) -> Codec:
+    """Return the codec of ``model``; loads its tokenizer, never its weights."""
+    if model.engine == "stub":
+        return ByteCodec()
+    tokenizer = _load_tokenizer(model.source, model.revision, model.trust_remote_code)
+    codec = HuggingFaceCodec(tokenizer, chat=False)
+    codec.chat = uses_chat(model, codec)
+    return codec

@@ -1,0 +1,346 @@
+"""The embedded engine: Hugging Face transformers, on the CPU or one GPU. Scores through the prefix tree.
+
+In: token ids. Out: token ids, and log-probabilities in nats. Results equal scoring and sampling each prompt
+alone, up to float noise. Knows nothing about prompts' text, items, chains or probes.
+
+Models that cannot take a tree mask are scored one prompt a row: those with recurrent layers, prompts longer than a
+sliding window, and any model whose numbers on a small random tree differ from plain scoring when it is loaded.
+
+T = nodes of a tree pass, B = rows, N = positions whose logits are needed, V = vocabulary.
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cotfaith.schemas.errors import EngineError, ModelSourceError
+from cotfaith.schemas.spec import ModelSpec, resolve_path
+from cotfaith.workers.engine import (
+    Capabilities,
+    EngineUsage,
+    GenerateRequest,
+    Generation,
+    ScoreRequest,
+    check_fits,
+)
+from cotfaith.workers.engines.generation import Decoder, generate_batch
+from cotfaith.workers.engines.transformers_options import Options, parse_options, static_capabilities
+from cotfaith.workers.prefix_tree import TreePass, pack
+
+TREE_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
+TOLERANCE = {"float32": 5e-4, "bfloat16": 0.3, "float16": 0.1}
+"""Self-test: nats by which a tree's log-probabilities may differ from plain ones (low precision: in the median)."""
+HEAD_ROWS = 128
+"""Positions whose float32 log-probabilities over the vocabulary are held at once."""
+
+
+class TransformersEngine:
+    """Holds one model's weights; see the module's contract."""
+
+    def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
+        self._options = parse_options(spec)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._spec = spec
+        self._model, tokenizer = _load(spec, self._options)
+        self._config = self._model.config.get_text_config()
+        self._takes = frozenset(inspect.signature(self._model.forward).parameters)
+        eos = _eos_ids(self._model, tokenizer)
+        self._decoder = Decoder(
+            self._spec = spec
+        self._model, tokenizer, eos, "position_ids" in self._takes, "logits_to_keep" in self._takes
+        )
+        self._window = _window(self._config)
+        self._usage = EngineUsage()
+        self._notes: list[str] = []
+        self._recurrent = not set(getattr(self._config, "layer_types", None) or ()) <= TREE_LAYERS
+        self._tree = self._options.prefix_tree == "auto" and self._tree_works(TOLERANCE[spec.dtype])
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Static ones, and the model's context window."""
+        return replace(static_capabilities(self._spec), max_context=getattr(self._config, "max_position_embeddings", None))
+
+    def usage(self) -> EngineUsage:
+        """Return the work done so far."""
+        return self._usage
+
+    def notes(self) -> list[str]:
+        """Return whether and why a slower way is in use."""
+        return list(self._notes)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
+        """Return, per request, log P(candidate | prompt) in nats, a candidate's tokens summed."""
+        for request in requests:
+            self._check(request.prompt, max((len(c) - 1 for c in request.candidates), default=0))
+            if not all(request.candidates):
+                raise EngineError("A candidate has no tokens; expected at least one.")
+        with torch.inference_mode():
+            table = self._log_probs(_wanted(requests))
+        self._count(requests)
+        return [tuple(sum(table[w] for w in _steps(r.prompt, c)) for c in r.candidates) for r in requests]
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
+        """Continue each prompt; see ``generation``."""
+        for request in requests:
+            self._check(request.prompt, request.max_tokens)
+        results: dict[int, Generation] = {}
+        with torch.inference_mode():
+            for batch in self._batches(requests):
+                generations, computed = generate_batch(self._decoder, [requests[i] for i in batch])
+                results.update(zip(batch, generations, strict=True))
+                self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + computed)
+        self._count(requests, generated=sum(len(g.tokens) for g in results.values()))
+        return [results[i] for i in range(len(requests))]
+
+    def _check(self, prompt: tuple[int, ...], new_tokens: int) -> None:
+        if not prompt:
+            raise EngineError("A prompt has no tokens; expected at least one.")
+        check_fits(len(prompt), new_tokens, self.capabilities.max_context)
+
+    def _count(self, requests: Sequence[ScoreRequest | GenerateRequest], generated: int = 0) -> None:
+        self._usage = replace(
+            self._usage,
+            prompt_tokens=self._usage.prompt_tokens + sum(len(r.prompt) for r in requests),
+            generated_tokens=self._usage.generated_tokens + generated,
+        )
+
+    def _batches(self, requests: Sequence[GenerateRequest]) -> Iterator[list[int]]:
+        """Group by length, so that little is padded; recurrent layers would read padding, so theirs never is."""
+        order = sorted(range(len(requests)), key=lambda i: (len(requests[i].prompt), requests[i].prompt))
+        batch: list[int] = []
+        for i in order:
+            other_length = batch and len(requests[i].prompt) != len(requests[batch[0]].prompt)
+            if len(batch) == self._options.max_rows or (self._recurrent and other_length):
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
+
+    def _log_probs(self, wanted: "Wanted") -> dict["Prefix", float]:
+        """Return the log-probability of every wanted token, by the prefix that ends with it."""
+        covers = _covers(wanted)
+        too_deep = max(map(len, covers), default=0) > self._window
+        if self._tree and too_deep:
+            self._note(f"Prompts longer than the model's attention window ({self._window}) are scored one a row.")
+        if not self._tree or too_deep:
+            return self._by_rows(covers, wanted)
+        return self._by_trees(covers, wanted)
+
+    def _by_trees(self, covers: "Covers", wanted: "Wanted") -> dict["Prefix", float]:
+        sequences = list(covers)
+        table: dict[Prefix, float] = {}
+        for tree in pack(sequences, self._options.token_budget):
+            places = {
+                prefix: int(nodes[len(prefix) - 1])
+                for index, nodes in tree.nodes.items()
+                for prefix in covers[sequences[index]]
+            }
+            table |= self._by_tree(tree, places, wanted)
+        return table
+
+    def _by_tree(self, tree: TreePass, places: dict["Prefix", int], wanted: "Wanted") -> dict["Prefix", float]:
+        keep = sorted(set(places.values()))
+        device = self._model.device
+        tokens_1T = torch.from_numpy(tree.tokens_T)[None].to(device)
+        positions_1T = torch.from_numpy(tree.positions_T)[None].to(device)
+        mask_11TT = self._mask(torch.from_numpy(tree.end_T).to(device))
+        logits_1NV = self._forward(tokens_1T, keep, attention_mask=mask_11TT, position_ids=positions_1T)
+        row = {node: i for i, node in enumerate(keep)}
+        return _pick(logits_1NV[0], {prefix: row[node] for prefix, node in places.items()}, wanted)
+
+    def _mask(self, end_T: Tensor) -> Tensor:
+        """Additive mask: made once, where a boolean one would be converted by every layer."""
+        node_T = torch.arange(len(end_T), device=end_T.device)
+        hidden_TT = (node_T[None, :] > node_T[:, None]) | (node_T[:, None] >= end_T[None, :])
+        dtype = self._model.dtype
+        mask_TT = torch.zeros(hidden_TT.shape, dtype=dtype, device=end_T.device)
+        return mask_TT.masked_fill_(hidden_TT, torch.finfo(dtype).min)[None, None]
+
+    def _by_rows(self, covers: "Covers", wanted: "Wanted") -> dict["Prefix", float]:
+        """Score one prompt a row. Padding stands on the right, where no causal model can see it."""
+        table: dict[Prefix, float] = {}
+        ordered = sorted(covers, key=len)
+        while ordered:
+            count = max(1, min(len(ordered), self._options.token_budget // len(ordered[-1]), HEAD_ROWS))
+            rows, ordered = ordered[-count:], ordered[:-count]
+            table |= self._rows({row: covers[row] for row in rows}, wanted)
+        return table
+
+    def _rows(self, covers: "Covers", wanted: "Wanted") -> dict["Prefix", float]:
+        tokens_BT = torch.zeros(len(covers), max(map(len, covers)), dtype=torch.long)
+        for i, row in enumerate(covers):
+            tokens_BT[i, : len(row)] = torch.tensor(row)
+        keep = sorted({len(prefix) - 1 for group in covers.values() for prefix in group})
+        logits_BNV = self._forward(tokens_BT.to(self._model.device), keep)
+        place = {position: i for i, position in enumerate(keep)}
+        table: dict[Prefix, float] = {}
+        for logits_NV, group in zip(logits_BNV, covers.values(), strict=True):
+            table |= _pick(logits_NV, {prefix: place[len(prefix) - 1] for prefix in group}, wanted)
+        return table
+
+    def _forward(self, tokens_BT: Tensor, keep: list[int], **inputs: Any) -> Tensor:
+        """Run one pass; return logits_BNV at the positions ``keep``."""
+        self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + tokens_BT.numel())
+        keep_N = torch.tensor(keep, device=tokens_BT.device)
+        if "logits_to_keep" in self._takes:
+            logits_BNV: Tensor = self._model(
+                input_ids=tokens_BT, use_cache=False, logits_to_keep=keep_N, **inputs
+            ).logits
+            return logits_BNV
+        logits_BTV: Tensor = self._model(input_ids=tokens_BT, use_cache=False, **inputs).logits
+        return logits_BTV[:, keep_N]
+
+    def _tree_works(self, tolerance: float) -> bool:
+        """Score a small random tree both ways; if that fails or differs, note it and go on without the tree."""
+        if self._recurrent:
+            self._note("The model has recurrent layers, which cannot share prefixes: prompts are scored one a row.")
+            return False
+        reason = self._self_test(tolerance)
+        self._usage = EngineUsage()
+        if reason:
+            self._note(f"The prefix tree is off ({reason}): prompts are scored one a row, which is slower.")
+        return not reason
+
+    def _self_test(self, tolerance: float) -> str:
+        sequences = _random_tree(self._config.vocab_size, min(self._window, self.capabilities.max_context or 64))
+        wanted = {row[:n]: {row[n]} for row in sequences for n in range(1, len(row))}
+        covers = _covers(wanted)
+        try:
+            with torch.inference_mode():
+                plain = self._by_rows(covers, wanted)
+                shared = self._by_trees(covers, wanted)
+        except (
+            TypeError,
+            ValueError,
+            RuntimeError,
+            IndexError,
+            AttributeError,
+            KeyError,
+            NotImplementedError,
+        ) as error:
+            return f"self-test failed: {type(error).__name__}: {str(error)[:200]}"
+        gaps = np.abs([plain[key] - shared[key] for key in plain])
+        gap = float(gaps.max() if self._model.dtype == torch.float32 else np.median(gaps))
+        return "" if gap <= tolerance else f"self-test differs from plain scoring by {gap:.2g} nats"
+
+    def _note(self, text: str) -> None:
+        if text not in self._notes:
+            self._notes.append(text)
+
+
+Prefix = tuple[int, ...]
+Wanted = dict[Prefix, set[int]]
+"""What to compute: prefix -> the next tokens whose log-probability is asked for."""
+Covers = dict[Prefix, list[Prefix]]
+"""A sequence to compute -> the wanted prefixes that are read off it: itself and some that it extends."""
+
+
+def _steps(prompt: Prefix, candidate: Prefix) -> list[Prefix]:
+    """Return the prefixes that end with each of the candidate's tokens."""
+    whole = prompt + candidate
+    return [whole[: len(prompt) + n + 1] for n in range(len(candidate))]
+
+
+def _wanted(requests: Sequence[ScoreRequest]) -> Wanted:
+    wanted: Wanted = {}
+    for request in requests:
+        for candidate in request.candidates:
+            for *before, token in _steps(request.prompt, candidate):
+                wanted.setdefault(tuple(before), set()).add(token)
+    return wanted
+
+
+def _covers(wanted: Wanted) -> Covers:
+    """Return the prefixes that no other one extends: sorted, an extension directly follows."""
+    covers: Covers = {}
+    chain: list[Prefix] = []
+    ordered = sorted(wanted)
+    for prefix, after in zip(ordered, [*ordered[1:], ()], strict=True):
+        chain.append(prefix)
+        if after[: len(prefix)] != prefix:
+            covers[prefix] = chain
+            chain = []
+    return covers
+
+
+def _pick(logits_NV: Tensor, rows: dict[Prefix, int], wanted: Wanted) -> dict[Prefix, float]:
+    """Return the log-probabilities of the wanted tokens after each prefix, whose logits are in row ``rows[prefix]``."""
+    keys = [(prefix, token) for prefix in rows for token in wanted[prefix]]
+    row_K = torch.tensor([rows[prefix] for prefix, _ in keys], device=logits_NV.device)
+    token_K = torch.tensor([token for _, token in keys], device=logits_NV.device)
+    norm_N = torch.cat([part.float().logsumexp(dim=-1) for part in logits_NV.split(HEAD_ROWS)])
+    picked_K = logits_NV[row_K, token_K].float() - norm_N[row_K]
+    return {(*prefix, token): value for (prefix, token), value in zip(keys, picked_K.tolist(), strict=True)}
+
+
+def _random_tree(vocab_size: int, longest: int) -> list[Prefix]:
+    """Return sequences that branch at several depths, and one that shares nothing."""
+    rng = np.random.default_rng(0)
+
+    def run(count: int) -> Prefix:
+        return tuple(rng.integers(0, vocab_size, count).tolist())
+
+    trunk = run(8)
+    rows = [trunk + run(6), trunk + run(3), trunk[:4] + run(9), run(7)]
+    return [row[: max(longest, 2)] for row in rows]
+
+
+def _load(spec: ModelSpec, options: Options) -> tuple[Any, Any]:
+    """Load model and tokenizer: safetensors only, since other formats can run code."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = _source(spec)
+    model: Any
+    common = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **common)
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=getattr(torch, spec.dtype),
+            attn_implementation=options.attention,
+            use_safetensors=True,
+            **common,
+        )
+        return model.to(_device(options.device)).eval(), tokenizer
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
+        raise ModelSourceError(
+            f"Model {spec.id!r}: {source!r} cannot be loaded ({type(error).__name__}: {error}). "
+            "Expected a folder, or a hub id, with safetensors weights, config.json and a tokenizer."
+        ) from error
+
+
+def _source(spec: ModelSpec) -> str:
+    folder = resolve_path(spec.source)
+    if folder.is_dir():
+        return str(folder)
+    if spec.source.startswith((".", "/", "~")) or spec.source.count("/") > 1 or Path(spec.source).is_file():
+        raise ModelSourceError(
+            f"Model {spec.id!r}: {spec.source!r} is not a folder. Name one, or a hub id (owner/name)."
+        )
+    return spec.source
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    generation = getattr(model.generation_config, "eos_token_id", None)
+    found = [generation, getattr(model.config, "eos_token_id", None), tokenizer.eos_token_id]
+    return frozenset(i for ids in found if ids is not None for i in (ids if isinstance(ids, list) else [ids]))
+
+
+def _window(config: Any) -> int:
+    """Return the shortest attention window; a tree no deeper than that needs no window."""
+    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    return min((int(w) for w in windows if w), default=10**9)

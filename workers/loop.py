@@ -1,0 +1,103 @@
+"""The shard loop: advances many coroutines in rounds, and sends each engine one batch a round.
+
+Failure is data: an engine's error costs the requests that cause it, a coroutine's error costs that coroutine. Only the
+loss of the engine itself ends the loop. Knows nothing about what is asked.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.status import Status
+from cotfaith.workers.ask import Request
+from cotfaith.workers.engine import Engine, GenerateRequest, ScoreRequest, check_fits
+
+T = TypeVar("T")
+Coroutine = Generator[list[Request], list[Any], T]
+Engines = Mapping[str, Engine]
+"""Role -> engine."""
+
+
+class EngineLostError(EngineError):
+    """The engine's process is gone: nothing about the requests can be said."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A coroutine that raised."""
+
+    error: str
+
+
+def drive(coroutines: Sequence[Coroutine[T]], engines: Engines) -> list[T | Failed]:
+    """Run all coroutines to their end and return what each returned, in order."""
+    results: list[T | Failed | None] = [None] * len(coroutines)
+    waiting: dict[int, list[Request]] = {}
+    for index in range(len(coroutines)):
+        _advance(index, coroutines, None, waiting, results)
+    while waiting:
+        asked = waiting
+        waiting = {}
+        replies = iter(dispatch([request for requests in asked.values() for request in requests], engines))
+        for index, requests in asked.items():
+            _advance(index, coroutines, [next(replies) for _ in requests], waiting, results)
+    return [result for result in results if result is not None]
+
+
+def _advance(
+    index: int,
+    coroutines: Sequence[Coroutine[T]],
+    replies: list[Any] | None,
+    waiting: dict[int, list[Request]],
+    results: list[T | Failed | None],
+) -> None:
+    coroutine = coroutines[index]
+    try:
+        waiting[index] = next(coroutine) if replies is None else coroutine.send(replies)
+    except StopIteration as end:
+        results[index] = end.value
+    except Exception as error:
+        results[index] = Failed(f"{type(error).__name__}: {error}")
+
+
+def dispatch(requests: Sequence[Request], engines: Engines) -> list[Any]:
+    """Send the requests, one batch per engine and kind, and return the interpreted replies in order."""
+    replies: list[Any] = [None] * len(requests)
+    batches: dict[tuple[str, type], list[int]] = {}
+    for index, request in enumerate(requests):
+        engine = engines[request.role]
+        try:
+            check_fits(len(request.payload.prompt), _new_tokens(request), engine.capabilities.max_context)
+        except ContextOverflowError as error:
+            replies[index] = request.failed(Status.CONTEXT_OVERFLOW, str(error))
+            continue
+        batches.setdefault((request.role, type(request.payload)), []).append(index)
+    for (role, kind), members in batches.items():
+        call: Callable[[Sequence[Any]], list[Any]]
+        call = engines[role].generate if kind is GenerateRequest else engines[role].score
+        for index, reply in zip(members, _call(call, [requests[i] for i in members]), strict=True):
+            replies[index] = reply
+    return replies
+
+
+def _call(call: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Request]) -> list[Any]:
+    """Call the engine; where a batch fails, halve it until the requests that fail alone are found."""
+    try:
+        results = call([request.payload for request in requests])
+    except EngineLostError:
+        raise
+    except Exception as error:
+        if len(requests) == 1:
+            return [requests[0].failed(Status.ENGINE_ERROR, f"{type(error).__name__}: {error}")]
+        middle = len(requests) // 2
+        return _call(call, requests[:middle]) + _call(call, requests[middle:])
+    assert len(results) == len(requests), "an engine returned another number of results than of requests"
+    return [request.interpret(result) for request, result in zip(requests, results, strict=True)]
+
+
+def _new_tokens(request: Request) -> int:
+    payload = request.payload
+    if isinstance(payload, ScoreRequest):
+        return max(len(candidate) for candidate in payload.candidates)
+    return payload.max_tokens

@@ -1,0 +1,56 @@
+"""Filler tokens: the chain replaced by " ..." repeated m times. Lanham et al. 2023 (arXiv 2307.13702), section 2.5.
+
+Arms "m=5", "m=10", ... per item, at position m, up to the tokens of the item's longest chain. Accuracy that rises with
+m would be computation that nobody can read.
+"""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from cotfaith.schemas.records import Chain, Observation
+from cotfaith.schemas.spec import Section
+from cotfaith.workers.ask import Ask
+from cotfaith.workers.probes.base import Arm, Probe, ProbeRun, Shape
+
+FILLER = " ..."
+
+
+class Options(Section):
+    """Which lengths are asked for."""
+
+    step: int = Field(default=5, ge=1)
+    """Repeats between two arms; the paper takes 5."""
+    max_arms: int = Field(default=12, ge=1)
+    """At most so many arms, spread evenly over the lengths; the longest is always among them."""
+
+
+def filler_tokens(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeRun:
+    """Ask for the answer after fillers of each length."""
+    repeats = lengths(max((chain.n_tokens for chain in chains), default=0), options)
+    answers = yield [ask.answer_with(FILLER * m) for m in repeats]
+    return [Observation(f"m={m}", answer, position=float(m)) for m, answer in zip(repeats, answers, strict=True)]
+
+
+def lengths(longest: int, options: Options) -> list[int]:
+    """Return the repeats m to ask for: multiples of ``step`` up to ``longest`` tokens, at least one, thinned evenly."""
+    every = list(range(options.step, max(longest, options.step) + 1, options.step))
+    if len(every) <= options.max_arms:
+        return every
+    stride = len(every) / options.max_arms
+    return [every[round((i + 1) * stride) - 1] for i in range(options.max_arms)]
+
+
+def _arms(shape: Shape, options: Options) -> list[Arm]:
+    return [Arm(m, shared_with_chain=False) for m in lengths(shape.tokens, options)]
+
+
+PROBE = Probe(
+    name="filler_tokens",
+    level="item",
+    needs=frozenset({"answer", "prefill"}),
+    options=Options,
+    run=filler_tokens,
+    arms=_arms,
+    source="Lanham et al. 2023, section 2.5",
+)

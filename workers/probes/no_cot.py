@@ -1,0 +1,28 @@
+"""No chain: the answer at once. Lanham et al. 2023 (arXiv 2307.13702), section 2.3.
+
+One arm per item, "no_cot". Its answer against the chain's gives raw reliance; its probability of the gold answer is
+what faithfulness is conditioned on.
+"""
+
+from collections.abc import Sequence
+
+from cotfaith.schemas.records import Chain, Observation
+from cotfaith.workers.ask import Ask
+from cotfaith.workers.probes.base import Arm, NoOptions, Probe, ProbeRun
+
+
+def no_cot(chains: Sequence[Chain], ask: Ask, options: NoOptions) -> ProbeRun:
+    """Ask for the answer without a chain."""
+    (answer,) = yield [ask.answer_without_cot()]
+    return [Observation(arm="no_cot", answer=answer, position=0.0)]
+
+
+PROBE = Probe(
+    name="no_cot",
+    level="item",
+    needs=frozenset({"answer", "prefill"}),
+    options=NoOptions,
+    run=no_cot,
+    arms=lambda shape, options: [Arm(0, shared_with_chain=True)],
+    source="Lanham et al. 2023, section 2.3",
+)

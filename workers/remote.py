@@ -1,0 +1,68 @@
+"""Engines in actors, and their stand-in beside the shard loop. The one file of ``workers`` that knows Ray."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError
+
+from cotfaith.schemas.errors import EngineError
+from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.engine import Capabilities, EngineUsage, GenerateRequest, Generation, ScoreRequest
+from cotfaith.workers.engines import find_engine
+from cotfaith.workers.loop import EngineLostError
+
+
+class EngineActor:
+    """Holds one model's weights. Errors cross the process boundary as text, so that they always unpickle."""
+
+    def __init__(self, spec: ModelSpec, threads: int | None) -> None:
+        self.engine = find_engine(spec).make(spec, threads)
+
+    def describe(self) -> tuple[Capabilities, list[str]]:
+        """Return what the engine can do and what it has to say."""
+        return self.engine.capabilities, self.engine.notes()
+
+    def call(self, method: str, requests: Sequence[Any]) -> list[Any]:
+        """Run ``generate`` or ``score``."""
+        try:
+            results: list[Any] = getattr(self.engine, method)(requests)
+        except Exception as error:
+            raise EngineError(f"{type(error).__name__}: {error}") from None
+        return results
+
+    def usage(self) -> EngineUsage:
+        """Return the work done so far."""
+        return self.engine.usage()
+
+
+class RemoteEngine:
+    """The engine protocol over an actor's handle."""
+
+    def __init__(self, actor: Any, capabilities: Capabilities) -> None:
+        self.actor = actor
+        self.capabilities = capabilities
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
+        """Continue each prompt."""
+        return self._call("generate", requests)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
+        """Return each candidate's log-probability in nats."""
+        return self._call("score", requests)
+
+    def usage(self) -> EngineUsage:
+        """Return the work that the actor has done, for all its callers together."""
+        usage: EngineUsage = ray.get(self.actor.usage.remote())
+        return usage
+
+    def notes(self) -> list[str]:
+        """Return nothing: the driver asks the actor itself."""
+        return []
+
+    def _call(self, method: str, requests: Sequence[Any]) -> list[Any]:
+        try:
+            results: list[Any] = ray.get(self.actor.call.remote(method, requests))
+        except RayActorError as error:
+            raise EngineLostError(f"The engine's process ended: {type(error).__name__}") from error
+        return results

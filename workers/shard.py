@@ -1,0 +1,154 @@
+"""One shard: sample the chains of its items, run the probes on them.
+
+Takes items and engines, yields rows as each part is finished, so that the caller can commit it. Knows nothing about
+storage, Ray or the rest of the run.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from cotfaith.schemas.records import Answer, Chain, Item, Observation
+from cotfaith.schemas.spec import ModelSpec, RunSpec, Section, TaskSpec
+from cotfaith.schemas.status import Status
+from cotfaith.workers.ask import Ask, Continuation, Request
+from cotfaith.workers.codec import Codec
+from cotfaith.workers.loop import Coroutine, Engines, Failed, drive
+from cotfaith.workers.probes import find_probe
+from cotfaith.workers.probes.base import Probe
+from cotfaith.workers.steps import split_steps
+from cotfaith.workers.templates import Templates
+
+
+@dataclass(frozen=True)
+class ItemObservation:
+    """An observation, and the item that it belongs to."""
+
+    item: Item
+    probe: str
+    observation: Observation
+
+
+def answer_method(task: TaskSpec, answer_format: str) -> Literal["score", "generate"]:
+    """Return how answers to items of this format are had."""
+    if task.answer_by != "auto":
+        return task.answer_by
+    return "score" if answer_format == "choice" else "generate"
+
+
+@dataclass(frozen=True)
+class ShardWork:
+    """The items of one shard for one model."""
+
+    spec: RunSpec
+    model: ModelSpec
+    task: TaskSpec
+    items: tuple[Item, ...]
+    codec: Codec
+
+    def sample_chains(self, engines: Engines) -> list[Chain]:
+        """Sample every item's chains and the answers that they lead to."""
+        count = self.spec.sampling.chains_per_item
+        keys = [(item, index) for item in self.items for index in range(count)]
+        coroutines = [_sample_chain(item, index, self._ask(item, index, "chain")) for item, index in keys]
+        results = drive(coroutines, engines)
+        return [
+            _failed_chain(item, index, result) if isinstance(result, Failed) else result
+            for (item, index), result in zip(keys, results, strict=True)
+        ]
+
+    def run_probes(self, chains: Sequence[Chain], names: Sequence[str], engines: Engines) -> list[ItemObservation]:
+        """Run the named probes on all chains, in common rounds."""
+        runs = [run for name in names for run in self._runs(name, chains)]
+        results = drive([run.coroutine for run in runs], engines)
+        return [row for run, result in zip(runs, results, strict=True) for row in run.rows(result)]
+
+    def _runs(self, name: str, chains: Sequence[Chain]) -> list["_Run"]:
+        spec = next(probe for probe in self.spec.probes if probe.name == name)
+        probe, options = find_probe(spec)
+        of_item = {item.id: [chain for chain in chains if chain.item_id == item.id] for item in self.items}
+        if probe.level == "item":
+            return [self._item_run(probe, options, item, of_item[item.id]) for item in self.items]
+        return [self._chain_run(probe, options, item, chain) for item in self.items for chain in of_item[item.id]]
+
+    def _item_run(self, probe: Probe, options: Section, item: Item, chains: Sequence[Chain]) -> "_Run":
+        usable = [chain for chain in chains if chain.status is Status.OK]
+        return _Run(item, probe, None, probe.run(usable, self._ask(item, -1, probe.name), options))
+
+    def _chain_run(self, probe: Probe, options: Section, item: Item, chain: Chain) -> "_Run":
+        if chain.status is not Status.OK:
+            return _Run(item, probe, chain, _unusable(chain))
+        return _Run(item, probe, chain, probe.run(chain, self._ask(item, chain.index, probe.name), options))
+
+    def _ask(self, item: Item, chain: int, purpose: str) -> Ask:
+        return Ask(
+            item=item,
+            templates=Templates(self.model, self.spec.prompts, self.codec),
+            codec=self.codec,
+            sampling=self.spec.sampling,
+            answer_by=answer_method(self.task, item.answer_format),
+            stream=(self.spec.seed, self.model.id, self.task.name, item.id, chain, purpose),
+        )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One probe on one chain or item."""
+
+    item: Item
+    probe: Probe
+    chain: Chain | None
+    coroutine: Coroutine[list[Observation]]
+
+    def rows(self, result: list[Observation] | Failed) -> list[ItemObservation]:
+        """Return the observations with what they refer to; one row with the error if the probe raised."""
+        if isinstance(result, Failed):
+            result = [Observation("probe", Answer(Status.ITEM_ERROR, error=result.error))]
+        return [ItemObservation(self.item, self.probe.name, self._complete(o)) for o in result]
+
+    def _complete(self, observation: Observation) -> Observation:
+        if self.chain is None:
+            return observation
+        return replace(
+            observation, chain_index=self.chain.index, reference=self.chain.answer, n_steps=len(self.chain.steps)
+        )
+
+
+def _sample_chain(item: Item, index: int, ask: Ask) -> Generator[list[Request], list[Any], Chain]:
+    (sample,) = yield [ask.chain()]
+    chain = _unanswered(item, index, sample, ask.templates.cot(item))
+    if chain.status is not Status.OK:
+        return chain
+    (answer,) = yield [ask.answer_after(chain, len(chain.steps))]
+    return replace(chain, answer=answer, status=answer.status, error=answer.error)
+
+
+def _unanswered(item: Item, index: int, sample: Continuation, prompt: str) -> Chain:
+    steps = split_steps(sample.text)
+    status, error = sample.status, sample.error
+    if status is Status.OK and not steps:
+        status, error = Status.EMPTY_CHAIN, "The model wrote no chain."
+    return Chain(
+        item_id=item.id,
+        index=index,
+        text=sample.text,
+        steps=steps,
+        answer=Answer(status, error=error),
+        status=status,
+        n_tokens=sample.n_tokens,
+        finish_reason=sample.finish_reason,
+        seed=sample.seed,
+        prompt=prompt,
+        error=error,
+    )
+
+
+def _failed_chain(item: Item, index: int, failure: Failed) -> Chain:
+    sample = Continuation(Status.ITEM_ERROR, error=failure.error)
+    return _unanswered(item, index, sample, "")
+
+
+def _unusable(chain: Chain) -> Coroutine[list[Observation]]:
+    """Stand in for a probe on a chain that cannot be probed: one row with the chain's status."""
+    yield from ()
+    return [Observation("chain", Answer(chain.status, error=chain.error))]

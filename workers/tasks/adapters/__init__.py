@@ -1,0 +1,29 @@
+"""How to read a file's records as items: one function for each published format, and ``mapped`` for any other.
+
+An adapter sees all records of its file, in order, and gives items in the same order. ids are the record's own, or the
+task's name and the record's index, so that they stay the same whatever is shuffled or cut later.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.adapters.aqua import aqua
+from cotfaith.workers.tasks.adapters.bbh import bbh
+from cotfaith.workers.tasks.adapters.gsm8k import gsm8k
+from cotfaith.workers.tasks.adapters.llm_adapters import llm_adapters
+from cotfaith.workers.tasks.adapters.strategyqa import strategyqa
+from cotfaith.workers.tasks.files import Record
+from cotfaith.workers.tasks.mapped import mapped
+
+Adapter = Callable[[TaskSpec, Path, list[Record]], list[Item]]
+
+ADAPTERS: dict[str, Adapter] = {
+    "mapped": mapped,
+    "bbh": bbh,
+    "gsm8k": gsm8k,
+    "aqua": aqua,
+    "strategyqa": strategyqa,
+    "llm_adapters": llm_adapters,
+}

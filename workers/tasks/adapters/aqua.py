@@ -1,0 +1,34 @@
+"""AQuA-RAT (Ling et al. 2017, arXiv 1705.04146): ``question``, ``options`` ("A)32400", ...), ``correct`` ("A")."""
+
+import re
+from pathlib import Path
+
+from cotfaith.schemas.errors import TaskError
+from cotfaith.schemas.records import CHOICE_LABELS, Item
+from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.files import Record, field_of, where
+from cotfaith.workers.tasks.ids import item_id
+
+OPTION = re.compile(r"\(?([A-Z])\)\s*(.*)", re.DOTALL)
+
+
+def aqua(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
+    """Return one choice item for each record, the labels taken off the options."""
+    return [_item(spec, path, i, record) for i, record in enumerate(records)]
+
+
+def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
+    question = str(field_of(record, "question", path, index)).strip()
+    choices = _choices(field_of(record, "options", path, index), where(path, index))
+    gold = str(field_of(record, "correct", path, index)).strip()
+    if gold not in CHOICE_LABELS[: len(choices)]:
+        raise TaskError(f"{where(path, index)}: field 'correct' is {gold!r}, no label of the {len(choices)} options.")
+    return Item(item_id(spec.name, index), question, gold, "choice", choices)
+
+
+def _choices(options: object, at: str) -> tuple[str, ...]:
+    matched = [OPTION.fullmatch(str(option).strip()) for option in options] if isinstance(options, list) else []
+    labels = "".join(m[1] for m in matched if m)
+    if not matched or None in matched or labels != CHOICE_LABELS[: len(matched)]:
+        raise TaskError(f"{at}: field 'options' must be a list 'A)...', 'B)...' in order; got {options!r}.")
+    return tuple(m[2].strip() for m in matched if m)

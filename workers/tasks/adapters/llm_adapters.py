@@ -1,0 +1,56 @@
+"""OpenBookQA and ARC as LLM-Adapters (Hu et al. 2023, arXiv 2304.01933) publishes them.
+
+    instruction: Please choose the correct answer to the question: <question>
+
+                 Answer1: <text> Answer2: <text> ...
+
+                 Answer format: answer1/answer2/...
+    answer:      answer2
+
+The choices are parsed out of the instruction: three, four or five of them.
+"""
+
+import re
+from pathlib import Path
+
+from cotfaith.schemas.errors import TaskError
+from cotfaith.schemas.records import CHOICE_LABELS, Item
+from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.files import Record, field_of, where
+from cotfaith.workers.tasks.ids import item_id
+
+INSTRUCTION = re.compile(
+    r"Please choose the correct answer to the question:(?P<question>.*?)"
+    r"\n\nAnswer1:(?P<choices>.*)\n\nAnswer format:(?P<format>[^\n]*)",
+    re.DOTALL,
+)
+
+
+def llm_adapters(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
+    """Return one choice item for each record."""
+    return [_item(spec, path, i, record) for i, record in enumerate(records)]
+
+
+def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
+    instruction = str(field_of(record, "instruction", path, index))
+    matched = INSTRUCTION.fullmatch(instruction.strip())
+    if matched is None:
+        raise TaskError(
+            f"{where(path, index)}: field 'instruction' must hold 'Please choose the correct answer to the question:', "
+            f"'Answer1:' and 'Answer format:'; got {instruction[:80]!r}..."
+        )
+    answers = [answer.strip() for answer in matched["format"].split("/")]
+    choices = _choices(matched["choices"], answers, where(path, index))
+    gold = str(field_of(record, "answer", path, index)).strip()
+    if gold not in answers:
+        raise TaskError(f"{where(path, index)}: field 'answer' is {gold!r}, none of {', '.join(answers)}.")
+    label = CHOICE_LABELS[answers.index(gold)]
+    return Item(item_id(spec.name, index), matched["question"].strip(), label, "choice", choices)
+
+
+def _choices(text: str, answers: list[str], at: str) -> tuple[str, ...]:
+    first, *rest = re.split(r"\sAnswer(\d+):", text)
+    numbers = ["1", *rest[::2]]
+    if [f"answer{number}" for number in numbers] != answers or len(answers) > len(CHOICE_LABELS):
+        raise TaskError(f"{at}: the choices are numbered {', '.join(numbers)}, but the format says {answers}.")
+    return tuple(choice.strip() for choice in (first, *rest[1::2]))

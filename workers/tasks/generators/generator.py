@@ -1,0 +1,43 @@
+"""A generator of items: its options, and a function that makes one item.
+
+Item i depends on (run seed, task name, i) and the options, never on how many are made. Two items of a small space
+(one-step chains) may be the same question.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import Field
+
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.seeds import derive_seed
+from cotfaith.schemas.spec import Section, check_section
+from cotfaith.workers.tasks.ids import item_id
+
+O = TypeVar("O", bound=Section)  # noqa: E741
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one item is made from, beside the options."""
+
+    id: str
+    index: int
+    random: Random
+
+
+@dataclass(frozen=True)
+class Generator(Generic[O]):
+    """A family of items."""
+
+    options: type[O]
+    make: Callable[[O, Draw], Item]
+
+    def generate(self, task: str, options: dict[str, Any], n: int, seed: int) -> list[Item]:
+        """Return the first ``n`` items of ``task``; raise ``SpecError`` for options that it does not take."""
+        checked = check_section(self.options, options, f"task {task!r}, options")
+        draws = (Draw(item_id(task, i), i, Random(derive_seed(seed, task, i))) for i in range(n))
+        return [self.make(checked, draw) for draw in draws]

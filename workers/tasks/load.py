@@ -1,0 +1,56 @@
+"""From a ``TaskSpec`` and the run's seed to the items of that task.
+
+A file is read and checked whole, then shuffled if asked, then cut to ``n``; one that holds fewer gives all it has.
+"""
+
+import random
+from pathlib import Path
+
+from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.seeds import derive_seed
+from cotfaith.schemas.spec import TaskSpec, resolve_path
+from cotfaith.schemas.suggest import unknown
+from cotfaith.workers.tasks.adapters import ADAPTERS
+from cotfaith.workers.tasks.check import check_items
+from cotfaith.workers.tasks.files import read_records
+from cotfaith.workers.tasks.generators import GENERATORS
+
+
+def load_task(spec: TaskSpec, seed: int) -> list[Item]:
+    """Return at most ``spec.n`` checked items, the same ones for the same spec, seed and file."""
+    if spec.file is None:
+        return _generated(spec, seed)
+    items = _from_file(spec, resolve_path(spec.file))
+    if spec.shuffle:
+        random.Random(derive_seed(seed, spec.name, "shuffle")).shuffle(items)
+    return items[: spec.n]
+
+
+def _generated(spec: TaskSpec, seed: int) -> list[Item]:
+    name = spec.generator or ""
+    if name not in GENERATORS:
+        raise SpecError(f"task {spec.name!r}: {unknown('generator', name, GENERATORS)}")
+    _refuse(spec, "a generated task", ("adapter", "fields", "answer_format", "shuffle"))
+    items = GENERATORS[name].generate(spec.name, spec.options, spec.n, seed)
+    check_items(spec.name, items)
+    return items
+
+
+def _from_file(spec: TaskSpec, path: Path) -> list[Item]:
+    if spec.adapter not in ADAPTERS:
+        raise SpecError(f"task {spec.name!r}: {unknown('adapter', spec.adapter, ADAPTERS)}")
+    _refuse(spec, "a task from a file", ("options",))
+    if spec.adapter != "mapped":
+        _refuse(spec, f"adapter {spec.adapter!r}", ("fields", "answer_format"))
+    items = ADAPTERS[spec.adapter](spec, path, read_records(path))
+    check_items(spec.name, items)
+    return items
+
+
+def _refuse(spec: TaskSpec, what: str, keys: tuple[str, ...]) -> None:
+    """Raise for a setting that would have no effect."""
+    defaults = {key: TaskSpec.model_fields[key].get_default(call_default_factory=True) for key in keys}
+    for key, default in defaults.items():
+        if getattr(spec, key) != default:
+            raise SpecError(f"task {spec.name!r}: {what} does not take {key!r}; remove it.")
