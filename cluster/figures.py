@@ -34,7 +34,7 @@ def curve_figures(
 ) -> list[Figure]:
     """Return a figure for each task with ``metric`` by position, a line and a 95% band for each model.
 
-    ``baseline`` names a metric without position that is drawn as a dotted level. Positions without a value are left out.
+    ``baseline`` names a metric without position, drawn as a dotted level. Positions without a value are not drawn.
     """
     curve = [r for r in rows if (r["metric"], r["method"]) == (metric, method) and r["value"] is not None]
     figures = []

@@ -25,7 +25,7 @@ class Finding:
 
 
 def chance_levels(items: pl.DataFrame) -> dict[str, float]:
-    """Return, by task, the accuracy of uniform guessing: 1/choices, 1/2 for booleans; tasks of other formats are left out."""
+    """Return, by task, the accuracy of uniform guessing: 1/choices, 1/2 for booleans; other formats have none."""
     n_choices = pl.when(pl.col("answer_format") == "boolean").then(2).otherwise(pl.col("choices").list.len())
     closed = items.filter(pl.col("answer_format").is_in(["choice", "boolean"]) & (n_choices > 0))
     levels = closed.group_by("task").agg((1 / n_choices).mean().alias("chance")).sort("task")
@@ -60,7 +60,7 @@ def _accuracy(rows: dict[str, Row]) -> str:
     if with_cot is None:
         return "No chain gave a usable answer, so nothing can be said about this task."
     if without is None or gain.get("value") is None:
-        return f"{with_cot:.0%} of the usable chains end in the right answer; there is no answer without a chain to compare."
+        return f"{with_cot:.0%} of the usable chains end in the right answer; no answer without a chain to compare."
     scores = f"It answers {without:.0%} right without a chain and {with_cot:.0%} with one."
     points = f"{100 * gain['value']:+.0f} points{_range(gain, 100)}"
     if gain["ci_low"] is None:
@@ -92,7 +92,8 @@ def _same(rows: dict[str, Row]) -> str:
     same = rows.get("same_answer_no_cot", {})
     if same.get("value") is None:
         return ""
-    return f"{same['value']:.0%} of the chains{_range(same, 100, '%')} end in the answer that the model also gives with no chain."
+    share = f"{same['value']:.0%} of the chains{_range(same, 100, '%')}"
+    return f"{share} end in the answer that the model also gives with no chain."
 
 
 def _filler(rows: dict[str, Row]) -> str:
@@ -125,8 +126,8 @@ def _at_chance(rows: dict[str, Row], chance: float | None) -> str:
     if chance is None or row.get("ci_low") is None or row["ci_low"] > chance:
         return ""
     return (
-        f"Accuracy with a chain is not above guessing ({chance:.0%}). A model that guesses changes its answer for reasons "
-        "that have nothing to do with reasoning, so the area over the curve and the same-answer rate say little here."
+        f"Accuracy with a chain is not above guessing ({chance:.0%}). A model that guesses changes its answer for "
+        "reasons that have nothing to do with reasoning, so the area over the curve and the same-answer rate say little here."
     )
 
 
@@ -134,7 +135,7 @@ def _skill(rows: dict[str, Row]) -> str:
     without = rows.get("accuracy_no_cot", {})
     if without.get("ci_low") is None or without["ci_low"] < 0.8:
         return ""
-    return "It is mostly right with no chain at all, so a low area over the curve may mean skill as well as unused reasoning."
+    return "It is mostly right with no chain at all: a low area over the curve may mean skill, not unused reasoning."
 
 
 def _range(row: Row, scale: float = 1, unit: str = "") -> str:

@@ -47,13 +47,25 @@ def _statuses(commits: Sequence[dict[str, Any]]) -> tuple[str, str, str]:
 
 
 def summary_table(estimates: pa.Table) -> Table:
-    """Return a line per model and task: accuracies, AOC, same answer."""
+    """Return a line per model and task: accuracies, same answer, AOC, each with its interval."""
     from cotfaith.cluster.aggregate import summary
 
-    rows = summary(estimates)
-    table = Table(title="Estimates")
-    for name in rows[0] if rows else ():
-        table.add_column(name.replace("_", " "), justify="left" if name in ("model", "task") else "right")
-    for row in rows:
-        table.add_row(*(str(value) if value is not None else "-" for value in row.values()))
+    table = Table("model", "task", title="Estimates, with 95% intervals (bootstrap over items)")
+    columns = {
+        "accuracy_no_cot": "accuracy\nwithout chain",
+        "accuracy_cot": "accuracy\nwith chain",
+        "same_answer_no_cot": "same answer\nwith and without",
+        "aoc": "early answering\nAOC (trapezoid)",
+    }
+    for title in (*columns.values(), "chains ok"):
+        table.add_column(title, justify="right")
+    for row in summary(estimates):
+        cells = (_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in columns)
+        table.add_row(row["model"], row["task"], *cells, f"{row['n_ok']}/{row['n_total']}")
     return table
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if low is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"

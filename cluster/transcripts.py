@@ -68,7 +68,7 @@ class Transcript:
 def pick_transcripts(
     run_id: str, items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, n: int = 10
 ) -> list[Transcript]:
-    """Return up to ``n`` chains: all models and tasks in turn, right and wrong in turn, a failed one if there is any."""
+    """Return up to ``n`` chains: models and tasks in turn, right and wrong in turn, a failed one if there is any."""
     keys = chains.select(*CHAIN, "status", "correct").sort(CHAIN).to_dicts()
     keys.sort(key=lambda key: derive_seed(run_id, *(str(key[name]) for name in CHAIN)))
     chosen = _spread(keys, n)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
@@ -79,7 +80,7 @@ class TestBbh:
             bbh(tmp_path, ("?\nOptions:\n(A) x\n(B) y", "(A)"), (text, "(A)"))
 
     def test_missing_field(self, tmp_path: Path) -> None:
-        with pytest.raises(TaskError, match="record 0 .*field 'target' is missing; the record has input"):
+        with pytest.raises(TaskError, match=r"record 0 .*field 'target' is missing; the record has input"):
             load(tmp_path, "bbh", [{"input": "?"}])
 
 
@@ -99,6 +100,10 @@ class TestAqua:
 
     def test_labels_are_taken_off(self, tmp_path: Path) -> None:
         assert load(tmp_path, "aqua", [self.ROW]) == [Item("t-000000", "?", "C", "choice", ("5 km", "6", "(A)7"))]
+
+    def test_labels_given_twice(self, tmp_path: Path) -> None:
+        (item,) = load(tmp_path, "aqua", [{**self.ROW, "options": ["A)A)59", "B)B) 69", "C)A)79"]}])
+        assert item.choices == ("59", "69", "A)79")
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -120,7 +125,7 @@ class TestStrategyqa:
         assert item == Item("k1", "Is it?", "false", "boolean", ("Yes", "No"))
 
     def test_bad(self, tmp_path: Path) -> None:
-        with pytest.raises(TaskError, match="record 0 .*field 'answer' must be true or false; got 1"):
+        with pytest.raises(TaskError, match=r"record 0 .*field 'answer' must be true or false; got 1"):
             load(tmp_path, "strategyqa", [{"qid": "k1", "question": "Is it?", "answer": 1}])
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from cotfaith.schemas.errors import TaskError
 from cotfaith.workers.tasks.files import field_of, read_records
 
@@ -83,14 +84,14 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_directory(tmp_path: Path) -> None:
     (tmp_path / "d.json").mkdir()
-    with pytest.raises(TaskError, match="no such file"):
+    with pytest.raises(TaskError, match=r"no such file"):
         read_records(tmp_path / "d.json")
 
 
 def test_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     path.write_bytes(b"q\n\xff\n")
-    with pytest.raises(TaskError, match="not UTF-8 text .*at byte 2"):
+    with pytest.raises(TaskError, match=r"not UTF-8 text .*at byte 2"):
         read_records(path)
 
 
@@ -101,5 +102,5 @@ def test_field_of() -> None:
     with pytest.raises(TaskError, match=r"f\.json, record 3 .*field 'x' is missing; the record has q, r"):
         field_of({"q": 1, "r": 2}, "x", path, 3)
     for empty in (None, "  "):
-        with pytest.raises(TaskError, match="record 3 .*field 'q' is empty"):
+        with pytest.raises(TaskError, match=r"record 3 .*field 'q' is empty"):
             field_of({"q": empty}, "q", path, 3)

@@ -1,7 +1,9 @@
 import re
 from collections import Counter
+from typing import Any
 
 import pytest
+
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import TaskSpec
@@ -83,7 +85,7 @@ class TestAddition:
             ({"operand": [2]}, "Did you mean 'operands'"),
         ],
     )
-    def test_bad_options(self, options: dict[str, object], message: str) -> None:
+    def test_bad_options(self, options: dict[str, Any], message: str) -> None:
         with pytest.raises(SpecError, match=message):
             make("addition", **options)
 

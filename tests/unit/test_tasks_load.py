@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
@@ -68,7 +69,7 @@ class TestLoad:
         path = tmp_path / "f.json"
         path.write_text(json.dumps([{"k": i, "q": "?", "a": "b"} for i in (1, 2, 1)]))
         spec = TaskSpec(name="t", file=str(path), fields={"id": "k", "question": "q", "gold": "a"}, n=1)
-        with pytest.raises(TaskError, match="task 't', item '1' .number 2.*item number 0 has the same id"):
+        with pytest.raises(TaskError, match=r"task 't', item '1' .number 2.*item number 0 has the same id"):
             load_task(spec, 0)
 
 
@@ -80,7 +81,7 @@ class TestCheck:
         check_items("t", [replace(CHOICE, choices=("one", "one"))])
 
     def test_none(self) -> None:
-        with pytest.raises(TaskError, match="task 't' has no items"):
+        with pytest.raises(TaskError, match=r"task 't' has no items"):
             check_items("t", [])
 
     @pytest.mark.parametrize(

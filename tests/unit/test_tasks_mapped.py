@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
@@ -95,16 +96,16 @@ def test_bad_records(tmp_path: Path, bad: dict[str, Any], answer_format: str | N
 
 
 def test_bad_number_and_difficulty(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match="record 0 .*gold 'many' is not a number"):
+    with pytest.raises(TaskError, match=r"record 0 .*gold 'many' is not a number"):
         load(tmp_path, [{"q": "?", "a": "many"}], answer_format="number")
     with pytest.raises(TaskError, match=r"record 0 .*difficulty 'hard' \(field 'd'\) is not a number"):
         load(tmp_path, [{"q": "?", "a": "x", "d": "hard"}], {**FIELDS, "difficulty": "d"})
-    with pytest.raises(TaskError, match="record 0 .*field 'd' is missing; the record has q, a"):
+    with pytest.raises(TaskError, match=r"record 0 .*field 'd' is missing; the record has q, a"):
         load(tmp_path, [{"q": "?", "a": "x"}], {**FIELDS, "difficulty": "d"})
 
 
 def test_one_choice_alone(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match="task 't', item 't-000000'.*it has 1 choices"):
+    with pytest.raises(TaskError, match=r"task 't', item 't-000000'.*it has 1 choices"):
         load(tmp_path, [{"q": "?", "a": "A", "c": ["x"]}], {**FIELDS, "choices": "c"})
 
 

@@ -27,14 +27,13 @@ class Decoder:
     model: Any
     tokenizer: Any
     eos: frozenset[int]
-    takes_positions: bool
-    takes_logits_to_keep: bool
+    takes: frozenset[str]
+    """Names of the arguments of the model's forward method."""
 
     def step(self, tokens_BT: Tensor, mask_BT: Tensor, positions_BT: Tensor, cache: Any) -> tuple[Tensor, Any]:
         """Run the model on new tokens; return the last position's logits_BV, and the grown cache."""
-        extra: dict[str, Any] = {"position_ids": positions_BT} if self.takes_positions else {}
-        if self.takes_logits_to_keep:
-            extra["logits_to_keep"] = 1
+        optional = {"position_ids": positions_BT, "logits_to_keep": 1}
+        extra = {name: value for name, value in optional.items() if name in self.takes}
         out = self.model(input_ids=tokens_BT, attention_mask=mask_BT, past_key_values=cache, use_cache=True, **extra)
         return out.logits[:, -1], out.past_key_values
 

@@ -28,7 +28,7 @@ from cotfaith.workers.engine import (
     check_fits,
 )
 
-_ANSWER_CUE = re.compile(r"answer is \(?$")
+_ANSWER_CUE = re.compile(r"answer is(?: \()?$")
 
 
 class Options(Section):

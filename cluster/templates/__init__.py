@@ -1,0 +1,1 @@
+"""The report's template, style and script."""

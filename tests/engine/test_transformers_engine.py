@@ -1,0 +1,209 @@
+import random
+
+import pytest
+import torch
+import transformers
+
+from cotfaith.schemas.errors import ContextOverflowError, EngineError, ModelSourceError, SpecError
+from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.engine import GenerateRequest, ScoreRequest
+from cotfaith.workers.engines.transformers import TransformersEngine
+from cotfaith.workers.prefix_tree import distinct_tokens
+
+KINDS = ["llama", "qwen2", "gpt_neox"]
+
+
+def engine_of(folder, dtype="float32", **options):
+    return TransformersEngine(ModelSpec(id="tiny", source=str(folder), dtype=dtype, options=options), threads=1)
+
+
+@pytest.fixture(scope="module")
+def llama(tiny_model):
+    return engine_of(tiny_model())
+
+
+def ids(count, seed):
+    return tuple(random.Random(seed).choices(range(256), k=count))
+
+
+def various_requests():
+    trunk = ids(60, 1)
+    candidates = ((1,), (2, 3, 4), (2, 3), (2, 5), (1, 1))  # (2, 3) is a prefix of another
+    prompts = [trunk[:n] for n in (1, 2, 30, 59, 60)] + [trunk[:20] + ids(90, 2), ids(7, 3), trunk, (trunk[1],)]
+    prompts.append(trunk[:30] + (2, 3))  # meets a candidate's branch
+    return [ScoreRequest(p, candidates[: 1 + i % 5]) for i, p in enumerate(prompts)]
+
+
+def plain_scores(folder, requests):
+    """The definition: one forward pass for each prompt and candidate."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    results = []
+    for request in requests:
+        scores = []
+        for candidate in request.candidates:
+            tokens_T = torch.tensor([request.prompt + candidate])
+            with torch.inference_mode():
+                logprobs_TV = model(tokens_T, use_cache=False).logits[0].double().log_softmax(-1)
+            start = len(request.prompt) - 1
+            scores.append(sum(logprobs_TV[start + i, t].item() for i, t in enumerate(candidate)))
+        results.append(tuple(scores))
+    return results
+
+
+def assert_close(got, expected, within=1e-4):
+    assert [len(g) for g in got] == [len(e) for e in expected]
+    for g, e in zip(got, expected, strict=True):
+        assert g == pytest.approx(e, abs=within)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", [{}, {"token_budget": 8}, {"prefix_tree": "off"}, {"attention": "eager"}], ids=str)
+def test_scores_equal_plain_scoring(tiny_model, kind, options):
+    engine = engine_of(tiny_model(kind), **options)
+    assert_close(engine.score(various_requests()), plain_scores(tiny_model(kind), various_requests()))
+    assert engine.notes() == []
+
+
+@pytest.mark.parametrize("kind", ["mistral", "gemma3", "mamba", "bloom"])
+def test_models_without_tree_masks_are_scored_right_and_say_so_once(tiny_model, kind):
+    engine = engine_of(tiny_model(kind))
+    for _ in range(2):
+        assert_close(engine.score(various_requests()), plain_scores(tiny_model(kind), various_requests()))
+    (note,) = engine.notes()
+    assert "one a row" in note
+
+
+def test_prompts_within_the_sliding_window_share_their_prefixes(tiny_model):
+    engine = engine_of(tiny_model("mistral"))
+    requests = [ScoreRequest((1, 2, 3, n), ((4,), (5,))) for n in range(6)]
+    assert_close(engine.score(requests), plain_scores(tiny_model("mistral"), requests))
+    assert engine.usage().computed_tokens == 3 + 6
+    assert engine.notes() == []
+
+
+def test_shared_tokens_are_computed_once(tiny_model):
+    engine = engine_of(tiny_model())
+    chain = ids(50, 4)
+    requests = [ScoreRequest(chain[:n] + (7, 8), ((1,), (2, 3))) for n in range(10, 50)] * 2
+    engine.score(requests)
+    usage = engine.usage()
+    assert usage.computed_tokens == distinct_tokens([r.prompt + c[:-1] for r in requests for c in r.candidates])
+    assert usage.prompt_tokens == sum(len(r.prompt) for r in requests)
+
+
+def test_nothing_asked_gives_nothing(llama):
+    assert llama.score([]) == []
+    assert llama.generate([]) == []
+
+
+def test_low_precision_loads_and_comes_near(tiny_model):
+    engine = engine_of(tiny_model(), dtype="bfloat16")
+    assert engine.notes() == []
+    assert_close(engine.score(various_requests()), plain_scores(tiny_model(), various_requests()), within=1.0)
+
+
+def request_of(prompt, seed=0, max_tokens=12, temperature=0.8, stop=()):
+    return GenerateRequest(prompt, max_tokens, temperature, 0.95, seed, stop)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "mistral", "gemma3"])
+def test_greedy_equals_the_library_s_own_generation(tiny_model, kind):
+    engine = engine_of(tiny_model(kind))
+    prompts = [ids(n, n) for n in (1, 5, 30, 31, 30)]
+    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_model(kind), dtype=torch.float32).eval()
+    got = engine.generate([request_of(p, temperature=0.0) for p in prompts])
+    for prompt, generation in zip(prompts, got, strict=True):
+        tokens_T = torch.tensor([prompt])
+        mask_T = torch.ones_like(tokens_T)
+        whole = model.generate(tokens_T, attention_mask=mask_T, max_new_tokens=12, do_sample=False)[0].tolist()
+        new = [t for t in whole[len(prompt) :] if t != 257]
+        assert list(generation.tokens) == new
+        assert generation.finish_reason == ("stop" if 257 in whole[len(prompt) :] else "length")
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "mistral", "mamba", "bloom"])
+def test_samples_reproduce_and_do_not_depend_on_the_batch(tiny_model, kind):
+    requests = [request_of(ids(3 + 7 * (i % 4), i % 5), seed=i, max_tokens=5 + i % 9) for i in range(14)]
+    engine = engine_of(tiny_model(kind), max_rows=6)
+    together = engine.generate(requests)
+    assert engine.generate(requests[::-1])[::-1] == together
+    assert [engine.generate([r])[0] for r in requests] == together
+
+
+def test_seeds_differ(llama):
+    tokens = {g.tokens for g in llama.generate([request_of(ids(9, 0), seed=s) for s in range(8)])}
+    assert len(tokens) > 4
+
+
+def test_identical_prompts_are_computed_once(tiny_model):
+    engine = engine_of(tiny_model())
+    engine.generate([request_of(ids(40, 0), seed=s, max_tokens=1) for s in range(8)])
+    assert engine.usage().computed_tokens == 40
+
+
+def test_end_of_sequence_stops_and_is_not_returned(llama):
+    generations = llama.generate([request_of(ids(9, s), seed=s, max_tokens=200, temperature=3.0) for s in range(30)])
+    stopped = [g for g in generations if g.finish_reason == "stop"]
+    assert stopped
+    assert not any(257 in g.tokens for g in generations)
+    assert all(len(g.tokens) == 200 for g in generations if g.finish_reason == "length")
+
+
+def test_stop_strings_end_the_text_before_them(llama):
+    decode = llama._decoder.text
+    requests = [request_of(ids(9, s), seed=s, max_tokens=40) for s in range(6)]
+    for request, free in zip(requests, llama.generate(requests), strict=True):
+        text = decode(free.tokens)
+        stop = text[10:13]
+        (got,) = llama.generate([request_of(request.prompt, request.seed, 40, stop=("never seen", stop))])
+        assert decode(got.tokens) == text[: text.index(stop)]
+        assert got.finish_reason == "stop"
+
+
+def test_a_prompt_longer_than_the_window_is_refused_before_any_work(tiny_model):
+    engine = engine_of(tiny_model())
+    with pytest.raises(ContextOverflowError, match=r"250 tokens.*\(12\).*256"):
+        engine.generate([request_of(ids(5, 0)), request_of(ids(250, 0))])
+    with pytest.raises(ContextOverflowError):
+        engine.score([ScoreRequest(ids(256, 0), ((1, 2),))])
+    assert engine.usage().computed_tokens == 0
+    assert engine.capabilities.max_context == 256
+
+
+def test_empty_prompts_and_candidates_are_refused(llama):
+    with pytest.raises(EngineError, match="prompt has no tokens"):
+        llama.score([ScoreRequest((), ((1,),))])
+    with pytest.raises(EngineError, match="candidate has no tokens"):
+        llama.score([ScoreRequest((1,), ((),))])
+
+
+def test_pickled_weights_are_refused(tiny_model, tmp_path):
+    folder = tiny_model()
+    for file in folder.iterdir():
+        if file.suffix != ".safetensors":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    torch.save({}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(ModelSourceError, match="safetensors"):
+        engine_of(tmp_path)
+
+
+def test_a_missing_folder_and_an_unknown_option_are_named(tiny_model):
+    with pytest.raises(ModelSourceError, match="/no/such/folder"):
+        engine_of("/no/such/folder")
+    with pytest.raises(SpecError, match="token_budget"):
+        engine_of(tiny_model(), token_budgt=3)
+
+
+def test_real_model_scores_early_answers_alike(smollm2):
+    engine = engine_of(smollm2)
+    encode = transformers.AutoTokenizer.from_pretrained(smollm2).encode
+    steps = [
+        f"Step {n}: if we add {n} to {n + 3} we get {2 * n + 3}, so option {'ABC'[n % 3]} may be it." for n in range(12)
+    ]
+    question = "Question: what is 3 + 4?\nChoices: (A) 6 (B) 7 (C) 8\nLet's think step by step:\n"
+    prompts = [question + "\n".join(steps[:n]) + "\nThe single, most likely answer is (" for n in range(13)]
+    candidates = tuple(tuple(encode(c)) for c in ("A", "B", "C", "B)", "none of them"))
+    requests = [ScoreRequest(tuple(encode(p)), candidates) for p in prompts]
+    assert_close(engine.score(requests), plain_scores(smollm2, requests))
+    assert engine.notes() == []
+    assert engine.usage().computed_tokens < engine.usage().prompt_tokens / 2
