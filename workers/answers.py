@@ -110,7 +110,7 @@ def _read_choice(item: Item, text: str) -> tuple[str | None, str | None]:
     strict = first.group(1) if first and first.group(1) in item.labels else None
     every = [a or b for a, b in _LOOSE_LABEL.findall(text)]
     labels = [label for label in every if label in item.labels]
-    return strict, labels[-1] if labels else _label_of_text(item, text)
+    return strict, labels[-1] if labels else strict or _label_of_text(item, text)
 
 
 def _label_of_text(item: Item, text: str) -> str | None:
@@ -126,7 +126,7 @@ def _label_of_text(item: Item, text: str) -> str | None:
 def _read_text(item: Item, text: str) -> tuple[str | None, str | None]:
     lines = text.strip().splitlines()
     strict = canonical_text(lines[0]) if lines else ""
-    loose = canonical_text(re.split(r"[.,;:](?:\s|$)", text.strip(), maxsplit=1)[0])
+    loose = canonical_text(re.split(r"[.,;:](?:\s|$)|\n", text.strip(), maxsplit=1)[0])
     return strict or None, loose or None
 
 

@@ -1,0 +1,60 @@
+"""schemas <- workers <- cluster; Ray in cluster/ and one file of workers/; torch in the engines alone."""
+
+import ast
+import subprocess
+import sys
+
+import cotfaith
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def sources(repo, folder):
+    found = sorted((repo / folder).rglob("*.py"))
+    assert found
+    return {path.relative_to(repo).as_posix(): set(imports(path)) for path in found}
+
+
+def starts(names, *prefixes):
+    return {n for n in names if any(n == p or n.startswith(p + ".") for p in prefixes)}
+
+
+def test_schemas_import_pydantic_and_pyarrow_only(repo):
+    allowed = set(sys.stdlib_module_names) | {"pydantic", "pydantic_core", "pyarrow"}
+    for path, names in sources(repo, "schemas").items():
+        foreign = {n for n in names if n.split(".")[0] not in allowed and not n.startswith("cotfaith.schemas")}
+        assert not foreign, path
+
+
+def test_workers_do_not_import_cluster(repo):
+    for path, names in sources(repo, "workers").items():
+        assert not starts(names, "cotfaith.cluster"), path
+
+
+def test_ray_is_known_to_one_file_of_workers(repo):
+    users = [path for path, names in sources(repo, "workers").items() if starts(names, "ray")]
+    assert users == ["workers/remote.py"]
+
+
+def test_torch_is_known_to_the_engines_alone(repo):
+    allowed = {"workers/demo.py", "workers/sampling.py"}
+    for folder in ("workers", "cluster"):
+        for path, names in sources(repo, folder).items():
+            if starts(names, "torch"):
+                assert path.startswith("workers/engines/") or path in allowed, path
+
+
+def test_plan_imports_no_torch():
+    code = "import sys, cotfaith.cluster.plan, cotfaith.cluster.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_public_names():
+    assert cotfaith.__all__ == ["CotfaithError", "InputError", "RunSpec", "Status", "__version__", "parse_spec"]
+    assert all(hasattr(cotfaith, name) for name in cotfaith.__all__)
