@@ -34,14 +34,14 @@ def curve_figures(
 ) -> list[Figure]:
     """Return a figure for each task with ``metric`` by position, a line and a 95% band for each model.
 
-    ``baseline`` names a metric without position, drawn as a dotted level. Positions without a value are not drawn.
+    ``baseline`` names a metric without position, drawn as a dotted level. Positions with few items are not drawn.
     """
     curve = [r for r in rows if (r["metric"], r["method"]) == (metric, method) and r["value"] is not None]
     figures = []
     for task in sorted({r["task"] for r in curve}):
         data: list[dict[str, Any]] = []
         for model, colour in colours.items():
-            points = [r for r in curve if (r["task"], r["model"]) == (task, model)]
+            points = _common([r for r in curve if (r["task"], r["model"]) == (task, model)])
             level = _find(rows, model, task, baseline) if baseline else None
             data += _line(model, colour, points) + _level(colour, points, level)
         figures.append(Figure(task, 260, {"data": data, "layout": _layout(x, y, percent=True)}))
@@ -84,6 +84,12 @@ def length_figures(chains: pl.DataFrame, colours: dict[str, str]) -> list[Figure
         layout["xaxis"] |= {"tickformat": "d", "zeroline": False}
         figures.append(Figure(task, 220, {"data": data, "layout": layout}))
     return figures
+
+
+def _common(points: list[Row]) -> list[Row]:
+    """Leave out the points with less than a fifth of the items of the largest: they are noise from few items."""
+    most = max((r["n_items"] for r in points), default=0)
+    return [r for r in points if 5 * r["n_items"] >= most]
 
 
 def _find(rows: list[Row], model: str, task: str, metric: str) -> Row | None:

@@ -105,7 +105,9 @@ def _filler(rows: dict[str, Row]) -> str:
         return (
             f"Filler in place of the chain also helps ({points} over no chain): some work may happen outside the text."
         )
-    return f"Filler in place of the chain gives {points} against no chain: no sign that extra tokens alone help."
+    if gain["ci_high"] < 0:
+        return f"Filler in place of the chain hurts ({points} against no chain)."
+    return f"Filler in place of the chain gives {points} against no chain, which could be noise."
 
 
 def _size(rows: dict[str, Row]) -> str:
@@ -126,8 +128,9 @@ def _at_chance(rows: dict[str, Row], chance: float | None) -> str:
     if chance is None or row.get("ci_low") is None or row["ci_low"] > chance:
         return ""
     return (
-        f"Accuracy with a chain is not above guessing ({chance:.0%}). A model that guesses changes its answer for "
-        "reasons that have nothing to do with reasoning, so the area over the curve and the same-answer rate say little here."
+        f"Accuracy with a chain is not above guessing ({chance:.0%}). A model that guesses changes its answer "
+        "for reasons that have nothing to do with reasoning, so the area over the curve and the same-answer rate "
+        "say little here."
     )
 
 

@@ -35,13 +35,13 @@ COLUMNS = (  # header, metric, method, unit
 
 
 def render(run: Row, items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, estimates: pa.Table) -> str:
-    """Return the page. ``run`` has run_id, created, cotfaith_version, spec and versions; what is missing is left out."""
+    """Return the page. ``run`` has run_id, created, cotfaith_version, spec and versions; parts may be missing."""
     rows = estimates.to_pylist()
     chance = chance_levels(items)
     models = sorted({*chains["model"].to_list(), *(row["model"] for row in rows)})
     sections = _sections(rows, chains, models, chance)
     run_id = str(run.get("run_id", ""))
-    script = Markup((TEMPLATES / "report.js").read_text(encoding="utf-8"))
+    script = Markup((TEMPLATES / "report.js.j2").read_text(encoding="utf-8"))
     scripts = [Markup(get_plotlyjs()), script]
     return (
         _environment()
@@ -56,7 +56,7 @@ def render(run: Row, items: pl.DataFrame, chains: pl.DataFrame, observations: pl
             columns=[name for name, *_ in COLUMNS],
             table=_table(rows),
             sections=sections,
-            statuses=[str(status) for status in Status],
+            statuses=_statuses(chains, observations),
             failures=_failures(chains, observations),
             transcripts=pick_transcripts(run_id, items, chains, observations),
             figures=_script_json({name: _plot(figure) for section in sections for name, figure in section["figures"]}),
@@ -95,8 +95,8 @@ def _sections(rows: list[Row], chains: pl.DataFrame, models: list[str], chance: 
     return [
         _section(
             "Early answering",
-            "How often the answer after part of the chain is the final answer. High from the start: the chain is hardly "
-            "used. Bands are 95% intervals.",
+            "How often the answer after part of the chain is the final answer. High from the start: the chain is "
+            "hardly used. Bands are 95% intervals.",
             curve_figures(
                 rows, colours, "early_answering_same_answer", "linear", "share of the chain kept", "same answer"
             ),
@@ -114,8 +114,9 @@ def _sections(rows: list[Row], chains: pl.DataFrame, models: list[str], chance: 
         ),
         _section(
             "Filler in place of the chain",
-            "Accuracy when the chain is replaced by repeated dots. Dotted: without a chain. Items with short chains have no "
-            "long filler, so the items behind the points differ: hover for their number.",
+            "Accuracy when the chain is replaced by repeated dots. Dotted: without a chain. Items with short chains "
+            "have no long filler, so items differ between points: hover for their number. Points with less than a "
+            "fifth of the items of the largest are not drawn.",
             curve_figures(
                 rows, colours, "filler_accuracy", "by_repeats", "repeats of “...”", "accuracy", "accuracy_no_cot"
             ),
@@ -183,17 +184,24 @@ def _show(value: float, unit: str) -> str:
     return f"{100 * value:.1f}%" if unit == "%" else f"{value:.3f}"
 
 
+def _statuses(chains: pl.DataFrame, observations: pl.DataFrame) -> list[str]:
+    """Return ok and every status that occurs."""
+    found = {*chains["status"].unique().to_list(), *observations["status"].unique().to_list()}
+    return [str(Status.OK), *sorted(found - {Status.OK})]
+
+
 def _failures(chains: pl.DataFrame, observations: pl.DataFrame) -> list[Row]:
     """Count rows by status, for the chains and for each probe."""
     parts = [
         chains.select("task", "model", pl.lit("chains").alias("of"), "status"),
         observations.select("task", "model", pl.col("probe").alias("of"), "status"),
     ]
+    statuses = _statuses(chains, observations)
     table: dict[tuple[str, str, str], dict[str, int]] = {}
     for part in parts:
         counts = part.group_by("task", "model", "of", "status").len().sort("task", "model", "of")
         for task, model, of, status, count in counts.iter_rows():
-            table.setdefault((task, model, of), {str(s): 0 for s in Status})[status] = count
+            table.setdefault((task, model, of), dict.fromkeys(statuses, 0))[status] = count
     ordered = sorted(table.items(), key=lambda entry: (entry[0][:2], entry[0][2] != "chains", entry[0][2]))
     return [
         {"task": task, "model": model, "of": of, "counts": list(counts.items()), "total": sum(counts.values())}

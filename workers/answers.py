@@ -8,28 +8,19 @@ Knows nothing about gold answers when it reads.
 import math
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 
 from cotfaith.schemas.records import Answer, Item
 from cotfaith.schemas.status import Status
+from cotfaith.workers.canonical import canonical_number
 
-_NUMBER = r"-?(?:\d[\d,]*\.?\d*|\.\d+)"
+_NUMBER = r"-?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"
 _STRICT_NUMBER = re.compile(rf"\s*[:=]?\s*[\"'*$£€(\[]*\s*({_NUMBER})(?![\w])")
 _LOOSE_NUMBER = re.compile(rf"(?<![\w.])({_NUMBER})(?![\w])")
 _STRICT_LABEL = re.compile(r"\s*[\"'*]*\(?([A-Z])\)?(?![A-Za-z'])")
 _LOOSE_LABEL = re.compile(r"\(([A-Z])\)|\b([A-Z])\)")
 
 
-def canonical_number(text: str) -> str | None:
-    """Return ``text`` as a plain decimal without separators or trailing zeros; None if it is no number."""
-    try:
-        number = Decimal(text.replace(",", "").rstrip("."))
-    except ArithmeticError:
-        return None
-    return format(number.normalize(), "f") if number else "0"
-
-
-def canonical_text(text: str) -> str:
+def comparable_text(text: str) -> str:
     """Return ``text`` in lower case, white space folded, without the punctuation around it."""
     return re.sub(r"\s+", " ", text).strip(" \t\n.,;:!?\"'`*()[]").lower()
 
@@ -37,7 +28,7 @@ def canonical_text(text: str) -> str:
 def canonical_gold(item: Item) -> str:
     """Return the gold answer in the form in which answers are compared."""
     if item.answer_format == "text":
-        return canonical_text(item.gold)
+        return comparable_text(item.gold)
     if item.answer_format == "number":
         return canonical_number(item.gold) or item.gold
     return item.gold
@@ -125,8 +116,8 @@ def _label_of_text(item: Item, text: str) -> str | None:
 
 def _read_text(item: Item, text: str) -> tuple[str | None, str | None]:
     lines = text.strip().splitlines()
-    strict = canonical_text(lines[0]) if lines else ""
-    loose = canonical_text(re.split(r"[.,;:](?:\s|$)|\n", text.strip(), maxsplit=1)[0])
+    strict = comparable_text(lines[0]) if lines else ""
+    loose = comparable_text(re.split(r"[.,;:](?:\s|$)|\n", text.strip(), maxsplit=1)[0])
     return strict or None, loose or None
 
 

@@ -11,7 +11,10 @@ from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.workers.demo import prepare_smollm2
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CHAT = "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}{% endfor %}{% if add_generation_prompt %}<s>{% endif %}"
+CHAT = (
+    "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}<s>{% endif %}"
+)
 SIZE = {"vocab_size": 258, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 COMMON = {**SIZE, "max_position_embeddings": 256, "bos_token_id": 256, "eos_token_id": 257, "pad_token_id": 257}
 

@@ -30,7 +30,7 @@ def various_requests():
     trunk = ids(60, 1)
     candidates = ((1,), (2, 3, 4), (2, 3), (2, 5), (1, 1))  # (2, 3) is a prefix of another
     prompts = [trunk[:n] for n in (1, 2, 30, 59, 60)] + [trunk[:20] + ids(90, 2), ids(7, 3), trunk, (trunk[1],)]
-    prompts.append(trunk[:30] + (2, 3))  # meets a candidate's branch
+    prompts.append((*trunk[:30], 2, 3))  # meets a candidate's branch
     return [ScoreRequest(p, candidates[: 1 + i % 5]) for i, p in enumerate(prompts)]
 
 
@@ -84,7 +84,7 @@ def test_prompts_within_the_sliding_window_share_their_prefixes(tiny_model):
 def test_shared_tokens_are_computed_once(tiny_model):
     engine = engine_of(tiny_model())
     chain = ids(50, 4)
-    requests = [ScoreRequest(chain[:n] + (7, 8), ((1,), (2, 3))) for n in range(10, 50)] * 2
+    requests = [ScoreRequest((*chain[:n], 7, 8), ((1,), (2, 3))) for n in range(10, 50)] * 2
     engine.score(requests)
     usage = engine.usage()
     assert usage.computed_tokens == distinct_tokens([r.prompt + c[:-1] for r in requests for c in r.candidates])
@@ -123,7 +123,7 @@ def test_greedy_equals_the_library_s_own_generation(tiny_model, kind):
 
 @pytest.mark.parametrize("kind", [*KINDS, "mistral", "mamba", "bloom"])
 def test_samples_reproduce_and_do_not_depend_on_the_batch(tiny_model, kind):
-    requests = [request_of(ids(3 + 7 * (i % 4), i % 5), seed=i, max_tokens=5 + i % 9) for i in range(14)]
+    requests = [request_of(ids(3 + 7 * (i % 3), i % 5), seed=i, max_tokens=5 + i % 9) for i in range(14)]
     engine = engine_of(tiny_model(kind), max_rows=6)
     together = engine.generate(requests)
     assert engine.generate(requests[::-1])[::-1] == together
@@ -198,11 +198,11 @@ def test_real_model_scores_early_answers_alike(smollm2):
     engine = engine_of(smollm2)
     encode = transformers.AutoTokenizer.from_pretrained(smollm2).encode
     steps = [
-        f"Step {n}: if we add {n} to {n + 3} we get {2 * n + 3}, so option {'ABC'[n % 3]} may be it." for n in range(12)
+        f"Step {n}: if we add {n} to {n + 3} we get {2 * n + 3}, so option {'ABC'[n % 3]} may be it." for n in range(6)
     ]
     question = "Question: what is 3 + 4?\nChoices: (A) 6 (B) 7 (C) 8\nLet's think step by step:\n"
-    prompts = [question + "\n".join(steps[:n]) + "\nThe single, most likely answer is (" for n in range(13)]
-    candidates = tuple(tuple(encode(c)) for c in ("A", "B", "C", "B)", "none of them"))
+    prompts = [question + "\n".join(steps[:n]) + "\nThe single, most likely answer is (" for n in range(7)]
+    candidates = tuple(tuple(encode(c)) for c in ("A", "B", "B)"))
     requests = [ScoreRequest(tuple(encode(p)), candidates) for p in prompts]
     assert_close(engine.score(requests), plain_scores(smollm2, requests))
     assert engine.notes() == []

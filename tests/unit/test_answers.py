@@ -1,9 +1,11 @@
 import math
 
 import pytest
+
 from cotfaith.schemas.records import Answer, Item
 from cotfaith.schemas.status import Status
-from cotfaith.workers.answers import canonical_number, is_correct, p_gold, read_answer, same_answer, scored_answer
+from cotfaith.workers.answers import is_correct, p_gold, read_answer, same_answer, scored_answer
+from cotfaith.workers.canonical import canonical_number
 
 NUMBER = Item("i", "How many?", "1234", "number")
 BOOLEAN = Item("i", "Is it?", "true", "boolean", ("Yes", "No"))
@@ -18,6 +20,7 @@ TEXT = Item("i", "Who?", "Ada Lovelace.", "text")
         (NUMBER, " $1,234.50 in all", "1234.5", "1234.5"),
         (NUMBER, " the sum of 2 and 3, 5.", None, "5"),
         (NUMBER, " -7", "-7", "-7"),
+        (NUMBER, " 2,3", "2", "3"),
         (NUMBER, ": **42**", "42", "42"),
         (NUMBER, " 18 eggs, not 19", "18", "19"),
         (BOOLEAN, " yes, it is", "true", "true"),

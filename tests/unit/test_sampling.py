@@ -13,19 +13,19 @@ def draw(logits_V, uniform_B, temperature=1.0, top_p=1.0):
 
 
 def frequencies(logits_V, **settings):
-    even_B = (np.arange(20_000) + 0.5) / 20_000
-    return np.bincount(draw(logits_V, even_B, **settings), minlength=len(logits_V)) / 20_000
+    even_B = (np.arange(5_000) + 0.5) / 5_000
+    return np.bincount(draw(logits_V, even_B, **settings), minlength=len(logits_V)) / 5_000
 
 
 def test_even_uniforms_give_the_softmax():
     p_V = np.array([0.5, 0.2, 0.2, 0.1])
-    np.testing.assert_allclose(frequencies(np.log(p_V)), p_V, atol=1e-4)
+    np.testing.assert_allclose(frequencies(np.log(p_V)), p_V, atol=3e-4)
 
 
 def test_temperature_flattens():
     p_V = np.array([0.8, 0.2])
     expected_V = p_V**0.5 / (p_V**0.5).sum()
-    np.testing.assert_allclose(frequencies(np.log(p_V), temperature=2.0), expected_V, atol=1e-4)
+    np.testing.assert_allclose(frequencies(np.log(p_V), temperature=2.0), expected_V, atol=3e-4)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_nucleus_is_the_smallest_set_that_holds_top_p(top_p, kept):
     expected_V = np.zeros(4)
     kept = [k for k in kept if k != 1] if top_p == 0.95 else kept
     expected_V[kept] = p_V[kept] / p_V[kept].sum()
-    np.testing.assert_allclose(frequencies(np.log(p_V), top_p=top_p - 1e-6), expected_V, atol=1e-4)
+    np.testing.assert_allclose(frequencies(np.log(p_V), top_p=top_p - 1e-6), expected_V, atol=3e-4)
 
 
 def test_a_nucleus_wider_than_the_first_guess_is_found():

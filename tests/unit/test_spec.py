@@ -1,6 +1,7 @@
 import pickle
 
 import pytest
+
 from cotfaith.cluster.spec_file import load_spec
 from cotfaith.schemas import errors
 from cotfaith.schemas.errors import SpecError

@@ -1,7 +1,8 @@
 import pytest
-from cotfaith.workers.steps import split_steps
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cotfaith.workers.steps import split_steps
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,11 @@ class Decoder:
 
     def step(self, tokens_BT: Tensor, mask_BT: Tensor, positions_BT: Tensor, cache: Any) -> tuple[Tensor, Any]:
         """Run the model on new tokens; return the last position's logits_BV, and the grown cache."""
-        optional = {"position_ids": positions_BT, "logits_to_keep": 1}
+        kind = "past_key_values" if "past_key_values" in self.takes else "cache_params"
+        optional = {"position_ids": positions_BT, "logits_to_keep": 1, kind: cache}
         extra = {name: value for name, value in optional.items() if name in self.takes}
-        out = self.model(input_ids=tokens_BT, attention_mask=mask_BT, past_key_values=cache, use_cache=True, **extra)
-        return out.logits[:, -1], out.past_key_values
+        out = self.model(input_ids=tokens_BT, attention_mask=mask_BT, use_cache=True, **extra)
+        return out.logits[:, -1], out[kind]
 
     def text(self, tokens: Sequence[int]) -> str:
         """Decode, special tokens included: a stop string may be one."""

@@ -122,7 +122,8 @@ class StubEngine:
         if self.options.garbage_answers:
             return " hard to say.\n"
         draw = random.Random(derive_seed(self._relevant(prompt)))
-        return f" {draw.choice(['True', 'False', 'Yes', 'No'])}, or {draw.randint(0, 9)}.\n"
+        # One text that every answer format can be read from.
+        return f" {draw.choice('AB')}) {draw.choice(['Yes/True', 'No/False'])} {draw.randint(0, 9)}\n"
 
     def _logprobs(self, request: ScoreRequest) -> tuple[float, ...]:
         check_fits(len(request.prompt), max(map(len, request.candidates)), self.options.max_context)

@@ -12,6 +12,7 @@ T = nodes of a tree pass, B = rows, N = positions whose logits are needed, V = v
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,17 @@ class TransformersEngine:
         self._options = parse_options(spec)
         if threads is not None:
             torch.set_num_threads(threads)
-        self._model, tokenizer = _load(spec, self._options)
-        self._config = self._model.config.get_text_config()
-        self._takes = frozenset(inspect.signature(self._model.forward).parameters)
-        eos = _eos_ids(self._model, tokenizer)
-        self._decoder = Decoder(self._model, tokenizer, eos, self._takes)
+        self.model, tokenizer = _load(spec, self._options)
+        self._config = self.model.config.get_text_config()
+        self._takes = frozenset(inspect.signature(self.model.forward).parameters)
+        eos = _eos_ids(self.model, tokenizer)
+        self._decoder = Decoder(self.model, tokenizer, eos, self._takes)
         longest = getattr(self._config, "max_position_embeddings", None)
         self._capabilities = replace(static_capabilities(spec), max_context=longest)
         self._window = _window(self._config)
         self._usage = EngineUsage()
         self._notes: list[str] = []
-        self._recurrent = not set(getattr(self._config, "layer_types", None) or ()) <= TREE_LAYERS
+        self._recurrent = _is_recurrent(self._config, self._takes)
         self._tree = self._options.prefix_tree == "auto" and self._tree_works(TOLERANCE[spec.dtype])
 
     @property
@@ -146,7 +147,7 @@ class TransformersEngine:
 
     def _by_tree(self, tree: TreePass, places: dict["Prefix", int], wanted: "Wanted") -> dict["Prefix", float]:
         keep = sorted(set(places.values()))
-        device = self._model.device
+        device = self.model.device
         tokens_1T = torch.from_numpy(tree.tokens_T)[None].to(device)
         positions_1T = torch.from_numpy(tree.positions_T)[None].to(device)
         mask_11TT = self._mask(torch.from_numpy(tree.end_T).to(device))
@@ -158,7 +159,7 @@ class TransformersEngine:
         """Additive mask: made once, where a boolean one would be converted by every layer."""
         node_T = torch.arange(len(end_T), device=end_T.device)
         hidden_TT = (node_T[None, :] > node_T[:, None]) | (node_T[:, None] >= end_T[None, :])
-        dtype = self._model.dtype
+        dtype = self.model.dtype
         mask_TT = torch.zeros(hidden_TT.shape, dtype=dtype, device=end_T.device)
         return mask_TT.masked_fill_(hidden_TT, torch.finfo(dtype).min)[None, None]
 
@@ -177,7 +178,7 @@ class TransformersEngine:
         for i, row in enumerate(covers):
             tokens_BT[i, : len(row)] = torch.tensor(row)
         keep = sorted({len(prefix) - 1 for group in covers.values() for prefix in group})
-        logits_BNV = self._forward(tokens_BT.to(self._model.device), keep)
+        logits_BNV = self._forward(tokens_BT.to(self.model.device), keep)
         place = {position: i for i, position in enumerate(keep)}
         table: dict[Prefix, float] = {}
         for logits_NV, group in zip(logits_BNV, covers.values(), strict=True):
@@ -189,11 +190,11 @@ class TransformersEngine:
         self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + tokens_BT.numel())
         keep_N = torch.tensor(keep, device=tokens_BT.device)
         if "logits_to_keep" in self._takes:
-            logits_BNV: Tensor = self._model(
+            logits_BNV: Tensor = self.model(
                 input_ids=tokens_BT, use_cache=False, logits_to_keep=keep_N, **inputs
             ).logits
             return logits_BNV
-        logits_BTV: Tensor = self._model(input_ids=tokens_BT, use_cache=False, **inputs).logits
+        logits_BTV: Tensor = self.model(input_ids=tokens_BT, use_cache=False, **inputs).logits
         return logits_BTV[:, keep_N]
 
     def _tree_works(self, tolerance: float) -> bool:
@@ -226,7 +227,7 @@ class TransformersEngine:
         ) as error:
             return f"self-test failed: {type(error).__name__}: {str(error)[:200]}"
         gaps = np.abs([plain[key] - shared[key] for key in plain])
-        gap = float(gaps.max() if self._model.dtype == torch.float32 else np.median(gaps))
+        gap = float(gaps.max() if self.model.dtype == torch.float32 else np.median(gaps))
         return "" if gap <= tolerance else f"self-test differs from plain scoring by {gap:.2g} nats"
 
     def _note(self, text: str) -> None:
@@ -261,7 +262,7 @@ def _covers(wanted: Wanted) -> Covers:
     covers: Covers = {}
     chain: list[Prefix] = []
     ordered = sorted(wanted)
-    for prefix, after in zip(ordered, [*ordered[1:], ()], strict=True):
+    for prefix, after in pairwise([*ordered, ()]):
         chain.append(prefix)
         if after[: len(prefix)] != prefix:
             covers[prefix] = chain
@@ -303,7 +304,7 @@ def _load(spec: ModelSpec, options: Options) -> tuple[Any, Any]:
         model = AutoModelForCausalLM.from_pretrained(
             source,
             dtype=getattr(torch, spec.dtype),
-            attn_implementation=options.attention,
+            attn_implementation=None if options.attention == "auto" else options.attention,
             use_safetensors=True,
             **common,
         )
@@ -336,6 +337,11 @@ def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     generation = getattr(model.generation_config, "eos_token_id", None)
     found = [generation, getattr(model.config, "eos_token_id", None), tokenizer.eos_token_id]
     return frozenset(i for ids in found if ids is not None for i in (ids if isinstance(ids, list) else [ids]))
+
+
+def _is_recurrent(config: Any, takes: frozenset[str]) -> bool:
+    layers = set(getattr(config, "layer_types", None) or ())
+    return not layers <= TREE_LAYERS or "past_key_values" not in takes
 
 
 def _window(config: Any) -> int:

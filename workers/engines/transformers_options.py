@@ -17,8 +17,8 @@ class Options(Section):
     """Tokens of one scoring pass. The tree mask holds a number for each pair of them."""
     max_rows: int = Field(default=32, ge=1)
     """Prompts that are continued together. Each holds a key-value cache of its own."""
-    attention: Literal["sdpa", "eager"] = "sdpa"
-    """Attention kernel; eager is slower, and works for every model."""
+    attention: Literal["auto", "sdpa", "eager"] = "auto"
+    """Attention kernel. auto: sdpa where the model has it, else eager, which is slower."""
     prefix_tree: Literal["auto", "off"] = "auto"
     """auto: compute shared prefixes once where the model allows it. off: one prompt a row."""
 

@@ -12,7 +12,7 @@ from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Item
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.schemas.suggest import unknown
-from cotfaith.workers.tasks.canonical import canonical_boolean, canonical_number, canonical_text
+from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text
 from cotfaith.workers.tasks.choices import gold_label, read_choices
 from cotfaith.workers.tasks.files import Record, field_of, where
 from cotfaith.workers.tasks.ids import item_id

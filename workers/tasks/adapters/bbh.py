@@ -16,7 +16,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Item
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.tasks.canonical import canonical_boolean, canonical_number, canonical_text
+from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text
 from cotfaith.workers.tasks.files import Record, field_of, where
 from cotfaith.workers.tasks.ids import item_id
 

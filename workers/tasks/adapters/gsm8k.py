@@ -5,7 +5,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.tasks.canonical import canonical_number
+from cotfaith.workers.canonical import canonical_number
 from cotfaith.workers.tasks.files import Record, field_of, where
 from cotfaith.workers.tasks.ids import item_id
 

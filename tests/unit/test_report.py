@@ -1,0 +1,147 @@
+import random
+import re
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from rich.console import Console
+
+from cotfaith.cluster.aggregate import aggregate
+from cotfaith.cluster.report import render
+from cotfaith.cluster.show import show
+from cotfaith.cluster.terminal import plain_text, safe_text
+from cotfaith.cluster.transcripts import pick_transcripts
+from cotfaith.schemas.errors import InputError
+from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
+
+EVIL = "<script>alert(1)</script> [red]x[/] \x1b[31m"
+RUN = {
+    "run_id": "r1",
+    "created": "2026-01-01",
+    "cotfaith_version": "0.1",
+    "spec": {"models": [{"id": "m"}], "tasks": [{"name": "t"}]},
+    "versions": {"torch": "2"},
+}
+
+
+def frame(schema, rows):
+    fill = {"schema_version": 1, "run_id": "r1", "strategy": "cot", "metadata": [], "answer_status": "ok"}
+    rows = [{**{k: v for k, v in fill.items() if k in schema.names}, **row} for row in rows]
+    return pl.from_arrow(pa.Table.from_pylist(rows, schema=schema))
+
+
+def tables(models=("m",), tasks=("t",), n=8, evil=""):
+    rng = random.Random(3)
+    items, chains, observations = [], [], []
+    for model in models:
+        for task in tasks:
+            for i in range(n):
+                key = {"model": model, "task": task, "item_id": f"i{i:03}"}
+                question = f"Tom has {i} apples and buys {i + 2} more. How many does he have? {evil}"
+                choices = [f"{2 * i + j} {evil}" for j in range(4)]
+                form = {"answer_format": "choice", "gold": "C", "difficulty": float(i % 3)}
+                items.append({**key, "question": question, "choices": choices, **form})
+                failed, steps = i % 8 == 5, rng.randint(1, 6)
+                answers = [rng.choice("ABCC") for _ in range(steps)] + [rng.choice("CCCB")]
+                text = [
+                    f"Step {k + 1}: there are {i} and then {i + k}, so we add the two numbers. {evil}"
+                    for k in range(steps)
+                ]
+                good = {"answer": answers[-1], "correct": answers[-1] == "C"}
+                status = {"status": "truncated", "error": evil or None} if failed else {"status": "ok", **good}
+                chains.append(
+                    {**key, "chain_index": 0, "steps": text, "text": "".join(text), "n_steps": steps, **status}
+                )
+                none = rng.choice("ABC")
+                arms = [("no_cot", "no_cot", None, 0.0, none)]
+                arms += [("filler_tokens", f"m={m}", None, float(m), rng.choice("ABCC")) for m in (5, 10, 15)]
+                arms += [("early_answering", f"k={k}", 0, float(k), a) for k, a in enumerate(answers)] * (not failed)
+                for probe, arm, index, position, a in arms:
+                    same = a == answers[-1] if index == 0 else None
+                    at = {"probe": probe, "arm": arm, "chain_index": index, "position": position}
+                    said = {"answer": a, "correct": a == "C", "p_gold": rng.random(), "same_answer": same}
+                    observations.append({**key, **at, "status": "ok", "n_steps": steps, **said})
+    return frame(ITEMS, items), frame(CHAINS, chains), frame(OBSERVATIONS, observations)
+
+
+def page(*rows, run=RUN):
+    return render(run, *rows, aggregate(*rows, run_id="r1", seed=0))
+
+
+def without_scripts(html):
+    return re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL)
+
+
+def test_model_output_is_escaped():
+    rows = tables(models=(f"m{EVIL}",), tasks=(f"t{EVIL}",), evil=EVIL)
+    html = page(*rows)
+    assert "<script>alert" not in html
+    assert len(re.findall("</script>", html)) == 3
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    data = re.search(r'id="figures">(.*?)</script>', html, re.DOTALL).group(1)
+    assert "alert(1)" in data
+    assert not set(data) & set("<>&")
+
+
+def test_page_is_one_file_that_admits_only_its_own_scripts():
+    html = page(*tables())
+    policy = re.search(r'Content-Security-Policy" content="(.*?)"', html).group(1)
+    assert policy.startswith("default-src &#39;none&#39;")
+    assert policy.count("sha256-") == 2
+    assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+    assert not re.search(r"<(link|img|iframe)|(src|href)=", without_scripts(html))
+
+
+def test_failures_and_caveats_are_shown():
+    html = without_scripts(page(*tables()))
+    assert "truncated" in html
+    assert "No verdict yet" in html
+    assert "Only 8 items: too few" in html
+    assert "arXiv 2307.13702" in html
+
+
+def test_empty_and_all_failed_runs_render():
+    items, chains, observations = tables()
+    assert "No estimates" in page(items[:0], chains[:0], observations[:0], run={})
+    failed = chains.filter(pl.col("status") != "ok")
+    assert "No chain gave a usable answer" in page(items, failed, observations[:0])
+
+
+def test_transcripts_are_spread_and_deterministic():
+    rows = tables(tasks=("t", "u"), n=16)
+    picked = pick_transcripts("r1", *rows)
+    assert len(picked) == 10
+    assert {t.outcome for t in picked} == {"right", "wrong", "failed"}
+    assert {t.chain["task"] for t in picked} == {"t", "u"}
+    again = pick_transcripts("r1", rows[0], rows[1].reverse(), rows[2])
+    assert [t.chain["item_id"] for t in again] == [t.chain["item_id"] for t in picked]
+
+
+@pytest.mark.parametrize(("same", "at"), [([0, 1, 1], 1), ([1, 1, 1], 0), ([1, 0, 1], 2), ([0, None, 1], None)])
+def test_where_an_answer_settles(same, at):
+    items, chains, observations = tables(n=1)
+    early = observations.filter(pl.col("probe") == "early_answering")[:1].to_dicts()[0]
+    arms = [{**early, "position": float(k), "same_answer": None if s is None else bool(s)} for k, s in enumerate(same)]
+    chain = {**chains.to_dicts()[0], "steps": ["a", "b"], "n_steps": 2}
+    (found,) = pick_transcripts("r", items, frame(CHAINS, [chain]), frame(OBSERVATIONS, arms))
+    assert found.settles_at == at
+
+
+def test_show_prints_all_and_strips_control_characters():
+    console = Console(record=True, width=120, force_terminal=False)
+    show(*tables(evil=EVIL), "i001", console)
+    text = console.export_text()
+    assert "\x1b" not in text
+    assert "[red]x[/]" in text
+    assert "early_answering" in text
+    assert "m=10" in text
+
+
+def test_show_names_the_nearest_ids():
+    with pytest.raises(InputError, match="i001"):
+        show(*tables(), "i01", Console())
+
+
+def test_safe_text():
+    assert plain_text("a\x1b[31mb\u202e\n") == "a[31mb\n"
+    assert safe_text(None) == "-"

@@ -1,0 +1,153 @@
+"""Shards on the stub engine: chains, probes, statuses, rows."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from cotfaith.schemas.records import Chain, Item
+from cotfaith.schemas.spec import parse_spec
+from cotfaith.schemas.status import Status
+from cotfaith.schemas.tables import CHAINS, OBSERVATIONS
+from cotfaith.workers.codec import ByteCodec
+from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.workers.probes import PROBES, find_probe
+from cotfaith.workers.probes.base import Shape
+from cotfaith.workers.probes.filler_tokens import Options, lengths
+from cotfaith.workers.rows import RowKey, chains_from_table, chains_table, items_table, observations_table
+from cotfaith.workers.shard import ShardWork
+
+ALL = ["no_cot", "early_answering", "filler_tokens"]
+ITEMS = (
+    Item("a", "Which is red?", "B", "choice", ("sky", "blood", "grass"), 1.0, (("k", "v"),)),
+    Item("b", "How much is 2 + 2?", "4", "number"),
+    Item("c", "Is water wet?", "true", "boolean", ("Yes", "No")),
+)
+
+
+def work(items=ITEMS, chains=2, options=None, **sampling):
+    spec = parse_spec(
+        {
+            "models": [{"id": "m", "engine": "stub", "options": options or {}}],
+            "tasks": [{"name": "t", "generator": "addition"}],
+            "sampling": {"chains_per_item": chains, **sampling},
+            "probes": ALL,
+        }
+    )
+    return ShardWork(spec, spec.models[0], spec.tasks[0], tuple(items), ByteCodec())
+
+
+def run(**kwargs):
+    shard = work(**kwargs)
+    engines = {"subject": StubEngine(shard.model)}
+    chains = shard.sample_chains(engines)
+    return shard, chains, shard.run_probes(chains, ALL, engines)
+
+
+def of(rows, probe):
+    return [row for row in rows if row.probe == probe]
+
+
+def test_chains_and_arms():
+    _, chains, rows = run()
+    assert [(c.item_id, c.index) for c in chains] == [(i.id, k) for i in ITEMS for k in range(2)]
+    assert all("".join(c.steps) == c.text and c.status is Status.OK for c in chains)
+    assert [r.observation.arm for r in of(rows, "no_cot")] == ["no_cot"] * 3
+    early = of(rows, "early_answering")
+    assert len(early) == sum(len(c.steps) + 1 for c in chains)
+    for row in early:
+        chain = next(c for c in chains if (c.item_id, c.index) == (row.item.id, row.observation.chain_index))
+        assert row.observation.n_steps == len(chain.steps)
+        if row.observation.position == len(chain.steps):  # the whole chain gives the chain's answer
+            assert row.observation.answer == chain.answer
+
+
+def test_results_do_not_depend_on_neighbours():
+    _, together, rows = run()
+    for i, item in enumerate(ITEMS):
+        _, alone, own = run(items=(item,))
+        assert alone == together[2 * i : 2 * i + 2]
+        assert own == [row for row in rows if row.item == item]
+
+
+def test_a_model_that_ignores_its_chain_never_changes_its_answer():
+    _, _, rows = run(options={"relies_on": "question"})
+    early = [r.observation for r in of(rows, "early_answering")]
+    assert early
+    assert all(o.answer.value == o.reference.value for o in early)
+
+
+def test_chains_of_one_item_differ_and_greedy_ones_do_not():
+    _, chains, _ = run()
+    assert chains[0].text != chains[1].text
+    _, greedy, _ = run(temperature=0)
+    assert greedy[0].text == greedy[1].text
+
+
+@pytest.mark.parametrize(
+    ("options", "sampling", "status"),
+    [
+        ({}, {"max_tokens": 5}, Status.TRUNCATED),
+        ({"max_steps": 0}, {}, Status.EMPTY_CHAIN),
+        ({"max_context": 200}, {}, Status.CONTEXT_OVERFLOW),
+        ({"fail_on": "2 + 2"}, {}, Status.ENGINE_ERROR),
+        ({"garbage_answers": True}, {}, Status.UNPARSED),
+    ],
+)
+def test_failures_are_rows(options, sampling, status):
+    _, chains, rows = run(items=ITEMS[1:2], options=options, **sampling)
+    assert [c.status for c in chains] == [status, status]
+    early = of(rows, "early_answering")
+    assert [(r.observation.arm, r.observation.answer.status) for r in early] == [("chain", status)] * 2
+    assert all(r.observation.answer.error for r in early)
+    assert len(of(rows, "no_cot")) == 1
+
+
+def test_a_bug_in_a_probe_costs_one_row(monkeypatch):
+    def broken(chain, ask, options):
+        raise RuntimeError("bug")
+        yield
+
+    from dataclasses import replace
+
+    monkeypatch.setitem(PROBES, "early_answering", replace(PROBES["early_answering"], run=broken))
+    _, _, rows = run(chains=1)
+    assert {r.observation.answer.status for r in of(rows, "early_answering")} == {Status.ITEM_ERROR}
+    assert {r.observation.answer.status for r in of(rows, "no_cot")} == {Status.OK}
+
+
+def test_rows_have_the_schemas_and_chains_survive_storage(tmp_path):
+    _, chains, rows = run()
+    key = RowKey("r", "m", "t")
+    table = chains_table(key, ITEMS, chains)
+    assert table.schema.equals(CHAINS, check_metadata=True)
+    pq.write_table(table, tmp_path / "c.parquet")
+    back: list[Chain] = chains_from_table(pq.read_table(tmp_path / "c.parquet"))
+    assert back == list(chains)
+    found = observations_table(key, rows)
+    assert found.schema.equals(OBSERVATIONS, check_metadata=True)
+    assert found.num_rows == len(rows)
+    assert items_table(key, ITEMS).column("gold").to_pylist() == ["B", "4", "true"]
+
+
+def test_failed_rows_have_null_metrics():
+    _, chains, rows = run(options={"garbage_answers": True}, items=ITEMS[1:2])
+    key = RowKey("r", "m", "t")
+    for table in (chains_table(key, ITEMS, chains), observations_table(key, rows)):
+        for row in table.to_pylist():
+            assert (row["status"], row["answer"], row["correct"], row["p_gold"]) == ("unparsed", None, None, None)
+
+
+def test_filler_lengths():
+    assert lengths(23, Options()) == [5, 10, 15, 20]
+    assert lengths(0, Options()) == [5]
+    assert lengths(1000, Options(max_arms=4)) == [250, 500, 750, 1000]
+    assert lengths(100, Options(max_arms=1)) == [100]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_planned_arms_are_those_that_run(name):
+    from cotfaith.schemas.spec import ProbeSpec
+
+    _, chains, rows = run(items=ITEMS[:1], chains=1)
+    probe, options = find_probe(ProbeSpec(name=name))
+    planned = probe.arms(Shape(1, len(chains[0].steps), chains[0].n_tokens), options)
+    assert len(planned) == len(of(rows, name))
