@@ -150,8 +150,11 @@ def main() -> None:
     spec = ModelSpec(id="benchmark", source=options.model, dtype=options.dtype, options=settings)
     engine = TransformersEngine(spec, options.threads)
     compare(engine, 3, 1, options.rows, 1)  # warm-up
-    results = [compare(engine, n, options.repeats, options.rows, options.chains) for n in options.steps]
-    show(results, Console())
+    console, results = Console(), []
+    for steps in options.steps:
+        console.print(f"{steps} steps: timing", highlight=False)
+        results.append(compare(engine, steps, options.repeats, options.rows, options.chains))
+    show(results, console)
     if options.json:
         options.json.write_text(json.dumps({"setting": setting(options, engine), "results": results}, indent=2) + "\n")
 

@@ -30,6 +30,8 @@ app = typer.Typer(
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
+_INTERRUPTED = 130
+
 SpecPath = Annotated[Path, typer.Argument(help="The run spec (YAML); see examples/.", show_default=False)]
 RunPath = Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)]
 Overrides = Annotated[
@@ -64,7 +66,9 @@ def plan(
 def run(spec_path: SpecPath, overrides: Overrides = None) -> None:
     """Do what is missing of a run, then aggregate and report. Run it again to resume."""
     spec = _spec(spec_path, overrides)
-    given_up = _execute(spec)
+    from cotfaith.cluster.run import execute
+
+    given_up = execute(spec, out, err)
     store = _store(spec.output.path)
     estimates = _aggregate(store)
     _summarise(estimates)
@@ -77,33 +81,6 @@ def run(spec_path: SpecPath, overrides: Overrides = None) -> None:
         limit = f"{spec.output.max_failed_share:.0%}"
         err.print(f"Finished with {failed} of {total} rows failed (limit {limit}) and {len(given_up)} shards given up.")
         raise typer.Exit(1)
-
-
-def _execute(spec: RunSpec) -> list[str]:
-    """Run what is missing; return the shards that were given up."""
-    from cotfaith.cluster.driver import missing_jobs, run_jobs
-    from cotfaith.cluster.identity import identity, open_run
-    from cotfaith.cluster.plan import make_plan, overflow_warnings
-    from cotfaith.cluster.progress import RunProgress
-    from cotfaith.cluster.ray_session import ray_session
-    from cotfaith.cluster.store import check_conditional_put
-
-    made = make_plan(spec)
-    store = _store(spec.output.path, must_exist=False)
-    ident = identity(spec, made.weights, made.item_fingerprints())
-    current = open_run(store, spec, ident, {name: len(items) for name, items in made.items.items()})
-    check_conditional_put(store)
-    if current["shard_size"] != spec.resources.shard_size:
-        err.print(f"This run was begun with shards of {current['shard_size']} items and keeps them.")
-    for line in overflow_warnings(made):
-        _warn(line)
-    jobs = missing_jobs(made, current, store)
-    total = len(made.shards(current["shard_size"]))
-    out.print(f"{total - len(jobs)} of {total} shards are done, {len(jobs)} to do.")
-    if not jobs:
-        return []
-    with ray_session(spec.resources), RunProgress(err, sum(len(job.items) for job in jobs)) as progress:
-        return run_jobs(made, jobs, progress).given_up
 
 
 @app.command()
@@ -243,7 +220,7 @@ def _exit_codes() -> Iterator[None]:
     except KeyboardInterrupt:
         again = shlex.join(["cotfaith", *sys.argv[1:]])
         err.print(f"\nStopped. What is finished is kept; to go on: {again}", markup=False, soft_wrap=True)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
 
 
 def main() -> None:
@@ -252,4 +229,6 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with _exit_codes():
         code = app(standalone_mode=False)
+        if code == _INTERRUPTED:  # typer turns the interrupt into this
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)

@@ -52,13 +52,13 @@ def summary_table(estimates: pa.Table) -> Table:
 
     table = Table("model", "task", title="Estimates, with 95% intervals (bootstrap over items)")
     columns = {
-        "accuracy_no_cot": "accuracy\nwithout chain",
+        "accuracy_no_cot": "accuracy\nno chain",
         "accuracy_cot": "accuracy\nwith chain",
-        "same_answer_no_cot": "same answer\nwith and without",
-        "aoc": "early answering\nAOC (trapezoid)",
+        "same_answer_no_cot": "same answer\nwithout",
+        "aoc": "AOC early\nanswering",
     }
-    for title in (*columns.values(), "chains ok"):
-        table.add_column(title, justify="right")
+    for title in (*columns.values(), "chains\nok"):
+        table.add_column(title, justify="right", no_wrap=True)
     for row in summary(estimates):
         cells = (_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in columns)
         table.add_row(row["model"], row["task"], *cells, f"{row['n_ok']}/{row['n_total']}")
@@ -68,4 +68,4 @@ def summary_table(estimates: pa.Table) -> Table:
 def _interval(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.2f}" if low is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{value:.2f}" if low is None else f"{value:.2f}\n[{low:.2f}, {high:.2f}]"

@@ -139,8 +139,9 @@ def test_failed_rows_have_null_metrics():
 def test_filler_lengths():
     assert lengths(23, Options()) == [5, 10, 15, 20]
     assert lengths(0, Options()) == [5]
-    assert lengths(1000, Options(max_arms=4)) == [250, 500, 750, 1000]
-    assert lengths(100, Options(max_arms=1)) == [100]
+    assert lengths(1000, Options(max_arms=4)) == [320, 640, 960]
+    assert lengths(100, Options(max_arms=1)) == [80]
+    assert set(lengths(300, Options())) < set(lengths(150, Options(max_arms=30)) + lengths(300, Options(max_arms=60)))
 
 
 @pytest.mark.parametrize("name", ALL)

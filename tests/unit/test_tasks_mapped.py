@@ -7,8 +7,8 @@ import pytest
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.tasks import load_task
 from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text
+from cotfaith.workers.tasks import load_task
 from cotfaith.workers.tasks.choices import gold_label, read_choices
 
 FIELDS = {"question": "q", "gold": "a"}

@@ -295,7 +295,9 @@ def _random_tree(vocab_size: int, longest: int) -> list[Prefix]:
 def _load(spec: ModelSpec, options: Options) -> tuple[Any, Any]:
     """Load model and tokenizer: safetensors only, since other formats can run code."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # it would fill the logs of an actor
     source = _source(spec)
     model: Any
     common = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}

@@ -22,7 +22,7 @@ class Options(Section):
     step: int = Field(default=5, ge=1)
     """Repeats between two arms; the paper takes 5."""
     max_arms: int = Field(default=12, ge=1)
-    """At most so many arms, spread evenly over the lengths; the longest is always among them."""
+    """At most so many arms per item: the step doubles until they suffice."""
 
 
 def filler_tokens(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeRun:
@@ -33,12 +33,14 @@ def filler_tokens(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeR
 
 
 def lengths(longest: int, options: Options) -> list[int]:
-    """Return the repeats m to ask for: multiples of ``step`` up to ``longest`` tokens, at least one, thinned evenly."""
-    every = list(range(options.step, max(longest, options.step) + 1, options.step))
-    if len(every) <= options.max_arms:
-        return every
-    stride = len(every) / options.max_arms
-    return [every[round((i + 1) * stride) - 1] for i in range(options.max_arms)]
+    """Return the repeats m to ask for: multiples of ``step`` up to ``longest`` tokens, at least one.
+
+    Where that is too many, the step doubles until it is not, so that items of different lengths share their arms.
+    """
+    step = options.step
+    while max(longest, step) // step > options.max_arms:
+        step *= 2
+    return list(range(step, max(longest, step) + 1, step))
 
 
 def _arms(shape: Shape, options: Options) -> list[Arm]:

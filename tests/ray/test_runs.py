@@ -1,0 +1,202 @@
+"""Whole runs on a real local Ray with the stub engine: identity of results, resume, crashes."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from cotfaith.cluster.reading import commits, read_tables
+from cotfaith.cluster.store import LocalStore
+
+PROBES = ["no_cot", "early_answering", "filler_tokens"]
+
+
+def spec(path, **changes):
+    return {
+        "models": [{"id": "m", "engine": "stub"}],
+        "tasks": [
+            {"name": "tracking", "generator": "tracking_objects", "n": 12},
+            {"name": "addition", "generator": "addition", "n": 5},
+        ],
+        "sampling": {"chains_per_item": 2},
+        "probes": PROBES,
+        "resources": {"shard_size": 4},
+        "output": {"path": str(path)},
+    } | changes
+
+
+def cotfaith(folder, content, *arguments, command="run", background=False):
+    file = folder / "spec.yaml"
+    file.write_text(yaml.safe_dump(content))
+    line = [sys.executable, "-c", "from cotfaith.cluster.cli import main; main()", command, str(file), *arguments]
+    if background:
+        return subprocess.Popen(
+            line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=240)
+
+
+def tables(path, drop=("run_id",)):
+    found = read_tables(LocalStore(Path(path)))
+    return {name: frame.drop(drop, strict=False) for name, frame in found.items()}
+
+
+def markers(path):
+    return {(c["shard"], c["probe"]): c["attempt"] for c in commits(LocalStore(Path(path)))}
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert one[name].height > 0
+        assert one[name].equals(other[name]), name
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """An undisturbed run."""
+    folder = tmp_path_factory.mktemp("reference")
+    done = cotfaith(folder, spec(folder / "run"))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_run_says_what_it_did(reference):
+    found = tables(reference / "run")
+    assert {n: f.height for n, f in found.items()}["items"] == 17
+    assert found["chains"].height == 34
+    assert set(found["observations"]["probe"]) == set(PROBES)
+    assert (reference / "run" / "report.html").stat().st_size > 100_000
+    estimates = pl.read_parquet(reference / "run" / "estimates.parquet")
+    assert {"accuracy_cot", "accuracy_no_cot", "aoc"} <= set(estimates["metric"])
+    run = json.loads((reference / "run" / "run.json").read_text())
+    assert run["n_items"] == {"tracking": 12, "addition": 5}
+    assert set(run["versions"]) >= {"torch", "transformers", "ray", "python"}
+
+
+@pytest.mark.parametrize(("replicas", "size"), [(3, 1), (1, 16)])
+def test_results_do_not_depend_on_replicas_and_shard_size(reference, tmp_path, replicas, size):
+    done = cotfaith(tmp_path, spec(tmp_path / "run", resources={"replicas": replicas, "shard_size": size}))
+    assert done.returncode == 0, done.stderr
+    assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
+
+
+def test_a_finished_run_has_nothing_to_do(reference):
+    before = markers(reference / "run")
+    done = cotfaith(reference, spec(reference / "run"))
+    assert done.returncode == 0
+    assert "5 of 5 shards are done, 0 to do" in done.stdout
+    assert markers(reference / "run") == before
+
+
+def wait_for(condition, seconds=90):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.1)
+
+
+def slow(path):
+    """Shards of one item, half a second a call: time to interrupt."""
+    model = {"id": "m", "engine": "stub", "options": {"seconds_per_call": 0.3}}
+    return spec(path, models=[model], resources={"shard_size": 1})
+
+
+def check_resumed(tmp_path, reference, before):
+    assert 0 < len(before) < 68  # 17 shards of four commits: the run was in its midst
+    done = cotfaith(tmp_path, slow(tmp_path / "run"), "--set", "models.m.options.seconds_per_call=0")
+    assert done.returncode == 0, done.stderr
+    after = markers(tmp_path / "run")
+    assert len(after) == 68
+    assert {key: after[key] for key in before} == before  # what was committed was not done again
+    assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
+
+
+def test_kill_9_of_the_driver_and_run_again(reference, tmp_path):
+    process = cotfaith(tmp_path, slow(tmp_path / "run"), background=True)
+    wait_for(lambda: len(markers(tmp_path / "run")) >= 8)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(3)  # what it had started may commit for a moment longer
+    check_resumed(tmp_path, reference, markers(tmp_path / "run"))
+
+
+def test_control_c_stops_cleanly_and_says_how_to_resume(reference, tmp_path):
+    process = cotfaith(tmp_path, slow(tmp_path / "run"), background=True)
+    wait_for(lambda: len(markers(tmp_path / "run")) >= 8)
+    os.kill(process.pid, signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.search(r"Stopped\. What is finished is kept; to go on: .*run .*spec\.yaml", text)
+    assert "Traceback" not in text
+    check_resumed(tmp_path, reference, markers(tmp_path / "run"))
+
+
+def test_a_new_probe_reuses_the_chains(reference, tmp_path):
+    first = cotfaith(tmp_path, spec(tmp_path / "run", probes=["no_cot"]))
+    assert first.returncode == 0, first.stderr
+    before = markers(tmp_path / "run")
+    second = cotfaith(tmp_path, spec(tmp_path / "run"))
+    assert second.returncode == 0, second.stderr
+    after = markers(tmp_path / "run")
+    assert {key: after[key] for key in before} == before
+    assert {probe for _, probe in after.keys() - before.keys()} == {"early_answering", "filler_tokens"}
+    assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
+
+
+def test_a_lost_engine_is_replaced(reference, tmp_path):
+    options = {"kill_on": "dancers", "kill_once_file": str(tmp_path / "killed")}
+    content = spec(tmp_path / "run", models=[{"id": "m", "engine": "stub", "options": options}])
+    content["models"][0]["options"]["kill_on"] = "Human"
+    done = cotfaith(tmp_path, content)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "killed").exists()
+    assert "trying again" in done.stderr
+    assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
+
+
+def test_a_shard_that_kills_its_engine_is_given_up_and_the_others_are_done(reference, tmp_path):
+    first = read_tables(LocalStore(reference / "run"))["items"].filter(pl.col("task") == "addition")["question"][0]
+    content = spec(tmp_path / "run", models=[{"id": "m", "engine": "stub", "options": {"kill_on": first}}])
+    done = cotfaith(tmp_path, content)
+    assert done.returncode == 1
+    assert "given up after 3 attempts" in done.stderr
+    assert "1 shards given up" in done.stderr
+    assert len(markers(tmp_path / "run")) == 4 * 4
+
+
+def test_failed_rows_over_the_limit_exit_with_1(tmp_path):
+    model = {"id": "m", "engine": "stub", "options": {"garbage_answers": True}}
+    done = cotfaith(tmp_path, spec(tmp_path / "run", models=[model]))
+    assert done.returncode == 1
+    assert "rows failed (limit 5%)" in done.stderr
+    found = tables(tmp_path / "run")["chains"].filter(pl.col("task") == "addition")
+    assert set(found["status"]) == {"unparsed"}
+    assert found["correct"].null_count() == found.height
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"seed": 1}, "seed: the run has 0, the spec 1"),
+        ({"sampling": {"chains_per_item": 3}}, "sampling.chains_per_item: the run has 2, the spec 3"),
+        ({"models": [{"id": "m", "engine": "stub", "options": {"max_steps": 9}}]}, "models.m.options"),
+        ({"prompts": {"cot": "Think:"}}, "prompts.cot"),
+        ({"tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 11}]}, "tasks.tracking.items"),
+        ({"probes": [{"name": "filler_tokens", "options": {"step": 3}}]}, "probes.filler_tokens.step"),
+    ],
+)
+def test_a_spec_that_contradicts_the_run_is_refused(reference, tmp_path, change, expected):
+    before = (reference / "run" / "run.json").read_bytes()
+    done = cotfaith(tmp_path, spec(reference / "run", **change))
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert (reference / "run" / "run.json").read_bytes() == before
