@@ -56,9 +56,13 @@ def check_same_run(old: dict[str, Any], new: dict[str, Any], folder: str) -> Non
 
 def _changes(name: str, old: Any, new: Any, grows: bool) -> list[str]:
     if isinstance(old, dict) and isinstance(new, dict):
-        missing = [] if grows else [k for k in old if k not in new]
-        lines = [f"{name}.{k}: the run has {old[k]!r}, the spec nothing" for k in missing]
-        return lines + [x for k in old if k in new for x in _changes(f"{name}.{k}", old[k], new[k], False)]
+        both = [line for k in old if k in new for line in _changes(f"{name}.{k}", old[k], new[k], False)]
+        if grows:
+            return both
+        lost = [f"{name}.{k}: the run has {_short(old[k])}, the spec nothing" for k in old if k not in new]
+        return (
+            both + lost + [f"{name}.{k}: the run has nothing, the spec {_short(new[k])}" for k in new if k not in old]
+        )
     return [] if old == new else [f"{name}: the run has {_short(old)}, the spec {_short(new)}"]
 
 
