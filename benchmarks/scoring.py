@@ -150,7 +150,7 @@ def main() -> None:
     spec = ModelSpec(id="benchmark", source=options.model, dtype=options.dtype, options=settings)
     engine = TransformersEngine(spec, options.threads)
     compare(engine, 3, 1, options.rows, 1)  # warm-up
-    console, results = Console(), []
+    console, results = Console(width=110), []
     for steps in options.steps:
         console.print(f"{steps} steps: timing", highlight=False)
         results.append(compare(engine, steps, options.repeats, options.rows, options.chains))

@@ -45,12 +45,15 @@ def pack(sequences: Sequence[Sequence[int]], token_budget: int) -> list[TreePass
     """Lay out all sequences in passes of at most ``token_budget`` nodes.
 
     Sequences are never cut: one that is longer than the budget gets a pass of its own. A prefix shared across a pass's
-    border is computed in both.
+    border is computed in both. A sequence that shares less than half of its tokens with the one before opens a new pass
+    once there is a sixteenth of the budget: attention's cost grows with the square of a pass, whatever the mask hides.
     """
     ordered = _sorted(sequences)
     passes, builder = [], _Builder()
     for index, ids, shared in zip(ordered.indices, ordered.ids, ordered.shared, strict=True):
-        if len(builder) and len(builder) + len(ids) - shared > token_budget:
+        too_large = len(builder) + len(ids) - shared > token_budget
+        unrelated = 2 * shared < len(ids) and len(builder) >= token_budget // 8
+        if len(builder) and (too_large or unrelated):
             passes.append(builder.finish())
             builder = _Builder()
         builder.add(index, ids, shared)

@@ -51,6 +51,12 @@ def test_a_sequence_longer_than_the_budget_gets_a_pass_of_its_own():
     assert [sorted(tree.nodes) for tree in passes] == [[0], [1, 2]]
 
 
+def test_unrelated_trees_get_passes_of_their_own_once_these_are_large():
+    sequences = [(tree, *range(9), leaf) for tree in range(3) for leaf in range(4)]
+    assert [len(tree) for tree in pack(sequences, 100)] == [14, 14, 14]
+    assert [len(tree) for tree in pack(sequences, 1000)] == [42]
+
+
 def test_a_chain_costs_its_length_rather_than_the_square():
     chain = tuple(range(100))
     assert distinct_tokens([chain[:n] for n in range(1, 101)]) == 100
