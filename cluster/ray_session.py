@@ -16,6 +16,7 @@ _QUIET = {
     "RAY_enable_worker_prestart": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",  # else any other process starves the engines
     "TOKENIZERS_PARALLELISM": "false",
 }
 _OBJECT_STORE_BYTES = 160 * 1024 * 1024

@@ -52,7 +52,7 @@ def pack(sequences: Sequence[Sequence[int]], token_budget: int) -> list[TreePass
     passes, builder = [], _Builder()
     for index, ids, shared in zip(ordered.indices, ordered.ids, ordered.shared, strict=True):
         too_large = len(builder) + len(ids) - shared > token_budget
-        unrelated = 2 * shared < len(ids) and len(builder) >= token_budget // 8
+        unrelated = 2 * shared < len(ids) and len(builder) >= token_budget // 16
         if len(builder) and (too_large or unrelated):
             passes.append(builder.finish())
             builder = _Builder()
