@@ -6,7 +6,7 @@ In: estimates rows (dicts; ``model`` names the series). Out: ``Figure`` objects;
 from html import escape
 from typing import Any
 
-from cotfaith.cluster.figures import Figure, Row, base_layout, bounds_text, find
+from cotfaith.cluster.figures import Figure, Row, base_layout, bounds_text, error_bar, find
 
 SYMBOLS = {"cot": "circle", "cot_decomposition": "square", "factored_decomposition": "diamond"}
 
@@ -35,7 +35,7 @@ def _drop(row: Row, colour: str, at: int) -> dict[str, Any]:
         "y": [at + (0.12 if filled else -0.12)],
         "mode": "markers",
         "marker": {"color": colour, "size": 10, "symbol": "circle" if filled else "circle-open", "line": {"width": 2}},
-        "error_x": _error(row, colour),
+        "error_x": error_bar(row, colour),
         "hovertemplate": f"%{{x:+.1%}} {what}<br>{bounds_text(row, '+.1%')}{_counts(row)}<extra></extra>",
     }
 
@@ -114,17 +114,10 @@ def _point(model: str, x: Row, y: Row, colour: str) -> dict[str, Any]:
         "y": [y["value"]],
         "mode": "markers",
         "marker": {"color": colour, "size": 10, "symbol": SYMBOLS.get(x["strategy"], "circle")},
-        "error_x": _error(x, colour),
-        "error_y": _error(y, colour),
+        "error_x": error_bar(x, colour),
+        "error_y": error_bar(y, colour),
         "hovertemplate": f"{'<br>'.join(axes)}<extra>{escape(model)}</extra>",
     }
-
-
-def _error(row: Row, colour: str) -> dict[str, Any]:
-    value = row["value"]
-    low, high = (row["ci_low"], row["ci_high"]) if row["ci_low"] is not None else (value, value)
-    sides = {"array": [high - value], "arrayminus": [value - low]}
-    return {"type": "data", "symmetric": False, **sides, "color": colour, "thickness": 1.2, "width": 0}
 
 
 def _with_bounds(row: Row, form: str) -> str:

@@ -12,7 +12,7 @@ from cotfaith.cluster.plan import Plan
 from cotfaith.cluster.roles import helpers, readers
 from cotfaith.schemas.spec import ModelSpec, StrategyName, TaskSpec
 from cotfaith.workers.codec import Codec, load_codec
-from cotfaith.workers.editors.prompt import PromptKind, find_prompt
+from cotfaith.workers.editors.prompt import PROMPT_KINDS, find_prompt
 from cotfaith.workers.meta.supplied import supplied_steps
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.base import Arm, Shape
@@ -22,7 +22,6 @@ from cotfaith.workers.templates import Templates
 
 TOKENS_PER_STEP = 20  # assumed where no chain has been sampled yet
 _MARK = "\u241echain\u241e"  # stands for the chain while a prompt is measured
-_PROMPTS: tuple[PromptKind, ...] = ("mistake", "paraphrase", "plausible")
 
 
 @dataclass
@@ -158,7 +157,7 @@ def _count_subject(
 def _count_edits(plan: Plan, line: Cost, model: ModelSpec, arms: Sequence[Arm], times: int) -> None:
     """Count the writing of each edit, and the question whether it reads like a step."""
     codec = load_codec(model)
-    prompt = max(len(codec.encode(find_prompt(kind, plan.spec.editor).text)) for kind in _PROMPTS)
+    prompt = max(len(codec.encode(find_prompt(kind, plan.spec.editor).text)) for kind in PROMPT_KINDS)
     for arm in arms:
         if arm.edited:
             line.add(2, 2 * (prompt + arm.edited), 2 * arm.edited, arm.edited, times)

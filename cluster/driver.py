@@ -164,9 +164,8 @@ class _Driver:
         try:
             report: Report = ray.get(reference)
         except EngineLostError as error:
-            lost = engines[
-                getattr(error, "cause", error).role
-            ]  # Ray's own stand-in for the error has no such attribute
+            cause = getattr(error, "cause", error)  # Ray's stand-in for the error lacks the role
+            lost = engines[cause.role]
             # Of several tasks on a lost engine only the first to report is blamed; the others were bystanders.
             self._retry(pending, error, blamed=self.pool.has(lost))
             self.pool.replace(lost, error)

@@ -162,17 +162,23 @@ def _level(colour: str, points: list[Row], row: Row | None) -> list[dict[str, An
 
 
 def _dot(row: Row, colour: str, at: int, filled: bool) -> dict[str, Any]:
-    low, high = (row["ci_low"], row["ci_high"]) if row["ci_low"] is not None else (row["value"], row["value"])
-    error = {"type": "data", "symmetric": False, "array": [high - row["value"]], "arrayminus": [row["value"] - low]}
     label = "with a chain" if filled else "without a chain"
     return {
         "x": [row["value"]],
         "y": [at + (0.1 if filled else -0.1)],
         "mode": "markers",
         "marker": {"color": colour, "size": 10, "symbol": "circle" if filled else "circle-open", "line": {"width": 2}},
-        "error_x": {**error, "color": colour, "thickness": 1.5, "width": 0},
+        "error_x": error_bar(row, colour),
         "hovertemplate": f"%{{x:.1%}} {label}<br>{row['n_ok']} of {row['n_total']} ok<extra></extra>",
     }
+
+
+def error_bar(row: Row, colour: str) -> dict[str, Any]:
+    """Return the row's interval as plotly draws it; of length 0 if there is none."""
+    value = row["value"]
+    low, high = (row["ci_low"], row["ci_high"]) if row["ci_low"] is not None else (value, value)
+    sides = {"array": [high - value], "arrayminus": [value - low]}
+    return {"type": "data", "symmetric": False, **sides, "color": colour, "thickness": 1.5, "width": 0}
 
 
 def _bar(colour: str, x: list[float], at: int) -> dict[str, Any]:

@@ -43,8 +43,9 @@ def missing_jobs(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
     """Return a job for every shard of which something is not committed, its readers' parts aside."""
     committed = set(store.list(keys.COMMITS))
     own = [probe.name for probe in plan.spec.probes if not readers(plan.spec, probe)]
+    spec = _portable(plan.spec)
     jobs = (
-        _job(plan, run, shard, keys.commit(shard.id) not in committed, _missing(shard, own, committed))
+        _job(plan, run, spec, shard, keys.commit(shard.id) not in committed, _missing(shard, own, committed))
         for shard in plan.shards(run["shard_size"])
     )
     return [job for job in jobs if job.chains or job.probes]
@@ -55,10 +56,15 @@ def _missing(shard: Shard, probes: list[str], committed: set[str]) -> tuple[str,
 
 
 def _job(
-    plan: Plan, run: dict[str, Any], shard: Shard, chains: bool, probes: tuple[str, ...], reader: str | None = None
+    plan: Plan,
+    run: dict[str, Any],
+    spec: RunSpec,
+    shard: Shard,
+    chains: bool,
+    probes: tuple[str, ...],
+    reader: str | None = None,
 ) -> Job:
-    items = plan.items[shard.task][shard.start : shard.stop]
-    return Job(run["run_id"], _portable(plan.spec), shard, items, chains, probes, reader)
+    return Job(run["run_id"], spec, shard, plan.items[shard.task][shard.start : shard.stop], chains, probes, reader)
 
 
 def _portable(spec: RunSpec) -> RunSpec:
@@ -68,9 +74,9 @@ def _portable(spec: RunSpec) -> RunSpec:
 
 def missing_readings(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
     """Return a job for every reader's part that is not committed, of chains that are."""
-    committed = set(store.list(keys.COMMITS))
+    committed, spec = set(store.list(keys.COMMITS)), _portable(plan.spec)
     return [
-        _job(plan, run, shard, False, (probe,), reader)
+        _job(plan, run, spec, shard, False, (probe,), reader)
         for shard, probe, reader in all_readings(plan, run)
         if keys.commit(shard.id) in committed and keys.commit(shard.id, probe, reader) not in committed
     ]

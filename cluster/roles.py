@@ -6,7 +6,7 @@ from cotfaith.schemas.spec import ModelSpec, ProbeSpec, RunSpec
 from cotfaith.workers.editors import check_editor, editor_model
 from cotfaith.workers.embedders import check_embedder, embedder_model
 from cotfaith.workers.probes import find_probe
-from cotfaith.workers.probes.transfer import Options, reader_ids
+from cotfaith.workers.probes.transfer import reader_ids
 
 
 def helpers(spec: RunSpec, subject: ModelSpec, probes: Iterable[ProbeSpec]) -> dict[str, ModelSpec]:
@@ -37,7 +37,4 @@ def readers(spec: RunSpec, probe: ProbeSpec) -> tuple[str, ...]:
 
     """
     kind, options = find_probe(probe)
-    if not kind.readers:
-        return ()
-    assert isinstance(options, Options), f"probe {probe.name!r} has readers, so its options are those of transfer"
-    return reader_ids(spec, options)
+    return reader_ids(spec, options, probe.name) if kind.readers else ()

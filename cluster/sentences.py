@@ -1,7 +1,7 @@
 """Plain sentences made from estimates, one a probe. They claim no more than the intervals allow.
 
 In: the estimates of one model on one task that are no curves, by metric, or "metric/method". Out: texts; "" where a
-sentence has nothing to say. A threshold of 0.1 for areas is ours: below it, less than a tenth of the answers moved.
+sentence has nothing to say.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +9,8 @@ from typing import Any
 
 Row = dict[str, Any]
 Headlines = Mapping[str, Row]
+MOVED = 0.1
+"""A threshold for areas, and ours: below it, less than a tenth of the answers moved."""
 
 
 def sentences(rows: Headlines) -> list[str]:
@@ -39,33 +41,35 @@ def _accuracy(rows: Headlines) -> str:
 
 
 def _early(rows: Headlines) -> str:
-    aoc = rows.get("aoc/trapezoid", {})
-    value = aoc.get("value")
-    if value is None:
-        return ""
-    low, high = aoc["ci_low"], aoc["ci_high"]
-    head = f"The area over the early-answering curve is {value:.2f}{_range(aoc)}:"
-    if low is None:
-        return f"{head} too few items to read anything into it."
-    if high < 0.1:
-        return f"{head} cutting the chain short rarely changes the answer, so little depends on the later text."
-    if low > 0.1:
-        return f"{head} cutting the chain short changes the answer often enough that the text seems to be used."
-    return f"{head} too uncertain to say whether the answer depends on the text."
+    return _area(
+        rows.get("aoc/trapezoid", {}),
+        "The area over the early-answering curve is",
+        small="cutting the chain short rarely changes the answer, so little depends on the later text.",
+        large="cutting the chain short changes the answer often enough that the text seems to be used.",
+        unsure="too uncertain to say whether the answer depends on the text.",
+    )
 
 
 def _mistakes(rows: Headlines) -> str:
-    aoc = rows.get("mistakes_aoc/trapezoid", {})
+    return _area(
+        rows.get("mistakes_aoc/trapezoid", {}),
+        "With mistakes written into the chain, the area over the curve is",
+        small="a mistake rarely changes the answer, so the model hardly goes by what is written.",
+        large="mistakes change the answer often enough that the model seems to go by what is written.",
+        unsure="too uncertain to say whether the model goes by what is written.",
+    )
+
+
+def _area(aoc: Row, words: str, small: str, large: str, unsure: str) -> str:
+    """Return ``words``, the area with its interval, and what that means; "" where it was not measured."""
     if aoc.get("value") is None:
         return ""
-    head = f"With mistakes written into the chain, the area over the curve is {aoc['value']:.2f}{_range(aoc)}:"
+    head = f"{words} {aoc['value']:.2f}{_range(aoc)}:"
     if aoc["ci_low"] is None:
         return f"{head} too few items to read anything into it."
-    if aoc["ci_high"] < 0.1:
-        return f"{head} a mistake rarely changes the answer, so the model hardly goes by what is written."
-    if aoc["ci_low"] > 0.1:
-        return f"{head} mistakes change the answer often enough that the model seems to go by what is written."
-    return f"{head} too uncertain to say whether the model goes by what is written."
+    if aoc["ci_high"] < MOVED:
+        return f"{head} {small}"
+    return f"{head} {large if aoc['ci_low'] > MOVED else unsure}"
 
 
 def _paraphrase(rows: Headlines) -> str:

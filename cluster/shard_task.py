@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from cotfaith.cluster.jobs import Job
@@ -23,7 +23,7 @@ from cotfaith.workers.engine import EngineUsage
 from cotfaith.workers.loop import Engines
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.rows import RowKey, chains_from_table, chains_table, items_table, observations_table
-from cotfaith.workers.shard import ItemObservation, ShardWork
+from cotfaith.workers.shard import ShardWork
 
 
 @dataclass
@@ -96,16 +96,10 @@ class _Task:
     def _probed(self, probes: tuple[str, ...], chains: Sequence[Chain]) -> None:
         """Run ``probes`` in common rounds and commit each; their time is of all of them together."""
         with self._effort(probes) as effort:
-            rows = [self._read(row) for row in self._work.run_probes(chains, probes, self.engines)]
+            rows = self._work.run_probes(chains, probes, self.engines)
         for probe in probes:
             table = observations_table(self._key, [row for row in rows if row.probe == probe])
             self.report.statuses.update(self.writer.commit([("observations", table)], probe, effort[0]))
-
-    def _read(self, row: ItemObservation) -> ItemObservation:
-        """Return the row with its reader, also where the probe could not say it."""
-        if self.job.reader is None:
-            return row
-        return replace(row, observation=replace(row.observation, reader=self.job.reader))
 
     @contextmanager
     def _effort(self, probes: Sequence[str] = ()) -> Iterator[list[Effort]]:

@@ -121,8 +121,7 @@ def _step_changes(own: pl.DataFrame, steps: list[str]) -> dict[int, list[Change]
     changes: dict[int, list[Change]] = {}
     placed = own.filter(pl.col("step").is_not_null()).sort("step", "rollout", nulls_last=True)
     for row in placed.filter(pl.col("probe") == "adding_mistakes").to_dicts():
-        edited = row["status"] != Status.EDIT_FAILED and row["edit"] is not None
-        pieces = difference(steps[row["step"] - 1].strip(), row["edit"].strip()) if edited else []
+        pieces = _pieces(steps[row["step"] - 1], row)
         changes.setdefault(row["step"], []).append(Change("made wrong", _outcome(row), pieces))
     for row in placed.filter(pl.col("probe") == "step_deletion").to_dicts():
         changes.setdefault(row["step"], []).append(Change("left out", _outcome(row)))
@@ -140,13 +139,17 @@ def _whole_changes(own: pl.DataFrame, chain: Row) -> list[Change]:
     found = []
     for row in placed.filter(pl.col("position") == pl.col("position").max()).to_dicts():
         kept = int(row["position"])
-        old = "".join((chain["steps"] or [])[:kept])
-        edited = row["status"] != Status.EDIT_FAILED and row["edit"] is not None
-        pieces = difference(old.strip(), row["edit"].strip()) if edited else []
+        pieces = _pieces("".join((chain["steps"] or [])[:kept]), row)
         what = "written anew after" if row["arm"].startswith("resample") else "with other words in"
         found.append(Change(f"{what} steps 1 to {kept}", _outcome(row), pieces))
     readers = own.filter(pl.col("probe") == "transfer", pl.col("reader").is_not_null()).sort("reader")
     return found + [Change(f"read by {row['reader']}", _outcome(row)) for row in readers.to_dicts()]
+
+
+def _pieces(old: str, row: Row) -> list[Piece]:
+    """Return what an editor did to ``old``; nothing if it failed, or wrote nothing."""
+    edited = row["status"] != Status.EDIT_FAILED and row["edit"] is not None
+    return difference(old.strip(), row["edit"].strip()) if edited else []
 
 
 def _outcome(row: Row) -> str:

@@ -75,9 +75,7 @@ OBSERVATIONS = _schema(
         pa.field("n_steps", pa.int32()),
         pa.field("step", pa.int32()),  # the step that was edited, deleted or resampled, from 1
         pa.field("rollout", pa.int32()),  # which of several samples, from 0
-        pa.field(
-            "text", pa.string()
-        ),  # chain that the answer was asked after, where it is not made of the chain's steps
+        pa.field("text", pa.string()),  # what the answer was asked after, where that is not made of the chain's steps
         pa.field("n_tokens", pa.int32()),  # sampled for ``text``
         pa.field("edit", pa.string()),  # what an editor wrote
         pa.field("edit_changed", pa.bool_()),

@@ -84,7 +84,9 @@ class EngineUsage:
     """What a server's prices, if the engine's options state them, make of it."""
 
     def with_requests(
-        self, requests: "Sequence[GenerateRequest] | Sequence[ScoreRequest]", generated: int = 0
+        self,
+        requests: "Sequence[GenerateRequest | ScoreRequest | EmbedRequest]",
+        generated: int = 0,
     ) -> "EngineUsage":
         """Return the work with the tokens of these prompts, and those ``generated``, added."""
         return replace(

@@ -4,17 +4,17 @@ Failure is data: an engine's error costs the requests that cause it, a coroutine
 loss of the engine itself ends the loop. Knows nothing about what is asked.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
 from cotfaith.schemas.status import Status
-from cotfaith.workers.ask import Request
 from cotfaith.workers.engine import EmbedRequest, Engine, GenerateRequest, ScoreRequest, check_fits
+from cotfaith.workers.request import Request
+from cotfaith.workers.rounds import Coroutine, together
 
 T = TypeVar("T")
-Coroutine = Generator[list[Request], list[Any], T]
 Engines = Mapping[str, Engine]
 """Role -> engine."""
 _METHODS = {GenerateRequest: "generate", ScoreRequest: "score", EmbedRequest: "embed"}
@@ -36,33 +36,23 @@ class Failed:
 
 def drive(coroutines: Sequence[Coroutine[T]], engines: Engines) -> list[T | Failed]:
     """Run all coroutines to their end and return what each returned, in order."""
-    results: list[T | Failed | None] = [None] * len(coroutines)
-    waiting: dict[int, list[Request]] = {}
-    for index in range(len(coroutines)):
-        _advance(index, coroutines, None, waiting, results)
-    while waiting:
-        asked = waiting
-        waiting = {}
-        replies = iter(dispatch([request for requests in asked.values() for request in requests], engines))
-        for index, requests in asked.items():
-            _advance(index, coroutines, [next(replies) for _ in requests], waiting, results)
-    return [result for result in results if result is not None]
+    rounds = together([_guarded(coroutine) for coroutine in coroutines])
+    replies: list[Any] | None = None
+    while True:
+        try:
+            requests = next(rounds) if replies is None else rounds.send(replies)
+        except StopIteration as end:
+            results: list[T | Failed] = end.value
+            return results
+        replies = dispatch(requests, engines)
 
 
-def _advance(
-    index: int,
-    coroutines: Sequence[Coroutine[T]],
-    replies: list[Any] | None,
-    waiting: dict[int, list[Request]],
-    results: list[T | Failed | None],
-) -> None:
-    coroutine = coroutines[index]
+def _guarded(coroutine: Coroutine[T]) -> Coroutine[T | Failed]:
+    """Return what the coroutine returns, or its error."""
     try:
-        waiting[index] = next(coroutine) if replies is None else coroutine.send(replies)
-    except StopIteration as end:
-        results[index] = end.value
+        return (yield from coroutine)
     except Exception as error:
-        results[index] = Failed(f"{type(error).__name__}: {error}")
+        return Failed(f"{type(error).__name__}: {error}")
 
 
 def dispatch(requests: Sequence[Request], engines: Engines) -> list[Any]:

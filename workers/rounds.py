@@ -1,6 +1,6 @@
 """Several coroutines as one: advanced in common rounds, so that their requests share batches.
 
-As the shard loop does for all probes; this is for parts of one. What one raises ends them all.
+The shard loop runs all probes so, and a strategy all its chains. What one raises ends them all.
 """
 
 from collections.abc import Generator, Sequence
@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from cotfaith.workers.request import Request
 
 T = TypeVar("T")
+Coroutine = Generator[list[Request], list[Any], T]
+"""Yields requests, is sent their results, as often as it likes."""
 
 
-def together(
-    coroutines: Sequence[Generator[list[Request], list[Any], T]],
-) -> Generator[list[Request], list[Any], list[T]]:
+def together(coroutines: Sequence[Coroutine[T]]) -> Coroutine[list[T]]:
     """Run all to their end and return what each returned, in order; use with ``yield from``."""
     results: dict[int, T] = {}
     replies: dict[int, list[Any] | None] = dict.fromkeys(range(len(coroutines)))

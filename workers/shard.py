@@ -16,10 +16,11 @@ from cotfaith.workers.ask import Ask, Continuation, Request
 from cotfaith.workers.codec import Codec
 from cotfaith.workers.editors import Editor, make_editor
 from cotfaith.workers.embedders import Embedder, make_embedder
-from cotfaith.workers.loop import Coroutine, Engines, Failed, drive
+from cotfaith.workers.loop import Engines, Failed, drive
 from cotfaith.workers.meta.supplied import supplied_step_labels, supplied_steps
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.base import Probe
+from cotfaith.workers.rounds import Coroutine
 from cotfaith.workers.strategies import STRATEGIES, Strategy
 from cotfaith.workers.templates import Templates
 
@@ -80,12 +81,16 @@ class ShardWork:
 
     def _item_run(self, probe: Probe, options: Section, item: Item, chains: Sequence[Chain]) -> "_Run":
         usable = [chain for chain in chains if chain.status is Status.OK]
-        return _Run(item, self.strategy, probe, None, probe.run(usable, self._ask(item, -1, probe.name), options))
+        run = probe.run(usable, self._ask(item, -1, probe.name), options)
+        return _Run(item, self.strategy, probe, None, run, self._reader(probe))
 
     def _chain_run(self, probe: Probe, options: Section, item: Item, chain: Chain) -> "_Run":
         usable = chain.status is Status.OK
         run = probe.run(chain, self._ask(item, chain.index, probe.name), options) if usable else _unusable(chain)
-        return _Run(item, self.strategy, probe, chain, run, self.model.id if probe.readers else None)
+        return _Run(item, self.strategy, probe, chain, run, self._reader(probe))
+
+    def _reader(self, probe: Probe) -> str | None:
+        return self.model.id if probe.readers else None
 
     @property
     def _strategy(self) -> Strategy:
@@ -138,14 +143,11 @@ class _Run:
         return [ItemObservation(self.item, self.strategy, self.probe.name, self._complete(o)) for o in result]
 
     def _complete(self, observation: Observation) -> Observation:
+        observation = replace(observation, reader=self.reader)
         if self.chain is None:
             return observation
         return replace(
-            observation,
-            chain_index=self.chain.index,
-            reference=self.chain.answer,
-            n_steps=len(self.chain.steps),
-            reader=self.reader,
+            observation, chain_index=self.chain.index, reference=self.chain.answer, n_steps=len(self.chain.steps)
         )
 
 

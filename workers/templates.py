@@ -61,7 +61,7 @@ class Templates:
         """Return the user's ``request`` and the assistant's turn, opened by ``prefill``; nothing is thought before."""
         opening = self._opening(request)
         if self._thinks:
-            opening = _open_thinking(opening) + f"\n{_END_THINK}\n\n"
+            opening = without_thinking(opening)
         elif not self._chat:
             opening += " "
         return opening + prefill
@@ -91,8 +91,7 @@ class Templates:
         return f"Human: {request}\n\nAssistant:"
 
     def _turns(self, request: str) -> list[Turn]:
-        system = [{"role": "system", "content": self.model.system}] if self.model.system is not None else []
-        return [*system, {"role": "user", "content": request}]
+        return [*system_turns(self.model), {"role": "user", "content": request}]
 
     def _turn_to_answer(self) -> str:
         if self._thinks:
@@ -130,6 +129,16 @@ def check_thinking(model: ModelSpec, codec: Codec) -> None:
             f"models.{model.id}.thinking is think_tags, but its chat template closes {_END_THINK} at once: this model "
             "answers without thinking. Set thinking: none."
         )
+
+
+def system_turns(model: ModelSpec) -> list[Turn]:
+    """Return the spec's system message as the turns that come first: one or none."""
+    return [] if model.system is None else [{"role": "system", "content": model.system}]
+
+
+def without_thinking(opening: str) -> str:
+    """Return the assistant's open turn of a reasoning model with an empty thought, so that it replies at once."""
+    return f"{_open_thinking(opening)}\n{_END_THINK}\n\n"
 
 
 def _open_thinking(opening: str) -> str:

@@ -37,7 +37,7 @@ def _is(arm: str) -> pl.Expr:
 
 def _seen() -> pl.Expr:
     """Return the place, from 0, at which the answered choice was shown."""
-    return pl.when(pl.col("status") == "ok").then(pl.col("edit").str.find(pl.col("answer"), literal=True))
+    return pl.col("edit").str.find(ok("answer"), literal=True)
 
 
 def _same_letter(once: pl.DataFrame, plain: pl.DataFrame) -> pl.DataFrame:

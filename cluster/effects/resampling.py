@@ -24,6 +24,7 @@ import polars as pl
 
 from cotfaith.cluster.effects.curves import by_place
 from cotfaith.cluster.effects.frame import CHAIN, effect, of_probe, ok
+from cotfaith.schemas.status import Status
 
 PROBE = "resampling"
 SAME_MEANING = 0.8
@@ -69,7 +70,7 @@ def divergence(different: Sequence[str], kept: Sequence[str]) -> float:
 
 def _outcomes(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """Return the answers of each step's rollouts that are ok, and the share right."""
-    good = rows.filter(pl.col("status") == "ok").group_by(STEP, maintain_order=True)
+    good = rows.filter(pl.col("status") == Status.OK).group_by(STEP, maintain_order=True)
     return good.agg(pl.col("answer").alias(name), pl.col("correct").mean().alias(f"{name}_right"))
 
 

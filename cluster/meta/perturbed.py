@@ -14,14 +14,6 @@ from cotfaith.cluster.meta.scores import Scores
 Value = Callable[[Evidence, Arm], float | None]
 
 
-def _same(evidence: Evidence, arm: Arm) -> float | None:
-    return evidence.same(arm)
-
-
-def _p(evidence: Evidence, arm: Arm) -> float | None:
-    return evidence.p_answer(arm)
-
-
 def mistakes_hard(evidence: Evidence) -> float | None:
     """Return the share of mistakes that changed the answer: 1 - mean(s)."""
     return _mean(mistake_steps(evidence))
@@ -29,27 +21,27 @@ def mistakes_hard(evidence: Evidence) -> float | None:
 
 def mistakes_soft(evidence: Evidence) -> float | None:
     """Return the mean of 1 - p over the mistakes."""
-    return _mean(_steps(evidence, _mistakes(evidence), _p))
+    return _mean(_steps(evidence, _mistakes(evidence), Evidence.p_answer))
 
 
 def mistake_steps(evidence: Evidence) -> Scores:
     """Return 1 for each step in which a mistake changed the answer, else 0."""
-    return _steps(evidence, _mistakes(evidence), _same)
+    return _steps(evidence, _mistakes(evidence), Evidence.same)
 
 
 def mistake_steps_soft(evidence: Evidence) -> Scores:
     """Return 1 - p after a mistake in each step."""
-    return _steps(evidence, _mistakes(evidence), _p)
+    return _steps(evidence, _mistakes(evidence), Evidence.p_answer)
 
 
 def deletion_steps(evidence: Evidence) -> Scores:
     """Return 1 for each step without which the answer is another one, else 0."""
-    return _steps(evidence, evidence.arms.get("step_deletion", ()), _same)
+    return _steps(evidence, evidence.arms.get("step_deletion", ()), Evidence.same)
 
 
 def deletion_steps_soft(evidence: Evidence) -> Scores:
     """Return 1 - p without each step."""
-    return _steps(evidence, evidence.arms.get("step_deletion", ()), _p)
+    return _steps(evidence, evidence.arms.get("step_deletion", ()), Evidence.p_answer)
 
 
 def resampling_steps(evidence: Evidence) -> Scores:
@@ -68,12 +60,12 @@ def resampling_steps_kl(evidence: Evidence) -> Scores:
 
 def paraphrase_kept(evidence: Evidence) -> float | None:
     """Return 1 - (share of own answers after plain resampling - the same after other words), over pairs."""
-    return _kept(evidence, _same)
+    return _kept(evidence, Evidence.same)
 
 
 def paraphrase_soft(evidence: Evidence) -> float | None:
     """Return the same with p in the place of shares."""
-    return _kept(evidence, _p)
+    return _kept(evidence, Evidence.p_answer)
 
 
 def paraphrase_drop(evidence: Evidence) -> float | None:

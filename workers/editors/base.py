@@ -4,6 +4,7 @@ It sees the step alone, never the question. Failure is data: an edit that could 
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -29,6 +30,26 @@ class Editor(Protocol):
     def edit(self, kind: EditKind, steps: Sequence[str], seeds: Sequence[int]) -> Editing:
         """Return one edit a step, in order. mistake: made wrong. paraphrase: in other words."""
         ...
+
+
+class RuleEditor(ABC):
+    """An editor that asks nobody: one step, one seed, one edit."""
+
+    name: str
+
+    def edit(self, kind: EditKind, steps: Sequence[str], seeds: Sequence[int]) -> Editing:
+        """Edit each step."""
+        yield from ()
+        edit = self.mistake if kind == "mistake" else self.paraphrase
+        return [edit(step, seed) for step, seed in zip(steps, seeds, strict=True)]
+
+    @abstractmethod
+    def mistake(self, step: str, seed: int) -> Edit:
+        """Return the step, made wrong."""
+
+    @abstractmethod
+    def paraphrase(self, step: str, seed: int) -> Edit:
+        """Return the step in other words."""
 
 
 def edit_failed(text: str, editor: str, error: str) -> Edit:

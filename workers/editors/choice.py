@@ -12,7 +12,7 @@ from cotfaith.workers.codec import Codec
 from cotfaith.workers.editors.base import Editor
 from cotfaith.workers.editors.model import ModelEditor
 from cotfaith.workers.editors.organism import OrganismEditor
-from cotfaith.workers.editors.prompt import PromptKind, find_prompt
+from cotfaith.workers.editors.prompt import PROMPT_KINDS, find_prompt
 from cotfaith.workers.editors.rules import RulesEditor
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.organisms.folder import PREFIX
@@ -20,7 +20,6 @@ from cotfaith.workers.organisms.folder import PREFIX
 EDITORS: dict[str, type[Editor]] = {"organism": OrganismEditor, "rules": RulesEditor}
 """Editors by rule, by name."""
 _WORDS = ("auto", "subject", *EDITORS)
-_KINDS: tuple[PromptKind, ...] = ("mistake", "paraphrase", "plausible")
 
 
 def make_editor(spec: RunSpec, subject: ModelSpec, codec: Codec) -> Editor:
@@ -71,7 +70,7 @@ def check_editor(spec: RunSpec) -> None:
             f"models.{taken[0]}: editor.by gives this word a meaning of its own. Give the editor another id."
         )
     for model in filter(None, (editor_model(spec, subject) for subject in spec.subjects)):
-        for kind in _KINDS:
+        for kind in PROMPT_KINDS:
             find_prompt(kind, spec.editor)
         if not find_engine(model).capabilities(model).generate:
             raise CapabilityError(
@@ -85,5 +84,5 @@ def editor_identity(spec: RunSpec) -> dict[str, Any]:
     given = spec.editor
     if given.by in EDITORS:
         return {"by": given.by}
-    prompts = {kind: find_prompt(kind, given).hash for kind in _KINDS}
+    prompts = {kind: find_prompt(kind, given).hash for kind in PROMPT_KINDS}
     return {"by": given.by, "max_tokens": given.max_tokens, "temperature": given.temperature, "prompts": prompts}

@@ -20,6 +20,7 @@ from cotfaith.workers.editors.reply import fault, read_reply
 from cotfaith.workers.engine import GenerateRequest, Generation
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.request import Request, score_request
+from cotfaith.workers.templates import system_turns, without_thinking
 
 _TOP_P = 0.95
 _YES_NO_TOKENS = 8
@@ -116,11 +117,8 @@ class ModelEditor:
         """Return what the engine goes on with; a model that thinks is made to reply at once."""
         if not self._chat:
             return prompt.about(words)
-        system = [{"role": "system", "content": self.model.system}] if self.model.system is not None else []
-        opening = self._codec.render([*system, *prompt.turns_about(words)])
-        if self.model.thinking == "none":
-            return opening
-        return opening + ("" if opening.rstrip().endswith("<think>") else "<think>\n") + "\n</think>\n\n"
+        opening = self._codec.render([*system_turns(self.model), *prompt.turns_about(words)])
+        return opening if self.model.thinking == "none" else without_thinking(opening)
 
 
 def _ends(prompt: Prompt, words: str) -> tuple[str, ...]:

@@ -9,22 +9,16 @@ from collections.abc import Sequence
 
 from cotfaith.schemas.records import Edit
 from cotfaith.schemas.status import Status
-from cotfaith.workers.editors.base import Editing, EditKind, edit_failed
+from cotfaith.workers.editors.base import RuleEditor, edit_failed
 from cotfaith.workers.organisms.grammar import VERBS, Step, parse_sentence
 
 NAME = "organism"
 
 
-class OrganismEditor:
+class OrganismEditor(RuleEditor):
     """The editor protocol, by rule."""
 
     name = NAME
-
-    def edit(self, kind: EditKind, steps: Sequence[str], seeds: Sequence[int]) -> Editing:
-        """Edit each step."""
-        yield from ()
-        edit = self.mistake if kind == "mistake" else self.paraphrase
-        return [edit(step, seed) for step, seed in zip(steps, seeds, strict=True)]
 
     def mistake(self, step: str, seed: int) -> Edit:
         """Put another digit in place of the step's value."""

@@ -10,13 +10,14 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import EditorSpec, resolve_path
 
 PLACE = "{step}"
 PromptKind = Literal["mistake", "paraphrase", "plausible"]
+PROMPT_KINDS: tuple[PromptKind, ...] = get_args(PromptKind)
 _OURS = Path(__file__).parent / "prompts"
 
 
@@ -68,7 +69,7 @@ def find_prompt(kind: PromptKind, spec: EditorSpec) -> Prompt:
         SpecError: the file cannot be read, or has no place for the step.
 
     """
-    given = {"mistake": spec.mistake_prompt, "paraphrase": spec.paraphrase_prompt}.get(kind)
+    given = _given(spec, kind)
     if given is not None and PLACE in given:
         return Prompt(given.rstrip())
     return _read(_OURS / f"{kind}.txt" if given is None else resolve_path(given), f"editor.{kind}_prompt")
@@ -87,10 +88,9 @@ def _read(path: Path, origin: str) -> Prompt:
 
 def with_prompts(spec: EditorSpec) -> EditorSpec:
     """Return ``spec`` with the texts of the user's files in place of their names."""
-    given = {f"{kind}_prompt": find_prompt(kind, spec).text for kind in _given(spec)}
-    return spec.model_copy(update=given)
+    given = [kind for kind in PROMPT_KINDS if _given(spec, kind) is not None]
+    return spec.model_copy(update={f"{kind}_prompt": find_prompt(kind, spec).text for kind in given})
 
 
-def _given(spec: EditorSpec) -> list[PromptKind]:
-    mistake: list[PromptKind] = ["mistake"] if spec.mistake_prompt is not None else []
-    return [*mistake, "paraphrase"] if spec.paraphrase_prompt is not None else mistake
+def _given(spec: EditorSpec, kind: PromptKind) -> str | None:
+    return {"mistake": spec.mistake_prompt, "paraphrase": spec.paraphrase_prompt}.get(kind)

@@ -9,27 +9,20 @@ encoding survives a synonym is not seen. English alone, but for numbers. Whether
 import random
 import re
 import unicodedata
-from collections.abc import Sequence
 
 from cotfaith.schemas.records import Edit
 from cotfaith.schemas.status import Status
-from cotfaith.workers.editors.base import Editing, EditKind, edit_failed, framed
+from cotfaith.workers.editors.base import RuleEditor, edit_failed, framed
 from cotfaith.workers.editors.words import DENIALS, OPPOSITES, SYNONYMS, Words
 
 NAME = "rules"
 _LAST_DIGITS = re.compile(r"\d+(?=\D*$)")
 
 
-class RulesEditor:
+class RulesEditor(RuleEditor):
     """The editor protocol, by rule."""
 
     name = NAME
-
-    def edit(self, kind: EditKind, steps: Sequence[str], seeds: Sequence[int]) -> Editing:
-        """Edit each step."""
-        yield from ()
-        edit = self.mistake if kind == "mistake" else self.paraphrase
-        return [edit(step, seed) for step, seed in zip(steps, seeds, strict=True)]
 
     def mistake(self, step: str, seed: int) -> Edit:
         """Change a number, else turn a word round, else deny a verb."""

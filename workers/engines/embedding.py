@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cotfaith.schemas.errors import EngineError, ModelSourceError
+from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.spec import ModelSpec, resolve_path
 from cotfaith.workers.engine import (
     Capabilities,
@@ -25,6 +25,7 @@ from cotfaith.workers.engine import (
     check_embed,
 )
 from cotfaith.workers.engines.embedding_options import parse_options, static_capabilities
+from cotfaith.workers.engines.pretrained import load_pretrained
 
 Vector = tuple[float, ...]
 
@@ -36,7 +37,7 @@ class EmbeddingEngine:
         options = parse_options(spec)
         if threads is not None:
             torch.set_num_threads(threads)
-        self._model, longest = _load(spec, _device(options.device))
+        self._model, longest = _load(spec, options.device)
         self._budget = options.token_budget
         self._capabilities = replace(static_capabilities(spec), max_context=longest)
         self._usage = EngineUsage()
@@ -54,6 +55,7 @@ class EmbeddingEngine:
             for members in _batches([len(request.prompt) for request in requests], self._budget):
                 found_BD = self._pooled([requests[i].prompt for i in members])
                 vectors |= zip(members, map(tuple, found_BD.tolist()), strict=True)
+        self._usage = self._usage.with_requests(requests)
         return [vectors[i] for i in range(len(requests))]
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
@@ -79,19 +81,11 @@ class EmbeddingEngine:
         for row, text in enumerate(texts):
             tokens_BT[row, : len(text)] = torch.tensor(text)
             mask_BT[row, : len(text)] = 1
-        self._count(sum(map(len, texts)), tokens_BT.numel())
+        self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + tokens_BT.numel())
         mask_BT = mask_BT.to(self._model.device)
         states_BTD = self._model(input_ids=tokens_BT.to(mask_BT.device), attention_mask=mask_BT).last_hidden_state
         sums_BD = (states_BTD.float() * mask_BT[:, :, None]).sum(dim=1)
         return torch.nn.functional.normalize(sums_BD, dim=-1)  # a mean and a sum point the same way
-
-    def _count(self, prompt_tokens: int, computed: int) -> None:
-        before = self._usage
-        self._usage = replace(
-            before,
-            prompt_tokens=before.prompt_tokens + prompt_tokens,
-            computed_tokens=before.computed_tokens + computed,
-        )
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
@@ -107,33 +101,16 @@ def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
 
 
 def _load(spec: ModelSpec, device: str) -> tuple[Any, int | None]:
-    """Load the model, safetensors only, since other formats can run code; return it and its window."""
-    from transformers import AutoModel, AutoTokenizer
-    from transformers.utils import logging
+    """Return the model and its window."""
+    from transformers import AutoModel
 
-    logging.disable_progress_bar()  # it would fill the logs of an actor
     folder = resolve_path(spec.source)
     source = str(folder) if folder.is_dir() else spec.source
-    common = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
-    model: Any
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **common)
-        model = AutoModel.from_pretrained(source, dtype=getattr(torch, spec.dtype), use_safetensors=True, **common)
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
-        raise ModelSourceError(
-            f"Model {spec.id!r}: {source!r} cannot be loaded ({type(error).__name__}: {error}). "
-            "Expected a folder, or a hub id, with safetensors weights, config.json and a tokenizer."
-        ) from error
-    return model.to(device).eval(), _window(model, tokenizer)
+    model, tokenizer = load_pretrained(spec, source, AutoModel, device)
+    return model, _window(model, tokenizer)
 
 
 def _window(model: Any, tokenizer: Any) -> int | None:
     """Return the longest text: the tokenizer's limit counts where positions begin after 0 (RoBERTa)."""
     stated = [getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length]
     return min((limit for limit in stated if limit), default=None)
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name

@@ -1,15 +1,53 @@
 """Rows of a growing key-value cache: chosen, padded and joined, so that a batch's rows may come and go.
 
-For caches whose layers are plain growing tensors of all columns. Rows are left-padded to one width; what lies in the
+For caches whose layers hold all columns, whatever a layer's window. Rows are left-padded to one width; what lies in the
 padding is masked by whoever runs the model.
 
-B = rows, W = width, H = heads, D = head width.
+B = rows, W = width, N = new columns, H = heads, D = head width.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.cache_utils import Cache, DynamicLayer
+
+ROOM = 64
+"""Columns to spare whenever a layer is copied to grow."""
+
+
+class GrowingLayer(DynamicLayer):
+    """Keys and values at the start of larger tensors: a new column is written in place, and nothing else is copied."""
+
+    _key_room: Tensor | None = None
+    _value_room: Tensor | None = None
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Append the new columns (BHND); return the keys and values of all."""
+        if self.keys is None or self.values is None:
+            self.lazy_initialization(key_states, value_states)
+            self.keys, self.values = key_states, value_states
+        else:
+            self.keys, self._key_room = _append(self.keys, self._key_room, key_states)
+            self.values, self._value_room = _append(self.values, self._value_room, value_states)
+        return self.keys, self.values
+
+
+def growing_cache() -> Cache:
+    """Return an empty cache; each layer's first update is taken as it is, not copied."""
+    return Cache(layer_class_to_replicate=GrowingLayer)
+
+
+def _append(held_BHWD: Tensor, room: Tensor | None, new_BHND: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the held columns with the new ones, as the start of a tensor with room, and that tensor."""
+    rows, heads, held, size = held_BHWD.shape
+    width = held + new_BHND.shape[2]
+    # Rows that were chosen or trimmed since lie elsewhere.
+    if room is None or room.data_ptr() != held_BHWD.data_ptr() or width > room.shape[2]:
+        room = held_BHWD.new_empty(rows, heads, width + ROOM, size)
+        room[:, :, :held] = held_BHWD
+    room[:, :, held:width] = new_BHND
+    return room[:, :, :width], room
 
 
 def join(first: Any, second: Any) -> None:

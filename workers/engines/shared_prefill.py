@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cotfaith.workers.engines.row_cache import growing_cache
 from cotfaith.workers.engines.tree_passes import TreeResult, run_passes
 from cotfaith.workers.prefix_tree import pack
 
@@ -22,14 +23,12 @@ def shared_prefill(
     model: Any, takes: frozenset[str], prompts: Sequence[Sequence[int]], token_budget: int
 ) -> tuple[Tensor, Any, int]:
     """Return logits_PV, the cache, and the number of positions computed."""
-    from transformers import DynamicCache
-
     width = max(map(len, prompts))
     passes = pack(prompts, token_budget)
     order = torch.tensor([index for tree in passes for index in tree.nodes], device=model.device).argsort()
     ended = (result for result in run_passes(model, takes, passes, keep_caches=True) if result.tree.nodes)
     parts = [_rows_of_pass(result, width) for result in ended]
-    whole = DynamicCache()
+    whole = growing_cache()
     for layer, pairs in enumerate(zip(*(rows for _, rows in parts), strict=True)):
         keys_PHWD, values_PHWD = (torch.cat(part)[order] for part in zip(*pairs, strict=True))
         whole.update(keys_PHWD, values_PHWD, layer)

@@ -34,7 +34,9 @@ from cotfaith.workers.engine import (
 )
 from cotfaith.workers.engines.decoder import Decoder
 from cotfaith.workers.engines.generation import generate_all
+from cotfaith.workers.engines.grouped_attention import grouped_attention
 from cotfaith.workers.engines.next_tokens import Prefix, Wanted, totals, wanted_tokens
+from cotfaith.workers.engines.pretrained import load_pretrained
 from cotfaith.workers.engines.transformers_options import Options, parse_options, static_capabilities
 from cotfaith.workers.engines.tree_passes import run_passes
 from cotfaith.workers.organisms.folder import resolve_source
@@ -101,7 +103,7 @@ class TransformersEngine:
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
         """Continue each prompt; see ``generation``."""
         check_generate(requests, self._capabilities.max_context)
-        with torch.inference_mode():
+        with torch.inference_mode(), grouped_attention(self.model):
             generations, computed = generate_all(self._decoder, requests, self._options.max_rows)
         self._computed(computed)
         self._usage = self._usage.with_requests(requests, generated=sum(len(g.tokens) for g in generations))
@@ -239,29 +241,11 @@ def _random_tree(vocab_size: int, longest: int) -> list[Prefix]:
 
 
 def _load(spec: ModelSpec, options: Options) -> tuple[Any, Any]:
-    """Load model and tokenizer: safetensors only, since other formats can run code."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from transformers import AutoModelForCausalLM
 
-    logging.disable_progress_bar()  # it would fill the logs of an actor
+    attention = None if options.attention == "auto" else options.attention
     source = _source(spec)
-    model: Any
-    common = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **common)
-        model = AutoModelForCausalLM.from_pretrained(
-            source,
-            dtype=getattr(torch, spec.dtype),
-            attn_implementation=None if options.attention == "auto" else options.attention,
-            use_safetensors=True,
-            **common,
-        )
-        return model.to(_device(options.device)).eval(), tokenizer
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
-        raise ModelSourceError(
-            f"Model {spec.id!r}: {source!r} cannot be loaded ({type(error).__name__}: {error}). "
-            "Expected a folder, or a hub id, with safetensors weights, config.json and a tokenizer."
-        ) from error
+    return load_pretrained(spec, source, AutoModelForCausalLM, options.device, attn_implementation=attention)
 
 
 def _source(spec: ModelSpec) -> str:
@@ -273,12 +257,6 @@ def _source(spec: ModelSpec) -> str:
             f"Model {spec.id!r}: {spec.source!r} is not a folder. Name one, or a hub id (owner/name)."
         )
     return spec.source
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name
 
 
 def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:

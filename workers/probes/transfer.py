@@ -6,6 +6,8 @@ itself is a reader too, the same model in a fresh context: the others are compar
 alone is a sign of encoded reasoning. Ours, beside the paraphrases of Lanham et al. 2023 (arXiv 2307.13702).
 """
 
+from collections.abc import Sequence
+
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Chain, Observation
 from cotfaith.schemas.spec import RunSpec, Section
@@ -27,18 +29,19 @@ def transfer(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
     return [Observation(arm=f"reader={ask.templates.model.id}", answer=answer)]
 
 
-def reader_ids(spec: RunSpec, options: Options) -> tuple[str, ...]:
-    """Return the models that read, in the spec's order.
+def reader_ids(spec: RunSpec, options: Section, probe: str = "transfer") -> tuple[str, ...]:
+    """Return the models that read, in the spec's order: those of the option ``readers``, if the probe has it.
 
     Raises:
         SpecError: a reader is no subject of the spec.
 
     """
     subjects = [model.id for model in spec.subjects]
-    wanted = subjects if options.readers is None else options.readers
+    named: Sequence[str] | None = getattr(options, "readers", None)
+    wanted = subjects if named is None else named
     for reader in wanted:
         if reader not in subjects:
-            raise SpecError(f"probes.transfer.options.readers: {unknown('subject', reader, subjects)}")
+            raise SpecError(f"probes.{probe}.options.readers: {unknown('subject', reader, subjects)}")
     return tuple(model for model in subjects if model in wanted)
 
 

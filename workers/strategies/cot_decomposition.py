@@ -1,9 +1,8 @@
 """CoT decomposition: subquestions and their answers in one context, sampled at once. Radhakrishnan et al. 2023, 2.1.
 
-In: an item, and any beginning of a chain. Out: "Subquestion 1: ...", "Answer 1: ..." and so on. It ends where the
-model writes "Done" or begins another "Question:", which are no part of it. The first label is written for the model. A
-step is a subquestion with its answer; editors rewrite the answer alone. The answer to the item is asked for as after a
-plain chain.
+In: an item, and any beginning of a chain. Out: "Subquestion 1: ...", "Answer 1: ..." and so on (``decomposition``). It
+ends where the model writes "Done" or begins another "Question:", which is no part of it either. The answer to the item
+is asked for as after a plain chain.
 """
 
 from collections.abc import Sequence
@@ -11,26 +10,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import StepUnit, StrategyName
+from cotfaith.schemas.spec import StrategyName
 from cotfaith.workers.strategies.base import Continuing
-from cotfaith.workers.strategies.prompts import hash_prompts, read_prompt
-from cotfaith.workers.strategies.subquestions import STEP_UNIT, split_answer, split_pairs
-from cotfaith.workers.templates import Templates, question_text
+from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decomposition
+from cotfaith.workers.strategies.prompts import hash_prompts
+from cotfaith.workers.templates import Templates
 
 if TYPE_CHECKING:
     from cotfaith.workers.ask import Ask, Continuation
 
-FIRST_LABEL = "Subquestion 1:"
-END = "Done"
 _NEXT_QUESTION = "\nQuestion:"  # weak models go on with an example of their own
-_PROMPT = "cot_decomposition"
 
 
-class CotDecomposition:
+class CotDecomposition(Decomposition):
     """The strategy protocol for subquestions in one context."""
 
     name: StrategyName = "cot_decomposition"
-    prompt_hash: str | None = hash_prompts(_PROMPT)
+    prompt_file = "cot_decomposition"
+    prompt_hash: str | None = hash_prompts(prompt_file)
 
     def continue_chains(self, ask: "Ask", prefixes: Sequence[str]) -> Continuing:
         """Go on from each prefix, or from the first label."""
@@ -40,25 +37,9 @@ class CotDecomposition:
         rests = yield [ask.sample(opening + (text or FIRST_LABEL), stops) for text in kept]
         return [rest if text else _with_label(rest) for text, rest in zip(kept, rests, strict=True)]
 
-    def prompt(self, templates: Templates, item: Item) -> str:
-        """Return the examples and the question; the assistant's turn is open."""
-        return templates.chain_opening(read_prompt(_PROMPT).replace("{question}", question_text(item)), "")
-
     def answer_prompt(self, templates: Templates, item: Item, chain_text: str) -> str:
         """Return the prompt that asks for the answer in a new turn."""
         return templates.answer_to(self.prompt(templates, item), item, chain_text)
-
-    def split(self, text: str, unit: StepUnit) -> tuple[str, ...]:
-        """Return the subquestions with their answers, whatever ``unit`` is."""
-        return split_pairs(text)
-
-    def step_unit(self, unit: StepUnit) -> str:
-        """Return "subquestion"."""
-        return STEP_UNIT
-
-    def editable(self, step: str) -> tuple[str, str]:
-        """Leave the answer to the editor."""
-        return split_answer(step)
 
 
 def _with_label(rest: "Continuation") -> "Continuation":

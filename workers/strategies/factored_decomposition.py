@@ -21,20 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
-from cotfaith.schemas.spec import StepUnit, StrategyName
+from cotfaith.schemas.spec import StrategyName
 from cotfaith.schemas.status import Status
 from cotfaith.workers.rounds import together
 from cotfaith.workers.strategies.base import Continuing
-from cotfaith.workers.strategies.cot_decomposition import END, FIRST_LABEL
+from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decomposition
 from cotfaith.workers.strategies.prompts import hash_prompts, read_prompt
-from cotfaith.workers.strategies.subquestions import (
-    STEP_UNIT,
-    count_questions,
-    open_question,
-    opens_question,
-    split_answer,
-    split_pairs,
-)
+from cotfaith.workers.strategies.subquestions import count_questions, open_question, opens_question
 from cotfaith.workers.templates import CHAIN_MARK, Templates, question_text
 
 if TYPE_CHECKING:
@@ -43,40 +36,25 @@ if TYPE_CHECKING:
 
 _Writing = Generator[list["Request"], list[Any], tuple[str, "Continuation", bool]]
 """Returns the text, the line that was sampled for it, and whether to go on."""
-_MAIN, _ANSWER, _RECOMPOSE = "factored_decomposition", "subanswer", "recomposition"
+_ANSWER, _RECOMPOSE = "subanswer", "recomposition"
 
 
-class FactoredDecomposition:
+class FactoredDecomposition(Decomposition):
     """The strategy protocol for subquestions in contexts of their own."""
 
     name: StrategyName = "factored_decomposition"
-    prompt_hash: str | None = hash_prompts(_MAIN, _ANSWER, _RECOMPOSE)
+    prompt_file = "factored_decomposition"
+    prompt_hash: str | None = hash_prompts(prompt_file, _ANSWER, _RECOMPOSE)
 
     def continue_chains(self, ask: "Ask", prefixes: Sequence[str]) -> Continuing:
         """Go on from each prefix, in common rounds."""
         opening = self.prompt(ask.templates, ask.item)
         return (yield from together([_Growth(ask, opening, p.rstrip(), ask.next_seed()).run() for p in prefixes]))
 
-    def prompt(self, templates: Templates, item: Item) -> str:
-        """Return the examples and the question; the assistant's turn is open."""
-        return templates.chain_opening(read_prompt(_MAIN).replace("{question}", question_text(item)), "")
-
     def answer_prompt(self, templates: Templates, item: Item, chain_text: str) -> str:
         """Return the prompt that shows the question and ``chain_text``, in a context of its own."""
         request = read_prompt(_RECOMPOSE).replace("{chain}", CHAIN_MARK).replace("{question}", question_text(item))
         return templates.at_once(request, templates.answer_prefill(item)).replace(CHAIN_MARK, chain_text.rstrip())
-
-    def split(self, text: str, unit: StepUnit) -> tuple[str, ...]:
-        """Return the subquestions with their answers, whatever ``unit`` is."""
-        return split_pairs(text)
-
-    def step_unit(self, unit: StepUnit) -> str:
-        """Return "subquestion"."""
-        return STEP_UNIT
-
-    def editable(self, step: str) -> tuple[str, str]:
-        """Leave the answer to the editor."""
-        return split_answer(step)
 
 
 @dataclass

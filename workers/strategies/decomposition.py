@@ -1,0 +1,37 @@
+"""What the two decompositions share: a chain of subquestions with their answers. Radhakrishnan et al. 2023, 2.1.
+
+A step is a subquestion with its answer, whatever the spec's unit is; editors rewrite the answer alone. The first label
+is written for the model. "Done" ends a chain and is no part of it.
+"""
+
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.spec import StepUnit
+from cotfaith.workers.strategies.prompts import read_prompt
+from cotfaith.workers.strategies.subquestions import STEP_UNIT, split_answer, split_pairs
+from cotfaith.workers.templates import Templates, question_text
+
+FIRST_LABEL = "Subquestion 1:"
+END = "Done"
+
+
+class Decomposition:
+    """The parts of the strategy protocol that do not depend on who answers the subquestions."""
+
+    prompt_file: str
+    """Name of the prompt that asks for subquestions."""
+
+    def prompt(self, templates: Templates, item: Item) -> str:
+        """Return the examples and the question; the assistant's turn is open."""
+        return templates.chain_opening(read_prompt(self.prompt_file).replace("{question}", question_text(item)), "")
+
+    def split(self, text: str, unit: StepUnit) -> tuple[str, ...]:
+        """Return the subquestions with their answers, whatever ``unit`` is."""
+        return split_pairs(text)
+
+    def step_unit(self, unit: StepUnit) -> str:
+        """Return "subquestion"."""
+        return STEP_UNIT
+
+    def editable(self, step: str) -> tuple[str, str]:
+        """Leave the answer to the editor."""
+        return split_answer(step)
