@@ -27,8 +27,14 @@ LIMITS = (16, 192)
 STOP = "\n\n"
 
 
-def shard(model: str, items: int, sampling: dict[str, Any] | None = None, swaps: Sequence[int] = (3,)) -> ShardWork:
-    """Return the work of one shard of ``tracking_objects`` with the three probes."""
+def shard(
+    model: str,
+    items: int,
+    sampling: dict[str, Any] | None = None,
+    swaps: Sequence[int] = (3,),
+    probes: Sequence[Any] = SUITES["three_probes"],
+) -> ShardWork:
+    """Return the work of one shard of ``tracking_objects``; edits are made by rule."""
     spec: RunSpec = parse_spec(
         {
             "models": [{"id": "benchmark", "source": model}],
@@ -41,7 +47,8 @@ def shard(model: str, items: int, sampling: dict[str, Any] | None = None, swaps:
                 }
             ],
             "sampling": sampling or {},
-            "probes": list(SUITES["three_probes"]),
+            "probes": list(probes),
+            "editor": {"by": "rules"},
         }
     )
     subject: ModelSpec = spec.models[0]

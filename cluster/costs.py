@@ -155,12 +155,12 @@ def _count_subject(
 
 
 def _count_edits(plan: Plan, line: Cost, model: ModelSpec, arms: Sequence[Arm], times: int) -> None:
-    """Count the writing of each edit, and the question whether it reads like a step."""
+    """Count the requests to the editor, with what it is shown of the chain and what it writes."""
     codec = load_codec(model)
     prompt = max(len(codec.encode(find_prompt(kind, plan.spec.editor).text)) for kind in PROMPT_KINDS)
     for arm in arms:
-        if arm.edited:
-            line.add(2, 2 * (prompt + arm.edited), 2 * arm.edited, arm.edited, times)
+        if arm.edits:
+            line.add(arm.edits, arm.edits * prompt + 2 * arm.edited, 2 * arm.edited, arm.edited, times)
 
 
 def _count_vectors(plan: Plan, line: Cost, model: ModelSpec, arms: Sequence[Arm], times: int) -> None:

@@ -116,6 +116,17 @@ def test_end_to_end_probes_the_same_chains(run):
     assert one["same_answers"] == one["answers"] > 0
 
 
+def test_suite_counts_every_probe_and_all_together(run):
+    _, printed, report = run("suite", "--items", "1", "--steps", "3", "--max-tokens", "4")
+    found = report["probes"]
+    together = found.pop("all, together")
+    assert "adding_mistakes" in printed
+    assert all(0 < row["distinct"] <= row["computed"] for row in found.values())
+    assert found["early_answering"]["distinct"] == found["early_answering"]["computed"]
+    assert together["distinct"] < sum(row["distinct"] for row in found.values())
+    assert together["computed"] < sum(row["computed"] for row in found.values())
+
+
 def test_memory_measures_in_processes_of_their_own(script, random_model, tmp_path):
     report = tmp_path / "memory.json"
     options = ["--model", str(random_model), "--tokens", "2000", "--steps", "6", *COMMON, "--json", str(report)]

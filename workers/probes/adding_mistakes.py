@@ -56,6 +56,7 @@ def _arms(shape: Shape, options: Options) -> Sequence[Arm]:
             shape.tokens,
             fresh=shape.tokens - round((i - 1) * per_step),
             generated=max(1, shape.tokens - round(i * per_step)),  # asked for after the last step, too
+            edits=2,  # the mistake, and whether it reads like a step
             edited=round(per_step),
         )
         for i in spread(shape.steps, options.max_steps)

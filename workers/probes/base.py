@@ -42,6 +42,8 @@ class Arm:
     """Of them, neither the beginning of the chain nor of what an earlier arm of this probe holds."""
     generated: int = 0
     """Of the fresh ones, sampled by the subject for this arm."""
+    edits: int = 0
+    """Requests to the editor for this arm."""
     edited: int = 0
     """Written by the editor for this arm, in the chain's tokens."""
 

@@ -56,7 +56,7 @@ def _arms(shape: Shape, options: Options) -> Sequence[Arm]:
     arms, before = [], 0
     for k in spread(shape.steps, options.max_positions):
         rest, new = max(1, shape.tokens - round(k * per_step)), round((k - before) * per_step)
-        arms += [Arm(shape.tokens, new + rest, rest, edited=new), Arm(shape.tokens, rest, rest)]
+        arms += [Arm(shape.tokens, new + rest, rest, edits=k - before, edited=new), Arm(shape.tokens, rest, rest)]
         before = k
     return arms
 

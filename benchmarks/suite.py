@@ -1,0 +1,102 @@
+"""How often the whole suite computes a token: positions that went through the model, over distinct prefixes.
+
+    python benchmarks/suite.py [--model FOLDER] [--items 4] [--steps 8] [--threads 2] [--json FILE]
+
+All perturbation probes on chains that are written from a template, edits by rule. What one call of the engine shares is
+computed once; what a later call asks again is computed again, since the engine keeps nothing between calls: probes that
+first sample and then ask pay for that. A prefix is a text's beginning, token by token; texts that are sampled count
+too. Each probe by itself, then all together in common rounds, as a run does it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from counts import distinct
+from measure import load_engine, parser, write
+from rich.console import Console
+from rich.table import Table
+from texts import shard, written_chains
+
+from cotfaith.workers.engine import GenerateRequest, Generation, ScoreRequest
+from cotfaith.workers.engines.next_tokens import wanted_tokens
+from cotfaith.workers.engines.transformers import TransformersEngine
+
+PROBES: tuple[Any, ...] = (
+    "no_cot",
+    "early_answering",
+    "filler_tokens",
+    "adding_mistakes",
+    "paraphrasing",
+    "step_deletion",
+    {"name": "resampling", "options": {"rollouts": 4}},
+    "answer_order",
+    "transfer",
+)
+
+
+@dataclass
+class Counting:
+    """An engine that keeps every text that goes through it."""
+
+    engine: TransformersEngine
+    texts: list[tuple[int, ...]] = field(default_factory=list)
+
+    @property
+    def capabilities(self) -> Any:
+        """Those of the engine."""
+        return self.engine.capabilities
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
+        """Score, and keep what had to be computed."""
+        self.texts += wanted_tokens(requests)
+        return self.engine.score(requests)
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
+        """Generate, and keep prompts with all tokens but the last, after which nothing was asked."""
+        generations = self.engine.generate(requests)
+        self.texts += [r.prompt + g.tokens[:-1] for r, g in zip(requests, generations, strict=True)]
+        return generations
+
+
+def count(options: argparse.Namespace, engine: TransformersEngine, probes: Sequence[Any]) -> dict[str, int]:
+    """Run ``probes`` in common rounds; return what was asked, distinct, and computed, in tokens."""
+    sampling = {"max_tokens": options.max_tokens, "budget_forcing": True}  # so that every rest is asked for an answer
+    work = shard(options.model, options.items, sampling, probes=probes)
+    counting, before = Counting(engine), engine.usage().computed_tokens
+    work.run_probes(written_chains(work, options.steps), [p.name for p in work.spec.probes], {"subject": counting})  # type: ignore[dict-item]
+    return {
+        "tokens": sum(map(len, counting.texts)),
+        "distinct": distinct(counting.texts)[0],
+        "computed": engine.usage().computed_tokens - before,
+    }
+
+
+def run(options: argparse.Namespace, console: Console) -> bool:
+    """Count, print and write."""
+    engine = load_engine(options, max_rows=options.rows)
+    name_of = {(p if isinstance(p, str) else p["name"]): p for p in PROBES}
+    found = {name: count(options, engine, [probe]) for name, probe in name_of.items()}
+    found["all, together"] = count(options, engine, PROBES)
+    table = Table("probe", "tokens", "distinct", "computed", "per distinct", "times fewer than whole prompts")
+    for name, row in found.items():
+        ratios = f"{row['computed'] / row['distinct']:.2f}", f"{row['tokens'] / row['computed']:.1f}"
+        table.add_row(name, *map(str, row.values()), *ratios)
+    console.print(table)
+    write(options, engine, {"probes": found})
+    return True
+
+
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    made = parser(__doc__)
+    made.add_argument("--items", type=int, default=4)
+    made.add_argument("--steps", type=int, default=8, help="steps of a chain")
+    made.add_argument("--max-tokens", type=int, default=48, help="most tokens of what is sampled after a beginning")
+    return made.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if run(options_of(), Console(width=120)) else 1)
