@@ -13,8 +13,8 @@ class Options(Section):
 
     device: str = "auto"
     """auto: the GPU if there is one, else the CPU; or a torch device such as cuda:1."""
-    token_budget: int = Field(default=4096, ge=1)
-    """Most tokens of one scoring pass."""
+    token_budget: int = Field(default=2048, ge=1)
+    """Most tokens of one scoring pass. More take more memory, and on a large GPU may be faster."""
     max_rows: int = Field(default=32, ge=1)
     """Prompts that are continued together. Each holds a key-value cache of its own."""
     attention: Literal["auto", "sdpa", "eager"] = "auto"
