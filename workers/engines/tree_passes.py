@@ -1,7 +1,7 @@
 """Runs the passes of a prefix tree through a model, and keeps the keys and values that the next pass goes on from.
 
 In: passes (``prefix_tree``), and a model that can attend to them (``tree_attention``). Out: per pass the logits at the
-wanted columns, and the cache of its columns. Knows nothing about what the logits are for.
+wanted columns, and the cache of its columns if it is wanted. Knows nothing about what the logits are for.
 
 T = nodes of a pass, P = its past, C = P + T, N = wanted positions, H = heads, D = head width, V = vocabulary.
 """
@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers import Cache, DynamicCache
 
+from cotfaith.workers.engines.path_cache import Path
 from cotfaith.workers.engines.tree_attention import attending
 from cotfaith.workers.prefix_tree import TreePass
 
@@ -28,23 +29,27 @@ class TreeResult:
     """Index of a sequence that ends in this pass -> the row of its last token's logits."""
     logits_NV: Tensor  # noqa: N815
     cache: Any
-    """Keys and values of the pass's columns, until the next pass takes them over; None if nobody wants them."""
+    """Keys and values of all the pass's columns, if the caller wants them."""
 
 
 def run_passes(
     model: Any, takes: frozenset[str], passes: Sequence[TreePass], keep_caches: bool = False
 ) -> Iterator[TreeResult]:
     """Run the passes in order. ``takes``: names of the arguments of the model's forward method."""
-    cache = None
+    cache: Cache | None = None
+    path = Path(passes)
     for tree, after in pairwise([*passes, None]):
         assert tree is not None, "only the end has nothing after it"
-        wanted = keep_caches or (after is not None and len(after.past_P) > 0)
-        cache = _past(cache, tree, DynamicLayer if wanted else _LastLayer) if wanted or len(tree.past_P) else None
+        if keep_caches:
+            cache = _past(cache, tree)
+        elif path.longest:
+            path.turn_to(tree, after)
+            cache = path.cache
         columns = sorted({int(nodes[-1]) for nodes in tree.nodes.values()})
         row = {column: i for i, column in enumerate(columns)}
         logits_NV = _forward(model, takes, tree, columns, cache)
         rows = {i: row[int(nodes[-1])] for i, nodes in tree.nodes.items()}
-        yield TreeResult(tree, rows, logits_NV, cache if wanted else None)
+        yield TreeResult(tree, rows, logits_NV, cache if keep_caches else None)
 
 
 def _forward(model: Any, takes: frozenset[str], tree: TreePass, columns: Sequence[int], cache: Any) -> Tensor:
@@ -66,28 +71,12 @@ def _forward(model: Any, takes: frozenset[str], tree: TreePass, columns: Sequenc
     return (logits_1NV[0] if kept else logits_1NV[0, keep_N])[: len(columns)]
 
 
-class _LastLayer(DynamicLayer):
-    """Gives one pass its past, and holds nothing from then on: no other pass goes on from that one."""
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Take the past, then return it with the pass's own keys and values."""
-        has_past = self.is_initialized
-        keys_1HCD, values_1HCD = super().update(key_states, value_states, *args, **kwargs)
-        if has_past:
-            self.keys, self.values = keys_1HCD.new_empty(0), values_1HCD.new_empty(0)
-        return keys_1HCD, values_1HCD
-
-
-def _past(cache: Any, tree: TreePass, layer_class: type[DynamicLayer]) -> Cache:
-    """Return a cache of the columns that ``tree`` goes on from: all of them, whatever a layer's window.
-
-    What ``cache`` holds is let go layer by layer: both whole would be twice the memory.
-    """
-    past = Cache(layer_class_to_replicate=layer_class)
+def _past(cache: Any, tree: TreePass) -> Cache:
+    """Return a cache of the columns that ``tree`` goes on from: all of them, whatever a layer's window."""
+    past = DynamicCache()
     if len(tree.past_P):
         past_P = torch.from_numpy(tree.past_P)
         for index, layer in enumerate(cache.layers):
             at = past_P.to(layer.keys.device)
             past.update(layer.keys[:, :, at], layer.values[:, :, at], index)
-            layer.keys = layer.values = None
     return past
