@@ -16,6 +16,9 @@ from cotfaith.workers.engines import find_engine
 from cotfaith.workers.loop import EngineLostError
 from cotfaith.workers.merging import Merger
 
+LAST_WORDS_S = 1.0
+"""An engine that cannot go on has so long to say why, before its process ends."""
+
 
 class EngineActor:
     """Holds one model's weights. Errors cross the process boundary as text, so that they always unpickle.
@@ -35,8 +38,9 @@ class EngineActor:
         """Run ``generate``, ``score`` or ``embed``."""
         try:
             return await asyncio.wrap_future(self.merger.submit(method, requests))
-        except EngineLostError:
-            os._exit(1)  # the caller sees this process end, and the driver starts another
+        except EngineLostError as error:
+            asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)  # then the driver starts another
+            raise EngineLostError(str(error)) from None
         except ContextOverflowError as error:
             raise ContextOverflowError(str(error)) from None
         except EngineError as error:

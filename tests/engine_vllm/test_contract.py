@@ -6,7 +6,7 @@ from contract_models import ModelEngine
 
 from cotfaith.schemas.errors import EngineError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engine import ScoreRequest
+from cotfaith.workers.engine import GenerateRequest, ScoreRequest
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.loop import EngineLostError
 
@@ -70,3 +70,9 @@ def test_pickled_weights_are_refused(folder, tmp_path):
     torch.save({}, tmp_path / "pytorch_model.bin")
     with pytest.raises(ModelSourceError, match="safetensors"):
         engine_of(tmp_path, cache_gib=0.25)
+
+
+def test_seeded_prompts_that_do_not_fit_in_one_pass(folder):
+    small = engine_of(folder, cache_gib=0.25, max_context=64, token_budget=64, max_rows=8)
+    requests = [GenerateRequest(tuple(range(10 + n, 34 + n)), 4, 1.0, 1.0, seed=n) for n in range(8)]
+    assert [small.generate([request])[0] for request in requests] == small.generate(requests)

@@ -24,13 +24,18 @@ def score(actor):
     return asyncio.run(actor.call("score", []))
 
 
-def test_a_lost_engine_ends_its_process(monkeypatch):
-    def leave(code):
-        raise SystemExit(code)
+def test_a_lost_engine_says_why_and_ends_its_process(monkeypatch):
+    codes = []
+    monkeypatch.setattr(remote.os, "_exit", codes.append)
+    monkeypatch.setattr(remote, "LAST_WORDS_S", 0)
 
-    monkeypatch.setattr(remote.os, "_exit", leave)
-    with pytest.raises(SystemExit):
-        score(actor_that_raises(EngineLostError("out of memory")))
+    async def last_call():
+        with pytest.raises(EngineLostError, match="out of memory"):
+            await actor_that_raises(EngineLostError("out of memory")).call("score", [])
+        await asyncio.sleep(0.01)
+
+    asyncio.run(last_call())
+    assert codes == [1]
 
 
 def test_other_errors_cross_as_text():

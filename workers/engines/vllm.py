@@ -197,6 +197,9 @@ def _arguments(spec: ModelSpec, options: Options, on_cpu: bool) -> dict[str, Any
         "max_num_seqs": options.max_rows,
         "gpu_memory_utilization": options.gpu_memory_share,
         "enforce_eager": on_cpu if options.compile is None else not options.compile,
+        # Where a prompt is split, vLLM takes back a number of the request's stream, which the CPU's streams cannot do:
+        # it stops with "CPU Generator does not use offset" (0.32.0).
+        "enable_chunked_prefill": False if on_cpu else None,
     } | {name: value for name, value in optional.items() if value is not None}
 
 

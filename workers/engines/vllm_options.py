@@ -21,7 +21,8 @@ class Options(Section):
     max_rows: int = Field(default=256, ge=1)
     """Prompts that are worked on together."""
     token_budget: int | None = Field(default=None, ge=1)
-    """Most tokens of one forward pass; null: vLLM's own choice."""
+    """Most tokens of one forward pass; null: vLLM's own choice. On the CPU no prompt is split, so at least
+    max_context."""
     block_size: int | None = Field(default=None, ge=1)
     """Tokens of one block of the prefix cache: what prompts share is found in whole blocks. Null: on a GPU
     vLLM's own choice, on the CPU 32."""
