@@ -30,18 +30,18 @@ class Work:
 def scoring_work(requests: Sequence[ScoreRequest]) -> Work:
     """Count what the log-probabilities need."""
     prefixes = list(wanted_tokens(requests))
-    return Work(*distinct(prefixes), len(prefixes))
+    return Work(*_distinct(prefixes), len(prefixes))
 
 
 def generation_work(requests: Sequence[GenerateRequest], generations: Sequence[Generation]) -> Work:
     """Count what the continuations need."""
-    tokens, pairs = distinct([r.prompt for r in requests])
+    tokens, pairs = _distinct([r.prompt for r in requests])
     lengths = [(len(r.prompt), len(g.tokens)) for r, g in zip(requests, generations, strict=True)]
     grown = sum(count for _, count in lengths)
     return Work(tokens + grown, pairs + sum(_run(start, start + count) for start, count in lengths), grown)
 
 
-def distinct(sequences: Sequence[Ids]) -> tuple[int, int]:
+def _distinct(sequences: Sequence[Ids]) -> tuple[int, int]:
     """Return the nodes of a trie, and the sum of their depths."""
     tokens = pairs = 0
     for before, ids in pairwise([(), *sorted(set(sequences))]):

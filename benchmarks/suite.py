@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from counts import distinct
 from measure import load_engine, parser, write
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +22,7 @@ from texts import shard, written_chains
 from cotfaith.workers.engine import GenerateRequest, Generation, ScoreRequest
 from cotfaith.workers.engines.next_tokens import wanted_tokens
 from cotfaith.workers.engines.transformers import TransformersEngine
+from cotfaith.workers.prefix_tree import distinct_tokens
 
 PROBES: tuple[Any, ...] = (
     "no_cot",
@@ -69,7 +69,7 @@ def count(options: argparse.Namespace, engine: TransformersEngine, probes: Seque
     work.run_probes(written_chains(work, options.steps), [p.name for p in work.spec.probes], {"subject": counting})  # type: ignore[dict-item]
     return {
         "tokens": sum(map(len, counting.texts)),
-        "distinct": distinct(counting.texts)[0],
+        "distinct": distinct_tokens(counting.texts),
         "computed": engine.usage().computed_tokens - before,
     }
 

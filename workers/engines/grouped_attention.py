@@ -17,6 +17,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from cotfaith.workers.engines.attention import attention_by, unknown_arguments
+
 NAME = "cotfaith_sdpa"
 REPLACED = "sdpa"
 KNOWN = frozenset({"dropout", "scaling", "is_causal", "position_ids", "use_cache", "sliding_window"})
@@ -26,16 +28,11 @@ KNOWN = frozenset({"dropout", "scaling", "is_causal", "position_ids", "use_cache
 @contextmanager
 def grouped_attention(model: Any) -> Iterator[None]:
     """Make a model that attends by "sdpa" on the CPU attend so within the block."""
-    config = model.config.get_text_config()
-    ordinary = config._attn_implementation
-    if ordinary == REPLACED and model.device.type == "cpu":
-        AttentionInterface.register(NAME, grouped_attention_forward)
-        AttentionMaskInterface.register(NAME, sdpa_mask)
-        config._attn_implementation = NAME
-    try:
+    ordinary = model.config.get_text_config()._attn_implementation
+    AttentionInterface.register(NAME, grouped_attention_forward)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    with attention_by(model, NAME if ordinary == REPLACED and model.device.type == "cpu" else ordinary):
         yield
-    finally:
-        config._attn_implementation = ordinary
 
 
 def grouped_attention_forward(
@@ -48,8 +45,7 @@ def grouped_attention_forward(
 ) -> tuple[Tensor, None]:
     """Return attention_BTHD. The signature is the library's."""
     heads, groups = query_BHTD.shape[1], key_BGCD.shape[1]
-    unknown = {name for name, value in others.items() if value is not None and value is not False} - KNOWN
-    if attention_mask is None or heads == groups or unknown:
+    if attention_mask is None or heads == groups or unknown_arguments(others, KNOWN):
         attention_BTHD: Tensor = sdpa_attention_forward(
             module, query_BHTD, key_BGCD, value_BGCD, attention_mask, **others
         )[0]

@@ -24,6 +24,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.integrations.flex_attention import flex_attention_forward
 
+from cotfaith.workers.engines.attention import attention_by, unknown_arguments
 from cotfaith.workers.prefix_tree import TreePass
 
 NAME = "cotfaith_tree"
@@ -90,14 +91,12 @@ _current: ContextVar[TreeAttention | None] = ContextVar("tree_attention", defaul
 def attending(model: Any, tree: TreePass) -> Iterator[None]:
     """Make forward passes of the model attend to the tree. Calls outside attend as before."""
     AttentionInterface.register(NAME, tree_attention_forward)
-    config = model.config.get_text_config()
-    ordinary, config._attn_implementation = config._attn_implementation, NAME
     attention = TreeAttention(tree)
     token = _current.set(attention)
     try:
-        yield
+        with attention_by(model, NAME):
+            yield
     finally:
-        config._attn_implementation = ordinary
         _current.reset(token)
     if not attention.used:
         raise NotImplementedError("the model's attention cannot be replaced")
@@ -127,9 +126,8 @@ def tree_attention_forward(
 
 def _check(module: Any, attention_mask: Tensor | None, sliding_window: int | None, others: dict[str, Any]) -> None:
     """Refuse a layer whose attention is not understood: self-tests are short, and could miss it."""
-    given = {name for name, value in others.items() if value is not None and value is not False}
-    if given - KNOWN:
-        raise NotImplementedError(f"attention with {', '.join(sorted(given - KNOWN))}")
+    if unknown := unknown_arguments(others, KNOWN):
+        raise NotImplementedError(f"attention with {', '.join(sorted(unknown))}")
     if attention_mask is not None or not getattr(module, "is_causal", True):
         raise NotImplementedError("attention that is not plainly causal")
     config = module.config

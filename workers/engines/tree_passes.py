@@ -3,7 +3,7 @@
 In: passes (``prefix_tree``), and a model that can attend to them (``tree_attention``). Out: per pass the logits at the
 wanted columns, and the cache of its columns if it is wanted. Knows nothing about what the logits are for.
 
-T = nodes of a pass, P = its past, C = P + T, N = wanted positions, H = heads, D = head width, V = vocabulary.
+T = nodes of a pass, P = its past, C = P + T, N = wanted positions, V = vocabulary.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,0 +1,24 @@
+"""Puts another attention in the place of a loaded model's own, for a while.
+
+In: a model of transformers, and the name of a function that is registered with its ``AttentionInterface``.
+"""
+
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def attention_by(model: Any, name: str) -> Iterator[None]:
+    """Make forward passes of the model attend by the function called ``name``. Calls outside attend as before."""
+    config = model.config.get_text_config()
+    ordinary, config._attn_implementation = config._attn_implementation, name
+    try:
+        yield
+    finally:
+        config._attn_implementation = ordinary
+
+
+def unknown_arguments(arguments: Mapping[str, Any], known: Set[str]) -> set[str]:
+    """Return the names of arguments that are set and not ``known``: they could change the result."""
+    return {name for name, value in arguments.items() if value is not None and value is not False} - known
