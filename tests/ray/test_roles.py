@@ -1,4 +1,4 @@
-"""Models that edit for the subjects have engines of their own: started, lost and replaced like the others."""
+"""Models that edit and compare for the subjects have their own engines, lost and replaced like others."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+from tiny_models import write_model
 
 from cotfaith.cluster.reading import read_tables
 from cotfaith.cluster.store import LocalStore
@@ -97,3 +98,26 @@ def test_a_subject_that_edits_its_own_chains_needs_no_other_engine(tmp_path):
     rows = run(tmp_path, content)["observations"].filter(pl.col("probe") == "adding_mistakes")
     assert set(rows["editor"]) == {"m"}
     assert rows.height > 0
+
+
+def test_steps_are_compared_by_the_embedders_engine(tmp_path):
+    write_model(tmp_path / "embedder", "llama")
+    content = {
+        "models": [
+            {"id": "m", "source": "organism:skilled-50"},
+            {"id": "near", "source": str(tmp_path / "embedder"), "engine": "embedding", "roles": ["embedder"]},
+        ],
+        "tasks": [
+            {"name": "t", "generator": "serial_arithmetic", "n": 4, "options": {"closed": True, "side_channel": True}}
+        ],
+        "probes": [{"name": "resampling", "options": {"rollouts": 2}}],
+        "resources": {"shard_size": 2, "cpus": 1, "threads": 1},
+        "output": {"path": str(tmp_path / "run")},
+    }
+    found = run(tmp_path, content)
+    rows = found["observations"].filter(status="ok")
+    assert set(rows["model"]) == {"m"}
+    assert set(rows["embedder"]) == {"near"}
+    assert rows["similarity"].drop_nulls().is_between(-1, 1).all()
+    same = rows["similarity"] > 0.999  # a model with random weights tells texts apart, and knows no more
+    assert 0 < same.sum() < len(rows)
