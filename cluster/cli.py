@@ -74,7 +74,7 @@ def plan(
     rates = measured_rates(made) if rate is None else dict.fromkeys((model.id for model in made.spec.models), rate)
     out.print(cost_table(costs(made, chain_tokens), rates))
     out.print(
-        f"Upper bounds for chains of {length} tokens (--chain-tokens for another length). "
+        f"Upper bounds for chains of {length} tokens (--chain-tokens for another length) and edits made at once. "
         "Distinct tokens: prefixes that an item's prompts share count once."
     )
     out.print(rates_note(made, rates, rate), markup=False)

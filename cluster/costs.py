@@ -1,8 +1,9 @@
 """Plan -> what it costs: requests and tokens per model and task, before any weights load.
 
 Upper bounds, if every chain is as long as is said: continuations run to that length too, edits are as long as what
-they replace. A model's line holds what its engine does: its own chains and probes, what it reads and edits for others.
-A reader's prompts are counted by the author's tokenizer. Chains that come with their items are as long as they are.
+they replace and made at the first try. A model's line holds what its engine does: its own chains and probes, what it
+reads and edits for others. A reader's prompts are counted by the author's tokenizer. Chains that come with their items
+are as long as they are.
 """
 
 from collections.abc import Mapping, Sequence

@@ -152,6 +152,8 @@ class EditorSpec(Section):
     """Tokens of one edit."""
     temperature: float = Field(default=0.8, ge=0)
     """0 is greedy."""
+    tries: int = Field(default=3, ge=1)
+    """How often a model is asked at most for one edit, with another seed each time; greedy: once."""
 
 
 class EmbedderSpec(Section):

@@ -85,4 +85,5 @@ def editor_identity(spec: RunSpec) -> dict[str, Any]:
     if given.by in EDITORS:
         return {"by": given.by}
     prompts = {kind: find_prompt(kind, given).hash for kind in PROMPT_KINDS}
-    return {"by": given.by, "max_tokens": given.max_tokens, "temperature": given.temperature, "prompts": prompts}
+    settings = {name: getattr(given, name) for name in ("max_tokens", "temperature", "tries")}
+    return {"by": given.by, **settings, "prompts": prompts}

@@ -1,8 +1,9 @@
 """The editor that is a language model: few-shot, as in Lanham et al. 2023 (arXiv 2307.13702), sections 2.4 and 2.6.
 
-In: steps. Out: edits, after one round of writing and, for mistakes, one in which the same model says whether the new
-step reads as one that somebody could write. That judgement is weak: a model is asked about its own text. And nobody
-checks that a mistake is wrong, or that a paraphrase keeps more of its meaning than the numbers: read a sample.
+In: steps. Out: edits, after up to ``editor.tries`` rounds of writing (weak models often write a step again as it was)
+and, for mistakes, one in which the same model says whether the new step reads as one that somebody could write. That
+judgement is weak: a model is asked about its own text. And nobody checks that a mistake is wrong, or that a paraphrase
+keeps more of its meaning than the numbers: read a sample.
 Chat models get the examples as turns of a conversation, others as text to go on with.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from cotfaith.schemas.records import Edit
+from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import EditorSpec, ModelSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.codec import Codec, load_codec, uses_chat
@@ -45,13 +47,23 @@ class ModelEditor:
 
     def edit(self, kind: EditKind, steps: Sequence[str], seeds: Sequence[int]) -> Editing:
         """Have each step rewritten; those without a letter or digit fail unasked."""
-        prompt, parts = find_prompt(kind, self.spec), [framed(step) for step in steps]
-        asked = [(part, seed) for part, seed in zip(parts, seeds, strict=True) if part.says_something]
-        written = iter((yield [self._write(kind, prompt, part, seed) for part, seed in asked]))
-        edits = [next(written) if part.says_something else self._failed(part, _EMPTY) for part in parts]
+        prompt = find_prompt(kind, self.spec)
+        edits = yield from self._written(kind, prompt, [framed(step) for step in steps], seeds)
         if kind == "mistake":
             edits = yield from self._judged(edits)
         return [replace(edit, prompt_hash=prompt.hash) for edit in edits]
+
+    def _written(self, kind: EditKind, prompt: Prompt, parts: Sequence[Framed], seeds: Sequence[int]) -> Editing:
+        """Ask for each, and again for those that came to nothing; a greedy model would write the same again."""
+        edits = [self._failed(part, _EMPTY) for part in parts]
+        left = [i for i, part in enumerate(parts) if part.says_something]
+        for attempt in range(self.spec.tries if self.spec.temperature else 1):
+            if left:
+                new = yield [self._write(kind, prompt, parts[i], _seed(seeds[i], attempt)) for i in left]
+                for i, edit in zip(left, new, strict=True):
+                    edits[i] = edit
+                left = [i for i in left if edits[i].status is Status.EDIT_FAILED]
+        return edits
 
     def _write(self, kind: EditKind, prompt: Prompt, old: Framed, seed: int) -> Request:
         payload = GenerateRequest(
@@ -119,6 +131,10 @@ class ModelEditor:
             return prompt.about(words)
         opening = self._codec.render([*system_turns(self.model), *prompt.turns_about(words)])
         return opening if self.model.thinking == "none" else without_thinking(opening)
+
+
+def _seed(seed: int, attempt: int) -> int:
+    return derive_seed("edit", seed, attempt) if attempt else seed
 
 
 def _ends(prompt: Prompt, words: str) -> tuple[str, ...]:
