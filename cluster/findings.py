@@ -14,6 +14,7 @@ from cotfaith.cluster.sentences import sentences
 Row = dict[str, Any]
 FEW_ITEMS = 30
 MANY_FAILURES = 0.05
+MANY_EDIT_FAILURES = 0.25
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def _headline(estimates: list[Row], model: str, task: str) -> dict[str, Row]:
 
 
 def _finding(model: str, task: str, rows: dict[str, Row], chance: float | None) -> Finding:
-    warnings = [_size(rows), _failures(rows), _forced(rows), _at_chance(rows, chance), _skill(rows)]
+    edits = [_edits(rows, "mistakes_changed", "steps wrong"), _edits(rows, "paraphrase_changed", "beginnings reworded")]
+    warnings = [_size(rows), _failures(rows), *edits, _forced(rows), _at_chance(rows, chance), _skill(rows)]
     return Finding(model, task, sentences(rows), [w for w in warnings if w])
 
 
@@ -62,6 +64,13 @@ def _failures(rows: dict[str, Row]) -> str:
     if lost <= MANY_FAILURES * row["n_total"]:
         return ""
     return f"{lost} of {row['n_total']} chains failed and are in no average; the rest may not be typical."
+
+
+def _edits(rows: dict[str, Row], metric: str, made: str) -> str:
+    share = rows.get(metric, {}).get("value")
+    if share is None or share >= 1 - MANY_EDIT_FAILURES:
+        return ""
+    return f"The editor made only {share:.0%} of the {made}; the others may behave differently. Try another: editor.by."
 
 
 def _forced(rows: dict[str, Row]) -> str:

@@ -207,3 +207,10 @@ def test_sentences_on_transfer_order_and_forced_chains():
     assert "0.90 [0.80 to 1.10]" in said(*order)
     (finding,) = findings([*BASE, estimate("forced_share", 0.25, 0.1, 0.4)], {})
     assert any("25% of the chains were cut" in warning for warning in finding.warnings)
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.3, True), (0.8, False)])
+def test_an_editor_that_mostly_fails_is_a_warning(share, warned):
+    for metric in ("mistakes_changed", "paraphrase_changed"):
+        (finding,) = findings([*BASE, estimate(metric, share, 0.2, 0.9)], {})
+        assert any("The editor made only 30% of the" in warning for warning in finding.warnings) == warned
