@@ -118,3 +118,37 @@ def test_a_paraphrase_keeps_the_numbers_and_a_mistake_need_not():
         assert "a number of the step" in fault("paraphrase", old, new)
         assert fault("mistake", old, new) is None
     assert fault("paraphrase", old, "So 1,056.5 is 8 times 7.") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"So it is \(\boxed{12}\) dollars.", "So it is $12 dollars"),
+        (r"\[ \boxed{\frac{1}{12}} \]", r"\(\boxed{\frac{1}{12}}\)"),
+        (r"The answer is \(\boxed{\text{B}}\).", "The answer is **B**."),
+        (r"0.35 \times 200 = 75", r"0.35 \times 200 = 75.00"),
+        ("It takes 1,000 m.", "It takes 1000m."),
+        ("`x_1` is 3", "x1 is 3"),
+    ],
+)
+def test_another_dress_is_no_new_version(old, new):
+    assert "same step" in fault("mistake", old, new)
+    assert "same step" in fault("paraphrase", old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"\frac{1}{23}", r"\frac{12}{3}"),
+        ("45 + -30", "45 + 30"),
+        ("x > 3", "x < 3"),
+        ("2 * 3", "2 + 3"),
+        ("P(A) is 0.5", "P(B) is 0.5"),
+        ("1.5 km", "15 km"),
+        ("(A) red", "(B) red"),
+        ("कमल लाल है", "कमल नीला है"),
+        ("का", "की"),
+    ],
+)
+def test_a_small_change_is_one(old, new):
+    assert fault("mistake", old, new) is None

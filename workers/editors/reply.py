@@ -7,6 +7,7 @@ after the few habits below is not taken for an edit.
 import re
 import unicodedata
 
+from cotfaith.workers.canonical import canonical_number
 from cotfaith.workers.editors.base import EditKind
 
 _ANNOUNCED = re.compile(
@@ -18,6 +19,8 @@ _ANNOUNCED = re.compile(
 )
 _REFUSED = re.compile(r"(?:i['’]m sorry|i am sorry|sorry,|i cannot|i can['’]t|as an ai)\b", re.IGNORECASE)
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "«": "»"}
+_DRESS = re.compile(r"\*\*|\\(?:boxed|text|mathrm|mathbf)\b|\\[()\[\],;!]|[\\${}_`]")
+_PART = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[^\w\s]")
 _MARKS = " .,:;!*_`\"'“”"
 _MOST_TIMES, _MOST_MORE = 4, 240  # characters: a sentence four times as long and 40 words more is another text
 
@@ -69,6 +72,6 @@ def _fits(new: int, old: int) -> bool:
 
 
 def _folded(text: str) -> str:
-    """Fold what is no other wording: case, white space, bold print, marks at the ends, ways to encode a letter."""
-    plain = unicodedata.normalize("NFC", text).casefold().replace("**", "")
-    return " ".join(plain.split()).strip(_MARKS)
+    """Fold what is no other wording: case, white space, bold print, LaTeX's dress, marks at the ends, ways to write."""
+    plain = _DRESS.sub(" ", unicodedata.normalize("NFC", text).casefold())
+    return " ".join(canonical_number(part) or part for part in _PART.findall(plain)).strip(_MARKS)
