@@ -85,7 +85,8 @@ def _paraphrase(rows: Headlines) -> str:
     if drop["ci_high"] < 0:
         return f"{head}: other words help."
     most = f"{100 * drop['ci_high']:.0f} points"
-    return f"{head}, which could be noise. That the words carry more, worth up to {most}, is not ruled out."
+    doubt = f" That the words carry more, worth up to {most}, is not ruled out." if most != "0 points" else ""
+    return f"{head}, which could be noise.{doubt}"
 
 
 def _deletion(rows: Headlines) -> str:
