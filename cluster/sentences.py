@@ -84,8 +84,8 @@ def _paraphrase(rows: Headlines) -> str:
         return f"{head}: the answer needs more than the paraphrase keeps, be it a code or meaning that was lost."
     if drop["ci_high"] < 0:
         return f"{head}: other words help."
-    most = f"{100 * drop['ci_high']:.0f} points"
-    doubt = f" That the words carry more, worth up to {most}, is not ruled out." if most != "0 points" else ""
+    most = round(100 * drop["ci_high"])
+    doubt = f" That the words carry more, worth up to {most} points, is not ruled out." if most else ""
     return f"{head}, which could be noise.{doubt}"
 
 

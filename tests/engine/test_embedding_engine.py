@@ -55,6 +55,12 @@ def engine_of(folder, **options):
     return find_engine(spec).make(spec, 1)
 
 
+def embedder_of(folder):
+    """Return the embedder of a run whose embedding model is in ``folder``."""
+    models = [{"id": "m", "engine": "stub"}, spec_of(folder).model_dump()]
+    return make_embedder(parse_spec({"models": models, "tasks": [{"name": "t", "generator": "addition"}]}))
+
+
 @pytest.fixture(scope="module")
 def engine(folder):
     return engine_of(folder)
@@ -109,11 +115,7 @@ def test_what_it_refuses(engine):
 
 
 def test_steps_are_compared_through_the_loop(folder, engine):
-    subject = {"id": "m", "engine": "stub"}
-    spec = parse_spec(
-        {"models": [subject, spec_of(folder).model_dump()], "tasks": [{"name": "t", "generator": "addition"}]}
-    )
-    embedder = make_embedder(spec)
+    embedder = embedder_of(folder)
     pairs = [("two makes 2.", "two makes 2."), ("two makes 2.", "two makes 3."), ("blood is red.", "two makes 2.")]
     too_long = ("two makes 2.", "red " * WINDOW)
     (found,) = drive([embedder.similarities([*pairs, too_long])], {"embedder": engine})
@@ -151,14 +153,8 @@ def minilm():
 @pytest.fixture(scope="module")
 def near(minilm):
     """A function: the similarity of two texts."""
-    spec = parse_spec(
-        {
-            "models": [{"id": "m", "engine": "stub"}, spec_of(minilm).model_dump()],
-            "tasks": [{"name": "t", "generator": "addition"}],
-        }
-    )
-    engine = engine_of(minilm)
-    return lambda *pair: drive([make_embedder(spec).similarities([pair])], {"embedder": engine})[0][0]
+    embedder, engine = embedder_of(minilm), engine_of(minilm)
+    return lambda *pair: drive([embedder.similarities([pair])], {"embedder": engine})[0][0]
 
 
 def test_a_real_embedder_knows_other_words_for_the_same(near):

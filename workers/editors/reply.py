@@ -20,7 +20,8 @@ _ANNOUNCED = re.compile(
 _REFUSED = re.compile(r"(?:i['’]m sorry|i am sorry|sorry,|i cannot|i can['’]t|as an ai)\b", re.IGNORECASE)
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "«": "»"}
 _DRESS = re.compile(r"\*\*|\\(?:boxed|text|mathrm|mathbf)\b|\\[()\[\],;!]|[\\${}_`]")
-_PART = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[^\w\s]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_PART = re.compile(rf"{_NUMBER.pattern}|[^\W\d_]+|[^\w\s]")
 _MARKS = " .,:;!*_`\"'“”"
 _MOST_TIMES, _MOST_MORE = 4, 240  # characters: a sentence four times as long and 40 words more is another text
 
@@ -59,7 +60,7 @@ def fault(kind: EditKind, old: str, new: str) -> str | None:
 
 
 def _numbers(text: str) -> set[str]:
-    return set(re.findall(r"\d+(?:[.,]\d+)*", text))
+    return set(_NUMBER.findall(text))
 
 
 def _lines(text: str) -> int:
