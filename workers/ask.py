@@ -102,7 +102,7 @@ class Ask:
             self.next_seed() if seed is None else seed,
             stop,
         )
-        return Request(payload, lambda g: self._continuation(g, payload.seed), _failed_continuation)
+        return Request(payload, lambda g: self._continuation(payload, g), _failed_continuation)
 
     def answer_after(self, chain: Chain, steps: int) -> Request:
         """Ask for the answer after steps 1..``steps`` of ``chain``."""
@@ -136,7 +136,7 @@ class Ask:
         payload = GenerateRequest(tokens, self.sampling.answer_max_tokens, 0.0, 1.0, self.next_seed(), ("\n",))
 
         def interpret(generation: Generation) -> Answer:
-            text = self.codec.decode(generation.tokens)
+            text = self.codec.continuation(tokens, generation.tokens)
             answer = read_answer(self.item, text, cut=generation.finish_reason == "length")
             return replace(answer, prompt_tokens=len(tokens))
 
@@ -154,11 +154,11 @@ class Ask:
         self._count += 1
         return derive_seed(*self.stream, self._count)
 
-    def _continuation(self, generation: Generation, seed: int) -> Continuation:
+    def _continuation(self, asked: GenerateRequest, generation: Generation) -> Continuation:
         whole = Continuation(Status.OK, finish_reason=generation.finish_reason)
-        text, n_tokens = self.codec.decode(generation.tokens), len(generation.tokens)
+        text = self.codec.continuation(asked.prompt, generation.tokens)
         outcome = self.cut() if generation.finish_reason == "length" else whole
-        return replace(outcome, text=text, n_tokens=n_tokens, seed=seed)
+        return replace(outcome, text=text, n_tokens=len(generation.tokens), seed=asked.seed)
 
 
 def whole(prefix: str, rest: Continuation) -> str:

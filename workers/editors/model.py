@@ -76,15 +76,18 @@ class ModelEditor:
         )
         return Request(
             payload,
-            lambda generation: self._read(kind, old, generation),
+            lambda generation: self._read(kind, old, self._text(payload, generation), generation.finish_reason),
             lambda status, error: replace(self._failed(old, error), status=status),
             self.role,
         )
 
-    def _read(self, kind: EditKind, old: Framed, generation: Generation) -> Edit:
-        if generation.finish_reason == "length":
+    def _text(self, asked: GenerateRequest, generation: Generation) -> str:
+        return self._codec.continuation(asked.prompt, generation.tokens)
+
+    def _read(self, kind: EditKind, old: Framed, reply: str, finish_reason: str) -> Edit:
+        if finish_reason == "length":
             return self._failed(old, f"The limit of {self.spec.max_tokens} tokens cut the edit.")
-        words = read_reply(old.words, self._codec.decode(generation.tokens))
+        words = read_reply(old.words, reply)
         error = fault(kind, old.words, words)
         if error is not None:
             return self._failed(old, error)
@@ -106,10 +109,10 @@ class ModelEditor:
             payload = score_request(self._codec, opening, words)
             return Request(payload, lambda logprobs: logprobs[0] > logprobs[1], lambda *_: None, self.role)
         short = GenerateRequest(self._codec.encode(opening), _YES_NO_TOKENS, 0.0, 1.0, 0)
-        return Request(short, lambda generation: self._yes_or_no(generation), lambda *_: None, self.role)
+        return Request(short, lambda found: self._yes_or_no(self._text(short, found)), lambda *_: None, self.role)
 
-    def _yes_or_no(self, generation: Generation) -> bool | None:
-        text = self._codec.decode(generation.tokens).strip().lower()
+    def _yes_or_no(self, reply: str) -> bool | None:
+        text = reply.strip().lower()
         return text.startswith("yes") or (False if text.startswith("no") else None)
 
     @cached_property
@@ -128,8 +131,9 @@ class ModelEditor:
     def _opening(self, prompt: Prompt, words: str) -> str:
         """Return what the engine goes on with; a model that thinks is made to reply at once."""
         if not self._chat:
-            return prompt.about(words)
-        opening = self._codec.render([*system_turns(self.model), *prompt.turns_about(words)])
+            return prompt.about(self._codec.plain(words))
+        turns = prompt.turns_about(self._codec.plain(words))
+        opening = self._codec.render([*system_turns(self.model), *turns])
         return opening if self.model.thinking == "none" else without_thinking(opening)
 
 

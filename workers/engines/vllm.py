@@ -37,6 +37,7 @@ from cotfaith.workers.engine import (
 from cotfaith.workers.engines.next_tokens import Prefix, questions, totals
 from cotfaith.workers.engines.stops import finish
 from cotfaith.workers.engines.vllm_options import MISSING, Options, parse_options, static_capabilities
+from cotfaith.workers.joins import Joins
 from cotfaith.workers.loop import EngineLostError
 from cotfaith.workers.organisms.folder import resolve_source
 
@@ -63,8 +64,9 @@ class VllmEngine:
             torch.set_num_threads(threads)
         self.llm = _load(spec, self._options)
         self._config = self.llm.llm_engine.model_config
-        self._tokenizer = self.llm.get_tokenizer()
-        self._eos = _eos_ids(self._config, self._tokenizer)
+        tokenizer = self.llm.get_tokenizer()
+        self._joins = Joins(tokenizer)
+        self._eos = _eos_ids(self._config, tokenizer)
         self.capabilities: Capabilities = replace(static_capabilities(spec), max_context=self._config.max_model_len)
         self._usage = EngineUsage()
 
@@ -133,15 +135,7 @@ class VllmEngine:
         reason = output.outputs[0].finish_reason
         if reason not in ("stop", "length"):
             raise EngineError(f"vLLM ended a request with {reason!r}; expected stop or length.")
-        tokenizer = self._tokenizer
-        return finish(
-            output.outputs[0].token_ids,
-            request,
-            self._eos,
-            reason,
-            lambda t: str(tokenizer.decode(t, skip_special_tokens=False, clean_up_tokenization_spaces=False)),
-            lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
-        )
+        return finish(output.outputs[0].token_ids, request, self._eos, reason, self._joins)
 
 
 def _generated(output: Any) -> int:
