@@ -15,6 +15,7 @@ from cotfaith.cluster.plan import Plan, make_plan, overflow_warnings
 from cotfaith.cluster.progress import RunProgress
 from cotfaith.cluster.ray_session import ray_session
 from cotfaith.cluster.store import Store, check_conditional_put, open_store
+from cotfaith.cluster.tokenizer_notes import tokenizer_notes
 from cotfaith.schemas import keys
 from cotfaith.schemas.spec import RunSpec
 
@@ -34,7 +35,7 @@ def execute(spec: RunSpec, out: Console, err: Console) -> list[str]:
     check_conditional_put(store)
     if run["shard_size"] != spec.resources.shard_size:
         err.print(f"This run was begun with shards of {run['shard_size']} items and keeps them.")
-    for line in overflow_warnings(plan):
+    for line in (*overflow_warnings(plan), *tokenizer_notes(plan)):
         err.print(f"Note: {line}", markup=False, soft_wrap=True)
     jobs = missing_jobs(plan, run, store)
     _say_what_is_left(plan, run, store, jobs, out)

@@ -132,8 +132,8 @@ class Ask:
         )
 
     def _generated(self, prompt: str) -> Request:
-        tokens = self.codec.encode(prompt)
-        payload = GenerateRequest(tokens, self.sampling.answer_max_tokens, 0.0, 1.0, self.next_seed(), ("\n",))
+        tokens, stops = self.codec.encode(prompt), ("\n", *self.templates.turn_stops)
+        payload = GenerateRequest(tokens, self.sampling.answer_max_tokens, 0.0, 1.0, self.next_seed(), stops)
 
         def interpret(generation: Generation) -> Answer:
             text = self.codec.continuation(tokens, generation.tokens)

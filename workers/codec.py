@@ -18,12 +18,18 @@ from cotfaith.workers.joins import Joins
 from cotfaith.workers.organisms.folder import resolve_source
 
 Turn = dict[str, str]
+_SAID = "Indeed."
 
 
 class Codec(Protocol):
     """What the templates need of a tokenizer."""
 
     has_chat_template: bool
+
+    @property
+    def turn_end(self) -> str | None:
+        """What ends an assistant's turn by the chat template, where the tokenizer's own end of sequence does not."""
+        ...
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the ids of a whole prompt, with the tokens that the model expects at its start."""
@@ -48,6 +54,10 @@ class Codec(Protocol):
         """Return a prompt as a person reads it, without the marks of ``plain``."""
         ...
 
+    def unreadable(self, text: str) -> str | None:
+        """Return the first piece of ``text`` that the model does not see as it is written; None if there is none."""
+        ...
+
     def render(self, turns: Sequence[Turn]) -> str:
         """Return the turns as the chat template writes them, up to where the assistant begins to speak."""
         ...
@@ -57,6 +67,7 @@ class ByteCodec:
     """UTF-8 bytes as tokens, and no chat template: for the stub engine."""
 
     has_chat_template = False
+    turn_end: str | None = None
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the bytes of ``text``."""
@@ -77,6 +88,10 @@ class ByteCodec:
     def shown(self, prompt: str) -> str:
         """Return ``prompt``."""
         return prompt
+
+    def unreadable(self, text: str) -> str | None:
+        """Return None: bytes can spell everything."""
+        return None
 
     def render(self, turns: Sequence[Turn]) -> str:
         """Refuse: there is no template."""
@@ -119,6 +134,28 @@ class HuggingFaceCodec:
     def shown(self, prompt: str) -> str:
         """Return the prompt without marks."""
         return self._control.unshield(prompt)
+
+    def unreadable(self, text: str) -> str | None:
+        """Compare the text with what its tokens spell, but for white space at its beginning."""
+        marked = self.plain(text).lstrip()
+        tokens = self._control.encode(marked) if self._control.has_shields(marked) else self._ids(marked, False)
+        read, wanted = self._joins.text_after((), tokens).lstrip(), text.lstrip()
+        if read == wanted:
+            return None
+        place = next(
+            (i for i, (a, b) in enumerate(zip(wanted, read, strict=False)) if a != b), min(len(read), len(wanted))
+        )
+        return wanted[max(0, place - 10) : place + 10]
+
+    @functools.cached_property
+    def turn_end(self) -> str | None:
+        """Look for the control token that the template writes after what an assistant said."""
+        if not self.chat:
+            return None
+        asked = {"role": "user", "content": "?"}
+        rest = self.render([asked, {"role": "assistant", "content": _SAID}, asked]).partition(_SAID)[2]
+        found = self._control.first(rest)
+        return None if found == self.tokenizer.eos_token else found
 
     @functools.cached_property
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -51,6 +51,11 @@ class ControlTokens:
         """Return whether anything in ``text`` is marked."""
         return "\ue000" in text and self._shielded.search(text) is not None
 
+    def first(self, text: str) -> str | None:
+        """Return the first control token that ``text`` spells."""
+        found = self._spelled.search(text)
+        return found and found[0]
+
     def count(self, text: str) -> int:
         """Return how many control tokens ``text`` spells."""
         return len(self._spelled.findall(text))

@@ -78,8 +78,13 @@ class Templates:
     def chain_stops(self) -> tuple[str, ...]:
         """What ends a chain, beside the model's own end of sequence."""
         if self._thinks:
-            return (_END_THINK,)
-        return () if self._chat else ("\nHuman:", "\nQuestion:")
+            return (_END_THINK, *self.turn_stops)
+        return self.turn_stops if self._chat else ("\nHuman:", "\nQuestion:")
+
+    @property
+    def turn_stops(self) -> tuple[str, ...]:
+        """What ends the assistant's turn, where the model's own end of sequence does not."""
+        return () if self.codec.turn_end is None else (self.codec.turn_end,)
 
     @property
     def _thinks(self) -> bool:

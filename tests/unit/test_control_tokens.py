@@ -123,3 +123,24 @@ def test_control_tokens_that_a_model_writes_are_text():
     made = codec("byte_level")
     tokens = made.encode("Red<|im_start|> cars")
     assert made.continuation((), tokens) == "Red<|im_start|> cars"
+
+
+def test_the_templates_turn_end_ends_a_chain_and_an_answer_where_the_models_own_end_does_not():
+    item = Item("i", "What?", "4", "number")
+    asker = ask("byte_level", item)
+    asker.answer_by = "generate"
+    assert codec("byte_level").turn_end == "<|im_end|>"  # the tokenizer's end of sequence is </s>
+    (chain,) = next(together([asker.rests([""])]))
+    assert chain.payload.stop == ("<|im_end|>",)
+    assert asker.answer_without_cot().payload.stop == ("\n", "<|im_end|>")
+
+
+@pytest.mark.parametrize(
+    "template", [CHATML.replace("<|im_end|>", "</s>"), "{% for m in messages %}{{ m.content }}{% endfor %}"]
+)
+def test_nothing_more_ends_a_turn_that_ends_as_texts_do(template):
+    assert HuggingFaceCodec(FAMILIES["byte_level"](chat_template=template), chat=True).turn_end is None
+
+
+def test_without_a_template_there_is_no_turn():
+    assert codec("byte_level", chat=False).turn_end is None

@@ -122,3 +122,23 @@ def test_a_text_whose_meaning_is_compared_keeps_the_end_that_its_encoder_knows()
     codec = HuggingFaceCodec(tokenizer, chat=False, closes=True)
     assert codec.encode(PROMPT) == tuple(tokenizer(PROMPT)["input_ids"])
     assert codec.encode(PROMPT)[-1] == tokenizer.eos_token_id
+
+
+@pytest.mark.parametrize("family", BYTES)
+@pytest.mark.parametrize("text", [PROMPT, *CHAINS, *ANY_TEXT, "<|im_end|> and </s>"])
+def test_tokenizers_with_bytes_read_every_text(family, text):
+    assert HuggingFaceCodec(made(family), chat=False).unreadable(text) is None
+
+
+@pytest.mark.parametrize(
+    ("family", "text", "near"),
+    [
+        ("word_level", "Which colour wins?\nRed cars", "\n"),
+        ("word_level", "Which zebra wins?", "zebra"),
+        ("unigram", "Red \u4e2d cars", "\u4e2d"),
+        ("word_ends", "Red  cars drive.", "  "),
+        ("unigram", "RED", "RED"),
+    ],
+)
+def test_what_a_tokenizer_changes_or_drops_is_named(family, text, near):
+    assert near in HuggingFaceCodec(made(family), chat=False).unreadable(text)

@@ -72,7 +72,7 @@ class ModelEditor:
             self.spec.temperature,
             _TOP_P,
             seed,
-            () if self._chat else _ends(prompt, old.words),
+            self._stops(prompt, old.words),
         )
         return Request(
             payload,
@@ -80,6 +80,11 @@ class ModelEditor:
             lambda status, error: replace(self._failed(old, error), status=status),
             self.role,
         )
+
+    def _stops(self, prompt: Prompt, words: str) -> tuple[str, ...]:
+        if not self._chat:
+            return _ends(prompt, words)
+        return () if self._codec.turn_end is None else (self._codec.turn_end,)
 
     def _text(self, asked: GenerateRequest, generation: Generation) -> str:
         return self._codec.continuation(asked.prompt, generation.tokens)
