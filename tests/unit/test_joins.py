@@ -1,10 +1,14 @@
 """Text and tokens agree at every join, whatever the tokenizer."""
 
 import functools
+from types import SimpleNamespace
 
 import pytest
 from tokenizer_families import BYTES, FAMILIES
 
+from cotfaith.cluster.tokenizer_notes import tokenizer_notes
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.codec import ByteCodec, HuggingFaceCodec
 from cotfaith.workers.joins import Joins
 
@@ -142,3 +146,15 @@ def test_tokenizers_with_bytes_read_every_text(family, text):
 )
 def test_what_a_tokenizer_changes_or_drops_is_named(family, text, near):
     assert near in HuggingFaceCodec(made(family), chat=False).unreadable(text)
+
+
+def test_the_plan_says_which_questions_a_model_does_not_see_as_they_are_written(monkeypatch):
+    codec = HuggingFaceCodec(made("word_level"), chat=False)
+    monkeypatch.setattr("cotfaith.cluster.tokenizer_notes.load_codec", lambda _: codec)
+    known, unknown = Item("a", "Which colour wins?", "1", "number"), Item("b", "Which zebra wins?", "1", "number")
+    spec = SimpleNamespace(subjects=(ModelSpec(id="m", source="s"),))
+    assert tokenizer_notes(SimpleNamespace(spec=spec, items={"t": [known]})) == []
+    (note,) = tokenizer_notes(SimpleNamespace(spec=spec, items={"t": [known, unknown]}))
+    assert "m on t" in note
+    assert "1 of 2 questions" in note
+    assert "first: b" in note
