@@ -17,7 +17,7 @@ def write_table_model(folder, tokenizer, prompt_end, text):
     size = len(tokenizer)
     width = -(-size // 64) * 64
     special = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": end, "pad_token_id": None}
-    shape = {"vocab_size": size, "hidden_size": width, "num_hidden_layers": 1, "num_key_value_heads": 4}
+    shape = {"vocab_size": size, "hidden_size": width, "num_hidden_layers": 1, "num_key_value_heads": 4, "head_dim": 32}
     model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**{**COMMON, **special, **shape}))
     with torch.no_grad():
         for layer in (model.model.layers[0].self_attn.o_proj, model.model.layers[0].mlp.down_proj):
