@@ -76,8 +76,8 @@ class ModelEditor:
         )
         return Request(
             payload,
-            lambda generation: self._read(kind, old, self._text(payload, generation), generation.finish_reason),
-            lambda status, error: replace(self._failed(old, error), status=status),
+            lambda generation: self._read(kind, old, payload, generation),
+            lambda status, error: replace(self._failed(old, error), status=status, seeds=(seed,)),
             self.role,
         )
 
@@ -89,8 +89,12 @@ class ModelEditor:
     def _text(self, asked: GenerateRequest, generation: Generation) -> str:
         return self._codec.continuation(asked.prompt, generation.tokens)
 
-    def _read(self, kind: EditKind, old: Framed, reply: str, finish_reason: str) -> Edit:
-        if finish_reason == "length":
+    def _read(self, kind: EditKind, old: Framed, asked: GenerateRequest, generation: Generation) -> Edit:
+        edit = self._edit(kind, old, self._text(asked, generation), cut=generation.finish_reason == "length")
+        return replace(edit, seeds=(asked.seed,))
+
+    def _edit(self, kind: EditKind, old: Framed, reply: str, cut: bool) -> Edit:
+        if cut:
             return self._failed(old, f"The limit of {self.spec.max_tokens} tokens cut the edit.")
         words = read_reply(old.words, reply)
         error = fault(kind, old.words, words)
@@ -112,7 +116,7 @@ class ModelEditor:
         if self._scores:
             words = ("Yes", "No") if self._chat else (" Yes", " No")
             payload = score_request(self._codec, opening, words)
-            return Request(payload, lambda logprobs: logprobs[0] > logprobs[1], lambda *_: None, self.role)
+            return Request(payload, _likelier, lambda *_: None, self.role)
         short = GenerateRequest(self._codec.encode(opening), _YES_NO_TOKENS, 0.0, 1.0, 0)
         return Request(short, lambda found: self._yes_or_no(self._text(short, found)), lambda *_: None, self.role)
 
@@ -140,6 +144,12 @@ class ModelEditor:
         turns = prompt.turns_about(self._codec.plain(words))
         opening = self._codec.render([*system_turns(self.model), *turns])
         return opening if self.model.thinking == "none" else without_thinking(opening)
+
+
+def _likelier(logprobs: Sequence[float]) -> bool | None:
+    """Return whether yes is likelier than no; None if they tie: then the model has not judged."""
+    yes, no = logprobs
+    return None if yes == no else yes > no
 
 
 def _seed(seed: int, attempt: int) -> int:

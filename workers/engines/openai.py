@@ -23,6 +23,7 @@ from cotfaith.workers.engine import (
     GenerateRequest,
     Generation,
     ScoreRequest,
+    Scores,
     check_generate,
     check_score,
 )
@@ -42,6 +43,7 @@ from cotfaith.workers.engines.openai_server import (
 )
 from cotfaith.workers.engines.stops import finish
 from cotfaith.workers.joins import Joins
+from cotfaith.workers.precision import resolution_without_logits
 
 _MOST_TOKENS = 128
 """Tokens whose log-probability one request may ask for: vLLM's limit."""
@@ -100,7 +102,8 @@ class OpenAIEngine:
             raise EngineError("This server offers no log-probabilities of chosen tokens.")
         scores = self._by_next_tokens(requests) if self._server.score_by == "token_ids" else self._by_echo(requests)
         self._count(requests)
-        return scores
+        resolution = resolution_without_logits(self._options.dtype or "bfloat16")
+        return [Scores(row, resolution) for row in scores]
 
     def _generation(self, request: GenerateRequest) -> Generation:
         sampling = {
