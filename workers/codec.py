@@ -5,14 +5,15 @@ Knows the model's tokenizer and nothing about its weights.
 
 import functools
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.chat_template import ChatTemplate
+from cotfaith.workers.chat_template import Turn as Turn
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.organisms.folder import resolve_source
-
-Turn = dict[str, str]
 
 
 class Codec(Protocol):
@@ -32,8 +33,8 @@ class Codec(Protocol):
         """Return the text of ``tokens``, without special tokens."""
         ...
 
-    def render(self, turns: Sequence[Turn]) -> str:
-        """Return the turns as the chat template writes them, up to where the assistant begins to speak."""
+    def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
+        """Return the turns as the chat template writes them; ``opened``: up to where the assistant begins to speak."""
         ...
 
 
@@ -54,7 +55,7 @@ class ByteCodec:
         """Return the text; bytes that are no UTF-8 become U+FFFD."""
         return bytes(tokens).decode(errors="replace")
 
-    def render(self, turns: Sequence[Turn]) -> str:
+    def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
         """Refuse: there is no template."""
         raise ModelSourceError("The byte tokenizer has no chat template; set chat: never.")
 
@@ -62,9 +63,10 @@ class ByteCodec:
 class HuggingFaceCodec:
     """A tokenizer of the transformers library."""
 
-    def __init__(self, tokenizer: Any, chat: bool) -> None:
+    def __init__(self, tokenizer: Any, chat: bool, template: ChatTemplate | None = None) -> None:
         self.tokenizer = tokenizer
-        self.has_chat_template = getattr(tokenizer, "chat_template", None) is not None
+        self.template = template or ChatTemplate(tokenizer)
+        self.has_chat_template = self.template.exists
         self.chat = chat
 
     def encode(self, text: str) -> tuple[int, ...]:
@@ -80,10 +82,9 @@ class HuggingFaceCodec:
         text: str = self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
-    def render(self, turns: Sequence[Turn]) -> str:
+    def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
         """Apply the tokenizer's own chat template."""
-        text: str = self.tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=True)
-        return text
+        return self.template.render(turns, opened)
 
 
 def uses_chat(model: ModelSpec, codec: Codec) -> bool:
@@ -114,12 +115,15 @@ def _load_tokenizer(source: str, revision: str | None, trust_remote_code: bool) 
         ) from error
 
 
-def load_codec(model: ModelSpec) -> Codec:
-    """Return the codec of ``model``; loads its tokenizer, never its weights."""
+def load_codec(model: ModelSpec, date: datetime | None = None) -> Codec:
+    """Return the codec of ``model``; loads its tokenizer, never its weights.
+
+    ``date`` is what a chat template with a clock is told, now by default.
+    """
     if model.engine == "stub":
         return ByteCodec()
     source = find_engine(model).tokenizer(model)
     tokenizer = _load_tokenizer(resolve_source(source), model.revision, model.trust_remote_code)
-    codec = HuggingFaceCodec(tokenizer, chat=False)
+    codec = HuggingFaceCodec(tokenizer, False, ChatTemplate(tokenizer, model.chat_template, date))
     codec.chat = uses_chat(model, codec)
     return codec
