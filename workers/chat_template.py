@@ -1,9 +1,9 @@
 """A tokenizer's chat template: turns -> text, on one date.
 
-In: a tokenizer of the transformers library, the name of one of its templates, and the moment that templates with a clock
-are told. Out: text. Whatever a template raises becomes a ``ModelSourceError`` that says what was raised. Some templates
-take a turn's text as a list of parts: that is found by rendering. Knows nothing about specs, questions and chains;
-whether a template can be trusted is ``template_check``'s to find.
+In: a tokenizer of the transformers library, the name of one of its templates, and the moment that its clock says. Out:
+text. Whatever a template raises becomes a ``ModelSourceError`` that says what was raised. Some templates take a turn's
+text as a list of parts: that is found by rendering. Knows nothing about specs, questions and chains; whether a template
+can be trusted is for ``template_check`` to find.
 """
 
 import itertools
@@ -75,7 +75,9 @@ class ChatTemplate:
         if isinstance(found, Mapping):
             return str(_named(found, name))
         if name not in (None, _DEFAULT):
-            raise ModelSourceError(f"there is one chat template, without a name, and not {name!r}; remove chat_template")
+            raise ModelSourceError(
+                f"there is one chat template, without a name, and not {name!r}; remove chat_template"
+            )
         if not isinstance(found, str):
             raise ModelSourceError("there is no chat template")
         return found
@@ -87,7 +89,7 @@ class ChatTemplate:
 
     @cached_property
     def _in_parts(self) -> frozenset[str]:
-        """The roles whose content must be a list of parts: none, unless only so all texts of a conversation are kept."""
+        """The roles whose content must be a list of parts, because only so all texts of a conversation are kept."""
         for shape, in_parts in itertools.product(_SHAPES, _choices()):
             turns = [{"role": role, "content": f"cotfaith{number}turn"} for number, role in enumerate(shape)]
             try:

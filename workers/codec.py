@@ -4,7 +4,7 @@ Knows the model's tokenizer and nothing about its weights.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from cotfaith.workers.engines import find_engine
 from cotfaith.workers.organisms.folder import resolve_source
 
 
-class Codec(Protocol):
+class Codec(Hashable, Protocol):
     """What the templates need of a tokenizer."""
 
     has_chat_template: bool

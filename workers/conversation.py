@@ -1,4 +1,4 @@
-"""A model's conversation through its chat template: where the assistant's turn opens, and what follows an earlier answer.
+"""A model's conversation through its chat template: how the assistant's turn opens, what follows an earlier answer.
 
 In: a codec with a chat template, and the spec's system message. Out: parts of prompts. A chain is put between two of
 them verbatim, so the template never sees it.
@@ -7,7 +7,7 @@ A prompt opens the assistant's turn as the template writes it before an earlier 
 template's own generation prompt: templates without a generation prompt, templates with channels (harmony: the chain
 stands in the channel of answers), templates that put an empty thought before answers. So what a chain follows is
 what the template itself would have written before it. Where the two differ otherwise the generation prompt is used.
-Models that think in tags open their thought after the generation prompt, up to where the template itself writes <think>.
+Models that think in tags open their thought there too, in front of any <think> that the template itself writes.
 
 Knows nothing about questions, chains and answers. Templates are not trusted; ``template_check`` looks at all of this.
 """
@@ -57,10 +57,11 @@ class Conversation:
         """
         return _after_answer(self, question) + self._opened(said)
 
-    def rendered(self, turns: Sequence[Turn]) -> str:
+    def rendered(self, turns: Sequence[Turn], opened: bool = True) -> str:
         """Return the system message and the turns as the template writes them."""
         first: list[Turn] = [] if self.system is None else [{"role": "system", "content": self.system}]
-        return self.codec.render([*first, *turns])
+        told = [*first, *turns]
+        return self.codec.render(told) if opened else self.codec.render(told, opened=False)
 
     def _opened(self, said: str) -> str:
         # Tokenizers put a space with the word that follows, which the model is to write.
