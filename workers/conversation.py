@@ -45,7 +45,7 @@ class Conversation:
     thinks: bool
 
     def opened(self, turns: Sequence[Turn], said: str = "") -> str:
-        """Return the turns and the assistant's open turn, in which ``said`` stands already."""
+        """Return the turns and the assistant's open turn, in which ``said`` stands already, or a thought follows."""
         return self.rendered(turns) + self._opened(said)
 
     def after_answer(self, question: str, said: str = "") -> str:
@@ -65,7 +65,7 @@ class Conversation:
 
     def _opened(self, said: str) -> str:
         # Tokenizers put a space with the word that follows, which the model is to write.
-        return self.added + said if said else self.added.rstrip(" ")
+        return self.added + said if said or self.thinks else self.added.rstrip(" ")
 
     @cached_property
     def added(self) -> str:

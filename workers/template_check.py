@@ -93,7 +93,7 @@ class _Check:
     def steady(self) -> None:
         """Render one conversation many times: the template may draw at random."""
         asked = [user("?")]
-        first = self._rendered(self.told, asked, "a question")
+        first = self._rendered(self.told, asked, "")
         for _ in range(_RENDERINGS - 1):
             if (again := self.told.rendered(asked)) != first:
                 raise self._error(
@@ -104,11 +104,11 @@ class _Check:
     def kept(self) -> None:
         """Render the run's shapes of turns with marks."""
         asked = [user(mark("question"))]
-        self._kept(asked, "a question", "")
+        self._kept(asked, "", "")
         if self._thinks and "editor" not in self.model.roles:
             return  # answers stand in the turn of the thought: no earlier answer is ever written
         history = [*asked, assistant(mark("earlier answer")), user(mark("next question"))]
-        self._kept(history, "an earlier answer", ", where an answer and another question follow the first one")
+        self._kept(history, ", on an earlier answer", " in a conversation that goes on: past turns are not kept")
         if self._marked.system is not None:
             self._system_stands_once(self._marked.system)
 
@@ -127,7 +127,7 @@ class _Check:
         """Render an editor's conversation: its examples in order, and the step."""
         step, place = mark("step"), 0
         turns = prompt.turns_about(step)
-        text = self._rendered(self.told, turns, "an editor's prompt")
+        text = self._rendered(self.told, turns, ", on an editor's prompt")
         for turn in turns:
             place = text.find(turn["content"].strip(), place)
             if place < 0 or text.count(step) != turns[-1]["content"].count(step):
@@ -176,7 +176,7 @@ class _Check:
             elif told.system is None and _renders(told, turns, "Be brief."):
                 text, part = f"{error}: it wants a system message. Set system, or use chat: never.", ".system"
             else:
-                text, part = f"{error}, on {what}. {_WAYS_OUT}", ""
+                text, part = f"{str(error).rstrip('.')}{what}. {_WAYS_OUT}", ""
             raise self._error(text, part) from error
 
     def _error(self, text: str, part: str = "") -> ModelSourceError:

@@ -49,7 +49,7 @@ def opening_notes(told: Conversation) -> list[str]:
     if before == told.seams.after_answer:
         notes.append("its chat template does not tell the assistant's turns from the user's.")
     if before != opening:
-        added = f"prompts add {shown(told.added)}, as there" if told.added else "prompts keep to the latter"
+        added = f"prompts add {shown(told.added)}, as there" if told.added else "chains and answers follow the latter"
         notes.append(
             f"its chat template writes {shown(before)} before an earlier answer, and {shown(opening)} where the model "
             f"is to speak; {added}."
