@@ -73,6 +73,8 @@ class Conversation:
         opening, before = self.seams.opening, self.seams.before_answer
         if opening is None or before is None or not before.startswith(opening):
             return ""
+        if self.thinks and opening.rstrip().endswith(THINK):
+            return ""
         rest = before[len(opening) :]
         return rest.partition(THINK)[0] if self.thinks else rest
 

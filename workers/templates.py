@@ -19,8 +19,8 @@ from cotfaith.schemas.spec import ModelSpec, PromptSpec
 from cotfaith.workers.codec import Codec, uses_chat
 from cotfaith.workers.conversation import END_THINK, THINK, Conversation, conversation, user
 
-_OPEN_TAG = re.compile(r"[<\[\u25c1]\|?[\w:]*(?:think|thought|reason)\w*\|?[>\]\u25b7]$", re.IGNORECASE)
-"""A tag that opens a thought at a text's end: <think>, [THINK], <seed:think>, <reasoning>, U+25C1 think U+25B7."""
+_TAG = re.compile(r"[<\[\u25c1]\|?(/|end_)?[\w:]*(?:think|thought|reason)\w*\|?[>\]\u25b7]$", re.IGNORECASE)
+"""A tag of thoughts at a text's end: <think>, [THINK], <seed:think>, <|START_THINKING|>; group 1: it closes one."""
 
 
 @dataclass(frozen=True)
@@ -113,22 +113,24 @@ def check_thinking(model: ModelSpec, codec: Codec) -> None:
     if not uses_chat(model, codec):
         return
     opening = conversation(codec, model.system, model.thinking == "think_tags").opened([user("?")]).rstrip()
-    opened = _OPEN_TAG.search(opening)
-    if opened and model.thinking == "none":
-        way_out = "thinking: think_tags, or chat: never" if opened[0] == THINK else "chat: never"
+    tag = _TAG.search(opening)
+    if tag is None:
+        return
+    closes, is_ours = tag[1] is not None, tag[0] == THINK
+    if model.thinking == "none" and not closes:
         raise ModelSourceError(
-            f"models.{model.id}.thinking is none, but its chat template opens {opened[0]}: chains would be a thought "
-            f"that nobody closes. Set {way_out}."
+            f"models.{model.id}.thinking is none, but its chat template opens {tag[0]}: chains would be a thought that "
+            f"nobody closes. Set {'thinking: think_tags, or ' if is_ours else ''}chat: never."
         )
-    if opened and opened[0] != THINK:
+    if model.thinking == "think_tags" and closes:
         raise ModelSourceError(
-            f"models.{model.id}.thinking is think_tags, but its chat template opens {opened[0]} and not {THINK}. "
-            "Set chat: never."
-        )
-    if opening.endswith(END_THINK) and model.thinking == "think_tags":
-        raise ModelSourceError(
-            f"models.{model.id}.thinking is think_tags, but its chat template closes {END_THINK} at once: this model "
+            f"models.{model.id}.thinking is think_tags, but its chat template closes {tag[0]} at once: this model "
             "answers without thinking. Set thinking: none."
+        )
+    if model.thinking == "think_tags" and not is_ours:
+        raise ModelSourceError(
+            f"models.{model.id}.thinking is think_tags, but its chat template opens {tag[0]} and not {THINK}. "
+            "Set chat: never."
         )
 
 
