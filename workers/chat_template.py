@@ -107,8 +107,9 @@ def _choices() -> Iterator[frozenset[str]]:
 
 
 def _named(templates: Mapping[str, Any], name: str | None) -> Any:
-    if (name or _DEFAULT) in templates:
-        return templates[name or _DEFAULT]
+    wanted = _DEFAULT if name is None else name
+    if wanted in templates:
+        return templates[wanted]
     if name is None:
         raise ModelSourceError(
             f"the tokenizer has the chat templates {', '.join(sorted(templates))}, and none is the default: "
