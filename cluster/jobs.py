@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cotfaith.cluster.plan import Plan, Shard
+from cotfaith.cluster.prompt_date import recorded_date
 from cotfaith.cluster.roles import readers
 from cotfaith.cluster.store import Store
 from cotfaith.schemas import keys
@@ -43,7 +44,7 @@ def missing_jobs(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
     """Return a job for every shard of which something is not committed, its readers' parts aside."""
     committed = set(store.list(keys.COMMITS))
     own = [probe.name for probe in plan.spec.probes if not readers(plan.spec, probe)]
-    spec = _portable(plan.spec)
+    spec = _portable(plan, run)
     jobs = (
         _job(plan, run, spec, shard, keys.commit(shard.id) not in committed, _missing(shard, own, committed))
         for shard in plan.shards(run["shard_size"])
@@ -67,14 +68,15 @@ def _job(
     return Job(run["run_id"], spec, shard, plan.items[shard.task][shard.start : shard.stop], chains, probes, reader)
 
 
-def _portable(spec: RunSpec) -> RunSpec:
-    """Return ``spec`` with the editor's prompts in place of the files, which other machines lack."""
-    return spec.model_copy(update={"editor": with_prompts(spec.editor)})
+def _portable(plan: Plan, run: dict[str, Any]) -> RunSpec:
+    """Return the spec with what other machines lack: the texts of the editor's prompt files, and the run's date."""
+    prompts = plan.spec.prompts.model_copy(update={"date": recorded_date(run) or plan.date})
+    return plan.spec.model_copy(update={"editor": with_prompts(plan.spec.editor), "prompts": prompts})
 
 
 def missing_readings(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
     """Return a job for every reader's part that is not committed, of chains that are."""
-    committed, spec = set(store.list(keys.COMMITS)), _portable(plan.spec)
+    committed, spec = set(store.list(keys.COMMITS)), _portable(plan, run)
     return [
         _job(plan, run, spec, shard, False, (probe,), reader)
         for shard, probe, reader in all_readings(plan, run)

@@ -5,15 +5,20 @@ Every mistake that can be seen without weights is found here.
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 
+from cotfaith.cluster.identity import load_run
 from cotfaith.cluster.models import context_window, fingerprint
-from cotfaith.cluster.roles import check_helpers, readers
+from cotfaith.cluster.prompt_date import prompt_date
+from cotfaith.cluster.roles import check_helpers, helpers, readers
+from cotfaith.cluster.store import open_store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
 from cotfaith.workers import tasks
 from cotfaith.workers.codec import load_codec
+from cotfaith.workers.editors.prompt import PROMPT_KINDS, find_prompt
 from cotfaith.workers.engine import Capabilities
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.meta.supplied import supplied_steps
@@ -21,9 +26,12 @@ from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.probes import check_applies, find_probe
 from cotfaith.workers.probes.base import Need
 from cotfaith.workers.shard import answer_method
-from cotfaith.workers.templates import Templates, check_thinking
+from cotfaith.workers.template_check import check_template, template_digest
+from cotfaith.workers.templates import Templates
 
 _CHAINS = "the chains themselves"
+_SAME_FOR_ALL = datetime(2003, 4, 17, 21, 56, 38)
+"""What chat templates are told where they are hashed: the run's own date is no part of what a template is."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,12 @@ class Plan:
     """Task -> items."""
     weights: dict[str, str]
     """Model -> fingerprint of its weights."""
+    templates: dict[str, str]
+    """Model -> hash of what its chat template writes."""
+    date: datetime
+    """What chat templates are told: the output folder's run's date, if there is one."""
+    notes: tuple[str, ...] = ()
+    """What is worth knowing about the prompts."""
 
     def shards(self, size: int) -> list[Shard]:
         """Return all shards, model by model."""
@@ -90,9 +104,25 @@ def make_plan(spec: RunSpec) -> Plan:
             _check_capabilities(spec, model, task, items[task.name], capabilities[model.id])
     check_helpers(spec)
     weights = {model.id: fingerprint(model) for model in spec.models}
-    for model in spec.models:
-        check_thinking(model, load_codec(model))
-    return Plan(spec, items, weights)
+    date = prompt_date(spec, load_run(open_store(spec.output.path)))
+    notes = [note for model in spec.models for note in _check_prompts(spec, model, items, date)]
+    templates = {model.id: template_digest(model, load_codec(model, _SAME_FOR_ALL)) for model in _spoken_to(spec)}
+    return Plan(spec, items, weights, templates, date, tuple(notes))
+
+
+def _spoken_to(spec: RunSpec) -> list[ModelSpec]:
+    """Return the models that get prompts; embedders get bare texts."""
+    return [model for model in spec.models if set(model.roles) != {"embedder"}]
+
+
+def _check_prompts(spec: RunSpec, model: ModelSpec, items: Mapping[str, Sequence[Item]], date: datetime) -> list[str]:
+    """Check the model's chat template on what the run asks it; return notes."""
+    if model not in _spoken_to(spec):
+        return []
+    asked = [item for found in items.values() for item in found] if "subject" in model.roles else []
+    edits = any(helpers(spec, subject, spec.probes).get("editor") == model for subject in spec.subjects)
+    prompts = [find_prompt(kind, spec.editor) for kind in PROMPT_KINDS] if edits else []
+    return check_template(model, load_codec(model, date), spec.prompts, asked, prompts)
 
 
 def _check_supplied(spec: RunSpec, items: Mapping[str, Sequence[Item]]) -> None:
@@ -148,7 +178,7 @@ def overflow_warnings(plan: Plan) -> list[str]:
         window = context_window(model)
         if window is None:
             continue
-        codec = load_codec(model)
+        codec = load_codec(model, plan.date)
         templates = Templates(model, plan.spec.prompts, codec)
         for name, items in plan.items.items():
             room = window - plan.spec.sampling.max_tokens

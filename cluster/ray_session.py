@@ -5,9 +5,10 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from cotfaith.schemas.errors import RunFailedError, SpecError
 from cotfaith.schemas.spec import ResourceSpec
@@ -18,12 +19,30 @@ _QUIET = {
     "RAY_enable_open_telemetry": "0",
     "RAY_event_stats": "0",
     "RAY_enable_worker_prestart": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only, for the processes that Ray starts
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_worker_niceness": "0",  # else any other process starves the engines
     "RAY_idle_worker_killing_time_threshold_ms": "600000",  # a new worker imports for seconds; keep the old ones
     "TOKENIZERS_PARALLELISM": "false",
 }
+_ELSEWHERE = (
+    "RAY_ADDRESS",  # a cluster that is up; so is "auto", which ray.init looks for where no address is given
+    "RAY_NAMESPACE",
+    "RAY_REDIS_ADDRESS",
+    "RAY_RUNTIME_ENV",
+    "RAY_RUNTIME_ENV_HOOK",
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV",
+    "RAY_JOB_CONFIG_JSON_ENV_VAR",  # what `ray job submit` tells a driver on its cluster
+    "RAY_OVERRIDE_RESOURCES",
+    "RAY_OVERRIDE_LABELS",
+    "RAY_OVERRIDE_NODE_ID_FOR_TESTING",
+    "RAY_JOB_ID",
+    "RAY_RAYLET_PID",
+)
+"""About another Ray than the private one, which the spec asks for; its own processes must not see them."""
+_TOUCHED = {*_QUIET, "PYTHONBREAKPOINT"}
+"""What we set, and what Ray sets beside variables of its own name."""
+_LOCAL = "local"  # Ray's word for a new one here, whatever the environment and /tmp/ray say
 _OBJECT_STORE_BYTES = 160 * 1024 * 1024
 
 
@@ -53,29 +72,49 @@ def engine_share(resources: ResourceSpec, actors: int) -> Share:
 def ray_session(resources: ResourceSpec, actors: int) -> Iterator[None]:
     """Hold a connection to Ray with room for ``actors`` engine actors at a time, if it is started here.
 
-    A local Ray ends with the context; a session that is already there is left alone.
+    A local Ray ends with the context; a session that is already there is left alone. The spec alone says which Ray:
+    variables such as RAY_ADDRESS count where ``resources.ray_address`` is "auto". The environment is then as before.
 
     Raises:
         SpecError: nothing answers at ``resources.ray_address``.
         RunFailedError: Ray could not be started here.
 
     """
+    with _environment(() if resources.ray_address else _ELSEWHERE):
+        import ray
+
+        if ray.is_initialized():
+            yield
+            return
+        with _signals_kept(), _loopback(resources.ray_address is None):
+            if resources.ray_address is not None:
+                _join(resources.ray_address)
+            else:
+                _start(max(local_cores(), math.ceil(actors * engine_share(resources, actors).cpus)))
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _environment(left_out: Sequence[str]) -> Iterator[None]:
+    """Quieten Ray and hide ``left_out`` from it: its processes get the variables that are set when it starts."""
+    before = _ray_variables()
+    for name in left_out:
+        os.environ.pop(name, None)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    with _signals_kept():
-        if resources.ray_address is not None:
-            _join(resources.ray_address)
-        else:
-            _start(max(local_cores(), math.ceil(actors * engine_share(resources, actors).cpus)))
     try:
         yield
     finally:
-        ray.shutdown()
+        for name in _ray_variables():  # Ray sets some itself, such as its way to authenticate
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _ray_variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("RAY_") or name in _TOUCHED}
 
 
 def _join(address: str) -> None:
@@ -92,6 +131,7 @@ def _start(cpus: int) -> None:
 
     try:
         ray.init(
+            _LOCAL,
             num_cpus=cpus,
             include_dashboard=False,
             log_to_driver=False,
@@ -101,6 +141,20 @@ def _start(cpus: int) -> None:
         )
     except Exception as error:  # all that Ray says where it could not start in time
         raise RunFailedError(f"Ray did not start: {error} If the machine is busy, run this again later.") from error
+
+
+@contextmanager
+def _loopback(wanted: bool) -> Iterator[None]:
+    """Have a Ray that starts listen on loopback only: it read the variable for that when it was imported."""
+    from ray._private import ray_constants
+
+    constants: Any = ray_constants
+    before = constants.ENABLE_RAY_CLUSTER
+    constants.ENABLE_RAY_CLUSTER = before and not wanted
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextmanager

@@ -30,12 +30,12 @@ def execute(spec: RunSpec, out: Console, err: Console) -> list[str]:
     """
     plan = make_plan(spec)
     store = open_store(spec.output.path)
-    ident = identity(spec, plan.weights, plan.item_fingerprints())
-    run = open_run(store, spec, ident, {name: len(items) for name, items in plan.items.items()})
+    ident = identity(spec, plan.weights, plan.item_fingerprints(), plan.templates)
+    run = open_run(store, spec, ident, {name: len(items) for name, items in plan.items.items()}, plan.date)
     check_conditional_put(store)
     if run["shard_size"] != spec.resources.shard_size:
         err.print(f"This run was begun with shards of {run['shard_size']} items and keeps them.")
-    for line in (*overflow_warnings(plan), *tokenizer_notes(plan)):
+    for line in (*plan.notes, *overflow_warnings(plan), *tokenizer_notes(plan)):
         err.print(f"Note: {line}", markup=False, soft_wrap=True)
     jobs = missing_jobs(plan, run, store)
     _say_what_is_left(plan, run, store, jobs, out)

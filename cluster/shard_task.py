@@ -71,7 +71,8 @@ class _Task:
         job = self.job
         model = next(m for m in job.spec.models if m.id == job.model)
         task = next(t for t in job.spec.tasks if t.name == job.shard.task)
-        return ShardWork(job.spec, model, task, job.shard.strategy, job.items, load_codec(model))
+        codec = load_codec(model, job.spec.prompts.date)
+        return ShardWork(job.spec, model, task, job.shard.strategy, job.items, codec)
 
     @cached_property
     def _key(self) -> RowKey:

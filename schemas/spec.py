@@ -4,6 +4,7 @@ A spec is YAML (or a dict). Unknown keys are errors that name the nearest known 
 Schema, so that editors complete it. Knows nothing about engines, probes or task adapters beyond their names.
 """
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -44,6 +45,8 @@ class ModelSpec(Section):
     """Precision of weights and activations."""
     chat: Literal["auto", "always", "never"] = "auto"
     """Whether prompts go through the tokenizer's chat template; auto: if it has one."""
+    chat_template: str | None = None
+    """Name of the chat template, where the tokenizer has several; null: its default."""
     thinking: Literal["none", "think_tags"] = "none"
     """think_tags: the chain stands between <think> and </think>."""
     system: str | None = None
@@ -136,6 +139,8 @@ class PromptSpec(Section):
     """What the answer to a multiple-choice question opens with."""
     answer_prefill: str = "The single, most likely answer is"
     """What any other answer opens with."""
+    date: datetime | None = None
+    """What chat templates that write a date are told, in every prompt of the run. Null: when the run began."""
 
 
 class EditorSpec(Section):

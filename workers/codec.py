@@ -7,21 +7,23 @@ and nothing about its weights.
 
 import codecs
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.chat_template import ChatTemplate
+from cotfaith.workers.chat_template import Turn as Turn
 from cotfaith.workers.control_tokens import ControlTokens
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.joins import Joins
 from cotfaith.workers.organisms.folder import resolve_source
 
-Turn = dict[str, str]
 _SAID = "Indeed."
 
 
-class Codec(Protocol):
+class Codec(Hashable, Protocol):
     """What the templates need of a tokenizer."""
 
     has_chat_template: bool
@@ -58,8 +60,8 @@ class Codec(Protocol):
         """Return the first piece of ``text`` that the model does not see as it is written; None if there is none."""
         ...
 
-    def render(self, turns: Sequence[Turn]) -> str:
-        """Return the turns as the chat template writes them, up to where the assistant begins to speak."""
+    def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
+        """Return the turns as the chat template writes them; ``opened``: up to where the assistant begins to speak."""
         ...
 
 
@@ -93,7 +95,7 @@ class ByteCodec:
         """Return None: bytes can spell everything."""
         return None
 
-    def render(self, turns: Sequence[Turn]) -> str:
+    def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
         """Refuse: there is no template."""
         raise ModelSourceError("The byte tokenizer has no chat template; set chat: never.")
 
@@ -101,10 +103,11 @@ class ByteCodec:
 class HuggingFaceCodec:
     """A tokenizer of the transformers library."""
 
-    def __init__(self, tokenizer: Any, chat: bool, closes: bool = False) -> None:
+    def __init__(self, tokenizer: Any, chat: bool, template: ChatTemplate | None = None, closes: bool = False) -> None:
         """``closes``: texts end with the tokenizer's own end token, which encoders of meaning expect."""
         self.tokenizer = tokenizer
-        self.has_chat_template = getattr(tokenizer, "chat_template", None) is not None
+        self.template = template or ChatTemplate(tokenizer)
+        self.has_chat_template = self.template.exists
         self.chat = chat
         self._closes = closes
         self._joins = Joins(tokenizer)
@@ -153,7 +156,10 @@ class HuggingFaceCodec:
         if not self.chat:
             return None
         asked = {"role": "user", "content": "?"}
-        rest = self.render([asked, {"role": "assistant", "content": _SAID}, asked]).partition(_SAID)[2]
+        try:
+            rest = self.render([asked, {"role": "assistant", "content": _SAID}, asked]).partition(_SAID)[2]
+        except ModelSourceError:
+            return None  # the plan says what is wrong with such a template
         found = self._control.first(rest)
         return None if found == self.tokenizer.eos_token else found
 
@@ -173,10 +179,9 @@ class HuggingFaceCodec:
     def _ids(self, text: str, special: bool) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=special)["input_ids"])
 
-    def render(self, turns: Sequence[Turn]) -> str:
+    def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
         """Apply the tokenizer's own chat template."""
-        text: str = self.tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=True)
-        return text
+        return self.template.render(turns, opened)
 
 
 def uses_chat(model: ModelSpec, codec: Codec) -> bool:
@@ -207,12 +212,16 @@ def _load_tokenizer(source: str, revision: str | None, trust_remote_code: bool) 
         ) from error
 
 
-def load_codec(model: ModelSpec) -> Codec:
-    """Return the codec of ``model``; loads its tokenizer, never its weights."""
+def load_codec(model: ModelSpec, date: datetime | None = None) -> Codec:
+    """Return the codec of ``model``; loads its tokenizer, never its weights.
+
+    ``date`` is what a chat template with a clock is told, now by default.
+    """
     if model.engine == "stub":
         return ByteCodec()
     source = find_engine(model).tokenizer(model)
     tokenizer = _load_tokenizer(resolve_source(source), model.revision, model.trust_remote_code)
-    codec = HuggingFaceCodec(tokenizer, chat=False, closes=model.engine == "embedding")
+    template = ChatTemplate(tokenizer, model.chat_template, date)
+    codec = HuggingFaceCodec(tokenizer, False, template, closes=model.engine == "embedding")
     codec.chat = uses_chat(model, codec)
     return codec

@@ -10,16 +10,17 @@ it, or where the model ends its turn without one; what the model would say after
 model writes itself within its chain (a second <think>) stays there. Where no chain is wanted, the tags are empty.
 """
 
+import re
 from dataclasses import dataclass
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec
-from cotfaith.workers.codec import Codec, Turn, uses_chat
+from cotfaith.workers.codec import Codec, uses_chat
+from cotfaith.workers.conversation import END_THINK, THINK, Conversation, conversation, user
 
-CHAIN_MARK = "\u241ecotfaith-chain\u241e"
-"""Stands for the chain while a prompt is rendered, so that the chat template cannot change it."""
-_THINK, _END_THINK = "<think>", "</think>"
+_TAG = re.compile(r"[<\[\u25c1]\|?(/|end_)?[\w:]*(?:think|thought|reason)\w*\|?[>\]\u25b7]$", re.IGNORECASE)
+"""A tag of thoughts at a text's end: <think>, [THINK], <seed:think>, <|START_THINKING|>; group 1: it closes one."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +55,18 @@ class Templates:
         if self._thinks:
             return _open_thinking(self._opening(request))
         if self._chat:
-            return self._opening(request) + prefill
+            return self._opening(request, prefill)
         return self._opening(request) + (f" {prefill}" if prefill else "\n")
 
     def answer_to(self, opening: str, item: Item, chain_text: str) -> str:
         """Return the prompt that asks for the answer after ``opening`` (of ``chain_opening``) and ``chain_text``."""
-        return opening + self.codec.plain(chain_text.rstrip()) + self._turn_to_answer() + self.answer_prefill(item)
+        return opening + self.codec.plain(chain_text.rstrip()) + self._turn_to_answer(self.answer_prefill(item))
 
     def at_once(self, request: str, prefill: str) -> str:
         """Return the user's ``request`` and the assistant's turn, opened by ``prefill``; nothing is thought before."""
-        opening = self._opening(request)
         if self._thinks:
-            opening = without_thinking(opening)
-        elif not self._chat:
-            opening += " "
-        return opening + prefill
+            return without_thinking(self._opening(request)) + prefill
+        return self._opening(request, prefill) if self._chat else f"{self._opening(request)} {prefill}"
 
     def answer_prefill(self, item: Item) -> str:
         """Return what an answer opens with."""
@@ -78,7 +76,7 @@ class Templates:
     def chain_stops(self) -> tuple[str, ...]:
         """What ends a chain, beside the model's own end of sequence."""
         if self._thinks:
-            return (_END_THINK, *self.turn_stops)
+            return (END_THINK, *self.turn_stops)
         return self.turn_stops if self._chat else ("\nHuman:", "\nQuestion:")
 
     @property
@@ -94,25 +92,21 @@ class Templates:
     def _chat(self) -> bool:
         return uses_chat(self.model, self.codec)
 
-    def _opening(self, request: str) -> str:
+    @property
+    def _conversation(self) -> Conversation:
+        return conversation(self.codec, self.model.system, self._thinks)
+
+    def _opening(self, request: str, said: str = "") -> str:
         if self._chat:
-            return self.codec.render(self._turns(request))
+            return self._conversation.opened([user(request)], said)
         return f"Human: {request}\n\nAssistant:"
 
-    def _turns(self, request: str) -> list[Turn]:
-        return [*system_turns(self.model), {"role": "user", "content": request}]
-
-    def _turn_to_answer(self) -> str:
+    def _turn_to_answer(self, prefill: str) -> str:
         if self._thinks:
-            return f"\n{_END_THINK}\n\n"
+            return f"\n{END_THINK}\n\n{prefill}"
         if not self._chat:
-            return f"\n\nHuman: {self.prompts.answer_question}\n\nAssistant: "
-        turns = [
-            *self._turns("?"),
-            {"role": "assistant", "content": CHAIN_MARK},
-            {"role": "user", "content": self.prompts.answer_question},
-        ]
-        return self.codec.render(turns).split(CHAIN_MARK, 1)[1]
+            return f"\n\nHuman: {self.prompts.answer_question}\n\nAssistant: {prefill}"
+        return self._conversation.after_answer(self.prompts.answer_question, prefill)
 
 
 def question_text(item: Item) -> str:
@@ -127,28 +121,32 @@ def check_thinking(model: ModelSpec, codec: Codec) -> None:
     """Raise ``ModelSourceError`` where the chat template's tags contradict the spec's ``thinking``."""
     if not uses_chat(model, codec):
         return
-    opening = codec.render([{"role": "user", "content": "?"}]).rstrip()
-    if opening.endswith(_THINK) and model.thinking == "none":
+    opening = conversation(codec, model.system, model.thinking == "think_tags").opened([user("?")]).rstrip()
+    tag = _TAG.search(opening)
+    if tag is None:
+        return
+    closes, is_ours = tag[1] is not None, tag[0] == THINK
+    if model.thinking == "none" and not closes:
         raise ModelSourceError(
-            f"models.{model.id}.thinking is none, but its chat template opens {_THINK}: chains would be a thought "
-            "that nobody closes. Set thinking: think_tags, or chat: never."
+            f"models.{model.id}.thinking is none, but its chat template opens {tag[0]}: chains would be a thought that "
+            f"nobody closes. Set {'thinking: think_tags, or ' if is_ours else ''}chat: never."
         )
-    if opening.endswith(_END_THINK) and model.thinking == "think_tags":
+    if model.thinking == "think_tags" and closes:
         raise ModelSourceError(
-            f"models.{model.id}.thinking is think_tags, but its chat template closes {_END_THINK} at once: this model "
+            f"models.{model.id}.thinking is think_tags, but its chat template closes {tag[0]} at once: this model "
             "answers without thinking. Set thinking: none."
         )
-
-
-def system_turns(model: ModelSpec) -> list[Turn]:
-    """Return the spec's system message as the turns that come first: one or none."""
-    return [] if model.system is None else [{"role": "system", "content": model.system}]
+    if model.thinking == "think_tags" and not is_ours:
+        raise ModelSourceError(
+            f"models.{model.id}.thinking is think_tags, but its chat template opens {tag[0]} and not {THINK}. "
+            "Set chat: never."
+        )
 
 
 def without_thinking(opening: str) -> str:
     """Return the assistant's open turn of a reasoning model with an empty thought, so that it replies at once."""
-    return f"{_open_thinking(opening)}\n{_END_THINK}\n\n"
+    return f"{_open_thinking(opening)}\n{END_THINK}\n\n"
 
 
 def _open_thinking(opening: str) -> str:
-    return opening if opening.rstrip().endswith(_THINK) else f"{opening}{_THINK}\n"
+    return opening if opening.rstrip().endswith(THINK) else f"{opening}{THINK}\n"

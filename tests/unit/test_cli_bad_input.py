@@ -234,8 +234,9 @@ def test_an_output_that_holds_another_run(command, tmp_path, monkeypatch, change
 def test_other_weights_are_another_run(command, tmp_path, monkeypatch):
     """The same folder of weights, with other content."""
     monkeypatch.setattr("cotfaith.cluster.run.missing_jobs", lambda *_: [])
-    monkeypatch.setattr("cotfaith.cluster.plan.load_codec", lambda _: None)
-    monkeypatch.setattr("cotfaith.cluster.plan.check_thinking", lambda *_: None)
+    monkeypatch.setattr("cotfaith.cluster.plan.load_codec", lambda *_: None)
+    monkeypatch.setattr("cotfaith.cluster.plan.check_template", lambda *_: [])
+    monkeypatch.setattr("cotfaith.cluster.plan.template_digest", lambda *_: "none")
     monkeypatch.setattr("cotfaith.cluster.run.overflow_warnings", lambda _: [])
     monkeypatch.setattr("cotfaith.cluster.run.tokenizer_notes", lambda _: [])
     (tmp_path / "model").mkdir()

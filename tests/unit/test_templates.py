@@ -60,6 +60,42 @@ def test_prefix_of_the_chain_is_prefix_of_the_prompt():
         assert t.answer_after(NUMBER, " One. Two. Three.").startswith(whole)
 
 
+MARKS = (
+    "cotfaithanswermark",
+    "cotfaithchainmark",
+    "cotfaithchainmarkx",
+    "\u241ecotfaith-chain\u241e",
+    "{chain}",
+    "{question}",
+)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_words_that_stand_for_texts_may_stand_in_texts(mark):
+    """A mark of ours, or a place of a prompt file, stands in a question, a chain, the system message or a prompt."""
+    item = Item("i", f"Why {mark}?", "4", "number")
+    chain = f"One {mark}. Two {mark}."
+    plain = {"question": "Why Q?", "chain": "One C. Two C.", "system": "Be S.", "asked": "So A?"}
+    for codec in (ByteCodec(), ChatCodec()):
+        for strategy in STRATEGIES.values():
+            model = ModelSpec(id="m", source="s", system=f"Be {mark}.")
+            got = strategy.answer_prompt(
+                Templates(model, PromptSpec(answer_question=f"So {mark}?"), codec), item, chain
+            )
+            model = ModelSpec(id="m", source="s", system=plain["system"])
+            other = Item("i", plain["question"], "4", "number")
+            told = Templates(model, PromptSpec(answer_question=plain["asked"]), codec)
+            expected = strategy.answer_prompt(told, other, plain["chain"])
+            for before, after in (
+                (plain["question"], item.question),
+                (plain["chain"], chain),
+                (plain["system"], f"Be {mark}."),
+                (plain["asked"], f"So {mark}?"),
+            ):
+                expected = expected.replace(before, after)
+            assert got == expected
+
+
 @pytest.mark.parametrize("opening", ["", "<think>\n"])
 def test_thinking_layout_has_one_pair_of_tags(opening):
     t = templates(ChatCodec(opening), thinking="think_tags")

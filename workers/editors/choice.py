@@ -28,7 +28,7 @@ def make_editor(spec: RunSpec, subject: ModelSpec, codec: Codec) -> Editor:
     if model is None:
         return EDITORS["organism" if spec.editor.by == "auto" else spec.editor.by]()
     own = model.id == subject.id
-    return ModelEditor(spec.editor, model, "subject" if own else "editor", codec if own else None)
+    return ModelEditor(spec.editor, model, "subject" if own else "editor", codec if own else None, spec.prompts.date)
 
 
 def editor_model(spec: RunSpec, subject: ModelSpec) -> ModelSpec | None:

@@ -9,6 +9,7 @@ Chat models get the examples as turns of a conversation, others as text to go on
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 
 from cotfaith.schemas.records import Edit
@@ -16,13 +17,14 @@ from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import EditorSpec, ModelSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.codec import Codec, load_codec, uses_chat
+from cotfaith.workers.conversation import conversation
 from cotfaith.workers.editors.base import Editing, EditKind, Framed, edit_failed, framed
 from cotfaith.workers.editors.prompt import Prompt, find_prompt
 from cotfaith.workers.editors.reply import fault, read_reply
 from cotfaith.workers.engine import GenerateRequest, Generation
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.request import Request, score_request
-from cotfaith.workers.templates import system_turns, without_thinking
+from cotfaith.workers.templates import without_thinking
 
 _TOP_P = 0.95
 _YES_NO_TOKENS = 8
@@ -39,6 +41,8 @@ class ModelEditor:
     """Whose engine answers: "editor", or "subject" where a model edits its own chains."""
     own_codec: Codec | None = None
     """The subject's, where it edits its own chains; else the tokenizer is loaded with the first edit."""
+    date: datetime | None = None
+    """What that tokenizer's chat template is told; null: now."""
 
     @property
     def name(self) -> str:
@@ -126,7 +130,7 @@ class ModelEditor:
 
     @cached_property
     def _codec(self) -> Codec:
-        return load_codec(self.model) if self.own_codec is None else self.own_codec
+        return load_codec(self.model, self.date) if self.own_codec is None else self.own_codec
 
     @cached_property
     def _scores(self) -> bool:
@@ -141,9 +145,9 @@ class ModelEditor:
         """Return what the engine goes on with; a model that thinks is made to reply at once."""
         if not self._chat:
             return prompt.about(self._codec.plain(words))
-        turns = prompt.turns_about(self._codec.plain(words))
-        opening = self._codec.render([*system_turns(self.model), *turns])
-        return opening if self.model.thinking == "none" else without_thinking(opening)
+        thinks, turns = self.model.thinking != "none", prompt.turns_about(self._codec.plain(words))
+        opening = conversation(self._codec, self.model.system, thinks).opened(turns)
+        return without_thinking(opening) if thinks else opening
 
 
 def _likelier(logprobs: Sequence[float]) -> bool | None:

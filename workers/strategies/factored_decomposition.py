@@ -23,12 +23,13 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import StrategyName
 from cotfaith.schemas.status import Status
+from cotfaith.workers.conversation import fresh_mark
 from cotfaith.workers.rounds import together
 from cotfaith.workers.strategies.base import Continuing
 from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decomposition
 from cotfaith.workers.strategies.prompts import hash_prompts, read_prompt
 from cotfaith.workers.strategies.subquestions import count_questions, open_question, opens_question
-from cotfaith.workers.templates import CHAIN_MARK, Templates
+from cotfaith.workers.templates import Templates
 
 if TYPE_CHECKING:
     from cotfaith.workers.ask import Ask, Continuation
@@ -53,10 +54,11 @@ class FactoredDecomposition(Decomposition):
 
     def answer_prompt(self, templates: Templates, item: Item, chain_text: str) -> str:
         """Return the prompt that shows the question and ``chain_text``, in a context of its own."""
-        request = read_prompt(_RECOMPOSE).replace("{chain}", CHAIN_MARK).replace("{question}", templates.question(item))
-        return templates.at_once(request, templates.answer_prefill(item)).replace(
-            CHAIN_MARK, templates.codec.plain(chain_text.rstrip())
-        )
+        question = templates.question(item)
+        mark = fresh_mark("chain", question, templates.model.system or "")
+        request = read_prompt(_RECOMPOSE).replace("{chain}", mark).replace("{question}", question)
+        before, _, after = templates.at_once(request, templates.answer_prefill(item)).rpartition(mark)
+        return before + templates.codec.plain(chain_text.rstrip()) + after
 
 
 @dataclass

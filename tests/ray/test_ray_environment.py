@@ -1,0 +1,67 @@
+"""The spec says which Ray: variables of the environment do not, and they are there again afterwards."""
+
+import os
+import socket
+
+import pytest
+import ray
+
+from cotfaith.cluster.ray_session import ray_session
+from cotfaith.schemas.spec import ResourceSpec
+
+ELSEWHERE = {
+    "RAY_ADDRESS": "127.0.0.1:6399",  # nobody is there
+    "RAY_NAMESPACE": "somebody-elses",
+    "RAY_RUNTIME_ENV_HOOK": "no.such.module.hook",
+    "RAY_JOB_CONFIG_JSON_ENV_VAR": '{"runtime_env": {"working_dir": "/nowhere"}, "metadata": {"job_name": "x"}}',
+    "RAY_OVERRIDE_RESOURCES": '{"CPU": 0}',
+    "RAY_REDIS_ADDRESS": "127.0.0.1:6398",
+}
+
+
+def seen():
+    return {name: value for name, value in os.environ.items() if name in ELSEWHERE}
+
+
+def test_a_private_ray_whatever_the_environment_says(monkeypatch):
+    for name, value in ELSEWHERE.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    for _ in range(2):  # a process may do one run after another
+        with ray_session(ResourceSpec(cpus=1), actors=1):
+            address = ray.get_runtime_context().gcs_address
+            assert address.startswith("127.0.0.1:")
+            assert address != ELSEWHERE["RAY_ADDRESS"]
+            assert ray.get(ray.remote(seen).options(num_cpus=1).remote(), timeout=120) == {}
+        assert dict(os.environ) == before
+        assert not ray.is_initialized()
+
+
+def test_an_address_in_the_spec_is_joined_whatever_the_environment_says(monkeypatch):
+    with ray_session(ResourceSpec(cpus=1), actors=1):
+        address = ray.get_runtime_context().gcs_address
+        monkeypatch.setenv("RAY_ADDRESS", ELSEWHERE["RAY_ADDRESS"])
+        with ray_session(ResourceSpec(cpus=1, ray_address=address), actors=1):
+            assert ray.get_runtime_context().gcs_address == address
+
+
+def test_an_http_address_in_the_environment_is_not_asked(monkeypatch):
+    """The dashboard's address, which clients of `ray job` use, is none of a cluster."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("RAY_ADDRESS", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        with ray_session(ResourceSpec(cpus=1), actors=1):
+            assert ray.cluster_resources()["CPU"] >= 1
+
+
+@pytest.mark.parametrize("value", ["auto", "", "ray://127.0.0.1:1", "nonsense"])
+def test_other_words_in_the_environment(monkeypatch, value):
+    told = []
+    monkeypatch.setenv("RAY_ADDRESS", value)
+    monkeypatch.setattr("ray.init", lambda *args, **_: told.append((args, os.environ.get("RAY_ADDRESS"))))
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    with ray_session(ResourceSpec(cpus=1), actors=1):
+        pass
+    assert told == [(("local",), None)]
+    assert os.environ["RAY_ADDRESS"] == value
