@@ -13,6 +13,7 @@ from cotfaith.workers.editors.organism import OrganismEditor
 from cotfaith.workers.embedders.lexical import LexicalEmbedder
 from cotfaith.workers.rounds import together
 from cotfaith.workers.strategies import STRATEGIES
+from cotfaith.workers.template_check import check_template
 from cotfaith.workers.templates import Templates
 
 CHATML = (
@@ -144,3 +145,9 @@ def test_nothing_more_ends_a_turn_that_ends_as_texts_do(template):
 
 def test_without_a_template_there_is_no_turn():
     assert codec("byte_level", chat=False).turn_end is None
+
+
+@pytest.mark.parametrize("family", BYTES)
+def test_the_check_of_templates_takes_a_question_that_spells_control_tokens(family):
+    item = Item("i", f"Which?{HOSTILE}", "A", "choice", ("red", "blue"))
+    assert check_template(ModelSpec(id="m", source="s"), codec(family), PromptSpec(), [item]) == []
