@@ -1,7 +1,8 @@
 """Estimates: every metric per (model, task, strategy), with its interval and what it rests on. No pooling over tasks.
 
 In: ITEMS, CHAINS and OBSERVATIONS rows (effects/ turns them into per-item sums). Out: a table in the ESTIMATES
-schema. A value is null where no row was ok, never 0. Each interval has its own random stream, derived from the run's
+schema. A value is null where no row was ok, never 0; ``least`` and ``most`` say what it would be if all that failed had
+gone one way or the other. Each interval has its own random stream, derived from the run's
 seed and the metric's name, so an estimate does not depend on what else was measured.
 """
 
@@ -12,7 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.effects import all_effects
-from cotfaith.cluster.intervals import Bounds, Floats, Interval, cluster_bootstrap, curve_bootstrap, ratio_bootstrap
+from cotfaith.cluster.effects.bounds import bounds_of
+from cotfaith.cluster.intervals import Floats, Interval, cluster_bootstrap, curve_bootstrap, ratio_bootstrap
 from cotfaith.cluster.series import with_series
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.tables import ESTIMATES, SCHEMA_VERSION
@@ -26,21 +28,6 @@ HEADLINES = (
     ("aoc", "trapezoid"),
     ("same_answer_no_cot", None),
 )
-SHARE: Bounds = (0.0, 1.0)
-DIFFERENCE: Bounds = (-1.0, 1.0)
-BOUNDS: dict[str, Bounds | None] = {
-    "cot_gain": DIFFERENCE,
-    "filler_gain": DIFFERENCE,
-    "mistakes_drop": DIFFERENCE,
-    "paraphrase_drop": DIFFERENCE,
-    "resampling_importance_accuracy": DIFFERENCE,
-    "transfer_gap": DIFFERENCE,
-    "transfer_gain": DIFFERENCE,
-    "mean_steps": None,
-    "resampling_importance_kl": None,
-    "order_normalised": None,
-}
-"""Smallest and largest value of one item; (0, 1) for any metric that is not named."""
 RATIOS = frozenset({"order_normalised"})
 """Metrics whose denominator is a mean itself."""
 
@@ -90,7 +77,7 @@ def _estimates(group: pl.DataFrame, seed: int, metric: str) -> list[Row]:
         streams = [derive_seed(seed, str(at)) for at in positions]
         intervals = [_alone(part, stream, metric) for part, stream in zip(parts, streams, strict=True)]
     else:
-        intervals = curve_bootstrap(*_matrices(group, positions), seed, bounds=BOUNDS.get(metric, SHARE))
+        intervals = curve_bootstrap(*_matrices(group, positions), seed, bounds=bounds_of(metric))
     return [_estimate(*row) for row in zip(positions, parts, intervals, strict=True)]
 
 
@@ -98,7 +85,7 @@ def _alone(part: pl.DataFrame, seed: int, metric: str) -> Interval:
     numerators, denominators = part["numerator"].to_numpy(), part["denominator"].to_numpy()
     if metric in RATIOS:
         return ratio_bootstrap(numerators, denominators, seed)
-    return cluster_bootstrap(numerators, denominators, seed, bounds=BOUNDS.get(metric, SHARE))
+    return cluster_bootstrap(numerators, denominators, seed, bounds=bounds_of(metric))
 
 
 def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Floats, Floats]:
@@ -123,4 +110,17 @@ def _estimate(position: float | None, part: pl.DataFrame, interval: Interval) ->
         "n_total": int(part["n_total"].sum()),
         "n_ok": int(part["n_ok"].sum()),
         "n_items": int((part["n_ok"] > 0).sum()),
+        "least": _case(part, "least"),
+        "most": _case(part, "most"),
+        "n_arms": _arms(part, "n_arms"),
+        "n_arms_ok": _arms(part, "n_arms_ok"),
     }
+
+
+def _case(part: pl.DataFrame, name: str) -> float | None:
+    """Return the value over all rows, those that failed included; null without bounds."""
+    return None if part[name].null_count() else float(part[name].sum()) / int(part["n_total"].sum())
+
+
+def _arms(part: pl.DataFrame, name: str) -> int | None:
+    return None if part[name].null_count() else int(part[name].sum())

@@ -108,6 +108,10 @@ ESTIMATES = _schema(
         pa.field("n_total", pa.int64(), nullable=False),  # rows that should have counted
         pa.field("n_ok", pa.int64(), nullable=False),  # rows that did
         pa.field("n_items", pa.int64(), nullable=False),  # clusters behind them
+        pa.field("least", pa.float64()),  # the value if all that failed had been as small as it can be
+        pa.field("most", pa.float64()),  # the same, as large as it can be; both null for metrics without bounds
+        pa.field("n_arms", pa.int64()),  # arms that the rows are made of, where they are chains
+        pa.field("n_arms_ok", pa.int64()),  # arms that did not fail
     ],
 )
 
