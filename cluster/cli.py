@@ -177,7 +177,7 @@ def _store(path: str, must_exist: bool = True) -> Any:
 
 
 def _run_json(store: Any) -> dict[str, Any]:
-    from cotfaith.cluster.identity import load_run
+    from cotfaith.cluster.reading import load_run
 
     loaded = load_run(store)
     assert loaded is not None, "the store was checked for a run"

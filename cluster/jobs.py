@@ -1,10 +1,11 @@
-"""What is missing of a run: one job for every shard, and one for every reader of its chains. Reads commits alone."""
+"""What is missing of a run: one job for every shard, and one for every reader of its chains. Reads commits only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from cotfaith.cluster.plan import Plan, Shard
+from cotfaith.cluster.reading import committed_keys
 from cotfaith.cluster.roles import readers
 from cotfaith.cluster.store import Store
 from cotfaith.schemas import keys
@@ -41,7 +42,7 @@ class Job:
 
 def missing_jobs(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
     """Return a job for every shard of which something is not committed, its readers' parts aside."""
-    committed = set(store.list(keys.COMMITS))
+    committed = committed_keys(store)
     own = [probe.name for probe in plan.spec.probes if not readers(plan.spec, probe)]
     spec = _portable(plan.spec)
     jobs = (
@@ -74,7 +75,7 @@ def _portable(spec: RunSpec) -> RunSpec:
 
 def missing_readings(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
     """Return a job for every reader's part that is not committed, of chains that are."""
-    committed, spec = set(store.list(keys.COMMITS)), _portable(plan.spec)
+    committed, spec = committed_keys(store), _portable(plan.spec)
     return [
         _job(plan, run, spec, shard, False, (probe,), reader)
         for shard, probe, reader in all_readings(plan, run)

@@ -39,11 +39,11 @@ def validate(
     ] = None,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
-    from cotfaith.cluster.identity import load_run
     from cotfaith.cluster.meta.cells import tally
     from cotfaith.cluster.meta.page import pages
     from cotfaith.cluster.meta.show import show
     from cotfaith.cluster.meta.validation import validate as judge
+    from cotfaith.cluster.reading import load_run
     from cotfaith.cluster.results import write_results
     from cotfaith.cluster.run import execute
     from cotfaith.cluster.store import open_store

@@ -6,6 +6,8 @@ Texts live once, in ``chains``; observations refer to them by (model, task, item
 import pyarrow as pa
 
 SCHEMA_VERSION = 2
+OLDEST_VERSION = 2
+"""The oldest version whose files can still be read: columns that came later may be null."""
 
 _KEY = [
     pa.field("run_id", pa.string(), nullable=False),
