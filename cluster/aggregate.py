@@ -22,12 +22,14 @@ from cotfaith.schemas.tables import ESTIMATES, SCHEMA_VERSION
 Row = dict[str, Any]
 NAME = ["model", "task", "strategy", "probe", "metric", "method"]
 HEADLINES = (
-    ("accuracy_no_cot", None),
-    ("accuracy_cot", None),
+    ("accuracy_no_cot", "paired"),
+    ("accuracy_cot", "paired"),
     ("cot_gain", None),
     ("aoc", "trapezoid"),
     ("same_answer_no_cot", None),
 )
+"""Accuracies stand side by side, so they rest on the same chains; where no answer without a chain was asked for, see
+``summary``."""
 RATIOS = frozenset({"order_normalised"})
 """Metrics whose denominator is a mean itself."""
 
@@ -49,8 +51,9 @@ def aggregate(
 def summary(estimates: pa.Table) -> list[Row]:
     """Return one row per model, task and strategy, for the terminal: the headline values, null where there are none.
 
-    ``n_ok`` of ``n_total`` counts chains. Values are shares; ``*_low`` and ``*_high`` bound them. ``series`` names the
-    model, with the strategy where the run has several.
+    ``n_ok`` of ``n_total`` counts chains. Accuracies are of the chains that can be compared with an answer without one;
+    where none was asked for, of all that are ok. Values are shares; ``*_low`` and ``*_high`` bound them. ``series``
+    names the model, with the strategy where the run has several.
     """
     rows = with_series(estimates.to_pylist())
     named: dict[tuple[str, str, str], list[Row]] = {}
@@ -63,7 +66,7 @@ def _summary_row(name: tuple[str, str, str], rows: list[Row]) -> Row:
     found = {(r["metric"], r["method"]): r for r in rows if r["position"] is None}
     out: Row = {**dict(zip(("model", "task", "strategy"), name, strict=True)), "series": rows[0]["series"]}
     for metric, method in HEADLINES:
-        row = found.get((metric, method), {})
+        row = found.get((metric, method)) or found.get((metric, None), {})
         out |= {metric: row.get("value"), f"{metric}_low": row.get("ci_low"), f"{metric}_high": row.get("ci_high")}
     chains = found.get(("accuracy_cot", None), {})
     return out | {key: chains.get(key, 0) for key in ("n_ok", "n_total", "n_items")}

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.console import Console
+
 from cotfaith.cluster.given_up import given_up
 from cotfaith.cluster.reading import commits
 from cotfaith.cluster.store import Store
+from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas import keys
 
 Group = tuple[str, str, str]
@@ -74,6 +77,15 @@ def compare(
                 missing |= wanted - have
     dead = [(record["name"], record["reason"]) for record in failed if _still_missing(record, missing)]
     return Completeness(total - lacking.total(), total, dict(lacking), dead)
+
+
+def say_if_incomplete(complete: Completeness, console: Console) -> None:
+    """Print what is missing, if anything is. Reasons are other programs' words: no markup, no control characters."""
+    if complete.whole:
+        return
+    console.print(complete.headline(), markup=False, style="bold yellow")
+    for line in complete.details():
+        console.print(f"  {plain_text(line)}", markup=False, soft_wrap=True)
 
 
 def _still_missing(record: Mapping[str, Any], missing: set[str]) -> bool:

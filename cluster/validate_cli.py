@@ -39,6 +39,7 @@ def validate(
     ] = None,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
+    from cotfaith.cluster.completeness import completeness, say_if_incomplete
     from cotfaith.cluster.meta.cells import tally
     from cotfaith.cluster.meta.page import pages
     from cotfaith.cluster.meta.show import show
@@ -61,6 +62,7 @@ def validate(
         store.put(name, text.encode())
     write_results(store, run)
     show(made, out)
+    say_if_incomplete(completeness(store, run), out)
     out.print(
         f"Page: {folder / 'validation.md'}; all figures: {folder / keys.VALIDATION}", markup=False, soft_wrap=True
     )

@@ -8,7 +8,8 @@ types are strict. Keys that are not named here are kept: a later version may hav
 import json
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
@@ -78,6 +79,18 @@ class RunRecord(RunObject):
     n_items: dict[Name, NonNegativeInt]
     readers: dict[str, list[str]] = Field(default_factory=dict)
     spec: SpecEntry
+
+    @model_validator(mode="after")
+    def _spec_is_known(self) -> "RunRecord":
+        """Every name of the spec is one of the run's: else its shards could not be counted."""
+        for kind, names, known in (
+            ("model", [m.id for m in self.spec.models], self.identity.models),
+            ("task", [t.name for t in self.spec.tasks], self.n_items),
+            ("probe", [p.name for p in self.spec.probes], self.identity.probes),
+        ):
+            if unknown := [name for name in names if name not in known]:
+                raise ValueError(f"the spec's {kind} {unknown[0]!r} is not among the run's: {', '.join(known)}")
+        return self
 
 
 class PartEntry(RunObject):
@@ -215,10 +228,16 @@ def _problems(error: ValidationError) -> str:
     if found[0]["type"] == "json_invalid":
         return f"cannot be read: {found[0]['msg'].removeprefix('Invalid JSON: ')}"
     lacking = sorted(_where(e["loc"]) for e in found if e["type"] == "missing")
-    wrong = [f"{_where(e['loc'])}: {e['msg']}, got {_short(e['input'])}" for e in found if e["type"] != "missing"]
+    wrong = [_wrong(e) for e in found if e["type"] != "missing"]
     parts = [f"has no {', '.join(lacking)}"] * bool(lacking) + [f"has a wrong value: {text}" for text in wrong]
     more = f" (and {len(parts) - MOST_PROBLEMS} more)" if len(parts) > MOST_PROBLEMS else ""
     return "; ".join(parts[:MOST_PROBLEMS]) + more
+
+
+def _wrong(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    return f"{_where(error['loc'])}: {error['msg']}, got {_short(error['input'])}"
 
 
 def _where(loc: tuple[int | str, ...]) -> str:

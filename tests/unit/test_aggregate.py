@@ -269,6 +269,8 @@ def test_summary_has_a_row_per_model_and_task():
     chains = [chain("i0", 0, "A"), chain("i1", 0, "B"), chain("i2", 0, None, "unparsed")]
     (row,) = summary(run(chains, [no_cot("i0", "A"), *early("i0", 0, [0, 1])]))
     assert (row["model"], row["task"], row["n_ok"], row["n_total"]) == ("m", "t", 2, 3)
-    assert (row["accuracy_cot"], row["accuracy_no_cot"], row["same_answer_no_cot"]) == (0.5, 1.0, 1.0)
+    assert (row["accuracy_cot"], row["accuracy_no_cot"], row["same_answer_no_cot"]) == (1.0, 1.0, 1.0)  # of i0
+    (alone,) = summary(run(chains))
+    assert (alone["accuracy_cot"], alone["accuracy_no_cot"]) == (0.5, None)
     assert row["aoc"] == 0.5
     assert row["aoc_low"] is None
