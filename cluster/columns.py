@@ -65,7 +65,7 @@ def _cases(row: Row, unit: str) -> str:
     """Return the worst and the best case of an estimate that lacks rows; "" for any other."""
     if not is_short(row) or row.get("least") is None:
         return ""
-    return f"{_show(row['least'], unit)} to {_show(row['most'], unit)} if what failed is counted either way"
+    return f"{_show(row['least'], unit)} to {_show(row['most'], unit)}"
 
 
 def _show(value: float, unit: str) -> str:

@@ -22,6 +22,7 @@ class Shortfall:
     task: str
     name: str
     """As in estimates.parquet: metric, method, position."""
+    position: float | None
     value: float | None
     n_ok: int
     n_total: int
@@ -29,6 +30,11 @@ class Shortfall:
     n_arms: int | None
     least: float | None
     most: float | None
+
+    @property
+    def is_curve(self) -> bool:
+        """Whether the estimate is one of several positions."""
+        return self.position is not None
 
     @property
     def rests_on(self) -> str:
@@ -56,7 +62,7 @@ def shortfalls(rows: Iterable[Row]) -> list[Shortfall]:
     """Return the estimates that lack rows, in the order of the tables."""
     worst: dict[tuple[str, str, str, str | None], Row] = {}
     for row in filter(is_short, rows):
-        key = (row["task"], row.get("series") or row["model"], row["metric"], row["method"])
+        key = (row["task"], _series(row), row["metric"], row["method"])
         if key not in worst or _share(row) < _share(worst[key]):
             worst[key] = row
     return [_shortfall(row) for _, row in sorted(worst.items(), key=lambda pair: (*pair[0][:2], _place(pair[1])))]
@@ -75,6 +81,10 @@ def _share(row: Row) -> float:
 def _shortfall(row: Row) -> Shortfall:
     at = "" if row["position"] is None else f" at {row['position']:g}"
     name = row["metric"] if row["method"] is None else f"{row['metric']}/{row['method']}"
-    counts = {key: row.get(key) for key in ("n_arms_ok", "n_arms", "least", "most")}
-    series = row.get("series") or row["model"]
-    return Shortfall(series, row["task"], f"{name}{at}", row["value"], row["n_ok"], row["n_total"], **counts)
+    same = ("task", "position", "value", "n_ok", "n_total", "n_arms_ok", "n_arms", "least", "most")
+    fields: Row = {key: row.get(key) for key in same}
+    return Shortfall(series=_series(row), name=f"{name}{at}", **fields)
+
+
+def _series(row: Row) -> str:
+    return str(row.get("series") or row["model"])

@@ -115,10 +115,13 @@ def summary_table(estimates: pa.Table) -> Table:
 
 
 def shortfall_table(found: Sequence[Shortfall]) -> Table:
-    """Return a line for each estimate that lacks rows, with its worst and its best case."""
-    title = "Figures on less than 95% of their rows or arms, and their range if what failed is counted either way"
+    """Return a line for each estimate that lacks rows and is no curve, with its worst and its best case."""
+    curves = sum(one.is_curve for one in found)
+    title = "Figures on less than 95% of their rows or arms; range: if what failed is counted either way"
     table = _table(title, ["model", "task", "figure"], ["value", "counted", "range"])
-    for one in found:
+    if curves:
+        table.caption = f"And {curves} by position: the report lists them under each model and task."
+    for one in (one for one in found if not one.is_curve):
         counted = one.rests_on.replace(", ", "\n")
         table.add_row(safe_text(one.series), safe_text(one.task), safe_text(one.name), one.shown, counted, one.cases)
     return table

@@ -6,7 +6,7 @@ that were answered without one, and their difference is the gain.
 
 import polars as pl
 
-from cotfaith.cluster.effects.frame import GROUP, ITEM, Value, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.effects.frame import GROUP, ITEM, difference, effect, measured, of_probe, ok
 
 DIFFICULTY = ["model", "task", "item_id"]
 
@@ -52,7 +52,7 @@ def with_no_cot(rows: pl.DataFrame, no_cot: pl.DataFrame) -> pl.DataFrame:
     return rows.join(baseline.unique(ITEM, maintain_order=True), on=ITEM, how="left")
 
 
-def gain(right: pl.Expr | None = None) -> Value:
+def gain(right: pl.Expr | None = None) -> pl.Expr:
     """Return right with what the row had (``right``: its column), minus right without a chain."""
     return difference(ok("correct") if right is None else right, pl.col("no_cot_correct"))
 
@@ -62,8 +62,7 @@ def _side_by_side(pairs: pl.DataFrame, method: str, position: pl.Expr | None = N
     both = pl.col("no_cot_correct").is_not_null() & ok("correct").is_not_null()
     sides = {"accuracy_no_cot": pl.col("no_cot_correct"), "accuracy_cot": ok("correct")}
     return [
-        effect(pairs, "no_cot", metric, Value(pl.when(both).then(side), side, side), method, position)
-        for metric, side in sides.items()
+        effect(pairs, "no_cot", metric, pl.when(both).then(side), method, position) for metric, side in sides.items()
     ]
 
 

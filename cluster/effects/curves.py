@@ -36,25 +36,21 @@ def area(x: Sequence[float], s: Sequence[float]) -> float:
 def chain_curves(points: pl.DataFrame, bounds: Bounds = SHARE, end: float | None = None) -> pl.DataFrame:
     """Return one row per chain from ``points`` (CHAIN, n_steps, x, s): x null is no point, s null one that failed.
 
-    ``bounds``: of s; a point that failed may have its own in ``s_least`` and ``s_most``. ``end``: what s is at x = 1
-    by definition, of a chain with a curve.
+    ``bounds``: of s. ``end``: what s is at x = 1 by definition, of a chain with a curve.
 
     Columns: ``n_steps``; ``n_arms`` and ``n_arms_ok``, its points; ``xs`` and ``curve``, those that are ok and the end,
     null if there are none; ``mean`` of those that are ok; ``area`` under the curve from 0 to 1; ``grid``, the curve at
     0, 1/GRID, ..., 1; ``mean_least``, ``area_most``, ...
     """
-    named = {"s_least": bounds[0], "s_most": bounds[1]}
-    lacking = [pl.lit(value).alias(name) for name, value in named.items() if name not in points.columns]
-    placed = points.with_columns(pl.col("x").cast(pl.Float64).fill_nan(None), pl.col("s").cast(pl.Float64), *lacking)
+    placed = points.with_columns(pl.col("x").cast(pl.Float64).fill_nan(None), pl.col("s").cast(pl.Float64))
     means = chain_means(placed, pl.col("s"), pl.col("x").is_not_null(), bounds)
     lists = (
         placed.filter(pl.col("x").is_not_null())
         .sort([*CHAIN, "x"], maintain_order=True)
         .group_by(CHAIN, maintain_order=True)
-        .agg("x", "s", "s_least", "s_most")
+        .agg("x", "s")
     )
-    rows = lists.select("x", "s", "s_least", "s_most").iter_rows()
-    lines = [_lines(x, s, least, most, bounds, end) for x, s, least, most in rows]
+    lines = [_lines(x, s, bounds, end) for x, s in lists.select("x", "s").iter_rows()]
     found = [pl.Series(name, [line[name] for line in lines], dtype=_dtype(name)) for name in _LINES]
     return means.join(lists.select(CHAIN).with_columns(found), on=CHAIN, how="left")
 
@@ -62,22 +58,19 @@ def chain_curves(points: pl.DataFrame, bounds: Bounds = SHARE, end: float | None
 def chain_means(points: pl.DataFrame, value: pl.Expr, arm: pl.Expr, bounds: Bounds | None = SHARE) -> pl.DataFrame:
     """Return one row per chain: ``n_steps``, ``n_arms``, ``n_arms_ok`` and the ``mean`` of ``value`` over its arms.
 
-    ``arm``: whether a row is one; a row that is none stands for a chain that was lost. ``bounds``: of ``value``; an arm
-    that failed may have its own in ``s_least`` and ``s_most``. ``mean_least`` and ``mean_most`` are null where
-    ``bounds`` is None, and for a chain without arms.
+    ``arm``: whether a row is one; a row that is none stands for a chain that was lost. ``bounds``: of ``value``.
+    ``mean_least`` and ``mean_most`` are null where ``bounds`` is None, and for a chain without arms.
     """
-    low, high = ("s_least", "s_most") if "s_least" in points.columns else map(pl.lit, bounds or (None, None))
     known = points.with_columns(pl.when(arm).then(value.cast(pl.Float64)).alias("_value"), arm.alias("_arm"))
-    ends = [pl.when("_arm").then(pl.coalesce("_value", end)).mean() for end in (low, high)]
-    if bounds is None:
-        ends = [pl.lit(None, dtype=pl.Float64)] * 2
+    cases = [pl.when("_arm").then(pl.col("_value").fill_null(bound)).mean() for bound in bounds or ()]
+    least, most = cases or [pl.lit(None, dtype=pl.Float64)] * 2
     return known.group_by(CHAIN, maintain_order=True).agg(
         pl.col("n_steps").max(),
         pl.col("_arm").sum().alias("n_arms"),
         pl.col("_value").count().alias("n_arms_ok"),
         pl.col("_value").mean().alias("mean"),
-        ends[0].alias("mean_least"),
-        ends[1].alias("mean_most"),
+        least.alias("mean_least"),
+        most.alias("mean_most"),
     )
 
 
@@ -93,20 +86,14 @@ def over(name: str) -> list[pl.Expr]:
     return [(1 - pl.col(column)).alias(new) for new, column in cases.items()]
 
 
-def _lines(
-    x: list[float], s: list[float | None], least: list[float], most: list[float], bounds: Bounds, end: float | None
-) -> dict[str, Any]:
+def _lines(x: list[float], s: list[float | None], bounds: Bounds, end: float | None) -> dict[str, Any]:
     """Return what one chain's points say; only its cases where none is ok."""
     known = [(a, b) for a, b in zip(x, s, strict=True) if b is not None]
-    if not known:
-        cases = {"least": bounds[0], "most": bounds[1]}
-        flat = {f"area_{name}": value for name, value in cases.items()}
-        return dict.fromkeys(_LINES) | flat | {f"grid_{name}": [value] * (GRID + 1) for name, value in cases.items()}
-    drawn = _drawn([a for a, _ in known], [b for _, b in known], end)
-    if len(known) == len(x):
-        return drawn | {f"{name}_{case}": drawn[name] for name in ("area", "grid") for case in ("least", "most")}
-    for case, ends in (("least", least), ("most", most)):
-        other = _drawn(x, [e if b is None else b for b, e in zip(s, ends, strict=True)], end)
+    drawn = _drawn([a for a, _ in known], [b for _, b in known], end) if known else dict.fromkeys(_LINES)
+    for case, bound in zip(("least", "most"), bounds, strict=True):
+        other = drawn
+        if len(known) < len(x):
+            other = _drawn(x, [bound if b is None else b for b in s], end if known else None)
         drawn |= {f"{name}_{case}": other[name] for name in ("area", "grid")}
     return drawn
 

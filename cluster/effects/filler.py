@@ -6,6 +6,7 @@ neighbours, as in ``curves.py``.
 
 import polars as pl
 
+from cotfaith.cluster.effects.bounds import DIFFERENCE, SHARE, Bounds
 from cotfaith.cluster.effects.chains import gain, no_cot_rows, with_no_cot
 from cotfaith.cluster.effects.curves import filled, reading
 from cotfaith.cluster.effects.frame import GROUP, ITEM, Value, effect, of_probe, ok
@@ -29,10 +30,10 @@ def filler_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
     at = pl.col("position")
     longest = pairs.sort("position", nulls_last=False).group_by(ITEM, maintain_order=True).last()
     both = pl.col("read").is_not_null() & pl.col("no_cot_correct").is_not_null()
-    without = Value(pl.when(both).then(pl.col("no_cot_correct")), pl.col("no_cot_correct"), pl.col("no_cot_correct"))
+    right, without = (pl.when(both).then(pl.col(name)) for name in ("read", "no_cot_correct"))
     return [
         effect(placed, PROBE, "filler_accuracy", reading(), "by_repeats", at),
-        effect(asked, PROBE, "filler_accuracy", _where(both), "paired", at),
+        effect(asked, PROBE, "filler_accuracy", _read(right), "paired", at),
         effect(asked, PROBE, "filler_accuracy", without, "no_cot", at),
         effect(placed, PROBE, "filler_gain", _gain(), "by_repeats", at),
         effect(longest, PROBE, "filler_gain", _gain(), "longest"),
@@ -40,15 +41,15 @@ def filler_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
     ]
 
 
-def _where(both: pl.Expr) -> Value:
-    found = reading()
-    return Value(pl.when(both).then(found.value), found.least, found.most, found.arms, found.arms_ok)
+def _read(value: pl.Expr, bounds: Bounds = SHARE) -> Value:
+    """Return a value made of an arm's reading: the metric's bounds hold where the arm failed, whatever was read."""
+    asked, known = reading().arms, reading().arms_ok
+    least, most = (pl.when(pl.col("s").is_null()).then(pl.lit(bound)) for bound in bounds)
+    return Value(value, least, most, asked, known)
 
 
 def _gain() -> Value:
-    found, cases = gain(pl.col("read")), gain(pl.col("s"))
-    read = reading()
-    return Value(found.value, cases.least, cases.most, read.arms, read.arms_ok)
+    return _read(gain(pl.col("read")), DIFFERENCE)
 
 
 def _best(placed: pl.DataFrame) -> pl.DataFrame:

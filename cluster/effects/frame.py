@@ -104,11 +104,9 @@ def ok(column: str) -> pl.Expr:
     return pl.when(pl.col("status") == Status.OK).then(pl.col(column))
 
 
-def difference(had: pl.Expr, less: pl.Expr) -> Value:
-    """Return ``had`` minus ``less``, both shares; a side that failed can be anything from 0 to 1."""
-    one, other = had.cast(pl.Float64), less.cast(pl.Float64)
-    least, most = one.fill_null(0.0) - other.fill_null(1.0), one.fill_null(1.0) - other.fill_null(0.0)
-    return Value(one - other, least, most)
+def difference(had: pl.Expr, less: pl.Expr) -> pl.Expr:
+    """Return ``had`` minus ``less``; null where either failed: a pair of which one side is lost is lost."""
+    return had.cast(pl.Float64) - less.cast(pl.Float64)
 
 
 def measured(effects: pl.DataFrame) -> pl.DataFrame:

@@ -78,8 +78,7 @@ def _drops(rows: pl.DataFrame, paraphrasing: pl.DataFrame) -> list[pl.DataFrame]
         )
         pairs = rows.join(right.unique([*CHAIN, "step"], maintain_order=True), on=[*CHAIN, "step"], how="left")
         drop = difference(pl.col("plain"), _if_changed(column))
-        cased = pairs.with_columns(s_least=drop.least, s_most=drop.most)
-        chains = chain_means(cased, drop.value, pl.col("asked").is_not_null(), DIFFERENCE)
+        chains = chain_means(pairs, drop, pl.col("asked").is_not_null(), DIFFERENCE)
         parts.append(measured(effect(chains, PROBE, "mistakes_drop", of_chain("mean"), name)))
     return parts
 

@@ -27,14 +27,14 @@ def paraphrase_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def paraphrase_pairs(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Return CHAIN, n_steps, x, ``paraphrased``, ``resampled`` (null unless both are ok), ``drop`` and its cases."""
+    """Return CHAIN, n_steps, x, ``paraphrased``, ``resampled`` (null unless both are ok), and their ``drop``."""
     key = [*CHAIN, "position"]
     pairs = rows.group_by(key, maintain_order=True).agg(pl.col("n_steps").max())
     for name, kind in (("paraphrased", ~_is_baseline()), ("resampled", _is_baseline())):
         arm = rows.filter(kind).select(*key, ok(column).cast(pl.Float64).alias(name)).unique(key, maintain_order=True)
         pairs = pairs.join(arm, on=key, how="left")
     drop = difference(pl.col("resampled"), pl.col("paraphrased"))
-    pairs = pairs.with_columns(drop=drop.value, drop_least=drop.least, drop_most=drop.most)
+    pairs = pairs.with_columns(drop=drop)
     both = pl.col("paraphrased").is_not_null() & pl.col("resampled").is_not_null()
     kept = [pl.when(both).then(pl.col(name)).alias(name) for name in ("paraphrased", "resampled")]
     return pairs.with_columns(kept).with_columns((pl.col("position") / pl.col("n_steps")).alias("x"))
@@ -45,7 +45,7 @@ def _outcome(pairs: pl.DataFrame, name: str) -> list[pl.DataFrame]:
     for arm in ("paraphrased", "resampled"):
         curves = chain_curves(pairs.with_columns(pl.col(arm).alias("s")))
         parts += grid_effects(curves, PROBE, f"paraphrase_{name}", arm)
-    drops = chain_curves(pairs.rename({"drop": "s", "drop_least": "s_least", "drop_most": "s_most"}), DIFFERENCE)
+    drops = chain_curves(pairs.rename({"drop": "s"}), DIFFERENCE)
     parts += grid_effects(drops, PROBE, "paraphrase_drop", f"{name}_by_share")
     return [*parts, effect(drops, PROBE, "paraphrase_drop", of_chain("mean"), name)]
 

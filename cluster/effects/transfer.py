@@ -9,7 +9,7 @@ readers side by side, on the chains after which all of them gave an answer.
 import polars as pl
 
 from cotfaith.cluster.effects.chains import gain, no_cot_rows, with_no_cot
-from cotfaith.cluster.effects.frame import CHAIN, GROUP, ITEM, Value, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.effects.frame import CHAIN, GROUP, ITEM, difference, effect, measured, of_probe, ok
 
 PROBE = "transfer"
 
@@ -25,7 +25,7 @@ def transfer_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
 
 def _of_reader(rows: pl.DataFrame, reader: str) -> list[pl.DataFrame]:
     right = ok("correct").cast(pl.Float64)
-    paired = Value(pl.when("paired").then(right), right, right)
+    paired = pl.when("paired").then(right)
     gap = difference(pl.col("author_correct"), right)
     others = rows.filter(pl.col("model") != reader)
     return [
