@@ -6,6 +6,8 @@ Texts live once, in ``chains``; observations refer to them by (model, task, item
 import pyarrow as pa
 
 SCHEMA_VERSION = 3
+OLDEST_VERSION = 2
+"""The oldest version whose files can still be read: columns that came later may be null."""
 
 _KEY = [
     pa.field("run_id", pa.string(), nullable=False),
@@ -117,6 +119,10 @@ ESTIMATES = _schema(
         pa.field("clear_low", pa.float64()),
         pa.field("clear_high", pa.float64()),
         pa.field("clear_n_ok", pa.int64()),
+        pa.field("least", pa.float64()),  # the value if all that failed had been as small as it can be
+        pa.field("most", pa.float64()),  # the same, as large as it can be; both null for metrics without bounds
+        pa.field("n_arms", pa.int64()),  # arms that the rows are made of, where they are chains
+        pa.field("n_arms_ok", pa.int64()),  # arms that did not fail
     ],
 )
 
