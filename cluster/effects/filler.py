@@ -17,7 +17,8 @@ PROBE = "filler_tokens"
 def filler_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
     """Return accuracy by number of filler repeats, and its paired gain over no chain.
 
-    Items with short chains have no long arms, so positions differ in their items; gains are paired and comparable, and
+    Items with short chains have no long arms, so positions differ in their items; gains are paired and comparable. An
+    item's last arm is as long as its own longest chain: where no other item has that length it is in ``longest`` only.
     ``paired`` beside ``no_cot`` shows the two accuracies of which they are the difference. ``longest`` takes each
     item's longest filler. ``best_post_hoc`` takes the number of repeats that turned out best (among those that at least
     half of the items have), so it errs upwards.
@@ -25,7 +26,7 @@ def filler_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
     no_cot = no_cot_rows(observations)
     rows = of_probe(observations, PROBE).with_columns(pl.col("position").alias("x"), ok("correct").alias("s"))
     pairs = with_no_cot(filled(rows, ITEM), no_cot)
-    placed = pairs.filter(pl.col("position").is_not_null())
+    placed = _shared(pairs.filter(pl.col("position").is_not_null()))
     asked = placed.join(no_cot.select(GROUP).unique(), on=GROUP, how="semi")
     at = pl.col("position")
     longest = pairs.sort("position", nulls_last=False).group_by(ITEM, maintain_order=True).last()
@@ -39,6 +40,12 @@ def filler_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
         effect(longest, PROBE, "filler_gain", _gain(), "longest"),
         effect(_best(placed), PROBE, "filler_gain", _gain(), "best_post_hoc", at),
     ]
+
+
+def _shared(placed: pl.DataFrame) -> pl.DataFrame:
+    """Return the arms whose position several items have; a single item's are all its own."""
+    items = pl.col("item_id").n_unique()
+    return placed.filter((items.over([*GROUP, "position"]) > 1) | (items.over(GROUP) == 1))
 
 
 def _read(value: pl.Expr, bounds: Bounds = SHARE) -> Value:
