@@ -22,6 +22,7 @@ from cotfaith.workers.request import score_request
 from cotfaith.workers.steps import merge_steps
 from cotfaith.workers.strategies.base import Continuing, Strategy
 from cotfaith.workers.templates import Templates
+from cotfaith.workers.ties import ranks
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Continuation:
     text: str = ""
     n_tokens: int = 0
     finish_reason: str = "none"
-    seed: int = 0
+    seed: int | None = None
+    """What it was sampled with; the strategy says how, where that takes several requests. Null: nothing was sampled."""
     error: str | None = None
 
 
@@ -51,6 +53,8 @@ class Ask:
     strategy: Strategy
     editor: Editor
     embedder: Embedder
+    tie_stream: tuple[str | int, ...] = ()
+    """(run seed, task): with the item's id it decides exact ties, alike in all arms, shuffles and models."""
     steps: StepsSpec = field(default_factory=StepsSpec)
     _count: int = field(default=0, init=False)
 
@@ -102,7 +106,11 @@ class Ask:
             self.next_seed() if seed is None else seed,
             stop,
         )
-        return Request(payload, lambda g: self._continuation(g, payload.seed), _failed_continuation)
+        return Request(
+            payload,
+            lambda generation: self._continuation(generation, payload.seed),
+            lambda status, error: Continuation(status, seed=payload.seed, error=error),
+        )
 
     def answer_after(self, chain: Chain, steps: int) -> Request:
         """Ask for the answer after steps 1..``steps`` of ``chain``."""
@@ -125,9 +133,11 @@ class Ask:
         if _one_opens_another(payload.candidates):  # " 1" would always beat " 12", which its probability includes
             payload = score_request(self.codec, prompt, [f"{word}." for word in words])
         count = len(payload.prompt)
+        said = self.item.choices if self.item.answer_format == "choice" else values
+        rank = ranks((*self.tie_stream, self.item.id), said)
         return Request(
             payload,
-            lambda logprobs: replace(scored_answer(values, logprobs), prompt_tokens=count),
+            lambda logprobs: replace(scored_answer(values, logprobs, rank), prompt_tokens=count),
             lambda status, error: Answer(status, error=error, prompt_tokens=count),
         )
 
@@ -177,7 +187,3 @@ def candidates(item: Item) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _one_opens_another(candidates: Sequence[tuple[int, ...]]) -> bool:
     return any(a != b and b[: len(a)] == a for a in candidates for b in candidates)
-
-
-def _failed_continuation(status: Status, error: str) -> Continuation:
-    return Continuation(status, error=error)

@@ -120,6 +120,7 @@ class ShardWork:
             strategy=self._strategy,
             editor=self._editor,
             embedder=self._embedder,
+            tie_stream=(self.spec.seed, self.task.name),
             steps=self.spec.steps,
         )
 

@@ -76,8 +76,8 @@ class ModelEditor:
         )
         return Request(
             payload,
-            lambda generation: self._read(kind, old, generation),
-            lambda status, error: replace(self._failed(old, error), status=status),
+            lambda generation: replace(self._read(kind, old, generation), seeds=(seed,)),
+            lambda status, error: replace(self._failed(old, error), status=status, seeds=(seed,)),
             self.role,
         )
 
@@ -104,7 +104,7 @@ class ModelEditor:
         if self._scores:
             words = ("Yes", "No") if self._chat else (" Yes", " No")
             payload = score_request(self._codec, opening, words)
-            return Request(payload, lambda logprobs: logprobs[0] > logprobs[1], lambda *_: None, self.role)
+            return Request(payload, _likelier, lambda *_: None, self.role)
         short = GenerateRequest(self._codec.encode(opening), _YES_NO_TOKENS, 0.0, 1.0, 0)
         return Request(short, lambda generation: self._yes_or_no(generation), lambda *_: None, self.role)
 
@@ -131,6 +131,12 @@ class ModelEditor:
             return prompt.about(words)
         opening = self._codec.render([*system_turns(self.model), *prompt.turns_about(words)])
         return opening if self.model.thinking == "none" else without_thinking(opening)
+
+
+def _likelier(logprobs: Sequence[float]) -> bool | None:
+    """Return whether yes is likelier than no; None if they tie: then the model has not judged."""
+    yes, no = logprobs
+    return None if yes == no else yes > no
 
 
 def _seed(seed: int, attempt: int) -> int:
