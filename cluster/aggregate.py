@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from cotfaith.cluster.effects import all_effects
 from cotfaith.cluster.intervals import Bounds, Floats, Interval, cluster_bootstrap, curve_bootstrap, ratio_bootstrap
+from cotfaith.cluster.near_ties import with_clear
 from cotfaith.cluster.series import with_series
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.tables import ESTIMATES, SCHEMA_VERSION
@@ -48,8 +49,11 @@ RATIOS = frozenset({"order_normalised"})
 def aggregate(
     items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, run_id: str, seed: int
 ) -> pa.Table:
-    """Return all estimates of a run; tables without rows give none."""
-    effects = all_effects(items, chains, observations)
+    """Return all estimates of a run, with and without near ties; tables without rows give none."""
+    return with_clear(chains, observations, lambda c, o: _all_estimates(all_effects(items, c, o), run_id, seed))
+
+
+def _all_estimates(effects: pl.DataFrame, run_id: str, seed: int) -> pa.Table:
     rows: list[Row] = []
     for name, group in effects.group_by(NAME, maintain_order=True):
         head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(NAME, name, strict=True))}
@@ -62,8 +66,9 @@ def aggregate(
 def summary(estimates: pa.Table) -> list[Row]:
     """Return one row per model, task and strategy, for the terminal: the headline values, null where there are none.
 
-    ``n_ok`` of ``n_total`` counts chains. Values are shares; ``*_low`` and ``*_high`` bound them. ``series`` names the
-    model, with the strategy where the run has several.
+    ``n_ok`` of ``n_total`` counts chains. Values are shares; ``*_low`` and ``*_high`` bound them; ``*_clear`` is the
+    value without near ties, null where that changes nothing; ``near_ties`` is their share of the scored answers.
+    ``series`` names the model, with the strategy where the run has several.
     """
     rows = with_series(estimates.to_pylist())
     named: dict[tuple[str, str, str], list[Row]] = {}
@@ -78,7 +83,9 @@ def _summary_row(name: tuple[str, str, str], rows: list[Row]) -> Row:
     for metric, method in HEADLINES:
         row = found.get((metric, method), {})
         out |= {metric: row.get("value"), f"{metric}_low": row.get("ci_low"), f"{metric}_high": row.get("ci_high")}
+        out[f"{metric}_clear"] = row.get("clear_value")
     chains = found.get(("accuracy_cot", None), {})
+    out["near_ties"] = found.get(("near_tie_share", None), {}).get("value")
     return out | {key: chains.get(key, 0) for key in ("n_ok", "n_total", "n_items")}
 
 

@@ -40,13 +40,22 @@ def table_rows(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
 
 def _cell(row: Row | None, unit: str) -> Row:
     if row is None:
-        return {"value": None, "interval": "", "ok": "not measured"}
+        return {"value": None, "interval": "", "ok": "not measured", "clear": ""}
     ok = f"{row['n_ok']}/{row['n_total']}"
     if row["value"] is None:
-        return {"value": None, "interval": "", "ok": ok}
+        return {"value": None, "interval": "", "ok": ok, "clear": ""}
     bounded = row["ci_low"] is not None
     interval = f"{_show(row['ci_low'], unit)} to {_show(row['ci_high'], unit)}" if bounded else "no interval"
-    return {"value": _show(row["value"], unit), "interval": interval, "ok": ok}
+    return {"value": _show(row["value"], unit), "interval": interval, "ok": ok, "clear": _clear(row, unit)}
+
+
+def _clear(row: Row, unit: str) -> str:
+    """Return the figure without near ties; "" where there were none in it."""
+    if row.get("clear_n_ok") is None:
+        return ""
+    if row["clear_value"] is None:
+        return "all near ties"
+    return f"{_show(row['clear_value'], unit)} without near ties ({row['clear_n_ok']}/{row['n_total']})"
 
 
 def _show(value: float, unit: str) -> str:

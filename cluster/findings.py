@@ -15,6 +15,7 @@ Row = dict[str, Any]
 FEW_ITEMS = 30
 MANY_FAILURES = 0.05
 MANY_EDIT_FAILURES = 0.25
+MANY_NEAR_TIES = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def _headline(estimates: list[Row], model: str, task: str) -> dict[str, Row]:
 
 def _finding(model: str, task: str, rows: dict[str, Row], chance: float | None) -> Finding:
     edits = [_edits(rows, "mistakes_changed", "steps wrong"), _edits(rows, "paraphrase_changed", "beginnings reworded")]
-    warnings = [_size(rows), _failures(rows), *edits, _forced(rows), _at_chance(rows, chance), _skill(rows)]
+    warnings = [_size(rows), _failures(rows), *edits, _forced(rows), _near_ties(rows)]
+    warnings += [_at_chance(rows, chance), _skill(rows)]
     return Finding(model, task, sentences(rows), [w for w in warnings if w])
 
 
@@ -78,6 +80,18 @@ def _forced(rows: dict[str, Row]) -> str:
     if share is None:
         return ""
     return f"{share:.0%} of the chains were cut at the token limit and answered all the same: they may lack their end."
+
+
+def _near_ties(rows: dict[str, Row]) -> str:
+    """Say so where the engine's precision may have decided more than a few answers."""
+    share, tied = (rows.get(name, {}).get("value") or 0.0 for name in ("near_tie_share", "tied_share"))
+    if share <= MANY_NEAR_TIES:
+        return ""
+    exact = f", {tied:.1%} exact ties broken by a draw" if tied else ""
+    return (
+        f"{share:.1%} of the scored answers are near ties{exact}: two answers as likely as the model's precision can "
+        "tell. The table has the figures without them, too. Try dtype: float32."
+    )
 
 
 def _at_chance(rows: dict[str, Row], chance: float | None) -> str:

@@ -35,6 +35,7 @@ COLUMNS = (
     Column("Same answer without", "same_answer_no_cot", None, "%"),
     Column("AOC (trapezoid)", "aoc", "trapezoid", ""),
     Column("AOC (1 − mean)", "aoc", "mean", ""),
+    Column("Near ties", "near_tie_share", None, "%"),
 )
 
 

@@ -109,6 +109,10 @@ def summary_table(estimates: pa.Table) -> Table:
     for row in summary(estimates):
         cells = (_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in columns)
         table.add_row(row["series"], row["task"], *cells, f"{row['n_ok']}/{row['n_total']}")
+        clear = [row[f"{name}_clear"] for name in columns]
+        if any(value is not None for value in clear):
+            label = f"without near ties ({row['near_ties']:.0%} of the scored answers)"
+            table.add_row("", label, *("" if value is None else f"{value:.2f}" for value in clear), "")
     return table
 
 

@@ -112,6 +112,11 @@ ESTIMATES = _schema(
         pa.field("n_total", pa.int64(), nullable=False),  # rows that should have counted
         pa.field("n_ok", pa.int64(), nullable=False),  # rows that did
         pa.field("n_items", pa.int64(), nullable=False),  # clusters behind them
+        # the same without answers that were near ties; null where that changes nothing
+        pa.field("clear_value", pa.float64()),
+        pa.field("clear_low", pa.float64()),
+        pa.field("clear_high", pa.float64()),
+        pa.field("clear_n_ok", pa.int64()),
     ],
 )
 

@@ -17,6 +17,7 @@ from cotfaith.cluster.effects.order import order_effects
 from cotfaith.cluster.effects.paraphrase import paraphrase_effects
 from cotfaith.cluster.effects.resampling import resampling_effects
 from cotfaith.cluster.effects.statuses import status_effects
+from cotfaith.cluster.effects.ties import tie_effects
 from cotfaith.cluster.effects.transfer import transfer_effects
 
 
@@ -34,6 +35,7 @@ def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.Data
         *order_effects(chains, observations),
         *transfer_effects(observations),
         *status_effects(chains, observations),
+        *tie_effects(chains, observations),
     ]
     return pl.concat(parts).sort(*GROUP, "probe", "metric", "method", "position", "item_id")
 

@@ -22,6 +22,7 @@ from cotfaith.workers.engine import (
     GenerateRequest,
     Generation,
     ScoreRequest,
+    Scores,
     check_generate,
     check_score,
 )
@@ -40,6 +41,7 @@ from cotfaith.workers.engines.openai_server import (
     tokenizer_of,
 )
 from cotfaith.workers.engines.stops import finish
+from cotfaith.workers.precision import resolution_without_logits
 
 _MOST_TOKENS = 128
 """Tokens whose log-probability one request may ask for: vLLM's limit."""
@@ -96,7 +98,8 @@ class OpenAIEngine:
             raise EngineError("This server offers no log-probabilities of chosen tokens.")
         scores = self._by_next_tokens(requests) if self._server.score_by == "token_ids" else self._by_echo(requests)
         self._count(requests)
-        return scores
+        resolution = resolution_without_logits(self._options.dtype or "bfloat16")
+        return [Scores(row, resolution) for row in scores]
 
     def _generation(self, request: GenerateRequest) -> Generation:
         sampling = {
