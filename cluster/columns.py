@@ -40,13 +40,13 @@ def table_rows(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
 
 def _cell(row: Row | None, unit: str) -> Row:
     if row is None:
-        return {"value": None, "interval": "", "ok": "not measured", "clear": ""}
+        return {"value": None, "interval": "", "ok": "not measured", "without": ""}
     ok = f"{row['n_ok']}/{row['n_total']}"
     if row["value"] is None:
-        return {"value": None, "interval": "", "ok": ok, "clear": ""}
+        return {"value": None, "interval": "", "ok": ok, "without": ""}
     bounded = row["ci_low"] is not None
     interval = f"{_show(row['ci_low'], unit)} to {_show(row['ci_high'], unit)}" if bounded else "no interval"
-    return {"value": _show(row["value"], unit), "interval": interval, "ok": ok, "clear": _clear(row, unit)}
+    return {"value": _show(row["value"], unit), "interval": interval, "ok": ok, "without": _clear(row, unit)}
 
 
 def _clear(row: Row, unit: str) -> str:
