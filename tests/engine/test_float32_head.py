@@ -141,7 +141,7 @@ def test_the_parts_of_a_large_head_are_put_together(folder_of, monkeypatch):
     assert use_float32_head(model)
     whole = logits_of(model, ids(7, 3))
     for part in (1, 32 * 7, 32 * 100, 32 * 258):
-        monkeypatch.setattr(float32_head, "PART", part)
+        monkeypatch.setattr(float32_head, "CPU_PART", part)
         assert torch.allclose(logits_of(model, ids(7, 3)), whole, atol=1e-5)
 
 
