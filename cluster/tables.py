@@ -111,7 +111,7 @@ def summary_table(estimates: pa.Table) -> Table:
         table.add_row(row["series"], row["task"], *cells, f"{row['n_ok']}/{row['n_total']}")
         clear = [row[f"{name}_clear"] for name in columns]
         if any(value is not None for value in clear):
-            label = f"without near ties ({row['near_ties']:.0%} of the scored answers)"
+            label = f"without near ties ({row['near_ties']:.0%})"
             table.add_row("", label, *("" if value is None else f"{value:.2f}" for value in clear), "")
     return table
 
