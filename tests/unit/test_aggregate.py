@@ -272,3 +272,12 @@ def test_summary_has_a_row_per_model_and_task():
     assert (alone["accuracy_cot"], alone["accuracy_no_cot"]) == (0.5, None)
     assert row["aoc"] == 0.5
     assert row["aoc_low"] is None
+
+
+def test_lengths_that_only_one_item_has_stand_in_longest_and_not_in_the_curve():
+    last = {"i0": 12, "i1": 13, "i2": 13}
+    arms = [filler(item, m, m == end) for item, end in last.items() for m in (5, 10, end)]
+    table = run([], [*(no_cot(item, "B") for item in last), *arms])
+    curve = [r for r in table.to_pylist() if (r["metric"], r["method"]) == ("filler_accuracy", "by_repeats")]
+    assert [(r["position"], r["value"], r["n_items"]) for r in curve] == [(5.0, 0.0, 3), (10.0, 0.0, 3), (13.0, 1.0, 2)]
+    assert get(table, "filler_gain", "longest")["value"] == 1.0
