@@ -1,0 +1,172 @@
+"""Labels of choices as answers.
+
+A letter is a label only where the text makes it one: a bracket ("(C)", "C)"), a phrase ("the answer is C", "option C",
+"C is correct"), or the end ("C."): the article in "A careful reading" and the pronoun in "I think" are none. Strict: the
+text opens with the label. Loose: the label that the text concludes with; without labels, the one choice that it says in
+words. A label beside the words of another choice is no answer.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cotfaith.schemas.records import Item
+from cotfaith.workers.readers import lexicon
+from cotfaith.workers.readers.latex import BOX, END_BOX
+from cotfaith.workers.readers.phrases import comparable
+from cotfaith.workers.readers.plain import plain, without_boxes
+from cotfaith.workers.readers.reading import Reading
+from cotfaith.workers.readers.spoken import spoken_choice
+
+_GOES_ON = r"(?: (?:is|because|since|seems|would|and|or|but)\b)"
+_END = rf"(?=\s*(?:[)\]}}:,;?!/&|{END_BOX}]|\.(?!\w)|[-—](?=\s)|$|\n)|{_GOES_ON})"
+"""What must follow a letter without brackets."""
+_ASKED = r"(?:answer|option|choice|letter|label)"
+_PHRASE = (
+    rf"(?:\b{_ASKED}(?: (?:is|be|would be|must be|should be|has to be|here is|choice|option))?\s*[:=]?|"
+    r"\b(?:choose|chose|pick|select|go with|going with|choosing|selecting|it's|it is|is|be|be:|are|gives|was)|[=⇒:])"
+)
+_DRESS = rf"(?: (?:definitely|clearly|likely|most likely|probably|therefore|option|choice|answer|letter|indeed|thus|simply))*[\s$({BOX}\[]*"
+_MENTION = re.compile(
+    rf"(?P<box>{BOX}\s*[(\[]?(?P<boxed>[A-Za-z])(?=\s*[)\].:]?\s*(?:{END_BOX}|\s\S)))"
+    r"|[(\[{]\s?(?P<bracketed>[A-Za-z])\s?[)\]}]"
+    rf"|(?<![\w'])(?P<closed>[A-Za-z])\s?[)\]](?!\w)"
+    rf"|(?P<phrase>{_PHRASE}){_DRESS}(?P<named>[A-Z]){_END}"
+    rf"|(?P<option>\b{_ASKED}) [(\[]?(?P<optional>[A-Z])(?!\w|'|-)"
+    rf"|(?<![\w'&.-])(?P<open>[A-Z]){_END}",
+)
+_NAMES = ("boxed", "bracketed", "closed", "named", "optional", "open")
+_STRONG = re.compile(
+    r"\b(?:answer|choose|chose|pick|select|go with|going with|choosing|selecting|correct|right|best|conclu\w+)\b"
+    rf"[^.!?\n]{{0,30}}$|\b(?:{'|'.join(sorted(lexicon.CONCLUSIONS - {'⇒'}))})\b,?(?: \w+){{0,3}}\s*$",
+    re.IGNORECASE,
+)
+_CONFIRMED = re.compile(
+    r"[)\]]?\s*(?:is|would be|must be|seems|looks) (?:definitely |clearly |probably |likely |the )*(?:most |only )?(?:correct|right|best|true|answer|one|likely)",
+    re.IGNORECASE,
+)
+_DENIED_BEFORE = re.compile(
+    r"(?:\b(?:not|never|neither|nor|rather than|instead of|except|unlike|rul\w+ out|eliminat\w+|reject\w*|exclud\w+|without|against|than|cannot be|can't be)"
+    r"|n't)(?: \w+){0,3}\s*[(\[]?$",
+    re.IGNORECASE,
+)
+_DENIED_BEHIND = re.compile(
+    r"[)\]]?(?:\s*[^.;,()\n]{0,30}?)?\s*\b(?:is|are|was|seems|looks|would be|can be|does|do|could|cannot|can|has been)?\s*"
+    r"(?:\b(?:not|never|wrong|incorrect|false|ruled out|eliminated|excluded|tempting|impossible|unlikely|implausible|out|close but|a distractor|plausible but|could be|might be|may be)\b|n't)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class _Mention:
+    label: str
+    start: int
+    end: int
+    denied: bool
+    strong: bool
+    """Whether the text says that this is the answer."""
+    marked: bool
+    """Whether a bracket or a phrase makes it a label."""
+
+
+def read_label(item: Item, text: str) -> Reading:
+    """Read the label that ``text`` answers with."""
+    text = plain(text)
+    refused = bool(lexicon.REFUSED.search(text))
+    found = _mentions(text)
+    first = _opening(text, found)
+    strict = first.label if first and first.label in item.labels and not first.denied else None
+    said = _behind_correction(text, found)
+    if said is not found:
+        loose = _known(item, _concluded(said))
+        return Reading(strict, loose, loose, refused)
+    loose = _known(item, _concluded(found))
+    if first and (other := _other_text(item, first, text)):
+        return Reading(strict, other, None, refused)
+    if not found and not refused:
+        loose = spoken_choice(item, without_boxes(text))
+    value = strict or loose
+    if (first and _is_several(text, first, found)) or (first and strict is None and loose is None):
+        value = None
+    return Reading(strict, loose or (strict if value else None), value, refused)
+
+
+def _mentions(text: str) -> list[_Mention]:
+    if re.fullmatch(r"\W*[a-z]\W*", text):
+        text = text.upper()
+    found = []
+    for matched in _MENTION.finditer(text):
+        name = next(name for name in _NAMES if matched[name])
+        label, start, end = matched[name].upper(), matched.start(name), matched.end(name)
+        if name == "open" and not _is_open_label(text, label, start, end):
+            continue
+        found.append(_mention(text, label, start, end, name))
+    return found
+
+
+def _is_open_label(text: str, label: str, start: int, end: int) -> bool:
+    """Return whether a letter without a bracket or a phrase may be a label: "plan B" and "I would" hold none."""
+    before = re.split(r"[.;:!?,\n—]|\b(?:and|or|but)\b", text[:start])[-1].lower()
+    if label == "I" and re.match(r" (?!is\b|because\b)\w", text[end:]):
+        return False
+    if label == "A" and re.match(r" (?:would|seems)\b", text[end:]):
+        return False
+    return set(re.findall(r"\w+(?:'\w+)?", before)) <= lexicon.OPENERS | {"surely", "option", "letter", "sure", "say"}
+
+
+def _mention(text: str, label: str, start: int, end: int, name: str) -> _Mention:
+    before = re.split(r"[.;!?,\n]|\bbut\b", text[:start])[-1]
+    confirmed = bool(_CONFIRMED.match(text, end))
+    denied = bool(_DENIED_BEFORE.search(before)) or (not confirmed and bool(_DENIED_BEHIND.match(text, end)))
+    strong = name == "boxed" or confirmed or bool(_STRONG.search(before.rstrip(" (["))) or name == "named"
+    return _Mention(label, start, end, denied, strong, name != "open")
+
+
+def _opening(text: str, found: Sequence[_Mention]) -> _Mention | None:
+    """Return the label that the text opens with."""
+    opens = found and not re.search(r"\w", text[: found[0].start])
+    return found[0] if opens else None
+
+
+def _behind_correction(text: str, found: list[_Mention]) -> list[_Mention]:
+    for mark in reversed(list(lexicon.CORRECTED.finditer(text))):
+        behind = [m for m in found if m.start >= mark.end()]
+        if any(m.end <= mark.start() for m in found):
+            soft = re.match(r"no|actually|sorry", mark[0], re.IGNORECASE)
+            return behind if behind or not soft else found
+    return found
+
+
+def _concluded(found: Sequence[_Mention]) -> str | None:
+    """Return the one label that the text comes to."""
+    open_ = [m for m in found if not m.denied]
+    for said in ([m for m in open_ if m.strong], [m for m in open_ if m.marked], open_):
+        if said:
+            labels = {m.label for m in said}
+            return labels.pop() if len(labels) == 1 else None
+    return None
+
+
+def _known(item: Item, label: str | None) -> str | None:
+    return label if label in item.labels else None
+
+
+def _is_several(text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
+    """Return whether another label stands beside the first, or the text comes to another in the end."""
+    for other in found:
+        if other.label == first.label or other.denied or other.start <= first.start:
+            continue
+        between = text[first.end : other.start]
+        if not first.denied and (other.strong or re.fullmatch(r"[\W_]*(?:(?:and|or|and/or|maybe|perhaps)\W+)*", between)):
+            return True
+    return False
+
+
+def _other_text(item: Item, first: _Mention, text: str) -> str | None:
+    """Return the label whose text stands behind the first label, where that one's own does not."""
+    rest = re.split(r"\n|\.\s", text[first.end :], maxsplit=1)[0]
+    said = comparable(rest.lstrip(f" )].:,-—{BOX}{END_BOX}"))
+    texts = [comparable(choice) for choice in item.choices]
+    if not said or first.label not in item.labels or texts[item.labels.index(first.label)] == said:
+        return None
+    return next((label for label, choice in zip(item.labels, texts, strict=True) if choice == said), None)
