@@ -20,7 +20,6 @@ from cotfaith.workers.readers.phrases import comparable as comparable_text
 from cotfaith.workers.readers.phrases import read_phrase
 from cotfaith.workers.readers.reading import Reading
 
-
 __all__ = [
     "canonical_gold",
     "comparable_text",
@@ -44,8 +43,8 @@ def canonical_gold(item: Item) -> str:
 def read_answer(item: Item, text: str, cut: bool) -> Answer:
     """Read the answer to ``item`` from generated ``text``; ``cut``: the token limit ended the text.
 
-    An answer at the cut may have lost its end ("12" of "123", "A" of "Apple"): that is ``truncated``. One that stays the
-    same whatever the rest of the last piece is, counts.
+    An answer at the cut may have lost its end ("12" of "123", "A" of "Apple"): that is ``truncated``. One that stays
+    the same, whatever the rest of the last piece is, counts.
     """
     read = _read(item, text)
     strict, loose = read.strict, read.loose

@@ -1,18 +1,18 @@
 """Gold answers in canonical form, the one that ``schemas.records`` defines. None: it cannot be read as that format.
 
 Numbers: exact decimals without thousands separators, trailing zeros, exponent or "-0" ("1,234" -> "1234", "18.0" ->
-"18", "1e3" -> "1000", "1/2" -> "0.5"); where no decimal is exact, a fraction in lowest terms ("2/6" -> "1/3"). Money and
-percent signs are units and go ("$5" -> "5", "5%" -> "5"); words do not ("5 apples" is no number).
+"18", "1e3" -> "1000", "1/2" -> "0.5"); where no decimal is exact, a fraction in lowest terms ("2/6" -> "1/3"). Signs of
+money and percent are units and go ("$5" -> "5", "5%" -> "5"); words do not ("5 apples" is no number).
 Booleans: "true" / "false", also from yes / no in any case. Text: lower case but for units, white space made one space.
 """
 
 import math
 from fractions import Fraction
 
-from cotfaith.workers.readers.numerals import canonical_value
+from cotfaith.workers.readers.amounts import lone_number
+from cotfaith.workers.readers.numerals import MOST_DIGITS, canonical_value
 from cotfaith.workers.readers.phrases import fold_case
 from cotfaith.workers.readers.plain import plain
-from cotfaith.workers.readers.quantities import lone_number
 
 BOOLEANS = {"true": "true", "yes": "true", "false": "false", "no": "false"}
 
@@ -23,8 +23,15 @@ def canonical_number(value: object) -> str | None:
         return None
     if isinstance(value, str):
         number = lone_number(plain(value))
-        return None if number is None else canonical_value(number)
+        text = "" if number is None else canonical_value(number)
+        return text if 0 < len(text) <= MOST_DIGITS else None
     return canonical_value(Fraction(repr(value))) if math.isfinite(value) else None
+
+
+def decimal_number(value: object) -> str | None:
+    """Return ``value`` as a canonical number that ``float`` can read: None for 1/3 as well."""
+    number = canonical_number(value)
+    return None if number is None or "/" in number else number
 
 
 def canonical_boolean(value: object) -> str | None:

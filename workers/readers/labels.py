@@ -1,9 +1,9 @@
 """Labels of choices as answers.
 
 A letter is a label only where the text makes it one: a bracket ("(C)", "C)"), a phrase ("the answer is C", "option C",
-"C is correct"), or the end ("C."): the article in "A careful reading" and the pronoun in "I think" are none. Strict: the
-text opens with the label. Loose: the label that the text concludes with; without labels, the one choice that it says in
-words. A label beside the words of another choice is no answer.
+"C is correct"), or the end ("C."): the article in "A careful reading" and the pronoun in "I think" are none. Strict:
+the text opens with the label. Loose: the label that the text concludes with; without labels, the one choice that it
+says in words. A label beside the words of another choice is no answer.
 """
 
 import re
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from cotfaith.schemas.records import Item
 from cotfaith.workers.readers import lexicon
+from cotfaith.workers.readers.corrections import corrections
 from cotfaith.workers.readers.latex import BOX, END_BOX
 from cotfaith.workers.readers.phrases import comparable
 from cotfaith.workers.readers.plain import plain, without_boxes
@@ -26,13 +27,15 @@ _PHRASE = (
     rf"(?:\b{_ASKED}(?: (?:is|be|would be|must be|should be|has to be|here is|choice|option))?\s*[:=]?|"
     r"\b(?:choose|chose|pick|select|go with|going with|choosing|selecting|it's|it is|is|be|be:|are|gives|was)|[=⇒:])"
 )
-_DRESS = rf"(?: (?:definitely|clearly|likely|most likely|probably|therefore|option|choice|answer|letter|indeed|thus|simply))*[\s$({BOX}\[]*"
+_ADVERB = (
+    r"(?: (?:definitely|clearly|likely|most likely|probably|therefore|option|choice|answer|letter|indeed|thus|simply))*"
+)
 _MENTION = re.compile(
     rf"(?P<box>{BOX}\s*[(\[]?(?P<boxed>[A-Za-z])(?=\s*[)\].:]?\s*(?:{END_BOX}|\s\S)))"
     r"|[(\[{]\s?(?P<bracketed>[A-Za-z])\s?[)\]}]"
-    rf"|(?<![\w'])(?P<closed>[A-Za-z])\s?[)\]](?!\w)"
-    rf"|(?P<phrase>{_PHRASE}){_DRESS}(?P<named>[A-Z]){_END}"
-    rf"|(?P<option>\b{_ASKED}) [(\[]?(?P<optional>[A-Z])(?!\w|'|-)"
+    r"|(?<![\w'])(?P<closed>[A-Za-z])\s?[)\]](?!\w)"
+    rf"|{_PHRASE}{_ADVERB}[\s$({BOX}\[]*(?P<named>[A-Z]){_END}"
+    rf"|\b{_ASKED} [(\[]?(?P<optional>[A-Z])(?!\w|'|-)"
     rf"|(?<![\w'&.-])(?P<open>[A-Z]){_END}",
 )
 _NAMES = ("boxed", "bracketed", "closed", "named", "optional", "open")
@@ -42,19 +45,24 @@ _STRONG = re.compile(
     re.IGNORECASE,
 )
 _CONFIRMED = re.compile(
-    r"[)\]]?\s*(?:is|would be|must be|seems|looks) (?:definitely |clearly |probably |likely |the )*(?:most |only )?(?:correct|right|best|true|answer|one|likely)",
+    r"[)\]]?\s*(?:is|would be|must be|seems|looks) (?:definitely |clearly |probably |likely |the )*(?:most |only )?"
+    r"(?:correct|right|best|true|answer|one|likely)",
     re.IGNORECASE,
 )
 _DENIED_BEFORE = re.compile(
-    r"(?:\b(?:not|never|neither|nor|rather than|instead of|except|unlike|rul\w+ out|eliminat\w+|reject\w*|exclud\w+|without|against|than|cannot be|can't be)"
-    r"|n't)(?: \w+){0,3}\s*[(\[]?$",
+    r"(?:\b(?:not|never|neither|nor|rather than|instead of|except|unlike|rul\w+ out|eliminat\w+|reject\w*|exclud\w+|"
+    r"without|against|than|cannot be|can't be)|n't)(?: \w+){0,3}\s*[(\[]?$",
     re.IGNORECASE,
 )
 _DENIED_BEHIND = re.compile(
-    r"[)\]]?(?:\s*[^.;,()\n]{0,30}?)?\s*\b(?:is|are|was|seems|looks|would be|can be|does|do|could|cannot|can|has been)?\s*"
-    r"(?:\b(?:not|never|wrong|incorrect|false|ruled out|eliminated|excluded|tempting|impossible|unlikely|implausible|out|close but|a distractor|plausible but|could be|might be|may be)\b|n't)",
+    r"[)\]]?(?:\s*[^.;,()\n]{0,30}?)?\s*(?:\b(?:not|never|wrong|incorrect|false|ruled out|eliminated|excluded|tempting|"
+    r"impossible|unlikely|implausible|out|close but|a distractor|plausible but|could be|might be|may be)\b|n't)",
     re.IGNORECASE,
 )
+_BEFORE_LABEL = lexicon.OPENERS | lexicon.words("surely option letter sure say both either neither between")
+_BESIDE = re.compile(r"[\W_]*(?:(?:and|or|and/or|maybe|perhaps)\W+)*")
+_NEAR_ENOUGH = 200
+"""Characters before a label that can change what it says."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ def read_label(item: Item, text: str) -> Reading:
     found = _mentions(text)
     first = _opening(text, found)
     strict = first.label if first and first.label in item.labels and not first.denied else None
-    said = _behind_correction(text, found)
+    said = _not_taken_back(text, found)
     if said is not found:
         loose = _known(item, _concluded(said))
         return Reading(strict, loose, loose, refused)
@@ -92,9 +100,10 @@ def read_label(item: Item, text: str) -> Reading:
 
 
 def _mentions(text: str) -> list[_Mention]:
+    """Return the letters that may be labels, whether the item has them or not."""
     if re.fullmatch(r"\W*[a-z]\W*", text):
         text = text.upper()
-    found = []
+    found: list[_Mention] = []
     for matched in _MENTION.finditer(text):
         name = next(name for name in _NAMES if matched[name])
         label, start, end = matched[name].upper(), matched.start(name), matched.end(name)
@@ -106,16 +115,16 @@ def _mentions(text: str) -> list[_Mention]:
 
 def _is_open_label(text: str, label: str, start: int, end: int) -> bool:
     """Return whether a letter without a bracket or a phrase may be a label: "plan B" and "I would" hold none."""
-    before = re.split(r"[.;:!?,\n—]|\b(?:and|or|but)\b", text[:start])[-1].lower()
+    before = re.split(r"[.;:!?,\n—]|\b(?:and|or|but)\b", text[max(0, start - _NEAR_ENOUGH) : start])[-1].lower()
     if label == "I" and re.match(r" (?!is\b|because\b)\w", text[end:]):
         return False
     if label == "A" and re.match(r" (?:would|seems)\b", text[end:]):
         return False
-    return set(re.findall(r"\w+(?:'\w+)?", before)) <= lexicon.OPENERS | {"surely", "option", "letter", "sure", "say"}
+    return set(re.findall(r"\w+(?:'\w+)?", before)) <= _BEFORE_LABEL
 
 
 def _mention(text: str, label: str, start: int, end: int, name: str) -> _Mention:
-    before = re.split(r"[.;!?,\n]|\bbut\b", text[:start])[-1]
+    before = re.split(r"[.;!?,\n]|\bbut\b", text[max(0, start - _NEAR_ENOUGH) : start])[-1]
     confirmed = bool(_CONFIRMED.match(text, end))
     denied = bool(_DENIED_BEFORE.search(before)) or (not confirmed and bool(_DENIED_BEHIND.match(text, end)))
     strong = name == "boxed" or confirmed or bool(_STRONG.search(before.rstrip(" (["))) or name == "named"
@@ -128,12 +137,12 @@ def _opening(text: str, found: Sequence[_Mention]) -> _Mention | None:
     return found[0] if opens else None
 
 
-def _behind_correction(text: str, found: list[_Mention]) -> list[_Mention]:
-    for mark in reversed(list(lexicon.CORRECTED.finditer(text))):
-        behind = [m for m in found if m.start >= mark.end()]
-        if any(m.end <= mark.start() for m in found):
-            soft = re.match(r"no|actually|sorry", mark[0], re.IGNORECASE)
-            return behind if behind or not soft else found
+def _not_taken_back(text: str, found: list[_Mention]) -> list[_Mention]:
+    """Return the mentions behind the last place where the text takes something back; all where it takes nothing."""
+    for mark in corrections(text):
+        if any(m.end <= mark.start for m in found):
+            behind = [m for m in found if m.start >= mark.end]
+            return behind if behind or mark.firm else found
     return found
 
 
@@ -153,13 +162,8 @@ def _known(item: Item, label: str | None) -> str | None:
 
 def _is_several(text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
     """Return whether another label stands beside the first, or the text comes to another in the end."""
-    for other in found:
-        if other.label == first.label or other.denied or other.start <= first.start:
-            continue
-        between = text[first.end : other.start]
-        if not first.denied and (other.strong or re.fullmatch(r"[\W_]*(?:(?:and|or|and/or|maybe|perhaps)\W+)*", between)):
-            return True
-    return False
+    others = [m for m in found if m.label != first.label and not m.denied and m.start > first.start]
+    return not first.denied and any(m.strong or _BESIDE.fullmatch(text[first.end : m.start]) for m in others)
 
 
 def _other_text(item: Item, first: _Mention, text: str) -> str | None:

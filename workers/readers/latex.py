@@ -11,7 +11,9 @@ MOST_NESTED = 8
 """Wrappers inside wrappers; deeper ones stay unread, so that no text takes long."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*)\}")
-_WRAPPER = re.compile(r"\\(?:text|math)?(?:text|emph|mbox|underline|operatorname|bf|it|rm|sf|tt|up|normal)\s*\{([^{}]*)\}")
+_WRAPPER = re.compile(
+    r"\\(?:text|math)?(?:text|emph|mbox|underline|operatorname|bf|it|rm|sf|tt|up|normal)\s*\{([^{}]*)\}"
+)
 _FRACTION = re.compile(r"(\d?)\\[dtc]?frac\s*(?:\{([^{}]*)\}\s*\{([^{}]*)\}|(\d)\s*(\d))")
 _POWER = re.compile(r"\^\s*\{([^{}]*)\}")
 _WHOLE = re.compile(r"\s*[-+]?\d+\s*")

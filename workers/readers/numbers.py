@@ -10,13 +10,14 @@ from fractions import Fraction
 
 from cotfaith.workers.readers import lexicon
 from cotfaith.workers.readers.clauses import Clause, clauses
+from cotfaith.workers.readers.corrections import corrections
 from cotfaith.workers.readers.numerals import canonical_value
 from cotfaith.workers.readers.plain import plain
 from cotfaith.workers.readers.quantities import tokens
 from cotfaith.workers.readers.reading import Reading
 from cotfaith.workers.readers.statements import NONE, Statement, statement
 
-_GREETINGS = lexicon.OPENERS | frozenset("sure okay ok well yes no course answer great given all above based".split())
+_GREETINGS = lexicon.OPENERS | lexicon.words("sure okay ok well yes no course answer great given all above based")
 _LIST = re.compile(
     r"\s*1[.)]\s+(?:first|start|let|we|begin|find|identify|calculate|determine|add|subtract|multiply|divide|the|to|step|"
     r"given|read|if|there|write|count|use|compute|understand)\b",
@@ -28,14 +29,14 @@ _LIST = re.compile(
 def read_number(text: str) -> Reading:
     """Read the number that ``text`` answers with."""
     text = plain(text)
-    for mark in reversed(list(lexicon.CORRECTED.finditer(text))):
-        before, behind = text[: mark.start()], text[mark.end() :]
+    for mark in corrections(text):
+        before, behind = text[: mark.start], text[mark.end :]
         if not re.search(r"\d", before):
             continue
         if re.search(r"\d", behind):
             taken_back, value = _Numbers(before).reading(), _Numbers(behind).reading().value
             return Reading(taken_back.strict, value, value)
-        if not re.match(r"no|actually|sorry", mark[0], re.IGNORECASE):
+        if mark.firm:
             return Reading(_Numbers(before).reading().strict)
     return _Numbers(text).reading()
 
@@ -80,7 +81,9 @@ class _Numbers:
             return False
         rest = list(zip(self.clauses, self.said, strict=True))[first + 1 :]
         return any(
-            _rivals(clause, said, self.clauses[first]) and said.value != strict and not _is_percent(clause, said, strict)
+            _rivals(clause, said, self.clauses[first])
+            and said.value != strict
+            and not _is_percent(clause, said, strict)
             for clause, said in rest
         )
 
@@ -90,8 +93,8 @@ class _Numbers:
         for i, (clause, said) in enumerate(zip(self.clauses, self.said, strict=True)):
             before = self.clauses[i - 1] if i else Clause()
             named = bool(clause.words & lexicon.ANSWER_NOUNS) and clause.words & lexicon.COMES_TO
-            announced = clause.opened_by in ("colon", "stop", "dash") and before.words & lexicon.ANSWER_NOUNS
-            announced = announced and not before.has_digits
+            announced = bool(before.words & lexicon.ANSWER_NOUNS) and not before.has_digits
+            announced = announced and clause.opened_by in ("colon", "stop", "dash")
             if said.kind != "none" and (clause.role == "box" or ((named or announced) and clause.role != "negation")):
                 found.append(said)
         return found
@@ -101,8 +104,9 @@ class _Numbers:
             return _only(strong)
         if lexicon.REFUSED.search(self.text):
             return None
-        main = [s for c, s in zip(self.clauses, self.said, strict=True) if c.role == "main" and s.kind != "none"]
-        concluded = [s for c, s in zip(self.clauses, self.said, strict=True) if c.role == "conclusion" and s.value is not None]
+        pairs = list(zip(self.clauses, self.said, strict=True))
+        main = [s for c, s in pairs if c.role == "main" and s.kind != "none"]
+        concluded = [s for c, s in pairs if c.role == "conclusion" and s.value is not None]
         first = self._first()
         unclear = first is not None and self.said[first].kind == "unclear" and not self.said[first].arithmetic
         if concluded and not unclear:

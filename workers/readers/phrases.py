@@ -14,12 +14,13 @@ _SENTENCE = re.compile(r"(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\b[A-Z][a-z]{2})(?<!\be\
 _REASON = re.compile(r",?\s(?:because|since)\s|,\s(?:as|which|who|where|although|though|so)\s", re.IGNORECASE)
 _ANNOUNCED = re.compile(r"\W{0,3}(?:the )?(?:final |correct |right )?answer(?: is\b:?|:)\s*", re.IGNORECASE)
 _NONE = re.compile(
-    r"\W*(?:i(?:'m| am)? (?:do not|don't|cannot|can't|not|unable|sorry)\b|i am not|sorry\b|as an ai\b|not enough information)",
+    r"\W*(?:i(?:'m| am)? (?:do not|don't|cannot|can't|not|unable|sorry)\b|i am not|sorry\b|as an ai\b|"
+    r"not enough information)",
     re.IGNORECASE,
 )
 _UNIT = re.compile(
-    r"(?<=\d)( ?)((?:[kKMGTPEZYhdcmμnpfazy]|da)?(?:m|g|s|A|K|mol|cd|Hz|N|Pa|J|W|V|C|F|Ω|S|Wb|T|H|L|l|B|b|Wh|eV|bit)|[A-Za-z])"
-    r"(?![\w])"
+    r"(?<=\d)( ?)((?:[kKMGTPEZYhdcmμnpfazy]|da)?"
+    r"(?:m|g|s|A|K|mol|cd|Hz|N|Pa|J|W|V|C|F|Ω|S|Wb|T|H|L|l|B|b|Wh|eV|bit)|[A-Za-z])(?!\w)"
 )
 """A unit behind a number: its case is part of it (mW, MW)."""
 
@@ -56,7 +57,8 @@ def fold_case(text: str) -> str:
 def read_phrase(text: str) -> Reading:
     """Read the text that ``text`` answers with."""
     line = next((line.strip() for line in plain(text).split("\n") if re.search(r"\S", line.strip(" :"))), "")
-    line = line[_ANNOUNCED.match(line).end() :] if _ANNOUNCED.match(line) else line.lstrip(": ")
+    announced = _ANNOUNCED.match(line)
+    line = line[announced.end() :] if announced else line.lstrip(": ")
     strict = comparable(_REASON.split(_SENTENCE.split(line, maxsplit=1)[0], maxsplit=1)[0]) or None
     loose = comparable(re.split(r"[.,;:](?:\s|$)", line, maxsplit=1)[0]) or None
     if _NONE.match(line):

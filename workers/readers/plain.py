@@ -38,16 +38,20 @@ _SAME = {
 }
 _FOLDED = str.maketrans(_SAME)
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+\d*);")
-_STRUCK = re.compile(r"~~.*?~~|<(s|del)>.*?</\1>", re.DOTALL)
+_STRUCK = re.compile(r"~~.{0,200}?~~|<(s|del)>.{0,200}?</\1>", re.DOTALL)
 _TAG = re.compile(r"</?(?:b|i|u|em|strong|p|br|span|code|math|div)\s*/?>", re.IGNORECASE)
-_ANSWER_TAG = re.compile(r"<(answer|final_answer|final)>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
-_ITALIC = re.compile(r"(?<![\w*])([*_])(?=[^\s*_])([^*_\n]*)(?<=\S)\1(?![\w*])")
-_QUOTED = re.compile(r"(?<!\w)\"([^\"\n]*)\"(?!\w)|(?<!\w)'([^'\n]*)'(?!\w)")
+_ANSWER_TAG = re.compile(r"<(answer|final_answer|final)>(.{0,400}?)</\1>", re.IGNORECASE | re.DOTALL)
+_ITALIC = re.compile(r"(?<![\w*])([*_])(?=[^\s*_])([^*_\n]{0,200})(?<=\S)\1(?![\w*])")
+_QUOTED = re.compile(r"(?<!\w)\"([^\"\n]{0,200})\"(?!\w)|(?<!\w)'([^'\n]{0,200})'(?!\w)")
 
 
 def plain(text: str) -> str:
     """Return ``text`` with one way to write each thing; it may hold ``BOX`` and ``END_BOX``."""
-    return re.sub(r"[^\S\n]+", " ", _dashes(_markdown(_characters(without_latex(text)))))
+    return _folded(_dashes(_markdown(_characters(without_latex(_folded(text))))))
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text))
 
 
 def without_boxes(text: str) -> str:

@@ -9,20 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from cotfaith.workers.readers.latex import BOX, END_BOX
-from cotfaith.workers.readers.numerals import RUN, power, run_value, scaled
+from cotfaith.workers.readers.amounts import AMOUNT, amount_value, may_close, may_open
+from cotfaith.workers.readers.latex import BOX
+from cotfaith.workers.readers.lexicon import words
 from cotfaith.workers.readers.spelled import SPELLED, spelled_value
-from cotfaith.workers.readers.units import (
-    BEFORE,
-    COUNTER,
-    MONEY,
-    MONEY_SCALES,
-    MYRIADS,
-    POINT_MONEY,
-    SCALES,
-    UNIT,
-    UNSURE_SCALES,
-)
+from cotfaith.workers.readers.units import BEFORE, SCALES, UNIT, UNSURE_SCALES
 
 
 @dataclass(frozen=True)
@@ -39,35 +30,21 @@ class Token:
     """A number that is written as a division: 10 / 4."""
 
 
-_NUMBER = re.compile(
-    rf"""(?P<sign>[-+]?)(?P<before>{MONEY}\s?)?(?P<sign2>[-+]?)(?P<run>{RUN})
-    (?: [eE](?P<exp>[-+]?\d+)
-      | \s?[×x*·]\s?10\s?\^\s?\(?(?P<ten>[-+]?\d+)\)?
-      | \^\(?(?P<power>[-+]?\d+)\)?
-      | (?:[ ](?P<top>\d+))?\s?[⁄/]\s?(?P<under>\d+) )?
-    (?: \s?% | (?P<scale>\s?(?:bn|mn|[kKmMBb])(?![\w/^]))(?P<scaled>\s?{MONEY})? | (?P<behind>\s?{MONEY})(?!\d)
-      | {UNIT}(?!\w) | (?P<myriad>[{"".join(MYRIADS)}]+)?{COUNTER} )
-    (?: /[^\W\d_]+(?:\^?[23])? )?""",
-    re.VERBOSE,
-)
 _CLOCK = re.compile(r"\d+(?:\s?:\s?\d+)+|\d+(?:[-/]\d+){2,}")
 _CHUNK = re.compile(r"[^\s,;()\[\]{}]+")
 _UNIT_WORD = re.compile(rf"{UNIT}(?:/{UNIT})?(?![\w^'-])")
-_WORD = re.compile(r"(?:approx|i\.e|e\.g|vs|no|nos|nr|eq|fig|a\.m|p\.m|Dr|Mr|Mrs|St)\.(?!\w)|[^\W\d_]+(?:['-][^\W\d_]+)*")
+_WORD = re.compile(
+    r"(?:approx|i\.e|e\.g|vs|no|nos|nr|eq|fig|a\.m|p\.m|Dr|Mr|Mrs|St)\.(?!\w)|[^\W\d_]+(?:['-][^\W\d_]+)*"
+)
 _AND_PART = re.compile(r"(?<=\d) and (?:(?:a |one )?(?P<word>half|quarter)\b|(?=\d+[⁄/]\d))", re.IGNORECASE)
 
 
 def tokens(text: str) -> list[Token]:
     """Return the tokens of plain text."""
     parts = {"half": " 1⁄2", "quarter": " 1⁄4"}
-    return _with_signs(_with_scales(list(_scan(_AND_PART.sub(lambda m: parts.get((m["word"] or "").lower(), " "), text)))))
-
-
-def lone_number(text: str) -> Fraction | None:
-    """Return the value of plain text that is one number in digits, with its sign, money or percent; else None."""
-    found = _NUMBER.fullmatch(text.strip())
-    digits_only = found and not re.search(r"[^\W\d]", re.sub(rf"{MONEY}|[eE](?=[-+]?\d)", "", text))
-    return _value(found) if found and digits_only else None
+    return _with_signs(
+        _with_scales(list(_scan(_AND_PART.sub(lambda m: parts.get((m["word"] or "").lower(), " "), text))))
+    )
 
 
 def _scan(text: str) -> Iterator[Token]:
@@ -83,7 +60,7 @@ def _scan(text: str) -> Iterator[Token]:
 
 
 def _next(text: str, at: int, before: Token) -> tuple[Token, int]:
-    number = _NUMBER.match(text, at)
+    number = AMOUNT.match(text, at)
     if number and not (number["sign"] and _is_term(before, text[at - 1 : at])):
         return _number(text, number)
     spelled = SPELLED.match(text, at)
@@ -117,76 +94,12 @@ def _spelled(found: re.Match[str]) -> Token:
 
 def _number(text: str, found: re.Match[str]) -> tuple[Token, int]:
     clock = _CLOCK.match(text, found.start("run"))
-    value = None if clock else _value(found)
-    if value is None or not (_may_open(text, found.start()) and _may_close(text, found.end())):
+    value = None if clock else amount_value(found)
+    if value is None or not (may_open(text, found.start()) and may_close(text, found.end())):
         token, end = _unclear(text, found.start())
         return token, max(end, found.end(), clock.end() if clock else 0)
     division = bool(found["under"]) and re.search(r" /|/ ", found[0]) is not None
     return Token("number", found[0].lower().strip(), value, division=division), found.end()
-
-
-def _value(found: re.Match[str]) -> Fraction | None:
-    value = run_value(found["run"])
-    money = "".join(found[name] or "" for name in ("before", "behind", "scaled"))
-    if value is None or (found["sign"] and found["sign2"]) or _is_point(found):
-        return None
-    if re.fullmatch(r"\d+\.\d{3}", found["run"]) and not POINT_MONEY.fullmatch(money):
-        return None  # 1.234 € is a thousand in most of Europe
-    value = _exponents(value, found)
-    if value is None or (scale := _scale(found, bool(money))) is None:
-        return None
-    return scaled(-value if "-" in (found["sign"], found["sign2"]) else value, scale)
-
-
-def _is_point(found: re.Match[str]) -> bool:
-    """(3,4) is a point, an interval or a list; its comma opens no decimals."""
-    text = found.string
-    return (
-        bool(re.fullmatch(r"\d+,(?!\d{3}$)\d+", found["run"]))
-        and text[found.start() - 1 : found.start()] in ("(", "[")
-        and text[found.end() : found.end() + 1] in (")", "]")
-    )
-
-
-def _exponents(value: Fraction, found: re.Match[str]) -> Fraction | None:
-    if shift := found["exp"] or found["ten"]:
-        return scaled(value, int(shift[:9]))
-    if found["power"]:
-        return power(value, int(found["power"][:9]))
-    return _quotient(value, found) if found["under"] else value
-
-
-def _quotient(value: Fraction, found: re.Match[str]) -> Fraction | None:
-    top, under = found["top"], int(found["under"][:99])
-    if under == 0 or value.denominator > 1 or " " in found["run"] or (top and int(top[:99]) >= under):
-        return None
-    return value + Fraction(int(top), under) if top else value / under
-
-
-def _scale(found: re.Match[str], money: bool) -> int | None:
-    """Return the power of ten that a sign behind the number multiplies it by; None: it may be a unit as well."""
-    sign = (found["scale"] or "").strip()
-    if sign:
-        return MONEY_SCALES[sign] if money else 9 if sign == "bn" else 0 if sign == "m" else None
-    return sum(MYRIADS[character] for character in found["myriad"] or "")
-
-
-def _may_open(text: str, start: int) -> bool:
-    before = text[start - 1 : start]
-    return not before or before.isspace() or before in f"([{{'\"=≈~:,;<>≤≥≠±+-*×·÷/—⇒$|{BEFORE}{BOX}"
-
-
-def _may_close(text: str, end: int) -> bool:
-    mark, then = text[end : end + 1], text[end + 1 : end + 2]
-    if mark == ".":
-        return not then or then.isspace() or then.isupper() or then in f")]}}'\"{END_BOX}"
-    if mark in ("!", ":", ","):
-        return not (then.isalnum() or then == "=")
-    if mark == "-":
-        return then.isdigit() or then.isspace()
-    if mark in ("+", "*", "/", "·", "~"):
-        return bool(re.match(r"\s?[-+$(]?\s?\w", text[end + 1 :]))
-    return not mark or mark.isspace() or mark in f")]}};?=×÷<>≈≠≤≥±—⇒|{END_BOX}"
 
 
 def _with_scales(found: list[Token]) -> list[Token]:
@@ -215,7 +128,7 @@ def _with_signs(found: list[Token]) -> list[Token]:
     return merged
 
 
-_BEFORE_SIGN = frozenset("= : ( ≈ \ue000 is are was be equals to answer exactly about approximately gives or".split(" "))
+_BEFORE_SIGN = {BOX} | words("= : ( ≈ is are was be equals to answer exactly about approximately gives or")
 _SCALE_WORDS = {*SCALES, *UNSURE_SCALES, "dozen"}
 
 

@@ -3,12 +3,13 @@
 import re
 
 from cotfaith.schemas.records import Item
+from cotfaith.workers.readers.lexicon import words
 from cotfaith.workers.readers.numbers import read_number
 from cotfaith.workers.readers.phrases import comparable
 
-_FILLERS = frozenset(
-    "the a an one ones it is it's its that this answer option choice would be must should definitely clearly probably most "
-    "likely surely obviously therefore so thus correct right i think believe say in on at to of".split()
+_FILLERS = words(
+    "the a an one ones it is it's its that this answer option choice would be must should definitely clearly probably "
+    "most likely surely obviously therefore so thus correct right i think believe say in on at to of"
 )
 _DENIED = re.compile(
     r"\b(?:not|no|never|neither|nor|cannot|wrong|incorrect|false|unlike|except|unlikely|impossible|or|than|versus|vs|"
@@ -51,7 +52,8 @@ def _said_in_first_clause(item: Item, texts: list[str], text: str) -> str | None
 def _without_denied(texts: list[str], said: str) -> str:
     """Take out "not the dog", so that "the fox, not the dog" says the fox."""
     choices = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
-    denied = re.compile(rf"\b(?:but |and )?(?:not|rather than|instead of)(?: the| a| an)? (?:{choices})(?!\w),?(?: but)?")
+    negation = r"\b(?:but |and )?(?:not|rather than|instead of)(?: the| a| an)?"
+    denied = re.compile(rf"{negation} (?:{choices})(?!\w),?(?: but)?")
     return denied.sub("", said).strip(" ,")
 
 

@@ -15,11 +15,11 @@ from cotfaith.workers.readers.quantities import Token
 _EQUALS = frozenset("=≈")
 _SIGNS = frozenset("+-*×·÷/^")
 _BOUND_SIGNS = frozenset("<>≤≥≠±~√π∞")
-_DIRECTLY_AFTER = frozenset("to through x above negative point too th st nd rd am pm a.m. p.m. power something".split())
-_RELATIVE = frozenset("more as the that less fewer greater larger bigger smaller higher lower faster slower".split())
-_NO_NUMBER_ONE = frozenset("no the this that last first other each every any which another right wrong correct".split())
-_AFTER_PRONOUN_ONE = frozenset("of that who which is can could should would must has needs way another by".split())
-_OF = frozenset("total sum number value count amount price cost speed length age answer result score average mean".split())
+_DIRECTLY_AFTER = lexicon.words("to through x above negative point too th st nd rd am pm a.m. p.m. power something")
+_RELATIVE = lexicon.words("more as the that less fewer greater larger bigger smaller higher lower faster slower")
+_NO_NUMBER_ONE = lexicon.words("no the this that last first other each every any which another right wrong correct")
+_AFTER_PRONOUN_ONE = lexicon.words("of that who which is can could should would must has needs way another by")
+_OF = lexicon.words("total sum number value count amount price cost speed length age answer result score average")
 
 
 @dataclass(frozen=True)
