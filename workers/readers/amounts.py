@@ -18,7 +18,7 @@ AMOUNT = re.compile(
       | \^\(?(?P<power>[-+]?\d+)\)?
       | (?:[ ](?P<top>\d+))?\s?[⁄/]\s?(?P<under>\d+) )?
     (?: \s?% | (?P<scale>\s?(?:bn|mn|[kKmMBb])(?![\w/^]))(?P<scaled>\s?{MONEY})? | (?P<behind>\s?{MONEY})(?!\d)
-      | {UNIT}(?!\w) | (?P<myriad>[{"".join(MYRIADS)}]+)?{COUNTER} )
+      | {UNIT}(?!\w) | (?P<myriad>\s?[{"".join(MYRIADS)}]+)?{COUNTER} )
     (?: /[^\W\d_]+(?:\^?[23])? )?""",
     re.VERBOSE,
 )
@@ -76,7 +76,7 @@ def _scale(found: re.Match[str], money: bool) -> int | None:
     sign = (found["scale"] or "").strip()
     if sign:
         return MONEY_SCALES[sign] if money else 9 if sign == "bn" else 0 if sign == "m" else None
-    return sum(MYRIADS[character] for character in found["myriad"] or "")
+    return sum(MYRIADS[character] for character in (found["myriad"] or "").strip())
 
 
 def may_open(text: str, start: int) -> bool:

@@ -16,7 +16,7 @@ from cotfaith.workers.readers.reading import Reading
 
 _COMMON = {"yes": "true", "no": "false", "true": "true", "false": "false"}
 _NEGATED = re.compile(
-    r"(?:\b(?:not|never|isn't|aren't|wasn't|cannot be|can't be|hardly)|n't)(?P<far>(?: \w+){0,3}) $", re.IGNORECASE
+    r"(?:\b(?:not|never|isn't|aren't|wasn't|cannot be|can't be|hardly)|n't)(?P<far>(?: \w+){0,3})[ (]+$", re.IGNORECASE
 )
 _NEAR = re.compile(
     r"(?: (?:a|an|at all|actually|really|in fact|be|indeed|the case that|correct that))* ?", re.IGNORECASE
@@ -24,18 +24,19 @@ _NEAR = re.compile(
 """Between "not" and what it negates; with other words between, it is not sure what is negated."""
 _UNSURE = re.compile(
     r"\b(?:half|partly|partially|mostly|largely|sometimes|often|neither|nor|either|both|whether|if|almost|nearly|"
-    r"necessarily|always|only|or|more|less|as|than|between)[ -]*$",
+    r"necessarily|always|only|or|more|less|as|than|between)[ -]*$|"
+    r"\b(?:wrong|incorrect|mistaken|error|(?<!no )(?<!without )doubt)\b",
     re.IGNORECASE,
 )
 _COORDINATED = re.compile(
-    r"\s*[,;:?]?\s*(?:and|or|/|&|nor|but(?: also)?|,)\s*(?:also |maybe |perhaps |not )*|\W*", re.IGNORECASE
+    r"\s*[,;:?]?\s*(?:and|or|/|&|nor|but(?: also)?|,)\s*(?:also |maybe |perhaps |not )*|[ ,/]*", re.IGNORECASE
 )
 _ANSWERED = re.compile(
     rf"(?:\b(?:answer|result|value|statement|conclusion|claim|it|this)\b[^.!?\n]{{0,40}}?(?:\bis|\bbe|:|=)|"
     rf"[=⇒{BOX}]|\b(?:{'|'.join(sorted(lexicon.CONCLUSIONS - {'⇒'}))}),?)(?: \w+)?\s*$",
     re.IGNORECASE,
 )
-_COMES_TO = re.compile(r"[\s)]*(?:is|equals|gives|evaluates to|simplifies to|=)[\s(:]*")
+_COMES_TO = re.compile(r"[\s)]*(?:which )?(?:is|equals|gives|evaluates to|simplifies to|=)[\s(:]*")
 """Between two truth values: the first belong to a formula, the last is what it comes to."""
 _NO_DETERMINER = re.compile(
     r"(?! (?!(?:because|since|as|it|he|she|they|this|that|the|there|we|you|i|its|his|her|a|an|for|not|but|so)\b)\w)"
@@ -110,7 +111,7 @@ def _strict(text: str, found: Sequence[_Mention]) -> str | None:
 
 def _not_taken_back(text: str, found: list[_Mention]) -> list[_Mention]:
     """Return the mentions behind the last place where the text takes something back; all where it takes nothing."""
-    for mark in corrections(text):
+    for mark in corrections(text, judged=False):
         if not mark.is_no and any(m.end <= mark.start for m in found):
             behind = [m for m in found if m.start >= mark.end]
             return behind if behind or mark.firm else found
@@ -129,4 +130,5 @@ def _says_both(text: str, found: Sequence[_Mention]) -> bool:
         return not any(m.announced for m in found[1:])
     if len(found) < 2 or found[0].value == found[1].value or found[1].announced:
         return False
-    return _COORDINATED.fullmatch(text[found[0].end : found[1].start]) is not None
+    between, alone = text[found[0].end : found[1].start], re.match(r"\W*(?:$|[.!?,;])", text[found[1].end :])
+    return bool(_COORDINATED.fullmatch(between) or (alone and re.fullmatch(r"[^\w\n]*", between)))

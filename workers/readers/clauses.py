@@ -12,6 +12,7 @@ from cotfaith.workers.readers.lexicon import COMES_TO, CONCLUSIONS, NEGATIONS, R
 from cotfaith.workers.readers.quantities import Token
 
 _STOPS, _COMMAS, _OPEN, _CLOSE = frozenset(".!?;\n"), frozenset(","), frozenset("([{"), frozenset(")]}")
+_JOINING = frozenset("+-*/×·÷^")
 _BEFORE_BRACKETS = frozenset("+-*/=≈×·÷<>,:")
 _SILENT = frozenset("$|'\"`*_")
 
@@ -25,6 +26,8 @@ class Clause:
     opened_by: str = "stop"
     """What stands before it: "stop", "comma", "colon", "dash", "bracket", "box", "word"."""
     sentence: int = 0
+    head: str = ""
+    """The word that opened it, if one did."""
     tokens: list[Token] = field(default_factory=list)
 
     @property
@@ -58,14 +61,17 @@ class _Splitter:
             self.skip -= 1
         elif token.kind == "mark":
             self._mark(token, after)
-        elif token.kind == "word" and (role := _role(token.text, after, self._is_fresh())):
+        elif token.kind == "word" and (role := _role(token.text, after, self._before())):
             self.skip = role in ("conclusion", "negation") and _two_words(token.text, after)
-            self._open(role, self.now.opened_by if self._is_fresh() else "word")
+            self._open(role, self.now.opened_by if self._is_fresh() else "word", head=token.text)
         else:
             self.now.tokens.append(token)
 
     def _is_fresh(self) -> bool:
         return not self.now.tokens
+
+    def _before(self) -> str:
+        return self.now.tokens[-1].text if self.now.tokens else ""
 
     def _mark(self, token: Token, after: Sequence[str]) -> None:
         mark = token.text
@@ -73,12 +79,12 @@ class _Splitter:
             self._open("box", "box")
         elif mark in _OPEN:
             self.outside.append(self.now)
-            self._open("main", "bracket")
-            self.now.role = "reason" if self.outside[-1].role == "reason" else "main"
+            role = "reason" if self.now.role == "reason" or self._before() in _JOINING else "main"
+            self._open(role, "bracket")
             if token.glued and self.outside[-1].tokens and self.outside[-1].tokens[-1].text not in _BEFORE_BRACKETS:
                 self.now.tokens.append(Token("unclear", mark))  # f(5), \u221a(2), 2(3): no aside
         elif mark in _CLOSE:
-            self.now = self.outside.pop() if self.outside else self.now
+            self._close(after)
         elif mark in _STOPS or mark == END_BOX:
             self.outside.clear()
             self._open("main", "stop", new_sentence=mark != END_BOX)
@@ -89,29 +95,41 @@ class _Splitter:
         elif mark not in _SILENT:
             self.now.tokens.append(token)
 
+    def _close(self, after: Sequence[str]) -> None:
+        """Go on with what the bracket interrupted; a bracket beside a sign is a term of a calculation, no aside."""
+        if not self.outside:
+            return
+        inside, self.now = self.now, self.outside.pop()
+        if (after and after[0] in _JOINING) or (self.now.tokens and self.now.tokens[-1].text in _JOINING):
+            inside.role = "reason"
+            self.now.tokens.append(Token("term", "()"))
+
     def _role_behind(self, mark: str) -> str:
         """Reasons go on behind commas, except where they open the sentence: "Since 3 is odd, 4"."""
         goes_on = self.now.role == "reason" and (mark == ":" or self.now.opened_by != "stop")
         return "reason" if goes_on else "main"
 
-    def _open(self, role: str, opened_by: str, new_sentence: bool = False) -> None:
-        self.now = Clause(role, opened_by, self.now.sentence + new_sentence)
+    def _open(self, role: str, opened_by: str, new_sentence: bool = False, head: str = "") -> None:
+        self.now = Clause(role, opened_by, self.now.sentence + new_sentence, head)
         self.found.append(self.now)
 
 
-def _role(word: str, after: Sequence[str], fresh: bool) -> str | None:
-    """Return the role of the clause that ``word`` opens; None: it opens none. ``fresh``: it is the clause's first."""
+def _role(word: str, after: Sequence[str], before: str) -> str | None:
+    """Return the role of the clause that ``word`` opens; None: it opens none. ``before``: the clause's last word."""
     following = after[0] if after else ""
     if word == "which" and following in COMES_TO:
         return "conclusion"
-    if fresh and ((word == "that" and following == "is") or word == "that's"):
+    if not before and ((word == "that" and following == "is") or word == "that's"):
         return "conclusion"
     if word in REASONS:
-        return None if word == "as" and following in ("many", "much", "few", "little", "low", "high") else "reason"
+        compares = word == "as" and (before == "well" or following in ("many", "much", "few", "little", "low", "high"))
+        return None if compares else "reason"
     if word in CONCLUSIONS:
-        return None if following in ("far", "much", "many") else "conclusion"
+        return None if following in ("far", "much", "many") or before == "or" else "conclusion"
     if word in NEGATIONS or word.endswith("n't") or (word, following) in (("rather", "than"), ("instead", "of")):
         return None if word == "no" and following in ("", ",", ".", "!", ":", "—") else "negation"
+    if word == "but" and before in ("anything", "everything", "all"):
+        return "negation"
     return "main" if word in ("but", "however", "yet", "although") else None
 
 

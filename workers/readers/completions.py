@@ -16,6 +16,8 @@ _WORDS = sorted({*AFTER_CHANGES, *SCALES, *UNSURE_SCALES, "or 7", "and a half", 
 
 def completions(text: str, answer_format: AnswerFormat) -> list[str]:
     """Return texts that ``text`` may be the beginning of."""
+    if text.endswith("\n"):
+        return []  # the line ended
     word = re.search(r"[^\W\d_]+$", text)
     if answer_format != "number":
         return [f"{text}x"] if word or answer_format == "text" else [f"{text}or C"] if text.endswith(" ") else []

@@ -9,6 +9,12 @@ _MARK = re.compile(
     r"\blet me (?:re-?\w+|correct|redo|fix|try)\b",
     re.IGNORECASE,
 )
+_JUDGED = re.compile(
+    r"\b(?:this|that|it|which|answer) (?:is|was|seems|looks) (?:wrong|incorrect|not right|not correct)\b|"
+    r"[,.;—] (?:but )?(?:wrong|incorrect)\b",
+    re.IGNORECASE,
+)
+"""Said of an answer, unless the answer is itself what is right or wrong."""
 _MILD = re.compile(r"no|actually|sorry", re.IGNORECASE)
 
 
@@ -24,10 +30,11 @@ class Correction:
     """Whether it is the word "no"."""
 
 
-def corrections(text: str) -> list[Correction]:
-    """Return the places, from the last to the first."""
+def corrections(text: str, judged: bool = True) -> list[Correction]:
+    """Return the places, from the last to the first; ``judged``: "that is wrong" is one."""
     found = [
         Correction(m.start(), m.end(), _MILD.match(m[0]) is None, m[0].lower().startswith("no"))
-        for m in _MARK.finditer(text)
+        for pattern in ((_MARK, _JUDGED) if judged else (_MARK,))
+        for m in pattern.finditer(text)
     ]
-    return found[::-1]
+    return sorted(found, key=lambda mark: mark.start, reverse=True)

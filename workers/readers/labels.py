@@ -20,7 +20,7 @@ from cotfaith.workers.readers.reading import Reading
 from cotfaith.workers.readers.spoken import spoken_choice
 
 _GOES_ON = r"(?: (?:is|because|since|seems|would|and|or|but)\b)"
-_END = rf"(?=\s*(?:[)\]}}:,;?!/&|{END_BOX}]|\.(?!\w)|[-—](?=\s)|$|\n)|{_GOES_ON})"
+_END = rf"(?=\s*(?:[)\]}}:,;?!/&|${END_BOX}]|\.(?!\w)|[-—](?=\s)|$|\n)|{_GOES_ON})"
 """What must follow a letter without brackets."""
 _ASKED = r"(?:answer|option|choice|letter|label)"
 _PHRASE = (
@@ -51,7 +51,7 @@ _CONFIRMED = re.compile(
 )
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|neither|nor|rather than|instead of|except|unlike|rul\w+ out|eliminat\w+|reject\w*|exclud\w+|"
-    r"without|against|than|cannot be|can't be)|n't)(?: \w+){0,3}\s*[(\[]?$",
+    r"without|against|than|(?:any|every)thing but|all but|cannot be|can't be)|n't)(?: \w+){0,3}\s*[(\[]?$",
     re.IGNORECASE,
 )
 _DENIED_BEHIND = re.compile(
@@ -124,7 +124,9 @@ def _is_open_label(text: str, label: str, start: int, end: int) -> bool:
 
 
 def _mention(text: str, label: str, start: int, end: int, name: str) -> _Mention:
-    before = re.split(r"[.;!?,\n]|\bbut\b", text[max(0, start - _NEAR_ENOUGH) : start])[-1]
+    before = re.split(
+        r"[.;!?,\n]|(?<!anything )(?<!everything )(?<!all )\bbut\b", text[max(0, start - _NEAR_ENOUGH) : start].lower()
+    )[-1]
     confirmed = bool(_CONFIRMED.match(text, end))
     denied = bool(_DENIED_BEFORE.search(before)) or (not confirmed and bool(_DENIED_BEHIND.match(text, end)))
     strong = name == "boxed" or confirmed or bool(_STRONG.search(before.rstrip(" (["))) or name == "named"
@@ -168,8 +170,8 @@ def _is_several(text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
 
 def _other_text(item: Item, first: _Mention, text: str) -> str | None:
     """Return the label whose text stands behind the first label, where that one's own does not."""
-    rest = re.split(r"\n|\.\s", text[first.end :], maxsplit=1)[0]
-    said = comparable(rest.lstrip(f" )].:,-—{BOX}{END_BOX}"))
+    rest = text[first.end :].lstrip(f" )].:,-—{BOX}{END_BOX}")
+    said = comparable(re.split(r"\n|\.\s", rest, maxsplit=1)[0])
     texts = [comparable(choice) for choice in item.choices]
     if not said or first.label not in item.labels or texts[item.labels.index(first.label)] == said:
         return None

@@ -21,7 +21,9 @@ _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _LAYOUT = re.compile(r"\\[,;: ()\[\]]|\\\\|\\q?quad(?![A-Za-z])|\$\$")
 _DEGREES = re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))")
 _SYMBOLS = {
-    **dict.fromkeys(("left", "right", "displaystyle", "big", "Big", "bigl", "bigr"), ""),
+    **dict.fromkeys(
+        ("left", "right", "displaystyle", "big", "Big", "bigl", "bigr", "checkmark", "square", "blacksquare"), ""
+    ),
     **dict.fromkeys(("approx", "simeq", "sim", "cong"), "≈"),
     **dict.fromkeys(("implies", "Rightarrow", "rightarrow", "to", "therefore", "Longrightarrow"), " ⇒ "),
     **dict.fromkeys(("ldots", "dots", "cdots"), "..."),

@@ -19,7 +19,9 @@ OPENERS = words(
 BOUNDS = words(
     "than least over under above below beyond exceeding exceeds within between nearly almost up near maximum minimum "
     "fewer less more greater larger smaller higher lower many few little close any every neither either both "
-    "multiple multiples factor max min plus-minus through until"
+    "multiple multiples factor max min plus-minus through until past first second last unlikely impossible reject "
+    "rejected excluding ignoring point january february march april june july august september october november "
+    "december jan feb mar apr jun jul aug sep sept oct nov dec"
 )
 """Before a number, they make it a bound or one of several."""
 CHANGES = words(
@@ -34,10 +36,11 @@ NUMBERED = words(
 )
 """Before a number, they make it a name."""
 AFTER_CHANGES = words(
-    "plus minus squared cubed factorial below above or than half halves third thirds quarters fourths fifth fifths "
+    "plus minus squared cubed factorial below above than half halves third thirds quarters fourths fifth fifths "
     "sixths sevenths eighths ninths tenths tenth hundredths hundredth thousandths divided multiplied modulo mod power "
     "ish something upwards wrong incorrect false impossible mistaken invalid too am pm a.m p.m o'clock bc bce x point "
-    "th st nd rd to through unlikely minimum maximum tops st. negative downwards"
+    "th st nd rd to through unlikely minimum maximum tops st. negative downwards max fold odd "
+    "january february march april june july august september october november december"
 )
 """Behind a number, they make another of it, or say that it is none."""
 ARITHMETIC = words(

@@ -18,6 +18,8 @@ from cotfaith.workers.readers.reading import Reading
 from cotfaith.workers.readers.statements import NONE, Statement, statement
 
 _GREETINGS = lexicon.OPENERS | lexicon.words("sure okay ok well yes no course answer great given all above based")
+_HEDGES = lexicon.words("could might may maybe perhaps possibly possible also alternatively plausible likely")
+"""A number beside them may be the answer as well."""
 _LIST = re.compile(
     r"\s*1[.)]\s+(?:first|start|let|we|begin|find|identify|calculate|determine|add|subtract|multiply|divide|the|to|step|"
     r"given|read|if|there|write|count|use|compute|understand)\b",
@@ -79,13 +81,9 @@ class _Numbers:
         first = self._first()
         if strict is None or first is None:
             return False
-        rest = list(zip(self.clauses, self.said, strict=True))[first + 1 :]
-        return any(
-            _rivals(clause, said, self.clauses[first])
-            and said.value != strict
-            and not _is_percent(clause, said, strict)
-            for clause, said in rest
-        )
+        opening, rest = self.clauses[first], list(zip(self.clauses, self.said, strict=True))[first + 1 :]
+        other = [(clause, said) for clause, said in rest if said.value != strict and _rivals(clause, said, opening)]
+        return not all(_is_percent(clause, said, strict) for clause, said in other)
 
     def _strong(self) -> list[Statement]:
         """Return what clauses that name the answer state."""
@@ -127,16 +125,26 @@ def _negate(found: Sequence[Clause], said: list[Statement]) -> None:
 
 def _rivals(clause: Clause, said: Statement, first: Clause) -> bool:
     """Return whether a clause behind the strict answer gives another one."""
-    if said.kind == "none" or clause.role in ("reason", "negation"):
+    if said.kind == "none" or clause.role == "negation":
         return False
+    hedged = bool(clause.words & _HEDGES)
     if first.role == "box":
         return clause.role == "box"
+    if clause.role == "reason":
+        return hedged or clause.head in ("if", "unless")
+    if clause.tokens[0].text in ("or", "and"):
+        return True
     if clause.sentence != first.sentence:
         return said.alone
     if clause.opened_by == "bracket":
-        return said.alone or clause.tokens[0].text in ("or", "and")
-    hedged = clause.words & {"could", "might", "may", "maybe", "perhaps", "possibly", "alternatively"}
-    return said.bare or bool(hedged) or clause.role == "conclusion" or any(token.text == "=" for token in clause.tokens)
+        return said.alone
+    return (
+        said.bare
+        or said.opens
+        or hedged
+        or clause.role == "conclusion"
+        or any(token.text == "=" for token in clause.tokens)
+    )
 
 
 def _is_percent(clause: Clause, said: Statement, strict: Fraction) -> bool:

@@ -36,6 +36,7 @@ _SAME = {
     "⩽": "≤",
     "⩾": "≥",
 }
+_COMPARED = {"!=": "≠", "<>": "≠", "<=": "≤", ">=": "≥", "==": "=", "=>": " ⇒ ", "->": " ⇒ "}
 _FOLDED = str.maketrans(_SAME)
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+\d*);")
 _STRUCK = re.compile(r"~~.{0,200}?~~|<(s|del)>.{0,200}?</\1>", re.DOTALL)
@@ -87,7 +88,8 @@ def _markdown(text: str) -> str:
 
 
 def _dashes(text: str) -> str:
-    """Make each dash a sign, or a dash between words."""
+    """Make each dash a sign, or a dash between words; write each comparison as one sign."""
+    text = re.sub("|".join(map(re.escape, _COMPARED)), lambda m: _COMPARED[m[0]], text)
     text = re.sub(r"(^|[\s(=:])[–—](?=[\d.$€£¥₹])", r"\1-", text)
     text = re.sub(r"(?<=[^\W\d])—(?=\S)|\s*[–—]\s*(?=[^\W\d])|\s-\s(?=[^\W\d])", " — ", text)
     return re.sub(r"[–—](?! )|(?<! )[–—]", "-", text)

@@ -21,7 +21,8 @@ class Token:
     """A piece of a text."""
 
     kind: str
-    """"number", "unclear" (has digits, is not understood), "word" (lower case), "mark" (one character)."""
+    """"number", "unclear" (has digits, is not understood), "word" (lower case), "mark" (one character), "term" (a
+    bracket within a calculation)."""
     text: str
     value: Fraction | None = None
     glued: bool = False
@@ -34,7 +35,7 @@ _CLOCK = re.compile(r"\d+(?:\s?:\s?\d+)+|\d+(?:[-/]\d+){2,}")
 _CHUNK = re.compile(r"[^\s,;()\[\]{}]+")
 _UNIT_WORD = re.compile(rf"{UNIT}(?:/{UNIT})?(?![\w^'-])")
 _WORD = re.compile(
-    r"(?:approx|i\.e|e\.g|vs|no|nos|nr|eq|fig|a\.m|p\.m|Dr|Mr|Mrs|St)\.(?!\w)|[^\W\d_]+(?:['-][^\W\d_]+)*"
+    r"(?i:approx|i\.e|e\.g|vs|no|nos|nr|eq|fig|a\.m|p\.m|Dr|Mr|Mrs|St)\.(?!\w)|[^\W\d_]+(?:['-][^\W\d_]+)*"
 )
 _AND_PART = re.compile(r"(?<=\d) and (?:(?:a |one )?(?P<word>half|quarter)\b|(?=\d+[⁄/]\d))", re.IGNORECASE)
 
@@ -42,9 +43,8 @@ _AND_PART = re.compile(r"(?<=\d) and (?:(?:a |one )?(?P<word>half|quarter)\b|(?=
 def tokens(text: str) -> list[Token]:
     """Return the tokens of plain text."""
     parts = {"half": " 1⁄2", "quarter": " 1⁄4"}
-    return _with_signs(
-        _with_scales(list(_scan(_AND_PART.sub(lambda m: parts.get((m["word"] or "").lower(), " "), text))))
-    )
+    text = _AND_PART.sub(lambda m: parts.get((m["word"] or "").lower(), " "), text)
+    return _with_signs(_with_scales(list(_scan(text))))
 
 
 def _scan(text: str) -> Iterator[Token]:

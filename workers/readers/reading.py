@@ -1,7 +1,7 @@
 """What a reader found in a text.
 
-``strict`` stands where the answer was asked for, at the text's start; ``loose`` is what the text concludes with, read on
-its own. ``value`` is what counts: the strict one where there is one, unless the text takes it back or says another.
+``strict`` stands where the answer was asked for, at the text's start; ``loose`` is what the text concludes with, read
+on its own. ``value`` is what counts: the strict one where there is one, unless the text takes it back or says another.
 """
 
 from dataclasses import dataclass

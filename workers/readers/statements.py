@@ -4,6 +4,7 @@
 """
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,10 +16,20 @@ from cotfaith.workers.readers.quantities import Token
 _EQUALS = frozenset("=≈")
 _SIGNS = frozenset("+-*×·÷/^")
 _BOUND_SIGNS = frozenset("<>≤≥≠±~√π∞")
-_DIRECTLY_AFTER = lexicon.words("to through x above negative point too th st nd rd am pm a.m. p.m. power something")
+_DIRECTLY_AFTER = lexicon.words(
+    "to through x above negative point too th st nd rd fold odd am pm a.m. p.m. power something"
+)
 _RELATIVE = lexicon.words("more as the that less fewer greater larger bigger smaller higher lower faster slower")
+_FACTOR = re.compile(r"[^\W\dacdfghjlmstvw]|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+"""Right behind a number: a variable, or a word of a language whose counters are not known."""
+_PAIRS_AFTER = {("at", word) for word in ("least", "most", "best", "worst")} | {
+    ("and", word)
+    for word in ("up", "above", "over", "more", "higher", "beyond", "below", "under", "rising", "counting")
+}
 _NO_NUMBER_ONE = lexicon.words("no the this that last first other each every any which another right wrong correct")
-_AFTER_PRONOUN_ONE = lexicon.words("of that who which is can could should would must has needs way another by")
+_AFTER_PRONOUN_ONE = lexicon.words(
+    "of that who which is can could should would must may might has needs way thinks another by"
+)
 _OF = lexicon.words("total sum number value count amount price cost speed length age answer result score average")
 
 
@@ -82,6 +93,7 @@ def _without_pronouns(tokens: Sequence[Token]) -> list[Token]:
 def _has_arithmetic(tokens: Sequence[Token]) -> bool:
     return any(
         (token.kind == "mark" and token.text in _SIGNS)
+        or token.kind == "term"
         or (token.kind == "word" and (token.text in lexicon.ARITHMETIC or token.text == "x"))
         or token.division
         for token in tokens
@@ -122,9 +134,11 @@ def _agrees(left: Sequence[Token], right: Token) -> bool:
 
 def _is_one(right: Sequence[Token], places: Sequence[int]) -> bool:
     """Whether there is one number, or one said twice, or one and a circumstance ("12 eggs in 2 boxes")."""
+    if len(places) == 1:
+        return True
+    between = [t.text for t in right[places[0] + 1 : places[-1]] if t.kind != "number"]
     if len({right[i].value for i in places}) == 1:
-        return not any(t.kind == "mark" and t.text in _SIGNS for t in right) or len(places) == 1
-    between = [t.text for t in right[places[0] + 1 : places[1]] if t.kind == "word"]
+        return not _changes([word for word in between if word != "or"]) and not _SIGNS & set(between)
     return len(places) == 2 and any(w in lexicon.CIRCUMSTANCES for w in between[1:]) and not _changes(between)
 
 
@@ -134,6 +148,8 @@ def _changes(words: Sequence[str]) -> bool:
 
 def _is_plain(right: Sequence[Token], place: int) -> bool:
     """Whether nothing before or behind the number makes another of it."""
+    if any(t.kind == "term" for t in right):
+        return False
     if any(t.kind == "mark" and t.text in _SIGNS and not _joins_words(right, i) for i, t in enumerate(right)):
         return False
     before = [t.text for t in right[:place] if t.kind == "word"]
@@ -150,6 +166,8 @@ def _joins_words(tokens: Sequence[Token], place: int) -> bool:
 def _bounded(before: Sequence[str]) -> bool:
     if any(word in lexicon.CHANGES | lexicon.NUMBERED or word == "or" for word in before):
         return True
+    if before and len(before[-1]) == 1 and before[-1] != "a":
+        return True  # a variable, or a name: "B 12"
     if "most" in before and before[before.index("most") - 1] == "at":
         return True
     sums_up = any(word.startswith(("add", "sum", "come", "round")) for word in before)
@@ -159,7 +177,9 @@ def _bounded(before: Sequence[str]) -> bool:
 def _altered(behind: Sequence[str]) -> bool:
     if behind[:1] == ["times"] and behind[1:2] and behind[1] in _RELATIVE:
         return True  # ten times as many
-    if behind[:1] and behind[0] in _DIRECTLY_AFTER:
+    if behind[:1] and (behind[0] in _DIRECTLY_AFTER or _FACTOR.fullmatch(behind[0])):
+        return True
+    if any(pair in _PAIRS_AFTER for pair in itertools.pairwise(behind)):
         return True
     if "or" in behind and behind[behind.index("or") + 1 : behind.index("or") + 2] not in (["so"], ["thereabouts"]):
         return True
@@ -170,8 +190,14 @@ def _is_opening(before: Sequence[Token], calculation: Sequence[Token]) -> bool:
     """Whether only words that announce stand before, or a variable and an equals sign."""
     if any(t.kind == "word" and t.text in lexicon.COMES_TO for t in calculation) and not _has_arithmetic(calculation):
         return False
-    announced = [t for t in before if not (t.kind == "word" and (t.text in lexicon.OPENERS or len(t.text) == 1))]
+    announced = [t for t in before if not _announces(t)]
     return all(t.kind == "mark" and t.text in _EQUALS for t in announced)
+
+
+def _announces(token: Token) -> bool:
+    if token.kind == "word":
+        return token.text in lexicon.OPENERS or len(token.text) == 1
+    return token.kind == "term" or token.text in _SIGNS
 
 
 def _is_asserted(before: Sequence[Token]) -> bool:
