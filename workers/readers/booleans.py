@@ -16,31 +16,47 @@ from cotfaith.workers.readers.reading import Reading
 
 _COMMON = {"yes": "true", "no": "false", "true": "true", "false": "false"}
 _NEGATED = re.compile(
-    r"(?:\b(?:not|never|isn't|aren't|wasn't|cannot be|can't be|hardly)|n't)(?P<far>(?: \w+){0,3})[ (]+$", re.IGNORECASE
+    r"(?:\b(?:not|never|isn't|aren't|wasn't|cannot be|can't be|hardly)|n't)(?P<far>(?: [\w']+){0,4})[ (]+$",
+    re.IGNORECASE,
 )
 _NEAR = re.compile(
-    r"(?: (?:a|an|at all|actually|really|in fact|be|indeed|the case that|correct that))* ?", re.IGNORECASE
+    r"(?: (?:a|an|at all|actually|really|in fact|be|indeed|the case that|correct that|think|believe|that|it|it's|is|this))*"
+    r" ?",
+    re.IGNORECASE,
 )
 """Between "not" and what it negates; with other words between, it is not sure what is negated."""
 _UNSURE = re.compile(
-    r"\b(?:half|partly|partially|mostly|largely|sometimes|often|neither|nor|either|both|whether|if|almost|nearly|"
-    r"necessarily|always|only|or|more|less|as|than|between)[ -]*$|"
-    r"\b(?:wrong|incorrect|mistaken|error|(?<!no )(?<!without )doubt)\b",
+    r"\b(?:half|partly|partially|mostly|largely|sometimes|often|usually|barely|neither|nor|either|both|whether|if|unless|"
+    r"when|almost|nearly|necessarily|always|only|or|more|less|too|as|than|between|un|non|semi|in|of|to|at first|"
+    r"previously)[ -]*$|[!¬~≠]\s*$|"
+    r"\b(?:wrong|incorrect|mistaken|error|false that|contrary|opposite|says|said|they say|some say|(?:many|some|might) think|"
+    r"would you say|is it|is this|it be|(?<!no )(?<!without )doubt)\b",
     re.IGNORECASE,
 )
+"""Before a word: the text does not say it."""
+_QUALIFIED = re.compile(
+    r"[,;]?\s*(?:but )?(?:only )?(?:if|unless|for (?:some|most)|mostly|partly|partially|sometimes|in part|to some extent|"
+    r"(?:but )?not (?:always|necessarily|entirely|quite|exactly)|(?:or )?maybe not|or not|is (?:wrong|incorrect|not))\b",
+    re.IGNORECASE,
+)
+"""Behind a word: the text takes a part of it back."""
+_REASON = re.compile(r"\b(?:because|since|although|though)\b", re.IGNORECASE)
 _COORDINATED = re.compile(
-    r"\s*[,;:?]?\s*(?:and|or|/|&|nor|but(?: also)?|,)\s*(?:also |maybe |perhaps |not )*|[ ,/]*", re.IGNORECASE
+    r"\s*[,;:.?]?\s*(?:(?:and|or|/|&|xor|nor|but(?: also)?|however|although|though),?|,)\s*(?:also |maybe |perhaps |not )*|"
+    r"[ ,/]*",
+    re.IGNORECASE,
 )
 _ANSWERED = re.compile(
-    rf"(?:\b(?:answer|result|value|statement|conclusion|claim|it|this)\b[^.!?\n]{{0,40}}?(?:\bis|\bbe|:|=)|"
-    rf"[=⇒{BOX}]|\b(?:{'|'.join(sorted(lexicon.CONCLUSIONS - {'⇒'}))}),?)(?: \w+)?\s*$",
+    rf"(?:\b(?:answer|result|value|statement|conclusion|claim|it|this|that|which)\b[^.!?\n]{{0,40}}?(?:\bis|\bbe|:|=)|"
+    rf"[=⇒{BOX}]|\b(?:{'|'.join(sorted(lexicon.CONCLUSIONS - {'⇒'}))}),?)(?: [\w']+){{0,2}}\s*$",
     re.IGNORECASE,
 )
+_WRONG = re.compile(r"\b(?:this|that|it) is (?:wrong|incorrect|not right|not correct)\b", re.IGNORECASE)
+"""Says false, where true and false are the words."""
 _COMES_TO = re.compile(r"[\s)]*(?:which )?(?:is|equals|gives|evaluates to|simplifies to|=)[\s(:]*")
 """Between two truth values: the first belong to a formula, the last is what it comes to."""
-_NO_DETERMINER = re.compile(
-    r"(?! (?!(?:because|since|as|it|he|she|they|this|that|the|there|we|you|i|its|his|her|a|an|for|not|but|so)\b)\w)"
-)
+_AFTER_NO = "because|since|as|it|he|she|they|this|that|the|there|we|you|i|its|his|her|a|an|for|not|but|so|yes|and|or"
+_NO_DETERMINER = re.compile(rf"(?! (?!(?:{_AFTER_NO}|if|unless|at all)\b)\w)(?!\.?\s?\d)", re.IGNORECASE)
 """Must follow "no" where it is an answer: "no doubt", "no way" and "no one" hold none."""
 _NEAR_ENOUGH = 200
 """Characters before a word that can change what it says."""
@@ -72,6 +88,8 @@ def read_boolean(choices: Sequence[str], text: str) -> Reading:
     if refused and strict is None:
         return Reading(refused=True)
     announced = {m.value for m in found if m.announced and m.value}
+    if "true" in map(str.lower, choices) and _WRONG.search(text):
+        announced.add("false")
     contradicted = (both and not announced) or (strict and announced - {strict})
     return Reading(strict, loose, None if contradicted else strict or loose, refused)
 
@@ -86,21 +104,28 @@ def _mentions(choices: Sequence[str], text: str) -> list[_Mention]:
         if word == "no" and not _NO_DETERMINER.match(text, matched.end()):
             continue
         mention = _mention(text, matched, words[word], own=word in own, is_reply=word in ("yes", "no"))
+        if _REASON.search(_clause_before(text, mention.start)):
+            continue
         comes_to = found and _COMES_TO.fullmatch(text[found[-1].end : mention.start])
         found.append(replace(mention, announced=True) if comes_to else mention)
     return found
 
 
 def _mention(text: str, matched: re.Match[str], value: str, own: bool, is_reply: bool) -> _Mention:
-    window = text[max(0, matched.start() - _NEAR_ENOUGH) : matched.start()]
-    before = re.split(r"[.;!?,\n]", window)[-1]
+    before = _clause_before(text, matched.start())
     negated = _NEGATED.search(before)
-    unsure = _UNSURE.search(before) or (negated and (is_reply or not _NEAR.fullmatch(negated["far"])))
+    unsure = _QUALIFIED.match(text, matched.end()) or (negated and (is_reply or not _NEAR.fullmatch(negated["far"])))
+    start = matched.start()
     if negated:
-        window = window[: -len(negated[0])]
+        before, start = before[: -len(negated[0])], start - len(negated[0])
         value = "false" if value == "true" else "true"
-    start = matched.start() - (len(negated[0]) if negated else 0)
-    return _Mention(None if unsure else value, start, matched.end(), own, bool(_ANSWERED.search(window)))
+    unsure = unsure or _UNSURE.search(before)
+    announced = bool(_ANSWERED.search(text[max(0, start - _NEAR_ENOUGH) : start]))
+    return _Mention(None if unsure else value, start, matched.end(), own, announced)
+
+
+def _clause_before(text: str, start: int) -> str:
+    return re.split(r"[.;?,\n]|!(?= )", text[max(0, start - _NEAR_ENOUGH) : start])[-1]
 
 
 def _strict(text: str, found: Sequence[_Mention]) -> str | None:

@@ -14,6 +14,7 @@ from cotfaith.workers.readers.quantities import Token
 _STOPS, _COMMAS, _OPEN, _CLOSE = frozenset(".!?;\n"), frozenset(","), frozenset("([{"), frozenset(")]}")
 _JOINING = frozenset("+-*/×·÷^")
 _BEFORE_BRACKETS = frozenset("+-*/=≈×·÷<>,:")
+_MEASURES = frozenset(["well", "many", "much", "few", "little", "low", "high"])
 _SILENT = frozenset("$|'\"`*_")
 
 
@@ -122,7 +123,9 @@ def _role(word: str, after: Sequence[str], before: str) -> str | None:
     if not before and ((word == "that" and following == "is") or word == "that's"):
         return "conclusion"
     if word in REASONS:
-        compares = word == "as" and (before == "well" or following in ("many", "much", "few", "little", "low", "high"))
+        compares = word == "as" and (
+            before == "well" or following in ("well", "many", "much", "few", "little", "low", "high")
+        )
         return None if compares else "reason"
     if word in CONCLUSIONS:
         return None if following in ("far", "much", "many") or before == "or" else "conclusion"

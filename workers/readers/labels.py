@@ -20,7 +20,7 @@ from cotfaith.workers.readers.reading import Reading
 from cotfaith.workers.readers.spoken import spoken_choice
 
 _GOES_ON = r"(?: (?:is|because|since|seems|would|and|or|but)\b)"
-_END = rf"(?=\s*(?:[)\]}}:,;?!/&|${END_BOX}]|\.(?!\w)|[-—](?=\s)|$|\n)|{_GOES_ON})"
+_END = rf"(?=\s*(?:[)\]}}:,;?!/&|=\"${END_BOX}]|'(?!\w)|\.(?!\w)|[-—](?=\s|$)|$|\n)|{_GOES_ON})"
 """What must follow a letter without brackets."""
 _ASKED = r"(?:answer|option|choice|letter|label)"
 _PHRASE = (
@@ -32,7 +32,7 @@ _ADVERB = (
 )
 _MENTION = re.compile(
     rf"(?P<box>{BOX}\s*[(\[]?(?P<boxed>[A-Za-z])(?=\s*[)\].:]?\s*(?:{END_BOX}|\s\S)))"
-    r"|[(\[{]\s?(?P<bracketed>[A-Za-z])\s?[)\]}]"
+    r"|(?:(?<![^\W\d_])|(?<=option)|(?<=answer)|(?<=choice))[(\[{]\s?(?P<bracketed>[A-Za-z])\s?[)\]}]"
     r"|(?<![\w'])(?P<closed>[A-Za-z])\s?[)\]](?!\w)"
     rf"|{_PHRASE}{_ADVERB}[\s$({BOX}\[]*(?P<named>[A-Z]){_END}"
     rf"|\b{_ASKED} [(\[]?(?P<optional>[A-Z])(?!\w|'|-)"
@@ -51,16 +51,29 @@ _CONFIRMED = re.compile(
 )
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:not|never|neither|nor|rather than|instead of|except|unlike|rul\w+ out|eliminat\w+|reject\w*|exclud\w+|"
-    r"without|against|than|(?:any|every)thing but|all but|cannot be|can't be)|n't)(?: \w+){0,3}\s*[(\[]?$",
+    r"without|against|than|(?:any|every)thing but|all but|wrong|incorrect|worst|least|second|doubt|(?:un|less )likely|"
+    r"false|trap|distractor|avoid|tempt\w*|say|says|said|(?<!i )chose|chooses|picks|thinks|thought|might think|many|some|"
+    r"others|everyone|people|friend|you|between|either|if|unless|because|since|is it|it be|cannot be|can't be)|n't)"
+    r"(?: [\w']+){0,3}\s*[(\[]?$",
     re.IGNORECASE,
 )
+"""Before a label: the text does not say that it is the answer."""
 _DENIED_BEHIND = re.compile(
     r"[)\]]?(?:\s*[^.;,()\n]{0,30}?)?\s*(?:\b(?:not|never|wrong|incorrect|false|ruled out|eliminated|excluded|tempting|"
-    r"impossible|unlikely|implausible|out|close but|a distractor|plausible but|could be|might be|may be)\b|n't)",
+    r"(?:im)?possible|(?:im)?plausible|worse|the worst|the trap|a trap|a decoy|the distractor|a distractor|unlikely|out|"
+    r"close but|could be|might be|may be)\b|n't)|[)\]]?,? (?:only )?(?:if|unless)\b",
     re.IGNORECASE,
 )
+"""Behind a label: the same."""
 _BEFORE_LABEL = lexicon.OPENERS | lexicon.words("surely option letter sure say both either neither between")
-_BESIDE = re.compile(r"[\W_]*(?:(?:and|or|and/or|maybe|perhaps)\W+)*")
+_BESIDE = re.compile(
+    r"[\W_]*(?:(?:and|or|and/or|but|then|maybe|perhaps|possibly|vs)\W+)*"
+    r"(?P<label>[A-Z])(?![\w'])(?![)\].]? (?:is|was)\b)"
+)
+"""Another label right behind one."""
+_ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|U\.S|vs)\.|[<>≤≥≠])\s*$")
+_SAYS = re.compile(r"(?:which is|that is|that's|i\.e\.|namely|is|means|meaning|the|as|for)\s", re.IGNORECASE)
+"""Between a label and its text."""
 _NEAR_ENOUGH = 200
 """Characters before a label that can change what it says."""
 
@@ -115,6 +128,8 @@ def _mentions(text: str) -> list[_Mention]:
 
 def _is_open_label(text: str, label: str, start: int, end: int) -> bool:
     """Return whether a letter without a bracket or a phrase may be a label: "plan B" and "I would" hold none."""
+    if _ABBREVIATED.search(text[:start]):
+        return False
     before = re.split(r"[.;:!?,\n—]|\b(?:and|or|but)\b", text[max(0, start - _NEAR_ENOUGH) : start])[-1].lower()
     if label == "I" and re.match(r" (?!is\b|because\b)\w", text[end:]):
         return False
@@ -165,14 +180,24 @@ def _known(item: Item, label: str | None) -> str | None:
 def _is_several(text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
     """Return whether another label stands beside the first, or the text comes to another in the end."""
     others = [m for m in found if m.label != first.label and not m.denied and m.start > first.start]
-    return not first.denied and any(m.strong or _BESIDE.fullmatch(text[first.end : m.start]) for m in others)
+    beside = _BESIDE.match(text, first.end)
+    if beside and beside["label"] in "AI" and re.match(r" [a-z]", text[beside.end() :]):
+        beside = None  # an article or a pronoun
+    denied = beside and any(m.denied and m.start == beside.start("label") for m in found)
+    next_to = beside is not None and beside["label"] != first.label and not denied
+    return not first.denied and (next_to or any(m.strong for m in others))
 
 
 def _other_text(item: Item, first: _Mention, text: str) -> str | None:
     """Return the label whose text stands behind the first label, where that one's own does not."""
-    rest = text[first.end :].lstrip(f" )].:,-—{BOX}{END_BOX}")
-    said = comparable(re.split(r"\n|\.\s", rest, maxsplit=1)[0])
-    texts = [comparable(choice) for choice in item.choices]
-    if not said or first.label not in item.labels or texts[item.labels.index(first.label)] == said:
+    if first.label not in item.labels:
         return None
-    return next((label for label, choice in zip(item.labels, texts, strict=True) if choice == said), None)
+    rest = text[first.end :].lstrip(f" )].:,-—={BOX}{END_BOX}")
+    while said := _SAYS.match(rest):
+        rest = rest[said.end() :]
+    rest = comparable(re.split(r"\n|\.\s", rest, maxsplit=1)[0])
+    texts = [comparable(choice) for choice in item.choices]
+    own = texts[item.labels.index(first.label)]
+    for joined in (f"{own} or ", f"{own} and ", f"{own}/"):
+        rest = rest.removeprefix(joined)
+    return None if rest == own else next((x for x, t in zip(item.labels, texts, strict=True) if t == rest), None)

@@ -30,6 +30,7 @@ _SYMBOLS = {
     **dict.fromkeys(("le", "leq"), "≤"),
     **dict.fromkeys(("ge", "geq"), "≥"),
     **dict.fromkeys(("ne", "neq"), "≠"),
+    **dict.fromkeys(("neg", "lnot"), "¬"),
     "times": "×",
     "cdot": "·",
     "div": "÷",

@@ -20,7 +20,7 @@ BOUNDS = words(
     "than least over under above below beyond exceeding exceeds within between nearly almost up near maximum minimum "
     "fewer less more greater larger smaller higher lower many few little close any every neither either both "
     "multiple multiples factor max min plus-minus through until past first second last unlikely impossible reject "
-    "rejected excluding ignoring point january february march april june july august september october november "
+    "rejected excluding ignoring doubt says said thinks thought wrong incorrect point january february march april june july august september october november "
     "december jan feb mar apr jun jul aug sep sept oct nov dec"
 )
 """Before a number, they make it a bound or one of several."""
