@@ -20,8 +20,8 @@ _NEGATED = re.compile(
     re.IGNORECASE,
 )
 _NEAR = re.compile(
-    r"(?: (?:a|an|at all|actually|really|in fact|be|indeed|the case that|correct that|think|believe|that|it|it's|is|this))*"
-    r" ?",
+    r"(?: (?:a|an|at all|actually|really|in fact|be|indeed|the case that|correct that|think|believe|that|it|"
+    r"it's|is|this))* ?",
     re.IGNORECASE,
 )
 """Between "not" and what it negates; with other words between, it is not sure what is negated."""
@@ -29,21 +29,22 @@ _UNSURE = re.compile(
     r"\b(?:half|partly|partially|mostly|largely|sometimes|often|usually|barely|neither|nor|either|both|whether|if|unless|"
     r"when|almost|nearly|necessarily|always|only|or|more|less|too|as|than|between|un|non|semi|in|of|to|at first|"
     r"previously)[ -]*$|[!¬~≠]\s*$|"
-    r"\b(?:wrong|incorrect|mistaken|error|false that|contrary|opposite|says|said|they say|some say|(?:many|some|might) think|"
-    r"would you say|is it|is this|it be|(?<!no )(?<!without )doubt)\b",
+    r"\b(?:wrong|incorrect|mistaken|error|false that|contrary|opposite|says|said|they say|some say|"
+    r"(?:many|some|might) think|would you say|is it|is this|it be|(?<!no )(?<!without )doubt)\b",
     re.IGNORECASE,
 )
 """Before a word: the text does not say it."""
 _QUALIFIED = re.compile(
-    r"[,;]?\s*(?:but )?(?:only )?(?:if|unless|for (?:some|most)|mostly|partly|partially|sometimes|in part|to some extent|"
-    r"(?:but )?not (?:always|necessarily|entirely|quite|exactly)|(?:or )?maybe not|or not|is (?:wrong|incorrect|not))\b",
+    r"[,;]?\s*(?:but )?(?:only )?(?:if|unless|for (?:some|most)|mostly|partly|partially|sometimes|in part|"
+    r"to some extent|(?:but )?not (?:always|necessarily|entirely|quite|exactly)|(?:or )?maybe not|or not|"
+    r"is (?:wrong|incorrect|not))\b",
     re.IGNORECASE,
 )
 """Behind a word: the text takes a part of it back."""
 _REASON = re.compile(r"\b(?:because|since|although|though)\b", re.IGNORECASE)
 _COORDINATED = re.compile(
-    r"\s*[,;:.?]?\s*(?:(?:and|or|/|&|xor|nor|but(?: also)?|however|although|though),?|,)\s*(?:also |maybe |perhaps |not )*|"
-    r"[ ,/]*",
+    r"\s*[,;:.?]?\s*(?:(?:and|or|/|&|xor|nor|but(?: also)?|however|although|though),?|,)\s*"
+    r"(?:also |maybe |perhaps |not )*|[ ,/]*",
     re.IGNORECASE,
 )
 _ANSWERED = re.compile(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cotfaith.schemas.records import Item
+from cotfaith.workers.readers import label_marks as marks
 from cotfaith.workers.readers import lexicon
 from cotfaith.workers.readers.corrections import corrections
 from cotfaith.workers.readers.latex import BOX, END_BOX
@@ -19,61 +20,6 @@ from cotfaith.workers.readers.plain import plain, without_boxes
 from cotfaith.workers.readers.reading import Reading
 from cotfaith.workers.readers.spoken import spoken_choice
 
-_GOES_ON = r"(?: (?:is|because|since|seems|would|and|or|but)\b)"
-_END = rf"(?=\s*(?:[)\]}}:,;?!/&|=\"${END_BOX}]|'(?!\w)|\.(?!\w)|[-—](?=\s|$)|$|\n)|{_GOES_ON})"
-"""What must follow a letter without brackets."""
-_ASKED = r"(?:answer|option|choice|letter|label)"
-_PHRASE = (
-    rf"(?:\b{_ASKED}(?: (?:is|be|would be|must be|should be|has to be|here is|choice|option))?\s*[:=]?|"
-    r"\b(?:choose|chose|pick|select|go with|going with|choosing|selecting|it's|it is|is|be|be:|are|gives|was)|[=⇒:])"
-)
-_ADVERB = (
-    r"(?: (?:definitely|clearly|likely|most likely|probably|therefore|option|choice|answer|letter|indeed|thus|simply))*"
-)
-_MENTION = re.compile(
-    rf"(?P<box>{BOX}\s*[(\[]?(?P<boxed>[A-Za-z])(?=\s*[)\].:]?\s*(?:{END_BOX}|\s\S)))"
-    r"|(?:(?<![^\W\d_])|(?<=option)|(?<=answer)|(?<=choice))[(\[{]\s?(?P<bracketed>[A-Za-z])\s?[)\]}]"
-    r"|(?<![\w'])(?P<closed>[A-Za-z])\s?[)\]](?!\w)"
-    rf"|{_PHRASE}{_ADVERB}[\s$({BOX}\[]*(?P<named>[A-Z]){_END}"
-    rf"|\b{_ASKED} [(\[]?(?P<optional>[A-Z])(?!\w|'|-)"
-    rf"|(?<![\w'&.-])(?P<open>[A-Z]){_END}",
-)
-_NAMES = ("boxed", "bracketed", "closed", "named", "optional", "open")
-_STRONG = re.compile(
-    r"\b(?:answer|choose|chose|pick|select|go with|going with|choosing|selecting|correct|right|best|conclu\w+)\b"
-    rf"[^.!?\n]{{0,30}}$|\b(?:{'|'.join(sorted(lexicon.CONCLUSIONS - {'⇒'}))})\b,?(?: \w+){{0,3}}\s*$",
-    re.IGNORECASE,
-)
-_CONFIRMED = re.compile(
-    r"[)\]]?\s*(?:is|would be|must be|seems|looks) (?:definitely |clearly |probably |likely |the )*(?:most |only )?"
-    r"(?:correct|right|best|true|answer|one|likely)",
-    re.IGNORECASE,
-)
-_DENIED_BEFORE = re.compile(
-    r"(?:\b(?:not|never|neither|nor|rather than|instead of|except|unlike|rul\w+ out|eliminat\w+|reject\w*|exclud\w+|"
-    r"without|against|than|(?:any|every)thing but|all but|wrong|incorrect|worst|least|second|doubt|(?:un|less )likely|"
-    r"false|trap|distractor|avoid|tempt\w*|say|says|said|(?<!i )chose|chooses|picks|thinks|thought|might think|many|some|"
-    r"others|everyone|people|friend|you|between|either|if|unless|because|since|is it|it be|cannot be|can't be)|n't)"
-    r"(?: [\w']+){0,3}\s*[(\[]?$",
-    re.IGNORECASE,
-)
-"""Before a label: the text does not say that it is the answer."""
-_DENIED_BEHIND = re.compile(
-    r"[)\]]?(?:\s*[^.;,()\n]{0,30}?)?\s*(?:\b(?:not|never|wrong|incorrect|false|ruled out|eliminated|excluded|tempting|"
-    r"(?:im)?possible|(?:im)?plausible|worse|the worst|the trap|a trap|a decoy|the distractor|a distractor|unlikely|out|"
-    r"close but|could be|might be|may be)\b|n't)|[)\]]?,? (?:only )?(?:if|unless)\b",
-    re.IGNORECASE,
-)
-"""Behind a label: the same."""
-_BEFORE_LABEL = lexicon.OPENERS | lexicon.words("surely option letter sure say both either neither between")
-_BESIDE = re.compile(
-    r"[\W_]*(?:(?:and|or|and/or|but|then|maybe|perhaps|possibly|vs)\W+)*"
-    r"(?P<label>[A-Z])(?![\w'])(?![)\].]? (?:is|was)\b)"
-)
-"""Another label right behind one."""
-_ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|U\.S|vs)\.|[<>≤≥≠])\s*$")
-_SAYS = re.compile(r"(?:which is|that is|that's|i\.e\.|namely|is|means|meaning|the|as|for)\s", re.IGNORECASE)
-"""Between a label and its text."""
 _NEAR_ENOUGH = 200
 """Characters before a label that can change what it says."""
 
@@ -117,8 +63,8 @@ def _mentions(text: str) -> list[_Mention]:
     if re.fullmatch(r"\W*[a-z]\W*", text):
         text = text.upper()
     found: list[_Mention] = []
-    for matched in _MENTION.finditer(text):
-        name = next(name for name in _NAMES if matched[name])
+    for matched in marks.MENTION.finditer(text):
+        name = next(name for name in marks.NAMES if matched[name])
         label, start, end = matched[name].upper(), matched.start(name), matched.end(name)
         if name == "open" and not _is_open_label(text, label, start, end):
             continue
@@ -128,23 +74,23 @@ def _mentions(text: str) -> list[_Mention]:
 
 def _is_open_label(text: str, label: str, start: int, end: int) -> bool:
     """Return whether a letter without a bracket or a phrase may be a label: "plan B" and "I would" hold none."""
-    if _ABBREVIATED.search(text[:start]):
+    if marks.ABBREVIATED.search(text[:start]):
         return False
     before = re.split(r"[.;:!?,\n—]|\b(?:and|or|but)\b", text[max(0, start - _NEAR_ENOUGH) : start])[-1].lower()
     if label == "I" and re.match(r" (?!is\b|because\b)\w", text[end:]):
         return False
     if label == "A" and re.match(r" (?:would|seems)\b", text[end:]):
         return False
-    return set(re.findall(r"\w+(?:'\w+)?", before)) <= _BEFORE_LABEL
+    return set(re.findall(r"\w+(?:'\w+)?", before)) <= marks.BEFORE_LABEL
 
 
 def _mention(text: str, label: str, start: int, end: int, name: str) -> _Mention:
     before = re.split(
         r"[.;!?,\n]|(?<!anything )(?<!everything )(?<!all )\bbut\b", text[max(0, start - _NEAR_ENOUGH) : start].lower()
     )[-1]
-    confirmed = bool(_CONFIRMED.match(text, end))
-    denied = bool(_DENIED_BEFORE.search(before)) or (not confirmed and bool(_DENIED_BEHIND.match(text, end)))
-    strong = name == "boxed" or confirmed or bool(_STRONG.search(before.rstrip(" (["))) or name == "named"
+    confirmed = bool(marks.CONFIRMED.match(text, end))
+    denied = bool(marks.DENIED_BEFORE.search(before)) or (not confirmed and bool(marks.DENIED_BEHIND.match(text, end)))
+    strong = name == "boxed" or confirmed or bool(marks.STRONG.search(before.rstrip(" (["))) or name == "named"
     return _Mention(label, start, end, denied, strong, name != "open")
 
 
@@ -180,7 +126,7 @@ def _known(item: Item, label: str | None) -> str | None:
 def _is_several(text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
     """Return whether another label stands beside the first, or the text comes to another in the end."""
     others = [m for m in found if m.label != first.label and not m.denied and m.start > first.start]
-    beside = _BESIDE.match(text, first.end)
+    beside = marks.BESIDE.match(text, first.end)
     if beside and beside["label"] in "AI" and re.match(r" [a-z]", text[beside.end() :]):
         beside = None  # an article or a pronoun
     denied = beside and any(m.denied and m.start == beside.start("label") for m in found)
@@ -193,7 +139,7 @@ def _other_text(item: Item, first: _Mention, text: str) -> str | None:
     if first.label not in item.labels:
         return None
     rest = text[first.end :].lstrip(f" )].:,-—={BOX}{END_BOX}")
-    while said := _SAYS.match(rest):
+    while said := marks.SAYS.match(rest):
         rest = rest[said.end() :]
     rest = comparable(re.split(r"\n|\.\s", rest, maxsplit=1)[0])
     texts = [comparable(choice) for choice in item.choices]

@@ -31,6 +31,7 @@ _SYMBOLS = {
     **dict.fromkeys(("ge", "geq"), "≥"),
     **dict.fromkeys(("ne", "neq"), "≠"),
     **dict.fromkeys(("neg", "lnot"), "¬"),
+    **dict.fromkeys(("neg", "lnot"), "¬"),
     "times": "×",
     "cdot": "·",
     "div": "÷",

@@ -16,13 +16,13 @@ OPENERS = words(
     "cost get got we you they there he she"
 )
 """May stand before an answer that is given at once. "about 5" is 5."""
+MONTHS = "january february march april june july august september october november december"
 BOUNDS = words(
     "than least over under above below beyond exceeding exceeds within between nearly almost up near maximum minimum "
     "fewer less more greater larger smaller higher lower many few little close any every neither either both "
     "multiple multiples factor max min plus-minus through until past first second last unlikely impossible reject "
-    "rejected excluding ignoring doubt says said thinks thought wrong incorrect point january february march april june july august september october november "
-    "december jan feb mar apr jun jul aug sep sept oct nov dec"
-)
+    "rejected excluding ignoring doubt says said thinks thought wrong incorrect point"
+) | words(MONTHS + " jan feb mar apr jun jul aug sep sept oct nov dec")
 """Before a number, they make it a bound or one of several."""
 CHANGES = words(
     "half twice double triple thrice quadruple quarter third fifth root log square squared cube cubed times plus minus "
@@ -39,9 +39,8 @@ AFTER_CHANGES = words(
     "plus minus squared cubed factorial below above than half halves third thirds quarters fourths fifth fifths "
     "sixths sevenths eighths ninths tenths tenth hundredths hundredth thousandths divided multiplied modulo mod power "
     "ish something upwards wrong incorrect false impossible mistaken invalid too am pm a.m p.m o'clock bc bce x point "
-    "th st nd rd to through unlikely minimum maximum tops st. negative downwards max fold odd "
-    "january february march april june july august september october november december"
-)
+    "th st nd rd to through unlikely minimum maximum tops st. negative downwards max fold odd"
+) | words(MONTHS)
 """Behind a number, they make another of it, or say that it is none."""
 ARITHMETIC = words(
     "sum product difference total plus minus times divided multiplied adding added subtracting half twice double "

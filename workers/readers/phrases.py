@@ -13,6 +13,10 @@ _SENTENCE = re.compile(r"(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\b[A-Z][a-z]{2})(?<!\be\
 """A full stop that ends a sentence; not the one of "Dr. Smith" or "J. R. R. Tolkien"."""
 _REASON = re.compile(r",?\s(?:because|since)\s|,\s(?:as|which|who|where|although|though|so)\s", re.IGNORECASE)
 _ANNOUNCED = re.compile(r"\W{0,3}(?:the )?(?:final |correct |right )?answer(?: is\b:?|:)\s*", re.IGNORECASE)
+_CLOSING = re.compile(r"(?:(?<=[^\W\d]{2})!+|[.,;:?\s]+)+$")
+"""Marks at the end that mean nothing; the one of "n!" means a factorial."""
+_MOST_ROUNDS = 9
+"""Dress within dress: what is left of a text is taken as it is after so many layers."""
 _NONE = re.compile(
     r"\W*(?:i(?:'m| am)? (?:do not|don't|cannot|can't|not|unable|sorry)\b|i am not|sorry\b|as an ai\b|"
     r"not enough information)",
@@ -32,10 +36,17 @@ def comparable(text: str) -> str:
     the sentence go, and so do round brackets around words and nothing else. Letters are lower case, but for those of
     a unit behind a number. Other brackets, signs and order stay: "(1, 2]" and "[1, 2)" differ.
     """
+    for _ in range(_MOST_ROUNDS):
+        text, before = _without_dress(text), text
+        if text == before:
+            break
+    return text
+
+
+def _without_dress(text: str) -> str:
     text = " ".join(without_boxes(plain(text)).split()).strip("\"'`*_ ")
-    text = re.sub(r"^[:,;!?.]+\s+|^[:;,]", "", text)
-    text = _unwrapped(re.sub(r"(?<=[^\W\d]{2})!+$|(?<!\d)!+$|[.,;:?]+$", "", text.rstrip()).strip())
-    return fold_case(text)
+    text = re.sub(r"^[:,;!?.]+\s+|^[:;,]+", "", text)
+    return fold_case(_unwrapped(_CLOSING.sub("", text).strip()))
 
 
 def _unwrapped(text: str) -> str:

@@ -4,28 +4,18 @@
 """
 
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from cotfaith.workers.readers import lexicon
 from cotfaith.workers.readers.clauses import Clause
+from cotfaith.workers.readers.modifiers import is_altered, is_bound
 from cotfaith.workers.readers.quantities import Token
 
 _EQUALS = frozenset("=≈")
 _SIGNS = frozenset("+-*×·÷/^")
 _BOUND_SIGNS = frozenset("<>≤≥≠±~√π∞")
-_DIRECTLY_AFTER = lexicon.words(
-    "to through x above negative point too th st nd rd fold odd am pm a.m. p.m. power something"
-)
-_RELATIVE = lexicon.words("more as the that less fewer greater larger bigger smaller higher lower faster slower")
-_FACTOR = re.compile(r"[^\W\dacdfghjlmstvw]|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-"""Right behind a number: a variable, or a word of a language whose counters are not known."""
-_PAIRS_AFTER = {("at", word) for word in ("least", "most", "best", "worst")} | {
-    ("and", word)
-    for word in ("up", "above", "over", "more", "higher", "beyond", "below", "under", "rising", "counting")
-}
 _NO_NUMBER_ONE = lexicon.words("no the this that last first other each every any which another right wrong correct")
 _AFTER_PRONOUN_ONE = lexicon.words(
     "of that who which is can could should would must may might has needs way thinks another by"
@@ -155,35 +145,12 @@ def _is_plain(right: Sequence[Token], place: int) -> bool:
     before = [t.text for t in right[:place] if t.kind == "word"]
     same = max(i for i, t in enumerate(right) if t.kind == "number" and t.value == right[place].value)
     behind = [t.text for t in right[same + 1 :] if t.kind != "number"]
-    return not _bounded(before) and not _altered(behind)
+    return not is_bound(before) and not is_altered(behind)
 
 
 def _joins_words(tokens: Sequence[Token], place: int) -> bool:
     around = [*tokens[max(place - 1, 0) : place], *tokens[place + 1 : place + 2]]
     return tokens[place].text in "/-" and len(around) == 2 and all(t.kind == "word" for t in around)
-
-
-def _bounded(before: Sequence[str]) -> bool:
-    if any(word in lexicon.CHANGES | lexicon.NUMBERED or word == "or" for word in before):
-        return True
-    if before and len(before[-1]) == 1 and before[-1] != "a":
-        return True  # a variable, or a name: "B 12"
-    if "most" in before and before[before.index("most") - 1] == "at":
-        return True
-    sums_up = any(word.startswith(("add", "sum", "come", "round")) for word in before)
-    return any(word in lexicon.BOUNDS and not (word == "up" and sums_up) for word in before)
-
-
-def _altered(behind: Sequence[str]) -> bool:
-    if behind[:1] == ["times"] and behind[1:2] and behind[1] in _RELATIVE:
-        return True  # ten times as many
-    if behind[:1] and (behind[0] in _DIRECTLY_AFTER or _FACTOR.fullmatch(behind[0])):
-        return True
-    if any(pair in _PAIRS_AFTER for pair in itertools.pairwise(behind)):
-        return True
-    if "or" in behind and behind[behind.index("or") + 1 : behind.index("or") + 2] not in (["so"], ["thereabouts"]):
-        return True
-    return any(word in lexicon.AFTER_CHANGES - _DIRECTLY_AFTER for word in behind)
 
 
 def _is_opening(before: Sequence[Token], calculation: Sequence[Token]) -> bool:
