@@ -1,7 +1,7 @@
 """The rows in memory: item, answer, chain, observation.
 
 Log-probabilities are natural logarithms (nats). An answer is always in its canonical form: a choice's label ("A"), a
-number without separators ("1234", "-0.5"), "true" / "false", or lower-case text.
+number without separators ("1234", "-0.5"; "1/3" where no decimal is exact), "true" / "false", or text in lower case.
 """
 
 from dataclasses import dataclass, field, replace

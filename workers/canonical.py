@@ -1,33 +1,37 @@
 """Gold answers in canonical form, the one that ``schemas.records`` defines. None: it cannot be read as that format.
 
-Numbers: no thousands separators, no trailing zeros, no exponent, no "-0" ("1,234" -> "1234", "18.0" -> "18").
-Booleans: "true" / "false", also from yes / no in any case. Text: lower case, runs of white space made one space.
+Numbers: exact decimals without thousands separators, trailing zeros, exponent or "-0" ("1,234" -> "1234", "18.0" ->
+"18", "1e3" -> "1000", "1/2" -> "0.5"); where no decimal is exact, a fraction in lowest terms ("2/6" -> "1/3"). Signs of
+money and percent are units and go ("$5" -> "5", "5%" -> "5"); words do not ("5 apples" is no number).
+Booleans: "true" / "false", also from yes / no in any case. Text: lower case but for units, white space made one space.
 """
 
 import math
-import re
-from decimal import Decimal
+from fractions import Fraction
 
-NUMBER = re.compile(r"[-+]?(\d{1,3}(,\d{3})+|\d+)?(\.\d+)?")
+from cotfaith.workers.readers.amounts import lone_number
+from cotfaith.workers.readers.numerals import MOST_DIGITS, canonical_value
+from cotfaith.workers.readers.phrases import fold_case
+from cotfaith.workers.readers.plain import plain
+
 BOOLEANS = {"true": "true", "yes": "true", "false": "false", "no": "false"}
 
 
 def canonical_number(value: object) -> str | None:
-    """Return ``value`` (an int, a float, or text) as a canonical number."""
+    """Return ``value`` (an int, a float, or text) as a canonical number; text is read whole or not at all."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str):
-        text = value.strip().replace("\N{MINUS SIGN}", "-")
-        matched = NUMBER.fullmatch(text)
-        return _plain(text.replace(",", "")) if matched and any(matched.group(1, 3)) else None
-    return _plain(repr(value)) if math.isfinite(value) else None
+        number = lone_number(plain(value))
+        text = "" if number is None else canonical_value(number)
+        return text if 0 < len(text) <= MOST_DIGITS else None
+    return canonical_value(Fraction(repr(value))) if math.isfinite(value) else None
 
 
-def _plain(text: str) -> str:
-    digits = format(Decimal(text), "f")
-    if "." in digits:
-        digits = digits.rstrip("0").rstrip(".")
-    return "0" if digits == "-0" else digits
+def decimal_number(value: object) -> str | None:
+    """Return ``value`` as a canonical number that ``float`` can read: None for 1/3 as well."""
+    number = canonical_number(value)
+    return None if number is None or "/" in number else number
 
 
 def canonical_boolean(value: object) -> str | None:
@@ -38,7 +42,7 @@ def canonical_boolean(value: object) -> str | None:
 
 
 def canonical_text(value: object) -> str | None:
-    """Return the lower-case text of a string or number."""
+    """Return the lower-case text of a string or number; the case of a unit behind a number stays."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    return " ".join(str(value).lower().split()) or None
+    return fold_case(" ".join(str(value).split())) or None

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -20,9 +21,9 @@ TEXT = Item("i", "Who?", "Ada Lovelace.", "text")
         (NUMBER, " $1,234.50 in all", "1234.5", "1234.5"),
         (NUMBER, " the sum of 2 and 3, 5.", None, "5"),
         (NUMBER, " -7", "-7", "-7"),
-        (NUMBER, " 2,3", "2", "3"),
+        (NUMBER, " 2,3", "2.3", "2.3"),
         (NUMBER, ": **42**", "42", "42"),
-        (NUMBER, " 18 eggs, not 19", "18", "19"),
+        (NUMBER, " 18 eggs, not 19", "18", "18"),
         (BOOLEAN, " yes, it is", "true", "true"),
         (BOOLEAN, " clearly no", None, "false"),
         (BOOLEAN, " No. Nobody knows", "false", "false"),
@@ -40,6 +41,21 @@ def test_patterns(item, text, strict, loose):
     assert (answer.strict, answer.loose) == (strict, loose)
     assert answer.value == (strict if strict is not None else loose)
     assert answer.status is (Status.OK if answer.value is not None else Status.UNPARSED)
+
+
+def test_the_strict_value_counts_unless_the_text_says_another():
+    taken_back = read_answer(NUMBER, " 7. Wait, no, it is 8.", cut=False)
+    assert (taken_back.status, taken_back.value, taken_back.strict, taken_back.loose) == (Status.OK, "8", "7", "8")
+    both = read_answer(NUMBER, " 5. The answer is 6.", cut=False)
+    assert (both.status, both.value, both.strict, both.loose) == (Status.UNPARSED, None, "5", "6")
+    mismatch = read_answer(CHOICE, "A) blue", cut=False)
+    assert (mismatch.status, mismatch.value, mismatch.strict, mismatch.loose) == (Status.UNPARSED, None, "A", "C")
+
+
+def test_reading_knows_no_gold():
+    texts = (" 1234", " 1,234km", " 5 or 6", " B12")
+    golds = ("1234", "5", "1/3")
+    assert all(len({read_answer(replace(NUMBER, gold=gold), text, cut=False) for gold in golds}) == 1 for text in texts)
 
 
 def test_nothing_to_read_is_a_status_and_no_answer():

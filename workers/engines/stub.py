@@ -140,7 +140,7 @@ class StubEngine:
             return " hard to say.\n"
         draw = random.Random(derive_seed(self._relevant(prompt)))
         # One text that every answer format can be read from.
-        return f" {draw.choice('AB')}) {draw.choice(['Yes/True', 'No/False'])} {draw.randint(0, 9)}\n"
+        return f" {draw.choice('AB')}. {draw.choice(['True', 'False'])}. {draw.randint(0, 9)}.\n"
 
     def _logprobs(self, request: ScoreRequest) -> tuple[float, ...]:
         prompt = self._relevant(_text(request.prompt))

@@ -12,7 +12,7 @@ from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Item
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.schemas.suggest import unknown
-from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text
+from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text, decimal_number
 from cotfaith.workers.tasks.choices import gold_label, read_choices
 from cotfaith.workers.tasks.files import Record, field_of, where
 from cotfaith.workers.tasks.ids import item_id
@@ -91,7 +91,7 @@ def _difficulty(record: Record, name: str, path: Path, index: int) -> float | No
     if name in record and record[name] in (None, ""):
         return None  # An item may have none.
     value = field_of(record, name, path, index)
-    number = canonical_number(value)
+    number = decimal_number(value)
     if number is None:
         raise TaskError(f"{where(path, index)}: difficulty {value!r} (field {name!r}) is not a number.")
     return float(number)

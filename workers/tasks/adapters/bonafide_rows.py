@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.canonical import canonical_number
+from cotfaith.workers.canonical import decimal_number
 from cotfaith.workers.steps import split_steps
 from cotfaith.workers.tasks.files import Record, field_of, where
 
@@ -65,7 +65,7 @@ def _label(value: Any, at: str) -> tuple[bool, str]:
 
 
 def _span(row: Record, at: str) -> tuple[int, int]:
-    texts = [canonical_number(row.get(name)) for name in ("sentence_span_start", "sentence_span_end")]
+    texts = [decimal_number(row.get(name)) for name in ("sentence_span_start", "sentence_span_end")]
     start, end = (int(float(text)) if text is not None else -1 for text in texts)
     if not 0 <= start < end <= len(str(row["cot"])):
         raise TaskError(

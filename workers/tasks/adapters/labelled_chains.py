@@ -24,7 +24,7 @@ from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import AnswerFormat, Item
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.answers import comparable_text
-from cotfaith.workers.canonical import canonical_number
+from cotfaith.workers.canonical import canonical_number, decimal_number
 from cotfaith.workers.steps import split_steps
 from cotfaith.workers.tasks.adapters.bonafide_rows import is_bonafide, merge_rows
 from cotfaith.workers.tasks.choices import gold_label, read_choices
@@ -65,7 +65,7 @@ def chain_item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
     if not choices and any(canonical_number(value) is None for value in (gold, answer or gold)):
         answer_format = "text"
     given = record.get("id")
-    difficulty = canonical_number(record.get("difficulty"))
+    difficulty = decimal_number(record.get("difficulty"))
     return Item(
         id=item_id(spec.name, index) if given in (None, "") else str(given),
         question=str(field_of(record, "question", path, index)).strip(),
@@ -171,7 +171,7 @@ def _spans(cot: str, steps: list[Record], at: str) -> list[str]:
 
 
 def _place(value: Any, at: str) -> int:
-    number = canonical_number(value)
+    number = decimal_number(value)
     if number is None or "." in number:
         raise TaskError(f"{at}: a step's start must be a whole number of characters; got {value!r}.")
     return int(number)
