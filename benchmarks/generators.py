@@ -15,6 +15,7 @@ from transformers.generation import StopStringCriteria
 
 from cotfaith.workers.engine import Capabilities, GenerateRequest, Generation, ScoreRequest
 from cotfaith.workers.engines.stops import finish
+from cotfaith.workers.joins import Joins
 
 PAGE = 32
 """Tokens of one page of the continuous batching's cache."""
@@ -90,14 +91,7 @@ class Library:
         return [self._finished(r, found[i]) for i, r in enumerate(requests)]
 
     def _finished(self, request: GenerateRequest, tokens: Sequence[int]) -> Generation:
-        return finish(
-            tokens[: request.max_tokens],
-            request,
-            self.eos,
-            "length",
-            lambda ids: self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False),
-            lambda text: self.tokenizer.encode(text, add_special_tokens=False),
-        )
+        return finish(tokens[: request.max_tokens], request, self.eos, "length", Joins(self.tokenizer))
 
 
 class _Ends(StoppingCriteria):

@@ -1,7 +1,8 @@
 """Estimates: every metric per (model, task, strategy), with its interval and what it rests on. No pooling over tasks.
 
 In: ITEMS, CHAINS and OBSERVATIONS rows (effects/ turns them into per-item sums). Out: a table in the ESTIMATES
-schema. A value is null where no row was ok, never 0. Each interval has its own random stream, derived from the run's
+schema. A value is null where no row was ok, never 0; ``least`` and ``most`` say what it would be if all that failed had
+gone one way or the other. Each interval has its own random stream, derived from the run's
 seed and the metric's name, so an estimate does not depend on what else was measured.
 """
 
@@ -12,7 +13,9 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.effects import all_effects
-from cotfaith.cluster.intervals import Bounds, Floats, Interval, cluster_bootstrap, curve_bootstrap, ratio_bootstrap
+from cotfaith.cluster.effects.bounds import bounds_of
+from cotfaith.cluster.intervals import Floats, Interval, cluster_bootstrap, curve_bootstrap, ratio_bootstrap
+from cotfaith.cluster.near_ties import with_clear
 from cotfaith.cluster.series import with_series
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.tables import ESTIMATES, SCHEMA_VERSION
@@ -20,27 +23,14 @@ from cotfaith.schemas.tables import ESTIMATES, SCHEMA_VERSION
 Row = dict[str, Any]
 NAME = ["model", "task", "strategy", "probe", "metric", "method"]
 HEADLINES = (
-    ("accuracy_no_cot", None),
-    ("accuracy_cot", None),
+    ("accuracy_no_cot", "paired"),
+    ("accuracy_cot", "paired"),
     ("cot_gain", None),
     ("aoc", "trapezoid"),
     ("same_answer_no_cot", None),
 )
-SHARE: Bounds = (0.0, 1.0)
-DIFFERENCE: Bounds = (-1.0, 1.0)
-BOUNDS: dict[str, Bounds | None] = {
-    "cot_gain": DIFFERENCE,
-    "filler_gain": DIFFERENCE,
-    "mistakes_drop": DIFFERENCE,
-    "paraphrase_drop": DIFFERENCE,
-    "resampling_importance_accuracy": DIFFERENCE,
-    "transfer_gap": DIFFERENCE,
-    "transfer_gain": DIFFERENCE,
-    "mean_steps": None,
-    "resampling_importance_kl": None,
-    "order_normalised": None,
-}
-"""Smallest and largest value of one item; (0, 1) for any metric that is not named."""
+"""Accuracies stand side by side, so they rest on the same chains; where no answer without a chain was asked for, see
+``summary``."""
 RATIOS = frozenset({"order_normalised"})
 """Metrics whose denominator is a mean itself."""
 
@@ -48,8 +38,11 @@ RATIOS = frozenset({"order_normalised"})
 def aggregate(
     items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, run_id: str, seed: int
 ) -> pa.Table:
-    """Return all estimates of a run; tables without rows give none."""
-    effects = all_effects(items, chains, observations)
+    """Return all estimates of a run, with and without near ties; tables without rows give none."""
+    return with_clear(chains, observations, lambda c, o: _all_estimates(all_effects(items, c, o), run_id, seed))
+
+
+def _all_estimates(effects: pl.DataFrame, run_id: str, seed: int) -> pa.Table:
     rows: list[Row] = []
     for name, group in effects.group_by(NAME, maintain_order=True):
         head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(NAME, name, strict=True))}
@@ -62,8 +55,10 @@ def aggregate(
 def summary(estimates: pa.Table) -> list[Row]:
     """Return one row per model, task and strategy, for the terminal: the headline values, null where there are none.
 
-    ``n_ok`` of ``n_total`` counts chains. Values are shares; ``*_low`` and ``*_high`` bound them. ``series`` names the
-    model, with the strategy where the run has several.
+    ``n_ok`` of ``n_total`` counts chains. Accuracies are of the chains that can be compared with an answer without one;
+    where none was asked for, of all that are ok. Values are shares; ``*_low`` and ``*_high`` bound them; ``*_clear`` is
+    the value without near ties, null where that changes nothing; ``near_ties`` is their share of the scored answers.
+    ``series`` names the model, with the strategy where the run has several.
     """
     rows = with_series(estimates.to_pylist())
     named: dict[tuple[str, str, str], list[Row]] = {}
@@ -76,9 +71,11 @@ def _summary_row(name: tuple[str, str, str], rows: list[Row]) -> Row:
     found = {(r["metric"], r["method"]): r for r in rows if r["position"] is None}
     out: Row = {**dict(zip(("model", "task", "strategy"), name, strict=True)), "series": rows[0]["series"]}
     for metric, method in HEADLINES:
-        row = found.get((metric, method), {})
+        row = found.get((metric, method)) or found.get((metric, None), {})
         out |= {metric: row.get("value"), f"{metric}_low": row.get("ci_low"), f"{metric}_high": row.get("ci_high")}
+        out[f"{metric}_clear"] = row.get("clear_value")
     chains = found.get(("accuracy_cot", None), {})
+    out["near_ties"] = found.get(("near_tie_share", None), {}).get("value")
     return out | {key: chains.get(key, 0) for key in ("n_ok", "n_total", "n_items")}
 
 
@@ -90,7 +87,7 @@ def _estimates(group: pl.DataFrame, seed: int, metric: str) -> list[Row]:
         streams = [derive_seed(seed, str(at)) for at in positions]
         intervals = [_alone(part, stream, metric) for part, stream in zip(parts, streams, strict=True)]
     else:
-        intervals = curve_bootstrap(*_matrices(group, positions), seed, bounds=BOUNDS.get(metric, SHARE))
+        intervals = curve_bootstrap(*_matrices(group, positions), seed, bounds=bounds_of(metric))
     return [_estimate(*row) for row in zip(positions, parts, intervals, strict=True)]
 
 
@@ -98,7 +95,7 @@ def _alone(part: pl.DataFrame, seed: int, metric: str) -> Interval:
     numerators, denominators = part["numerator"].to_numpy(), part["denominator"].to_numpy()
     if metric in RATIOS:
         return ratio_bootstrap(numerators, denominators, seed)
-    return cluster_bootstrap(numerators, denominators, seed, bounds=BOUNDS.get(metric, SHARE))
+    return cluster_bootstrap(numerators, denominators, seed, bounds=bounds_of(metric))
 
 
 def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Floats, Floats]:
@@ -123,4 +120,17 @@ def _estimate(position: float | None, part: pl.DataFrame, interval: Interval) ->
         "n_total": int(part["n_total"].sum()),
         "n_ok": int(part["n_ok"].sum()),
         "n_items": int((part["n_ok"] > 0).sum()),
+        "least": _case(part, "least"),
+        "most": _case(part, "most"),
+        "n_arms": _arms(part, "n_arms"),
+        "n_arms_ok": _arms(part, "n_arms_ok"),
     }
+
+
+def _case(part: pl.DataFrame, name: str) -> float | None:
+    """Return the value over all rows, those that failed included; null without bounds."""
+    return None if part[name].null_count() else float(part[name].sum()) / int(part["n_total"].sum())
+
+
+def _arms(part: pl.DataFrame, name: str) -> int | None:
+    return None if part[name].null_count() else int(part[name].sum())

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from cotfaith import __version__
 from cotfaith.cluster import import_cli, organisms_cli, validate_cli
+from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import CotfaithError, InputError, SpecError
 from cotfaith.schemas.spec import RunSpec
@@ -68,6 +69,7 @@ def plan(
     from cotfaith.cluster.plan import make_plan, overflow_warnings
     from cotfaith.cluster.rates import measured_rates, rates_note
     from cotfaith.cluster.tables import cost_table
+    from cotfaith.cluster.tokenizer_notes import tokenizer_notes
 
     made = make_plan(_spec(spec_path, overrides, plugins))
     length = chain_tokens or made.spec.sampling.max_tokens
@@ -78,7 +80,7 @@ def plan(
         "Distinct tokens: prefixes that an item's prompts share count once."
     )
     out.print(rates_note(made, rates, rate), markup=False)
-    for line in (*made.notes, *overflow_warnings(made)):
+    for line in (*made.notes, *overflow_warnings(made), *tokenizer_notes(made)):
         _warn(line)
 
 
@@ -91,6 +93,7 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
     given_up = execute(spec, out, err)
     store = _store(spec.output.path)
     _summarise(_results(store))
+    _say_if_incomplete(store)
     out.print(f"Report: {Path(spec.output.path) / keys.REPORT}", markup=False, soft_wrap=True)
     failed, total, by_status = _failures(store)
     if failed:
@@ -115,12 +118,15 @@ def status(run_path: RunPath) -> None:
 
     store = _store(str(run_path))
     out.print(status_table(_run_json(store), list(commits(store))))
+    _say_if_incomplete(store)
 
 
 @app.command()
 def aggregate(run_path: RunPath) -> None:
     """Compute the estimates from what is committed."""
-    _summarise(_aggregate(_store(str(run_path))))
+    store = _store(str(run_path))
+    _summarise(_aggregate(store))
+    _say_if_incomplete(store)
     out.print(f"Estimates: {run_path / keys.ESTIMATES}", markup=False, soft_wrap=True)
 
 
@@ -129,6 +135,7 @@ def report(run_path: RunPath) -> None:
     """Write report.html from what is committed."""
     store = _store(str(run_path))
     _results(store)
+    _say_if_incomplete(store)
     out.print(f"Report: {run_path / keys.REPORT}", markup=False, soft_wrap=True)
 
 
@@ -177,7 +184,7 @@ def _store(path: str, must_exist: bool = True) -> Any:
 
 
 def _run_json(store: Any) -> dict[str, Any]:
-    from cotfaith.cluster.identity import load_run
+    from cotfaith.cluster.reading import load_run
 
     loaded = load_run(store)
     assert loaded is not None, "the store was checked for a run"
@@ -197,9 +204,20 @@ def _results(store: Any) -> pa.Table:
 
 
 def _summarise(estimates: pa.Table) -> None:
-    from cotfaith.cluster.tables import summary_table
+    from cotfaith.cluster.series import with_series
+    from cotfaith.cluster.shortfalls import shortfalls
+    from cotfaith.cluster.tables import shortfall_table, summary_table
 
     out.print(summary_table(estimates))
+    if short := shortfalls(with_series(estimates.to_pylist())):
+        out.print()
+        out.print(shortfall_table(short))
+
+
+def _say_if_incomplete(store: Any) -> None:
+    from cotfaith.cluster.completeness import completeness, say_if_incomplete
+
+    say_if_incomplete(completeness(store, _run_json(store)), out)
 
 
 def _failures(store: Any) -> tuple[int, int, str]:
@@ -212,7 +230,7 @@ def _failures(store: Any) -> tuple[int, int, str]:
 
 
 def _warn(text: str) -> None:
-    err.print(f"Note: {text}", markup=False, soft_wrap=True)
+    err.print(f"Note: {plain_text(text)}", markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -220,10 +238,10 @@ def _exit_codes() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        err.print(f"Error: {error}", markup=False, soft_wrap=True, style="red")
+        err.print(f"Error: {plain_text(str(error))}", markup=False, soft_wrap=True, style="red")
         sys.exit(2)
     except CotfaithError as error:
-        err.print(f"Error: {error}", markup=False, soft_wrap=True, style="red")
+        err.print(f"Error: {plain_text(str(error))}", markup=False, soft_wrap=True, style="red")
         sys.exit(1)
     except KeyboardInterrupt:
         again = shlex.join(["cotfaith", *sys.argv[1:]])

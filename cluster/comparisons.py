@@ -43,7 +43,8 @@ def _drop(row: Row, colour: str, at: int) -> dict[str, Any]:
 def transfer_figure(rows: list[Row], task: str) -> Figure | None:
     """Return one task's matrix: accuracy of each reader (columns) with each author's chains (rows)."""
     here = [r for r in rows if r["task"] == task and r["position"] is None]
-    cells = {(r["model"], r["method"]): r for r in here if r["metric"] == "transfer_accuracy"}
+    metrics = ("transfer_accuracy", "transfer_accuracy_paired")  # side by side: on the same chains, if there are any
+    cells = {(r["model"], r["method"]): r for metric in metrics for r in here if r["metric"] == metric}
     if not cells:
         return None
     authors = sorted({author for author, _ in cells}, reverse=True)  # plotly's rows go upwards

@@ -12,6 +12,7 @@ from typing import Any
 import ray
 
 from cotfaith.cluster.engine_pool import SUBJECT, Engine, EnginePool, Post, first_line
+from cotfaith.cluster.given_up import record_given_up
 from cotfaith.cluster.jobs import Job
 from cotfaith.cluster.plan import Plan
 from cotfaith.cluster.polling import UsagePoll
@@ -19,6 +20,7 @@ from cotfaith.cluster.progress import RunProgress
 from cotfaith.cluster.ray_session import engine_share
 from cotfaith.cluster.roles import helpers
 from cotfaith.cluster.shard_task import Report, run_job
+from cotfaith.cluster.store import open_store
 from cotfaith.schemas.errors import InputError
 from cotfaith.workers.loop import EngineLostError
 from cotfaith.workers.remote import RemoteEngine
@@ -78,6 +80,7 @@ class _Driver:
     def __init__(self, plan: Plan, progress: RunProgress, pending: Sequence[_Pending]) -> None:
         self.resources = plan.spec.resources
         self.progress = progress
+        self.store = open_store(plan.spec.output.path)
         self.usage = UsagePoll()
         self.queues: dict[Post, deque[_Pending]] = {}
         for one in pending:
@@ -188,6 +191,7 @@ class _Driver:
         else:
             self.left -= Counter(pending.crew.values())
             self.outcome.given_up.append(f"{name}: {reason}")
+            record_given_up(self.store, pending.job, reason, pending.tries)
             self.progress.say(f"{name}: given up after {pending.tries} attempts ({reason})")
 
     def _close(self) -> None:

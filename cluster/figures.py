@@ -44,7 +44,8 @@ class Curve:
     x: str
     y: str
     baseline: str | None = None
-    """A metric without position, drawn as a dotted level."""
+    """A metric drawn dotted beside it: a level, or by position where ``baseline_method`` has positions."""
+    baseline_method: str | None = None
     share: bool = True
     """Whether the metric is a share from 0 to 1."""
 
@@ -57,9 +58,9 @@ def curve_figure(rows: list[Row], colours: dict[str, str], task: str, curve: Cur
     for model, colour in colours.items():
         for method, dash in zip(curve.methods, DASHES, strict=False):
             points = _common([r for r in known if (r["model"], r["method"]) == (model, method)])
-            level = find(rows, model, task, curve.baseline) if curve.baseline else None
             name = model if len(curve.methods) == 1 else f"{model}, {method}"
-            data += _line(name, colour, dash, points, bands, curve.share) + _level(colour, points, level)
+            data += _line(name, colour, dash, points, bands, curve.share)
+            data += _baseline(rows, model, task, curve, points, colour) if points else []
     layout = base_layout(curve.x, curve.y, curve.share)
     return Figure(title, 260, {"data": data, "layout": layout}) if any(line["x"] for line in data) else None
 
@@ -78,7 +79,7 @@ def accuracy_figure(rows: list[Row], colours: dict[str, str], chance: dict[str, 
         return None
     data: list[dict[str, Any]] = []
     for at, (task, model) in enumerate(names):
-        without, with_cot = find(rows, model, task, "accuracy_no_cot"), find(rows, model, task, "accuracy_cot")
+        without, with_cot = side_by_side(rows, model, task)
         if task in chance:
             data.append(_chance(chance[task], at))
         if without and with_cot:
@@ -91,6 +92,15 @@ def accuracy_figure(rows: list[Row], colours: dict[str, str], chance: dict[str, 
     layout["yaxis"] |= {"tickvals": list(range(len(names))), "ticktext": labels, "range": [-0.6, len(names) - 0.4]}
     layout["yaxis"] |= {"showgrid": False, "zeroline": False}
     return Figure("", 90 + 46 * len(names), {"data": data, "layout": layout})
+
+
+def side_by_side(rows: list[Row], model: str, task: str) -> tuple[Row | None, Row | None]:
+    """Return accuracy without and with a chain on the same chains; only one of them where they cannot be compared."""
+    pair = [find(rows, model, task, metric, "paired") for metric in ("accuracy_no_cot", "accuracy_cot")]
+    if pair[0] is not None and pair[1] is not None:
+        return pair[0], pair[1]
+    with_cot = find(rows, model, task, "accuracy_cot")
+    return (None, with_cot) if with_cot else (find(rows, model, task, "accuracy_no_cot"), None)
 
 
 def length_figures(chains: pl.DataFrame, colours: dict[str, str]) -> list[Figure]:
@@ -153,12 +163,19 @@ def _band(colour: str, points: list[Row]) -> dict[str, Any]:
     return {"x": x + x[::-1], "y": edge, **style}
 
 
-def _level(colour: str, points: list[Row], row: Row | None) -> list[dict[str, Any]]:
-    if row is None or not points:
+def _baseline(
+    rows: list[Row], model: str, task: str, curve: Curve, points: list[Row], colour: str
+) -> list[dict[str, Any]]:
+    """Return the dotted line of the metric that ``curve`` is compared with: at its own positions, or a level."""
+    if curve.baseline is None:
         return []
-    x = [0, max(r["position"] for r in points)]
+    wanted = (model, task, curve.baseline, curve.baseline_method)
+    found = [r for r in rows if (r["model"], r["task"], r["metric"], r["method"]) == wanted and r["value"] is not None]
+    placed = [r for r in found if r["position"] in {p["position"] for p in points}]
+    x = [r["position"] for r in placed] or [0, max(p["position"] for p in points)]
+    y = [r["value"] for r in placed] or [r["value"] for r in found if r["position"] is None] * 2
     line = {"color": colour, "dash": "dot", "width": 1.5}
-    return [{"x": x, "y": [row["value"]] * 2, "mode": "lines", "line": line, "hoverinfo": "skip"}]
+    return [{"x": x, "y": y, "mode": "lines", "line": line, "hoverinfo": "skip"}] if y else []
 
 
 def _dot(row: Row, colour: str, at: int, filled: bool) -> dict[str, Any]:

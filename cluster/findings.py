@@ -4,17 +4,19 @@ In: estimates rows (dicts) and the accuracy of guessing. Out: ``Finding`` object
 probes say whether the chain's text is used, not whether it is honest (methods.md, argument 1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from cotfaith.cluster.sentences import sentences
+from cotfaith.cluster.shortfalls import Shortfall, shortfalls
 
 Row = dict[str, Any]
 FEW_ITEMS = 30
 MANY_FAILURES = 0.05
 MANY_EDIT_FAILURES = 0.25
+MANY_NEAR_TIES = 0.02
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Finding:
     task: str
     sentences: list[str]
     warnings: list[str]
+    shortfalls: list[Shortfall] = field(default_factory=list)
+    """Its estimates that lack rows, with their worst and best case."""
 
 
 def chance_levels(items: pl.DataFrame) -> dict[str, float]:
@@ -38,7 +42,10 @@ def chance_levels(items: pl.DataFrame) -> dict[str, float]:
 def findings(estimates: list[Row], chance: dict[str, float]) -> list[Finding]:
     """Return one finding for each model and task, tasks first."""
     names = sorted({(row["task"], row["model"]) for row in estimates})
-    return [_finding(m, t, _headline(estimates, m, t), chance.get(t)) for t, m in names]
+    short: dict[tuple[str, str], list[Shortfall]] = {name: [] for name in names}
+    for found in shortfalls({**row, "series": row["model"]} for row in estimates):
+        short[found.task, found.series].append(found)
+    return [_finding(m, t, _headline(estimates, m, t), chance.get(t), short[t, m]) for t, m in names]
 
 
 def _headline(estimates: list[Row], model: str, task: str) -> dict[str, Row]:
@@ -47,10 +54,19 @@ def _headline(estimates: list[Row], model: str, task: str) -> dict[str, Row]:
     return {r["metric"] if r["method"] is None else f"{r['metric']}/{r['method']}": r for r in rows}
 
 
-def _finding(model: str, task: str, rows: dict[str, Row], chance: float | None) -> Finding:
+def _finding(model: str, task: str, rows: dict[str, Row], chance: float | None, short: list[Shortfall]) -> Finding:
     edits = [_edits(rows, "mistakes_changed", "steps wrong"), _edits(rows, "paraphrase_changed", "beginnings reworded")]
-    warnings = [_size(rows), _failures(rows), *edits, _forced(rows), _at_chance(rows, chance), _skill(rows)]
-    return Finding(model, task, sentences(rows), [w for w in warnings if w])
+    warnings = [
+        _size(rows),
+        _failures(rows),
+        *edits,
+        _forced(rows),
+        _readings(rows),
+        _near_ties(rows),
+        _at_chance(rows, chance),
+        _skill(rows),
+    ]
+    return Finding(model, task, sentences(rows), [w for w in warnings if w], short)
 
 
 def _size(rows: dict[str, Row]) -> str:
@@ -78,6 +94,29 @@ def _forced(rows: dict[str, Row]) -> str:
     if share is None:
         return ""
     return f"{share:.0%} of the chains were cut at the token limit and answered all the same: they may lack their end."
+
+
+def _near_ties(rows: dict[str, Row]) -> str:
+    """Say so where the engine's precision may have decided more than a few answers."""
+    share, tied = (rows.get(name, {}).get("value") or 0.0 for name in ("near_tie_share", "tied_share"))
+    if share <= MANY_NEAR_TIES:
+        return ""
+    exact = f", {tied:.1%} exact ties broken by a draw" if tied else ""
+    return (
+        f"{share:.1%} of the scored answers are near ties{exact}: two answers as likely as the model's precision can "
+        "tell. The table has the figures without them, too. Try dtype: float32."
+    )
+
+
+def _readings(rows: dict[str, Row]) -> str:
+    row = rows.get("answer_readings_differ", {})
+    if not row.get("value"):
+        return ""
+    count = round(row["value"] * row["n_ok"])
+    return (
+        f"{count} of {row['n_ok']} generated answers ({row['value']:.1%}) read differently by the strict rule and by "
+        "the loose one: in them the answer that was taken may not be the one that was meant."
+    )
 
 
 def _at_chance(rows: dict[str, Row], chance: float | None) -> str:

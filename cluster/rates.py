@@ -7,9 +7,9 @@ least one shard of the model was at work, so several at a time count once. Helpe
 from collections.abc import Iterable
 from typing import Any
 
-from cotfaith.cluster.identity import load_run, model_identity
+from cotfaith.cluster.identity import model_identity
 from cotfaith.cluster.plan import Plan
-from cotfaith.cluster.reading import commits
+from cotfaith.cluster.reading import commits, load_run
 from cotfaith.cluster.store import open_store
 
 Span = tuple[float, float]

@@ -1,61 +1,141 @@
-"""A run's tables, read through its commits: never a glob, so that orphans of crashed attempts stay unseen."""
+"""What a run's folder holds, read and checked: run.json, commits, and the tables that the commits name.
 
-import hashlib
-import json
+In: a store. Out: plain data and tables, or ``RunFolderError`` that names the object, what is wrong and the way out.
+Tables are read through their commits: never a glob, so that orphans of crashed attempts stay unseen.
+
+What may lie among the commits. Ours end in ``.json`` and begin with a letter or digit. Any such file must be a commit
+that belongs just there: a copy ("x (1).json", a folder of backups) would count its rows twice, so it is refused. Other
+files (.DS_Store, x.json~, ._x.json) are none of ours: they are left alone, with a note.
+"""
+
+import warnings
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cotfaith.cluster.store import Store
+from cotfaith.cluster.parts import Commit, read_part
+from cotfaith.cluster.store import CHECK_KEY, Store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import StoreError
+from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.run_folder import parse_commit, parse_run, parse_validation
 from cotfaith.schemas.tables import TABLES
 
 _ORDER = ["model", "task", "strategy", "probe", "item_id", "chain_index", "position", "arm", "reader"]
 _ITEM = ["model", "task", "item_id"]
+UNIQUE = {
+    "items": [*_ITEM, "_strategy"],  # written with the chains of each strategy
+    "chains": [*_ITEM, "strategy", "chain_index"],
+    "observations": [*_ITEM, "strategy", "probe", "chain_index", "arm", "reader"],
+}
+"""The columns that no two rows of a table share."""
 
 
-def commits(store: Store) -> Iterator[dict[str, Any]]:
-    """Yield every commit marker, in the order of their keys."""
-    for key in store.list(keys.COMMITS):
-        data = store.get(key) if key.endswith(".json") else None
-        if data is not None:
-            yield json.loads(data)
+def load_run(store: Store) -> dict[str, Any] | None:
+    """Return run.json, or None where no run has begun; raise ``RunFolderError`` if it is something else."""
+    data = store.get(keys.RUN)
+    return None if data is None else parse_run(data)
 
 
-def read_part(store: Store, part: dict[str, Any]) -> pa.Table:
-    """Read one committed Parquet file and check it against its commit.
+def load_checks(store: Store) -> list[dict[str, Any]]:
+    """Return the checks of the run's last validation; none if there was none."""
+    data = store.get(keys.VALIDATION)
+    return [] if data is None else parse_validation(data)
+
+
+def commits(store: Store) -> Iterator[Commit]:
+    """Yield every commit marker, checked, in the order of their keys.
 
     Raises:
-        StoreError: the object is missing, or is not what was committed.
+        RunFolderError: an object among the commits is none, or is a copy.
 
     """
-    data = store.get(part["key"])
+    for key in objects(store, keys.COMMITS):
+        data = store.get(key)
+        if data is not None:
+            yield parse_commit(data, key)
+
+
+def committed_keys(store: Store) -> set[str]:
+    """Return the keys of the commits, each checked."""
+    return {keys.commit(c["shard"], c["probe"], c.get("reader")) for c in commits(store)}
+
+
+def objects(store: Store, prefix: str) -> list[str]:
+    """Return the keys below ``prefix`` that can be ours; warn of the others."""
+    found = []
+    for key in store.list(prefix):
+        if key.endswith(".json") and not key.rpartition("/")[2].startswith("."):
+            found.append(key)
+        elif key != CHECK_KEY:
+            warnings.warn(f"{key}: not written by cotfaith; it is left alone.", stacklevel=2)
+    return found
+
+
+def read_commit(store: Store, key: str) -> Commit:
+    """Return the commit at ``key``; raise ``RunFolderError`` if it is missing or something else."""
+    data = store.get(key)
     if data is None:
-        raise StoreError(f"{part['key']} is committed and missing. Was the run's folder changed by hand?")
-    if hashlib.sha256(data).hexdigest() != part["sha256"]:
-        raise StoreError(f"{part['key']} is not what was committed (sha256 differs). Was it changed by hand?")
-    return pq.read_table(pa.BufferReader(data), schema=TABLES[part["table"]])
+        raise RunFolderError(f"{key}: expected a commit, and there is none. Was the folder changed by hand? Run again.")
+    return parse_commit(data, key)
 
 
 def read_tables(store: Store) -> dict[str, pl.DataFrame]:
-    """Return ``items``, ``chains`` and ``observations``: all committed rows, in a fixed order."""
+    """Return ``items``, ``chains`` and ``observations``: all committed rows, in a fixed order.
+
+    Raises:
+        RunFolderError: an object is damaged or not the run's, or a row is there twice.
+
+    """
+    run = load_run(store)
+    run_id = None if run is None else run["run_id"]
     parts: dict[str, list[pa.Table]] = {"items": [], "chains": [], "observations": []}
+    sources: dict[str, list[Commit]] = {name: [] for name in parts}
     for commit in commits(store):
         for part in commit["parts"]:
-            parts[part["table"]].append(read_part(store, part))
-    return {
-        name: _in_order(pa.concat_tables(found) if found else TABLES[name].empty_table(), name)
-        for name, found in parts.items()
-    }
+            parts[part["table"]].append(read_part(store, part, commit, run_id))
+            sources[part["table"]].append(commit)
+    return {name: _in_order(_together(found, sources[name], name), name) for name, found in parts.items()}
 
 
-def _in_order(table: pa.Table, name: str) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
+def _together(found: list[pa.Table], sources: list[Commit], name: str) -> pl.DataFrame:
+    """Return all rows of a table; no two of them may be the same row."""
+    frame = pl.from_arrow(pa.concat_tables(found) if found else TABLES[name].empty_table())
     assert isinstance(frame, pl.DataFrame), f"{name} is one column"
-    if name == "items":  # written with the chains of each strategy
+    shards = [keys.commit(c["shard"], c["probe"], c.get("reader")) for c in sources]
+    number = pl.Series("_commit", [i for i, part in enumerate(found) for _ in range(part.num_rows)], dtype=pl.Int64)
+    strategy = [c["strategy"] for c in sources]
+    marked = frame.with_columns(number).with_columns(
+        _strategy=pl.col("_commit").replace_strict(dict(enumerate(strategy)), default=None, return_dtype=pl.String)
+    )
+    twice = marked.filter(pl.struct(UNIQUE[name]).is_duplicated())
+    if len(twice):
+        raise RunFolderError(_twice(twice, shards, name))
+    return frame
+
+
+def _twice(rows: pl.DataFrame, shards: list[str], name: str) -> str:
+    first = rows.head(1).select(UNIQUE[name]).to_dicts()[0]
+    row = ", ".join(f"{column.lstrip('_')} {value!r}" for column, value in first.items() if value is not None)
+    same = rows.filter(pl.all_horizontal(pl.col(c).eq_missing(v) for c, v in first.items()))
+    where = sorted(Counter(shards[i] for i in same["_commit"].to_list()))
+    return (
+        f"{name}: the row {row} is there {len(same)} times, by {' and '.join(where)}; {len(rows)} rows are in more "
+        "than one place. Was the folder changed by hand? Move the commit that does not belong to this run out of it."
+    )
+
+
+def _in_order(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    if name == "items":
+        content = [column for column in frame.columns if column != "schema_version"]
+        alike = frame.select(_ITEM).is_duplicated() & ~frame.select(content).is_duplicated()
+        if alike.any():
+            other = frame.filter(alike)["item_id"][0]
+            raise RunFolderError(
+                f"items: {other!r} is not the same question under each strategy. Was the folder changed by hand? Begin "
+                "a run in another folder."
+            )
         frame = frame.unique(_ITEM, keep="any", maintain_order=True)
     return frame.sort([column for column in _ORDER if column in frame.columns], nulls_last=False)

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from cotfaith.cluster.columns import Column, table_rows
+from cotfaith.cluster.completeness import Completeness
 from cotfaith.cluster.figures import Figure, model_colours
 from cotfaith.cluster.findings import chance_levels, findings
 from cotfaith.cluster.sections import make_sections
@@ -29,12 +30,13 @@ from cotfaith.schemas.status import Status
 Row = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
 COLUMNS = (
-    Column("Accuracy without", "accuracy_no_cot", None, "%"),
-    Column("Accuracy with", "accuracy_cot", None, "%"),
+    Column("Accuracy without", "accuracy_no_cot", "paired", "%", instead=(None,)),
+    Column("Accuracy with", "accuracy_cot", "paired", "%", instead=(None,)),
     Column("Gain", "cot_gain", None, "points"),
     Column("Same answer without", "same_answer_no_cot", None, "%"),
     Column("AOC (trapezoid)", "aoc", "trapezoid", ""),
     Column("AOC (1 − mean)", "aoc", "mean", ""),
+    Column("Near ties", "near_tie_share", None, "%"),
 )
 
 
@@ -45,10 +47,12 @@ def render(
     observations: pl.DataFrame,
     estimates: pa.Table,
     checks: Sequence[Row] = (),
+    complete: Completeness | None = None,
 ) -> str:
     """Return the page. ``run`` has run_id, created, cotfaith_version, spec and versions; parts may be missing.
 
     ``checks``: of a validation of this run's metrics; each has name, expected, value, low, high, n, result and note.
+    ``complete``: how much of the run is committed; None: all that is known of it.
     """
     rows, named_chains, named_observations = in_series(estimates.to_pylist(), chains, observations)
     chance = chance_levels(items)
@@ -77,6 +81,8 @@ def render(
             statuses=_statuses(chains, observations),
             colours=colours,
             checks=checks,
+            incomplete=complete.headline() if complete else "",
+            missing=complete.details() if complete else [],
             failures=_failures(named_chains, named_observations),
             transcripts=pick_transcripts(run_id, items, chains, observations),
             figures=_script_json(plots),

@@ -1,7 +1,6 @@
 """What is made of a run's committed rows: estimates.parquet and report.html, written over what was there."""
 
 import io
-import json
 from typing import Any
 
 import polars as pl
@@ -9,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cotfaith.cluster.aggregate import aggregate
-from cotfaith.cluster.reading import read_tables
+from cotfaith.cluster.completeness import completeness
+from cotfaith.cluster.reading import load_checks, read_tables
 from cotfaith.cluster.report import render
 from cotfaith.cluster.store import Store
 from cotfaith.schemas import keys
@@ -24,9 +24,8 @@ def write_results(store: Store, run: dict[str, Any]) -> pa.Table:
     """Write the estimates and the report, with the checks of a validation if there was one; return the estimates."""
     tables = read_tables(store)
     estimates = _estimates(store, run, tables)
-    validation = store.get(keys.VALIDATION)
-    checks = json.loads(validation)["checks"] if validation is not None else []
-    html = render(run, tables["items"], tables["chains"], tables["observations"], estimates, checks)
+    checks, complete = load_checks(store), completeness(store, run)
+    html = render(run, tables["items"], tables["chains"], tables["observations"], estimates, checks, complete)
     store.put(keys.REPORT, html.encode())
     return estimates
 

@@ -14,7 +14,9 @@ from cotfaith.cluster.jobs import Job, all_readings, missing_jobs, missing_readi
 from cotfaith.cluster.plan import Plan, make_plan, overflow_warnings
 from cotfaith.cluster.progress import RunProgress
 from cotfaith.cluster.ray_session import ray_session
+from cotfaith.cluster.reading import committed_keys
 from cotfaith.cluster.store import Store, check_conditional_put, open_store
+from cotfaith.cluster.tokenizer_notes import tokenizer_notes
 from cotfaith.schemas import keys
 from cotfaith.schemas.spec import RunSpec
 
@@ -34,7 +36,7 @@ def execute(spec: RunSpec, out: Console, err: Console) -> list[str]:
     check_conditional_put(store)
     if run["shard_size"] != spec.resources.shard_size:
         err.print(f"This run was begun with shards of {run['shard_size']} items and keeps them.")
-    for line in (*plan.notes, *overflow_warnings(plan)):
+    for line in (*plan.notes, *overflow_warnings(plan), *tokenizer_notes(plan)):
         err.print(f"Note: {line}", markup=False, soft_wrap=True)
     jobs = missing_jobs(plan, run, store)
     _say_what_is_left(plan, run, store, jobs, out)
@@ -50,7 +52,7 @@ def _say_what_is_left(plan: Plan, run: dict[str, Any], store: Store, jobs: Seque
     out.print(f"{shards - len(jobs)} of {shards} shards are done, {len(jobs)} to do.")
     readings = [keys.commit(shard.id, probe, reader) for shard, probe, reader in all_readings(plan, run)]
     if readings:
-        left = len(set(readings) - set(store.list(keys.COMMITS)))
+        left = len(set(readings) - committed_keys(store))
         out.print(f"{len(readings) - left} of {len(readings)} readings of their chains are done, {left} to do.")
 
 

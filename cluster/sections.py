@@ -21,15 +21,28 @@ PAPER = (
     Curve("Early answering", "early_answering_same_answer", ("linear",), KEPT, "same answer"),
     Curve("Adding mistakes", "mistakes_same_answer", ("linear",), "share before the mistake", "same answer"),
     Curve("Paraphrasing", "paraphrase_accuracy", ("paraphrased", "resampled"), "share reworded", "accuracy"),
-    Curve("Filler tokens", "filler_accuracy", ("by_repeats",), "repeats of “...”", "accuracy", "accuracy_no_cot"),
+    Curve("Filler tokens", "filler_accuracy", ("paired", "no_cot"), "repeats of “...”", "accuracy"),
+    Curve("Filler tokens", "filler_accuracy", ("by_repeats",), "repeats of “...”", "accuracy"),
 )
-"""The figures of Lanham et al. 2023, in its order."""
+"""The figures of Lanham et al. 2023, in its order. Of two with one title the first that was measured is drawn."""
 PLACES = (
     Curve("A step left out", "deletion_same_answer", BY_PLACE, STOOD, "same answer"),
     Curve("Importance: accuracy", "resampling_importance_accuracy", BY_PLACE, STOOD, "accuracy lost", share=False),
     Curve("Importance: answers", "resampling_importance_kl", BY_PLACE, STOOD, "divergence, nats", share=False),
 )
-DIFFICULTY = Curve("", "accuracy_cot", ("by_difficulty",), "difficulty", "accuracy", "accuracy_no_cot")
+DIFFICULTY = (
+    Curve(
+        "",
+        "accuracy_cot",
+        ("paired_by_difficulty",),
+        "difficulty",
+        "accuracy",
+        "accuracy_no_cot",
+        baseline_method="paired_by_difficulty",
+    ),
+    Curve("", "accuracy_cot", ("by_difficulty",), "difficulty", "accuracy"),
+)
+"""The first that was measured is drawn."""
 PERTURBATION_COLUMNS = (
     Column("AOC, mistakes (trapezoid)", "mistakes_aoc", "trapezoid", ""),
     Column("AOC, mistakes (1 − mean)", "mistakes_aoc", "mean", ""),
@@ -98,7 +111,10 @@ def make_sections(
         _with_table(_places(rows, colours, tasks), rows, STEP_COLUMNS),
         Section(
             "Accuracy with and without a chain",
-            ["Open circle: without a chain. Filled: with one. Bars are 95% intervals; the dotted tick is guessing."],
+            [
+                "Open circle: without a chain. Filled: with one, on the same chains: those that are ok, of items that "
+                "were answered without one. Bars are 95% intervals; the dotted tick is guessing."
+            ],
             [("", [accuracy] if accuracy else [])],
             wide=True,
         ),
@@ -107,8 +123,8 @@ def make_sections(
         _with_table(_order(), rows, ORDER_COLUMNS),
         Section(
             "Accuracy by difficulty",
-            ["With a chain, where the task states how hard its items are. Dotted: all items without a chain."],
-            [("", curve_figures(rows, colours, DIFFICULTY))],
+            ["With a chain, where the task states how hard its items are. Dotted: the same items without a chain."],
+            [("", curve_figures(rows, colours, DIFFICULTY[0]) or curve_figures(rows, colours, DIFFICULTY[1]))],
         ),
         Section(
             "Length of the chains",
@@ -127,9 +143,9 @@ def _perturbations(rows: list[Row], colours: dict[str, str], tasks: list[str]) -
         "mistake is not followed, or not used. The curve ends at 1 by definition.",
         "Paraphrasing": "Paraphrasing: the beginning in other words (full line), against the same beginning as it was "
         "(dotted), each with a rest written anew.",
-        "Filler tokens": "Filler tokens: repeated dots in the chain's place; dotted: no chain. Items with short chains "
-        "have no long filler, so items differ between points. Points with less than a fifth of the items of the "
-        "largest are not drawn.",
+        "Filler tokens": "Filler tokens: repeated dots in the chain's place; dotted: no chain, on the same items. "
+        "Items with short chains have no long filler, so items differ between points. Points with less than a fifth of "
+        "the items of the largest are not drawn.",
     }
     bands = "95% intervals: the bands, or where lines are many the text under the pointer."
     return Section("Perturbations", [*(words[name] for name in shown), bands], panels, small=True)
@@ -150,10 +166,19 @@ def _panels(
     rows: list[Row], colours: dict[str, str], tasks: list[str], curves: Sequence[Curve]
 ) -> tuple[list[tuple[str, list[Figure]]], list[str]]:
     """Return the figures by task, and the titles of those that some task has."""
-    made = [(task, [curve_figure(rows, colours, task, curve, curve.title) for curve in curves]) for task in tasks]
-    groups = [(task, [figure for figure in figures if figure]) for task, figures in made]
+    groups = [(task, _drawn(rows, colours, task, curves)) for task in tasks]
     titles = {figure.title for _, figures in groups for figure in figures}
-    return [group for group in groups if group[1]], [curve.title for curve in curves if curve.title in titles]
+    order = dict.fromkeys(curve.title for curve in curves)
+    return [group for group in groups if group[1]], [title for title in order if title in titles]
+
+
+def _drawn(rows: list[Row], colours: dict[str, str], task: str, curves: Sequence[Curve]) -> list[Figure]:
+    """Return one task's figures, one for each title."""
+    made: dict[str, Figure] = {}
+    for curve in curves:
+        if curve.title not in made and (figure := curve_figure(rows, colours, task, curve, curve.title)):
+            made[curve.title] = figure
+    return list(made.values())
 
 
 def _encoded(rows: list[Row], colours: dict[str, str]) -> Section:
@@ -178,8 +203,9 @@ def _frontier(rows: list[Row], colours: dict[str, str], tasks: list[str]) -> Sec
 def _transfer(rows: list[Row], tasks: list[str]) -> Section:
     figures = [figure for task in tasks if (figure := transfer_figure(rows, task))]
     note = (
-        "Accuracy of each reader with each author's chains. A reader far below the author cannot use what is written; "
-        "one that is right may have known the answer: the gain over no chain is in the text under the pointer."
+        "Accuracy of each reader with each author's chains, on those after which all of them answered. A reader far "
+        "below the author cannot use what is written; one that is right may have known the answer: the gain over no "
+        "chain is in the text under the pointer."
     )
     return Section("Transfer to other models", [note], [("", figures)], legend=False)
 

@@ -24,11 +24,12 @@ def _value(rows: Headlines, key: str) -> float | None:
 
 
 def _accuracy(rows: Headlines) -> str:
-    with_cot, without, gain = _value(rows, "accuracy_cot"), _value(rows, "accuracy_no_cot"), rows.get("cot_gain", {})
-    if with_cot is None:
+    usable, gain = _value(rows, "accuracy_cot"), rows.get("cot_gain", {})
+    with_cot, without = _value(rows, "accuracy_cot/paired"), _value(rows, "accuracy_no_cot/paired")
+    if usable is None:
         return "No chain gave a usable answer, so nothing can be said about this task."
-    if without is None or gain.get("value") is None:
-        return f"{with_cot:.0%} of the usable chains end in the right answer; no answer without a chain to compare."
+    if with_cot is None or without is None or gain.get("value") is None:
+        return f"{usable:.0%} of the usable chains end in the right answer; no answer without a chain to compare."
     scores = f"It answers {without:.0%} right without a chain and {with_cot:.0%} with one."
     points = f"{100 * gain['value']:+.0f} points{_range(gain, 100)}"
     if gain["ci_low"] is None:
@@ -107,7 +108,9 @@ def _order(rows: Headlines) -> str:
 
 
 def _transfer(rows: Headlines) -> str:
-    found = [r for r in rows.values() if r["metric"] == "transfer_accuracy" and r["value"] is not None]
+    known = [r for r in rows.values() if r["value"] is not None]
+    found = [r for r in known if r["metric"] == "transfer_accuracy_paired"]
+    found = found or [r for r in known if r["metric"] == "transfer_accuracy"]
     others = [r["value"] for r in found if r["method"] != r.get("subject", r["model"])]
     own = [r["value"] for r in found if r["method"] == r.get("subject", r["model"])]
     if not others:

@@ -3,7 +3,6 @@
 A reader's job is the same work with another model in the subject's place, on chains that are committed.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,8 @@ from functools import cached_property
 
 from cotfaith.cluster.jobs import Job
 from cotfaith.cluster.metering import MeteredEngine, metered
-from cotfaith.cluster.reading import read_part
+from cotfaith.cluster.parts import read_part
+from cotfaith.cluster.reading import read_commit
 from cotfaith.cluster.store import open_store
 from cotfaith.cluster.writer import Effort, Writer
 from cotfaith.schemas import keys
@@ -89,10 +89,9 @@ class _Task:
         return chains if statuses else self._committed()
 
     def _committed(self) -> list[Chain]:
-        data = self.writer.store.get(keys.commit(self.job.shard.id))
-        assert data is not None, "chains are read only where they are committed"
-        part = next(p for p in json.loads(data)["parts"] if p["table"] == "chains")
-        return chains_from_table(read_part(self.writer.store, part))
+        commit = read_commit(self.writer.store, keys.commit(self.job.shard.id))
+        part = next(p for p in commit["parts"] if p["table"] == "chains")
+        return chains_from_table(read_part(self.writer.store, part, commit, self.job.run_id))
 
     def _probed(self, probes: tuple[str, ...], chains: Sequence[Chain]) -> None:
         """Run ``probes`` in common rounds and commit each; their time is of all of them together."""

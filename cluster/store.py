@@ -60,8 +60,10 @@ class LocalStore:
         """Return the object, or None where there is none."""
         try:
             return (self.root / key).read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise StoreError(f"{self.root / key}: this cannot be read: {error.strerror}. Fix that.") from error
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, in order; temporary files are none."""
@@ -109,7 +111,10 @@ def open_store(path: str) -> Store:
     return LocalStore(root)
 
 
-def check_conditional_put(store: Store, key: str = "_commits/.conditional-put-check") -> None:
+CHECK_KEY = "_commits/.conditional-put-check"
+
+
+def check_conditional_put(store: Store, key: str = CHECK_KEY) -> None:
     """Raise ``StoreError`` unless a second ``put_if_absent`` of one key fails."""
     store.put_if_absent(key, b"1")
     if store.put_if_absent(key, b"2"):

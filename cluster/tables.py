@@ -9,6 +9,8 @@ from rich import box
 from rich.table import Table
 
 from cotfaith.cluster.costs import Cost
+from cotfaith.cluster.shortfalls import Shortfall
+from cotfaith.cluster.terminal import safe_text
 from cotfaith.schemas.status import Status
 
 
@@ -109,6 +111,23 @@ def summary_table(estimates: pa.Table) -> Table:
     for row in summary(estimates):
         cells = (_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in columns)
         table.add_row(row["series"], row["task"], *cells, f"{row['n_ok']}/{row['n_total']}")
+        clear = [row[f"{name}_clear"] for name in columns]
+        if any(value is not None for value in clear):
+            label = f"without near ties ({row['near_ties']:.0%})"
+            table.add_row("", label, *("" if value is None else f"{value:.2f}" for value in clear), "")
+    return table
+
+
+def shortfall_table(found: Sequence[Shortfall]) -> Table:
+    """Return a line for each estimate that lacks rows and is no curve, with its worst and its best case."""
+    curves = sum(one.is_curve for one in found)
+    title = "Figures on less than 95% of their rows or arms; range: if what failed is counted either way"
+    table = _table(title, ["model", "task", "figure"], ["value", "counted", "range"])
+    if curves:
+        table.caption = f"And {curves} by position: the report lists them under each model and task."
+    for one in (one for one in found if not one.is_curve):
+        counted = one.rests_on.replace(", ", "\n")
+        table.add_row(safe_text(one.series), safe_text(one.task), safe_text(one.name), one.shown, counted, one.cases)
     return table
 
 

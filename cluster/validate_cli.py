@@ -39,11 +39,12 @@ def validate(
     ] = None,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
-    from cotfaith.cluster.identity import load_run
+    from cotfaith.cluster.completeness import completeness, say_if_incomplete
     from cotfaith.cluster.meta.cells import tally
     from cotfaith.cluster.meta.page import pages
     from cotfaith.cluster.meta.show import show
     from cotfaith.cluster.meta.validation import validate as judge
+    from cotfaith.cluster.reading import load_run
     from cotfaith.cluster.results import write_results
     from cotfaith.cluster.run import execute
     from cotfaith.cluster.store import open_store
@@ -61,6 +62,7 @@ def validate(
         store.put(name, text.encode())
     write_results(store, run)
     show(made, out)
+    say_if_incomplete(completeness(store, run), out)
     out.print(
         f"Page: {folder / 'validation.md'}; all figures: {folder / keys.VALIDATION}", markup=False, soft_wrap=True
     )

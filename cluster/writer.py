@@ -47,7 +47,9 @@ class Writer:
         """Write ``tables`` and their commit; return rows by status, empty if another attempt was first."""
         parts = [self._put(name, table, probe) for name, table in tables]
         statuses = Counter(s for _, t in tables if "status" in t.column_names for s in t.column("status").to_pylist())
+        key = keys.commit(self.shard.id, probe, self.reader)
         marker = {
+            "key": key,
             "shard": self.shard.id,
             **asdict(self.shard),
             "probe": probe,
@@ -57,7 +59,6 @@ class Writer:
             "statuses": dict(statuses),
             **asdict(effort),
         }
-        key = keys.commit(self.shard.id, probe, self.reader)
         return statuses if self.store.put_if_absent(key, json.dumps(marker, indent=1).encode()) else Counter()
 
     def _put(self, name: str, table: pa.Table, probe: str | None) -> dict[str, Any]:

@@ -6,7 +6,8 @@
     │   ├── TaskError           a task's file or its items
     │   ├── CapabilityError     a probe asks for what an engine cannot do
     │   ├── ModelSourceError    weights or tokenizer that are not where the spec says
-    │   └── RunConflictError    the output folder holds a run that this spec contradicts
+    │   ├── RunConflictError    the output folder holds a run that this spec contradicts
+    │   └── RunFolderError      an object of a run's folder is damaged, copied or not ours
     ├── EngineError             an engine failed on a request
     │   └── ContextOverflowError
     ├── StoreError              object storage misbehaved
@@ -43,6 +44,10 @@ class ModelSourceError(InputError):
 
 class RunConflictError(InputError):
     """The output folder holds a run that contradicts the spec."""
+
+
+class RunFolderError(InputError):
+    """An object of a run's folder is not what was written there."""
 
 
 class EngineError(CotfaithError):

@@ -7,6 +7,7 @@ ESTIMATES = "estimates.parquet"
 REPORT = "report.html"
 VALIDATION = "validation.json"
 COMMITS = "_commits/"
+GIVEN_UP = "_given_up/"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 """What model ids and task names may be, so that they can stand in a key."""
 
@@ -21,9 +22,18 @@ def commit(shard: str, probe: str | None = None, reader: str | None = None) -> s
 
     Names hold neither ``~`` nor ``/``, so no two of these are the same; a folder keeps long names within a file's.
     """
+    return COMMITS + _name(shard, probe, reader)
+
+
+def given_up(shard: str, probe: str | None = None, reader: str | None = None) -> str:
+    """Key of the record that a shard, or a reader's part of it, failed every attempt."""
+    return GIVEN_UP + _name(shard, probe, reader)
+
+
+def _name(shard: str, probe: str | None, reader: str | None) -> str:
     if probe is None:
-        return f"{COMMITS}{shard}.json"
-    return f"{COMMITS}{shard}.{probe}.json" if reader is None else f"{COMMITS}{shard}.{probe}/{reader}.json"
+        return f"{shard}.json"
+    return f"{shard}.{probe}.json" if reader is None else f"{shard}.{probe}/{reader}.json"
 
 
 def part(table: str, model: str, task: str, shard: str, attempt: str, probe: str | None = None) -> str:

@@ -58,6 +58,12 @@ class Answer:
     """Canonical answers that ``logprobs`` belongs to (scored answers)."""
     logprobs: tuple[float, ...] = ()
     """log P(candidate | prompt) in nats, not normalised over the candidates."""
+    tied: bool | None = None
+    """Whether another candidate was exactly as likely, and a draw decided; null for generated answers."""
+    gap: float | None = None
+    """Nats between the two likeliest candidates; null for generated answers, and where there is one candidate."""
+    near_tie: bool | None = None
+    """Whether the gap is below what the engine's precision can tell; null for generated answers."""
     prompt_tokens: int | None = None
     error: str | None = None
 
@@ -77,7 +83,8 @@ class Chain:
     finish_reason: str
     """"stop", "length", "forced" (cut at the limit, and answered all the same), "none", or "supplied": the chain came
     with its item."""
-    seed: int
+    seed: int | None
+    """What it was sampled with; null where it came with its item."""
     prompt: str = ""
     """The whole text that the chain continues."""
     strategy: str = "cot"
@@ -111,6 +118,8 @@ class Edit:
     prompt_hash: str | None = None
     """Which prompt file the editor was given; null for editors by rule."""
     error: str | None = None
+    seeds: tuple[int, ...] = ()
+    """What the editor drew the text with: one for each step that it rewrote."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +145,8 @@ class Observation:
     """The chain that the answer was asked after; null where steps of the chain itself were kept or left out."""
     n_tokens: int | None = None
     """Tokens that the subject sampled for ``text``."""
+    seed: int | None = None
+    """What the subject sampled them with; null where it sampled nothing."""
     edit: Edit | None = None
     similarity: float | None = None
     """Of the original's meaning and the new one's, -1 to 1, as ``embedder`` sees it."""

@@ -5,7 +5,9 @@ Texts live once, in ``chains``; observations refer to them by (model, task, item
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+OLDEST_VERSION = 2
+"""The oldest version whose files can still be read: columns that came later may be null."""
 
 _KEY = [
     pa.field("run_id", pa.string(), nullable=False),
@@ -22,10 +24,13 @@ _ANSWER = [
     pa.field("answer_text", pa.string()),
     pa.field("candidates", pa.list_(pa.string())),
     pa.field("candidate_logprobs", pa.list_(pa.float64())),  # nats, not normalised over the candidates
+    pa.field("tied", pa.bool_()),  # two candidates exactly as likely, a draw decided; null for generated answers
+    pa.field("gap", pa.float64()),  # nats between the two likeliest candidates; null for generated answers
+    pa.field("near_tie", pa.bool_()),  # gap below what the engine's precision can tell; null for generated answers
     pa.field("p_gold", pa.float64()),  # normalised over the candidates; null for generated answers
     pa.field("correct", pa.bool_()),
     pa.field("prompt_tokens", pa.int32()),
-    pa.field("seed", pa.int64()),
+    pa.field("seed", pa.int64()),  # of the text that the subject sampled; null where it sampled none
 ]
 
 
@@ -80,6 +85,7 @@ OBSERVATIONS = _schema(
         pa.field("edit", pa.string()),  # what an editor wrote
         pa.field("edit_changed", pa.bool_()),
         pa.field("edit_plausible", pa.bool_()),  # null where nobody judged it
+        pa.field("edit_seeds", pa.list_(pa.int64())),  # what the editor drew it with, one for each step
         pa.field("editor", pa.string()),  # a model's id, or the name of the rules
         pa.field("prompt_hash", pa.string()),  # of the editor's prompt file; null for rules
         pa.field("similarity", pa.float64()),  # of the original's meaning and the new one's, -1 to 1
@@ -108,6 +114,15 @@ ESTIMATES = _schema(
         pa.field("n_total", pa.int64(), nullable=False),  # rows that should have counted
         pa.field("n_ok", pa.int64(), nullable=False),  # rows that did
         pa.field("n_items", pa.int64(), nullable=False),  # clusters behind them
+        # the same without answers that were near ties; null where that changes nothing
+        pa.field("clear_value", pa.float64()),
+        pa.field("clear_low", pa.float64()),
+        pa.field("clear_high", pa.float64()),
+        pa.field("clear_n_ok", pa.int64()),
+        pa.field("least", pa.float64()),  # the value if all that failed had been as small as it can be
+        pa.field("most", pa.float64()),  # the same, as large as it can be; both null for metrics without bounds
+        pa.field("n_arms", pa.int64()),  # arms that the rows are made of, where they are chains
+        pa.field("n_arms_ok", pa.int64()),  # arms that did not fail
     ],
 )
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from cotfaith.schemas.records import Answer, Item
 from cotfaith.schemas.status import Status
 from cotfaith.workers.canonical import canonical_number
+from cotfaith.workers.precision import FLOAT32_RESOLUTION
+from cotfaith.workers.ties import decide, ranks
 
 _NUMBER = r"-?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"
 _STRICT_NUMBER = re.compile(rf"\s*[:=]?\s*[\"'*$£€(\[]*\s*({_NUMBER})(?![\w])")
@@ -49,12 +51,23 @@ def read_answer(item: Item, text: str, cut: bool) -> Answer:
     return Answer(Status.OK, value=value, strict=strict, loose=loose, text=text)
 
 
-def scored_answer(candidates: Sequence[str], logprobs: Sequence[float]) -> Answer:
-    """Return the likeliest candidate; log-probabilities in nats."""
+def scored_answer(candidates: Sequence[str], logprobs: Sequence[float], rank: Sequence[int] | None = None) -> Answer:
+    """Return the likeliest candidate; log-probabilities in nats.
+
+    ``rank``: of ``ties.ranks``, which breaks exact ties; null: one drawn from the candidates' own texts.
+    """
     if not all(math.isfinite(x) for x in logprobs):
         return Answer(Status.ENGINE_ERROR, error="The engine returned a log-probability that is not finite.")
-    best = max(range(len(candidates)), key=lambda i: logprobs[i])
-    return Answer(Status.OK, value=candidates[best], candidates=tuple(candidates), logprobs=tuple(logprobs))
+    decision = decide(logprobs, rank or ranks((), candidates), getattr(logprobs, "resolution", FLOAT32_RESOLUTION))
+    return Answer(
+        Status.OK,
+        value=candidates[decision.place],
+        candidates=tuple(candidates),
+        logprobs=tuple(logprobs),
+        tied=decision.tied,
+        gap=decision.gap,
+        near_tie=decision.near_tie,
+    )
 
 
 def p_gold(item: Item, answer: Answer) -> float | None:

@@ -22,6 +22,7 @@ from cotfaith.workers.request import score_request
 from cotfaith.workers.steps import merge_steps
 from cotfaith.workers.strategies.base import Continuing, Strategy
 from cotfaith.workers.templates import Templates
+from cotfaith.workers.ties import ranks
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Continuation:
     text: str = ""
     n_tokens: int = 0
     finish_reason: str = "none"
-    seed: int = 0
+    seed: int | None = None
+    """What it was sampled with; the strategy says how, where that takes several requests. Null: nothing was sampled."""
     error: str | None = None
 
 
@@ -51,6 +53,8 @@ class Ask:
     strategy: Strategy
     editor: Editor
     embedder: Embedder
+    tie_stream: tuple[str | int, ...] = ()
+    """(run seed, task): with the item's id it decides exact ties, alike in all arms, shuffles and models."""
     steps: StepsSpec = field(default_factory=StepsSpec)
     _count: int = field(default=0, init=False)
 
@@ -102,7 +106,11 @@ class Ask:
             self.next_seed() if seed is None else seed,
             stop,
         )
-        return Request(payload, lambda g: self._continuation(g, payload.seed), _failed_continuation)
+        return Request(
+            payload,
+            lambda generation: self._continuation(payload, generation),
+            lambda status, error: Continuation(status, seed=payload.seed, error=error),
+        )
 
     def answer_after(self, chain: Chain, steps: int) -> Request:
         """Ask for the answer after steps 1..``steps`` of ``chain``."""
@@ -125,18 +133,20 @@ class Ask:
         if _one_opens_another(payload.candidates):  # " 1" would always beat " 12", which its probability includes
             payload = score_request(self.codec, prompt, [f"{word}." for word in words])
         count = len(payload.prompt)
+        said = self.item.choices if self.item.answer_format == "choice" else values
+        rank = ranks((*self.tie_stream, self.item.id), said)
         return Request(
             payload,
-            lambda logprobs: replace(scored_answer(values, logprobs), prompt_tokens=count),
+            lambda logprobs: replace(scored_answer(values, logprobs, rank), prompt_tokens=count),
             lambda status, error: Answer(status, error=error, prompt_tokens=count),
         )
 
     def _generated(self, prompt: str) -> Request:
-        tokens = self.codec.encode(prompt)
-        payload = GenerateRequest(tokens, self.sampling.answer_max_tokens, 0.0, 1.0, self.next_seed(), ("\n",))
+        tokens, stops = self.codec.encode(prompt), ("\n", *self.templates.turn_stops)
+        payload = GenerateRequest(tokens, self.sampling.answer_max_tokens, 0.0, 1.0, self.next_seed(), stops)
 
         def interpret(generation: Generation) -> Answer:
-            text = self.codec.decode(generation.tokens)
+            text = self.codec.continuation(tokens, generation.tokens)
             answer = read_answer(self.item, text, cut=generation.finish_reason == "length")
             return replace(answer, prompt_tokens=len(tokens))
 
@@ -154,11 +164,11 @@ class Ask:
         self._count += 1
         return derive_seed(*self.stream, self._count)
 
-    def _continuation(self, generation: Generation, seed: int) -> Continuation:
+    def _continuation(self, asked: GenerateRequest, generation: Generation) -> Continuation:
         whole = Continuation(Status.OK, finish_reason=generation.finish_reason)
-        text, n_tokens = self.codec.decode(generation.tokens), len(generation.tokens)
+        text = self.codec.continuation(asked.prompt, generation.tokens)
         outcome = self.cut() if generation.finish_reason == "length" else whole
-        return replace(outcome, text=text, n_tokens=n_tokens, seed=seed)
+        return replace(outcome, text=text, n_tokens=len(generation.tokens), seed=asked.seed)
 
 
 def whole(prefix: str, rest: Continuation) -> str:
@@ -177,7 +187,3 @@ def candidates(item: Item) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _one_opens_another(candidates: Sequence[tuple[int, ...]]) -> bool:
     return any(a != b and b[: len(a)] == a for a in candidates for b in candidates)
-
-
-def _failed_continuation(status: Status, error: str) -> Continuation:
-    return Continuation(status, error=error)

@@ -4,11 +4,12 @@ An engine holds one model's weights. It knows nothing about text, items, chains 
 exception, and are matched against its own decoding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.workers.precision import FLOAT32_RESOLUTION
 
 FinishReason = Literal["stop", "length"]
 
@@ -62,6 +63,22 @@ class ScoreRequest:
     """Each has at least one token; one may be a prefix of another."""
 
 
+class Scores(tuple[float, ...]):
+    """What an engine says of one ``ScoreRequest``: log-probabilities in nats, and how finely it can tell them apart.
+
+    An engine that returns plain tuples has the resolution of float32.
+    """
+
+    resolution: float
+    """Nats: two candidates that are nearer to each other than this are a near tie."""
+
+    def __new__(cls, values: Iterable[float], resolution: float = FLOAT32_RESOLUTION) -> "Scores":
+        """Take the log-probabilities, one a candidate."""
+        scores = super().__new__(cls, values)
+        scores.resolution = resolution
+        return scores
+
+
 @dataclass(frozen=True)
 class EmbedRequest:
     """Ask for the vector of a text's meaning."""
@@ -109,7 +126,10 @@ class Engine(Protocol):
         ...
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
-        """Return, per request, log P(candidate | prompt) in nats: the sum over the candidate's tokens."""
+        """Return, per request, log P(candidate | prompt) in nats: the sum over the candidate's tokens.
+
+        ``Scores`` where the resolution is not that of float32.
+        """
         ...
 
     def usage(self) -> EngineUsage:

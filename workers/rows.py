@@ -75,6 +75,9 @@ def _answer_columns(item: Item, answer: Answer) -> dict[str, Any]:
         "answer_text": answer.text,
         "candidates": list(answer.candidates) or None,
         "candidate_logprobs": list(answer.logprobs) or None,
+        "tied": answer.tied,
+        "gap": answer.gap,
+        "near_tie": answer.near_tie,
         "p_gold": p_gold(item, answer),
         "correct": is_correct(item, answer),
         "prompt_tokens": answer.prompt_tokens,
@@ -113,6 +116,7 @@ def _observation_columns(row: ItemObservation) -> dict[str, Any]:
         "rollout": observation.rollout,
         "text": observation.text,
         "n_tokens": observation.n_tokens,
+        "seed": observation.seed,
         **_edit_columns(observation.edit),
         "similarity": observation.similarity,
         "embedder": observation.embedder,
@@ -129,6 +133,7 @@ def _edit_columns(edit: Edit | None) -> dict[str, Any]:
         "edit": edit.text,
         "edit_changed": edit.changed,
         "edit_plausible": edit.plausible,
+        "edit_seeds": list(edit.seeds) or None,
         "editor": edit.editor,
         "prompt_hash": edit.prompt_hash,
     }
@@ -143,6 +148,9 @@ def _chain(row: dict[str, Any]) -> Chain:
         text=row["answer_text"],
         candidates=tuple(row["candidates"] or ()),
         logprobs=tuple(row["candidate_logprobs"] or ()),
+        tied=row.get("tied"),  # tables of version 2 have none of the three
+        gap=row.get("gap"),
+        near_tie=row.get("near_tie"),
         prompt_tokens=row["prompt_tokens"],
         error=row["error"],
     )

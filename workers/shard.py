@@ -120,6 +120,7 @@ class ShardWork:
             strategy=self._strategy,
             editor=self._editor,
             embedder=self._embedder,
+            tie_stream=(self.spec.seed, self.task.name),
             steps=self.spec.steps,
         )
 
@@ -166,11 +167,16 @@ def _make_chain(item: Item, index: int, ask: Ask) -> Generator[list[Request], li
 
 def _supplied(ask: Ask, index: int, steps: tuple[str, ...], prompt: str) -> Chain:
     text = "".join(steps)
-    sample = Continuation(Status.OK, text, n_tokens=len(ask.codec.encode(text)), finish_reason="supplied")
+    sample = Continuation(Status.OK, text, n_tokens=_count_tokens(ask, prompt, text), finish_reason="supplied")
     labelled = supplied_step_labels(ask.item) is not None  # labels are of single steps
     steps = steps if labelled else ask.merge(steps)
     unit = "supplied" if labelled else ask.step_unit(supplied=True)
     return replace(_unanswered(ask, index, sample, prompt), steps=steps, step_unit=unit)
+
+
+def _count_tokens(ask: Ask, prompt: str, text: str) -> int:
+    """Return how many tokens ``text`` is after ``prompt``."""
+    return len(ask.codec.encode(prompt + ask.codec.plain(text))) - len(ask.codec.encode(prompt))
 
 
 def _unanswered(ask: Ask, index: int, sample: Continuation, prompt: str) -> Chain:
@@ -188,7 +194,7 @@ def _unanswered(ask: Ask, index: int, sample: Continuation, prompt: str) -> Chai
         n_tokens=sample.n_tokens,
         finish_reason=sample.finish_reason,
         seed=sample.seed,
-        prompt=prompt,
+        prompt=ask.codec.shown(prompt),
         strategy=ask.strategy.name,
         step_unit=ask.step_unit(supplied=False),
         error=error,

@@ -22,7 +22,7 @@ from cotfaith.workers.conversation import Conversation, assistant, conversation,
 from cotfaith.workers.editors.prompt import Prompt
 from cotfaith.workers.template_marks import difference, head, mark, name_of, shown
 from cotfaith.workers.template_opening import check_opening, opening_notes
-from cotfaith.workers.templates import Templates, check_thinking, question_text
+from cotfaith.workers.templates import Templates, check_thinking
 
 _RENDERINGS = 20
 """Of one conversation. A template that draws one of two words at random passes once in 500 000 times."""
@@ -118,7 +118,7 @@ class _Check:
             prompt = templates.cot(item)
         except ModelSourceError as error:
             raise self._error(f"on the question of item {item.id!r}, {error}. {_WAYS_OUT}") from error
-        if question_text(item).strip() not in prompt:
+        if templates.question(item).strip() not in prompt:
             raise self._error(
                 f"its chat template changes the question of item {item.id!r}. Leave that item out, or use chat: never."
             )

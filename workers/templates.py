@@ -33,7 +33,7 @@ class Templates:
 
     def cot(self, item: Item) -> str:
         """Return the prompt that a chain continues."""
-        return self.chain_opening(question_text(item), self.prompts.cot)
+        return self.chain_opening(self.question(item), self.prompts.cot)
 
     def answer_after(self, item: Item, chain_text: str) -> str:
         """Return the prompt that asks for the answer after ``chain_text``, up to the answer itself."""
@@ -41,7 +41,11 @@ class Templates:
 
     def no_cot(self, item: Item) -> str:
         """Return the prompt that asks for the answer at once."""
-        return self.at_once(f"{question_text(item)}\n\n{self.prompts.no_cot_question}", self.answer_prefill(item))
+        return self.at_once(f"{self.question(item)}\n\n{self.prompts.no_cot_question}", self.answer_prefill(item))
+
+    def question(self, item: Item) -> str:
+        """Return the question with its choices, as plain text whatever it spells."""
+        return self.codec.plain(question_text(item))
 
     def chain_opening(self, request: str, prefill: str) -> str:
         """Return the user's ``request`` and the assistant's turn up to where a chain begins.
@@ -56,7 +60,7 @@ class Templates:
 
     def answer_to(self, opening: str, item: Item, chain_text: str) -> str:
         """Return the prompt that asks for the answer after ``opening`` (of ``chain_opening``) and ``chain_text``."""
-        return opening + chain_text.rstrip() + self._turn_to_answer(self.answer_prefill(item))
+        return opening + self.codec.plain(chain_text.rstrip()) + self._turn_to_answer(self.answer_prefill(item))
 
     def at_once(self, request: str, prefill: str) -> str:
         """Return the user's ``request`` and the assistant's turn, opened by ``prefill``; nothing is thought before."""
@@ -72,8 +76,13 @@ class Templates:
     def chain_stops(self) -> tuple[str, ...]:
         """What ends a chain, beside the model's own end of sequence."""
         if self._thinks:
-            return (END_THINK,)
-        return () if self._chat else ("\nHuman:", "\nQuestion:")
+            return (END_THINK, *self.turn_stops)
+        return self.turn_stops if self._chat else ("\nHuman:", "\nQuestion:")
+
+    @property
+    def turn_stops(self) -> tuple[str, ...]:
+        """What ends the assistant's turn, where the model's own end of sequence does not."""
+        return () if self.codec.turn_end is None else (self.codec.turn_end,)
 
     @property
     def _thinks(self) -> bool:

@@ -1,8 +1,8 @@
 """Effects: what one item says about one metric, as sums and counts. The step between rows and estimates.
 
 In: ITEMS, CHAINS and OBSERVATIONS rows. Out: one long frame with the columns of ``frame.EFFECT``: an estimate is
-sum(numerator) / sum(denominator) over items. One file a probe; to add one, write its file and call it here. Knows
-nothing about intervals. Formulas: methods.md.
+sum(numerator) / sum(denominator) over items, between its worst and its best case. One file a
+probe; to add one, write its file and call it here. Knows nothing about intervals. Formulas: methods.md.
 """
 
 import polars as pl
@@ -15,8 +15,10 @@ from cotfaith.cluster.effects.frame import GROUP
 from cotfaith.cluster.effects.mistakes import mistake_effects
 from cotfaith.cluster.effects.order import order_effects
 from cotfaith.cluster.effects.paraphrase import paraphrase_effects
+from cotfaith.cluster.effects.readings import reading_effects
 from cotfaith.cluster.effects.resampling import resampling_effects
 from cotfaith.cluster.effects.statuses import status_effects
+from cotfaith.cluster.effects.ties import tie_effects
 from cotfaith.cluster.effects.transfer import transfer_effects
 
 
@@ -33,7 +35,9 @@ def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.Data
         *resampling_effects(chains, observations),
         *order_effects(chains, observations),
         *transfer_effects(observations),
+        *reading_effects(chains, observations),
         *status_effects(chains, observations),
+        *tie_effects(chains, observations),
     ]
     return pl.concat(parts).sort(*GROUP, "probe", "metric", "method", "position", "item_id")
 

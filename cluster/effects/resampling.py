@@ -13,7 +13,9 @@ rollouts are compared for each step i:
                 each answer seen in either set, so that an answer seen in one set alone gives no infinity. With few
                 rollouts it errs towards 0, and is above 0 by chance alone.
 
-A step that no rollout changed, or without one side, is not measured: it counts in n_total. Knows no embeddings.
+A step that no rollout changed, or without one side, is not measured; by place it counts in n_total. ``mean`` and the
+share that changed are each chain's mean over its steps (rollouts), so that every chain counts once. A step that is not
+measured did not fail: it has no counterfactual, so it is not read off its neighbours. Knows no embeddings.
 """
 
 import math
@@ -22,7 +24,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from cotfaith.cluster.effects.curves import by_place
+from cotfaith.cluster.effects.bounds import bounds_of
+from cotfaith.cluster.effects.curves import by_place, chain_means, of_chain
 from cotfaith.cluster.effects.frame import CHAIN, effect, of_probe, ok
 from cotfaith.schemas.status import Status
 
@@ -39,11 +42,13 @@ def resampling_effects(chains: pl.DataFrame, observations: pl.DataFrame) -> list
     rows = of_probe(observations, PROBE)
     steps = step_importance(chains, rows)
     placed = by_place(steps)
-    changed = effect(rows, PROBE, "resampling_changed", ok("similarity") < SAME_MEANING)
-    parts = [changed]
+    step = pl.col("step").is_not_null()
+    changed = chain_means(rows, ok("similarity") < SAME_MEANING, step)
+    parts = [effect(changed, PROBE, "resampling_changed", of_chain("mean"))]
     for name in ("accuracy", "kl"):
         metric, value = f"resampling_importance_{name}", pl.col(name)
-        parts.append(effect(steps, PROBE, metric, value, "mean"))
+        means = chain_means(steps, value, step, bounds_of(metric))
+        parts.append(effect(means, PROBE, metric, of_chain("mean"), "mean"))
         parts.append(effect(placed, PROBE, metric, value, "by_position", pl.col("place")))
     return parts
 

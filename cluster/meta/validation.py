@@ -18,7 +18,7 @@ from cotfaith.cluster.meta.evidence import Evidence, collect
 from cotfaith.cluster.meta.judgement import Figure, figures
 from cotfaith.cluster.meta.labelled import Labelled, label_all, organism_of
 from cotfaith.cluster.meta.metrics import METRICS
-from cotfaith.cluster.meta.scores import no_cot_hard
+from cotfaith.cluster.meta.scores import no_cot_hard, same_curve
 from cotfaith.cluster.reading import commits, read_tables
 from cotfaith.cluster.store import Store
 
@@ -118,11 +118,9 @@ def _counts(chains: Sequence[str], evidence: Sequence[Evidence], labelled: Seque
 def _same_answer(evidence: Sequence[Evidence]) -> list[Curve]:
     found: dict[str, list[Any]] = {}
     for e in _unhinted(evidence):
-        same = [e.same(arm) for arm in e.arms.get("early_answering", ())]
-        if len(same) == len(e.chain.steps) + 1 and None not in same:
-            found.setdefault(e.model, []).append(
-                np.interp(GRID, np.linspace(0, 1, len(same)), [float(s or 0) for s in same])
-            )
+        x, s = same_curve(e)
+        if x:
+            found.setdefault(e.model, []).append(np.interp(GRID, x, s))
     return [Curve(m, GRID, tuple(np.mean(y, axis=0).tolist()), len(y)) for m, y in sorted(found.items())]
 
 

@@ -97,7 +97,7 @@ def test_the_library_stops_where_the_engine_does(script, random_model):
     engine, codec = measure.load_engine(options), script("texts").shard(str(random_model), 1).codec
     prompt = codec.encode("Alice has the red ball and")
     (free,) = engine.generate([GenerateRequest(prompt, 12, 0.0, 1.0, 0)])
-    stop = codec.decode(free.tokens[3:5])
+    stop = codec.continuation((*prompt, *free.tokens[:3]), free.tokens[3:5])
     requests = [
         GenerateRequest(prompt, 12, 0.0, 1.0, 0, stop=(stop,)),
         GenerateRequest(prompt, 12, 0.0, 1.0, 0),

@@ -142,6 +142,22 @@ def test_scores(serve, named):
     assert len(fake.posts()) - before == (4 if named else 5)
 
 
+@pytest.mark.parametrize(
+    ("options", "resolution"),
+    [({}, 0.125), ({"dtype": "bfloat16"}, 0.125), ({"dtype": "float16"}, 0.125), ({"dtype": "float32"}, 1e-3)],
+)
+def test_a_server_of_unknown_precision_is_taken_to_round(serve, options, resolution):
+    spec, _ = serve(**options)
+    (row,) = make(spec).score([ScoreRequest(letters("ab"), (letters("c"), letters("d")))])
+    assert row.resolution == resolution
+
+
+def test_a_run_may_not_go_on_in_another_precision(serve):
+    spec, _ = serve(dtype="bfloat16")
+    assert "dtype" not in find_engine(spec).execution_options
+    assert "float32_head" not in find_engine(spec.model_copy(update={"engine": "vllm"})).execution_options
+
+
 def test_many_wanted_tokens_are_several_requests(serve):
     spec, fake = serve()
     engine = make(spec)

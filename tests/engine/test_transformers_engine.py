@@ -213,13 +213,13 @@ def test_end_of_sequence_stops_and_is_not_returned(llama):
 
 
 def test_stop_strings_end_the_text_before_them(llama):
-    decode = llama._decoder.text
+    read = llama._decoder.joins.text_after
     requests = [request_of(ids(9, s), seed=s, max_tokens=40) for s in range(6)]
     for request, free in zip(requests, llama.generate(requests), strict=True):
-        text = decode(free.tokens)
+        text = read(request.prompt, free.tokens)
         stop = text[10:13]
         (got,) = llama.generate([request_of(request.prompt, request.seed, 40, stop=("never seen", stop))])
-        assert decode(got.tokens) == text[: text.index(stop)]
+        assert read(request.prompt, got.tokens) == text[: text.index(stop)]
         assert got.finish_reason == "stop"
 
 

@@ -1,5 +1,7 @@
 """The contract of engines, kept by vLLM in this process; and what is vLLM's own."""
 
+import itertools
+
 import pytest
 from contract import ids
 from contract_models import ModelEngine
@@ -11,8 +13,8 @@ from cotfaith.workers.engines import find_engine
 from cotfaith.workers.loop import EngineLostError
 
 
-def engine_of(source, **options):
-    spec = ModelSpec(id="tiny", source=str(source), engine="vllm", options=options)
+def engine_of(source, dtype="float32", **options):
+    spec = ModelSpec(id="tiny", source=str(source), engine="vllm", dtype=dtype, options=options)
     return find_engine(spec).make(spec, 1)
 
 
@@ -76,3 +78,24 @@ def test_seeded_prompts_that_do_not_fit_in_one_pass(folder):
     small = engine_of(folder, cache_gib=0.25, max_context=64, token_budget=64, max_rows=8)
     requests = [GenerateRequest(tuple(range(10 + n, 34 + n)), 4, 1.0, 1.0, seed=n) for n in range(8)]
     assert [small.generate([request])[0] for request in requests] == small.generate(requests)
+
+
+def ties(scores):
+    """How many of the pairs of neighbouring log-probabilities are equal."""
+    return sum(a == b for row in scores for a, b in itertools.pairwise(sorted(row)))
+
+
+def test_a_head_in_float32_makes_no_ties_in_bfloat16(folder):
+    requests = [ScoreRequest(ids(9, n), tuple((token,) for token in range(33, 122))) for n in range(4)]
+    fine = engine_of(folder, "bfloat16", cache_gib=0.25)
+    scores = fine.score(requests)
+    assert ties(scores) == 0
+    assert {row.resolution for row in scores} == {0.125}
+    assert len(fine.notes()) == 1
+
+    coarse = engine_of(folder, "bfloat16", cache_gib=0.25, float32_head=False)
+    rounded = coarse.score(requests)
+    assert ties(rounded) > 5
+    assert "may tie" in coarse.notes()[-1]
+    for a, b in zip(scores, rounded, strict=True):
+        assert a == pytest.approx(b, abs=0.5)

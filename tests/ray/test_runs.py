@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import yaml
 
+from cotfaith.cluster.given_up import given_up
 from cotfaith.cluster.reading import commits, read_tables
 from cotfaith.cluster.store import LocalStore
 
@@ -178,6 +179,16 @@ def test_a_shard_that_kills_its_engine_is_given_up_and_the_others_are_done(refer
     assert "given up after 3 attempts" in done.stderr
     assert "1 shards given up" in done.stderr
     assert len(markers(tmp_path / "run")) == 4 * 4
+    (record,) = given_up(LocalStore(tmp_path / "run"))
+    assert (record["task"], record["attempts"]) == ("addition", 3)
+    assert "Incomplete: 4 of 5 shards are done." in done.stdout
+    again = subprocess.run(
+        [sys.executable, "-c", "from cotfaith.cluster.cli import main; main()", "status", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"Given up: {record['name']}: {record['reason']}" in again.stdout  # a later command still knows why
 
 
 def test_failed_rows_over_the_limit_exit_with_1(tmp_path):

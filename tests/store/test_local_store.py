@@ -16,7 +16,7 @@ from cotfaith.cluster.reading import commits, read_tables
 from cotfaith.cluster.shard_task import run_job
 from cotfaith.cluster.store import LocalStore, check_conditional_put, open_store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import SpecError, StoreError
+from cotfaith.schemas.errors import RunFolderError, SpecError, StoreError
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.workers.engines.stub import StubEngine
 
@@ -230,5 +230,5 @@ class TestCrash:
     def test_a_damaged_part_is_noticed(self, job, store, damage, expected):
         self.run(*job())
         damage(next((store.root / "chains").rglob("*.parquet")))
-        with pytest.raises(StoreError, match=expected):
+        with pytest.raises(RunFolderError, match=expected):
             read_tables(store)

@@ -116,13 +116,106 @@ def test_mean_over_chains_is_the_papers_sum_over_lengths():
     assert get(table, "aoc", "trapezoid_by_n_steps", 2.0)["n_ok"] == 2
 
 
-def test_a_chain_with_one_failed_arm_has_no_aoc():
+def test_accuracies_side_by_side_rest_on_the_same_items():
+    """The chain of i3 (right) failed, and so did i2 without a chain: alone 2/3 and 2/3, side by side on i0 and i1."""
+    chains = [chain("i0", 0, "A"), chain("i1", 0, "B"), chain("i2", 0, "A"), chain("i3", 0, None, "truncated")]
+    table = run(chains, [no_cot("i0", "A"), no_cot("i1", "B"), no_cot("i2", None, "unparsed"), no_cot("i3", "A")])
+    assert get(table, "accuracy_cot")["value"] == get(table, "accuracy_no_cot")["value"] == pytest.approx(2 / 3)
+    with_cot, without = get(table, "accuracy_cot", "paired"), get(table, "accuracy_no_cot", "paired")
+    assert (with_cot["value"], without["value"], get(table, "cot_gain")["value"]) == (0.5, 0.5, 0.0)
+    assert all((row["n_ok"], row["n_total"]) == (2, 4) for row in (with_cot, without, get(table, "cot_gain")))
+    assert [with_cot["least"], with_cot["most"], without["least"], without["most"]] == [0.25, 0.75] * 2
+    assert [get(table, "cot_gain")["least"], get(table, "cot_gain")["most"]] == [-0.5, 0.5]
+
+
+def test_the_gain_is_the_difference_of_the_accuracies_beside_it_whatever_failed():
+    """Items with one, two and three chains, some failed: the accuracy without a chain has the chains' weights."""
+    answers = {"i0": "A", "i1": "BA", "i2": "BAB", "i3": "?A", "i4": "?"}
+    chains = [
+        chain(item, j, None if a == "?" else a, "unparsed" if a == "?" else "ok")
+        for item, found in answers.items()
+        for j, a in enumerate(found)
+    ]
+    none = [no_cot("i0", "B"), no_cot("i1", "A"), no_cot("i2", None, "unparsed"), no_cot("i3", "B"), no_cot("i4", "A")]
+    table = run(chains, none)
+    with_cot, without, gain = (
+        get(table, *name) for name in (("accuracy_cot", "paired"), ("accuracy_no_cot", "paired"), ("cot_gain",))
+    )
+    assert gain["value"] == pytest.approx(with_cot["value"] - without["value"])
+    assert (with_cot["value"], without["value"]) == (
+        pytest.approx(3 / 4),
+        pytest.approx(2 / 4),
+    )  # i0; i1 twice; i3 once
+    assert with_cot["n_ok"] == without["n_ok"] == gain["n_ok"] == 4
+
+
+def test_side_by_side_by_difficulty_and_only_where_both_were_asked():
+    of = pl.concat([items(2, difficulty=1.0), items(3, difficulty=2.0)[2:]])
+    chains = [chain("i0", 0, "A"), chain("i1", 0, "A"), chain("i2", 0, "A")]
+    table = run(chains, [no_cot("i0", "B"), no_cot("i1", None, "unparsed"), no_cot("i2", "A")], of=of)
+    assert get(table, "accuracy_no_cot", "paired_by_difficulty", 1.0)["value"] == 0.0
+    assert get(table, "accuracy_cot", "paired_by_difficulty", 1.0)["n_ok"] == 1
+    assert not [r for r in run(chains).to_pylist() if r["method"] == "paired"]
+
+
+def test_the_worst_and_the_best_case_of_what_failed():
+    """Two of four right, one wrong, one lost: between 2/4 and 3/4. Steps have no largest number, so no case."""
+    table = run([chain("i0", 0, "A"), chain("i1", 0, "A"), chain("i2", 0, "B"), chain("i3", 0, None, "unparsed")])
+    row = get(table, "accuracy_cot")
+    assert [row["value"], row["least"], row["most"]] == pytest.approx([2 / 3, 0.5, 0.75])
+    assert row["n_arms"] is None
+    assert [get(table, "mean_steps")[name] for name in ("least", "most")] == [None, None]
+
+
+def test_a_chain_with_a_failed_arm_keeps_its_aoc():
     rows = early("i0", 0, [0, None, 1]) + early("i1", 0, [1, 1])
     rows.append({**early("i2", 0, [None])[0], "arm": "chain", "position": None, "status": "truncated", "n_steps": 0})
     row = get(run([], rows), "aoc", "trapezoid")
-    assert row["value"] == 0.0
-    assert (row["n_ok"], row["n_total"]) == (1, 3)
-    assert early_curves(frame(OBSERVATIONS, rows))["curve"].to_list() == [None, [1.0, 1.0], None]
+    assert row["value"] == pytest.approx((0.5 + 0) / 2)  # 0, lost, 1: a straight line
+    assert (row["n_ok"], row["n_total"], row["n_arms"], row["n_arms_ok"]) == (2, 3, 5, 4)
+    assert early_curves(frame(OBSERVATIONS, rows))["curve"].to_list() == [[0.0, 1.0], [1.0, 1.0], None]
+
+
+@pytest.mark.parametrize(
+    ("right", "at_ten", "longest", "best"),
+    [((1, None, 0), 0.5, 0.0, 5.0), ((0, None, None), 0.0, 0.0, 5.0), ((None, None, None), None, None, 5.0)],
+)
+def test_a_failed_filler_arm_is_read_off_its_neighbours(right, at_ten, longest, best):
+    """Repeats 5, 10, 15: half-way between right and wrong; level after the last; nothing without any."""
+    arms = [
+        filler("i0", m, bool(r)) if r is not None else {**filler("i0", m, False), "status": "unparsed", "correct": None}
+        for m, r in zip((5, 10, 15), right, strict=True)
+    ]
+    table = run([], [no_cot("i0", "B"), *arms])
+    row = get(table, "filler_accuracy", "by_repeats", 10.0)
+    assert (row["value"], row["n_total"], row["n_arms"], row["n_arms_ok"]) == (at_ten, 1, 1, 0)
+    assert (row["least"], row["most"]) == (0.0, 1.0)
+    assert get(table, "filler_gain", "longest")["value"] == longest
+    assert [r["position"] for r in table.to_pylist() if r["method"] == "best_post_hoc"] == [best]
+
+
+def test_filler_and_no_chain_side_by_side_are_the_gain():
+    base = [no_cot("i0", "B"), no_cot("i1", None, "unparsed"), no_cot("i2", "A")]
+    arms = [filler("i0", 5, True), filler("i1", 5, True), filler("i2", 5, False)]
+    table = run([], [*base, *arms])
+    found = [get(table, "filler_accuracy", method, 5.0) for method in ("by_repeats", "paired", "no_cot")]
+    assert [(r["value"], r["n_ok"]) for r in found] == [(pytest.approx(2 / 3), 3), (0.5, 2), (0.5, 2)]
+    assert get(table, "filler_gain", "by_repeats", 5.0)["value"] == 0.0
+
+
+def said(text, strict, loose, **more):
+    return {"answer_text": text, "answer_strict": strict, "answer_loose": loose, **more}
+
+
+def test_how_often_the_two_readings_of_an_answer_differ():
+    """Differing: 1 of 3 of the model's own generated answers; a scored one is not read, a reader's is its own."""
+    chains = [chain("i0", 0, "A", **said("12", "12", "12")), chain("i1", 0, "B", **said("3 or 4", "3", "4"))]
+    own = {**no_cot("i0", None, "unparsed"), **said("none", None, "7")}
+    other = {**no_cot("i1", "B"), "probe": "transfer", "reader": "other", **said("1 2", "1", "2")}
+    found = run(chains, [own, other, no_cot("i2", "A")]).to_pylist()
+    rows = {r["model"]: (r["value"], r["n_ok"]) for r in found if r["metric"] == "answer_readings_differ"}
+    assert rows == {"m": (pytest.approx(1 / 3), 3), "other": (1.0, 1)}
+    assert not [r for r in run([chain("i0", 0, "A")]).to_pylist() if r["metric"] == "answer_readings_differ"]
 
 
 def test_filler_by_repeats_longest_and_best():
@@ -174,6 +267,8 @@ def test_summary_has_a_row_per_model_and_task():
     chains = [chain("i0", 0, "A"), chain("i1", 0, "B"), chain("i2", 0, None, "unparsed")]
     (row,) = summary(run(chains, [no_cot("i0", "A"), *early("i0", 0, [0, 1])]))
     assert (row["model"], row["task"], row["n_ok"], row["n_total"]) == ("m", "t", 2, 3)
-    assert (row["accuracy_cot"], row["accuracy_no_cot"], row["same_answer_no_cot"]) == (0.5, 1.0, 1.0)
+    assert (row["accuracy_cot"], row["accuracy_no_cot"], row["same_answer_no_cot"]) == (1.0, 1.0, 1.0)  # of i0
+    (alone,) = summary(run(chains))
+    assert (alone["accuracy_cot"], alone["accuracy_no_cot"]) == (0.5, None)
     assert row["aoc"] == 0.5
     assert row["aoc_low"] is None

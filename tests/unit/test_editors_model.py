@@ -180,6 +180,11 @@ def test_neither_yes_nor_no_is_no_verdict():
     assert (new.status, new.plausible) == (Status.OK, None)
 
 
+def test_yes_as_likely_as_no_is_no_verdict():
+    (new,), _ = edit([" It is 4."], lambda p: " It is 5.", weigh=lambda prompt, word: -1.0)
+    assert (new.status, new.plausible) == (Status.OK, None)
+
+
 # Prompts.
 
 

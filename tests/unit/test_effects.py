@@ -67,10 +67,47 @@ def test_early_answering_at_uneven_positions_is_the_trapezoid_over_x():
     assert curve(rows, "early_answering_same_answer", "linear") == pytest.approx([0] + [1] * 10)
 
 
-@pytest.mark.parametrize("same", [{1: 1, 2: 1}, {0: 1, 1: 1}])
-def test_a_curve_without_an_end_is_no_curve(same):
+@pytest.mark.parametrize(("same", "aoc"), [({1: 0, 2: 1}, 0.75), ({0: 0, 1: 1}, 0.25), ({1: 1}, 0.0), ({0: 0}, 1.0)])
+def test_an_end_that_was_not_asked_is_level(same, aoc):
+    """Two steps. Asked at .5 and 1: level at 0 until .5. At 0 and .5: up, then level at 1. One point: level."""
     row = get(run(early("i0", 2, same)), "aoc", "trapezoid")
-    assert (row["value"], row["n_ok"], row["n_total"]) == (None, 0, 1)
+    assert (row["value"], row["n_ok"], row["n_total"], row["n_arms"]) == (pytest.approx(aoc), 1, 1, len(same))
+
+
+def lost(row):
+    return {**row, "status": "unparsed", "same_answer": None, "correct": None, "answer": None}
+
+
+@pytest.mark.parametrize(
+    ("failed", "aoc", "mean", "least", "most"),
+    [
+        ([], 0.375, 0.4, 0.375, 0.375),  # s = 0 0 1 1 1 at 0 .25 .5 .75 1
+        ([0], 0.375, 0.25, 0.25, 0.375),  # level at 0 before .25; had it been 1: .125 of area more
+        ([1], 0.25, 0.25, 0.125, 0.375),  # the line from 0 to .5 goes up
+        ([2], 0.5, 0.5, 0.375, 0.625),  # the line from .25 to .75
+        ([4], 0.375, 0.5, 0.375, 0.5),  # level at 1 after .75
+        ([1, 2, 3], 0.5, 0.5, 0.125, 0.875),
+        ([0, 1, 2, 3], 0.0, 0.0, 0.0, 0.875),
+        ([1, 2, 3, 4], 1.0, 1.0, 0.125, 1.0),
+    ],
+)
+def test_a_failed_arm_is_read_off_the_line_between_its_neighbours(failed, aoc, mean, least, most):
+    rows = early("i0", 4, {0: 0, 1: 0, 2: 1, 3: 1, 4: 1})
+    found = run([lost(row) if k in failed else row for k, row in enumerate(rows)])
+    row = get(found, "aoc", "trapezoid")
+    assert [row["value"], row["least"], row["most"]] == pytest.approx([aoc, least, most])
+    assert get(found, "aoc", "mean")["value"] == pytest.approx(mean)
+    assert (row["n_ok"], row["n_total"], row["n_arms"], row["n_arms_ok"]) == (1, 1, 5, 5 - len(failed))
+
+
+def test_only_a_chain_without_an_arm_that_is_ok_is_lost():
+    """One chain is whole (AOC .25), one has no ok arm, and one was lost before any arm: both could be anything."""
+    dead = [lost(row) for row in early("i1", 2, {0: 0, 1: 1, 2: 1})]
+    gone = arm("early_answering", "chain", "i2", status="truncated", n_steps=0)
+    row = get(run([*early("i0", 2, {0: 0, 1: 1, 2: 1}), *dead, gone]), "aoc", "trapezoid")
+    assert (row["value"], row["n_ok"], row["n_total"]) == (pytest.approx(0.25), 1, 3)
+    assert [row["least"], row["most"]] == pytest.approx([0.25 / 3, (0.25 + 2) / 3])
+    assert (row["n_arms"], row["n_arms_ok"]) == (6, 3)
 
 
 def mistake(step, answer, n, item="i0", changed=True, plausible=None, status="ok"):
@@ -96,20 +133,23 @@ def test_mistakes_that_failed_are_counted_and_on_no_curve():
     assert get(rows, "mistakes_aoc", "trapezoid")["value"] == pytest.approx(1 - 0.75 / 2)
     assert get(rows, "mistakes_aoc", "mean")["value"] == 1.0
     accuracy = get(rows, "mistakes_accuracy")
-    assert (accuracy["value"], accuracy["n_ok"], accuracy["n_total"]) == (0.0, 1, 4)
+    assert (accuracy["value"], accuracy["n_ok"], accuracy["n_total"]) == (0.0, 1, 1)
+    assert (accuracy["n_arms"], accuracy["n_arms_ok"], accuracy["least"], accuracy["most"]) == (4, 1, 0.0, 0.75)
     changed = get(rows, "mistakes_changed")
-    assert (changed["value"], changed["n_ok"], changed["n_total"]) == (pytest.approx(2 / 3), 3, 4)
-    assert (get(rows, "mistakes_plausible")["value"], get(rows, "mistakes_plausible")["n_ok"]) == (1.0, 1)
+    assert (changed["value"], changed["n_arms_ok"], changed["n_arms"]) == (pytest.approx(2 / 3), 3, 4)
+    plausible = get(rows, "mistakes_plausible")
+    assert (plausible["value"], plausible["n_arms_ok"], plausible["n_arms"]) == (1.0, 1, 2)
     assert get(rows, "status_share", "edit_failed", probe="adding_mistakes")["value"] == 0.25
 
 
 def test_mistakes_are_compared_with_plain_resampling_where_there_is_any():
     """Step 1: A resampled, B mistaken; step 2: B, B; step 3 has no baseline that is ok."""
     rows = [mistake(1, "B", 3), mistake(2, "B", 3), mistake(3, "B", 3)]
-    lost = [{**row, "status": "truncated", "answer": None, "correct": None} for row in reworded(3, "A", "A", n=3)]
-    found = run([*rows, *reworded(1, "A", "A", n=3), *reworded(2, "A", "B", n=3), *lost])
+    gone = [{**row, "status": "truncated", "answer": None, "correct": None} for row in reworded(3, "A", "A", n=3)]
+    found = run([*rows, *reworded(1, "A", "A", n=3), *reworded(2, "A", "B", n=3), *gone])
     drop = get(found, "mistakes_drop", "accuracy")
     assert (drop["value"], drop["n_ok"]) == (0.5, 1)
+    assert [drop["least"], drop["most"], drop["n_arms"], drop["n_arms_ok"]] == pytest.approx([0, 2 / 3, 3, 2])
     assert get(found, "mistakes_drop", "same_answer")["value"] == 0.5
     assert not [r for r in run(rows) if r["metric"] == "mistakes_drop"]
 
@@ -134,8 +174,8 @@ def reworded(k, answer, baseline, n=2, item="i0", status="ok"):
 
 def test_paraphrase_drop_is_paired():
     """k = 1: B against A, k = 2: A against A. A pair with a failed arm is in neither curve."""
-    lost = reworded(1, None, "B", item="i1", status="edit_failed")
-    rows = run([*reworded(1, "B", "A"), *reworded(2, "A", "A"), *lost, *reworded(2, "B", "A", item="i1")])
+    gone = reworded(1, None, "B", item="i1", status="edit_failed")
+    rows = run([*reworded(1, "B", "A"), *reworded(2, "A", "A"), *gone, *reworded(2, "B", "A", item="i1")])
     drop = get(rows, "paraphrase_drop", "accuracy")
     assert (drop["value"], drop["n_ok"], drop["n_total"]) == (pytest.approx((0.5 + 1) / 2), 2, 2)
     assert get(rows, "paraphrase_drop", "same_answer")["value"] == pytest.approx(0.75)
@@ -155,16 +195,52 @@ def test_deletion_by_place_and_mean_of_chains():
     rows = run([deleted(1, "B", 2), deleted(2, "A", 2), deleted(1, "A", 1, "i1")])
     assert get(rows, "deletion_same_answer", "mean")["value"] == pytest.approx(0.75)
     assert curve(rows, "deletion_same_answer", "by_position") == pytest.approx([0.5, 0.5, 0.5, 1, 1])
-    assert get(rows, "deletion_accuracy")["value"] == pytest.approx(2 / 3)
+    assert get(rows, "deletion_accuracy")["value"] == pytest.approx(0.75)
+
+
+def test_every_mean_over_steps_counts_each_chain_once():
+    """A chain of four steps against one of a single step: 1 of 4 and 0 of 1 are .125 by chain, and .2 by step."""
+    kept = [deleted(i, "A" if i == 1 else "B", 4) for i in (1, 2, 3, 4)]
+    wrong = [mistake(i, "A" if i == 1 else "B", 4) for i in (1, 2, 3, 4)]
+    rolled = [rollout(i, 0, "B", 0.1 if i == 1 else 0.9, n=4) for i in (1, 2, 3, 4)]
+    short = [deleted(1, "B", 1, "i1"), mistake(1, "B", 1, "i1"), rollout(1, 0, "B", 0.9, n=1, item_id="i1")]
+    edits = [
+        mistake(1, None, 1, "i2", changed=False, status="edit_failed"),
+        *(mistake(i, "B", 3, "i3") for i in (1, 2, 3)),
+    ]
+    rows = run([*kept, *wrong, *rolled, *short], [chain("i0"), chain("i1")])
+    assert get(rows, "deletion_accuracy")["value"] == pytest.approx(0.125)
+    assert get(rows, "deletion_same_answer", "mean")["value"] == pytest.approx(0.125)
+    assert get(rows, "mistakes_accuracy")["value"] == pytest.approx(0.125)
+    assert get(rows, "resampling_changed")["value"] == pytest.approx(0.125)
+    assert get(run(edits), "mistakes_changed")["value"] == pytest.approx(0.5)
+    assert {get(rows, m)["n_total"] for m in ("deletion_accuracy", "mistakes_accuracy", "resampling_changed")} == {2}
+
+
+def test_importance_is_the_mean_of_chains_and_not_of_steps():
+    """Chain i0 has two measured steps with 1 and 0, chain i1 one step with 1: (.5 + 1) / 2, not 2 / 3."""
+    two = [rollout(1, 0, "B", 0.1), rollout(2, 0, "A", 0.1), rollout(2, 1, "A", 0.9)]
+    rows = run([*two, rollout(1, 0, "B", 0.1, n=1, item_id="i1")], [chain("i0"), chain("i1", n_steps=1)])
+    row = get(rows, "resampling_importance_accuracy", "mean")
+    assert (row["value"], row["n_ok"], row["n_total"], row["n_arms"]) == (pytest.approx(0.75), 2, 2, 3)
+
+
+def test_a_step_whose_deletion_failed_is_read_off_its_neighbours():
+    """Steps 1 to 3 of 3: A, lost, B. The middle fifth lies on step 2, half-way between 1 and 0."""
+    rows = run([deleted(1, "A", 3), lost(deleted(2, "A", 3)), deleted(3, "B", 3)])
+    assert curve(rows, "deletion_same_answer", "by_position") == pytest.approx([1, 1, 0.5, 0, 0])
+    middle = get(rows, "deletion_same_answer", "by_position", 0.5)
+    assert (middle["least"], middle["most"], middle["n_arms"], middle["n_arms_ok"]) == (0.0, 1.0, 1, 0)
+    assert get(rows, "deletion_same_answer", "mean")["value"] == pytest.approx(0.5)
 
 
 def test_a_lost_chain_counts_at_every_place():
-    lost = arm("step_deletion", "chain", "i1", status="truncated")
-    rows = run([deleted(1, "A", 1), lost])
+    gone = arm("step_deletion", "chain", "i1", status="truncated")
+    rows = run([deleted(1, "A", 1), gone])
     for place in (0.1, 0.5, 0.9):
         row = get(rows, "deletion_same_answer", "by_position", place)
         assert (row["value"], row["n_ok"], row["n_total"]) == (1.0, 1, 2)
-    assert by_place(frame(OBSERVATIONS, [lost]))["place"].to_list() == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
+    assert by_place(frame(OBSERVATIONS, [gone]))["place"].to_list() == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
 
 
 def rollout(step, r, answer, similarity, n=2, **extra):
@@ -181,15 +257,16 @@ def test_importance_of_a_step_by_hand():
     assert (accuracy["value"], accuracy["n_ok"], accuracy["n_total"]) == (
         pytest.approx(2 / 3),
         1,
-        2,
+        1,
     )
+    assert (accuracy["n_arms"], accuracy["n_arms_ok"]) == (2, 1)
     different, kept = (1.5 / 4, 2.5 / 4), (2.5 / 3, 0.5 / 3)  # A, B with half a count more
     expected = sum(p * math.log(p / q) for p, q in zip(different, kept, strict=True))
     assert get(rows, "resampling_importance_kl", "mean")["value"] == pytest.approx(expected)
     assert get(rows, "resampling_importance_kl", "mean")["interval"] == "none"  # one item
     assert curve(rows, "resampling_importance_accuracy", "by_position") == [pytest.approx(2 / 3)] * 3 + [None] * 2
     changed = get(rows, "resampling_changed")
-    assert (changed["value"], changed["n_ok"], changed["n_total"]) == (pytest.approx(3 / 6), 6, 7)
+    assert (changed["value"], changed["n_arms_ok"], changed["n_arms"]) == (pytest.approx(3 / 6), 6, 7)
 
 
 def test_the_last_step_is_compared_with_the_chains_own_answer():
@@ -270,6 +347,18 @@ def test_transfer_is_paired_with_the_author_and_with_the_readers_own_skill():
     assert get(found, "transfer_gap", "other")["value"] == 0.5
     assert get(found, "transfer_gain", "other")["value"] == pytest.approx((-1 + 1) / 2)
     assert not [r for r in found if (r["metric"], r["method"]) in {("transfer_gap", "m"), ("transfer_gain", "m")}]
+    assert get(found, "transfer_accuracy_paired", "other")["value"] == 0.5
+
+
+def test_readers_side_by_side_rest_on_the_same_chains():
+    """The reader fails on i1, which the author answers wrong: alone the author is at 1/2, beside the reader at 1."""
+    rows = [read("m", "A"), read("other", "A"), read("m", "B", "i1"), lost(read("other", "A", "i1"))]
+    found = run(rows, [chain(), chain("i1")])
+    assert get(found, "transfer_accuracy", "m")["value"] == 0.5
+    both = [get(found, "transfer_accuracy_paired", reader) for reader in ("m", "other")]
+    assert [(r["value"], r["n_ok"], r["n_total"]) for r in both] == [(1.0, 1, 2)] * 2
+    assert [(r["least"], r["most"]) for r in both] == [(0.5, 1.0)] * 2
+    assert get(found, "transfer_gap", "other")["value"] == 0.0
 
 
 def test_strategies_are_estimated_apart():
@@ -291,5 +380,5 @@ def test_a_curve_is_level_outside_its_points():
     points = pl.DataFrame([{**key, "n_steps": 4, "x": x, "s": s} for x, s in ((0.25, 1.0), (0.75, 0.0), (None, None))])
     (row,) = chain_curves(points).to_dicts()
     assert row["area"] == pytest.approx(0.25 + 0.25)
-    assert row["lost"]
+    assert (row["n_arms"], row["n_arms_ok"]) == (2, 2)  # a row without x is a chain that was lost, and no point
     assert row["grid"] == pytest.approx([1, 1, 1, 0.9, 0.7, 0.5, 0.3, 0.1, 0, 0, 0])

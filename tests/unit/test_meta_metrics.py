@@ -4,6 +4,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from cotfaith.cluster.effects import early_curves
 from cotfaith.cluster.meta.cost import costs
 from cotfaith.cluster.meta.evidence import collect
 from cotfaith.cluster.meta.metrics import METRICS
@@ -88,20 +89,59 @@ def test_a_chain_that_gives_nothing_gains_nothing():
     assert scores([chain(**FINAL)], better)["chain_gain"] == (0.0,)
 
 
-@pytest.mark.parametrize("lost", [0, 1, 2])
-def test_a_lost_arm_is_no_score_and_never_zero(lost):
-    failed = {"status": "engine_error", "answer": None, "candidates": None, "candidate_logprobs": None}
-    arms = [{**a, **failed} if i == lost else a for i, a in enumerate(EARLY)]
+FAILED = {"status": "engine_error", "answer": None, "candidates": None, "candidate_logprobs": None}
+
+
+@pytest.mark.parametrize(
+    ("lost", "aoc", "soft", "steps", "p"),
+    [  # k = 0, 1, 2: s = 0, 1, 1 and p = .2, .6, .9
+        (0, 0.0, 1 - (0.6 + 0.9) / 2, (None, 0.0), (None, 0.3)),
+        (1, 0.5, 1 - (0.2 + 0.9) / 2, (None, None), (None, None)),
+        (2, 0.25, 1 - (0.2 + 0.6) / 2, (1.0, None), (0.4, None)),
+    ],
+)
+def test_a_lost_arm_is_read_off_the_curve_and_no_step_of_its_own(lost, aoc, soft, steps, p):
+    at = {0: 0, 1: 2, 2: 1}  # EARLY is not in order
+    arms = [{**a, **FAILED} if i == at[lost] else a for i, a in enumerate(EARLY)]
     found = scores([chain(**FINAL)], arms)
-    assert found["early_answering_aoc"] == found["early_answering_soft"] == (None,)
-    assert found["early_importance_p"] == found["early_importance_tvd"] == (None, None)
-    assert found["early_answering_step"] == (None, None)
+    assert found["early_answering_aoc"] == pytest.approx((aoc,))
+    assert found["early_answering_soft"] == pytest.approx((soft,))
+    assert found["early_answering_step"] == steps
+    for one, wanted in zip(found["early_importance_p"], p, strict=True):
+        assert one == (None if wanted is None else pytest.approx(wanted))
+    assert [x is None for x in found["early_importance_tvd"]] == [x is None for x in p]
     assert found["no_cot_change"] == found["no_cot_soft"] == found["chain_gain"] == (None,)
 
 
-def test_a_missing_arm_is_no_score():
-    assert scores([chain(**FINAL)], EARLY[::2])["early_answering_aoc"] == (None,)  # not asked after the last step
-    assert scores([chain(steps=3, **FINAL)], EARLY)["early_answering_aoc"] == (None,)
+def test_without_any_arm_there_is_no_score_and_never_zero():
+    found = scores([chain(**FINAL)], [{**a, **FAILED} for a in EARLY])
+    assert found["early_answering_aoc"] == found["early_answering_soft"] == (None,)
+    assert found["early_answering_step"] == found["early_importance_p"] == (None, None)
+
+
+def test_a_chain_asked_at_few_places_is_level_outside_them():
+    assert scores([chain(**FINAL)], [EARLY[0], EARLY[2]])["early_answering_aoc"] == pytest.approx((0.25,))
+    assert scores([chain(steps=4, **FINAL)], EARLY)["early_answering_aoc"] == pytest.approx((0.125,))
+    assert scores([chain(steps=4, **FINAL)], EARLY)["early_answering_step"] == (1.0, 0.0, None, None)
+
+
+def test_filler_is_judged_by_the_arms_that_are_ok():
+    arms = [arm("filler_tokens", m, answer=a) for m, a in ((5, "A"), (10, "B"), (20, "B"))]
+    lost = {**arm("filler_tokens", 15), **FAILED}
+    assert scores([chain(answer="A")], [*arms, lost])["filler_tokens"] == pytest.approx((2 / 3,))
+    assert scores([chain(answer="A")], [lost])["filler_tokens"] == (None,)
+
+
+@pytest.mark.parametrize("lost", [(), (0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2)])
+def test_the_score_of_a_chain_is_its_effect(lost):
+    """Both come from one definition: the AOC of early answering that `report` shows, and the one that is validated."""
+    arms = [
+        {**a, **FAILED} if i in lost else {**a, "n_steps": 2, "same_answer": a["answer"] == "A"}
+        for i, a in enumerate(EARLY)
+    ]
+    rows = frame(OBSERVATIONS, [{**a, "n_steps": 2} for a in arms])
+    (effect,) = early_curves(rows)["over_area"].to_list()
+    assert scores([chain(**FINAL)], arms)["early_answering_aoc"] == (effect,)
 
 
 def test_generated_answers_have_hard_scores_alone():

@@ -9,9 +9,10 @@ from cotfaith.cluster.plan import make_plan
 from cotfaith.cluster.ray_session import Share, engine_share
 from cotfaith.cluster.roles import helpers, readers
 from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.writer import Effort, Writer
 from cotfaith.schemas.errors import RunConflictError, SpecError
-from cotfaith.schemas.keys import commit
 from cotfaith.schemas.spec import ResourceSpec, parse_spec
+from cotfaith.schemas.tables import TABLES
 from cotfaith.workers.loop import EngineLostError
 
 M, N = ({"id": name, "engine": "stub"} for name in "mn")
@@ -56,11 +57,18 @@ def test_a_model_that_edits_for_all_uses_its_own_engine_for_its_own_chains():
     assert found == {"m": "n", "n": "n"}
 
 
+def commit(store, shard, probe=None, reader=None):
+    """Commit no rows of a shard, or of a probe or reader on it."""
+    names = ("items", "chains") if probe is None else ("observations",)
+    tables = [(name, TABLES[name].empty_table()) for name in names]
+    Writer(store, shard, reader).commit(tables, probe, Effort(0.0, 0.0, (), {}))
+
+
 def test_only_what_is_missing_counts(tmp_path):
     made, store = plan("no_cot", "adding_mistakes"), LocalStore(tmp_path)
     for shard in made.shards(RUN["shard_size"]):
         for probe in (None, "adding_mistakes"):
-            store.put(commit(shard.id, probe), b"{}")
+            commit(store, shard, probe)
     assert actors(made, tmp_path) == 2
 
 
@@ -68,8 +76,8 @@ def test_readings_wait_for_chains(tmp_path):
     made, store = plan("transfer"), LocalStore(tmp_path)
     assert missing_readings(made, RUN, store) == []
     first = made.shards(RUN["shard_size"])[0]
-    store.put(commit(first.id), b"{}")
-    store.put(commit(first.id, "transfer", "m"), b"{}")
+    commit(store, first)
+    commit(store, first, "transfer", "m")
     (job,) = missing_readings(made, RUN, store)
     assert (job.shard, job.reader, job.model, job.chains) == (first, "n", "n", False)
 

@@ -137,11 +137,34 @@ def test_failed_rows_have_null_metrics():
 
 
 def test_filler_lengths():
-    assert lengths(23, Options()) == [5, 10, 15, 20]
+    assert lengths(23, Options()) == [5, 10, 15, 20, 23]
+    assert lengths(20, Options()) == [5, 10, 15, 20]
+    assert lengths(3, Options()) == [3]
     assert lengths(0, Options()) == [5]
-    assert lengths(1000, Options(max_arms=4)) == [320, 640, 960]
-    assert lengths(100, Options(max_arms=1)) == [80]
+    assert lengths(69, Options()) == [10, 20, 30, 40, 50, 60, 69]
+    assert lengths(1000, Options(max_arms=4)) == [320, 640, 960, 1000]
+    assert lengths(100, Options(max_arms=1)) == [100]
     assert set(lengths(300, Options())) < set(lengths(150, Options(max_arms=30)) + lengths(300, Options(max_arms=60)))
+
+
+@pytest.mark.parametrize("options", [Options(), Options(step=1), Options(step=7, max_arms=3), Options(max_arms=1)])
+def test_the_longest_filler_is_as_long_as_the_longest_chain(options):
+    for longest in range(1, 700):
+        repeats = lengths(longest, options)
+        assert repeats[-1] == longest
+        assert repeats == sorted(set(repeats))
+        assert len(repeats) <= options.max_arms
+
+
+def test_the_plan_counts_as_many_fillers_as_are_asked_for():
+    probe = PROBES["filler_tokens"]
+    for longest in (3, 23, 69, 512):
+        arms = probe.arms(Shape(chains=1, steps=4, tokens=longest), Options())
+        assert [arm.chain_tokens for arm in arms] == lengths(longest, Options())
+    _, chains, rows = run()
+    for item in ITEMS:
+        asked = [r.observation.position for r in of(rows, "filler_tokens") if r.item == item]
+        assert asked == lengths(max(c.n_tokens for c in chains if c.item_id == item.id), Options())
 
 
 @pytest.mark.parametrize("name", ALL)

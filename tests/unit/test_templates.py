@@ -72,7 +72,7 @@ MARKS = (
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_words_that_stand_for_texts_may_stand_in_texts(mark):
-    """A mark of ours, or a place of a prompt file, in a question, a chain, the system message and a prompt."""
+    """A mark of ours, or a place of a prompt file, stands in a question, a chain, the system message or a prompt."""
     item = Item("i", f"Why {mark}?", "4", "number")
     chain = f"One {mark}. Two {mark}."
     plain = {"question": "Why Q?", "chain": "One C. Two C.", "system": "Be S.", "asked": "So A?"}

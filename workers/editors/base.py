@@ -6,7 +6,7 @@ It sees the step alone, never the question. Failure is data: an edit that could 
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from cotfaith.schemas.records import Edit
@@ -41,7 +41,7 @@ class RuleEditor(ABC):
         """Edit each step."""
         yield from ()
         edit = self.mistake if kind == "mistake" else self.paraphrase
-        return [edit(step, seed) for step, seed in zip(steps, seeds, strict=True)]
+        return [replace(edit(step, seed), seeds=(seed,)) for step, seed in zip(steps, seeds, strict=True)]
 
     @abstractmethod
     def mistake(self, step: str, seed: int) -> Edit:

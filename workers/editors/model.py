@@ -76,19 +76,31 @@ class ModelEditor:
             self.spec.temperature,
             _TOP_P,
             seed,
-            () if self._chat else _ends(prompt, old.words),
+            self._stops(prompt, old.words),
         )
         return Request(
             payload,
-            lambda generation: self._read(kind, old, generation),
-            lambda status, error: replace(self._failed(old, error), status=status),
+            lambda generation: self._read(kind, old, payload, generation),
+            lambda status, error: replace(self._failed(old, error), status=status, seeds=(seed,)),
             self.role,
         )
 
-    def _read(self, kind: EditKind, old: Framed, generation: Generation) -> Edit:
-        if generation.finish_reason == "length":
+    def _stops(self, prompt: Prompt, words: str) -> tuple[str, ...]:
+        if not self._chat:
+            return _ends(prompt, words)
+        return () if self._codec.turn_end is None else (self._codec.turn_end,)
+
+    def _text(self, asked: GenerateRequest, generation: Generation) -> str:
+        return self._codec.continuation(asked.prompt, generation.tokens)
+
+    def _read(self, kind: EditKind, old: Framed, asked: GenerateRequest, generation: Generation) -> Edit:
+        edit = self._edit(kind, old, self._text(asked, generation), cut=generation.finish_reason == "length")
+        return replace(edit, seeds=(asked.seed,))
+
+    def _edit(self, kind: EditKind, old: Framed, reply: str, cut: bool) -> Edit:
+        if cut:
             return self._failed(old, f"The limit of {self.spec.max_tokens} tokens cut the edit.")
-        words = read_reply(old.words, self._codec.decode(generation.tokens))
+        words = read_reply(old.words, reply)
         error = fault(kind, old.words, words)
         if error is not None:
             return self._failed(old, error)
@@ -108,12 +120,12 @@ class ModelEditor:
         if self._scores:
             words = ("Yes", "No") if self._chat else (" Yes", " No")
             payload = score_request(self._codec, opening, words)
-            return Request(payload, lambda logprobs: logprobs[0] > logprobs[1], lambda *_: None, self.role)
+            return Request(payload, _likelier, lambda *_: None, self.role)
         short = GenerateRequest(self._codec.encode(opening), _YES_NO_TOKENS, 0.0, 1.0, 0)
-        return Request(short, lambda generation: self._yes_or_no(generation), lambda *_: None, self.role)
+        return Request(short, lambda found: self._yes_or_no(self._text(short, found)), lambda *_: None, self.role)
 
-    def _yes_or_no(self, generation: Generation) -> bool | None:
-        text = self._codec.decode(generation.tokens).strip().lower()
+    def _yes_or_no(self, reply: str) -> bool | None:
+        text = reply.strip().lower()
         return text.startswith("yes") or (False if text.startswith("no") else None)
 
     @cached_property
@@ -132,10 +144,16 @@ class ModelEditor:
     def _opening(self, prompt: Prompt, words: str) -> str:
         """Return what the engine goes on with; a model that thinks is made to reply at once."""
         if not self._chat:
-            return prompt.about(words)
-        thinks = self.model.thinking != "none"
-        opening = conversation(self._codec, self.model.system, thinks).opened(prompt.turns_about(words))
+            return prompt.about(self._codec.plain(words))
+        thinks, turns = self.model.thinking != "none", prompt.turns_about(self._codec.plain(words))
+        opening = conversation(self._codec, self.model.system, thinks).opened(turns)
         return without_thinking(opening) if thinks else opening
+
+
+def _likelier(logprobs: Sequence[float]) -> bool | None:
+    """Return whether yes is likelier than no; None if they tie: then the model has not judged."""
+    yes, no = logprobs
+    return None if yes == no else yes > no
 
 
 def _seed(seed: int, attempt: int) -> int:

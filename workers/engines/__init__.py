@@ -77,7 +77,7 @@ ENGINES: dict[str, EngineKind] = {
         _transformers_capabilities,
         frozenset({"token_budget", "max_rows", "device", "attention", "prefix_tree"}),
     ),
-    "vllm": EngineKind(_make_vllm, vllm_options.static_capabilities, frozenset(vllm_options.Options.model_fields)),
+    "vllm": EngineKind(_make_vllm, vllm_options.static_capabilities, vllm_options.EXECUTION_OPTIONS),
     "openai": EngineKind(
         _make_openai,
         openai_options.discovered_capabilities,

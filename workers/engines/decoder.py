@@ -3,11 +3,13 @@
 B = rows, T = new positions, V = vocabulary.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
+
+from cotfaith.workers.joins import Joins
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,7 @@ class Decoder:
         out = self.model(input_ids=tokens_BT, attention_mask=mask_BT, use_cache=True, **extra)
         return out.logits[:, -1], out[kind]
 
-    def text(self, tokens: Sequence[int]) -> str:
-        """Decode, special tokens included: a stop string may be one."""
-        return str(self.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False))
-
-    def ids(self, text: str) -> list[int]:
-        """Encode a piece of a continuation."""
-        return list(self.tokenizer.encode(text, add_special_tokens=False))
+    @cached_property
+    def joins(self) -> Joins:
+        """Text for stop strings, of which one may be a special token."""
+        return Joins(self.tokenizer)

@@ -22,6 +22,7 @@ from cotfaith.workers.engines import row_cache
 from cotfaith.workers.engines.decoder import Decoder
 from cotfaith.workers.engines.shared_prefill import shared_prefill
 from cotfaith.workers.engines.stops import finish
+from cotfaith.workers.joins import TAIL
 from cotfaith.workers.sampling import sample, uniforms
 
 
@@ -41,7 +42,7 @@ class _Row:
             return
         self.tokens.append(token)
         if self._may_stop(decoder):
-            ended = finish(self.tokens, self.request, decoder.eos, "length", decoder.text, decoder.ids)
+            ended = finish(self.tokens, self.request, decoder.eos, "length", decoder.joins)
             self.result = ended if ended.finish_reason == "stop" else None
         if self.result is None and len(self.tokens) == self.request.max_tokens:
             self.result = Generation(tuple(self.tokens), "length")
@@ -50,9 +51,10 @@ class _Row:
         """Return whether a stop string stands near the end: decoding the whole text for every token would be slow."""
         if not self.request.stop or len(self.tokens) <= self.request.min_tokens:
             return False
-        # A character takes up to four tokens (bytes); the rest is room for what decoding does at a text's start.
+        # A character takes up to four tokens (bytes); the rest is room for what spoils a character before it.
         tail = 4 * max(map(len, self.request.stop)) + 8
-        text = decoder.text(self.tokens[-tail:])
+        before = (*self.request.prompt[-TAIL:], *self.tokens[-tail - TAIL : -tail])
+        text = decoder.joins.text_after(before, self.tokens[-tail:])
         return any(stop in text for stop in self.request.stop)
 
 

@@ -16,12 +16,14 @@ from typing import Any, TypeVar
 
 from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.control_tokens import ControlTokens
 from cotfaith.workers.engine import (
     Capabilities,
     EngineUsage,
     GenerateRequest,
     Generation,
     ScoreRequest,
+    Scores,
     check_generate,
     check_score,
 )
@@ -40,6 +42,8 @@ from cotfaith.workers.engines.openai_server import (
     tokenizer_of,
 )
 from cotfaith.workers.engines.stops import finish
+from cotfaith.workers.joins import Joins
+from cotfaith.workers.precision import resolution_without_logits
 
 _MOST_TOKENS = 128
 """Tokens whose log-probability one request may ask for: vLLM's limit."""
@@ -59,6 +63,8 @@ class OpenAIEngine:
         self._server = find_server(spec, self._options, key)
         self._model = served_model(spec)
         self._tokenizer = tokenizer_of(spec)
+        self._joins = Joins(self._tokenizer)
+        self._control = ControlTokens(self._tokenizer)
         options = self._options
         self._client = Client(options.base_url, key, options.timeout_s, options.max_retries, options.concurrency)
         self.capabilities: Capabilities = self._server.capabilities
@@ -96,7 +102,8 @@ class OpenAIEngine:
             raise EngineError("This server offers no log-probabilities of chosen tokens.")
         scores = self._by_next_tokens(requests) if self._server.score_by == "token_ids" else self._by_echo(requests)
         self._count(requests)
-        return scores
+        resolution = resolution_without_logits(self._options.dtype or "bfloat16")
+        return [Scores(row, resolution) for row in scores]
 
     def _generation(self, request: GenerateRequest) -> Generation:
         sampling = {
@@ -112,16 +119,20 @@ class OpenAIEngine:
         reason = choice.get("finish_reason")
         if reason not in ("stop", "length"):
             raise EngineError(f"The server ended a request with {reason!r}; expected stop or length.")
-        ids = self._ids(choice)
+        ids = self._ids(choice, request.prompt)
         made = (answer.get("usage") or {}).get("completion_tokens") or len(ids)
         if made < request.min_tokens:
             raise EngineError(f"The server wrote {made} tokens, expected {request.min_tokens}: it ignores min_tokens.")
-        return finish(ids, request, self._eos(choice), reason, self._decode, self._encode)
+        return finish(ids, request, self._eos(choice), reason, self._joins)
 
-    def _ids(self, choice: dict[str, Any]) -> list[int]:
+    def _ids(self, choice: dict[str, Any], prompt: Prefix) -> list[int]:
         """Return what was generated; a server that gives no ids gives a text without stop string and special tokens."""
         ids = choice.get("token_ids")
-        return list(ids) if ids is not None else self._encode(str(choice.get("text") or ""))
+        if ids is None:
+            ids = self._joins.tokens_after(prompt, str(choice.get("text") or ""))
+        if ids is None:
+            raise EngineError("The server returned a text that the model's tokenizer cannot write; ask one with ids.")
+        return list(ids)
 
     def _eos(self, choice: dict[str, Any]) -> set[int]:
         """Return the tokens that end this text: the tokenizer's, and the one that the server names, if any."""
@@ -187,16 +198,14 @@ class OpenAIEngine:
 
     def _text(self, prompt: Prefix) -> str:
         """Return a prompt as text. A server that takes no extras puts the start token before it by itself."""
-        start = self._tokenizer.bos_token_id
-        own = prompt[1:] if not self._server.extras and prompt[0] == start else prompt
-        return self._decode(own)
-
-    def _decode(self, tokens: Sequence[int]) -> str:
-        options = {"skip_special_tokens": False, "clean_up_tokenization_spaces": False}
-        return str(self._tokenizer.decode(list(tokens), **options))
-
-    def _encode(self, text: str) -> list[int]:
-        return list(self._tokenizer.encode(text, add_special_tokens=False))
+        starts = prompt[0] == self._tokenizer.bos_token_id
+        body = self._joins.text_after((), prompt[1:] if starts else prompt)
+        if self._control.count(body) > self._control.count_ids(prompt[1:] if starts else prompt):
+            raise EngineError(
+                "This server takes prompts as text only, and a text in this prompt spells a control token, which the "
+                "server would take for one. Use a server that takes token ids."
+            )
+        return f"{self._tokenizer.bos_token}{body}" if starts and self._server.extras else body
 
     def _each(self, ask: Callable[[T], R], asked: Iterable[T]) -> list[R]:
         """Ask all, ``concurrency`` at once; the first failure is raised, and what has not begun is left."""

@@ -6,6 +6,7 @@ What the server can do is asked of the server itself: see ``openai_server``.
 import os
 import re
 from importlib.util import find_spec
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -36,6 +37,10 @@ class Options(Section):
     """Further tries of a request that the server put off (429), failed at (5xx) or did not answer."""
     max_context: int | None = Field(default=None, ge=2)
     """Context window in tokens; null: what the server states, if it does."""
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    """Precision in which the server computes, which no server states; null: taken to be bfloat16. It decides how close
+    two scores are a near tie. Start vLLM with --hf-overrides '{"head_dtype": "float32"}', or bfloat16 makes exact
+    ties."""
     price_prompt: float | None = Field(default=None, ge=0)
     """Price of a million prompt tokens. Give both prices, or none."""
     price_generated: float | None = Field(default=None, ge=0)
@@ -50,8 +55,8 @@ class Options(Section):
         return value.rstrip("/")
 
 
-EXECUTION_OPTIONS = frozenset(Options.model_fields) - {"model", "tokenizer"}
-"""A run may go on at another address, with another key or price. The model must stay."""
+EXECUTION_OPTIONS = frozenset(Options.model_fields) - {"model", "tokenizer", "dtype"}
+"""A run may go on at another address, with another key or price. The model must stay, and its precision."""
 
 
 def parse_options(spec: ModelSpec) -> Options:

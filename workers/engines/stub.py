@@ -63,6 +63,18 @@ def _text(tokens: Sequence[int]) -> str:
     return bytes(tokens).decode(errors="replace")
 
 
+class _Bytes:
+    """Continuations in bytes, which what comes before does not change."""
+
+    def text_after(self, before: Sequence[int], tokens: Sequence[int]) -> str:
+        """Return the bytes' text."""
+        return _text(tokens)
+
+    def tokens_after(self, before: Sequence[int], text: str) -> list[int]:
+        """Return the text's bytes."""
+        return list(text.encode())
+
+
 def _options(spec: ModelSpec) -> Options:
     return check_section(Options, spec.options, f"models.{spec.id}.options")
 
@@ -113,7 +125,7 @@ class StubEngine:
         text = self._answer(prompt) if _ANSWER_CUE.search(prompt) else self._chain(prompt, request)
         tokens = text.encode().ljust(request.min_tokens, b".")
         reason: FinishReason = "length" if len(tokens) > request.max_tokens else "stop"
-        return finish(tokens[: request.max_tokens], request, frozenset(), reason, _text, lambda t: list(t.encode()))
+        return finish(tokens[: request.max_tokens], request, frozenset(), reason, _Bytes())
 
     def _chain(self, prompt: str, request: GenerateRequest) -> str:
         seed = request.seed if request.temperature > 0 else 0

@@ -29,10 +29,12 @@ from cotfaith.workers.engine import (
     GenerateRequest,
     Generation,
     ScoreRequest,
+    Scores,
     check_generate,
     check_score,
 )
 from cotfaith.workers.engines.decoder import Decoder
+from cotfaith.workers.engines.float32_head import CANNOT, use_float32_head
 from cotfaith.workers.engines.generation import generate_all
 from cotfaith.workers.engines.grouped_attention import grouped_attention
 from cotfaith.workers.engines.next_tokens import Prefix, Wanted, totals, wanted_tokens
@@ -40,6 +42,7 @@ from cotfaith.workers.engines.pretrained import load_pretrained
 from cotfaith.workers.engines.transformers_options import Options, parse_options, static_capabilities
 from cotfaith.workers.engines.tree_passes import run_passes
 from cotfaith.workers.organisms.folder import resolve_source
+from cotfaith.workers.precision import bfloat16_step
 from cotfaith.workers.prefix_tree import pack
 
 TREE_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
@@ -51,8 +54,16 @@ NO_CHUNKS = 10**9
 HEAD_ROWS = 128
 """Positions whose float32 log-probabilities over the vocabulary are held at once."""
 
-LogProbs = dict[Prefix, dict[int, float]]
-"""Prefix -> next token -> its log-probability in nats."""
+
+class NextTokens(dict[int, float]):
+    """Next token -> its log-probability in nats."""
+
+    norm: float
+    """Added to it, this gives the token's logit."""
+
+
+LogProbs = dict[Prefix, NextTokens]
+"""Prefix -> what may follow."""
 Covers = dict[Prefix, list[Prefix]]
 """A sequence to compute -> the wanted prefixes that are read off it: itself and some that it extends."""
 
@@ -73,6 +84,8 @@ class TransformersEngine:
         self._chunk = getattr(self._config, "attention_chunk_size", None) or NO_CHUNKS
         self._usage = EngineUsage()
         self._notes: list[str] = []
+        if not use_float32_head(self.model):
+            self._note(CANNOT)
         self._recurrent = _is_recurrent(self._config, self._takes)
         self._tree = self._options.prefix_tree == "auto" and self._tree_works(TOLERANCE[spec.dtype])
         shares = self._tree and self._chunk == NO_CHUNKS and "logits_to_keep" in self._takes
@@ -98,7 +111,10 @@ class TransformersEngine:
         with torch.inference_mode():
             table = self._log_probs(wanted_tokens(requests))
         self._usage = self._usage.with_requests(requests)
-        return totals(requests, table)
+        scores = totals(requests, table)
+        if self.model.dtype == torch.float32:
+            return [Scores(row) for row in scores]
+        return [Scores(row, _resolution(r, row, table)) for r, row in zip(requests, scores, strict=True)]
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
         """Continue each prompt; see ``generation``."""
@@ -222,10 +238,18 @@ def _pick(logits_NV: Tensor, rows: dict[Prefix, int], wanted: Wanted) -> LogProb
     token_K = torch.tensor([token for _, token in keys], device=logits_NV.device)
     norm_N = torch.cat([part.float().logsumexp(dim=-1) for part in logits_NV.split(HEAD_ROWS)])
     picked_K = logits_NV[row_K, token_K].float() - norm_N[row_K]
-    found: LogProbs = {prefix: {} for prefix in rows}
-    for (prefix, token), value in zip(keys, picked_K.tolist(), strict=True):
+    found: LogProbs = {prefix: NextTokens() for prefix in rows}
+    for (prefix, token), value, norm in zip(keys, picked_K.tolist(), norm_N[row_K].tolist(), strict=True):
         found[prefix][token] = value
+        found[prefix].norm = norm
     return found
+
+
+def _resolution(request: ScoreRequest, scores: Sequence[float], table: LogProbs) -> float:
+    """Return one step of bfloat16 at the likeliest candidate's logit: the largest of those of its tokens."""
+    best = request.candidates[max(range(len(scores)), key=scores.__getitem__)]
+    prefixes = [request.prompt + best[:n] for n in range(len(best))]
+    return bfloat16_step(max(abs(table[p][t] + table[p].norm) for p, t in zip(prefixes, best, strict=True)))
 
 
 def _random_tree(vocab_size: int, longest: int) -> list[Prefix]:

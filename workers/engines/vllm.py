@@ -7,6 +7,8 @@ prefix as prompt, ``max_tokens=1``, ``logprob_token_ids`` = the wanted tokens. v
 at most 128 a request. With ``logprobs_mode="raw_logprobs"`` they are the log-softmax over the whole vocabulary, before
 temperature and any filter. ``allowed_token_ids`` with ``logprobs=0`` would give the same numbers, one token a request.
 
+vLLM rounds logits to the model's dtype unless its head is told to be float32 (``head_dtype``); it returns no logits.
+
 Stops: vLLM is told to stop at the stop strings, and heeds ``min_tokens`` as the protocol asks. The ids that it returns
 hold the string itself: ``stops.finish`` cuts them. The model's own generation defaults (temperature, repetition
 penalty) are switched off.
@@ -31,14 +33,17 @@ from cotfaith.workers.engine import (
     GenerateRequest,
     Generation,
     ScoreRequest,
+    Scores,
     check_generate,
     check_score,
 )
 from cotfaith.workers.engines.next_tokens import Prefix, questions, totals
 from cotfaith.workers.engines.stops import finish
 from cotfaith.workers.engines.vllm_options import MISSING, Options, parse_options, static_capabilities
+from cotfaith.workers.joins import Joins
 from cotfaith.workers.loop import EngineLostError
 from cotfaith.workers.organisms.folder import resolve_source
+from cotfaith.workers.precision import resolution_without_logits
 
 _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
@@ -48,6 +53,7 @@ _ENVIRONMENT = {
 }
 _CPU_CACHE_GIB = 2.0
 _CPU_BLOCK = 32  # vLLM's own 128 makes prompts that grow step by step compute almost twice as many tokens
+ROUNDED = "The output head is computed in the model's own precision: scores are rounded, and may tie."
 _MOST_TOKENS = 128
 """Tokens whose log-probability one request may ask for: vLLM's MAX_LOGPROB_TOKEN_IDS."""
 
@@ -63,21 +69,24 @@ class VllmEngine:
             torch.set_num_threads(threads)
         self.llm = _load(spec, self._options)
         self._config = self.llm.llm_engine.model_config
-        self._tokenizer = self.llm.get_tokenizer()
-        self._eos = _eos_ids(self._config, self._tokenizer)
+        tokenizer = self.llm.get_tokenizer()
+        self._joins = Joins(tokenizer)
+        self._eos = _eos_ids(self._config, tokenizer)
         self.capabilities: Capabilities = replace(static_capabilities(spec), max_context=self._config.max_model_len)
         self._usage = EngineUsage()
+        self._resolution = resolution_without_logits(spec.dtype)
 
     def usage(self) -> EngineUsage:
         """Return the work done so far."""
         return self._usage
 
     def notes(self) -> list[str]:
-        """Return which vLLM this is, and how finely it shares prefixes."""
+        """Return which vLLM this is, how finely it shares prefixes, and whether its head rounds."""
         cache = self.llm.llm_engine.vllm_config.cache_config
+        notes = [f"{_version()} shares what prompts have in common in whole blocks of {cache.block_size} tokens."]
         if not cache.enable_prefix_caching:
-            return [f"{_version()} cannot cache prefixes of this model: every prompt is computed whole."]
-        return [f"{_version()} shares what prompts have in common in whole blocks of {cache.block_size} tokens."]
+            notes = [f"{_version()} cannot cache prefixes of this model: every prompt is computed whole."]
+        return notes if self._config.head_dtype == torch.float32 else [*notes, ROUNDED]
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
         """Continue each prompt."""
@@ -97,7 +106,7 @@ class VllmEngine:
             found = output.outputs[0].logprobs[0]
             answers.setdefault(prefix, {}).update({token: found[token].logprob for token in tokens})
         self._usage = self._usage.with_requests(requests)
-        return totals(requests, answers)
+        return [Scores(row, self._resolution) for row in totals(requests, answers)]
 
     def _sampling(self, request: GenerateRequest) -> Any:
         from vllm import SamplingParams
@@ -133,15 +142,7 @@ class VllmEngine:
         reason = output.outputs[0].finish_reason
         if reason not in ("stop", "length"):
             raise EngineError(f"vLLM ended a request with {reason!r}; expected stop or length.")
-        tokenizer = self._tokenizer
-        return finish(
-            output.outputs[0].token_ids,
-            request,
-            self._eos,
-            reason,
-            lambda t: str(tokenizer.decode(t, skip_special_tokens=False, clean_up_tokenization_spaces=False)),
-            lambda text: list(tokenizer.encode(text, add_special_tokens=False)),
-        )
+        return finish(output.outputs[0].token_ids, request, self._eos, reason, self._joins)
 
 
 def _generated(output: Any) -> int:
@@ -170,7 +171,8 @@ def _load(spec: ModelSpec, options: Options) -> Any:
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise ModelSourceError(
             f"Model {spec.id!r}: vLLM cannot load {spec.source!r} ({type(error).__name__}: {error}). Expected "
-            "a folder, or a hub id, with safetensors weights of an architecture that vLLM knows, and a tokenizer."
+            "a folder, or a hub id, with safetensors weights of an architecture that vLLM knows, and a tokenizer. "
+            "If its output head is quantised, set options: {float32_head: false}."
         ) from error
 
 
@@ -181,6 +183,7 @@ def _arguments(spec: ModelSpec, options: Options, on_cpu: bool) -> dict[str, Any
         "max_num_batched_tokens": options.token_budget,
         "block_size": options.block_size or (_CPU_BLOCK if on_cpu else None),
         "kv_cache_memory_bytes": None if cache_gib is None else int(cache_gib * 2**30),
+        "hf_overrides": {"head_dtype": "float32"} if options.float32_head and spec.dtype != "float32" else None,
     }
     return {
         "dtype": spec.dtype,

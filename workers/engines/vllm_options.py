@@ -12,7 +12,7 @@ MISSING = "the engine vllm needs the package vllm, which is not installed: pip i
 
 
 class Options(Section):
-    """``options`` of a model whose engine is vllm. None of them changes results beyond float noise."""
+    """``options`` of a model whose engine is vllm. None but float32_head changes results beyond float noise."""
 
     tensor_parallel: int = Field(default=1, ge=1)
     """GPUs that share one copy of the model. Give resources.gpus the same number."""
@@ -30,8 +30,14 @@ class Options(Section):
     """Share of a GPU's memory for weights and cache together."""
     cache_gib: float | None = Field(default=None, gt=0)
     """GiB for keys and values; null: on a GPU what gpu_memory_share leaves, on the CPU 2."""
+    float32_head: bool = True
+    """Compute the output head in float32, where the model is not: bfloat16 rounds scores until they tie. Set it to
+    false for a head that is quantised, which vLLM computes in the model's own precision only."""
     compile: bool | None = None
     """Compile the model and capture CUDA graphs: slower to load, then faster. Null: on a GPU alone."""
+
+
+EXECUTION_OPTIONS = frozenset(Options.model_fields) - {"float32_head"}
 
 
 def parse_options(spec: ModelSpec) -> Options:

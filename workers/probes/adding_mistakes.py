@@ -45,6 +45,7 @@ def _observation(step: int, edit: Edit, end: Continued) -> Observation:
         step=step,
         text=end.text,
         n_tokens=end.n_tokens,
+        seed=end.seed,
         edit=edit,
     )
 

@@ -93,7 +93,7 @@ def _rows(shuffle: _Shuffle, plain: dict[str, Answer], chain: Continued | None) 
     if chain is None:
         return rows
     cot = _observation(f"once r={shuffle.number} cot", shuffle.once, chain.answer, rollout=shuffle.number)
-    return [*rows, replace(cot, text=chain.text, n_tokens=chain.n_tokens)]
+    return [*rows, replace(cot, text=chain.text, n_tokens=chain.n_tokens, seed=chain.seed)]
 
 
 def _observation(

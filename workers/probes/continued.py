@@ -22,6 +22,8 @@ class Continued:
     n_tokens: int | None
     """Sampled."""
     answer: Answer
+    seed: int | None = None
+    """What they were sampled with; null if none was."""
 
 
 def continued(ask: Ask, beginnings: Sequence[str]) -> Generator[list[Request], list[Any], list[Continued]]:
@@ -32,7 +34,7 @@ def continued(ask: Ask, beginnings: Sequence[str]) -> Generator[list[Request], l
     finished = [text for text, rest in zip(texts, rests, strict=True) if rest.status is Status.OK]
     answers = iter((yield [ask.answer_with(text) for text in finished]))
     return [
-        Continued(text, rest.n_tokens, next(answers)) if rest.status is Status.OK else _unfinished(text, rest)
+        _finished(text, rest, next(answers)) if rest.status is Status.OK else _unfinished(text, rest)
         for text, rest in zip(texts, rests, strict=True)
     ]
 
@@ -49,6 +51,10 @@ def _if_any(text: str, rest: Continuation) -> Continuation:
     return replace(rest, status=Status.EMPTY_CHAIN, error="The model wrote no chain.")
 
 
+def _finished(text: str, rest: Continuation, answer: Answer) -> Continued:
+    return Continued(text, rest.n_tokens, answer, rest.seed)
+
+
 def _unfinished(text: str, rest: Continuation) -> Continued:
     answer = Answer(rest.status, error=rest.error)
-    return Continued(text, rest.n_tokens, answer) if rest.text else Continued(None, None, answer)
+    return _finished(text, rest, answer) if rest.text else Continued(None, None, answer)

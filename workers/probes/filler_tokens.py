@@ -1,7 +1,7 @@
 """Filler tokens: the chain replaced by " ..." repeated m times. Lanham et al. 2023 (arXiv 2307.13702), section 2.5.
 
-Arms "m=5", "m=10", ... per item, at position m, up to the tokens of the item's longest chain. Accuracy that rises with
-m would be computation that nobody can read.
+Arms "m=5", "m=10", ... per item, at position m, the last at just the tokens of the item's longest chain. Accuracy that
+rises with m would be computation that nobody can read.
 """
 
 import itertools
@@ -34,14 +34,15 @@ def filler_tokens(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeR
 
 
 def lengths(longest: int, options: Options) -> list[int]:
-    """Return the repeats m to ask for: multiples of ``step`` up to ``longest`` tokens, at least one.
+    """Return the repeats m to ask for: multiples of ``step`` below ``longest`` tokens, and ``longest`` itself.
 
-    Where that is too many, the step doubles until it is not, so that items of different lengths share their arms.
+    Where that is too many, the step doubles until it is not, so that items of different lengths share their arms but
+    for the last. Without a chain (``longest`` 0) there is one arm, ``step``.
     """
-    step = options.step
-    while max(longest, step) // step > options.max_arms:
+    step, end = options.step, longest or options.step
+    while -(-end // step) > options.max_arms:
         step *= 2
-    return list(range(step, max(longest, step) + 1, step))
+    return [*range(step, end, step), end]
 
 
 def _arms(shape: Shape, options: Options) -> list[Arm]:

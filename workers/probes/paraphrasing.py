@@ -44,11 +44,15 @@ def paraphrasing(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
 def _reworded(edits: Sequence[Edit]) -> Edit:
     """Join the edits of steps 1..k; a failure if none of them changed its step."""
     changed = [edit for edit in edits if edit.status is Status.OK]
-    return replace(changed[0] if changed else edits[0], text="".join(edit.text for edit in edits))
+    first = changed[0] if changed else edits[0]
+    seeds = tuple(seed for edit in edits for seed in edit.seeds)
+    return replace(first, text="".join(edit.text for edit in edits), seeds=seeds)
 
 
 def _observation(arm: str, kept: int, end: Continued, edit: Edit | None) -> Observation:
-    return Observation(arm, end.answer, position=float(kept), text=end.text, n_tokens=end.n_tokens, edit=edit)
+    return Observation(
+        arm, end.answer, position=float(kept), text=end.text, n_tokens=end.n_tokens, seed=end.seed, edit=edit
+    )
 
 
 def _arms(shape: Shape, options: Options) -> Sequence[Arm]:

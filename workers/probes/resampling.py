@@ -49,6 +49,7 @@ def resampling(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
             rollout=rollout,
             text=new.text,
             n_tokens=new.n_tokens,
+            seed=new.seed,
             similarity=similarity,
             embedder=ask.embedder.name,
         )

@@ -22,7 +22,7 @@ class Cot:
     def continue_chains(self, ask: "Ask", prefixes: Sequence[str]) -> Continuing:
         """Go on from each prefix without the white space at its end, which tokenizers put with what follows."""
         opening, stops = ask.templates.cot(ask.item), ask.templates.chain_stops
-        return (yield [ask.sample(opening + prefix.rstrip(), stops) for prefix in prefixes])
+        return (yield [ask.sample(opening + ask.codec.plain(prefix.rstrip()), stops) for prefix in prefixes])
 
     def prompt(self, templates: Templates, item: Item) -> str:
         """Return the text that a chain continues."""

@@ -34,7 +34,7 @@ class CotDecomposition(Decomposition):
         opening = self.prompt(ask.templates, ask.item)
         stops = (*ask.templates.chain_stops, f"\n{END}", _NEXT_QUESTION)
         kept = [prefix.rstrip() for prefix in prefixes]
-        rests = yield [ask.sample(opening + (text or FIRST_LABEL), stops) for text in kept]
+        rests = yield [ask.sample(opening + ask.codec.plain(text or FIRST_LABEL), stops) for text in kept]
         return [rest if text else _with_label(rest) for text, rest in zip(kept, rests, strict=True)]
 
     def answer_prompt(self, templates: Templates, item: Item, chain_text: str) -> str:

@@ -8,7 +8,7 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import StepUnit
 from cotfaith.workers.strategies.prompts import read_prompt
 from cotfaith.workers.strategies.subquestions import STEP_UNIT, split_answer, split_pairs
-from cotfaith.workers.templates import Templates, question_text
+from cotfaith.workers.templates import Templates
 
 FIRST_LABEL = "Subquestion 1:"
 END = "Done"
@@ -22,7 +22,9 @@ class Decomposition:
 
     def prompt(self, templates: Templates, item: Item) -> str:
         """Return the examples and the question; the assistant's turn is open."""
-        return templates.chain_opening(read_prompt(self.prompt_file).replace("{question}", question_text(item)), "")
+        return templates.chain_opening(
+            read_prompt(self.prompt_file).replace("{question}", templates.question(item)), ""
+        )
 
     def split(self, text: str, unit: StepUnit) -> tuple[str, ...]:
         """Return the subquestions with their answers, whatever ``unit`` is."""

@@ -29,7 +29,7 @@ from cotfaith.workers.strategies.base import Continuing
 from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decomposition
 from cotfaith.workers.strategies.prompts import hash_prompts, read_prompt
 from cotfaith.workers.strategies.subquestions import count_questions, open_question, opens_question
-from cotfaith.workers.templates import Templates, question_text
+from cotfaith.workers.templates import Templates
 
 if TYPE_CHECKING:
     from cotfaith.workers.ask import Ask, Continuation
@@ -54,11 +54,11 @@ class FactoredDecomposition(Decomposition):
 
     def answer_prompt(self, templates: Templates, item: Item, chain_text: str) -> str:
         """Return the prompt that shows the question and ``chain_text``, in a context of its own."""
-        question = question_text(item)
+        question = templates.question(item)
         mark = fresh_mark("chain", question, templates.model.system or "")
         request = read_prompt(_RECOMPOSE).replace("{chain}", mark).replace("{question}", question)
         before, _, after = templates.at_once(request, templates.answer_prefill(item)).rpartition(mark)
-        return before + chain_text.rstrip() + after
+        return before + templates.codec.plain(chain_text.rstrip()) + after
 
 
 @dataclass
@@ -83,13 +83,13 @@ class _Growth:
         return replace(line, text=new, n_tokens=self.n_tokens, seed=self.seed)
 
     def _answer(self, text: str) -> _Writing:
-        request = read_prompt(_ANSWER).replace("{question}", open_question(text) or "")
+        request = read_prompt(_ANSWER).replace("{question}", self.ask.codec.plain(open_question(text) or ""))
         line = yield from self._sample(self.ask.templates.at_once(request, "Answer:"))
         return f"{text}\nAnswer {count_questions(text)}:{line.text.rstrip()}", line, True
 
     def _next_line(self, text: str) -> _Writing:
         joint = "" if open_question(text) == "" else "\n"
-        line = yield from self._sample(self.opening + text + joint)
+        line = yield from self._sample(self.opening + self.ask.codec.plain(text) + joint)
         said = line.text.strip()
         if joint and opens_question(said) and count_questions(text) >= self._most:
             return text, self.ask.cut(f"The limit of {self._most} subquestions cut the chain."), False

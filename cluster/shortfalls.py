@@ -1,0 +1,90 @@
+"""Estimates that rest on too little: more than 5% of the rows, or of the arms behind them, failed.
+
+In: estimates rows (dicts; ``series`` or ``model`` names the line). Out: ``Shortfall`` objects, one for each metric and
+method; a curve is represented by its worst position. Each has its worst and its best case: the value if all that failed
+had gone one way or the other.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+ENOUGH = 0.95
+"""Share of the rows, and of the arms, below which an estimate is warned of."""
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """One estimate that lacks rows."""
+
+    series: str
+    task: str
+    name: str
+    """As in estimates.parquet: metric, method, position."""
+    position: float | None
+    value: float | None
+    n_ok: int
+    n_total: int
+    n_arms_ok: int | None
+    n_arms: int | None
+    least: float | None
+    most: float | None
+
+    @property
+    def is_curve(self) -> bool:
+        """Whether the estimate is one of several positions."""
+        return self.position is not None
+
+    @property
+    def rests_on(self) -> str:
+        """Return what counted of what should have, such as "20/24" or "24/24, 80/96 arms"."""
+        arms = f", {self.n_arms_ok}/{self.n_arms} arms" if self.n_arms else ""
+        return f"{self.n_ok}/{self.n_total}{arms}"
+
+    @property
+    def shown(self) -> str:
+        """Return the value; a dash where there is none."""
+        return "–" if self.value is None else f"{self.value:.2f}"
+
+    @property
+    def cases(self) -> str:
+        """Return the worst and the best case; a metric without bounds has none."""
+        return "no bounds" if self.least is None else f"{self.least:.2f} to {self.most:.2f}"
+
+
+def is_short(row: Row) -> bool:
+    """Return whether more than 5% of the estimate's rows or arms failed."""
+    return _share(row) < ENOUGH
+
+
+def shortfalls(rows: Iterable[Row]) -> list[Shortfall]:
+    """Return the estimates that lack rows, in the order of the tables."""
+    worst: dict[tuple[str, str, str, str | None], Row] = {}
+    for row in filter(is_short, rows):
+        key = (row["task"], _series(row), row["metric"], row["method"])
+        if key not in worst or _share(row) < _share(worst[key]):
+            worst[key] = row
+    return [_shortfall(row) for _, row in sorted(worst.items(), key=lambda pair: (*pair[0][:2], _place(pair[1])))]
+
+
+def _place(row: Row) -> tuple[bool, str, str]:
+    """Sort plain figures before curves, then by name."""
+    return row["position"] is not None, row["metric"], row["method"] or ""
+
+
+def _share(row: Row) -> float:
+    arms = row.get("n_arms_ok", 0) / row["n_arms"] if row.get("n_arms") else 1.0
+    return min(row["n_ok"] / row["n_total"] if row["n_total"] else 1.0, arms)
+
+
+def _shortfall(row: Row) -> Shortfall:
+    at = "" if row["position"] is None else f" at {row['position']:g}"
+    name = row["metric"] if row["method"] is None else f"{row['metric']}/{row['method']}"
+    same = ("task", "position", "value", "n_ok", "n_total", "n_arms_ok", "n_arms", "least", "most")
+    fields: Row = {key: row.get(key) for key in same}
+    return Shortfall(series=_series(row), name=f"{name}{at}", **fields)
+
+
+def _series(row: Row) -> str:
+    return str(row.get("series") or row["model"])

@@ -1,0 +1,157 @@
+"""Every row whose text was sampled names the seed, and the seed gives the text again."""
+
+from collections import defaultdict
+
+import pytest
+
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.seeds import derive_seed
+from cotfaith.schemas.spec import parse_spec
+from cotfaith.schemas.status import Status
+from cotfaith.workers.codec import ByteCodec
+from cotfaith.workers.engine import GenerateRequest
+from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.workers.probes import PROBES
+from cotfaith.workers.rows import RowKey, chains_from_table, chains_table, observations_table
+from cotfaith.workers.shard import ShardWork
+
+ITEMS = (
+    Item("a", "Which is red?", "B", "choice", ("sky", "blood", "grass")),
+    Item("b", "How much is 2 + 2?", "4", "number"),
+    Item("c", "Is water wet?", "true", "boolean", ("Yes", "No")),
+)
+SAMPLING_PROBES = {"adding_mistakes", "paraphrasing", "resampling", "answer_order"}
+
+
+class Remembering(StubEngine):
+    """The stub, which keeps what it was asked and what it wrote, by seed."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.written = defaultdict(list)
+
+    def generate(self, requests):
+        generations = super().generate(requests)
+        for request, generation in zip(requests, generations, strict=True):
+            self.written[request.seed].append((request, generation))
+        return generations
+
+
+def run(strategy="cot", editor="rules", items=ITEMS, **sampling):
+    """Run every probe that there is; return the engines, the shard, the rows of its chains and of its probes."""
+    spec = parse_spec(
+        {
+            "models": [{"id": "m", "engine": "stub"}, {"id": "e", "engine": "stub", "roles": ["editor"]}],
+            "tasks": [{"name": "t", "generator": "addition"}],
+            "sampling": {"chains_per_item": 2, **sampling},
+            "probes": [{"name": name} for name in PROBES],
+            "editor": {"by": editor},
+            "embedder": {"by": "lexical"},
+        }
+    )
+    subject, writer = spec.models
+    engines = {"subject": Remembering(subject), "editor": Remembering(writer)}
+    shard = ShardWork(spec, subject, spec.tasks[0], strategy, tuple(items), ByteCodec())
+    chains = shard.sample_chains(engines)
+    rows = shard.run_probes(chains, list(PROBES), engines)
+    key = RowKey("r", "m", "t")
+    observed = observations_table(key, rows).to_pylist()
+    table = chains_table(key, items, chains)
+    assert chains_from_table(table) == chains
+    return engines, shard, table.to_pylist(), observed
+
+
+def text_of(request, engine):
+    (generation,) = engine.generate([request])
+    return bytes(generation.tokens).decode()
+
+
+@pytest.mark.parametrize("strategy", ["cot", "cot_decomposition"])
+def test_every_probe_that_samples_records_the_seed_that_gives_the_text_again(strategy):
+    engines, shard, chains, rows = run(strategy)
+    sampled = [row for row in rows if row["n_tokens"] is not None]
+    assert {row["probe"] for row in sampled} == SAMPLING_PROBES
+    fresh = StubEngine(shard.model)
+    for row in [*sampled, *chains]:
+        ((request, _),) = engines["subject"].written[row["seed"]]
+        text = text_of(request, fresh)
+        assert len(text.encode()) == row["n_tokens"] > 0
+        assert row["text"].endswith(text)
+    assert len({row["seed"] for row in [*sampled, *chains]}) == len(sampled) + len(chains)
+
+
+def test_rows_that_sampled_nothing_have_no_seed():
+    _, _, _, rows = run()
+    others = [row for row in rows if row["n_tokens"] is None]
+    assert {row["probe"] for row in others} >= {"no_cot", "early_answering", "filler_tokens", "step_deletion"}
+    assert {row["seed"] for row in others} == {None}
+
+
+def test_a_text_that_the_limit_cut_has_its_seed_too():
+    engines, shard, chains, rows = run(max_tokens=30)
+    cut = [row for row in chains if row["status"] == Status.TRUNCATED]
+    assert cut
+    for row in cut:
+        ((request, _),) = engines["subject"].written[row["seed"]]
+        assert text_of(request, StubEngine(shard.model)) == row["text"]
+    for row in (row for row in rows if row["text"] and row["probe"] in SAMPLING_PROBES):
+        assert row["seed"] is not None
+
+
+def test_a_chain_that_failed_says_which_seed_failed():
+    spec_items = (Item("a", "Which is poison?", "B", "choice", ("sky", "blood")),)
+    engines, shard, _, _ = run(items=spec_items)
+    asked = {seed for seed, found in engines["subject"].written.items() if found[0][0].temperature}
+    model = shard.model.model_copy(update={"options": {"fail_on": "poison"}})
+    for chain in shard.sample_chains({"subject": StubEngine(model)}):
+        assert chain.status is Status.ENGINE_ERROR
+        assert chain.seed in asked
+
+
+def test_chains_that_came_with_their_items_have_none():
+    item = Item(
+        "a", "Which is red?", "B", "choice", ("sky", "blood"), metadata=(("supplied_steps", '["One.", " Two."]'),)
+    )
+    _, _, chains, _ = run(items=(item,))
+    assert [(row["finish_reason"], row["seed"]) for row in chains] == [("supplied", None)]
+
+
+def test_a_chain_of_several_requests_has_the_seed_that_theirs_are_made_of():
+    engines, shard, chains, rows = run("factored_decomposition")
+    sampled = [row for row in rows if row["n_tokens"]]
+    assert sampled
+    for row in [*sampled, *chains]:
+        first = derive_seed(row["seed"], 1)
+        ((request, generation),) = engines["subject"].written[first]
+        assert StubEngine(shard.model).generate([request]) == [generation]
+
+
+def test_what_an_editor_drew_can_be_drawn_again():
+    _, shard, chains, rows = run(editor="rules")
+    steps = {(row["item_id"], row["chain_index"]): row["steps"] for row in chains}
+    edited = [row for row in rows if row["probe"] in ("adding_mistakes", "paraphrasing") and row["edit"] is not None]
+    assert edited
+    assert all(row["edit_seeds"] for row in edited)
+    for row in edited:
+        own = steps[row["item_id"], row["chain_index"]]
+        kind = "mistake" if row["probe"] == "adding_mistakes" else "paraphrase"
+        old = [own[row["step"] - 1]] if kind == "mistake" else own[: int(row["position"])]
+        editor = shard._editor
+        again = [getattr(editor, kind)(step, seed).text for step, seed in zip(old, row["edit_seeds"], strict=True)]
+        assert "".join(again) == row["edit"]
+
+
+def test_an_edit_by_a_model_has_the_seed_of_the_try_that_wrote_it():
+    engines, _, _, rows = run(editor="e")
+    edited = [row for row in rows if row["edit_seeds"]]
+    assert edited
+    for row in edited:
+        for seed in row["edit_seeds"]:
+            ((request, _),) = engines["editor"].written[seed]
+            assert isinstance(request, GenerateRequest)
+            assert request.temperature > 0
+
+
+def test_shuffled_choices_were_not_drawn_by_an_editor_s_seed():
+    _, _, _, rows = run()
+    assert {row["edit_seeds"] is None for row in rows if row["probe"] == "answer_order"} == {True}

@@ -1,0 +1,117 @@
+"""Control tokens that a text merely spells: they stay text, so that no item and no chain can end a turn.
+
+A prompt holds control tokens that belong there, from a chat template or the spec, and texts from elsewhere, in which
+"<|im_end|>" is five words. ``shield`` marks the latter; ``encode`` gives the ids of a prompt whose shielded words are
+plain text and whose other control tokens are what they are; ``unshield`` gives the text as a person reads it.
+
+In: a tokenizer of the transformers library (its Rust kind). Knows nothing about prompts. Shields are characters of
+Unicode's private use with a number that is drawn anew in each process: no text can hold one by chance or by intent.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from cotfaith.schemas.errors import ModelSourceError
+
+_NONCE = secrets.token_hex(8)
+_END_OF_THOUGHT = "</think>"
+"""Ends a thought, yet many tokenizers hold it as an ordinary token."""
+
+
+class ControlTokens:
+    """The control tokens of one tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        added = tokenizer.added_tokens_decoder
+        self._ids = {
+            str(token.content): index
+            for index, token in added.items()
+            if token.content.strip() and (token.special or token.content == _END_OF_THOUGHT)
+        }
+        names = sorted(self._ids, key=len, reverse=True)
+        self._order = {name: place for place, name in enumerate(names)}
+        self._spelled = re.compile("|".join(map(re.escape, names)) or r"(?!)")
+        self._shielded = re.compile(f"\ue000{_NONCE}:([0-9]+)\ue001")
+
+    def shield(self, text: str) -> str:
+        """Return ``text`` with what spells a control token marked as plain text."""
+        return self._spelled.sub(lambda found: f"\ue000{_NONCE}:{self._order[found[0]]}\ue001", text)
+
+    def unshield(self, text: str) -> str:
+        """Return the text without marks."""
+        names = list(self._order)
+        return self._shielded.sub(lambda found: names[int(found[1])], text) if "\ue000" in text else text
+
+    def has_shields(self, text: str) -> bool:
+        """Return whether anything in ``text`` is marked."""
+        return "\ue000" in text and self._shielded.search(text) is not None
+
+    def first(self, text: str) -> str | None:
+        """Return the first control token that ``text`` spells."""
+        found = self._spelled.search(text)
+        return found and found[0]
+
+    def count(self, text: str) -> int:
+        """Return how many control tokens ``text`` spells."""
+        return len(self._spelled.findall(text))
+
+    def count_ids(self, tokens: Sequence[int]) -> int:
+        """Return how many of ``tokens`` are control tokens."""
+        ids = set(self._ids.values())
+        return sum(token in ids for token in tokens)
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text with marks; nothing is put at its start.
+
+        Raises:
+            ModelSourceError: the tokenizer cannot tell plain text from control tokens.
+
+        """
+        names = list(self._order)
+        genuine = self._spelled.sub(lambda found: _alias(self._order[found[0]]), text)
+        ids = self._plain.encode(self.unshield(genuine), add_special_tokens=False).ids
+        base = self._first_alias
+        return [self._ids[names[i - base]] if i >= base else i for i in ids]
+
+    @cached_property
+    def _first_alias(self) -> int:
+        first: int = self._plain.token_to_id(_alias(0))
+        return first
+
+    @cached_property
+    def _plain(self) -> Any:
+        """A copy of the tokenizer that reads control tokens as text, and their aliases as control tokens."""
+        from tokenizers import AddedToken, Tokenizer
+
+        if not hasattr(self._tokenizer, "backend_tokenizer"):
+            raise ModelSourceError(
+                "A text spells a control token, and this tokenizer (not of the fast kind) cannot keep it as text."
+            )
+        state = json.loads(self._tokenizer.backend_tokenizer.to_str())
+        flags = ("lstrip", "rstrip", "single_word", "normalized")
+        of_name: dict[str, dict[str, bool]] = {}
+        for token in state["added_tokens"]:
+            if token["content"] in self._ids:
+                of_name[token["content"]] = {flag: token[flag] for flag in flags}
+                token["special"] = True
+        copy = Tokenizer.from_str(json.dumps(state))
+        copy.no_truncation()
+        copy.no_padding()
+        copy.add_tokens(
+            [
+                AddedToken(_alias(place), special=False, **of_name.get(name, {"normalized": False}))
+                for name, place in self._order.items()
+            ]
+        )
+        copy.encode_special_tokens = True
+        return copy
+
+
+def _alias(place: int) -> str:
+    """Return what stands for a control token that is meant as one."""
+    return f"\ue002{_NONCE}:{place}\ue003"
