@@ -74,8 +74,8 @@ def _check_in_run(commit: Commit, run: dict[str, Any], key: str) -> None:
     if commit["model"] not in run["identity"]["models"]:
         known = ", ".join(run["identity"]["models"])
         raise RunFolderError(
-            f"{key}: the run has no model {commit['model']!r}; it has {known}. Was a file copied here? Move {key} out of "
-            "the folder."
+            f"{key}: the run has no model {commit['model']!r}; it has {known}. Was a file copied here? Move {key} "
+            "out of the folder."
         )
 
 

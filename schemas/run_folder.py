@@ -1,7 +1,7 @@
 """The JSON objects of a run's folder, read and checked.
 
-In: an object's bytes, and the key where it lies. Out: the object as plain data, or ``RunFolderError`` that names it, what
-is wrong with it and the way out. A folder may have been copied, edited or damaged, so nothing in it is taken on trust.
+In: an object's bytes, and the key where it lies. Out: the object as plain data, or ``RunFolderError`` that names it,
+what is wrong with it and the way out. A folder may have been copied, edited or damaged: nothing in it is trusted.
 """
 
 import json
