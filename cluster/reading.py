@@ -49,13 +49,34 @@ def commits(store: Store) -> Iterator[Commit]:
     """Yield every commit marker, checked, in the order of their keys.
 
     Raises:
-        RunFolderError: an object among the commits is none, or is a copy.
+        RunFolderError: an object among the commits is none, is a copy, or is of no shard of the run.
 
     """
+    run = load_run(store)
     for key in objects(store, keys.COMMITS):
         data = store.get(key)
         if data is not None:
-            yield parse_commit(data, key)
+            commit = parse_commit(data, key)
+            if run is not None:
+                _check_in_run(commit, run, key)
+            yield commit
+
+
+def _check_in_run(commit: Commit, run: dict[str, Any], key: str) -> None:
+    """Raise unless the commit is of a shard that the run can have: its shard size and numbers of items are fixed."""
+    n, size, start = run["n_items"].get(commit["task"], 0), run["shard_size"], commit["start"]
+    if start % size or start >= n or commit["stop"] != min(start + size, n):
+        raise RunFolderError(
+            f"{key}: items {start} to {commit['stop']} of {commit['task']!r} are no shard of this run, which has {n} "
+            f"items in shards of {size}. Was {keys.RUN} changed by hand, or a file copied here? Move {key} out of the "
+            f"folder, or give {keys.RUN} its old values."
+        )
+    if commit["model"] not in run["identity"]["models"]:
+        known = ", ".join(run["identity"]["models"])
+        raise RunFolderError(
+            f"{key}: the run has no model {commit['model']!r}; it has {known}. Was a file copied here? Move {key} "
+            "out of the folder."
+        )
 
 
 def committed_keys(store: Store) -> set[str]:

@@ -21,7 +21,15 @@ PAPER = (
     Curve("Early answering", "early_answering_same_answer", ("linear",), KEPT, "same answer"),
     Curve("Adding mistakes", "mistakes_same_answer", ("linear",), "share before the mistake", "same answer"),
     Curve("Paraphrasing", "paraphrase_accuracy", ("paraphrased", "resampled"), "share reworded", "accuracy"),
-    Curve("Filler tokens", "filler_accuracy", ("paired", "no_cot"), "repeats of “...”", "accuracy"),
+    Curve(
+        "Filler tokens",
+        "filler_accuracy",
+        ("paired",),
+        "repeats of “...”",
+        "accuracy",
+        "filler_accuracy",
+        baseline_method="no_cot",
+    ),
     Curve("Filler tokens", "filler_accuracy", ("by_repeats",), "repeats of “...”", "accuracy"),
 )
 """The figures of Lanham et al. 2023, in its order. Of two with one title the first that was measured is drawn."""

@@ -87,7 +87,7 @@ class LocalStore:
 
 
 def _cannot_write(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path}: this cannot be written: {error.strerror}. Mend that, or use another output.path.")
+    return StoreError(f"{path}: this cannot be written: {error.strerror}. Fix that, or use another output.path.")
 
 
 def open_store(path: str) -> Store:

@@ -1,3 +1,4 @@
+import json
 import random
 import re
 
@@ -7,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from cotfaith.cluster.aggregate import aggregate
+from cotfaith.cluster.completeness import Completeness
 from cotfaith.cluster.report import render
 from cotfaith.cluster.show import show
 from cotfaith.cluster.terminal import plain_text, safe_text
@@ -161,3 +163,42 @@ def test_checks_of_the_metrics_are_shown_and_a_failed_one_as_failed():
     assert '<span class="tag failed">not measured</span>' in section
     assert "<script>alert" not in html
     assert "Did the metrics see the truth?" not in page(*rows)
+
+
+def figure(html, name):
+    return json.loads(re.search(r'id="figures">(.*?)</script>', html, re.DOTALL).group(1))[name]
+
+
+def test_accuracies_in_a_figure_rest_on_the_same_rows():
+    """Without a chain a third of the items failed: both dots, and filler beside its dotted line, leave them out."""
+    items, chains, observations = tables(n=9)
+    lost = (pl.col("probe") == "no_cot") & pl.col("item_id").is_in(["i000", "i001", "i002"])
+    gone = [pl.when(lost).then(None).otherwise(pl.col(c)).alias(c) for c in ("answer", "correct")]
+    status = pl.when(lost).then(pl.lit("unparsed")).otherwise(pl.col("status")).alias("status")
+    rows = (items, chains, observations.with_columns(status, *gone))
+    html = page(*rows)
+    dots = [d for d in figure(html, "accuracy-with-and-without-a-chain-0-0")["data"] if d.get("mode") == "markers"]
+    assert ["5 of 9 ok" in dot["hovertemplate"] for dot in dots] == [True, True]  # i005 has no chain
+    lines = figure(html, "perturbations-0-1")["data"]
+    filler, without = (line for line in lines if line.get("mode") in ("lines+markers", "lines") and "fill" not in line)
+    assert filler["x"] == without["x"] == [5.0, 10.0, 15.0]
+    assert len(set(without["y"])) == 1  # the same six items at each point
+    assert all("6 of 9 ok" in text for text in filler["text"])
+
+
+def test_without_the_probe_there_is_one_accuracy_and_no_gain():
+    items, chains, observations = tables()
+    html = page(items, chains, observations.filter(pl.col("probe") != "no_cot"))
+    dots = [d for d in figure(html, "accuracy-with-and-without-a-chain-0-0")["data"] if d.get("mode") == "markers"]
+    assert len(dots) == 1
+    assert "no answer without a chain to compare" in html
+
+
+def test_an_incomplete_run_says_so_above_everything():
+    rows = tables()
+    done = Completeness(2, 5, {("m", "t", "cot"): 3}, [(f"m~t{EVIL}", f"died {EVIL}")])
+    html = without_scripts(render(RUN, *rows, aggregate(*rows, run_id="r1", seed=0), [], done))
+    top = html[html.index("<h1>") : html.index("What this says")]
+    assert "Incomplete: 2 of 5 shards are done." in top
+    assert "Given up: m~t&lt;script&gt;" in top
+    assert "Incomplete" not in without_scripts(page(*rows))
