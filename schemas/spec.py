@@ -17,6 +17,7 @@ from cotfaith.schemas.suggest import unknown
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Role = Literal["subject", "editor", "embedder", "judge"]
 StrategyName = Literal["cot", "cot_decomposition", "factored_decomposition"]
+GoldIs = Literal["auto", "label", "text", "index", "index_from_1"]
 StepUnit = Literal["sentence", "line", "paragraph"]
 S = TypeVar("S", bound=BaseModel)
 
@@ -71,14 +72,19 @@ class TaskSpec(Section):
     options: dict[str, Any] = Field(default_factory=dict)
     """The generator's own settings, checked by the generator."""
     file: str | None = None
-    """JSON, JSON lines, CSV or Parquet file, relative to the working directory."""
+    """JSON, JSON lines, CSV, TSV or Parquet file (or that with .gz), relative to the working directory."""
     adapter: str = "mapped"
     """How to read the file: mapped (by `fields`), bbh, gsm8k, aqua, strategyqa, llm_adapters (OpenBookQA, ARC), chains
     (from elsewhere: the run probes them and samples none), labelled_chains."""
     fields: dict[str, str] = Field(default_factory=dict)
-    """For mapped files: our field -> the file's. Ours: id, question, choices, gold, difficulty."""
+    """For mapped files: our field -> the file's. Ours: id, question, choices (one column, or several: "A,B,C,D"), gold,
+    difficulty. A CSV without a header has the columns "1", "2", ..."""
     answer_format: Literal["choice", "number", "boolean", "text"] | None = None
-    """For mapped files; by default choice if choices are mapped, else text."""
+    """For mapped files; by default choice if choices are mapped, else text. For chains without choices; by default each
+    gold decides."""
+    gold_is: GoldIs = "auto"
+    """For mapped files and chains with choices: what a gold is. auto: a label or a text of the choices, or an index
+    from 0, as all golds of the file allow."""
     n: int = Field(default=100, ge=1)
     """Items to use: generated, or taken from the start of the (shuffled) file."""
     shuffle: bool = False

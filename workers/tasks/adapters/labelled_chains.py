@@ -3,36 +3,63 @@ published files (arXiv 2605.25052; ``bonafide_rows.py`` puts those together). Th
 
 | column | |
 | --- | --- |
-| question, gold | required |
+| question, gold | required; the question is a text, or one message of a user |
 | cot or steps | the chain: a text, or a list of texts, of {text, label}, or of {start, label}: places in ``cot`` |
 | answer | the one that the chain led to, to compare with the one that the probed model draws from it |
-| choices | a list, or text with ``|`` between; ``gold``, ``answer`` and ``hint`` are then labels or texts of them |
+| choices | as in other tasks (``choices.py``); ``gold``, ``answer`` and ``hint`` are then labels or texts of them |
 | label | faithful / unfaithful (or true / false, 1 / 0); empty: not known. Labels need ``answer`` |
 | setting, hint, hint_style, bottlenecks | what chains without a label can be labelled by (``workers/meta/labels.py``) |
 | id, difficulty, author | as in other tasks; who wrote the chain |
 
-A step's label follows the same words. No character of ``cot`` is lost: a step reaches to the next one's start. Two
-adapters: ``chains`` takes them all, ``labelled_chains`` wants something to judge metrics by.
+Without choices the gold decides the format: boolean (true, yes, ...), a number, or text. A recorded answer that cannot
+be read in that format is no answer, and counted. A step's label follows the same words as ``label``. Two adapters:
+``chains`` takes them all, ``labelled_chains`` wants something to judge metrics by.
 """
 
-import itertools
 import json
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import AnswerFormat, Item
-from cotfaith.schemas.spec import TaskSpec
+from cotfaith.schemas.spec import GoldIs, TaskSpec
 from cotfaith.workers.answers import comparable_text
-from cotfaith.workers.canonical import canonical_number
-from cotfaith.workers.steps import split_steps
+from cotfaith.workers.canonical import canonical_boolean, canonical_number
 from cotfaith.workers.tasks.adapters.bonafide_rows import is_bonafide, merge_rows
-from cotfaith.workers.tasks.choices import gold_label, read_choices
-from cotfaith.workers.tasks.files import Record, field_of, where
-from cotfaith.workers.tasks.ids import item_id
+from cotfaith.workers.tasks.adapters.chain_steps import SuppliedChain, label_of, list_of, read_chain
+from cotfaith.workers.tasks.adapters.recorded import is_bare_answer, recorded_answer
+from cotfaith.workers.tasks.choices import Choices
+from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
+from cotfaith.workers.tasks.ids import free_id, item_id
+from cotfaith.workers.tasks.mapped import difficulty_of, mapped_choices, mapped_question
+from cotfaith.workers.tasks.open_golds import mapping_to_write, needs_choices
+from cotfaith.workers.tasks.values import Record, field_of, given, kind_of, scalar_text, where, word_of
 
-LABELS = {"faithful": True, "true": True, "1": True, "unfaithful": False, "false": False, "0": False}
 SETTINGS = ("outright", "diversionary")
+READ = ("question", "gold", "cot", "steps", "answer", "id")
+UNREAD, BARE = "the recorded answer cannot be read as the gold is", "the chain is nothing but an answer"
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What all records of a file decide together."""
+
+    gold_is: GoldIs
+    words: tuple[str, str]
+    """For true and for false."""
+
+
+@dataclass(frozen=True)
+class ChainItem:
+    """An item, its chain as the record gives it, and what to say of the record."""
+
+    item: Item
+    chain: SuppliedChain
+    remarks: tuple[str, ...] = ()
 
 
 def labelled_chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
@@ -50,160 +77,173 @@ def labelled_chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[I
 
 
 def chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
-    """Return one item for each record, its chain in its metadata."""
+    """Return one item for each record, its chain in its metadata; warn of what could not be read."""
     if is_bonafide(records[0]):
         records = merge_rows(path, records)
-    return [chain_item(spec, path, index, record) for index, record in enumerate(records)]
+    elif spec.answer_format is None:
+        check_open_golds(path, records, {})
+    facts = file_facts(spec, path, records)
+    found = [chain_item(spec, path, index, record, facts) for index, record in enumerate(records)]
+    for remark, count in Counter(remark for one in found for remark in one.remarks).items():
+        warnings.warn(f"{path}: {remark}: {count:,} of {len(found):,} records.", stacklevel=2)
+    return _numbered(spec.name, path, records, [one.item for one in found])
 
 
-def chain_item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
-    """Return the item of one record."""
-    at = where(path, index)
-    gold, choices = str(field_of(record, "gold", path, index)), _choices(record, at)
-    answer = None if record.get("answer") in (None, "") else str(record["answer"])
-    answer_format: AnswerFormat = "choice" if choices else "number"
-    if not choices and any(canonical_number(value) is None for value in (gold, answer or gold)):
-        answer_format = "text"
-    given = record.get("id")
-    difficulty = canonical_number(record.get("difficulty"))
-    return Item(
-        id=item_id(spec.name, index) if given in (None, "") else str(given),
-        question=str(field_of(record, "question", path, index)).strip(),
-        gold=_canonical(gold, answer_format, choices, f"{at}, gold"),
+def _numbered(name: str, path: Path, records: Sequence[Record], items: list[Item]) -> list[Item]:
+    """Give the items without an id one that no other has."""
+    taken = {item.id for item, record in zip(items, records, strict=True) if given(record, "id", path) is not None}
+    return [
+        item if given(record, "id", path) is not None else replace(item, id=free_id(item_id(name, index), taken))
+        for index, (item, record) in enumerate(zip(items, records, strict=True))
+    ]
+
+
+def check_open_golds(path: Path, records: Sequence[Record], fields: Mapping[str, str]) -> None:
+    """Raise ``TaskError`` if no choices are mapped and the golds mean some; ``fields``: our columns -> the file's."""
+    gold, choices = fields.get("gold", "gold"), fields.get("choices", "choices")
+    known = [record for record in records if given(record, gold, path) is not None]
+    golds, read = [record[gold] for record in known], [fields.get(name, name) for name in READ]
+    if "choices" in fields or any(given(record, choices, path) is not None for record in records):
+        return
+    if needs_choices(known, golds, read):
+        raise TaskError(
+            f"{path}: all golds (first: {golds[0]!r}) mean one of several choices, but there are no choices. "
+            f"{mapping_to_write(records, read, 'cotfaith import FILE --field choices={}')}"
+        )
+
+
+def file_facts(spec: TaskSpec, path: Path, records: Sequence[Record]) -> FileFacts:
+    """Return how a file's golds are to be read; records that cannot be read do not count."""
+    pairs = []
+    for index, record in enumerate(records):
+        gold = given(record, "gold", path)
+        try:
+            choices = _choices(record, path, index)
+        except TaskError:
+            continue
+        if choices.texts and scalar_text(gold) is not None:
+            pairs.append((gold, choices))
+    gold_is = spec.gold_is
+    if gold_is == "auto":
+        gold_is = column_reading(path, [gold for gold, _ in pairs], [choices for _, choices in pairs])
+    return FileFacts(gold_is, _words([record.get(name) for record in records for name in ("gold", "answer")]))
+
+
+def _words(values: Sequence[Any]) -> tuple[str, str]:
+    """Return the words for true and false: Yes and No, unless the file says True and False itself."""
+    said = {value.strip().lower() for value in values if isinstance(value, str)}
+    return ("True", "False") if said & {"true", "false"} and not said & {"yes", "no"} else ("Yes", "No")
+
+
+def chain_item(spec: TaskSpec, path: Path, index: int, record: Record, facts: FileFacts) -> ChainItem:
+    """Return the item of one record; raise ``TaskError`` if the record cannot be read."""
+    at, choices = where(path, index), _choices(record, path, index)
+    gold, answer_format = _gold(spec, gold_of(record, "gold", choices, path, index), choices, facts, at)
+    chain = read_chain(record, path, index)
+    bare = Item(
+        id=word_of(record, "id", path, index).strip()
+        if given(record, "id", path) is not None
+        else item_id(spec.name, index),
+        question=mapped_question(field_of(record, "question", path, index), "question", at),
+        gold=gold,
         answer_format=answer_format,
-        choices=choices,
-        difficulty=None if difficulty is None else float(difficulty),
-        metadata=(
-            *_chain(record, path, index),
-            *_answer(answer, answer_format, choices, at),
-            *_about(record, answer_format, choices, at),
-        ),
+        choices=facts.words if answer_format == "boolean" else choices.texts,
+        difficulty=difficulty_of(given(record, "difficulty", path)),
+    )
+    value = given(record, "answer", path)
+    answer = None if value is None else recorded_answer(bare, value, choices, facts.gold_is)
+    about = [("supplied_steps", json.dumps(chain.steps))]
+    if chain.is_labelled:
+        about.append(("supplied_step_labels", json.dumps(chain.labels)))
+    if answer is not None:
+        about.append(("supplied_answer", answer))
+    about += _about(record, bare, choices, facts, path, at)
+    _check_answered(dict(about), value, bare, choices, facts.gold_is, at)
+    remarks = {
+        UNREAD: value is not None and answer is None,
+        BARE: is_bare_answer(bare, "".join(chain.steps), answer),
+        "difficulty holds no number and is left empty": bare.difficulty is None
+        and given(record, "difficulty", path) is not None,
+    }
+    return ChainItem(
+        replace(bare, metadata=tuple(about)), chain, tuple(text for text, holds in remarks.items() if holds)
     )
 
 
-def _answer(
-    answer: str | None, answer_format: AnswerFormat, choices: tuple[str, ...], at: str
+def _choices(record: Record, path: Path, index: int) -> Choices:
+    return mapped_choices(record, None if given(record, "choices", path) is None else "choices", path, index)
+
+
+def _gold(spec: TaskSpec, value: Any, choices: Choices, facts: FileFacts, at: str) -> tuple[str, AnswerFormat]:
+    """Return the canonical gold and its format, which the gold and ``answer_format`` decide."""
+    if choices.texts:
+        return _label(value, choices, facts.gold_is, f"{at}, gold"), "choice"
+    text = scalar_text(value)
+    read: dict[AnswerFormat, str | None] = {
+        "boolean": canonical_boolean(value),
+        "number": canonical_number(value),
+        "text": None if text is None else comparable_text(text),
+        "choice": None,
+    }
+    own: AnswerFormat = next((name for name, gold in read.items() if gold), "text")
+    wanted = spec.answer_format or own
+    gold = read[wanted]
+    if not gold:
+        got = repr(value) if isinstance(value, str | int | float) else kind_of(value)
+        raise TaskError(f"{at}: gold {got} is not a {wanted}; fix it or change answer_format.")
+    return gold, wanted
+
+
+def _label(value: Any, choices: Choices, gold_is: GoldIs, at: str) -> str:
+    try:
+        check_gold_kind(value)
+        return gold_label(value, choices, gold_is)
+    except ValueError as error:
+        raise TaskError(f"{at}: {error}.") from None
+
+
+def _about(
+    record: Record, item: Item, choices: Choices, facts: FileFacts, path: Path, at: str
 ) -> list[tuple[str, str]]:
-    if answer is None:
-        return []
-    return [("supplied_answer", _canonical(answer, answer_format, choices, f"{at}, answer"))]
-
-
-def _choices(record: Record, at: str) -> tuple[str, ...]:
-    if record.get("choices") in (None, "", []):
-        return ()
-    choices = read_choices(record["choices"])
-    if choices is None:
-        raise TaskError(f"{at}: choices must be a list, or text with | between them; got {record['choices']!r}.")
-    return choices
-
-
-def _canonical(value: str, answer_format: AnswerFormat, choices: tuple[str, ...], at: str) -> str:
-    if answer_format == "choice":
-        try:
-            return gold_label(value, choices)
-        except ValueError as error:
-            raise TaskError(f"{at}: {error}.") from None
-    return (canonical_number(value) if answer_format == "number" else None) or comparable_text(value)
-
-
-def _about(record: Record, answer_format: AnswerFormat, choices: tuple[str, ...], at: str) -> list[tuple[str, str]]:
     """Return the label and what a rule could label by."""
     found: list[tuple[str, str]] = []
-    if record.get("author") not in (None, ""):
-        found.append(("author", str(record["author"])))
-    if (label := _label(record.get("label"), at)) is not None:
-        _check_answered(record, at)
+    has = {
+        name: given(record, name, path) for name in ("author", "label", "setting", "hint", "hint_style", "bottlenecks")
+    }
+    for name in ("author", "setting", "hint_style"):
+        if has[name] is not None and scalar_text(has[name]) is None:
+            raise TaskError(f"{at}: field {name!r} is {kind_of(has[name])}, expected a text.")
+    if has["author"] is not None:
+        found.append(("author", str(scalar_text(has["author"]))))
+    if (label := label_of(has["label"], at)) is not None:
         found.append(("supplied_label", json.dumps(label)))
-    if (setting := record.get("setting")) not in (None, ""):
-        if setting not in SETTINGS:
-            raise TaskError(f"{at}: setting {setting!r}; expected {' or '.join(SETTINGS)}, or nothing.")
-        found.append(("setting", str(setting)))
-    if record.get("hint") not in (None, ""):
-        found.append(("hint", _canonical(str(record["hint"]), answer_format, choices, f"{at}, hint")))
-    if record.get("hint_style") not in (None, ""):
-        found.append(("hint_style", str(record["hint_style"])))
-    if record.get("bottlenecks") not in (None, "", []):
-        values = _list_of(record["bottlenecks"], "bottlenecks", at)
-        found.append(("bottlenecks", json.dumps([str(value) for value in values])))
+    if has["setting"] is not None:
+        if has["setting"] not in SETTINGS:
+            raise TaskError(f"{at}: setting {has['setting']!r}; expected {' or '.join(SETTINGS)}, or nothing.")
+        found.append(("setting", has["setting"]))
+    if has["hint"] is not None:
+        found.append(("hint", _hint(has["hint"], item, choices, facts, at)))
+    if has["hint_style"] is not None:
+        found.append(("hint_style", str(scalar_text(has["hint_style"]))))
+    if has["bottlenecks"] is not None:
+        values = [scalar_text(value) for value in list_of(has["bottlenecks"], "bottlenecks", at)]
+        found.append(("bottlenecks", json.dumps(values)))
     return found
 
 
-def _check_answered(record: Record, at: str) -> None:
-    if record.get("answer") in (None, ""):
-        raise TaskError(f"{at}: a label is about a chain and its answer, and there is no answer. Fill that column.")
+def _hint(value: Any, item: Item, choices: Choices, facts: FileFacts, at: str) -> str:
+    if item.answer_format == "choice":
+        return _label(value, choices, facts.gold_is, f"{at}, hint")
+    hint = recorded_answer(item, value, choices, facts.gold_is) or comparable_text(scalar_text(value) or "")
+    if not hint:
+        raise TaskError(f"{at}: field 'hint' is {kind_of(value)}, expected an answer.")
+    return hint
 
 
-def _chain(record: Record, path: Path, index: int) -> list[tuple[str, str]]:
-    """Return the steps and their labels."""
-    at = where(path, index)
-    if record.get("steps") in (None, "", []):
-        texts, labels = list(split_steps(str(field_of(record, "cot", path, index)))), []
-    else:
-        steps = [step if isinstance(step, dict) else {"text": step} for step in _list_of(record["steps"], "steps", at)]
-        texts = _spans(str(record["cot"]), steps, at) if _placed(record, steps) else _texts(steps, at)
-        labels = [_label(step.get("label"), f"{at}, step {i}") for i, step in enumerate(steps)]
-    texts[0] = _spaced(texts[0])
-    found = [("supplied_steps", json.dumps(texts))]
-    if all(label is None for label in labels):
-        return found
-    _check_answered(record, at)
-    return [*found, ("supplied_step_labels", json.dumps(labels))]
-
-
-def _placed(record: Record, steps: list[Record]) -> bool:
-    return bool(record.get("cot")) and all(step.get("start") is not None for step in steps)
-
-
-def _spans(cot: str, steps: list[Record], at: str) -> list[str]:
-    """Cut ``cot`` at the steps' starts; each step's own text must stand there."""
-    starts = [_place(step["start"], at) for step in steps]
-    bounds = [0, *starts[1:], len(cot)]
-    if starts != sorted(set(starts)) or starts[-1] >= len(cot) or starts[0] < 0:
-        raise TaskError(f"{at}: the steps' starts must rise within the {len(cot)} characters of cot; got {starts}.")
-    texts = [cot[a:b] for a, b in itertools.pairwise(bounds)]
-    for i, (step, text) in enumerate(zip(steps, texts, strict=True)):
-        if step.get("text") and not cot[starts[i] :].lstrip().startswith(str(step["text"]).strip()):
-            raise TaskError(
-                f"{at}, step {i}: cot has {text[:40]!r} at {starts[i]}, the step's text is {step['text']!r}."
-            )
-    return texts
-
-
-def _place(value: Any, at: str) -> int:
-    number = canonical_number(value)
-    if number is None or "." in number:
-        raise TaskError(f"{at}: a step's start must be a whole number of characters; got {value!r}.")
-    return int(number)
-
-
-def _texts(steps: list[Record], at: str) -> list[str]:
-    texts = [str(step.get("text") or "") for step in steps]
-    if not all(text.strip() for text in texts):
-        raise TaskError(f"{at}: step {[bool(t.strip()) for t in texts].index(False)} has no text and no place in cot.")
-    return [_spaced(text, before) for before, text in itertools.pairwise(["", *texts])]
-
-
-def _spaced(text: str, before: str = "") -> str:
-    """Put a space between two steps, and before the first, unless there is white space already."""
-    return text if text[:1].isspace() or before[-1:].isspace() else f" {text}"
-
-
-def _list_of(value: Any, name: str, at: str) -> list[Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            value = None
-    if not isinstance(value, list) or not value:
-        raise TaskError(f"{at}: {name} must be a list (or a JSON list in text).")
-    return value
-
-
-def _label(value: Any, at: str) -> bool | None:
-    if value is None or value == "":
-        return None
-    word = str(value).strip().lower()
-    if word not in LABELS:
-        raise TaskError(f"{at}: label {value!r}; expected faithful or unfaithful (true / false, 1 / 0), or nothing.")
-    return LABELS[word]
+def _check_answered(about: dict[str, str], value: Any, item: Item, choices: Choices, gold_is: GoldIs, at: str) -> None:
+    if "supplied_answer" in about or not {"supplied_label", "supplied_step_labels"} & about.keys():
+        return
+    if value is not None and item.answer_format == "choice":
+        _label(value, choices, gold_is, f"{at}, answer")
+    what = "there is no answer" if value is None else f"the answer {value!r} cannot be read as the gold is"
+    raise TaskError(f"{at}: a label is about a chain and its answer, and {what}. Fill that column, or fix it.")
