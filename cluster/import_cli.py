@@ -19,7 +19,6 @@ from cotfaith.cluster.import_columns import LABELS, OURS, our_columns
 from cotfaith.cluster.imported import Imported, columns, letters_without_choices
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import SpecError, TaskError
-from cotfaith.schemas.records import AnswerFormat
 from cotfaith.schemas.spec import GoldIs
 from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.tasks.adapters.labelled_chains import check_open_golds
@@ -57,7 +56,7 @@ def import_chains(
         raise SpecError(f"--out {target}: expected a file that ends in .jsonl.")
     if target.exists() and not replace:
         raise SpecError(f"--out {target}: this file exists. Name another, or add --replace.")
-    _check_word("--answer-format", answer_format, get_args(AnswerFormat))
+    _check_word("--answer-format", answer_format, ("number", "boolean", "text"))
     _check_word("--gold-is", gold_is, get_args(GoldIs))
     renamed = _fields(fields or [])
     found = Imported(answer_format, gold_is)

@@ -3,6 +3,7 @@
 Knows nothing about columns (``import_columns.py``) and prints nothing.
 """
 
+import itertools
 import json
 import re
 from collections import Counter
@@ -133,12 +134,15 @@ def written_record(found: ChainItem, record: Record) -> Record:
 
 def _chain(found: ChainItem) -> Record:
     chain = found.chain
-    if chain.cot is not None:
+    if not chain.texts:
         return {"cot": chain.cot}
+    labels = [None if label is None else _word(label) for label in chain.labels] or [None] * len(chain.texts)
+    if chain.cot is not None:
+        starts = itertools.accumulate(map(len, chain.texts[:-1]), initial=0)
+        return {"cot": chain.cot, "steps": [{"start": s, "label": n} for s, n in zip(starts, labels, strict=True)]}
     if not chain.is_labelled:
-        return {"steps": list(chain.steps)}
-    pairs = zip(chain.steps, chain.labels, strict=True)
-    return {"steps": [{"text": text, "label": None if label is None else _word(label)} for text, label in pairs]}
+        return {"steps": list(chain.texts)}
+    return {"steps": [{"text": text, "label": name} for text, name in zip(chain.texts, labels, strict=True)]}
 
 
 def _word(label: bool) -> str:

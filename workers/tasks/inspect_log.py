@@ -14,7 +14,7 @@ from typing import Any
 
 from cotfaith.schemas.errors import TaskError
 from cotfaith.workers.tasks.markup import reasoning_span
-from cotfaith.workers.tasks.unicode import without_halves
+from cotfaith.workers.tasks.unicode import has_half, without_halves
 from cotfaith.workers.tasks.values import Record
 
 _ANSWER_LINE = re.compile(r"\n?[ \t>*_]*ANSWER[ \t*_]*:[ \t]*(?P<answer>[^\n]*?)[ \t*_.]*$", re.IGNORECASE)
@@ -58,7 +58,9 @@ def read_inspect_log(path: Path) -> InspectLog:
     samples = list(log.samples or [])
     shuffled = any(step.params.get("shuffle") for step in log.plan.steps)
     found = [_or_reason(sample, log.eval.model, path.stem, shuffled) for sample in samples]
-    return InspectLog(found, list(_notes(path, log, samples)))
+    broken = sum(has_half(record) for record in found)
+    notes = [f"{path}: {broken:,} samples hold half of a surrogate pair, read as U+FFFD."] if broken else []
+    return InspectLog([without_halves(record) for record in found], [*_notes(path, log, samples), *notes])
 
 
 def _read(path: Path) -> Any:
@@ -124,7 +126,7 @@ def _record(sample: Any, model: str, log: str, shuffled: bool) -> Record:
         "answer": _answer(sample),
         "choices": list(sample.choices) if sample.choices else None,
     }
-    return {name: without_halves(value) for name, value in record.items() if value not in (None, "")}
+    return {name: value for name, value in record.items() if value not in (None, "")}
 
 
 def _question(sample: Any) -> str:

@@ -52,13 +52,14 @@ def kind_of(value: Any) -> str:
     """Name what the value is, for a message."""
     if isinstance(value, Unreadable):
         return value.kind
-    if isinstance(value, list | tuple):
-        kinds = list(dict.fromkeys(kind_of(part) for part in value))
-        return f"a list of {kinds[0].split(' ', 1)[1]}s" if len(kinds) == 1 else "a list of several kinds"
+    if isinstance(value, list | tuple) and value:
+        kinds = sorted({"a list" if isinstance(part, list | tuple) else kind_of(part) for part in value})
+        return f"a list of {kinds[0].removeprefix('a ').removeprefix('an ')}s" if len(kinds) == 1 else "a mixed list"
     if isinstance(value, float) and not math.isfinite(value):
         return "a number that is not finite"
     names = {
         str: "a text",
+        list: "a list",
         bool: "a boolean",
         int: "a number",
         float: "a number",
@@ -74,10 +75,10 @@ def scalar_text(value: Any) -> str | None:
 
 
 def texts_of(value: Any) -> list[str] | None:
-    """Return the texts of a list of texts, none of them blank; None if it is anything else."""
+    """Return the texts of a list of texts; None if it is anything else."""
     if not isinstance(value, list | tuple) or not value:
         return None
-    return list(value) if all(isinstance(part, str) and part.strip() for part in value) else None
+    return list(value) if all(isinstance(part, str) for part in value) else None
 
 
 def given(record: Record, name: str, path: Path) -> Any:

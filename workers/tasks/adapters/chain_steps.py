@@ -28,7 +28,9 @@ class SuppliedChain:
     labels: tuple[bool | None, ...] = ()
     """One for each step, or none at all."""
     cot: str | None = None
-    """The text that ``steps`` are the sentences of; null: the record gives the steps."""
+    """The whole text, if the record gives it and not only its steps."""
+    texts: tuple[str, ...] = ()
+    """The steps as the record gives them, as texts or as places in ``cot``; empty: it gives ``cot`` only."""
 
     @property
     def is_labelled(self) -> bool:
@@ -45,7 +47,7 @@ def read_chain(record: Record, path: Path, index: int) -> SuppliedChain:
     cot = field_of(record, "cot", path, index)
     listed = _list_in(cot) if isinstance(cot, str) else texts_of(cot)
     if listed is not None:
-        return SuppliedChain(tuple(_texts([{"text": text} for text in listed], at)))
+        return _of_texts(_texts([{"text": text} for text in listed], at), (), at)
     if not isinstance(cot, str):
         raise wrong_kind(record, "cot", path, index, "a text or a list of texts")
     text = _thought(cot, f"{at}: field 'cot'")
@@ -78,13 +80,22 @@ def _from_steps(record: Record, given_steps: list[Any], path: Path, at: str) -> 
         raise TaskError(f"{at}: field 'cot' is {kind_of(cot)} beside steps, expected a text. Leave one of them out.")
     placed = cot is not None and all(step.get("start") is not None for step in steps)
     texts = _spans(str(cot), steps, at) if placed else _texts(steps, at)
-    whole = "".join(texts)
-    if _thought(whole, f"{at}: the steps' text") != whole:
-        raise TaskError(
-            f"{at}: the steps hold the marks around a thought and its reply. Give the thought's steps only."
-        )
     labels = tuple(label_of(step.get("label"), f"{at}, step {i}") for i, step in enumerate(steps))
-    return SuppliedChain((_spaced(texts[0]), *texts[1:]), labels)
+    if not placed:
+        return _of_texts(texts, labels, at)
+    _check_no_marks("".join(texts), at)
+    return SuppliedChain((_spaced(texts[0]), *texts[1:]), labels, cot, tuple(texts))
+
+
+def _check_no_marks(whole: str, at: str) -> None:
+    if _thought(whole, f"{at}: the steps' text") != whole:
+        raise TaskError(f"{at}: the steps hold the marks of a thought and its reply. Give the thought's steps only.")
+
+
+def _of_texts(texts: list[str], labels: tuple[bool | None, ...], at: str) -> SuppliedChain:
+    _check_no_marks("\n".join(texts), at)
+    spaced = [_spaced(text, before) for before, text in itertools.pairwise(["", *texts])]
+    return SuppliedChain(tuple(spaced), labels, texts=tuple(texts))
 
 
 def _spans(cot: str, steps: list[Record], at: str) -> list[str]:
@@ -115,7 +126,7 @@ def _texts(steps: list[Record], at: str) -> list[str]:
             raise TaskError(f"{at}: step {i} is {kind_of(text)}, expected a text.")
         if not text.strip():
             raise TaskError(f"{at}: step {i} has no text and no place in cot.")
-    return [_spaced(text, before) for before, text in itertools.pairwise(["", *texts])]
+    return texts
 
 
 def _spaced(text: str, before: str = "") -> str:

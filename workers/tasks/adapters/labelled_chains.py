@@ -36,7 +36,7 @@ from cotfaith.workers.tasks.choices import Choices
 from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
 from cotfaith.workers.tasks.ids import free_id, item_id
 from cotfaith.workers.tasks.mapped import difficulty_of, mapped_choices, mapped_question
-from cotfaith.workers.tasks.open_golds import mapping_to_write, needs_choices
+from cotfaith.workers.tasks.open_golds import are_letters, mapping_to_write, needs_choices
 from cotfaith.workers.tasks.values import Record, field_of, given, kind_of, scalar_text, where, word_of
 
 SETTINGS = ("outright", "diversionary")
@@ -51,6 +51,8 @@ class FileFacts:
     gold_is: GoldIs
     words: tuple[str, str]
     """For true and for false."""
+    letters_mean_choices: bool = False
+    """Whether some records have choices, and the golds of all others are letters: these have lost theirs."""
 
 
 @dataclass(frozen=True)
@@ -114,19 +116,22 @@ def check_open_golds(path: Path, records: Sequence[Record], fields: Mapping[str,
 
 def file_facts(spec: TaskSpec, path: Path, records: Sequence[Record]) -> FileFacts:
     """Return how a file's golds are to be read; records that cannot be read do not count."""
-    pairs = []
+    pairs: list[tuple[Any, Choices]] = []
     for index, record in enumerate(records):
         gold = given(record, "gold", path)
         try:
             choices = _choices(record, path, index)
         except TaskError:
             continue
-        if choices.texts and scalar_text(gold) is not None:
+        if scalar_text(gold) is not None:
             pairs.append((gold, choices))
+    bare = [gold for gold, choices in pairs if not choices.texts]
+    pairs = [(gold, choices) for gold, choices in pairs if choices.texts]
     gold_is = spec.gold_is
     if gold_is == "auto":
         gold_is = column_reading(path, [gold for gold, _ in pairs], [choices for _, choices in pairs])
-    return FileFacts(gold_is, _words([record.get(name) for record in records for name in ("gold", "answer")]))
+    words = _words([record.get(name) for record in records for name in ("gold", "answer")])
+    return FileFacts(gold_is, words, spec.answer_format is None and bool(pairs) and are_letters(bare))
 
 
 def _words(values: Sequence[Any]) -> tuple[str, str]:
@@ -179,6 +184,8 @@ def _gold(spec: TaskSpec, value: Any, choices: Choices, facts: FileFacts, at: st
     if choices.texts:
         return _label(value, choices, facts.gold_is, f"{at}, gold"), "choice"
     text = scalar_text(value)
+    if facts.letters_mean_choices:
+        raise TaskError(f"{at}: gold {value!r} is a choice's letter, and this record has no choices. Give them.")
     read: dict[AnswerFormat, str | None] = {
         "boolean": canonical_boolean(value),
         "number": canonical_number(value),

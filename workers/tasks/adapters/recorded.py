@@ -33,7 +33,7 @@ def recorded_answer(item: Item, value: Any, choices: Choices, gold_is: GoldIs) -
     if item.answer_format == "text":
         return comparable_text(text) or None
     if item.answer_format == "choice":
-        exact = _label(value, choices, gold_is) or _label(value, choices, "auto")
+        exact = _label(value if "index" in gold_is else text, choices, gold_is) or _label(text, choices, "auto")
     else:
         exact = canonical_number(value) if item.answer_format == "number" else canonical_boolean(text)
     return exact or _as_model_answer(item, text)
