@@ -81,7 +81,7 @@ class Imported:
         for found, record, has_id in self.taken:
             name = found.item.id
             own = name if has_id and name not in seen else free_id(name, taken)
-            seen.add(name)
+            seen |= {name} if has_id else set()
             rows.append({"id": own} | written_record(found, record))
         return rows
 

@@ -41,8 +41,6 @@ class Choices:
     texts: tuple[str, ...]
     labels: tuple[str, ...] = ()
     """The file's own, one for each text; empty: it has none."""
-    written: tuple[str, ...] = ()
-    """The texts as the file has them, with their letters; empty: as in ``texts``."""
 
 
 def read_choices(value: Any) -> Choices:
@@ -53,7 +51,7 @@ def read_choices(value: Any) -> Choices:
     if len(texts) > len(CHOICE_LABELS):
         raise ValueError(f"{len(texts)} choices; at most {len(CHOICE_LABELS)} are possible")
     brought, bare = read_letters(texts)
-    return Choices(bare, labels or brought, texts if brought else ())
+    return Choices(bare, labels or brought)
 
 
 def _from_text(text: str) -> Any:
@@ -118,8 +116,9 @@ def _bare(name: str) -> str:
 
 
 def _of_objects(parts: Sequence[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if all(len(part) == 1 for part in parts):
-        return _of_object({name: text for part in parts for name, text in part.items()})
+    merged = {name: text for part in parts for name, text in part.items()}
+    if len(merged) == len(parts) and all(len(part) == 1 for part in parts):
+        return _of_object(merged)
     text_key = next((key for key in TEXT_KEYS if all(key in part for part in parts)), None)
     label_key = next((key for key in LABEL_KEYS if key != text_key and all(key in part for part in parts)), None)
     if text_key is None:

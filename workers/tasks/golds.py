@@ -2,7 +2,7 @@
 
 A gold may be
 - a label: the file's own, or "B", "(B)", "b", "B)", "B.";
-- a choice's text, with or without the letter that the file writes before it; case counts only if two choices need it;
+- a choice's text, with or without its letter before it; case counts only if two choices need it;
 - an index from 0, as a number or, in a CSV, as text.
 
 Where all golds of a file are whole numbers, one reading must fit all of them: numbers can be texts of the choices, too,
@@ -22,7 +22,7 @@ from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.spec import GoldIs
 from cotfaith.workers.tasks.choices import Choices
-from cotfaith.workers.tasks.lettered import LABEL
+from cotfaith.workers.tasks.lettered import LABEL, split_letter
 from cotfaith.workers.tasks.values import Record, field_of, kind_of, scalar_text, where
 
 READINGS: tuple[GoldIs, ...] = ("label", "text", "index")
@@ -65,7 +65,7 @@ def column_reading(path: Path, golds: Sequence[Any], choices: Sequence[Choices])
         for index in known:
             if places[index][how] != places[index][fitting[0]]:
                 raise _ambiguous(path, index, golds[index], choices[index], (fitting[0], how))
-    if fitting[-1:] == ["index"] or not fitting:
+    if fitting in ([], ["index"]):
         _check_origin(path, golds, choices, fitting)
     return fitting[0] if fitting else "auto"
 
@@ -84,7 +84,9 @@ def _places(gold: Any, choices: Choices, how: GoldIs) -> set[int]:
     text = None if isinstance(gold, float) and how == "label" else scalar_text(gold)
     if text is None:
         return set()
-    return _by_label(text.strip(), choices, n) if how == "label" else _by_text(text.strip(), choices)
+    if how == "label":
+        return _by_label(text.strip(), choices, n)
+    return _by_text(text.strip(), choices) or _by_both(text, choices, n)
 
 
 def _whole(gold: Any) -> int | None:
@@ -101,12 +103,17 @@ def _by_label(gold: str, choices: Choices, n: int) -> set[int]:
 
 
 def _by_text(gold: str, choices: Choices) -> set[int]:
-    for texts in (choices.texts, choices.written):
-        exact = {i for i, text in enumerate(texts) if text == gold}
-        found = exact or {i for i, text in enumerate(texts) if text.casefold() == gold.casefold()}
-        if found:
-            return found
-    return set()
+    exact = {i for i, text in enumerate(choices.texts) if text == gold}
+    return exact or {i for i, text in enumerate(choices.texts) if text.casefold() == gold.casefold()}
+
+
+def _by_both(gold: str, choices: Choices, n: int) -> set[int]:
+    """Return the place of a gold that has a label and that choice's text ("B) apple")."""
+    split = split_letter(gold)
+    if split is None:
+        return set()
+    label, text = split
+    return (_by_label(label, choices, n) & _by_text(text, choices)) or _by_both(text, choices, n)
 
 
 def _check_origin(path: Path, golds: Sequence[Any], choices: Sequence[Choices], fitting: list[GoldIs]) -> None:

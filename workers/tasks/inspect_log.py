@@ -17,7 +17,7 @@ from cotfaith.workers.tasks.markup import reasoning_span
 from cotfaith.workers.tasks.unicode import has_half, without_halves
 from cotfaith.workers.tasks.values import Record
 
-_ANSWER_LINE = re.compile(r"\n?[ \t>*_]*ANSWER[ \t*_]*:[ \t]*(?P<answer>[^\n]*?)[ \t*_.]*$", re.IGNORECASE)
+_ANSWER_LINE = re.compile(r"(?:\A|\n)[ \t>*_]*ANSWER[ \t*_]*:[ \t]*(?P<answer>[^\n]*?)[ \t*_.]*$", re.IGNORECASE)
 _JSON_HEAD = re.compile(rb'^\s*\{\s*"version"\s*:\s*\d+\s*,\s*"status"\s*:')
 _CUT = {
     "max_tokens": "its output was cut at the limit of tokens",

@@ -33,10 +33,14 @@ def read_letters(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]
         found = [(m[1], m[2].strip()) for m in matched if m and m[2].strip()]
         labels = tuple(label for label, _ in found)
         if len(found) == len(texts) > 1 and in_order(labels):
-            rest = tuple(text for _, text in found)
-            again, bare = read_letters(rest)
-            return labels, bare if again == labels else rest
+            return labels, read_letters([text for _, text in found])[1]
     return (), tuple(texts)
+
+
+def split_letter(text: str) -> tuple[str, str] | None:
+    """Return the label that a text brings and the text without it; None if it brings none."""
+    matched = next((m for style in _STYLES if (m := style.fullmatch(text.strip()))), None)
+    return (matched[1], matched[2].strip()) if matched else None
 
 
 def in_order(labels: Sequence[str]) -> bool:

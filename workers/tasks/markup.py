@@ -13,13 +13,13 @@ _NAMES = (
     "|seed:think|longcat_think|seed:cot_budget_reflect|internal_monologue"
 )
 _OPEN = re.compile(
-    rf"(?:<|&lt;)(?:{_NAMES})(?:\s[^<>]*)?(?:>|&gt;)|\[THINK\]|◁think▷|<\|(?:begin_of_thought|START_THINKING|begin_of_think|inner_prefix)\|>"
+    rf"(?:<|&lt;)(?:{_NAMES})(?:\s[^<>]*)?(?:>|&gt;)|(?-i:\[THINK\])|◁think▷|<\|(?:begin_of_thought|START_THINKING|begin_of_think|inner_prefix)\|>"
     r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)[^<]{0,40}<\|message\|>"
     r"|\Aanalysis(?=(?s:.*)assistantfinal)|<unused94>(?:thought)?|<\|channel>thought",
     re.IGNORECASE,
 )
 _CLOSE = re.compile(
-    rf"(?:<|&lt;)/(?:{_NAMES})\s*(?:>|&gt;)|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|END_THINKING|end_of_think|inner_suffix)\|>"
+    rf"(?:<|&lt;)/(?:{_NAMES})\s*(?:>|&gt;)|(?-i:\[/THINK\])|◁/think▷|<\|(?:end_of_thought|END_THINKING|end_of_think|inner_suffix)\|>"
     r"|(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final[^<]{0,40}<\|message\|>|<\|end\|>"
     r"|assistantfinal|<unused95>|<channel\|>",
     re.IGNORECASE,

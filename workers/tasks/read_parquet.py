@@ -20,7 +20,7 @@ from cotfaith.workers.tasks.values import Record, Unreadable
 def read_parquet(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
     """Return the records of a Parquet file."""
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        table = pq.ParquetFile(pa.BufferReader(data)).read()
     except (pa.ArrowException, OSError) as error:
         raise TaskError(f"{path}: not a Parquet file that can be read: {error}.") from None
     names = table.column_names
