@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cotfaith.workers.tasks.adapters.chain_items import SETTINGS
 from cotfaith.workers.tasks.adapters.chain_steps import list_of
-from cotfaith.workers.tasks.adapters.labelled_chains import SETTINGS
 from cotfaith.workers.tasks.values import Record, given, is_missing, scalar_text
 
 OURS = ("id", "question", "cot", "steps", "answer", "gold", "choices", "difficulty", "author")

@@ -16,7 +16,7 @@ from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.tasks import check_items
-from cotfaith.workers.tasks.adapters.labelled_chains import BARE, ChainItem, FileFacts, chain_item, file_facts
+from cotfaith.workers.tasks.adapters.chain_items import BARE, ChainItem, FileFacts, chain_item, file_facts
 from cotfaith.workers.tasks.choices import Choices
 from cotfaith.workers.tasks.golds import gold_label
 from cotfaith.workers.tasks.ids import free_id

@@ -25,9 +25,7 @@ from cotfaith.workers.tasks.values import is_missing, scalar_text
 SEPARATOR = "|"
 TEXT_KEYS = ("text", "content", "value", "option", "choice", "answer", "body")
 LABEL_KEYS = ("label", "id", "key", "letter", "identifier", "index")
-EXPECTED = (
-    'a list, text with | between them, {"A": text, ...}, {"text": [...], "label": [...]} or a list of {"label", "text"}'
-)
+EXPECTED = "a list, text with | between them, an object of labels and texts, or a list of such objects"
 _KEY = re.compile(r"(?:(?:option|choice|answer|opt)[ _-]?)?\(?([A-Za-z]|\d{1,2})[).:]?", re.IGNORECASE)
 _STRING = r"(?:'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")"
 _PYTHON_LIST = re.compile(rf"\[\s*{_STRING}(?:\s*,\s*{_STRING})*\s*,?\s*\]")

@@ -16,7 +16,7 @@ from cotfaith.workers.tasks.read_csv import read_csv, read_tsv
 from cotfaith.workers.tasks.read_json import read_json, read_json_lines
 from cotfaith.workers.tasks.read_parquet import read_parquet
 from cotfaith.workers.tasks.unicode import has_half, without_halves
-from cotfaith.workers.tasks.values import Record, where
+from cotfaith.workers.tasks.values import Record, file_kind, where
 
 Columns = Sequence[str]
 Reader = Callable[[Path, bytes, Columns], list[Record]]
@@ -29,7 +29,7 @@ def read_records(path: Path, columns: Columns = ()) -> list[Record]:
         TaskError: the file is missing, empty, or of no known kind, or a line or record cannot be read; it says which.
 
     """
-    reader = READERS.get(_kind(path))
+    reader = READERS.get(file_kind(path))
     if reader is None:
         raise TaskError(
             f"{path}: cannot tell what kind of file this is; name it {', '.join(sorted(READERS))} (or .gz)."
@@ -41,11 +41,6 @@ def read_records(path: Path, columns: Columns = ()) -> list[Record]:
     if not records:
         raise TaskError(f"{path}: the file holds no records; expected one or more. Fill it, or name another file.")
     return _valid_unicode(path, records)
-
-
-def _kind(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    return (suffixes[-2:-1] or [""])[0] if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
 
 
 def _bytes(path: Path) -> bytes:

@@ -35,7 +35,14 @@ def where(path: Path, index: int) -> str:
 
 def has_only_texts(path: Path) -> bool:
     """Return whether the file is of a kind whose values are all texts (CSV, TSV)."""
-    return any(suffix.lower() in (".csv", ".tsv") for suffix in path.suffixes[-2:])
+    return file_kind(path) in (".csv", ".tsv")
+
+
+def file_kind(path: Path) -> str:
+    """Return the ending that says what a file is, in lower case: ".csv" of "a.csv" and "a.CSV.gz"; "" if none does."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    kinds = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
+    return kinds[-1] if kinds else ""
 
 
 def is_missing(value: Any, only_texts: bool = False) -> bool:

@@ -15,7 +15,17 @@ from cotfaith.workers.steps import split_steps
 from cotfaith.workers.tasks.choices import python_list
 from cotfaith.workers.tasks.json_text import json_in_text
 from cotfaith.workers.tasks.markup import reasoning_span
-from cotfaith.workers.tasks.values import Record, field_of, given, kind_of, texts_of, where, wrong_kind
+from cotfaith.workers.tasks.values import (
+    Record,
+    field_of,
+    given,
+    is_missing,
+    kind_of,
+    scalar_text,
+    texts_of,
+    where,
+    wrong_kind,
+)
 
 LABELS = {"faithful": True, "true": True, "1": True, "unfaithful": False, "false": False, "0": False}
 
@@ -78,7 +88,7 @@ def _from_steps(record: Record, given_steps: list[Any], path: Path, at: str) -> 
     cot = given(record, "cot", path)
     if cot is not None and not isinstance(cot, str):
         raise TaskError(f"{at}: field 'cot' is {kind_of(cot)} beside steps, expected a text. Leave one of them out.")
-    placed = cot is not None and all(step.get("start") is not None for step in steps)
+    placed = cot is not None and not any(is_missing(step.get("start")) for step in steps)
     texts = _spans(str(cot), steps, at) if placed else _texts(steps, at)
     labels = tuple(label_of(step.get("label"), f"{at}, step {i}") for i, step in enumerate(steps))
     if not placed:
@@ -152,9 +162,9 @@ def _parsed(text: str) -> Any:
 
 def label_of(value: Any, at: str) -> bool | None:
     """Return whether a label says faithful; None if there is none."""
-    if value is None or value == "":
+    if is_missing(value):
         return None
-    word = str(value).strip().lower()
+    word = (str(value) if isinstance(value, bool) else scalar_text(value) or "").strip().lower()
     if word not in LABELS:
         raise TaskError(f"{at}: label {value!r}; expected faithful or unfaithful (true / false, 1 / 0), or nothing.")
     return LABELS[word]
