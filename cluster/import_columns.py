@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cotfaith.schemas.errors import TaskError
 from cotfaith.workers.tasks.adapters.chain_items import SETTINGS
 from cotfaith.workers.tasks.adapters.chain_steps import list_of
 from cotfaith.workers.tasks.values import Record, given, is_missing, scalar_text
@@ -60,7 +61,7 @@ def _foreign(path: Path, rows: Sequence[Record], fields: Mapping[str, str]) -> d
     """Return our names that nobody mapped and that hold something else -> an example of it."""
     found: dict[str, Any] = {}
     has_setting = "setting" in fields
-    for name in ("id", "steps", "author", "label", "setting", "hint", "hint_style", "bottlenecks"):
+    for name in ("id", "choices", "steps", "author", "label", "setting", "hint", "hint_style", "bottlenecks"):
         values = [value for row in rows if (value := given(row, name, path)) is not None]
         if name in fields or not values:
             continue
@@ -76,6 +77,8 @@ def _odd(name: str, values: Sequence[Any], rows: Sequence[Record], has_setting: 
     """Yield the values that are not what cotfaith means by the column."""
     if name in ("id", "author"):
         yield from (value for value in values if scalar_text(value) is None)
+    elif name == "choices":
+        yield from (value for value in values if isinstance(value, bool | int | float))
     elif name == "steps":
         yield from (value for value in values if not _are_steps(value) and any("cot" in row for row in rows))
     elif name in ("label", "setting"):
@@ -87,9 +90,10 @@ def _odd(name: str, values: Sequence[Any], rows: Sequence[Record], has_setting: 
 
 def _are_steps(value: Any) -> bool:
     try:
-        return all(isinstance(step, str | dict) for step in list_of(value, "steps", ""))
-    except Exception:  # whatever it is, it is no list
+        steps = list_of(value, "steps", "")
+    except TaskError:
         return False
+    return all(isinstance(step, str) or (isinstance(step, dict) and {"text", "start"} & step.keys()) for step in steps)
 
 
 def _without_step_labels(row: Record) -> Record:

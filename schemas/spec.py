@@ -61,6 +61,18 @@ class ModelSpec(Section):
         return self
 
 
+def _column(value: Any) -> Any:
+    """Return a column's number as its name, and several columns as one text with commas between."""
+    if isinstance(value, list) and value:
+        parts = [_column(part) for part in value]
+        return ",".join(parts) if all(isinstance(part, str) for part in parts) else value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Column = Annotated[str, BeforeValidator(_column, json_schema_input_type=str | int | list[str | int])]
+"""A column of a file, by its name or number, or several of them."""
+
+
 class TaskSpec(Section):
     """A set of items: a built-in generator, or a file and how to read it."""
 
@@ -76,9 +88,9 @@ class TaskSpec(Section):
     adapter: str = "mapped"
     """How to read the file: mapped (by `fields`), bbh, gsm8k, aqua, strategyqa, llm_adapters (OpenBookQA, ARC), chains
     (from elsewhere: the run probes them and samples none), labelled_chains."""
-    fields: dict[str, str] = Field(default_factory=dict)
-    """For mapped files: our field -> the file's. Ours: id, question, choices (one column, or several: "A,B,C,D"), gold,
-    difficulty. A CSV without a header has the columns "1", "2", ..."""
+    fields: dict[str, Column] = Field(default_factory=dict)
+    """For mapped files: our field -> the file's. Ours: id, question, choices (one column, or several: [A, B, C, D]),
+    gold, difficulty. A CSV without a header has the columns 1, 2, ..."""
     answer_format: Literal["choice", "number", "boolean", "text"] | None = None
     """For mapped files; by default choice if choices are mapped, else text. For chains without choices; by default each
     gold decides."""

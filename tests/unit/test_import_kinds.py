@@ -52,6 +52,8 @@ class TestColumns:
             {"bottlenecks": ["memory"]},
             {"steps": 2},
             {"steps": "two"},
+            {"steps": [{"role": "assistant", "content": "x"}]},
+            {"choices": 4},
             {"author": {"name": "x"}},
             {"id": ["a"]},
         ],
@@ -183,6 +185,10 @@ class TestFormats:
         assert "cotfaith import FILE --field choices=options" in take(record, code=2)[1]
         rows, _ = take(record, options=("--field", "choices=options"))
         assert (rows[0]["choices"], rows[0]["gold"]) == (["four", "five"], "B")
+
+    def test_a_number_of_choices_is_no_choices(self, take):
+        record = GOOD | {"choices": 4, "gold": "C", "options": ["1", "2", "3", "4"]}
+        assert "--field choices=options" in take(record, code=2)[1]
 
     @pytest.mark.parametrize(
         ("choices", "gold", "options", "expected"),

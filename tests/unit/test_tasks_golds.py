@@ -96,6 +96,18 @@ class TestShapes:
             (("None", "NA", "x"), "B"),
         ]
 
+    @pytest.mark.parametrize("columns", ["A,B", "A, B", ["A", "B"]])
+    def test_several_columns_in_a_spec(self, columns: Any) -> None:
+        fields = {"question": "q", "gold": 3, "choices": columns}
+        spec = TaskSpec.model_validate({"name": "t", "file": "f.csv", "fields": fields})
+        assert spec.fields["choices"].replace(" ", "") == "A,B"
+        assert spec.fields["gold"] == "3"
+
+    @pytest.mark.parametrize("column", [True, 1.5, None, [], ["A", None], {"A": 1}])
+    def test_what_names_no_column(self, column: Any) -> None:
+        with pytest.raises(ValueError, match=r"fields\.choices"):
+            TaskSpec.model_validate({"name": "t", "file": "f.csv", "fields": {"choices": column}})
+
     def test_a_gap_in_several_columns_would_move_the_letters(self, tmp_path: Path) -> None:
         with pytest.raises(TaskError, match=r"record 0 .*one of the columns A, B, C is empty before others"):
             load_csv(tmp_path, "q,A,B,C,a\nWhich?,one,,three,C\n", fields=FIELDS | {"choices": "A,B,C"})

@@ -1,8 +1,10 @@
 """What a field may hold: the same for every adapter, and never Python's notation of something else."""
 
+import contextlib
 import datetime
 import json
 import math
+import warnings
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.tasks import load_task
+from cotfaith.workers.tasks.adapters import ADAPTERS
 from cotfaith.workers.tasks.values import Unreadable, is_missing, kind_of, scalar_text
 
 GOOD = {"question": "What is 2 + 3?", "cot": "Two and three. So five.", "gold": "5"}
@@ -193,6 +198,36 @@ def test_published_formats_take_no_other_kind(tmp_path: Path, adapter: str, fiel
     assert load(jsonl(tmp_path, row), adapter)
     with pytest.raises(TaskError, match=rf"record 0 \(counted from 0\): field '{field}'"):
         load(jsonl(tmp_path, row | {field: value}), adapter)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=3) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "label", "A", "B"]), inner),
+    max_leaves=6,
+)
+COLUMNS = ("id", "question", "cot", "steps", "gold", "answer", "choices", "difficulty", "label", "hint", "bottlenecks")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(COLUMNS), VALUES, min_size=1, max_size=3), st.sampled_from(["chains", "mapped"]))
+def test_whatever_a_record_holds_it_is_read_or_refused(change: dict[str, Any], adapter: str) -> None:
+    columns = ("id", "question", "gold", "choices", "difficulty") if adapter == "mapped" else ()
+    fields = {name: name for name in columns if name in GOOD | change}
+    spec = TaskSpec(name="t", file="f.jsonl", adapter=adapter, fields=fields)
+    items: list[Item] = []
+    with contextlib.suppress(TaskError), warnings.catch_warnings(action="ignore"):
+        items = ADAPTERS[adapter](spec, Path("f.jsonl"), [GOOD | change])
+    for item in items:
+        assert all(isinstance(text, str) for text in (item.id, item.gold, *item.choices))
+        assert item.question in set(_texts(list((GOOD | change).values())))
+
+
+def _texts(value: Any) -> list[str]:
+    """Return all texts within a value, as they may stand in an item."""
+    if isinstance(value, str):
+        return [value.strip()]
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [text for part in parts for text in _texts(part)]
 
 
 class TestParquet:

@@ -128,7 +128,7 @@ def _check_origin(path: Path, golds: Sequence[Any], choices: Sequence[Choices], 
         top = "up to the number of choices" if reaches else "only others"
         raise TaskError(
             f"{first}: the file's golds are whole numbers, never 0 and {top}, as if they counted from 1. "
-            "Say so: gold_is: index_from_1 (or index: from 0), or write the choices' labels."
+            "Say so: gold_is: index_from_1, or index for from 0 (import: --gold-is), or write the choices' labels."
         )
     warnings.warn(
         f"{first}: the file's golds are read as indexes from 0, though none is 0. If they count from 1, "
@@ -141,7 +141,7 @@ def _ambiguous(path: Path, index: int, gold: Any, choices: Choices, ways: tuple[
     meant = [f"{how} ({gold_label(gold, choices, how)})" for how in ways]
     return TaskError(
         f"{where(path, index)}: gold {gold!r} of {_listed(choices)} can be read as {' or as '.join(meant)}, and so can "
-        f"all golds of the file. Say which: gold_is: {' or '.join(ways)} (index_from_1 if they count from 1)."
+        f"all golds of the file. Say which: gold_is: {' or '.join(ways)}, or index_from_1 (import: --gold-is)."
     )
 
 

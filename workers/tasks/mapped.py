@@ -3,7 +3,7 @@
 Ours: question and gold (required), choices, id, difficulty; columns that are not mapped are ignored. How choices are
 read: ``choices.py``; a multiple-choice gold: ``golds.py``; other golds: ``canonical.py``. For ``boolean``, mapped
 choices are the words for (true, false); by default they are Yes / No if the file's golds are, else True / False.
-Several columns can hold the choices, one each: ``choices: "A,B,C,D"``.
+Several columns can hold the choices, one each: ``choices: [A, B, C, D]``.
 """
 
 import re

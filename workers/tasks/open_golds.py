@@ -54,7 +54,8 @@ def mapping_to_write(records: Sequence[Record], mapped: Collection[str], line: s
     columns = line.replace("{}", choice_columns(records, mapped) or "COLUMN")
     return (
         f"The file has the columns {', '.join(map(repr, _names(records)))}. Map the one (or those) with the choices: "
-        f"{columns}. If the task is open and its answers are such letters or numbers, set answer_format."
+        f"{columns}. If the task is open and its answers are such letters or numbers, set answer_format "
+        "(import: --answer-format)."
     )
 
 

@@ -75,7 +75,7 @@ def check_open_golds(path: Path, records: Sequence[Record], fields: Mapping[str,
     gold, choices = fields.get("gold", "gold"), fields.get("choices", "choices")
     known = [record for record in records if given(record, gold, path) is not None]
     golds, read = [record[gold] for record in known], [fields.get(name, name) for name in READ]
-    if "choices" in fields or any(given(record, choices, path) is not None for record in records):
+    if "choices" in fields or any(isinstance(given(record, choices, path), str | list | dict) for record in records):
         return
     if needs_choices(known, golds, read):
         raise TaskError(
