@@ -1,5 +1,6 @@
 """The command line. Exit codes: 0 done, 1 finished with too many failed rows, 2 bad input, 130 interrupted."""
 
+import io
 import json
 import shlex
 import signal
@@ -230,7 +231,11 @@ def _failures(store: Any) -> tuple[int, int, str]:
 
 
 def _warn(text: str) -> None:
-    err.print(f"Note: {plain_text(text)}", markup=False, soft_wrap=True)
+    err.print(plain_text(f"Note: {text}"), markup=False, soft_wrap=True)
+
+
+def _fail(error: CotfaithError) -> None:
+    err.print(plain_text(f"Error: {error}"), markup=False, soft_wrap=True, style="red")
 
 
 @contextmanager
@@ -238,10 +243,10 @@ def _exit_codes() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        err.print(f"Error: {plain_text(str(error))}", markup=False, soft_wrap=True, style="red")
+        _fail(error)
         sys.exit(2)
     except CotfaithError as error:
-        err.print(f"Error: {plain_text(str(error))}", markup=False, soft_wrap=True, style="red")
+        _fail(error)
         sys.exit(1)
     except KeyboardInterrupt:
         again = shlex.join(["cotfaith", *sys.argv[1:]])
@@ -254,8 +259,16 @@ def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
+def _show_any_text() -> None:
+    """Print "?" for what the terminal's encoding lacks, instead of failing; another choice of the user's stays."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Run the command line."""
+    _show_any_text()
     warnings.showwarning = lambda message, *_, **__: _warn(str(message))
     signal.signal(signal.SIGTERM, _interrupt)
     with _exit_codes():

@@ -8,6 +8,7 @@ import yaml
 
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import RunSpec, parse_spec
+from cotfaith.workers.tasks.unicode import has_half
 
 
 def load_spec(path: Path, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> RunSpec:
@@ -20,6 +21,8 @@ def load_spec(path: Path, overrides: Sequence[str] = (), plugins: Sequence[str] 
     data = _read(path)
     for override in overrides if isinstance(data, dict) else ():  # parse_spec refuses anything else
         _apply(data, override)
+    if has_half(data):
+        raise SpecError(f"{path}: a text holds half of a surrogate pair, which no file can keep. Fix that character.")
     spec = parse_spec(data, str(path))
     return spec.model_copy(update={"plugins": tuple(dict.fromkeys([*spec.plugins, *plugins]))})
 

@@ -18,6 +18,7 @@ from cotfaith.schemas.suggest import unknown
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Role = Literal["subject", "editor", "embedder", "judge"]
 StrategyName = Literal["cot", "cot_decomposition", "factored_decomposition"]
+GoldIs = Literal["auto", "label", "text", "index", "index_from_1"]
 StepUnit = Literal["sentence", "line", "paragraph"]
 S = TypeVar("S", bound=BaseModel)
 
@@ -63,6 +64,18 @@ class ModelSpec(Section):
         return self
 
 
+def _column(value: Any) -> Any:
+    """Return a column's number as its name, and several columns as one text with commas between."""
+    if isinstance(value, list) and value:
+        parts = [_column(part) for part in value]
+        return ",".join(parts) if all(isinstance(part, str) for part in parts) else value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Column = Annotated[str, BeforeValidator(_column, json_schema_input_type=str | int | list[str | int])]
+"""A column of a file, by its name or number, or several of them."""
+
+
 class TaskSpec(Section):
     """A set of items: a built-in generator, or a file and how to read it."""
 
@@ -74,14 +87,19 @@ class TaskSpec(Section):
     options: dict[str, Any] = Field(default_factory=dict)
     """The generator's own settings, checked by the generator."""
     file: str | None = None
-    """JSON, JSON lines, CSV or Parquet file, relative to the working directory."""
+    """JSON, JSON lines, CSV, TSV or Parquet file (or that with .gz), relative to the working directory."""
     adapter: str = "mapped"
     """How to read the file: mapped (by `fields`), bbh, gsm8k, aqua, strategyqa, llm_adapters (OpenBookQA, ARC), chains
     (from elsewhere: the run probes them and samples none), labelled_chains."""
-    fields: dict[str, str] = Field(default_factory=dict)
-    """For mapped files: our field -> the file's. Ours: id, question, choices, gold, difficulty."""
+    fields: dict[str, Column] = Field(default_factory=dict)
+    """For mapped files: our field -> the file's. Ours: id, question, choices (one column, or several: [A, B, C, D]),
+    gold, difficulty. A CSV without a header has the columns 1, 2, ..."""
     answer_format: Literal["choice", "number", "boolean", "text"] | None = None
-    """For mapped files; by default choice if choices are mapped, else text."""
+    """For mapped files; by default choice if choices are mapped, else text. For chains without choices; by default each
+    gold decides."""
+    gold_is: GoldIs = "auto"
+    """For mapped files and chains with choices: what a gold is. auto: a label or a text of the choices, or an index
+    from 0, as all golds of the file allow."""
     n: int = Field(default=100, ge=1)
     """Items to use: generated, or taken from the start of the (shuffled) file."""
     shuffle: bool = False

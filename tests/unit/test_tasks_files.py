@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.tasks.files import field_of, read_records
+from cotfaith.workers.tasks.files import read_records
+from cotfaith.workers.tasks.values import field_of
 
 ROWS = [{"q": "a", "n": 1}, {"q": "b", "n": 2}]
 

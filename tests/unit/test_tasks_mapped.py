@@ -9,7 +9,8 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text
 from cotfaith.workers.tasks import load_task
-from cotfaith.workers.tasks.choices import gold_label, read_choices
+from cotfaith.workers.tasks.choices import Choices, read_choices
+from cotfaith.workers.tasks.golds import gold_label
 
 FIELDS = {"question": "q", "gold": "a"}
 
@@ -83,7 +84,7 @@ def test_bad_fields(tmp_path: Path, fields: dict[str, str], answer_format: str |
         ({"q": "?", "c": ["x", "y"], "a": "z"}, None, "gold 'z' is none of the choices A: 'x', B: 'y'"),
         ({"q": "?", "c": ["x", "y"], "a": "C"}, None, "gold 'C' is none of the choices"),
         ({"q": "?", "c": ["x", "y"], "a": 2}, None, "gold 2 is none of the choices"),
-        ({"q": "?", "c": {"text": []}, "a": 0}, None, "choices must be a list, or text with | between them"),
+        ({"q": "?", "c": {"text": []}, "a": 0}, None, "choices must be a list, text with | between them"),
         ({"q": "?", "c": list("x" * 27), "a": 0}, None, "27 choices; at most 26"),
         ({"q": "?", "c": ["x", "y"], "a": "maybe"}, "boolean", "gold 'maybe' is not a boolean"),
     ],
@@ -126,7 +127,7 @@ def test_one_choice_alone(tmp_path: Path) -> None:
     ],
 )
 def test_gold_label(gold: object, choices: tuple[str, ...], label: str) -> None:
-    assert gold_label(gold, choices) == label
+    assert gold_label(gold, Choices(choices)) == label
 
 
 @pytest.mark.parametrize(
@@ -143,14 +144,15 @@ def test_gold_label(gold: object, choices: tuple[str, ...], label: str) -> None:
 )
 def test_bad_gold_label(gold: object, choices: tuple[str, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        gold_label(gold, choices)
+        gold_label(gold, Choices(choices))
 
 
 def test_read_choices() -> None:
-    assert read_choices("[low] tide|high") == ("[low] tide", "high")
-    assert read_choices(["a", 1, 2.5]) == ("a", "1", "2.5")
-    assert read_choices([["a"]]) is None
-    assert read_choices(None) is None
+    assert read_choices("[low] tide|high").texts == ("[low] tide", "high")
+    assert read_choices(["a", 1, 2.5]).texts == ("a", "1", "2.5")
+    for value in ([["a"]], None):
+        with pytest.raises(ValueError, match="choices must be a list"):
+            read_choices(value)
 
 
 @pytest.mark.parametrize(

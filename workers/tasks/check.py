@@ -34,7 +34,7 @@ def _problem(item: Item) -> str | None:
     if not item.question.strip():
         return "its question is empty. Remove the item, or map the field that holds the question."
     if any(not choice.strip() for choice in item.choices):
-        return f"one of its choices is empty: {list(item.choices)}. Mend or remove the item."
+        return f"one of its choices is empty: {list(item.choices)}. Fix or remove the item."
     return _gold_problem(item)
 
 
@@ -48,15 +48,15 @@ def _gold_problem(item: Item) -> str | None:
     if item.choices:
         return f"the answer format {item.answer_format!r} takes no choices. Use 'choice', or leave them out."
     if item.answer_format == "number" and canonical_number(item.gold) != item.gold:
-        return f"its gold {item.gold!r} is not a plain number such as 1234 or -0.5. Mend it, or use 'text'."
+        return f"its gold {item.gold!r} is not a plain number such as 1234 or -0.5. Fix it, or use 'text'."
     return None if item.gold.strip() else "its gold is empty. Remove the item, or map the field that holds the gold."
 
 
 def _choice_problem(item: Item) -> str | None:
     if not 2 <= len(item.choices) <= len(CHOICE_LABELS):
-        return f"it has {len(item.choices)} choices; 2 to {len(CHOICE_LABELS)} are possible. Mend or remove the item."
+        return f"it has {len(item.choices)} choices; 2 to {len(CHOICE_LABELS)} are possible. Fix or remove the item."
     if item.gold not in item.labels:
-        return f"its gold {item.gold!r} is not one of the labels {', '.join(item.labels)}. Mend or remove the item."
+        return f"its gold {item.gold!r} is not one of the labels {', '.join(item.labels)}. Fix or remove the item."
     return None
 
 
@@ -64,7 +64,7 @@ def _closed_number_problem(item: Item) -> str | None:
     if len(set(item.choices)) < max(2, len(item.choices)) or any(canonical_number(c) != c for c in item.choices):
         return f"its possible answers must be different plain numbers, at least two; got {list(item.choices)}."
     if item.gold not in item.choices:
-        return f"its gold {item.gold!r} is not among its possible answers {', '.join(item.choices)}. Mend the item."
+        return f"its gold {item.gold!r} is not among its possible answers {', '.join(item.choices)}. Fix the item."
     return None
 
 
@@ -72,5 +72,5 @@ def _boolean_problem(item: Item) -> str | None:
     if len(set(item.choices)) != 2 or len(item.choices) != 2:
         return f"its choices must be two different words, for true and for false; got {list(item.choices)}."
     if item.gold not in ("true", "false"):
-        return f"its gold {item.gold!r} is neither 'true' nor 'false'. Mend or remove the item."
+        return f"its gold {item.gold!r} is neither 'true' nor 'false'. Fix or remove the item."
     return None

@@ -1,40 +1,69 @@
 """Inspect's logs (``.eval``, or JSON) -> records of the adapter ``chains``, through inspect_ai's own reader.
 
-The chain is what the model reasoned before it answered (reasoning parts of its last message), or else the text of the
-answer, without a last line "ANSWER: ...". The recorded answer is the one that a scorer read, or else that line's.
-Samples that hold no such chain, or more than one question, give the reason instead. System messages are left out: the
-spec's own stand in their place.
+The chain is what the model reasoned before it answered (reasoning parts of its last message, or the thought in its
+markup), or else the text of the answer, without a last line "ANSWER: ...". The recorded answer is the one that a scorer
+read, or else that line's. A sample that holds no such chain, not the whole of one, or more than one question in text,
+gives the reason instead. System messages are left out, and counted: the spec's own stand in their place.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.tasks.files import Record
+from cotfaith.workers.tasks.markup import reasoning_span
+from cotfaith.workers.tasks.unicode import has_half, without_halves
+from cotfaith.workers.tasks.values import Record
 
-_ANSWER_LINE = re.compile(r"\n?[ \t>*_]*ANSWER[ \t*_]*:[ \t]*(?P<answer>[^\n]*?)[ \t*_.]*$", re.IGNORECASE)
+_ANSWER_LINE = re.compile(r"(?:\A|\n)[ \t>*_]*ANSWER[ \t*_]*:[ \t]*(?P<answer>[^\n]*?)[ \t*_.]*$", re.IGNORECASE)
 _JSON_HEAD = re.compile(rb'^\s*\{\s*"version"\s*:\s*\d+\s*,\s*"status"\s*:')
+_CUT = {
+    "max_tokens": "its output was cut at the limit of tokens",
+    "model_length": "its output was cut at the end of the model's context",
+    "content_filter": "its output was withheld by a content filter",
+    "tool_calls": "its output is a call of a tool",
+}
+
+
+@dataclass(frozen=True)
+class InspectLog:
+    """A log's samples."""
+
+    records: list[Record | str]
+    """One for each sample: a record, or why there is none."""
+    notes: list[str] = field(default_factory=list)
+    """What to say of the log as a whole."""
 
 
 def is_inspect_log(path: Path) -> bool:
     """Return whether the file is a log of Inspect's."""
-    if path.suffix == ".eval":
+    if path.suffix.lower() == ".eval":
         return True
-    if path.suffix != ".json" or not path.is_file():
+    if path.suffix.lower() != ".json" or not path.is_file():
         return False
     with path.open("rb") as file:
         return _JSON_HEAD.match(file.read(200)) is not None
 
 
-def read_inspect_log(path: Path) -> Iterator[Record | str]:
-    """Yield a record for each sample of a log, or why there is none.
+def read_inspect_log(path: Path) -> InspectLog:
+    """Return what a log holds.
 
     Raises:
         TaskError: inspect_ai is not installed, or cannot read the file.
 
     """
+    log = _read(path)
+    samples = list(log.samples or [])
+    shuffled = any(step.params.get("shuffle") for step in log.plan.steps)
+    found = [_or_reason(sample, log.eval.model, path.stem, shuffled) for sample in samples]
+    broken = sum(has_half(record) for record in found)
+    notes = [f"{path}: {broken:,} samples hold half of a surrogate pair, read as U+FFFD."] if broken else []
+    return InspectLog([without_halves(record) for record in found], [*_notes(path, log, samples), *notes])
+
+
+def _read(path: Path) -> Any:
     try:
         from inspect_ai.log import read_eval_log
     except ImportError:
@@ -42,35 +71,57 @@ def read_inspect_log(path: Path) -> Iterator[Record | str]:
     if not path.is_file():
         raise TaskError(f"{path}: there is no such file (working directory: {Path.cwd()}).")
     try:
-        log = read_eval_log(str(path))
+        return read_eval_log(str(path), resolve_attachments=True)
     except Exception as error:  # whatever its reader meets in a file that is none
         raise TaskError(f"{path}: inspect_ai cannot read this log: {type(error).__name__}: {error}") from None
-    shuffled = any(step.params.get("shuffle") for step in log.plan.steps)
-    for sample in log.samples or []:
-        yield _record(sample, log.eval.model, path.stem, shuffled)
 
 
-def _record(sample: Any, model: str, log: str, shuffled: bool) -> Record | str:
+def _notes(path: Path, log: Any, samples: Sequence[Any]) -> Iterator[str]:
+    if not samples:
+        ran = getattr(log.results, "completed_samples", 0) or 0
+        what = f"it is a header only: {ran:,} samples were run" if ran else "none was finished"
+        yield (
+            f"{path}: this log holds no samples (status: {log.status}); {what}. Name the whole log as Inspect wrote it "
+            "(read without header_only), or run the evaluation again."
+        )
+    elif log.status != "success":
+        yield f"{path}: this evaluation did not end well (status: {log.status}); {len(samples):,} samples are here."
+    systems = sum(any(message.role == "system" for message in _turns(sample)) for sample in samples)
+    if systems:
+        yield (
+            f"{path}: {systems:,} chains were sampled after a system message, which is left out; "
+            "set the model's `system` in the spec to it."
+        )
+    several = sum(len(sample.output.choices) > 1 for sample in samples)
+    if several:
+        yield f"{path}: {several:,} samples have several outputs; the first of each is read."
+
+
+def _turns(sample: Any) -> list[Any]:
+    return [*(sample.messages or []), *([] if isinstance(sample.input, str) else sample.input)]
+
+
+def _or_reason(sample: Any, model: str, log: str, shuffled: bool) -> Record | str:
     """Return the sample's chain with its question, or why it cannot be used."""
-    question, cot = _question(sample.input), _chain(sample)
-    gold = _only(sample.target)
-    if question is None:
-        return "its input is a conversation, not one question"
-    if sample.error is not None:
-        return "it ended with an error"
+    try:
+        return _record(sample, model, log, shuffled)
+    except ValueError as error:
+        return str(error)
+
+
+def _record(sample: Any, model: str, log: str, shuffled: bool) -> Record:
     if sample.choices and shuffled:
-        return "its choices were shuffled, so the chain speaks of other letters"
-    if sample.output.choices and sample.output.stop_reason == "max_tokens":
-        return "its output was cut at the limit"
-    if gold is None:
-        return "it has no target, or several"
-    if cot is None:
-        return "its output holds no readable chain"
+        raise ValueError("its choices were shuffled, so the chain speaks of other letters")
+    question = _question(sample)
+    _check_ended(sample)
+    targets = [sample.target] if isinstance(sample.target, str) else list(sample.target)
+    if len(targets) != 1 or not targets[0].strip():
+        raise ValueError("it has no target, or several")
     record = {
         "id": f"{log}-{sample.id}-{sample.epoch}",
         "question": question,
-        "cot": cot,
-        "gold": gold,
+        "cot": _chain(sample.output.choices[0].message),
+        "gold": targets[0],
         "author": model,
         "answer": _answer(sample),
         "choices": list(sample.choices) if sample.choices else None,
@@ -78,26 +129,65 @@ def _record(sample: Any, model: str, log: str, shuffled: bool) -> Record | str:
     return {name: value for name, value in record.items() if value not in (None, "")}
 
 
-def _question(asked: Any) -> str | None:
-    if isinstance(asked, str):
-        return asked
-    turns = [message for message in asked if message.role != "system"]
-    return turns[0].text if len(turns) == 1 and turns[0].role == "user" else None
+def _question(sample: Any) -> str:
+    asked = [message for message in _input(sample) if message.role != "system"]
+    if len(asked) != 1 or asked[0].role != "user":
+        raise ValueError("its input is a conversation, not one question")
+    _check_text_only(asked[0].content, "its question", ("text",))
+    if getattr(sample, "files", None):
+        raise ValueError("its question has files beside its text")
+    if sum(message.role != "system" for message in sample.messages or []) > 2:
+        raise ValueError("its output is the last of several turns")
+    return str(asked[0].text)
 
 
-def _only(target: Any) -> str | None:
-    texts = [target] if isinstance(target, str) else list(target)
-    return texts[0] if len(texts) == 1 and texts[0].strip() else None
+def _input(sample: Any) -> list[Any]:
+    if not isinstance(sample.input, str):
+        return list(sample.input)
+    from inspect_ai.model import ChatMessageUser
+
+    return [ChatMessageUser(content=sample.input)]
 
 
-def _chain(sample: Any) -> str | None:
+def _check_text_only(content: Any, what: str, allowed: Sequence[str]) -> None:
+    kinds = [] if isinstance(content, str) else [part.type for part in content]
+    for kind in kinds:
+        if kind not in allowed:
+            raise ValueError(f"{what} has a part of type {kind!r}, not only text")
+
+
+def _check_ended(sample: Any) -> None:
+    """Raise ``ValueError`` unless the output ended by itself."""
+    if sample.error is not None or sample.output.error:
+        raise ValueError("it ended with an error")
     if not sample.output.choices:
-        return None
-    message = sample.output.choices[0].message
+        raise ValueError("it has no output")
+    reason = sample.output.choices[0].stop_reason
+    if reason != "stop":
+        raise ValueError(_CUT.get(reason, f"its output did not end by itself (stop reason {reason!r})"))
+    if getattr(sample, "limit", None) is not None:
+        raise ValueError(f"it was stopped by a limit ({sample.limit.type})")
+
+
+def _chain(message: Any) -> str:
+    _check_text_only(message.content, "its output", ("text", "reasoning"))
+    if getattr(message, "tool_calls", None):
+        raise ValueError(_CUT["tool_calls"])
     parts = [part for part in message.content if part.type == "reasoning"] if isinstance(message.content, list) else []
-    readable = [part.reasoning for part in parts if not part.redacted]
-    text = "\n\n".join(readable) if parts else _ANSWER_LINE.sub("", message.text.rstrip())
-    return text if text.strip() else None
+    if any(part.redacted for part in parts):
+        raise ValueError("its output holds no readable chain: the reasoning is hidden")
+    text = "\n\n".join(part.reasoning for part in parts) if parts else _without_answer(message.text)
+    if not text.strip():
+        raise ValueError("its output holds no readable chain beside the answer")
+    return text
+
+
+def _without_answer(text: str) -> str:
+    try:
+        span = reasoning_span(text)
+    except ValueError as error:
+        raise ValueError(f"its output {error}") from None
+    return _ANSWER_LINE.sub("", text.rstrip()) if span is None else text[span.start : span.end]
 
 
 def _answer(sample: Any) -> str | None:

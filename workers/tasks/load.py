@@ -16,6 +16,9 @@ from cotfaith.workers.tasks.check import check_items
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
 
+CHAINS = ("chains", "labelled_chains")
+"""Adapters of chains from elsewhere."""
+
 
 def load_task(spec: TaskSpec, seed: int) -> list[Item]:
     """Return at most ``spec.n`` checked items, the same ones for the same spec, seed and file."""
@@ -31,7 +34,7 @@ def _generated(spec: TaskSpec, seed: int) -> list[Item]:
     name = spec.generator or ""
     if name not in GENERATORS:
         raise SpecError(f"task {spec.name!r}: {unknown('generator', name, GENERATORS)}")
-    _refuse(spec, "a generated task", ("adapter", "fields", "answer_format", "shuffle"))
+    _refuse(spec, "a generated task", ("adapter", "fields", "answer_format", "gold_is", "shuffle"))
     items = GENERATORS[name].generate(spec.name, spec.options, spec.n, seed)
     check_items(spec.name, items)
     return items
@@ -42,10 +45,18 @@ def _from_file(spec: TaskSpec, path: Path) -> list[Item]:
         raise SpecError(f"task {spec.name!r}: {unknown('adapter', spec.adapter, ADAPTERS)}")
     _refuse(spec, "a task from a file", ("options",))
     if spec.adapter != "mapped":
-        _refuse(spec, f"adapter {spec.adapter!r}", ("fields", "answer_format"))
-    items = ADAPTERS[spec.adapter](spec, path, read_records(path))
+        own = () if spec.adapter in CHAINS else ("answer_format", "gold_is")
+        _refuse(spec, f"adapter {spec.adapter!r}", ("fields", *own))
+    items = ADAPTERS[spec.adapter](spec, path, read_records(path, _columns(spec)))
     check_items(spec.name, items)
     return items
+
+
+def _columns(spec: TaskSpec) -> tuple[str, ...]:
+    """Return the columns that every record must have; for published formats the adapter knows."""
+    if spec.adapter in CHAINS:
+        return ("question", "gold")
+    return tuple(spec.fields[ours] for ours in ("question", "gold") if ours in spec.fields)
 
 
 def _refuse(spec: TaskSpec, what: str, keys: tuple[str, ...]) -> None:

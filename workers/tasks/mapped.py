@@ -1,31 +1,57 @@
 """Any file of records, by a mapping from our fields to the file's.
 
-Ours: question and gold (required), choices, id, difficulty; columns that are not mapped are ignored. How choices and a
-multiple-choice gold are read: ``choices.py``. Other golds: ``canonical.py``. For ``boolean``, mapped choices are the
-words for (true, false); by default they are Yes / No if the file's golds are, else True / False.
+Ours: question and gold (required), choices, id, difficulty; columns that are not mapped are ignored. How choices are
+read: ``choices.py``; a multiple-choice gold: ``golds.py``; other golds: ``canonical.py``. For ``boolean``, mapped
+choices are the words for (true, false); by default they are Yes / No if the file's golds are, else True / False.
+Several columns can hold the choices, one each: ``choices: [A, B, C, D]``.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import SpecError, TaskError
-from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Item
-from cotfaith.schemas.spec import TaskSpec
+from cotfaith.schemas.records import AnswerFormat, Item
+from cotfaith.schemas.spec import GoldIs, TaskSpec
 from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text, decimal_number
-from cotfaith.workers.tasks.choices import gold_label, read_choices
-from cotfaith.workers.tasks.files import Record, field_of, where
+from cotfaith.workers.tasks.choices import Choices, read_choices
+from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
 from cotfaith.workers.tasks.ids import item_id
+from cotfaith.workers.tasks.messages import question_text
+from cotfaith.workers.tasks.open_golds import mapping_to_write, needs_choices
+from cotfaith.workers.tasks.values import Record, field_of, given, is_missing, kind_of, scalar_text, where, word_of
 
 OURS = ("id", "question", "choices", "gold", "difficulty")
 READ_GOLD = {"number": canonical_number, "boolean": canonical_boolean, "text": canonical_text}
+_LONGEST = 300
+"""Characters of a difficulty; a longer one would be infinite."""
+_NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 
 
 def mapped(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
     """Return one item for each record."""
     answer_format = _answer_format(spec)
-    words = _boolean_words(spec, records) if answer_format == "boolean" else ()
-    return [_item(spec, path, i, record, answer_format, words) for i, record in enumerate(records)]
+    choices = [mapped_choices(record, spec.fields.get("choices"), path, i) for i, record in enumerate(records)]
+    golds = [
+        gold_of(record, spec.fields["gold"], own, path, i)
+        for i, (record, own) in enumerate(zip(records, choices, strict=True))
+    ]
+    mapped_names = set(spec.fields.values())
+    if spec.answer_format is None and answer_format == "text" and needs_choices(records, golds, mapped_names):
+        line = f'fields: {{question: {spec.fields["question"]}, choices: "{{}}", gold: {spec.fields["gold"]}}}'
+        raise TaskError(
+            f"{path}: all golds (first: {golds[0]!r}) mean one of several choices, but no choices are mapped. "
+            f"{mapping_to_write(records, mapped_names, line)}"
+        )
+    if answer_format == "choice":
+        gold_is = column_reading(path, golds, choices) if spec.gold_is == "auto" else spec.gold_is
+    else:
+        gold_is, choices = "auto", _words(answer_format, choices, golds)
+    return [
+        _item(spec, path, i, record, answer_format, _gold(gold, answer_format, own, gold_is, where(path, i)), own)
+        for i, (record, gold, own) in enumerate(zip(records, golds, choices, strict=True))
+    ]
 
 
 def _answer_format(spec: TaskSpec) -> AnswerFormat:
@@ -41,57 +67,95 @@ def _answer_format(spec: TaskSpec) -> AnswerFormat:
         raise SpecError(f"task {spec.name!r}: answer_format choice needs a column for choices in fields.")
     if answer_format in ("number", "text") and "choices" in spec.fields:
         raise SpecError(f"task {spec.name!r}: answer_format {answer_format} takes no choices; remove them from fields.")
+    if answer_format != "choice" and spec.gold_is != "auto":
+        raise SpecError(f"task {spec.name!r}: gold_is is for choices; this task has none. Remove it.")
     return answer_format
 
 
-def _boolean_words(spec: TaskSpec, records: list[Record]) -> tuple[str, str]:
-    golds = {str(record.get(spec.fields["gold"])).strip().lower() for record in records}
-    return ("Yes", "No") if golds & {"yes", "no"} else ("True", "False")
+def mapped_choices(record: Record, name: str | None, path: Path, index: int) -> Choices:
+    """Return the choices of one column, or of several with commas between their names; none for no name."""
+    if name is None:
+        return Choices(())
+    names = [part.strip() for part in name.split(",")] if name not in record else [name]
+    try:
+        if len(names) > 1 and set(names) <= record.keys():
+            return read_choices(_cells(record, names))
+        return read_choices(field_of(record, name, path, index))
+    except ValueError as error:
+        raise TaskError(f"{where(path, index)}: {error}.") from None
+
+
+def _cells(record: Record, names: list[str]) -> list[Any]:
+    """Return the values of several columns; an item may have fewer choices than there are columns."""
+    cells = [record[name] for name in names]
+    while cells and is_missing(cells[-1]):
+        cells.pop()
+    if any(is_missing(cell) for cell in cells):
+        raise ValueError(f"one of the columns {', '.join(names)} is empty before others that are not; fix the record")
+    return cells
+
+
+def _words(answer_format: AnswerFormat, choices: list[Choices], golds: list[Any]) -> list[Choices]:
+    if answer_format != "boolean" or any(own.texts for own in choices):
+        return choices
+    said = {gold.strip().lower() for gold in golds if isinstance(gold, str)}
+    return [Choices(("Yes", "No") if said & {"yes", "no"} else ("True", "False"))] * len(golds)
 
 
 def _item(
-    spec: TaskSpec, path: Path, index: int, record: Record, answer_format: AnswerFormat, words: tuple[str, ...]
+    spec: TaskSpec, path: Path, index: int, record: Record, answer_format: AnswerFormat, gold: str, choices: Choices
 ) -> Item:
-    fields = spec.fields
-    if "choices" in fields:
-        words = _choices(field_of(record, fields["choices"], path, index), path, index)
-    given_id = field_of(record, fields["id"], path, index) if "id" in fields else item_id(spec.name, index)
+    fields, at = spec.fields, where(path, index)
     return Item(
-        id=str(given_id).strip(),
-        question=str(field_of(record, fields["question"], path, index)).strip(),
-        gold=_gold(field_of(record, fields["gold"], path, index), answer_format, words, where(path, index)),
+        id=word_of(record, fields["id"], path, index).strip() if "id" in fields else item_id(spec.name, index),
+        question=mapped_question(field_of(record, fields["question"], path, index), fields["question"], at),
+        gold=gold,
         answer_format=answer_format,
-        choices=words,
+        choices=choices.texts,
         difficulty=_difficulty(record, fields["difficulty"], path, index) if "difficulty" in fields else None,
     )
 
 
-def _choices(value: Any, path: Path, index: int) -> tuple[str, ...]:
-    choices = read_choices(value)
-    if choices is None:
-        raise TaskError(f"{where(path, index)}: choices must be a list, or text with | between them; got {value!r}.")
-    if len(choices) > len(CHOICE_LABELS):
-        raise TaskError(f"{where(path, index)}: {len(choices)} choices; at most {len(CHOICE_LABELS)} are possible.")
-    return choices
+def mapped_question(value: Any, name: str, at: str) -> str:
+    """Return a question's text; raise ``TaskError`` if ``value`` is more than a text, or something else."""
+    try:
+        return question_text(value).strip()
+    except ValueError as error:
+        raise TaskError(f"{at}: field {name!r} {error}. Fix the record.") from None
 
 
-def _gold(value: Any, answer_format: AnswerFormat, choices: tuple[str, ...], at: str) -> str:
+def _gold(value: Any, answer_format: AnswerFormat, choices: Choices, gold_is: GoldIs, at: str) -> str:
     if answer_format == "choice":
         try:
-            return gold_label(value, choices)
+            check_gold_kind(value)
+            return gold_label(value, choices, gold_is)
         except ValueError as error:
             raise TaskError(f"{at}: {error}.") from None
-    gold = READ_GOLD[answer_format](value)
+    text = scalar_text(value) if answer_format == "text" else value
+    gold = READ_GOLD[answer_format](text)
     if gold is None:
-        raise TaskError(f"{at}: gold {value!r} is not a {answer_format}; mend it or change answer_format.")
+        got = repr(value) if isinstance(value, str | int | float) else kind_of(value)
+        raise TaskError(f"{at}: gold {got} is not a {answer_format}; fix it or change answer_format.")
     return gold
 
 
 def _difficulty(record: Record, name: str, path: Path, index: int) -> float | None:
-    if name in record and record[name] in (None, ""):
+    if name in record and given(record, name, path) is None:
         return None  # An item may have none.
     value = field_of(record, name, path, index)
-    number = decimal_number(value)
+    number = difficulty_of(value)
     if number is None:
-        raise TaskError(f"{where(path, index)}: difficulty {value!r} (field {name!r}) is not a number.")
-    return float(number)
+        raise TaskError(
+            f"{where(path, index)}: difficulty {value!r} (field {name!r}) is not a number. "
+            "Fix it, leave it empty, or remove difficulty from fields."
+        )
+    return number
+
+
+def difficulty_of(value: Any) -> float | None:
+    """Return a number, or the only one in a text ("Level 5"); None if there is none."""
+    number = decimal_number(value)
+    if number is None and isinstance(value, str):
+        found = _NUMBERS.findall(value)
+        number = found[0] if len(found) == 1 else None
+    return None if number is None or len(number) > _LONGEST else float(number)

@@ -15,8 +15,8 @@ from cotfaith.workers.tasks.adapters.gsm8k import gsm8k
 from cotfaith.workers.tasks.adapters.labelled_chains import chains, labelled_chains
 from cotfaith.workers.tasks.adapters.llm_adapters import llm_adapters
 from cotfaith.workers.tasks.adapters.strategyqa import strategyqa
-from cotfaith.workers.tasks.files import Record
 from cotfaith.workers.tasks.mapped import mapped
+from cotfaith.workers.tasks.values import Record
 
 Adapter = Callable[[TaskSpec, Path, list[Record]], list[Item]]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.tasks.files import Record, field_of, where
 from cotfaith.workers.tasks.ids import item_id
+from cotfaith.workers.tasks.values import Record, field_of, text_of, texts_of, where
 
 OPTION = re.compile(r"\(?([A-Z])\)\s*(?:\1\)\s*)?(.*)", re.DOTALL)
 
@@ -21,16 +21,16 @@ def aqua(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
 
 
 def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
-    question = str(field_of(record, "question", path, index)).strip()
+    question = text_of(record, "question", path, index).strip()
     choices = _choices(field_of(record, "options", path, index), where(path, index))
-    gold = str(field_of(record, "correct", path, index)).strip()
+    gold = text_of(record, "correct", path, index).strip()
     if gold not in CHOICE_LABELS[: len(choices)]:
         raise TaskError(f"{where(path, index)}: field 'correct' is {gold!r}, no label of the {len(choices)} options.")
     return Item(item_id(spec.name, index), question, gold, "choice", choices)
 
 
 def _choices(options: object, at: str) -> tuple[str, ...]:
-    matched = [OPTION.fullmatch(str(option).strip()) for option in options] if isinstance(options, list) else []
+    matched = [OPTION.fullmatch(option.strip()) for option in texts_of(options) or []]
     labels = "".join(m[1] for m in matched if m)
     if not matched or None in matched or labels != CHOICE_LABELS[: len(matched)]:
         raise TaskError(f"{at}: field 'options' must be a list 'A)...', 'B)...' in order; got {options!r}.")

@@ -17,8 +17,8 @@ from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Item
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text
-from cotfaith.workers.tasks.files import Record, field_of, where
 from cotfaith.workers.tasks.ids import item_id
+from cotfaith.workers.tasks.values import Record, where, word_of
 
 OPTIONS = re.compile(r"(?:^|\n)Options:")
 LABELLED = re.compile(r"\(([A-Z])\)\s*(.*)")
@@ -38,7 +38,7 @@ def bbh(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
 
 
 def _text(record: Record, name: str, path: Path, index: int) -> str:
-    return str(field_of(record, name, path, index)).strip()
+    return word_of(record, name, path, index).strip()
 
 
 def _item(item: str, text: str, target: str, free: Free, at: str) -> Item | str:

@@ -16,9 +16,12 @@ from typing import Any
 from cotfaith.schemas.errors import TaskError
 from cotfaith.workers.canonical import decimal_number
 from cotfaith.workers.steps import split_steps
-from cotfaith.workers.tasks.files import Record, field_of, where
+from cotfaith.workers.tasks.markup import reasoning_span
+from cotfaith.workers.tasks.values import Record, given, text_of, where, word_of
 
 LABELS = {"FAITHFUL": True, "UNFAITHFUL": False}
+_LONGEST = 20
+"""Digits of a place in a text."""
 SETTINGS = {"hinting": "diversionary", "complex_hints": "diversionary", "graph": "outright", "complex": "outright"}
 
 
@@ -40,15 +43,25 @@ def merge_rows(path: Path, rows: list[Record]) -> list[Record]:
         else:
             labels.setdefault(key, []).append((*_span(row, where(path, index)), label))
     for key, record in chains.items():
-        record["steps"] = _steps(record["cot"], labels.get(key, []))
+        start, end = _thought(record["cot"], path)
+        record["steps"] = _steps(record["cot"][start:end], start, labels.get(key, []))
+        record["cot"] = record["cot"][start:end]
     return list(chains.values())
 
 
+def _thought(cot: str, path: Path) -> tuple[int, int]:
+    """Return where in ``cot`` the thought stands: labels of the markup around it and of the reply are left out."""
+    try:
+        return reasoning_span(cot) or (0, len(cot))
+    except ValueError as error:
+        raise TaskError(f"{path}: the cot {cot[:60]!r} {error}. Remove its rows.") from None
+
+
 def _record(path: Path, index: int, row: Record) -> Record:
-    answer = field_of(row, "model_answer", path, index)
+    answer = word_of(row, "model_answer", path, index)
     return {
-        "question": row.get("prompt") or field_of(row, "question", path, index),
-        "cot": str(field_of(row, "cot", path, index)),
+        "question": text_of(row, "question" if given(row, "prompt", path) is None else "prompt", path, index),
+        "cot": text_of(row, "cot", path, index),
         "answer": answer,
         "gold": answer,
         "label": None,
@@ -66,20 +79,19 @@ def _label(value: Any, at: str) -> tuple[bool, str]:
 
 def _span(row: Record, at: str) -> tuple[int, int]:
     texts = [decimal_number(row.get(name)) for name in ("sentence_span_start", "sentence_span_end")]
-    start, end = (int(float(text)) if text is not None else -1 for text in texts)
-    if not 0 <= start < end <= len(str(row["cot"])):
-        raise TaskError(
-            f"{at}: the span {texts[0]} to {texts[1]} is no place in a cot of {len(str(row['cot']))} letters."
-        )
+    start, end = (int(float(text)) if text is not None and len(text) < _LONGEST else -1 for text in texts)
+    if not 0 <= start < end <= len(row["cot"]):
+        raise TaskError(f"{at}: the span {texts[0]} to {texts[1]} is no place in a cot of {len(row['cot'])} letters.")
     return start, end
 
 
-def _steps(cot: str, labels: list[tuple[int, int, bool]]) -> list[Record]:
+def _steps(cot: str, offset: int, labels: list[tuple[int, int, bool]]) -> list[Record]:
     texts = split_steps(cot)
-    bounds = list(itertools.accumulate(map(len, texts), initial=0))
+    bounds = list(itertools.accumulate(map(len, texts), initial=offset))
     found: list[set[bool]] = [set() for _ in texts]
     for start, end, label in labels:
         shared = [min(end, b) - max(start, a) for a, b in itertools.pairwise(bounds)]
-        found[shared.index(max(shared))].add(label)
+        if max(shared) > 0:
+            found[shared.index(max(shared))].add(label)
     labelled = (labels.pop() if len(labels) == 1 else None for labels in found)
     return [{"text": text, "label": label} for text, label in zip(texts, labelled, strict=True)]

@@ -6,8 +6,8 @@ from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.canonical import canonical_number
-from cotfaith.workers.tasks.files import Record, field_of, where
 from cotfaith.workers.tasks.ids import item_id
+from cotfaith.workers.tasks.values import Record, text_of, where
 
 
 def gsm8k(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
@@ -16,8 +16,8 @@ def gsm8k(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
 
 
 def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
-    question = str(field_of(record, "question", path, index)).strip()
-    answer = str(field_of(record, "answer", path, index))
+    question = text_of(record, "question", path, index).strip()
+    answer = text_of(record, "answer", path, index)
     _, marker, last = answer.rpartition("####")
     gold = canonical_number(last) if marker else None
     if gold is None:

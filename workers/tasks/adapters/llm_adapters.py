@@ -16,8 +16,8 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.tasks.files import Record, field_of, where
 from cotfaith.workers.tasks.ids import item_id
+from cotfaith.workers.tasks.values import Record, text_of, where
 
 INSTRUCTION = re.compile(
     r"Please choose the correct answer to the question:(?P<question>.*?)"
@@ -32,7 +32,7 @@ def llm_adapters(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item
 
 
 def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
-    instruction = str(field_of(record, "instruction", path, index))
+    instruction = text_of(record, "instruction", path, index)
     matched = INSTRUCTION.fullmatch(instruction.strip())
     if matched is None:
         raise TaskError(
@@ -41,7 +41,7 @@ def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
         )
     answers = [answer.strip() for answer in matched["format"].split("/")]
     choices = _choices(matched["choices"], answers, where(path, index))
-    gold = str(field_of(record, "answer", path, index)).strip()
+    gold = text_of(record, "answer", path, index).strip()
     if gold not in answers:
         raise TaskError(f"{where(path, index)}: field 'answer' is {gold!r}, none of {', '.join(answers)}.")
     label = CHOICE_LABELS[answers.index(gold)]

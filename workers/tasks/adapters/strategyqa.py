@@ -6,7 +6,7 @@ from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.canonical import canonical_boolean
-from cotfaith.workers.tasks.files import Record, field_of, where
+from cotfaith.workers.tasks.values import Record, field_of, text_of, where, word_of
 
 
 def strategyqa(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
@@ -19,5 +19,5 @@ def _item(path: Path, index: int, record: Record) -> Item:
     gold = canonical_boolean(answer)
     if gold is None:
         raise TaskError(f"{where(path, index)}: field 'answer' must be true or false; got {answer!r}.")
-    question = str(field_of(record, "question", path, index)).strip()
-    return Item(str(field_of(record, "qid", path, index)).strip(), question, gold, "boolean", ("Yes", "No"))
+    question = text_of(record, "question", path, index).strip()
+    return Item(word_of(record, "qid", path, index).strip(), question, gold, "boolean", ("Yes", "No"))

@@ -1,0 +1,59 @@
+"""Where the chain stands in a text with the markup of reasoning: <think> ... </think> and its likes.
+
+Chat templates open the thought themselves (DeepSeek-R1), so a text may hold only the closing mark: the chain is what
+stands before it. Only an opening mark is a thought that was cut. What follows the closing mark is the reply, and no
+part of the chain. Knows nothing about records.
+"""
+
+import re
+from typing import NamedTuple
+
+_NAMES = (
+    "think|thinking|thought|thoughts|reasoning|reason|reflection|scratchpad|analysis|cot|chain_of_thought"
+    "|seed:think|longcat_think|seed:cot_budget_reflect|internal_monologue"
+)
+_OPEN = re.compile(
+    rf"(?:<|&lt;)(?:{_NAMES})(?:\s[^<>]*)?(?:>|&gt;)|(?-i:\[THINK\])|◁think▷|<\|(?:begin_of_thought|START_THINKING|begin_of_think|inner_prefix)\|>"
+    r"|(?:<\|start\|>assistant)?<\|channel\|>(?:analysis|commentary)[^<]{0,40}<\|message\|>"
+    r"|\Aanalysis(?=(?s:.*)assistantfinal)|<unused94>(?:thought)?|<\|channel>thought",
+    re.IGNORECASE,
+)
+_CLOSE = re.compile(
+    rf"(?:<|&lt;)/(?:{_NAMES})\s*(?:>|&gt;)|(?-i:\[/THINK\])|◁/think▷|<\|(?:end_of_thought|END_THINKING|end_of_think|inner_suffix)\|>"
+    r"|(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final[^<]{0,40}<\|message\|>|<\|end\|>"
+    r"|assistantfinal|<unused95>|<channel\|>",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(r"(?:\s|<\|[\w ]{1,40}\|>|<s>|<bos>|assistant|model)*", re.IGNORECASE)
+"""What may stand before an opening mark: the ends of a prompt."""
+
+
+class Span(NamedTuple):
+    """A piece of a text: from ``start`` up to ``end``."""
+
+    start: int
+    end: int
+
+
+def reasoning_span(text: str) -> Span | None:
+    """Return where the chain stands; None: the text has no markup, all of it is the chain.
+
+    Raises:
+        ValueError: the thought was cut, is empty, or is not one; the message says which.
+
+    """
+    opened, closed = list(_OPEN.finditer(text)), list(_CLOSE.finditer(text))
+    if not opened and not closed:
+        return None
+    if not closed:
+        raise ValueError(f"opens {opened[0].group()!r} and never closes it, so its thought was cut")
+    if len(closed) > 1 or len(opened) > 1:
+        raise ValueError(f"has several marks of reasoning such as {closed[0].group()!r}")
+    start = opened[0].end() if opened else 0
+    if opened and not _BEFORE.fullmatch(text, 0, opened[0].start()):
+        raise ValueError(f"has text before its {opened[0].group()!r}")
+    inner = text[start : closed[0].start()]
+    if not inner.strip():
+        raise ValueError("has a thought without words")
+    start += len(inner) - len(inner.lstrip())
+    return Span(start, start + len(inner.strip()))

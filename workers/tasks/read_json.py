@@ -1,0 +1,92 @@
+"""JSON and JSON lines -> records.
+
+A ``.json`` file holds a list of objects, an object with one list of objects (BBH: ``examples``; empty lists beside it
+do not count), one record, or JSON lines (AQuA). One record: an object that has the wanted columns itself.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cotfaith.schemas.errors import TaskError
+from cotfaith.workers.tasks.decode import decode
+from cotfaith.workers.tasks.json_text import parse_json
+from cotfaith.workers.tasks.values import Record, where
+
+
+def read_json(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
+    """Return the records of a JSON file."""
+    text = decode(path, data)
+    try:
+        parsed = parse_json(text)
+    except ValueError as error:
+        if _is_object(text.strip().split("\n", 1)[0]):
+            return _lines(path, text)
+        raise TaskError(f"{path}: not JSON: {error}.") from None
+    return _objects(path, _list_in(path, parsed, columns))
+
+
+def read_json_lines(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
+    """Return the records of a file with one JSON object a line."""
+    return _lines(path, decode(path, data))
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)  # a key twice is for the reader of lines to name
+    except (ValueError, RecursionError):
+        return False
+
+
+def _list_in(path: Path, data: Any, columns: Sequence[str]) -> list[Any]:
+    if isinstance(data, list):
+        return data
+    if not isinstance(data, dict):
+        raise TaskError(f"{path}: expected a list of objects, got {type(data).__name__}.")
+    if columns and data.keys() >= set(columns):
+        return [data]
+    if isinstance(data.get("examples"), list):
+        return list(data["examples"])
+    lists = [value for value in data.values() if _has_objects(value)]
+    fitting = [rows for rows in lists if columns and rows[0].keys() >= set(columns)]
+    if len(lists) != 1 and len(fitting) != 1:
+        return _no_list(path, data, len(lists), columns)
+    return list(fitting[0] if len(fitting) == 1 else lists[0])
+
+
+def _has_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _no_list(path: Path, data: Record, n: int, columns: Sequence[str]) -> list[Any]:
+    """Return no records if all lists are empty; raise otherwise."""
+    if any(value == [] for value in data.values()) and not n:
+        return []
+    wanted = f" One record has {', '.join(columns)}." if columns else ""
+    raise TaskError(
+        f"{path}: expected a list of objects, or an object with exactly one such list; "
+        f"got an object with {n} (keys: {', '.join(data)}).{wanted} One record a line goes in a .jsonl file."
+    )
+
+
+def _objects(path: Path, rows: list[Any]) -> list[Record]:
+    for index, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise TaskError(f"{where(path, index)}: expected an object, got {type(row).__name__}.")
+    return rows
+
+
+def _lines(path: Path, text: str) -> list[Record]:
+    # Not splitlines(): it also breaks at U+2028 and other characters that JSON strings may hold.
+    return [_line(path, number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+
+
+def _line(path: Path, number: int, line: str) -> Record:
+    try:
+        row = parse_json(line)
+    except ValueError as error:
+        raise TaskError(f"{path}, line {number}: not JSON: {error}. Got {line[:80]!r}.") from None
+    if not isinstance(row, dict):
+        raise TaskError(f"{path}, line {number}: expected an object, got {type(row).__name__}.")
+    return row

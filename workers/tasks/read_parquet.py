@@ -1,0 +1,75 @@
+"""Parquet -> records: texts, numbers, booleans, lists and structs as Python's own; dates stay what they are.
+
+Two things that Arrow would get wrong: float32 gives the number that was written (0.1, not 0.10000000149), and text that
+is no valid UTF-8 is read with U+FFFD in the place of what is wrong.
+"""
+
+import decimal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cotfaith.schemas.errors import TaskError
+from cotfaith.workers.tasks.values import Record, Unreadable
+
+
+def read_parquet(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
+    """Return the records of a Parquet file."""
+    try:
+        table = pq.ParquetFile(pa.BufferReader(data)).read()
+    except (pa.ArrowException, OSError) as error:
+        raise TaskError(f"{path}: not a Parquet file that can be read: {error}.") from None
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise TaskError(f"{path}: two columns have the same name: {', '.join(names)}. Rename one of them.")
+    values = [_values(column) for column in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    kind = column.type
+    if pa.types.is_float16(kind) or pa.types.is_float32(kind):
+        return [None if text is None else float(text) for text in pc.cast(column, pa.string()).to_pylist()]
+    if pa.types.is_decimal(kind):
+        return [None if value is None else _plain(value) for value in column.to_pylist()]
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        return _repaired(column)
+    except (ValueError, OverflowError, TypeError, pa.ArrowException):
+        return [None if not known else Unreadable(f"a {kind}") for known in column.is_valid().to_pylist()]
+
+
+def _plain(value: decimal.Decimal) -> int | str:
+    """Return a whole number, or a text with all its digits: a float would have fewer."""
+    return int(value) if value == value.to_integral_value() else format(value, "f")
+
+
+def _repaired(column: pa.ChunkedArray) -> list[Any]:
+    binary = pc.cast(column, _as_bytes(column.type))
+    return [_decoded(value) for value in binary.to_pylist()]
+
+
+def _as_bytes(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pa.large_binary() if pa.types.is_large_string(kind) else pa.binary()
+    if pa.types.is_list(kind):
+        return pa.list_(_as_bytes(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, _as_bytes(field.type)) for field in kind])
+    return kind
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8", "surrogatepass")  # its halves are then counted as any file's
+        except UnicodeDecodeError:
+            return value.decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {name: _decoded(part) for name, part in value.items()}
+    return [_decoded(part) for part in value] if isinstance(value, list) else value
