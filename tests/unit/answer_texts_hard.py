@@ -19,6 +19,8 @@ from cotfaith.schemas.records import Item
 INTERVALS = Item("i", "Which?", "A", "choice", ("(1, 2]", "[1, 2)", "Yes", "No", "E. coli"))
 ANIMALS = Item("a", "Which?", "A", "choice", ("a dog", "a cat", "no animal", "both a dog and a cat"))
 DATES = Item("d", "When?", "A", "choice", ("01/02/2024", "02/01/2024", "12/31/1999"))
+VERDICTS = Item("g", "What?", "A", "choice", ("guilty", "not guilty", "cannot be determined"))
+JURY = Item("j", "Is he?", "true", "boolean", ("guilty", "not guilty"))
 STUFFS = Item("m", "Which?", "A", "choice", ("stone", "iron", "wood", "glass"))
 PLAUSIBLE = Item("pl", "Is it?", "true", "boolean", ("plausible", "implausible"))
 VALID = Item("v", "Is it?", "true", "boolean", ("valid", "invalid"))
@@ -350,6 +352,15 @@ WHOLE: list[Row] = [
     ("numbers", NUMBER, " I doubt it's 23", UNPARSED),
     ("numbers", NUMBER, " ten times ten", UNPARSED),
     ("numbers", NUMBER, " 23fold", UNPARSED),
+    ("labels", VERDICTS, "B) not guilty", "B"),
+    ("labels", VERDICTS, "not guilty", "B"),
+    ("labels", VERDICTS, "He is not guilty.", "B"),
+    ("labels", VERDICTS, "guilty", "A"),
+    ("labels", VERDICTS, "C) cannot be determined", "C"),
+    ("labels", VERDICTS, "(B) not guilty is wrong, so (A)", "A"),
+    ("labels", VERDICTS, "A) not guilty", UNPARSED),
+    ("booleans", JURY, " not guilty", "false"),
+    ("booleans", JURY, " guilty", "true"),
     ("labels", STUFFS, "The wrong answer is (B)", UNPARSED),
     ("labels", STUFFS, "The least likely is B", UNPARSED),
     ("labels", STUFFS, "I doubt it's B", UNPARSED),

@@ -130,7 +130,7 @@ def _role(word: str, after: Sequence[str], before: str) -> str | None:
     if word in CONCLUSIONS:
         return None if following in ("far", "much", "many") or before == "or" else "conclusion"
     if word in NEGATIONS or word.endswith("n't") or (word, following) in (("rather", "than"), ("instead", "of")):
-        return None if word == "no" and following in ("", ",", ".", "!", ":", "—") else "negation"
+        return None if word == "no" and following in ("", ",", ".", "!", ":", "—", "/") else "negation"
     if word == "but" and before in ("anything", "everything", "all"):
         return "negation"
     return "main" if word in ("but", "however", "yet", "although") else None

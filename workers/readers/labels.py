@@ -40,7 +40,7 @@ def read_label(item: Item, text: str) -> Reading:
     """Read the label that ``text`` answers with."""
     text = plain(text)
     refused = bool(lexicon.REFUSED.search(text))
-    found = _mentions(text)
+    found = _mentions(item, text)
     first = _opening(text, found)
     strict = first.label if first and first.label in item.labels and not first.denied else None
     said = _not_taken_back(text, found)
@@ -58,7 +58,7 @@ def read_label(item: Item, text: str) -> Reading:
     return Reading(strict, loose or (strict if value else None), value, refused)
 
 
-def _mentions(text: str) -> list[_Mention]:
+def _mentions(item: Item, text: str) -> list[_Mention]:
     """Return the letters that may be labels, whether the item has them or not."""
     if re.fullmatch(r"\W*[a-z]\W*", text):
         text = text.upper()
@@ -68,7 +68,7 @@ def _mentions(text: str) -> list[_Mention]:
         label, start, end = matched[name].upper(), matched.start(name), matched.end(name)
         if name == "open" and not _is_open_label(text, label, start, end):
             continue
-        found.append(_mention(text, label, start, end, name))
+        found.append(_mention(item, text, label, start, end, name))
     return found
 
 
@@ -84,14 +84,23 @@ def _is_open_label(text: str, label: str, start: int, end: int) -> bool:
     return set(re.findall(r"\w+(?:'\w+)?", before)) <= marks.BEFORE_LABEL
 
 
-def _mention(text: str, label: str, start: int, end: int, name: str) -> _Mention:
+def _mention(item: Item, text: str, label: str, start: int, end: int, name: str) -> _Mention:
     before = re.split(
         r"[.;!?,\n]|(?<!anything )(?<!everything )(?<!all )\bbut\b", text[max(0, start - _NEAR_ENOUGH) : start].lower()
     )[-1]
     confirmed = bool(marks.CONFIRMED.match(text, end))
-    denied = bool(marks.DENIED_BEFORE.search(before)) or (not confirmed and bool(marks.DENIED_BEHIND.match(text, end)))
+    denied = bool(marks.DENIED_BEFORE.search(before)) or (not confirmed and _is_denied_behind(item, text, label, end))
     strong = name == "boxed" or confirmed or bool(marks.STRONG.search(before.rstrip(" (["))) or name == "named"
     return _Mention(label, start, end, denied, strong, name != "open")
+
+
+def _is_denied_behind(item: Item, text: str, label: str, end: int) -> bool:
+    """Return whether what follows says that this is not the answer; the choice's own text says nothing of the kind."""
+    rest = re.sub(r"^[)\]]?[.:,]?\s*", "", text[end : end + _NEAR_ENOUGH])
+    own = item.choices[item.labels.index(label)].lower() if label in item.labels else ""
+    if own and re.match(rf"(?:not|never) {re.escape(own)}(?!\w)", rest, re.IGNORECASE):
+        return True
+    return bool(marks.DENIED_BEHIND.match(rest[len(own) :] if own and rest.lower().startswith(own) else rest))
 
 
 def _opening(text: str, found: Sequence[_Mention]) -> _Mention | None:

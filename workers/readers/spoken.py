@@ -38,9 +38,11 @@ def spoken_choice(item: Item, text: str) -> str | None:
 def _said_in_first_clause(item: Item, texts: list[str], text: str) -> str | None:
     said = _without_denied(texts, comparable(_BECAUSE.split(text.strip(), maxsplit=1)[0]))
     places = _places(texts, said)
-    if len(places) != 1 or _DENIED.search(said):
+    if len(places) != 1:
         return None
     (place,) = places
+    if _DENIED.search(said.replace(texts[place], "", 1)):
+        return None
     first = comparable(_CLAUSE.split(said, maxsplit=1)[0])
     before, found, behind = first.partition(texts[place])
     if not found:
@@ -54,7 +56,7 @@ def _without_denied(texts: list[str], said: str) -> str:
     choices = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
     negation = r"\b(?:but |and )?(?:not|rather than|instead of)(?: the| a| an)?"
     denied = re.compile(rf"{negation} (?:{choices})(?!\w),?(?: but)?")
-    return denied.sub("", said).strip(" ,")
+    return denied.sub(lambda m: m[0] if m[0].strip(" ,") in texts else "", said).strip(" ,")
 
 
 def _places(texts: list[str], said: str) -> set[int]:
