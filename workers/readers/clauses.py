@@ -107,6 +107,8 @@ class _Splitter:
 
     def _role_behind(self, mark: str) -> str:
         """Reasons go on behind commas, except where they open the sentence: "Since 3 is odd, 4"."""
+        if self.now.role == "box":
+            return "box"
         goes_on = self.now.role == "reason" and (mark == ":" or self.now.opened_by != "stop")
         return "reason" if goes_on else "main"
 

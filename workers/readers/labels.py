@@ -50,8 +50,8 @@ def read_label(item: Item, text: str) -> Reading:
     loose = _known(item, _concluded(found))
     if first and (other := _other_text(item, first, text)):
         return Reading(strict, other, None, refused)
-    if not found and not refused:
-        loose = spoken_choice(item, without_boxes(text))
+    if not found:
+        loose = spoken_choice(item, without_boxes(text), refused)
     value = strict or loose
     if (first and _is_several(text, first, found)) or (first and strict is None and loose is None):
         value = None
@@ -68,7 +68,8 @@ def _mentions(item: Item, text: str) -> list[_Mention]:
         label, start, end = matched[name].upper(), matched.start(name), matched.end(name)
         if name == "open" and not _is_open_label(text, label, start, end):
             continue
-        found.append(_mention(item, text, label, start, end, name))
+        phrase = (matched["phrase"] or "") if name == "named" else ""
+        found.append(_mention(item, text, label, start, end, name, phrase))
     return found
 
 
@@ -84,13 +85,13 @@ def _is_open_label(text: str, label: str, start: int, end: int) -> bool:
     return set(re.findall(r"\w+(?:'\w+)?", before)) <= marks.BEFORE_LABEL
 
 
-def _mention(item: Item, text: str, label: str, start: int, end: int, name: str) -> _Mention:
+def _mention(item: Item, text: str, label: str, start: int, end: int, name: str, phrase: str) -> _Mention:
     before = re.split(
         r"[.;!?,\n]|(?<!anything )(?<!everything )(?<!all )\bbut\b", text[max(0, start - _NEAR_ENOUGH) : start].lower()
     )[-1]
     confirmed = bool(marks.CONFIRMED.match(text, end))
     denied = bool(marks.DENIED_BEFORE.search(before)) or (not confirmed and _is_denied_behind(item, text, label, end))
-    strong = name == "boxed" or confirmed or bool(marks.STRONG.search(before.rstrip(" (["))) or name == "named"
+    strong = name == "boxed" or confirmed or bool(marks.STRONG.search(before.rstrip(" (["))) or len(phrase) > 1
     return _Mention(label, start, end, denied, strong, name != "open")
 
 

@@ -21,11 +21,14 @@ _CLAUSE = re.compile(r"\b(?:which|who|where)\b|[.;]\s|,|—|\(", re.IGNORECASE)
 _COPULA = re.compile(r"\b(?:is|was|be|are|were)(?: the| a| an)? $")
 
 
-def spoken_choice(item: Item, text: str) -> str | None:
-    """Return the label of the one choice that ``text`` says; None if it says none, several, or denies it."""
+def spoken_choice(item: Item, text: str, refused: bool) -> str | None:
+    """Return the label of the one choice that ``text`` says; None if it says none, several, or denies it.
+
+    A text that has no answer (``refused``) says a choice only where it is that choice ("none of these").
+    """
     texts = [comparable(choice) for choice in item.choices]
     whole = {label for label, choice in zip(item.labels, texts, strict=True) if choice == comparable(text)}
-    if whole:
+    if whole or refused:
         return whole.pop() if len(whole) == 1 else None
     numbers = [read_number(choice).value for choice in item.choices]
     if all(numbers):
