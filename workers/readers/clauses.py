@@ -109,7 +109,11 @@ class _Splitter:
         """Reasons go on behind commas, except where they open the sentence: "Since 3 is odd, 4"."""
         if self.now.role == "box":
             return "box"
-        goes_on = self.now.role == "reason" and (mark == ":" or self.now.opened_by != "stop")
+        goes_on = (
+            self.now.role == "reason"
+            and self.now.head not in ("if", "unless")
+            and (mark == ":" or self.now.opened_by != "stop")
+        )
         return "reason" if goes_on else "main"
 
     def _open(self, role: str, opened_by: str, new_sentence: bool = False, head: str = "") -> None:

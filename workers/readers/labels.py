@@ -52,8 +52,8 @@ def read_label(item: Item, text: str) -> Reading:
         return Reading(strict, other, None, refused)
     if not found:
         loose = spoken_choice(item, without_boxes(text), refused)
-    value = strict or loose
-    if (first and _is_several(text, first, found)) or (first and strict is None and loose is None):
+    value = None if _is_contradicted(item, text, found) else strict or loose
+    if (first and _is_several(item, text, first, found)) or (first and strict is None and loose is None):
         value = None
     return Reading(strict, loose or (strict if value else None), value, refused)
 
@@ -133,15 +133,29 @@ def _known(item: Item, label: str | None) -> str | None:
     return label if label in item.labels else None
 
 
-def _is_several(text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
+def _is_several(item: Item, text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
     """Return whether another label stands beside the first, or the text comes to another in the end."""
     others = [m for m in found if m.label != first.label and not m.denied and m.start > first.start]
-    beside = marks.BESIDE.match(text, first.end)
+    beside = marks.BESIDE.match(text, _behind_own_text(item, first, text))
     if beside and beside["label"] in "AI" and re.match(r" [a-z]", text[beside.end() :]):
         beside = None  # an article or a pronoun
     denied = beside and any(m.denied and m.start == beside.start("label") for m in found)
     next_to = beside is not None and beside["label"] != first.label and not denied
     return not first.denied and (next_to or any(m.strong for m in others))
+
+
+def _behind_own_text(item: Item, first: _Mention, text: str) -> int:
+    """Return where the text goes on behind the label, and behind the words of its choice if they follow."""
+    own = item.choices[item.labels.index(first.label)] if first.label in item.labels else ""
+    said = re.compile(rf"[)\].:,\s]*{re.escape(own)}(?!\w)", re.IGNORECASE).match(text, first.end) if own else None
+    return said.end() if said else first.end
+
+
+def _is_contradicted(item: Item, text: str, found: Sequence[_Mention]) -> bool:
+    """Return whether the words of another choice stand before the one label: "red (C)"."""
+    before = comparable(text[: found[0].start].rstrip("([{ ")) if found else ""
+    said = [label for label, choice in zip(item.labels, item.choices, strict=True) if comparable(choice) == before]
+    return bool(said) and found[0].label not in said
 
 
 def _other_text(item: Item, first: _Mention, text: str) -> str | None:
