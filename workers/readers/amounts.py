@@ -91,7 +91,7 @@ def may_close(text: str, end: int) -> bool:
     if mark == ".":
         return not then or then.isspace() or then.isupper() or then in f")]}}'\"{END_BOX}"
     if mark in ("!", ":", ","):
-        return not (then.isalnum() or then == "=")
+        return not (then.isalnum() or then in ("=", "$"))
     if mark == "-":
         return then.isdigit() or then.isspace()
     if mark in ("+", "*", "/", "·", "~"):

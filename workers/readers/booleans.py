@@ -119,6 +119,7 @@ def _mention(text: str, matched: re.Match[str], value: str, own: bool, is_reply:
     start = matched.start()
     if negated:
         before, start = before[: -len(negated[0])], start - len(negated[0])
+        unsure = unsure or re.search(r"\b(?:not|never)\b|n't\b", before)  # twice negated
         value = "false" if value == "true" else "true"
     unsure = unsure or _UNSURE.search(before)
     announced = bool(_ANSWERED.search(text[max(0, start - _NEAR_ENOUGH) : start]))

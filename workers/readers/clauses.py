@@ -107,7 +107,13 @@ class _Splitter:
 
     def _role_behind(self, mark: str) -> str:
         """Reasons go on behind commas, except where they open the sentence: "Since 3 is odd, 4"."""
-        goes_on = self.now.role == "reason" and (mark == ":" or self.now.opened_by != "stop")
+        if self.now.role == "box":
+            return "box"
+        goes_on = (
+            self.now.role == "reason"
+            and self.now.head not in ("if", "unless")
+            and (mark == ":" or self.now.opened_by != "stop")
+        )
         return "reason" if goes_on else "main"
 
     def _open(self, role: str, opened_by: str, new_sentence: bool = False, head: str = "") -> None:
@@ -130,7 +136,7 @@ def _role(word: str, after: Sequence[str], before: str) -> str | None:
     if word in CONCLUSIONS:
         return None if following in ("far", "much", "many") or before == "or" else "conclusion"
     if word in NEGATIONS or word.endswith("n't") or (word, following) in (("rather", "than"), ("instead", "of")):
-        return None if word == "no" and following in ("", ",", ".", "!", ":", "—") else "negation"
+        return None if word == "no" and following in ("", ",", ".", "!", ":", "—", "/") else "negation"
     if word == "but" and before in ("anything", "everything", "all"):
         return "negation"
     return "main" if word in ("but", "however", "yet", "although") else None

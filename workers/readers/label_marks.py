@@ -20,7 +20,7 @@ MENTION = re.compile(
     rf"(?P<box>{BOX}\s*[(\[]?(?P<boxed>[A-Za-z])(?=\s*[)\].:]?\s*(?:{END_BOX}|\s\S)))"
     r"|(?:(?<![^\W\d_])|(?<=option)|(?<=answer)|(?<=choice))[(\[{]\s?(?P<bracketed>[A-Za-z])\s?[)\]}]"
     r"|(?<![\w'(\[{])(?P<closed>[A-Za-z])\s?[)\]](?!\w)"
-    rf"|{_PHRASE}{_ADVERB}[\s$({BOX}\[]*(?P<named>[A-Z]){_END}"
+    rf"|(?P<phrase>{_PHRASE}){_ADVERB}[\s$({BOX}\[]*(?P<named>[A-Z]){_END}"
     rf"|\b{_ASKED} [(\[]?(?P<optional>[A-Z])(?!\w|'|-)"
     rf"|(?<![\w'&.-])(?P<open>[A-Z]){_END}",
 )
@@ -45,12 +45,14 @@ DENIED_BEFORE = re.compile(
 )
 """Before a label: the text does not say that it is the answer."""
 DENIED_BEHIND = re.compile(
-    r"[)\]]?(?:\s*[^.;,()\n]{0,30}?)?\s*(?:\b(?:not|never|wrong|incorrect|false|ruled out|eliminated|excluded|"
-    r"tempting|(?:im)?possible|(?:im)?plausible|worse|the worst|the trap|a trap|a decoy|the distractor|a distractor|"
-    r"unlikely|out|close but|could be|might be|may be)\b|n't)|[)\]]?,? (?:only )?(?:if|unless)\b",
+    r"\s*(?:(?:is|are|was|seems|looks|would be|can be|has been|does|do|can|could|might|may)\b[^.;,()\n]{0,30}?"
+    r"\b(?:not|never|wrong|incorrect|false|ruled out|eliminated|excluded|tempting|(?:im)?possible|(?:im)?plausible|"
+    r"worse|the worst|the trap|a trap|a decoy|the distractor|a distractor|unlikely|out|close but)\b|"
+    r"(?:could|might|may) be\b|(?:is|are|was|does|do|can|could|would)n't\b|cannot\b|"
+    r",?\s*or (?:maybe |perhaps )?not\b|,?\s*(?:only )?(?:if|unless)\b)",
     re.IGNORECASE,
 )
-"""Behind a label: the same."""
+"""Behind a label, or its text: the same."""
 BEFORE_LABEL = lexicon.OPENERS | lexicon.words("surely option letter sure say both either neither between")
 BESIDE = re.compile(
     r"[\W_]*(?:(?:and|or|and/or|but|then|maybe|perhaps|possibly|vs)\W+)*"

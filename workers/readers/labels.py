@@ -40,7 +40,7 @@ def read_label(item: Item, text: str) -> Reading:
     """Read the label that ``text`` answers with."""
     text = plain(text)
     refused = bool(lexicon.REFUSED.search(text))
-    found = _mentions(text)
+    found = _mentions(item, text)
     first = _opening(text, found)
     strict = first.label if first and first.label in item.labels and not first.denied else None
     said = _not_taken_back(text, found)
@@ -50,15 +50,15 @@ def read_label(item: Item, text: str) -> Reading:
     loose = _known(item, _concluded(found))
     if first and (other := _other_text(item, first, text)):
         return Reading(strict, other, None, refused)
-    if not found and not refused:
-        loose = spoken_choice(item, without_boxes(text))
-    value = strict or loose
-    if (first and _is_several(text, first, found)) or (first and strict is None and loose is None):
+    if not found:
+        loose = spoken_choice(item, without_boxes(text), refused)
+    value = None if _is_contradicted(item, text, found) else strict or loose
+    if (first and _is_several(item, text, first, found)) or (first and strict is None and loose is None):
         value = None
     return Reading(strict, loose or (strict if value else None), value, refused)
 
 
-def _mentions(text: str) -> list[_Mention]:
+def _mentions(item: Item, text: str) -> list[_Mention]:
     """Return the letters that may be labels, whether the item has them or not."""
     if re.fullmatch(r"\W*[a-z]\W*", text):
         text = text.upper()
@@ -68,7 +68,8 @@ def _mentions(text: str) -> list[_Mention]:
         label, start, end = matched[name].upper(), matched.start(name), matched.end(name)
         if name == "open" and not _is_open_label(text, label, start, end):
             continue
-        found.append(_mention(text, label, start, end, name))
+        phrase = (matched["phrase"] or "") if name == "named" else ""
+        found.append(_mention(item, text, label, start, end, name, phrase))
     return found
 
 
@@ -84,14 +85,23 @@ def _is_open_label(text: str, label: str, start: int, end: int) -> bool:
     return set(re.findall(r"\w+(?:'\w+)?", before)) <= marks.BEFORE_LABEL
 
 
-def _mention(text: str, label: str, start: int, end: int, name: str) -> _Mention:
+def _mention(item: Item, text: str, label: str, start: int, end: int, name: str, phrase: str) -> _Mention:
     before = re.split(
         r"[.;!?,\n]|(?<!anything )(?<!everything )(?<!all )\bbut\b", text[max(0, start - _NEAR_ENOUGH) : start].lower()
     )[-1]
     confirmed = bool(marks.CONFIRMED.match(text, end))
-    denied = bool(marks.DENIED_BEFORE.search(before)) or (not confirmed and bool(marks.DENIED_BEHIND.match(text, end)))
-    strong = name == "boxed" or confirmed or bool(marks.STRONG.search(before.rstrip(" (["))) or name == "named"
+    denied = bool(marks.DENIED_BEFORE.search(before)) or (not confirmed and _is_denied_behind(item, text, label, end))
+    strong = name == "boxed" or confirmed or bool(marks.STRONG.search(before.rstrip(" (["))) or len(phrase) > 1
     return _Mention(label, start, end, denied, strong, name != "open")
+
+
+def _is_denied_behind(item: Item, text: str, label: str, end: int) -> bool:
+    """Return whether what follows says that this is not the answer; the choice's own text says nothing of the kind."""
+    rest = re.sub(r"^[)\]]?[.:,]?\s*", "", text[end : end + _NEAR_ENOUGH])
+    own = item.choices[item.labels.index(label)].lower() if label in item.labels else ""
+    if own and re.match(rf"(?:not|never) {re.escape(own)}(?!\w)", rest, re.IGNORECASE):
+        return True
+    return bool(marks.DENIED_BEHIND.match(rest[len(own) :] if own and rest.lower().startswith(own) else rest))
 
 
 def _opening(text: str, found: Sequence[_Mention]) -> _Mention | None:
@@ -123,15 +133,29 @@ def _known(item: Item, label: str | None) -> str | None:
     return label if label in item.labels else None
 
 
-def _is_several(text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
+def _is_several(item: Item, text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
     """Return whether another label stands beside the first, or the text comes to another in the end."""
     others = [m for m in found if m.label != first.label and not m.denied and m.start > first.start]
-    beside = marks.BESIDE.match(text, first.end)
+    beside = marks.BESIDE.match(text, _behind_own_text(item, first, text))
     if beside and beside["label"] in "AI" and re.match(r" [a-z]", text[beside.end() :]):
         beside = None  # an article or a pronoun
     denied = beside and any(m.denied and m.start == beside.start("label") for m in found)
     next_to = beside is not None and beside["label"] != first.label and not denied
     return not first.denied and (next_to or any(m.strong for m in others))
+
+
+def _behind_own_text(item: Item, first: _Mention, text: str) -> int:
+    """Return where the text goes on behind the label, and behind the words of its choice if they follow."""
+    own = item.choices[item.labels.index(first.label)] if first.label in item.labels else ""
+    said = re.compile(rf"[)\].:,\s]*{re.escape(own)}(?!\w)", re.IGNORECASE).match(text, first.end) if own else None
+    return said.end() if said else first.end
+
+
+def _is_contradicted(item: Item, text: str, found: Sequence[_Mention]) -> bool:
+    """Return whether the words of another choice stand before the one label: "red (C)"."""
+    before = comparable(text[: found[0].start].rstrip("([{ ")) if found else ""
+    said = [label for label, choice in zip(item.labels, item.choices, strict=True) if comparable(choice) == before]
+    return bool(said) and found[0].label not in said
 
 
 def _other_text(item: Item, first: _Mention, text: str) -> str | None:

@@ -22,7 +22,7 @@ def is_bound(before: Sequence[str]) -> bool:
     """Return whether the words before a number make it a bound, a term, or a name."""
     if any(word in lexicon.CHANGES | lexicon.NUMBERED or word == "or" for word in before):
         return True
-    if before and len(before[-1]) == 1 and before[-1] != "a":
+    if before and re.fullmatch(r"[b-zα-ω]", before[-1]):
         return True  # a variable, or a name: "B 12"
     if "most" in before and before[before.index("most") - 1] == "at":
         return True

@@ -23,7 +23,7 @@ _SAME = {
     **dict.fromkeys("≃≅≒", "≈"),
     **dict.fromkeys("→⟹⟶∴", " ⇒ "),
     **dict.fromkeys("∼〜", "~"),
-    **dict.fromkeys("•▪◦", " "),
+    **dict.fromkeys("•▪◦✓✔☑✅", " "),
     "⋅": "·",
     "∗": "*",
     "∕": "/",
@@ -81,7 +81,7 @@ def _markdown(text: str) -> str:
     text = re.sub(r"<sup>\s*([-+]?\w+)\s*</sup>", r"^\1", re.sub(r"<sub>\s*(\w+)\s*</sub>", r"_\1", text))
     text = re.sub(r"</?(?:answer|final_answer|final)>", " ", _TAG.sub(" ", text), flags=re.IGNORECASE)
     text = re.sub(r"(?<=\d)\*\*(?=[-+]?\d)", "^", text)  # Python's power
-    text = re.sub(r"\*\*|```\w*|(?<!\w)`|`(?!\w)|(?<!\w)__(?=\S)|(?<=\S)__(?!\w)", "", text)
+    text = re.sub(r"\*\*|```(?:[A-Za-z]+(?=\s))?|(?<!\w)`|`(?!\w)|(?<!\w)__(?=\S)|(?<=\S)__(?!\w)", "", text)
     text = re.sub(r"(?m)^\s*####", "\nAnswer:", text)  # GSM8K's mark
     text = re.sub(r"(?m)^\s*#{1,6} ", "", text)
     return _QUOTED.sub(lambda m: f" {m[1] if m[1] is not None else m[2]} ", _ITALIC.sub(r"\2", text))
@@ -92,4 +92,5 @@ def _dashes(text: str) -> str:
     text = re.sub("|".join(map(re.escape, _COMPARED)), lambda m: _COMPARED[m[0]], text)
     text = re.sub(r"(^|[\s(=:])[–—](?=[\d.$€£¥₹])", r"\1-", text)
     text = re.sub(r"(?<=[^\W\d])—(?=\S)|\s*[–—]\s*(?=[^\W\d])|\s-\s(?=[^\W\d])", " — ", text)
+    text = re.sub(r"(?<![\w)])(?<![\w)] )~\s?(?=[\d.$€£])", "≈ ", text)
     return re.sub(r"[–—](?! )|(?<! )[–—]", "-", text)

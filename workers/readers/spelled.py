@@ -29,7 +29,8 @@ def spelled_value(found: re.Match[str]) -> Fraction | None:
     total = _total([word for word in words if word not in ("and", "a", *_PARTS)])
     if total is None or not found["part"]:
         return None if total is None else Fraction(total)
-    return Fraction(total, _PARTS[found["part"].lower()])
+    part = found["part"].lower()
+    return None if total > 19 or (total > 1) != part.endswith("s") else Fraction(total, _PARTS[part])  # forty-fifth
 
 
 def _total(words: list[str]) -> int | None:

@@ -21,11 +21,14 @@ _CLAUSE = re.compile(r"\b(?:which|who|where)\b|[.;]\s|,|—|\(", re.IGNORECASE)
 _COPULA = re.compile(r"\b(?:is|was|be|are|were)(?: the| a| an)? $")
 
 
-def spoken_choice(item: Item, text: str) -> str | None:
-    """Return the label of the one choice that ``text`` says; None if it says none, several, or denies it."""
+def spoken_choice(item: Item, text: str, refused: bool) -> str | None:
+    """Return the label of the one choice that ``text`` says; None if it says none, several, or denies it.
+
+    A text that has no answer (``refused``) says a choice only where it is that choice ("none of these").
+    """
     texts = [comparable(choice) for choice in item.choices]
     whole = {label for label, choice in zip(item.labels, texts, strict=True) if choice == comparable(text)}
-    if whole:
+    if whole or refused:
         return whole.pop() if len(whole) == 1 else None
     numbers = [read_number(choice).value for choice in item.choices]
     if all(numbers):
@@ -38,9 +41,11 @@ def spoken_choice(item: Item, text: str) -> str | None:
 def _said_in_first_clause(item: Item, texts: list[str], text: str) -> str | None:
     said = _without_denied(texts, comparable(_BECAUSE.split(text.strip(), maxsplit=1)[0]))
     places = _places(texts, said)
-    if len(places) != 1 or _DENIED.search(said):
+    if len(places) != 1:
         return None
     (place,) = places
+    if _DENIED.search(said.replace(texts[place], "", 1)):
+        return None
     first = comparable(_CLAUSE.split(said, maxsplit=1)[0])
     before, found, behind = first.partition(texts[place])
     if not found:
@@ -54,7 +59,7 @@ def _without_denied(texts: list[str], said: str) -> str:
     choices = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
     negation = r"\b(?:but |and )?(?:not|rather than|instead of)(?: the| a| an)?"
     denied = re.compile(rf"{negation} (?:{choices})(?!\w),?(?: but)?")
-    return denied.sub("", said).strip(" ,")
+    return denied.sub(lambda m: m[0] if m[0].strip(" ,") in texts else "", said).strip(" ,")
 
 
 def _places(texts: list[str], said: str) -> set[int]:
