@@ -115,7 +115,7 @@ def _readings(rows: dict[str, Row]) -> str:
     count = round(row["value"] * row["n_ok"])
     return (
         f"{count} of {row['n_ok']} generated answers ({row['value']:.1%}) read differently by the strict rule and by "
-        "the loose one: in them the answer that was taken may not be the one that was meant."
+        "the loose one. They count as unparsed, unless the text itself takes its first answer back."
     )
 
 
