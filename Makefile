@@ -4,10 +4,11 @@
 # And, where weights from a package will do:
 #   make demo-smollm2  the same probes on a real language model of 135M parameters
 #   make test-vllm     the vLLM engine and a vLLM server, on the CPU; Linux, x86-64, 4.5 GB in .venv-vllm
+#   make test-inspect  importing logs of Inspect, which pins other packages than ours; in .venv-inspect
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo-weights demo-smollm2 quickstart test test-vllm lint types unit clean
+.PHONY: help setup demo-weights demo-smollm2 quickstart test test-vllm test-inspect lint types unit clean
 
 VENV ?= .venv
 CACHE ?= .cache/models
@@ -80,5 +81,17 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 test-vllm: $(VLLM_STAMP)
 	$(VLLM_VENV)/bin/python -m pytest tests/engine_vllm
 
+# Inspect pins packages that ours contradict (its S3 client): so in an environment of its own.
+INSPECT_VENV ?= .venv-inspect
+INSPECT_STAMP := $(INSPECT_VENV)/.installed
+$(INSPECT_STAMP): pyproject.toml constraints-inspect.txt
+	$(PYTHON) -m venv $(INSPECT_VENV)
+	$(INSPECT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-inspect.txt
+	$(INSPECT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(INSPECT_STAMP)
+
+test-inspect: $(INSPECT_STAMP)
+	$(INSPECT_VENV)/bin/python -m pytest tests/unit/test_import_inspect.py
+
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) $(INSPECT_VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
