@@ -172,3 +172,40 @@ class TestOneLabel:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert len(load(rows(tmp_path, records), CLOSED)) == n
+
+
+class TestTablesByColumns:
+    RECORDS = ({"q": "x?", "c": ["s", "t"], "a": 1}, {"q": "y?", "c": ["u", "v"], "a": 0})
+
+    @pytest.mark.parametrize("how", ["lists", "columns", "split"])
+    def test_are_read_as_records(self, tmp_path: Path, how: str) -> None:
+        lists = {name: [record[name] for record in self.RECORDS] for name in "qca"}
+        table: dict[str, Any] = {
+            "lists": lists,
+            "columns": {name: {str(i): value for i, value in enumerate(values)} for name, values in lists.items()},
+            "split": {"columns": ["q", "c", "a"], "index": [0, 1], "data": [[*r.values()] for r in self.RECORDS]},
+        }[how]
+        path = tmp_path / "f.json"
+        path.write_text(json.dumps(table))
+        assert load(path, CLOSED) == load(rows(tmp_path, list(self.RECORDS)), CLOSED)
+
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            ({"q": ["x", "y"], "a": [1]}, "different rows"),
+            ({"q": {"0": "x", "1": "y"}, "a": {"0": 1, "2": 2}}, "different rows"),
+            ({"q": ["x", "y"], "a": ["b", "c"], "split": "test"}, "different rows"),
+            ({"columns": ["q", "a"], "data": [["x"]]}, "no list of 2 values"),
+            ({"columns": ["q", "q"], "data": [["x", "y"]]}, "same name"),
+        ],
+    )
+    def test_that_do_not_fit_are_refused(self, tmp_path: Path, table: dict[str, Any], message: str) -> None:
+        path = tmp_path / "f.json"
+        path.write_text(json.dumps(table))
+        with pytest.raises(TaskError, match=message):
+            load(path, OPEN)
+
+    def test_one_record_stays_one(self, tmp_path: Path) -> None:
+        path = tmp_path / "f.json"
+        path.write_text(json.dumps({"q": [{"role": "user", "content": "x?"}], "a": "y", "c": ["u", "v"]}))
+        assert [item.question for item in load(path, OPEN)] == ["x?"]
