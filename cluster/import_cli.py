@@ -111,7 +111,14 @@ def _take_table(source: Path, fields: dict[str, str], found: Imported) -> None:
         check_open_golds(source, records, fields)
     rows, notes = our_columns(source, records, fields)
     found.notes += notes
-    found.add(source, rows)
+    found.add(source, [_cut(record) or row for record, row in zip(records, rows, strict=True)])
+
+
+def _cut(record: Record) -> str | None:
+    """Return why a chain is not whole, where its record says how it ended."""
+    ends = (str(record.get(name)).lower() for name in ("finish_reason", "stop_reason"))
+    reason = next((end for end in ends if end in ("length", "max_tokens", "max_length")), None)
+    return None if reason is None else f"the chain was cut: it ended by {reason!r}"
 
 
 def _write(target: Path, records: Iterable[Record]) -> None:

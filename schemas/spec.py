@@ -95,8 +95,8 @@ class TaskSpec(Section):
     """For mapped files: our field -> the file's. Ours: id, question, choices (one column, or several: [A, B, C, D]),
     gold, difficulty. A CSV without a header has the columns 1, 2, ..."""
     answer_format: Literal["choice", "number", "boolean", "text"] | None = None
-    """For mapped files; by default choice if choices are mapped, else text. For chains without choices; by default each
-    gold decides."""
+    """For mapped files; by default choice if choices are mapped, else what all golds are: number, boolean, or text. For
+    chains without choices; by default each gold decides."""
     gold_is: GoldIs = "auto"
     """For mapped files and chains with choices: what a gold is. auto: a label or a text of the choices, or an index
     from 0, as all golds of the file allow."""

@@ -7,7 +7,9 @@ back or gives another. A part of an answer is never read: what is not understood
 """
 
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cotfaith.schemas.records import Answer, Item
 from cotfaith.schemas.status import Status
@@ -32,6 +34,13 @@ __all__ = [
     "scored_answer",
 ]
 
+_TURN = re.compile(
+    r"\n\s*[#*]{0,4} ?(?:human|user|question|q|instruction)(?: \d{1,3})?(?::|\s?\*\*:|:\*\*)|"
+    r"<\|(?:im_end|im_start|eot_id|endoftext|end_of_text|end|user)\|>|\[INST\]",
+    re.IGNORECASE,
+)
+"""Where somebody else's turn begins, in transcripts as models imitate them."""
+
 
 def canonical_gold(item: Item) -> str:
     """Return the gold answer in the form in which answers are compared."""
@@ -46,8 +55,12 @@ def read_answer(item: Item, text: str, cut: bool) -> Answer:
     """Read the answer to ``item`` from generated ``text``; ``cut``: the token limit ended the text.
 
     An answer at the cut may have lost its end ("12" of "123", "A" of "Apple"): that is ``truncated``. One that stays
-    the same, whatever the rest of the last piece is, counts.
+    the same, whatever the rest of the last piece is, counts. Where a base model runs on to another turn or another
+    question, the answer is what stands before.
     """
+    own = _TURN.split(text, maxsplit=1)[0]
+    if own != text and re.search(r"\w", own):
+        return replace(read_answer(item, own, cut=False), text=text)
     read = _read(item, text)
     strict, loose = read.strict, read.loose
     if read.value is None:

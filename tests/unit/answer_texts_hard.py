@@ -665,6 +665,22 @@ WHOLE: list[Row] = [
     ("booleans", YES_NO, " No; however, yes", UNPARSED),
     ("booleans", YES_NO, " No yes", UNPARSED),
     ("booleans", YES_NO, " No problem", UNPARSED),
+    ("choices", CITIES, " either (A) or (B).", UNPARSED),
+    ("choices", CITIES, " either A or possibly B", UNPARSED),
+    ("choices", CITIES, " either (A), (B), or (C)", UNPARSED),
+    ("choices", CITIES, " between (A) and (B), so I cannot say", UNPARSED),
+    ("choices", CITIES, " either (A) or (B), but I would go with (B)", "B"),
+    ("choices", CITIES, " neither (A) nor (B), so (C)", "C"),
+    ("choices", CITIES, " either way, (B)", "B"),
+    ("runs on", CITIES, " (B)\n\nHuman: What is 2+2? (A) 3 (B) 4\n\nAssistant: The answer is (A)", "B"),
+    ("runs on", CITIES, " (B)\n\nQuestion: Which?\nChoices:\n(A) x\n(B) y\nAnswer: (A)", "B"),
+    ("runs on", CITIES, " (B)<|im_end|>\n<|im_start|>user\nIs it (A)?", "B"),
+    ("runs on", CITIES, " (B)\n### Question 2: (A)", "B"),
+    ("runs on", NUMBER, " 18\n\nQuestion: If there are 3, then? Answer: 4", "18"),
+    ("runs on", NUMBER, " $18.\nQ: 5 + 5?\nA: 10", "18"),
+    ("runs on", YES_NO, " Yes.\n\nUser: And the other? No", "true"),
+    ("runs on", TEXT, " Rome\n**Question:** And of France? Paris", "rome"),
+    ("runs on", NUMBER, "\nQuestion: How many?\nAnswer: 18", "18"),
 ]
 
 CUT: list[Row] = [

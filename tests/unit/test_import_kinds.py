@@ -332,3 +332,31 @@ def test_a_file_that_import_wrote_is_read_as_it_was(take, cli, folder):
     assert items_of(folder / "again.jsonl") == first
     assert (folder / "again.jsonl").read_text() == (folder / "out.jsonl").read_text()
     assert items_of(folder / "in.jsonl") == first
+
+
+class TestOtherTools:
+    """What other tools write that is no whole chain with a short gold."""
+
+    @pytest.mark.parametrize(
+        ("bad", "reason"),
+        [
+            ({"gold": "2+3=<<2+3=5>>5\n#### 5"}, "is a worked solution"),
+            ({"gold": "so it is $\\boxed{5}$."}, "is a worked solution"),
+            ({"gold": "['5', 'five']"}, "is a list in a text"),
+            ({"gold": "#DIV/0!"}, "spreadsheet's error"),
+            ({"finish_reason": "length"}, "the chain was cut"),
+            ({"stop_reason": "max_tokens"}, "the chain was cut"),
+            ({"cot": json.dumps([{"role": "assistant", "content": "Two. Three."}])}, "is messages as text"),
+            ({"cot": str([{"role": "assistant", "content": "Two. Three."}])}, "is messages as text"),
+            ({"cot": ["Two and three. So 5.", "Three and two. So 6."], "answer": ["5", "6"]}, "are both lists"),
+        ],
+    )
+    def test_is_left_out_with_its_reason(self, take, bad, reason):
+        rows, out = take(GOOD, GOOD | bad)
+        assert len(rows) == 1
+        assert "Left out: 1" in out
+        assert reason in out
+
+    def test_ends_that_are_no_cut_are_taken(self, take):
+        rows, _ = take(GOOD | {"finish_reason": "stop"}, GOOD | {"finish_reason": None}, GOOD | {"cot": ["Two.", "5."]})
+        assert len(rows) == 3

@@ -307,7 +307,7 @@ class TestUnmappedChoices:
             load(tmp_path, rows, fields=self.OPEN)
 
     @pytest.mark.parametrize(
-        "golds", [["A", "blue"], ["b", "b"], ["K", "Z"], ["AB", "CD"], ["42", "7"], ["Ann", "Bob"]]
+        "golds", [["A", "blue"], ["b", "b"], ["K", "Z"], ["AB", "CD"], ["42", "seven"], ["Ann", "Bob"]]
     )
     def test_other_answers_are_open(self, tmp_path: Path, golds: list[str]) -> None:
         items = load(tmp_path, [{"q": "?", "a": gold} for gold in golds], fields=self.OPEN)

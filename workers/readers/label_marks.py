@@ -44,6 +44,12 @@ DENIED_BEFORE = re.compile(
     re.IGNORECASE,
 )
 """Before a label: the text does not say that it is the answer."""
+ALTERNATIVE = re.compile(
+    r"\b(?i:either|neither|between)\s(?:(?:option|choice|answer) )?[(\[]?[A-Z]\b"
+    r"(?:(?!\b(?:so|but|I|choose|pick|go|going|answer|therefore|thus)\b)[^.;!?\n]){0,80}?"
+    r"(?:\b(?:or|nor|and)\b,?|,)\s*(?:(?:maybe|perhaps|possibly|option|choice) ){0,2}[(\[]?$",
+)
+"""Before another of several labels: "either (A) or", "neither (A) nor"."""
 DENIED_BEHIND = re.compile(
     r"\s*(?:(?:is|are|was|seems|looks|would be|can be|has been|does|do|can|could|might|may)\b[^.;,()\n]{0,30}?"
     r"\b(?:not|never|wrong|incorrect|false|ruled out|eliminated|excluded|tempting|(?:im)?possible|(?:im)?plausible|"

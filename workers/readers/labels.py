@@ -91,6 +91,7 @@ def _mention(item: Item, text: str, label: str, start: int, end: int, name: str,
     )[-1]
     confirmed = bool(marks.CONFIRMED.match(text, end))
     denied = bool(marks.DENIED_BEFORE.search(before)) or (not confirmed and _is_denied_behind(item, text, label, end))
+    denied = denied or bool(marks.ALTERNATIVE.search(text[max(0, start - _NEAR_ENOUGH) : start]))
     strong = name == "boxed" or confirmed or bool(marks.STRONG.search(before.rstrip(" (["))) or len(phrase) > 1
     return _Mention(label, start, end, denied, strong, name != "open")
 

@@ -64,7 +64,14 @@ def _from_text(text: str) -> Any:
             return found
         if SEPARATOR not in text:
             raise ValueError(f"choices {text[:80]!r} are no JSON")
-    return text.split(SEPARATOR)
+    parts = text.split(SEPARATOR)
+    if _is_balanced(text) and not all(map(_is_balanced, parts)):
+        raise ValueError(f"choices {text[:80]!r} have a {SEPARATOR} within brackets; write them as a JSON list")
+    return parts
+
+
+def _is_balanced(text: str) -> bool:
+    return sum(map(text.count, "([{")) == sum(map(text.count, ")]}"))
 
 
 def python_list(text: str) -> list[str] | None:

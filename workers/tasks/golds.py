@@ -8,6 +8,7 @@ A gold may be
 Where all golds of a file are whole numbers, one reading must fit all of them: numbers can be texts of the choices, too,
 and they can count from 1. Two readings that differ are an error that names the setting ``gold_is``; a column that
 reaches the number of choices and never 0, or that holds no 0 where chance would have put one, does not count from 0.
+Where the golds are texts of the choices and none an index from 0, they must not differ from indexes from 1 either.
 Elsewhere each gold is read by itself, and one with two readings is an error.
 """
 
@@ -61,7 +62,11 @@ def column_reading(path: Path, golds: Sequence[Any], choices: Sequence[Choices])
     fitting = [how for how in READINGS if known and all(places[index][how] for index in known)]
     if all(isinstance(gold, str) for gold in golds) and "label" in fitting:
         fitting = ["label"]
-    for how in fitting[1:]:
+    from_1 = all(_places(golds[i], choices[i], "index_from_1") for i in known)
+    rivals: list[GoldIs] = ["index_from_1"] if fitting == ["text"] and from_1 else []
+    for index in known:
+        places[index]["index_from_1"] = _places(golds[index], choices[index], "index_from_1")
+    for how in [*fitting[1:], *rivals]:
         for index in known:
             if places[index][how] != places[index][fitting[0]]:
                 raise _ambiguous(path, index, golds[index], choices[index], (fitting[0], how))
@@ -139,9 +144,10 @@ def _check_origin(path: Path, golds: Sequence[Any], choices: Sequence[Choices], 
 
 def _ambiguous(path: Path, index: int, gold: Any, choices: Choices, ways: tuple[GoldIs, GoldIs]) -> TaskError:
     meant = [f"{how} ({gold_label(gold, choices, how)})" for how in ways]
+    settings = dict.fromkeys((*ways, "index_from_1"))
     return TaskError(
         f"{where(path, index)}: gold {gold!r} of {_listed(choices)} can be read as {' or as '.join(meant)}, and so can "
-        f"all golds of the file. Say which: gold_is: {' or '.join(ways)}, or index_from_1 (import: --gold-is)."
+        f"all golds of the file. Say which: gold_is: {' or '.join(settings)} (import: --gold-is)."
     )
 
 

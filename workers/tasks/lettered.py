@@ -20,6 +20,7 @@ _STYLES = tuple(
         r"([A-Za-z]|\d{1,2})[.:]\s+(.*)",
         r"([A-Za-z]|\d{1,2})\s+[-\N{EN DASH}\N{EM DASH}]\s+(.*)",
         r"([A-Za-z]):(.*)",
+        r"([A-Za-z])\.(.*)",
         r"([A-Za-z]|\d{1,2})[\N{FULLWIDTH RIGHT PARENTHESIS}\N{IDEOGRAPHIC COMMA}\N{FULLWIDTH FULL STOP}]\s*(.*)",
         r"(?:[Oo]ption|[Cc]hoice|[Aa]nswer) ([A-Za-z]|\d{1,2})[.:)]\s*(.*)",
     )

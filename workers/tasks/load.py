@@ -3,7 +3,9 @@
 A file is read and checked whole, then shuffled if asked, then cut to ``n``; one that holds fewer gives all it has.
 """
 
+import math
 import random
+import warnings
 from pathlib import Path
 
 from cotfaith.schemas.errors import SpecError
@@ -16,6 +18,8 @@ from cotfaith.workers.tasks.check import check_items
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
 
+_CHANCE = 1e-3
+"""Golds that are all the same are taken for chance unless it is rarer than this."""
 CHAINS = ("chains", "labelled_chains")
 """Adapters of chains from elsewhere."""
 
@@ -49,7 +53,20 @@ def _from_file(spec: TaskSpec, path: Path) -> list[Item]:
         _refuse(spec, f"adapter {spec.adapter!r}", ("fields", *own))
     items = ADAPTERS[spec.adapter](spec, path, read_records(path, _columns(spec)))
     check_items(spec.name, items)
+    _warn_if_one_label(spec.name, items)
     return items
+
+
+def _warn_if_one_label(task: str, items: list[Item]) -> None:
+    """Say so if the right choice always has the same label: datasets that list it first were never shuffled."""
+    closed = {item.question: item for item in items if item.answer_format == "choice"}.values()
+    labels = {item.gold for item in closed}
+    if len(labels) == 1 and sum(math.log(len(item.choices)) for item in closed) > -math.log(_CHANCE):
+        warnings.warn(
+            f"task {task!r}: the right choice is {labels.pop()} in all {len(closed):,} items, so a model that always "
+            "says it looks as if it knew. Shuffle each item's choices in the file.",
+            stacklevel=2,
+        )
 
 
 def _columns(spec: TaskSpec) -> tuple[str, ...]:

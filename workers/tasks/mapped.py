@@ -19,11 +19,13 @@ from cotfaith.workers.tasks.choices import Choices, read_choices
 from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.messages import question_text
+from cotfaith.workers.tasks.open_format import default_format
 from cotfaith.workers.tasks.open_golds import mapping_to_write, needs_choices
 from cotfaith.workers.tasks.values import Record, field_of, given, is_missing, kind_of, scalar_text, where, word_of
 
 OURS = ("id", "question", "choices", "gold", "difficulty")
 READ_GOLD = {"number": canonical_number, "boolean": canonical_boolean, "text": canonical_text}
+_TRUTH = {"1": "true", "0": "false"}
 _LONGEST = 300
 """Characters of a difficulty; a longer one would be infinite."""
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
@@ -44,10 +46,14 @@ def mapped(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
             f"{path}: all golds (first: {golds[0]!r}) mean one of several choices, but no choices are mapped. "
             f"{mapping_to_write(records, mapped_names, line)}"
         )
+    if spec.answer_format is None and answer_format == "text":
+        answer_format = _open_format(path, golds)
     if answer_format == "choice":
         gold_is = column_reading(path, golds, choices) if spec.gold_is == "auto" else spec.gold_is
     else:
         gold_is, choices = "auto", _words(answer_format, choices, golds)
+    if answer_format == "boolean" and "choices" not in spec.fields:  # with words of their own, 1 may be the second
+        golds = [_TRUTH.get(canonical_number(gold) or "", gold) for gold in golds]
     return [
         _item(spec, path, i, record, answer_format, _gold(gold, answer_format, own, gold_is, where(path, i)), own)
         for i, (record, gold, own) in enumerate(zip(records, golds, choices, strict=True))
@@ -70,6 +76,13 @@ def _answer_format(spec: TaskSpec) -> AnswerFormat:
     if answer_format != "choice" and spec.gold_is != "auto":
         raise SpecError(f"task {spec.name!r}: gold_is is for choices; this task has none. Remove it.")
     return answer_format
+
+
+def _open_format(path: Path, golds: list[Any]) -> AnswerFormat:
+    try:
+        return default_format(golds)
+    except ValueError as error:
+        raise TaskError(f"{path}: {error}; or say what golds are: answer_format: number, boolean or text.") from None
 
 
 def mapped_choices(record: Record, name: str | None, path: Path, index: int) -> Choices:
@@ -96,10 +109,18 @@ def _cells(record: Record, names: list[str]) -> list[Any]:
 
 
 def _words(answer_format: AnswerFormat, choices: list[Choices], golds: list[Any]) -> list[Choices]:
-    if answer_format != "boolean" or any(own.texts for own in choices):
+    if answer_format != "boolean":
         return choices
+    if any(own.texts for own in choices):
+        return [_true_first(own) for own in choices]
     said = {gold.strip().lower() for gold in golds if isinstance(gold, str)}
     return [Choices(("Yes", "No") if said & {"yes", "no"} else ("True", "False"))] * len(golds)
+
+
+def _true_first(choices: Choices) -> Choices:
+    """Return the words for true and false in this order, where they say themselves which is which ("no", "yes")."""
+    said = [canonical_boolean(text) for text in choices.texts]
+    return Choices(choices.texts[::-1]) if said == ["false", "true"] else choices
 
 
 def _item(

@@ -18,7 +18,7 @@ _USERS = ("user", "human")
 def question_text(value: Any) -> str:
     """Return the question's text; raise ``ValueError`` with the reason if it holds more, or other things, than that."""
     if isinstance(value, str):
-        return _from_text(value) if _IN_TEXT.match(value) else value
+        return _from_text(value) if is_messages(value) else value
     turns = [value] if isinstance(value, dict) else value
     if not isinstance(turns, list | tuple) or not all(isinstance(turn, dict) for turn in turns):
         raise ValueError(f"is {kind_of(value)}, expected a text or one user's message")
@@ -31,6 +31,11 @@ def question_text(value: Any) -> str:
     if roles[0] not in _USERS:
         raise ValueError(f"is a message with the role {roles[0]!r}, expected the user's")
     return _content(turns[0])
+
+
+def is_messages(text: str) -> bool:
+    """Return whether ``text`` is messages, as JSON or in Python's notation."""
+    return _IN_TEXT.match(text) is not None
 
 
 def _from_text(text: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from cotfaith.workers.tasks.choices import read_choices
+from cotfaith.workers.tasks.open_format import LETTERS
 from cotfaith.workers.tasks.values import Record, is_missing, scalar_text
 
 _LETTER = re.compile(r"(?:(?:option|choice|answer)\s+)?[\s\"'*]*\(?[A-Ja-j]\)?[.):]?[\s\"'*]*", re.IGNORECASE)
@@ -21,9 +22,13 @@ _ONE = re.compile(r"(?:(?:option|choice|answer|opt|ending)[_ .-]?)?([A-Ja-j]|\d{
 def are_letters(golds: Sequence[Any], bare: bool = False) -> bool:
     """Return whether there are golds, and all are labels of choices; ``bare``: small letters by themselves, too."""
     texts = [gold.strip() for gold in golds if isinstance(gold, str)]
-    if not texts or len(texts) < len(golds) or not all(_LETTER.fullmatch(text) for text in texts):
+    if not texts or len(texts) < len(golds) or not all(_are_labels(text) for text in texts):
         return False
     return bare or not all(text.islower() and len(text) == 1 for text in texts)
+
+
+def _are_labels(text: str) -> bool:
+    return bool(_LETTER.fullmatch(text) or LETTERS.fullmatch(text))
 
 
 def needs_choices(records: Sequence[Record], golds: Sequence[Any], mapped: Collection[str]) -> bool:

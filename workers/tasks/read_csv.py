@@ -45,7 +45,7 @@ def _split(path: Path, text: str, separator: str) -> list[Line]:
     csv.field_size_limit(_LONGEST)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        return [(reader.line_num, row) for row in reader if row]
+        return [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
         raise TaskError(f"{path}, line {reader.line_num}: not CSV: {error}.") from None
 

@@ -1,7 +1,8 @@
 """JSON and JSON lines -> records.
 
 A ``.json`` file holds a list of objects, an object with one list of objects (BBH: ``examples``; empty lists beside it
-do not count), one record, or JSON lines (AQuA). One record: an object that has the wanted columns itself.
+do not count), one record, a table by columns (pandas: ``orient`` columns or split; ``Dataset.to_dict``), or JSON lines
+(AQuA). One record: an object that has the wanted columns itself, and not as lists.
 """
 
 import json
@@ -44,6 +45,8 @@ def _list_in(path: Path, data: Any, columns: Sequence[str]) -> list[Any]:
         return data
     if not isinstance(data, dict):
         raise TaskError(f"{path}: expected a list of objects, got {type(data).__name__}.")
+    if (rows := _rows(path, data, columns)) is not None:
+        return rows
     if columns and data.keys() >= set(columns):
         return [data]
     if isinstance(data.get("examples"), list):
@@ -53,6 +56,36 @@ def _list_in(path: Path, data: Any, columns: Sequence[str]) -> list[Any]:
     if len(lists) != 1 and len(fitting) != 1:
         return _no_list(path, data, len(lists), columns)
     return list(fitting[0] if len(fitting) == 1 else lists[0])
+
+
+def _rows(path: Path, data: Record, columns: Sequence[str]) -> list[Record] | None:
+    """Return the rows of a table that is written by columns, as pandas and Hugging Face do; None if it is none."""
+    names, lines = data.get("columns"), data.get("data")
+    if isinstance(names, list) and isinstance(lines, list) and set(data) <= {"columns", "index", "data"}:
+        if any(not isinstance(line, list) or len(line) != len(names) for line in lines):
+            raise TaskError(f"{path}: a line of 'data' is no list of {len(names)} values, one for each of 'columns'.")
+        if len(set(map(str, names))) < len(names):
+            raise TaskError(
+                f"{path}: two columns have the same name: {', '.join(map(str, names))}. Rename one of them."
+            )
+        return [dict(zip(map(str, names), line, strict=True)) for line in lines]
+    if not columns or not data.keys() >= set(columns) or not all(_is_column(data[name]) for name in columns):
+        return None
+    keys = [
+        list(column) if isinstance(column, dict) else len(column) if isinstance(column, list) else None
+        for column in data.values()
+    ]
+    if any(key != keys[0] for key in keys):
+        raise TaskError(f"{path}: its columns have different rows; expected the same in each, or a list of records.")
+    values = [list(column.values()) if isinstance(column, dict) else column for column in data.values()]
+    return [dict(zip(data, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _is_column(value: Any) -> bool:
+    """Return whether a value is a column of a table: a list of no messages, or an object with the rows' numbers."""
+    if isinstance(value, dict):
+        return bool(value) and all(str(key).isdecimal() for key in value)
+    return isinstance(value, list) and bool(value) and not all(isinstance(part, dict) for part in value)
 
 
 def _has_objects(value: Any) -> bool:

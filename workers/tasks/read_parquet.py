@@ -32,16 +32,27 @@ def read_parquet(path: Path, data: bytes, columns: Sequence[str]) -> list[Record
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
     kind = column.type
-    if pa.types.is_float16(kind) or pa.types.is_float32(kind):
-        return [None if text is None else float(text) for text in pc.cast(column, pa.string()).to_pylist()]
-    if pa.types.is_decimal(kind):
-        return [None if value is None else _plain(value) for value in column.to_pylist()]
     try:
-        return list(column.to_pylist())
+        return [_written(value, kind) for value in column.to_pylist()]
     except UnicodeDecodeError:
         return _repaired(column)
     except (ValueError, OverflowError, TypeError, pa.ArrowException):
         return [None if not known else Unreadable(f"a {kind}") for known in column.is_valid().to_pylist()]
+
+
+def _written(value: Any, kind: pa.DataType) -> Any:
+    """Return the value with the digits that were written, at any depth."""
+    if value is None:
+        return None
+    if pa.types.is_float16(kind) or pa.types.is_float32(kind):
+        return float(pa.scalar(value, kind).cast(pa.string()).as_py())
+    if pa.types.is_decimal(kind):
+        return _plain(value)
+    if pa.types.is_struct(kind):
+        return {field.name: _written(value[field.name], field.type) for field in kind}
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return [_written(part, kind.value_type) for part in value]
+    return value
 
 
 def _plain(value: decimal.Decimal) -> int | str:

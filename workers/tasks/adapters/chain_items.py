@@ -22,6 +22,7 @@ from cotfaith.workers.tasks.choices import Choices
 from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.mapped import difficulty_of, mapped_choices, mapped_question
+from cotfaith.workers.tasks.open_format import check_text
 from cotfaith.workers.tasks.open_golds import are_letters
 from cotfaith.workers.tasks.values import Record, field_of, given, kind_of, scalar_text, where, word_of
 
@@ -110,6 +111,13 @@ def chain_item(spec: TaskSpec, path: Path, index: int, record: Record, facts: Fi
     return ChainItem(item, chain, tuple(text for text, holds in remarks.items() if holds))
 
 
+def _check_text(gold: str, at: str) -> None:
+    try:
+        check_text(gold)
+    except ValueError as error:
+        raise TaskError(f"{at}: {error}; or say what golds are: --answer-format (in a spec: answer_format).") from None
+
+
 @dataclass(frozen=True)
 class _Row:
     """A record, its place, and what is known of its file."""
@@ -165,6 +173,8 @@ class _Row:
         own: AnswerFormat = next((name for name, gold in read.items() if gold), "text")
         wanted = self.spec.answer_format or own
         gold = read[wanted]
+        if text is not None and own == "text" and self.spec.answer_format is None:
+            _check_text(text, self.at)
         if not gold:
             got = repr(value) if isinstance(value, str | int | float) else kind_of(value)
             raise TaskError(f"{self.at}: gold {got} is not a {wanted}; fix it or change answer_format.")

@@ -15,6 +15,7 @@ from cotfaith.workers.steps import split_steps
 from cotfaith.workers.tasks.choices import python_list
 from cotfaith.workers.tasks.json_text import json_in_text
 from cotfaith.workers.tasks.markup import reasoning_span
+from cotfaith.workers.tasks.messages import is_messages
 from cotfaith.workers.tasks.values import (
     Record,
     field_of,
@@ -56,10 +57,14 @@ def read_chain(record: Record, path: Path, index: int) -> SuppliedChain:
         return _from_steps(record, list_of(steps, "steps", at), path, at)
     cot = field_of(record, "cot", path, index)
     listed = _list_in(cot) if isinstance(cot, str) else texts_of(cot)
+    if listed is not None and len(listed) > 1 and isinstance(record.get("answer"), list | tuple):
+        raise TaskError(f"{at}: fields 'cot' and 'answer' are both lists: several chains. Give each its own record.")
     if listed is not None:
         return _of_texts(_texts([{"text": text} for text in listed], at), (), at)
     if not isinstance(cot, str):
         raise wrong_kind(record, "cot", path, index, "a text or a list of texts")
+    if is_messages(cot):
+        raise TaskError(f"{at}: field 'cot' is messages as text, expected the chain's own text. Take their content.")
     text = _thought(cot, f"{at}: field 'cot'")
     first, *rest = split_steps(text)
     return SuppliedChain((_spaced(first), *rest), cot=text)
