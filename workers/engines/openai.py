@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.chat_template import ChatTemplate
 from cotfaith.workers.control_tokens import ControlTokens
 from cotfaith.workers.engine import (
     Capabilities,
@@ -64,7 +65,7 @@ class OpenAIEngine:
         self._model = served_model(spec)
         self._tokenizer = tokenizer_of(spec)
         self._joins = Joins(self._tokenizer)
-        self._control = ControlTokens(self._tokenizer)
+        self._control = ControlTokens(self._tokenizer, ChatTemplate(self._tokenizer, spec.chat_template).written)
         options = self._options
         self._client = Client(options.base_url, key, options.timeout_s, options.max_retries, options.concurrency)
         self.capabilities: Capabilities = self._server.capabilities
