@@ -10,6 +10,7 @@ Knows nothing about prompts, models or engines.
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 TAIL = 16
@@ -38,6 +39,11 @@ class Joins:
                 text = whole[len(head) :]
                 return text[1:] if before and self._space_is_added(before[-1], text) else text
         return self._decode(tokens)
+
+    def prompt_text(self, tokens: Sequence[int]) -> str:
+        """Return the text that ``tokens`` are made of, control tokens within it included."""
+        ends = [i + 1 for i, token in enumerate(tokens) if token in self._added]
+        return "".join(self.text_after(tokens[:a], tokens[a:b]) for a, b in pairwise([0, *ends, len(tokens)]))
 
     def whole_text_after(self, before: Sequence[int], tokens: Sequence[int]) -> str:
         """Return the same up to the last whole character: the tokens may end in the midst of one."""
