@@ -97,8 +97,8 @@ class ControlTokens:
 
         if not hasattr(self._tokenizer, "backend_tokenizer"):
             raise ModelSourceError(
-                "A text spells a control token, and this tokenizer (not of the fast kind) cannot keep it as text. Leave "
-                f"out the items that spell one of {', '.join(sorted(self._ids)[:5])}, or add a tokenizer.json."
+                "A text spells a control token, and this tokenizer (not of the fast kind) cannot keep it as text. "
+                f"Leave out items that spell one of {', '.join(sorted(self._ids)[:5])}, or add a tokenizer.json."
             )
         state = json.loads(self._tokenizer.backend_tokenizer.to_str())
         flags = ("lstrip", "rstrip", "single_word", "normalized")
