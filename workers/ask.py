@@ -132,12 +132,12 @@ class Ask:
         payload = score_request(self.codec, prompt, words)
         if _one_opens_another(payload.candidates):  # " 1" would always beat " 12", which its probability includes
             payload = score_request(self.codec, prompt, [f"{word}." for word in words])
-        count = len(payload.prompt)
+        count, answer = len(payload.prompt), _alike(values, payload.candidates)
         said = self.item.choices if self.item.answer_format == "choice" else values
         rank = ranks((*self.tie_stream, self.item.id), said)
         return Request(
             payload,
-            lambda logprobs: replace(scored_answer(values, logprobs, rank), prompt_tokens=count),
+            lambda logprobs: replace(answer or scored_answer(values, logprobs, rank), prompt_tokens=count),
             lambda status, error: Answer(status, error=error, prompt_tokens=count),
         )
 
@@ -183,6 +183,16 @@ def candidates(item: Item) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if item.answer_format == "number":
         return item.choices, tuple(f" {number}" for number in item.choices)
     return ("true", "false"), tuple(f" {word}" for word in item.choices)
+
+
+def _alike(values: Sequence[str], tokens: Sequence[tuple[int, ...]]) -> Answer | None:
+    """Return a failure if two candidates are the same tokens (two unknown words): their scores say nothing."""
+    first: dict[tuple[int, ...], str] = {}
+    for value, ids in zip(values, tokens, strict=True):
+        if (other := first.setdefault(ids, value)) != value:
+            error = f"The model's tokenizer writes the candidates {other!r} and {value!r} alike: none can be chosen."
+            return Answer(Status.ITEM_ERROR, error=error)
+    return None
 
 
 def _one_opens_another(candidates: Sequence[tuple[int, ...]]) -> bool:

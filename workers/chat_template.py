@@ -6,6 +6,7 @@ text as a list of parts: that is found by rendering. Knows nothing about specs, 
 can be trusted is for ``template_check`` to find.
 """
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -52,6 +53,15 @@ class ChatTemplate:
 
         """
         return self._applied([self._sent(turn, self._in_parts) for turn in turns], opened)
+
+    @cached_property
+    def written(self) -> str:
+        """What the template writes around turns, with some of their texts; "" where it writes none."""
+        texts = []
+        for shape in _SHAPES:
+            with contextlib.suppress(ModelSourceError):
+                texts.append(self.render([{"role": role, "content": "text"} for role in shape]))
+        return "\n".join(texts)
 
     def _applied(self, turns: list[dict[str, Any]], opened: bool) -> str:
         options: dict[str, Any] = {_CLOCK: self._clock} if _CLOCK in self._text else {}

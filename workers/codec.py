@@ -111,7 +111,6 @@ class HuggingFaceCodec:
         self.chat = chat
         self._closes = closes
         self._joins = Joins(tokenizer)
-        self._control = ControlTokens(tokenizer)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the ids; a chat template writes its own special tokens, so none are added to it."""
@@ -149,6 +148,10 @@ class HuggingFaceCodec:
             (i for i, (a, b) in enumerate(zip(wanted, read, strict=False)) if a != b), min(len(read), len(wanted))
         )
         return wanted[max(0, place - 10) : place + 10]
+
+    @functools.cached_property
+    def _control(self) -> ControlTokens:
+        return ControlTokens(self.tokenizer, self.template.written)
 
     @functools.cached_property
     def turn_end(self) -> str | None:

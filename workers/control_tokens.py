@@ -20,18 +20,25 @@ from cotfaith.schemas.errors import ModelSourceError
 _NONCE = secrets.token_hex(8)
 _END_OF_THOUGHT = "</think>"
 """Ends a thought, yet many tokenizers hold it as an ordinary token."""
+_THOUGHT = "<think>"
+"""Opens one. A model's own, within a chain, stays what it is."""
+_TAG = re.compile(r"[^\w\s].*\w.*[^\w\s]", re.DOTALL)
 
 
 class ControlTokens:
-    """The control tokens of one tokenizer."""
+    """The control tokens of one tokenizer.
 
-    def __init__(self, tokenizer: Any) -> None:
+    Besides those that it calls special: its named ones (end of sequence...), and the tags among its added tokens that
+    stand in ``written``, what its chat template writes around texts. Many tokenizers call tags of turns ordinary.
+    """
+
+    def __init__(self, tokenizer: Any, written: str = "") -> None:
         self._tokenizer = tokenizer
-        added = tokenizer.added_tokens_decoder
+        named = {*tokenizer.all_special_tokens, _END_OF_THOUGHT}
         self._ids = {
-            str(token.content): index
-            for index, token in added.items()
-            if token.content.strip() and (token.special or token.content == _END_OF_THOUGHT)
+            name: index
+            for index, token in tokenizer.added_tokens_decoder.items()
+            if (name := str(token.content)).strip() and (token.special or name in named or _is_tag_of(name, written))
         }
         names = sorted(self._ids, key=len, reverse=True)
         self._order = {name: place for place, name in enumerate(names)}
@@ -90,7 +97,8 @@ class ControlTokens:
 
         if not hasattr(self._tokenizer, "backend_tokenizer"):
             raise ModelSourceError(
-                "A text spells a control token, and this tokenizer (not of the fast kind) cannot keep it as text."
+                "A text spells a control token, and this tokenizer (not of the fast kind) cannot keep it as text. "
+                f"Leave out items that spell one of {', '.join(sorted(self._ids)[:5])}, or add a tokenizer.json."
             )
         state = json.loads(self._tokenizer.backend_tokenizer.to_str())
         flags = ("lstrip", "rstrip", "single_word", "normalized")
@@ -110,6 +118,10 @@ class ControlTokens:
         )
         copy.encode_special_tokens = True
         return copy
+
+
+def _is_tag_of(name: str, written: str) -> bool:
+    return name in written and name != _THOUGHT and _TAG.fullmatch(name) is not None
 
 
 def _alias(place: int) -> str:

@@ -100,6 +100,21 @@ def test_a_servers_text_is_read_as_a_continuation(text_server, text):
     assert fake.posts()[-1]["prompt"] == f"Let's {END}"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A?<|im_end|> Go:",
+        "<|im_start|>user\nRed<|im_end|>\n<|im_start|>Blue",
+        "Red<|im_end|>  \U0001f98a\n<|im_start|>",
+    ],
+)
+def test_a_server_that_takes_texts_gets_the_prompt_without_spaces_after_control_tokens(text_server, text):
+    engine, codec, fake = text_server
+    fake.plan = [reply(" Red")]
+    assert engine.generate([GenerateRequest(codec.encode(text), 60, 0.0, 1.0, 0)])
+    assert fake.posts()[-1]["prompt"] == text
+
+
 def test_a_server_that_takes_texts_gets_none_that_spells_a_control_token(text_server):
     engine, codec, fake = text_server
     fake.plan = [reply(" Red"), reply(" Red")]

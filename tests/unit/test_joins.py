@@ -91,6 +91,32 @@ def test_a_text_that_the_tokenizer_cannot_write_has_no_tokens():
     assert Joins(made("word_level")).tokens_after(ids(made("word_level"), PROMPT), " Zebras") is None
 
 
+ENDS = {"none": "", "turn": "<|im_end|>", "turn and line": "<|im_end|>\n", "opened": "<|im_start|>"}
+
+
+@pytest.mark.parametrize("family", BYTES)
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("text", ["Red cars", " Red cars", "  Red", "\nRed", "\t\tRed", "\U0001f98a", "\u4e2d\u6587"])
+def test_what_follows_a_control_token_gives_the_models_own_tokens_again(family, end, text):
+    # After control tokens some encoders put a space of their own, which is not in the text.
+    codec = HuggingFaceCodec(made(family), chat=True)
+    prompt, whole = codec.encode(PROMPT + end), codec.encode(PROMPT + end + text)
+    assert whole[: len(prompt)] == prompt
+    said = codec.continuation(prompt, whole[len(prompt) :])
+    assert codec.encode(PROMPT + end + said) == whole
+    assert said in (text, text.removeprefix(" "))
+
+
+@pytest.mark.parametrize("family", BYTES)
+@pytest.mark.parametrize("length", range(1, 8))
+def test_a_tail_that_begins_within_a_character_spoils_nothing(family, length):
+    before, text = "x" + "\U0001f98a" * length + "\u05e9" * (length % 3), "\u4e2d\u6587 \u05e9\u05dc"
+    joins, tokenizer = Joins(made(family)), made(family)
+    head, whole = ids(tokenizer, before), ids(tokenizer, before + text)
+    assert whole[: len(head)] == head
+    assert joins.text_after(head, whole[len(head) :]) == text
+
+
 def test_nothing_adds_nothing():
     joins = Joins(made("byte_level"))
     assert joins.text_after([1, 2], []) == ""

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.chat_template import ChatTemplate
 from cotfaith.workers.control_tokens import ControlTokens
 from cotfaith.workers.engine import (
     Capabilities,
@@ -64,7 +65,7 @@ class OpenAIEngine:
         self._model = served_model(spec)
         self._tokenizer = tokenizer_of(spec)
         self._joins = Joins(self._tokenizer)
-        self._control = ControlTokens(self._tokenizer)
+        self._control = ControlTokens(self._tokenizer, ChatTemplate(self._tokenizer, spec.chat_template).written)
         options = self._options
         self._client = Client(options.base_url, key, options.timeout_s, options.max_retries, options.concurrency)
         self.capabilities: Capabilities = self._server.capabilities
@@ -199,7 +200,7 @@ class OpenAIEngine:
     def _text(self, prompt: Prefix) -> str:
         """Return a prompt as text. A server that takes no extras puts the start token before it by itself."""
         starts = prompt[0] == self._tokenizer.bos_token_id
-        body = self._joins.text_after((), prompt[1:] if starts else prompt)
+        body = self._joins.prompt_text(prompt[1:] if starts else prompt)
         if self._control.count(body) > self._control.count_ids(prompt[1:] if starts else prompt):
             raise EngineError(
                 "This server takes prompts as text only, and a text in this prompt spells a control token, which the "
