@@ -14,11 +14,14 @@ from cotfaith.cluster.jobs import Job, all_readings, missing_jobs, missing_readi
 from cotfaith.cluster.plan import Plan, make_plan, overflow_warnings
 from cotfaith.cluster.progress import RunProgress
 from cotfaith.cluster.ray_session import ray_session
-from cotfaith.cluster.reading import committed_keys
+from cotfaith.cluster.reading import committed_keys, load_run
 from cotfaith.cluster.store import Store, check_conditional_put, open_store
+from cotfaith.cluster.terminal import plain_text
 from cotfaith.cluster.tokenizer_notes import tokenizer_notes
 from cotfaith.schemas import keys
+from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.spec import RunSpec
+from cotfaith.schemas.tables import SCHEMA_VERSION
 
 
 def execute(spec: RunSpec, out: Console, err: Console) -> list[str]:
@@ -31,13 +34,14 @@ def execute(spec: RunSpec, out: Console, err: Console) -> list[str]:
     """
     plan = make_plan(spec)
     store = open_store(spec.output.path)
+    _check_version(plan, load_run(store), store)
     ident = identity(spec, plan.weights, plan.item_fingerprints(), plan.templates)
     run = open_run(store, spec, ident, {name: len(items) for name, items in plan.items.items()}, plan.date)
     check_conditional_put(store)
     if run["shard_size"] != spec.resources.shard_size:
         err.print(f"This run was begun with shards of {run['shard_size']} items and keeps them.")
     for line in (*plan.notes, *overflow_warnings(plan), *tokenizer_notes(plan)):
-        err.print(f"Note: {line}", markup=False, soft_wrap=True)
+        err.print(plain_text(f"Note: {line}"), markup=False, soft_wrap=True)
     jobs = missing_jobs(plan, run, store)
     _say_what_is_left(plan, run, store, jobs, out)
     if not jobs and not missing_readings(plan, run, store):
@@ -45,6 +49,18 @@ def execute(spec: RunSpec, out: Console, err: Console) -> list[str]:
     with ray_session(spec.resources, actors_at_once(plan, jobs)):
         given_up = _do(plan, jobs, err)
         return given_up + _do(plan, missing_readings(plan, run, store), err)
+
+
+def _check_version(plan: Plan, run: dict[str, Any] | None, store: Store) -> None:
+    """Raise ``RunConflictError`` if rows would be added to a run that an older cotfaith began."""
+    if run is None or run.get("schema_version", 1) >= SCHEMA_VERSION:
+        return
+    if missing_jobs(plan, run, store) or missing_readings(plan, run, store):
+        raise RunConflictError(
+            f"{plan.spec.output.path} holds a run that an older cotfaith began and did not end. This one writes prompts "
+            "and reads answers in other ways: rows of both would not compare. Use another output.path. What is committed "
+            "can still be aggregated and reported."
+        )
 
 
 def _say_what_is_left(plan: Plan, run: dict[str, Any], store: Store, jobs: Sequence[Job], out: Console) -> None:

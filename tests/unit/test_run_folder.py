@@ -462,10 +462,25 @@ def as_version_2(table):
     return meta(column(kept, "schema_version", [2] * kept.num_rows), schema_version="2")
 
 
-def test_a_run_that_version_2_wrote_is_read_and_goes_on(run, cli):
+def written_by_version_2(run):
+    edit(run / "run.json", schema_version=2)
     for table, probe in (("chains", None), ("observations", "no_cot")):
         rewrite(run, table, as_version_2, probe)
+
+
+def test_a_run_that_version_2_wrote_is_read(run, cli):
+    written_by_version_2(run)
     found = read_tables(LocalStore(run))
     assert found["chains"].schema["gap"] == pl.Float64
     assert found["chains"]["gap"].null_count() > 0
     assert cli("aggregate", "run")[0] == cli("report", "run")[0] == cli("run", "spec.yaml")[0] == 0
+
+
+def test_a_run_that_version_2_wrote_gets_no_more_rows(run, cli):
+    """Prompts and answers are made otherwise since: rows of both in one table would not compare."""
+    written_by_version_2(run)
+    before = (run / "run.json").read_text()
+    code, _, err = cli("run", "spec.yaml", "--set", "probes=[no_cot,early_answering,filler_tokens]")
+    assert code == 2
+    assert "rows of both would not compare" in " ".join(err.split())
+    assert (run / "run.json").read_text() == before
