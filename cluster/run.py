@@ -57,8 +57,8 @@ def _check_version(plan: Plan, run: dict[str, Any] | None, store: Store) -> None
         return
     if missing_jobs(plan, run, store) or missing_readings(plan, run, store):
         raise RunConflictError(
-            f"{plan.spec.output.path} holds a run that an older cotfaith began and did not end. This one writes prompts "
-            "and reads answers in other ways: rows of both would not compare. Use another output.path. What is "
+            f"{plan.spec.output.path} holds a run that an older cotfaith began and did not end. This one writes "
+            "prompts and reads answers in other ways: rows of both would not compare. Use another output.path. What is "
             "committed can still be aggregated and reported."
         )
 
