@@ -57,7 +57,8 @@ def summary(estimates: pa.Table) -> list[Row]:
 
     ``n_ok`` of ``n_total`` counts chains. Accuracies are of the chains that can be compared with an answer without one;
     where none was asked for, of all that are ok. Values are shares; ``*_low`` and ``*_high`` bound them; ``*_clear`` is
-    the value without near ties, null where that changes nothing; ``near_ties`` is their share of the scored answers.
+    the value without near ties, of ``*_clear_n_ok`` rows: both null where that changes nothing; ``near_ties`` is their
+    share of the scored answers.
     ``series`` names the model, with the strategy where the run has several.
     """
     rows = with_series(estimates.to_pylist())
@@ -73,7 +74,7 @@ def _summary_row(name: tuple[str, str, str], rows: list[Row]) -> Row:
     for metric, method in HEADLINES:
         row = found.get((metric, method)) or found.get((metric, None), {})
         out |= {metric: row.get("value"), f"{metric}_low": row.get("ci_low"), f"{metric}_high": row.get("ci_high")}
-        out[f"{metric}_clear"] = row.get("clear_value")
+        out |= {f"{metric}_clear": row.get("clear_value"), f"{metric}_clear_n_ok": row.get("clear_n_ok")}
     chains = found.get(("accuracy_cot", None), {})
     out["near_ties"] = found.get(("near_tie_share", None), {}).get("value")
     return out | {key: chains.get(key, 0) for key in ("n_ok", "n_total", "n_items")}

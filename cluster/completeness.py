@@ -5,7 +5,6 @@ The plan is what the last spec asks for, and what an earlier spec of the folder 
 every probe on them and every reading of them is committed.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,8 @@ from cotfaith.schemas import keys
 
 Group = tuple[str, str, str]
 """Model, task, strategy."""
+Stage = tuple[str | None, str | None]
+"""Probe and reader; (None, None) for the chains."""
 MOST_NAMED = 10
 """Groups or shards that are named in one text."""
 
@@ -66,17 +67,19 @@ def compare(
 ) -> Completeness:
     """Return what of the plan is done."""
     have = {keys.commit(c["shard"], c["probe"], c.get("reader")) for c in found}
-    lacking: Counter[Group] = Counter()
-    total, missing = 0, set()
-    for group, stages in _plan(run, found).items():
-        for shard in _shards(run, *group):
-            wanted = {keys.commit(shard, probe, reader) for probe, reader in stages}
-            total += 1
-            if wanted - have:
-                lacking[group] += 1
-                missing |= wanted - have
-    dead = [(record["name"], record["reason"]) for record in failed if _still_missing(record, missing)]
-    return Completeness(total - lacking.total(), total, dict(lacking), dead)
+    plan = _plan(run, found)
+    began: dict[Group, set[str]] = {}
+    for commit in found:
+        began.setdefault(_group(commit), set()).add(commit["shard"])
+    total, lacking = 0, {}
+    for group, stages in plan.items():
+        done = sum(not _missing(shard, stages, have) for shard in began.get(group, ()))
+        n = -(-run["n_items"].get(group[1], 0) // run["shard_size"])
+        total += n
+        if done < n:
+            lacking[group] = n - done
+    dead = [(one["name"], one["reason"]) for one in failed if _still_missing(one, plan.get(_group(one), set()), have)]
+    return Completeness(total - sum(lacking.values()), total, lacking, dead)
 
 
 def say_if_incomplete(complete: Completeness, console: Console) -> None:
@@ -88,34 +91,36 @@ def say_if_incomplete(complete: Completeness, console: Console) -> None:
         console.print(f"  {plain_text(line)}", markup=False, soft_wrap=True)
 
 
-def _still_missing(record: Mapping[str, Any], missing: set[str]) -> bool:
+def _still_missing(record: Mapping[str, Any], stages: set[Stage], have: set[str]) -> bool:
     """Return whether something of what was given up is missing; a shard's own job is its chains and all its probes."""
     if record.get("reader") is not None:
-        return keys.commit(record["shard"], record["probe"], record["reader"]) in missing
-    own = keys.commit(record["shard"]).removesuffix("json")
-    return any(key.startswith(own) and "/" not in key.removeprefix(own) for key in missing)
+        own = stages & {(record["probe"], record["reader"])}
+    else:
+        own = {stage for stage in stages if stage[1] is None}
+    return _missing(record["shard"], own, have)
 
 
-def _plan(
-    run: Mapping[str, Any], found: Iterable[Mapping[str, Any]]
-) -> dict[Group, set[tuple[str | None, str | None]]]:
+def _missing(shard: str, stages: set[Stage], have: set[str]) -> bool:
+    """Return whether any of the shard's stages is not committed."""
+    return any(keys.commit(shard, *stage) not in have for stage in stages)
+
+
+def _group(entry: Mapping[str, Any]) -> Group:
+    return entry["model"], entry["task"], entry["strategy"]
+
+
+def _plan(run: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> dict[Group, set[Stage]]:
     """Return (probe, reader) of everything that belongs to each group's shards; (None, None) for the chains."""
     spec, readers = run["spec"], run.get("readers", {})
     subjects = [model["id"] for model in spec["models"] if "subject" in model["roles"]]
     strategies = spec.get("strategies") or list(run["identity"]["strategies"])
-    stages: set[tuple[str | None, str | None]] = {(None, None)}
+    stages: set[Stage] = {(None, None)}
     for probe in spec["probes"]:
         stages |= {(probe["name"], reader) for reader in readers.get(probe["name"]) or [None]}
     plan = {(m, t["name"], s): set(stages) for m in subjects for t in spec["tasks"] for s in strategies}
     for commit in found:  # of an earlier spec, perhaps
-        group = (commit["model"], commit["task"], commit["strategy"])
-        plan.setdefault(group, {(None, None)}).add((commit["probe"], commit.get("reader")))
+        plan.setdefault(_group(commit), {(None, None)}).add((commit["probe"], commit.get("reader")))
     return plan
-
-
-def _shards(run: Mapping[str, Any], model: str, task: str, strategy: str) -> list[str]:
-    n, size = run["n_items"].get(task, 0), run["shard_size"]
-    return [keys.shard_id(model, task, strategy, start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def _cut(lines: list[str], more: str) -> list[str]:

@@ -4,7 +4,7 @@ In: rows as for the estimates, and how estimates are made of them. Out: the rows
 with the columns ``clear_*`` beside the others. Knows nothing about single metrics but which of them are no answers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -14,8 +14,12 @@ from cotfaith.cluster.effects.frame import CHAIN
 from cotfaith.schemas.tables import ESTIMATES
 
 KEY = ("model", "task", "strategy", "probe", "metric", "method", "position")
-OF_ROWS = frozenset({"status_share", "tied_share", "near_tie_share", "forced_share", "mean_steps"})
+OF_ROWS = frozenset(
+    {"status_share", "tied_share", "near_tie_share", "forced_share", "mean_steps", "resampling_changed"}
+)
 """Metrics that rest on no answer."""
+CHOSEN = {"best_post_hoc": "by_repeats"}
+"""Methods of which the outcomes choose the position -> the method that has the same figure at every position."""
 CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high", "clear_n_ok": "n_ok"}
 NEAR_TIE = "near_tie"
 """Stands for the status, here and nowhere else: no row is written with it."""
@@ -31,7 +35,7 @@ def with_clear(chains: pl.DataFrame, observations: pl.DataFrame, estimate: Estim
     if _near(chains).is_empty() and _near(observations).is_empty():
         return table
     clear = {_key(row): row for row in estimate(*without_near_ties(chains, observations)).to_pylist()}
-    rows = [_beside(row, clear.get(_key(row))) for row in table.to_pylist()]
+    rows = [_beside(row, clear.get(_key(row)) or clear.get(_key(row, CHOSEN))) for row in table.to_pylist()]
     return pa.Table.from_pylist(rows, schema=ESTIMATES)
 
 
@@ -65,12 +69,18 @@ def _compared_with(observations: pl.DataFrame, references: pl.DataFrame, key: li
     return marked.with_columns(same).drop("_near")
 
 
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in KEY)
+def _key(row: dict[str, Any], methods: Mapping[str, str] | None = None) -> tuple[Any, ...]:
+    """Return what names an estimate; ``methods``: method -> the one to look under instead."""
+    named = row | {"method": (methods or {}).get(row["method"], row["method"])}
+    return tuple(named[name] for name in KEY)
 
 
 def _beside(row: dict[str, Any], clear: dict[str, Any] | None) -> dict[str, Any]:
-    """Add the figures without near ties, if leaving them out changes anything of this estimate."""
-    if clear is None or row["metric"] in OF_ROWS or all(clear[name] == row[name] for name in ("value", "n_ok")):
+    """Add the figures without near ties, if leaving them out changes anything of this estimate.
+
+    ``clear`` None: nothing of it is left.
+    """
+    found = {"value": None, "ci_low": None, "ci_high": None, "n_ok": 0} if clear is None else clear
+    if row["metric"] in OF_ROWS or all(found[name] == row[name] for name in ("value", "n_ok")):
         return row
-    return row | {name: clear[column] for name, column in CLEAR.items()}
+    return row | {name: found[column] for name, column in CLEAR.items()}

@@ -5,6 +5,7 @@ file, what is wrong and the way out. Files of older versions are read: columns t
 """
 
 import hashlib
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,8 @@ from cotfaith.schemas.errors import RunFolderError
 from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
 
 Commit = dict[str, Any]
+FINITE = ("difficulty", "position", "similarity", "p_gold")
+"""Columns that figures are made of; a NaN would pass for a number in them."""
 
 
 def read_part(store: Store, part: dict[str, Any], commit: Commit, run_id: str | None = None) -> pa.Table:
@@ -80,8 +83,11 @@ def _check_rows(table: pa.Table, part: dict[str, Any], commit: Commit, run_id: s
         raise RunFolderError(
             f"{part['key']} has {table.num_rows} rows, its commit says {part['rows']}. {_again(commit)}"
         )
+    if found := next((name for name in FINITE if name in table.column_names and _is_odd(table.column(name))), None):
+        raise RunFolderError(f"{part['key']} has rows whose {found} is not a finite number. {_again(commit)}")
     wanted = {name: commit[name] for name in ("model", "task", "strategy", "probe") if name in table.column_names}
     wanted |= {} if run_id is None else {"run_id": run_id}
+    wanted |= {} if commit.get("reader") is None else {"reader": commit["reader"]}
     for name, value in wanted.items():
         other = [found for found in pc.unique(table.column(name)).to_pylist() if found != value]
         if other:
@@ -89,6 +95,22 @@ def _check_rows(table: pa.Table, part: dict[str, Any], commit: Commit, run_id: s
                 f"{part['key']} has rows whose {name} is {other[0]!r}, expected {value!r}. Were files of another run "
                 f"copied here? {_again(commit)}"
             )
+    if "status" in table.column_names:
+        _check_statuses(table, part, commit)
+
+
+def _check_statuses(table: pa.Table, part: dict[str, Any], commit: Commit) -> None:
+    """Raise unless the rows ended as their commit says, which is what ``status`` shows."""
+    found = Counter(table.column("status").to_pylist())
+    if found != Counter(commit["statuses"]):
+        raise RunFolderError(
+            f"{part['key']} has rows by status {dict(found)}, its commit says {commit['statuses']}. {_again(commit)}"
+        )
+
+
+def _is_odd(column: pa.ChunkedArray) -> bool:
+    """Return whether a number is infinite or NaN; null is none."""
+    return pc.any(pc.invert(pc.is_finite(column))).as_py() is True
 
 
 def _again(commit: Commit) -> str:

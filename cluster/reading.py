@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.parts import Commit, read_part
+from cotfaith.cluster.row_fit import COMMIT, check_fit
 from cotfaith.cluster.store import CHECK_KEY, Store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
@@ -107,7 +108,7 @@ def read_tables(store: Store) -> dict[str, pl.DataFrame]:
     """Return ``items``, ``chains`` and ``observations``: all committed rows, in a fixed order.
 
     Raises:
-        RunFolderError: an object is damaged or not the run's, or a row is there twice.
+        RunFolderError: an object is damaged or not the run's, a row is there twice, or rows do not fit together.
 
     """
     run = load_run(store)
@@ -118,11 +119,13 @@ def read_tables(store: Store) -> dict[str, pl.DataFrame]:
         for part in commit["parts"]:
             parts[part["table"]].append(read_part(store, part, commit, run_id))
             sources[part["table"]].append(commit)
-    return {name: _in_order(_together(found, sources[name], name), name) for name, found in parts.items()}
+    tables = {name: _in_order(_together(found, sources[name], name), name) for name, found in parts.items()}
+    check_fit(tables)
+    return {name: table.drop(COMMIT) for name, table in tables.items()}
 
 
 def _together(found: list[pa.Table], sources: list[Commit], name: str) -> pl.DataFrame:
-    """Return all rows of a table; no two of them may be the same row."""
+    """Return all rows of a table with the keys of their commits; no two of them may be the same row."""
     frame = pl.from_arrow(pa.concat_tables(found) if found else TABLES[name].empty_table())
     assert isinstance(frame, pl.DataFrame), f"{name} is one column"
     shards = [keys.commit(c["shard"], c["probe"], c.get("reader")) for c in sources]
@@ -134,7 +137,8 @@ def _together(found: list[pa.Table], sources: list[Commit], name: str) -> pl.Dat
     twice = marked.filter(pl.struct(UNIQUE[name]).is_duplicated())
     if len(twice):
         raise RunFolderError(_twice(twice, shards, name))
-    return frame
+    named = pl.col("_commit").replace_strict(dict(enumerate(shards)), default=None, return_dtype=pl.String)
+    return marked.with_columns(named.alias(COMMIT)).drop("_commit", "_strategy")
 
 
 def _twice(rows: pl.DataFrame, shards: list[str], name: str) -> str:
@@ -150,7 +154,7 @@ def _twice(rows: pl.DataFrame, shards: list[str], name: str) -> str:
 
 def _in_order(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     if name == "items":
-        content = [column for column in frame.columns if column != "schema_version"]
+        content = [column for column in frame.columns if column not in ("schema_version", COMMIT)]
         alike = frame.select(_ITEM).is_duplicated() & ~frame.select(content).is_duplicated()
         if alike.any():
             other = frame.filter(alike)["item_id"][0]

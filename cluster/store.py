@@ -41,7 +41,11 @@ class LocalStore:
     def put(self, key: str, data: bytes) -> None:
         """Write or replace ``key``."""
         temporary = self._write_aside(key, data)
-        temporary.replace(self.root / key)
+        try:
+            temporary.replace(self.root / key)
+        except OSError as error:
+            temporary.unlink()
+            raise _cannot_write(self.root / key, error) from error
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Write ``key`` unless it exists: a hard link fails, atomically, where the name is taken."""
@@ -49,6 +53,11 @@ class LocalStore:
         try:
             os.link(temporary, self.root / key)
         except FileExistsError:
+            if not (self.root / key).is_file():
+                raise StoreError(
+                    f"{self.root / key}: something that is no file has this name, such as a folder or a broken link. "
+                    "Move it away."
+                ) from None
             return False
         except OSError as error:
             raise _cannot_write(self.root / key, error) from error

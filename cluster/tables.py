@@ -111,11 +111,17 @@ def summary_table(estimates: pa.Table) -> Table:
     for row in summary(estimates):
         cells = (_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in columns)
         table.add_row(row["series"], row["task"], *cells, f"{row['n_ok']}/{row['n_total']}")
-        clear = [row[f"{name}_clear"] for name in columns]
-        if any(value is not None for value in clear):
+        if any(row[f"{name}_clear_n_ok"] is not None for name in columns):
             label = f"without near ties ({row['near_ties']:.0%})"
-            table.add_row("", label, *("" if value is None else f"{value:.2f}" for value in clear), "")
+            table.add_row("", label, *(_clear(row, name) for name in columns), "")
     return table
+
+
+def _clear(row: dict[str, Any], name: str) -> str:
+    """Return the value without near ties: "-" if nothing is left, "" where leaving them out changes nothing."""
+    if row[f"{name}_clear_n_ok"] is None:
+        return ""
+    return "-" if row[f"{name}_clear"] is None else f"{row[f'{name}_clear']:.2f}"
 
 
 def shortfall_table(found: Sequence[Shortfall]) -> Table:

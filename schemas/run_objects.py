@@ -43,6 +43,7 @@ class SpecEntry(RunObject):
     models: list[ModelEntry]
     tasks: list[NamedEntry]
     probes: list[NamedEntry]
+    strategies: list[Name] = Field(default_factory=list)
     sampling: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -80,6 +81,7 @@ class RunRecord(RunObject):
             ("model", [m.id for m in self.spec.models], self.identity.models),
             ("task", [t.name for t in self.spec.tasks], self.n_items),
             ("probe", [p.name for p in self.spec.probes], self.identity.probes),
+            ("strategy", self.spec.strategies, self.identity.strategies),
         ):
             if unknown := [name for name in names if name not in known]:
                 raise ValueError(f"the spec's {kind} {unknown[0]!r} is not among the run's: {', '.join(known)}")

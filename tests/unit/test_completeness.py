@@ -77,6 +77,13 @@ def test_the_plan_is_models_by_tasks_by_strategies_by_ranges(changes, total):
     assert compare(record(**changes), []).total == total  # the editor has no shards
 
 
+def test_a_number_of_items_that_is_beyond_all_reason_takes_no_memory():
+    """As a damaged run.json may have it."""
+    found = compare(record(n=10**15), both(0, 2), [dead(2, 4)])
+    assert (found.done, found.total) == (1, 5 * 10**14)
+    assert [name for name, _ in found.given_up] == ["2-4"]
+
+
 def test_readings_count():
     run, chains = record(n=2, readers={"p": ["m", "o"]}), commit(0, 2)
     assert not compare(run, [chains, commit(0, 2, "p", "m")]).whole

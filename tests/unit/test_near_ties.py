@@ -1,8 +1,12 @@
 """The share of near ties, and estimates with and without them, by hand on a few rows."""
 
+import io
+import re
+
 import polars as pl
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 from cotfaith.cluster.aggregate import aggregate, summary
 from cotfaith.cluster.columns import Column, table_rows
@@ -211,3 +215,53 @@ def test_the_terminal_shows_both_lines():
     assert "without near ties (50%" in str(list(shown.columns[1].cells)[1])
     assert list(shown.columns[3].cells)[1] == "1.00"
     assert summary_table(estimates([chain(n) for n in range(4)])).row_count == 1
+
+
+def test_a_figure_of_which_nothing_is_left_says_so():
+    """p(gold) and the readings are left out where nobody has any; leaving near ties out must not look like that."""
+    observations = [arm(n, "no_cot", "no_cot", tie=NEAR) for n in range(4)]
+    observations += [arm(n, "transfer", "reader=m", own="A", chain_index=0, reader="m", tie=NEAR) for n in range(4)]
+    table = estimates([chain(n, tie=NEAR) for n in range(4)], observations)
+    for metric, method in (
+        ("p_gold_no_cot", None),
+        ("p_gold_cot", None),
+        ("accuracy_cot", None),
+        ("cot_gain", None),
+        ("transfer_accuracy_paired", "m"),
+        ("transfer_gain", "m"),
+    ):
+        row = get(table, metric, method)
+        assert row["n_ok"] == 4, metric
+        assert clear(row) == (None, 0), metric
+    assert clear(get(table, "near_tie_share")) == (None, None)
+    (line,) = summary(table)
+    assert (line["accuracy_cot_clear"], line["accuracy_cot_clear_n_ok"]) == (None, 0)
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(summary_table(table))
+    cells = re.sub(r"\s+", " ", console.export_text())
+    assert "without near ties (100%) - - - " in cells
+
+
+def test_the_filler_that_turned_out_best_is_compared_at_its_own_length():
+    """Without near ties another number of repeats is best: the figure beside it is still of the same one."""
+    said_at = {5.0: "BAAA", 10.0: "AABB"}
+    fillers = [
+        arm(n, "filler_tokens", f"m={m:.0f}", answers[n], NEAR if n and m == 5 else FAR, position=m)
+        for n in range(4)
+        for m, answers in said_at.items()
+    ]
+    table = estimates([chain(n) for n in range(4)], [arm(n, "no_cot", "no_cot", "B") for n in range(4)] + fillers)
+    row, same = get(table, "filler_gain", "best_post_hoc", 5.0), get(table, "filler_gain", "by_repeats", 5.0)
+    assert row["value"] == same["value"] == 0.75
+    assert clear(row) == clear(same) == (0.25, 4)
+
+
+def test_what_rests_on_no_answer_is_the_same_without_near_ties():
+    at = {"chain_index": 0, "step": 1, "n_steps": 2}
+    rollouts = [
+        arm(n, "resampling", f"i=1 r={r}", tie=NEAR, own="A", **at, rollout=r, similarity=0.2)
+        for n in range(4)
+        for r in range(2)
+    ]
+    table = estimates([chain(n) for n in range(4)], rollouts)
+    assert clear(get(table, "resampling_changed")) == (None, None)

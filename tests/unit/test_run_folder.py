@@ -288,6 +288,81 @@ def test_a_part_that_is_not_what_a_run_writes(run, cli, change, words):
     refused(cli, [words] if "times" in words else [key, words, f"Remove {FIRST}.json"], COMMANDS[1:])
 
 
+UNFIT = {
+    "other chains under old probes": ("chains", None, "answer", "B", "reference_answer"),
+    "shorter chains under old probes": ("chains", None, "n_steps", 99, "the chain has 99"),
+    "probes of other chains": (
+        "observations",
+        "early_answering",
+        "reference_answer",
+        "Z",
+        "its reference_answer is 'Z'",
+    ),
+    "chains of other items": ("items", None, "item_id", "other-{}", "on an item that the run's items lack"),
+    "no number": ("observations", "no_cot", "position", float("nan"), "position is not a finite number"),
+    "an infinite number": ("observations", "early_answering", "position", float("inf"), "position is not a finite"),
+    "a difficulty that is no number": ("items", None, "difficulty", float("nan"), "difficulty is not a finite number"),
+    "another status": ("observations", "no_cot", "status", "unparsed", "rows by status {'unparsed': 2}"),
+}
+
+
+@pytest.mark.parametrize(("table", "probe", "name", "value", "words"), UNFIT.values(), ids=UNFIT)
+def test_rows_that_contradict_the_others_are_refused(run, cli, table, probe, name, value, words):
+    def change(found):
+        values = [value.format(i) if isinstance(value, str) else value for i in range(found.num_rows)]
+        return column(found, name, values)
+
+    rewrite(run, table, change, probe)
+    refused(cli, [words, f"Remove {FIRST}"], COMMANDS[1:])
+
+
+def test_a_reading_by_another_reader_is_refused(run, cli):
+    commit = run / f"{FIRST}.transfer/m.json"
+    (part,) = json.loads(commit.read_text())["parts"]
+    made = column(table := pq.read_table(run / part["key"]), "reader", ["other"] * table.num_rows)
+    pq.write_table(made, run / part["key"])
+    edit(commit, parts=[part | {"sha256": hashlib.sha256((run / part["key"]).read_bytes()).hexdigest()}])
+    refused(cli, ["reader is 'other', expected 'm'", f"Remove {FIRST}.transfer/m.json"], COMMANDS[1:])
+
+
+def test_chains_that_are_done_anew_and_come_out_otherwise_do_not_mix_with_old_probes(run, cli):
+    """Whoever removes only the chains' commit gets new chains; the probes' rows are still of the old ones."""
+    for path in (run / "_commits").glob("m~*[0-9].json"):
+        path.unlink()
+    assert cli("run", "spec.yaml")[0] == 0  # the stub writes the same chains again
+    rewrite(run, "chains", lambda t: column(t, "answer", ["-1"] * t.num_rows))
+    code, _, err = cli("run", "spec.yaml")
+    assert code == 2
+    assert "was made on another chain" in " ".join(err.split())
+
+
+NO_FILES = {
+    "run.json": [("run", "spec.yaml")],
+    f"{FIRST}.no_cot.json": [("run", "spec.yaml")],
+    f"{FIRST}.transfer/m.json": [("run", "spec.yaml")],
+    "estimates.parquet": [("aggregate", "run"), ("report", "run"), ("run", "spec.yaml")],
+    "report.html": [("report", "run"), ("run", "spec.yaml")],
+}
+
+
+@pytest.mark.parametrize("kind", ["a broken link", "a folder"])
+@pytest.mark.parametrize(("name", "commands"), NO_FILES.items(), ids=NO_FILES)
+def test_something_that_is_no_file_in_the_place_of_one(run, cli, name, commands, kind):
+    (run / name).unlink(missing_ok=True)
+    if kind == "a folder":
+        (run / name).mkdir()
+    else:
+        (run / name).symlink_to(run / "nowhere.json")
+    for command in commands:
+        code, _, err = cli(*command)
+        if kind == "a broken link" and name in ("estimates.parquet", "report.html"):
+            assert code == 0  # written over
+            continue
+        assert code == 1, command  # the disk, not the input
+        assert name in err.replace("\n", ""), err
+    assert not list(run.rglob(".tmp-*"))
+
+
 def test_rows_that_two_commits_bring_are_refused(run, cli):
     """A commit of the same items under another range, sound by itself: what another shard size would write."""
     plan = make_plan(load_spec(Path("spec.yaml")))
@@ -355,6 +430,10 @@ RUN_DAMAGE = {
     ),
     "seed a text": (lambda p: within(p, "spec", seed="0"), "spec.seed"),
     "probes a mapping": (lambda p: within(p, "spec", probes={}), "spec.probes"),
+    "strategies a text": (lambda p: within(p, "spec", strategies="cot"), "spec.strategies"),
+    "strategies a number": (lambda p: within(p, "spec", strategies=5), "spec.strategies"),
+    "strategies of nothing": (lambda p: within(p, "spec", strategies=[None]), "spec.strategies.0"),
+    "an unknown strategy": (lambda p: within(p, "spec", strategies=["x"]), "strategy 'x' is not among"),
     "readers a list": (lambda p: edit(p, readers=["m"]), "readers"),
     "run_id null": (lambda p: edit(p, run_id=None), "run_id"),
     "created a number": (lambda p: edit(p, created=2026), "created"),

@@ -7,6 +7,7 @@ Sentence embedders hardly see a number or a negation. all-MiniLM-L6-v2 finds "So
 apples." 0.94 alike, where 0.8 and more counts as the same meaning: use the lexical embedder where numbers decide.
 """
 
+import math
 from collections.abc import Sequence
 
 from cotfaith.workers.codec import Codec
@@ -39,4 +40,5 @@ def _cosine(a: Vector | None, b: Vector | None) -> float | None:
     """Return the dot product, kept from leaving -1 to 1 by rounding: the vectors have length 1."""
     if a is None or b is None:
         return None
-    return max(-1.0, min(1.0, sum(x * y for x, y in zip(a, b, strict=True))))
+    dot = sum(x * y for x, y in zip(a, b, strict=True))
+    return max(-1.0, min(1.0, dot)) if math.isfinite(dot) else None  # min(1, nan) is 1: quite the same meaning

@@ -1,0 +1,41 @@
+"""Rows of different parts that have to fit together: a chain its item, an observation the chain that it was made on.
+
+In: the tables of a run, each row with the key of its commit in ``COMMIT``. Out: nothing, or ``RunFolderError``. Parts
+can be sound one by one and not belong together: chains that were made anew under probes of the old ones.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from cotfaith.schemas.errors import RunFolderError
+
+COMMIT = "_commit_key"
+_ITEM = ["model", "task", "item_id"]
+_CHAIN = [*_ITEM, "strategy", "chain_index"]
+
+
+def check_fit(tables: Mapping[str, pl.DataFrame]) -> None:
+    """Raise unless every chain has its item, and every observation on a chain that is there says what it says.
+
+    What is committed without the chains that it rests on makes a run incomplete, and is no error.
+    """
+    items, chains, observations = (tables[name] for name in ("items", "chains", "observations"))
+    _raise_if_any(chains.join(items, on=_ITEM, how="anti"), "is on an item that the run's items lack")
+    own = chains.select(*_CHAIN, pl.col("answer").alias("_answer"), pl.col("n_steps").alias("_n_steps"))
+    pairs = observations.join(own, on=_CHAIN, how="inner")
+    for column, of in (("reference_answer", "_answer"), ("n_steps", "_n_steps")):
+        _raise_if_any(pairs.filter(pl.col(column).ne_missing(pl.col(of))), "was made on another chain", column, of)
+
+
+def _raise_if_any(rows: pl.DataFrame, problem: str, column: str = "", of: str = "") -> None:
+    if rows.is_empty():
+        return
+    first = rows.row(0, named=True)
+    what = " ".join(str(first[name]) for name in (*_CHAIN[:4], "probe") if first.get(name) is not None)
+    values = f": its {column} is {first[column]!r}, the chain has {first[of]!r}" if column else ""
+    raise RunFolderError(
+        f"{first[COMMIT]}: {len(rows)} rows do not fit the others of this run. The first, {what}, {problem}{values}. "
+        f"Was only a part of the folder made anew or copied? Remove {first[COMMIT]} and run again: this part is then "
+        "done anew."
+    )
