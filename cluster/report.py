@@ -24,6 +24,7 @@ from cotfaith.cluster.figures import Figure, model_colours
 from cotfaith.cluster.findings import chance_levels, findings
 from cotfaith.cluster.sections import make_sections
 from cotfaith.cluster.series import in_series
+from cotfaith.cluster.terminal import plain_text
 from cotfaith.cluster.transcripts import pick_transcripts
 from cotfaith.schemas.status import Status
 
@@ -92,8 +93,19 @@ def render(
 
 
 def _environment() -> Environment:
-    loader = FileSystemLoader(TEMPLATES)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_without_control,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _without_control(value: Any) -> Any:
+    """Return a text without control characters: one that turns the direction would show others' words reversed."""
+    return plain_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _policy(scripts: list[Markup]) -> str:

@@ -1,10 +1,11 @@
-"""Untrusted text for the terminal: no control characters, no rich markup."""
+"""Untrusted text to be shown: no control characters; for the terminal no rich markup either."""
 
 import unicodedata
 
 from rich.markup import escape
 
-KEPT = "\n\t"
+KEPT = "\n\t\u200c\u200d"
+"""Joiners belong to the spelling of some languages."""
 
 
 def plain_text(text: str) -> str:

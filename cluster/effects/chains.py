@@ -42,8 +42,8 @@ def no_cot_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.D
 
 
 def no_cot_rows(observations: pl.DataFrame) -> pl.DataFrame:
-    """Return the arm without a chain."""
-    return of_probe(observations, "no_cot").filter(pl.col("arm") == "no_cot")
+    """Return the arm without a chain, or the row that stands for an item whose probe broke down."""
+    return of_probe(observations, "no_cot")
 
 
 def with_no_cot(rows: pl.DataFrame, no_cot: pl.DataFrame) -> pl.DataFrame:

@@ -32,7 +32,8 @@ def order_effects(chains: pl.DataFrame, observations: pl.DataFrame) -> list[pl.D
 
 
 def _is(arm: str) -> pl.Expr:
-    return pl.col("arm").str.contains(f"^{arm}$")
+    """Return whether a row is the arm; the row of an item whose probe broke down ("probe") stands for each."""
+    return pl.col("arm").str.contains(f"^({arm}|probe)$")
 
 
 def _seen() -> pl.Expr:

@@ -382,3 +382,23 @@ def test_a_curve_is_level_outside_its_points():
     assert row["area"] == pytest.approx(0.25 + 0.25)
     assert (row["n_arms"], row["n_arms_ok"]) == (2, 2)  # a row without x is a chain that was lost, and no point
     assert row["grid"] == pytest.approx([1, 1, 1, 0.9, 0.7, 0.5, 0.3, 0.1, 0, 0, 0])
+
+
+def test_an_item_whose_probe_broke_down_is_counted():
+    """Its only row has the arm "probe"."""
+    broken = {"index": None, "status": "item_error"}
+    observations = [arm("no_cot", "no_cot", "i0", None, **said("A")), arm("no_cot", "probe", "i1", **broken)]
+    for name, seen in (("none", "AB"), ("once r=0", "BA"), ("twice r=0", "AB")):
+        observations.append(arm("answer_order", name, "i0", None, edit=seen, **said("A")))
+    observations.append(arm("answer_order", "probe", "i1", **broken))
+    rows = run(observations, [chain("i0"), chain("i1")])
+    for metric, method in (
+        ("accuracy_no_cot", None),
+        ("accuracy_no_cot", "paired"),
+        ("order_same_letter", None),
+        ("order_same_answer", "none"),
+        ("order_same_answer", "once"),
+        ("order_same_answer", "twice"),
+    ):
+        row = get(rows, metric, method)
+        assert (row["n_ok"], row["n_total"]) == (1, 2), (metric, method)

@@ -16,7 +16,7 @@ from cotfaith.cluster.transcripts import pick_transcripts
 from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 
-EVIL = "<script>alert(1)</script> [red]x[/] \x1b[31m"
+EVIL = "<script>alert(1)</script> [red]x[/] \x1b[31m \u202eCBA"
 RUN = {
     "run_id": "r1",
     "created": "2026-01-01",
@@ -80,6 +80,7 @@ def test_model_output_is_escaped():
     assert "<script>alert" not in html
     assert len(re.findall("</script>", html)) == 3
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", without_scripts(html))
     data = re.search(r'id="figures">(.*?)</script>', html, re.DOTALL).group(1)
     assert "alert(1)" in data
     assert not set(data) & set("<>&")
