@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -109,7 +109,7 @@ class EnginePool:
         """Take in an actor whose ``ready`` is resolved; say what its engine has to say, once a model."""
         try:
             engine.capabilities, notes = ray.get(engine.ready)
-        except RayActorError as error:
+        except (RayActorError, OutOfMemoryError) as error:
             self.replace(engine, error)
             return
         for line in (f"{engine.post.model}: {note}" for note in notes):
@@ -134,9 +134,9 @@ class EnginePool:
         self._deaths[engine.post] = self._deaths.get(engine.post, 0) + 1
         limit = _MAX_DEATHS * self.resources.replicas + self.resources.attempts
         if engine.capabilities is None or self._deaths[engine.post] > limit:
-            raise RunFailedError(
-                f"The engine of model {engine.post.model!r} cannot be kept up: {first_line(error, last=True)}"
-            )
+            # Ray's text on memory begins with what happened and ends with advice; others end with the cause.
+            reason = first_line(error, last=not isinstance(error, OutOfMemoryError))
+            raise RunFailedError(f"The engine of model {engine.post.model!r} cannot be kept up: {reason}")
         self.posts[engine.post].append(self._start(engine.post))
 
     def praise(self, posts: Iterable[Post]) -> None:

@@ -1,0 +1,27 @@
+"""Engines that do not come up, without a Ray that runs."""
+
+import pytest
+from ray.exceptions import OutOfMemoryError
+
+from cotfaith.cluster import engine_pool
+from cotfaith.cluster.engine_pool import SUBJECT, Engine, EnginePool, Post
+from cotfaith.cluster.ray_session import Share
+from cotfaith.schemas.errors import RunFailedError
+from cotfaith.schemas.spec import ModelSpec, ResourceSpec
+
+TEXT = "1 worker(s) were killed due to the node running low on memory.\nTop 10 memory users: ...\nRefer to the docs."
+
+
+def test_an_engine_that_is_killed_for_memory_while_it_loads_ends_the_run_with_the_reason(monkeypatch):
+    def killed(_):
+        raise OutOfMemoryError(TEXT)
+
+    monkeypatch.setattr(engine_pool.ray, "get", killed)
+    post = Post(SUBJECT, "m")
+    pool = EnginePool(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")}, print)
+    engine = Engine("m#1", post, actor=None, ready=None)
+    pool.posts[post] = [engine]
+    with pytest.raises(
+        RunFailedError, match=r"model 'm' cannot be kept up: 1 worker\(s\) were killed .* low on memory"
+    ):
+        pool.welcome(engine)
