@@ -70,7 +70,6 @@ def plan(
     from cotfaith.cluster.plan import make_plan, overflow_warnings
     from cotfaith.cluster.rates import measured_rates, rates_note
     from cotfaith.cluster.tables import cost_table
-    from cotfaith.cluster.tokenizer_notes import tokenizer_notes
 
     made = make_plan(_spec(spec_path, overrides, plugins))
     length = chain_tokens or made.spec.sampling.max_tokens
@@ -81,7 +80,7 @@ def plan(
         "Distinct tokens: prefixes that an item's prompts share count once."
     )
     out.print(rates_note(made, rates, rate), markup=False)
-    for line in (*made.notes, *overflow_warnings(made), *tokenizer_notes(made)):
+    for line in (*made.notes, *overflow_warnings(made)):
         _warn(line)
 
 

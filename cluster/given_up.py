@@ -5,7 +5,6 @@ committed: whoever lists them asks for those that are still missing.
 """
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,11 +20,7 @@ def record_given_up(store: Store, job: Job, reason: str, attempts: int) -> None:
     probe = job.probes[0] if job.reader is not None else None  # a reader's job is one probe
     key = keys.given_up(job.shard.id, probe, job.reader)
     record = {
-        "key": key,
-        "shard": job.shard.id,
-        **asdict(job.shard),
-        "probe": probe,
-        "reader": job.reader,
+        **job.shard.entry(key, probe, job.reader),
         "name": job.name,
         "reason": reason,
         "attempts": attempts,

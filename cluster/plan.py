@@ -4,14 +4,16 @@ Every mistake that can be seen without weights is found here.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from cotfaith.cluster.models import context_window, fingerprint
 from cotfaith.cluster.prompt_date import prompt_date
 from cotfaith.cluster.reading import load_run
 from cotfaith.cluster.roles import check_helpers, helpers, readers
 from cotfaith.cluster.store import open_store
+from cotfaith.cluster.tokenizer_notes import tokenizer_notes
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.records import Item
@@ -48,6 +50,10 @@ class Shard:
     def id(self) -> str:
         """Its name in commits and keys."""
         return keys.shard_id(self.model, self.task, self.strategy, self.start, self.stop)
+
+    def entry(self, key: str, probe: str | None, reader: str | None) -> dict[str, Any]:
+        """Return what every object about the shard, or about a probe on it, begins with; ``key`` is its own."""
+        return {"key": key, "shard": self.id, **asdict(self), "probe": probe, "reader": reader}
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,7 @@ def make_plan(spec: RunSpec) -> Plan:
     weights = {model.id: fingerprint(model) for model in spec.models}
     date = prompt_date(spec, load_run(open_store(spec.output.path)))
     notes = [note for model in spec.models for note in _check_prompts(spec, model, items, date)]
+    notes += tokenizer_notes(spec.subjects, items)
     templates = {model.id: template_digest(model, load_codec(model, _SAME_FOR_ALL)) for model in _spoken_to(spec)}
     return Plan(spec, items, weights, templates, date, tuple(notes))
 

@@ -17,7 +17,6 @@ from cotfaith.cluster.ray_session import ray_session
 from cotfaith.cluster.reading import committed_keys, load_run
 from cotfaith.cluster.store import Store, check_conditional_put, open_store
 from cotfaith.cluster.terminal import plain_text
-from cotfaith.cluster.tokenizer_notes import tokenizer_notes
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.spec import RunSpec
@@ -40,7 +39,7 @@ def execute(spec: RunSpec, out: Console, err: Console) -> list[str]:
     check_conditional_put(store)
     if run["shard_size"] != spec.resources.shard_size:
         err.print(f"This run was begun with shards of {run['shard_size']} items and keeps them.")
-    for line in (*plan.notes, *overflow_warnings(plan), *tokenizer_notes(plan)):
+    for line in (*plan.notes, *overflow_warnings(plan)):
         err.print(plain_text(f"Note: {line}"), markup=False, soft_wrap=True)
     jobs = missing_jobs(plan, run, store)
     _say_what_is_left(plan, run, store, jobs, out)

@@ -49,11 +49,7 @@ class Writer:
         statuses = Counter(s for _, t in tables if "status" in t.column_names for s in t.column("status").to_pylist())
         key = keys.commit(self.shard.id, probe, self.reader)
         marker = {
-            "key": key,
-            "shard": self.shard.id,
-            **asdict(self.shard),
-            "probe": probe,
-            "reader": self.reader,
+            **self.shard.entry(key, probe, self.reader),
             "attempt": self.attempt,
             "parts": parts,
             "statuses": dict(statuses),

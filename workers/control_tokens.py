@@ -40,19 +40,18 @@ class ControlTokens:
             for index, token in tokenizer.added_tokens_decoder.items()
             if (name := str(token.content)).strip() and (token.special or name in named or _is_tag_of(name, written))
         }
-        names = sorted(self._ids, key=len, reverse=True)
-        self._order = {name: place for place, name in enumerate(names)}
-        self._spelled = re.compile("|".join(map(re.escape, names)) or r"(?!)")
+        self._names = sorted(self._ids, key=len, reverse=True)
+        self._place = {name: place for place, name in enumerate(self._names)}
+        self._spelled = re.compile("|".join(map(re.escape, self._names)) or r"(?!)")
         self._shielded = re.compile(f"\ue000{_NONCE}:([0-9]+)\ue001")
 
     def shield(self, text: str) -> str:
         """Return ``text`` with what spells a control token marked as plain text."""
-        return self._spelled.sub(lambda found: f"\ue000{_NONCE}:{self._order[found[0]]}\ue001", text)
+        return self._spelled.sub(lambda found: f"\ue000{_NONCE}:{self._place[found[0]]}\ue001", text)
 
     def unshield(self, text: str) -> str:
         """Return the text without marks."""
-        names = list(self._order)
-        return self._shielded.sub(lambda found: names[int(found[1])], text) if "\ue000" in text else text
+        return self._shielded.sub(lambda found: self._names[int(found[1])], text) if "\ue000" in text else text
 
     def has_shields(self, text: str) -> bool:
         """Return whether anything in ``text`` is marked."""
@@ -79,11 +78,10 @@ class ControlTokens:
             ModelSourceError: the tokenizer cannot tell plain text from control tokens.
 
         """
-        names = list(self._order)
-        genuine = self._spelled.sub(lambda found: _alias(self._order[found[0]]), text)
+        genuine = self._spelled.sub(lambda found: _alias(self._place[found[0]]), text)
         ids = self._plain.encode(self.unshield(genuine), add_special_tokens=False).ids
         base = self._first_alias
-        return [self._ids[names[i - base]] if i >= base else i for i in ids]
+        return [self._ids[self._names[i - base]] if i >= base else i for i in ids]
 
     @cached_property
     def _first_alias(self) -> int:
@@ -113,7 +111,7 @@ class ControlTokens:
         copy.add_tokens(
             [
                 AddedToken(_alias(place), special=False, **of_name.get(name, {"normalized": False}))
-                for name, place in self._order.items()
+                for name, place in self._place.items()
             ]
         )
         copy.encode_special_tokens = True

@@ -238,7 +238,7 @@ def test_other_weights_are_another_run(command, tmp_path, monkeypatch):
     monkeypatch.setattr("cotfaith.cluster.plan.check_template", lambda *_: [])
     monkeypatch.setattr("cotfaith.cluster.plan.template_digest", lambda *_: "none")
     monkeypatch.setattr("cotfaith.cluster.run.overflow_warnings", lambda _: [])
-    monkeypatch.setattr("cotfaith.cluster.run.tokenizer_notes", lambda _: [])
+    monkeypatch.setattr("cotfaith.cluster.plan.tokenizer_notes", lambda *_: [])
     (tmp_path / "model").mkdir()
     weights = "model/model.safetensors"
     write(tmp_path, spec(models=[REAL | {"source": "model"}]), {"model/config.json": "{}", weights: "1"})

@@ -1,7 +1,6 @@
 """Text and tokens agree at every join, whatever the tokenizer."""
 
 import functools
-from types import SimpleNamespace
 
 import pytest
 from tokenizer_families import BYTES, FAMILIES
@@ -178,9 +177,9 @@ def test_the_plan_says_which_questions_a_model_does_not_see_as_they_are_written(
     codec = HuggingFaceCodec(made("word_level"), chat=False)
     monkeypatch.setattr("cotfaith.cluster.tokenizer_notes.load_codec", lambda _: codec)
     known, unknown = Item("a", "Which colour wins?", "1", "number"), Item("b", "Which zebra wins?", "1", "number")
-    spec = SimpleNamespace(subjects=(ModelSpec(id="m", source="s"),))
-    assert tokenizer_notes(SimpleNamespace(spec=spec, items={"t": [known]})) == []
-    (note,) = tokenizer_notes(SimpleNamespace(spec=spec, items={"t": [known, unknown]}))
+    subjects = (ModelSpec(id="m", source="s"),)
+    assert tokenizer_notes(subjects, {"t": [known]}) == []
+    (note,) = tokenizer_notes(subjects, {"t": [known, unknown]})
     assert "m on t" in note
     assert "1 of 2 questions" in note
     assert "first: b" in note

@@ -200,8 +200,9 @@ class OpenAIEngine:
     def _text(self, prompt: Prefix) -> str:
         """Return a prompt as text. A server that takes no extras puts the start token before it by itself."""
         starts = prompt[0] == self._tokenizer.bos_token_id
-        body = self._joins.prompt_text(prompt[1:] if starts else prompt)
-        if self._control.count(body) > self._control.count_ids(prompt[1:] if starts else prompt):
+        own = prompt[1:] if starts else prompt
+        body = self._joins.prompt_text(own)
+        if self._control.count(body) > self._control.count_ids(own):
             raise EngineError(
                 "This server takes prompts as text only, and a text in this prompt spells a control token, which the "
                 "server would take for one. Use a server that takes token ids."
