@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from cotfaith.workers.engine import GenerateRequest, Generation, ScoreRequest
 from cotfaith.workers.engines.next_tokens import wanted_tokens
+from cotfaith.workers.engines.protocol import GenerateRequest, Generation, ScoreRequest
 
 Ids = tuple[int, ...]
 

@@ -24,7 +24,7 @@ from rich.table import Table
 from scorers import load_vllm
 from texts import mixed_requests, shard
 
-from cotfaith.workers.engine import GenerateRequest, Generation, ScoreRequest
+from cotfaith.workers.engines.protocol import GenerateRequest, Generation, ScoreRequest
 
 WAYS = ("ours", "generate", "generate, by limit", "continuous", "vllm")
 NEEDS = {"vllm": "vllm"}

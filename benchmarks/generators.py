@@ -13,9 +13,9 @@ from scorers import left_padded, padded
 from transformers import ContinuousBatchingConfig, GenerationConfig, StoppingCriteria, StoppingCriteriaList
 from transformers.generation import StopStringCriteria
 
-from cotfaith.workers.engine import Capabilities, GenerateRequest, Generation, ScoreRequest
+from cotfaith.workers.engines.protocol import Capabilities, GenerateRequest, Generation, ScoreRequest
 from cotfaith.workers.engines.stops import finish
-from cotfaith.workers.joins import Joins
+from cotfaith.workers.text.joins import Joins
 
 PAGE = 32
 """Tokens of one page of the continuous batching's cache."""

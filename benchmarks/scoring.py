@@ -21,8 +21,8 @@ from rich.table import Table
 from scorers import Harness, load_vllm, padded, plain_pass
 from texts import SUITES, probe_requests, shard, written_chains
 
-from cotfaith.workers.engine import ScoreRequest
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.engines.protocol import ScoreRequest
+from cotfaith.workers.shard.work import ShardWork
 
 WAYS = ("ours", "padded", "lm_eval", "vllm")
 NEEDS = {"lm_eval": "lm_eval", "vllm": "vllm"}

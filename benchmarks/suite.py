@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from texts import shard, written_chains
 
-from cotfaith.workers.engine import GenerateRequest, Generation, ScoreRequest
 from cotfaith.workers.engines.next_tokens import wanted_tokens
-from cotfaith.workers.engines.transformers import TransformersEngine
-from cotfaith.workers.prefix_tree import distinct_tokens
+from cotfaith.workers.engines.protocol import GenerateRequest, Generation, ScoreRequest
+from cotfaith.workers.engines.transformers.engine import TransformersEngine
+from cotfaith.workers.engines.transformers.prefix_tree import distinct_tokens
 
 PROBES: tuple[Any, ...] = (
     "no_cot",

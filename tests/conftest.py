@@ -15,7 +15,7 @@ REPO = Path(__file__).parents[1]
 @pytest.fixture
 def cli(monkeypatch, capsys):
     """A function that runs a command line in this process, 80 columns wide: (exit code, stdout, stderr)."""
-    from cotfaith.cluster import cli
+    from cotfaith.cluster.cli import app as cli
 
     for console in (cli.out, cli.err):
         monkeypatch.setattr(console, "width", 80)

@@ -11,9 +11,9 @@ import pytest
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
 from cotfaith.schemas.status import Status
-from cotfaith.workers.ask import Request
-from cotfaith.workers.engine import GenerateRequest, ScoreRequest
-from cotfaith.workers.loop import dispatch
+from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
+from cotfaith.workers.shard.ask import Request
+from cotfaith.workers.shard.loop import dispatch
 
 TOLERANCE = 1e-3  # nats
 

@@ -12,7 +12,7 @@ import torch
 import transformers
 from contract import TOLERANCE, AnyEngine, greedy, ids, request_of
 
-from cotfaith.workers.engine import ScoreRequest
+from cotfaith.workers.engines.protocol import ScoreRequest
 
 
 class Reference:

@@ -7,7 +7,7 @@ import pytest
 from contract import greedy
 from speller import LAST, TEXT, decode, encode
 
-from cotfaith.workers.engine import ScoreRequest
+from cotfaith.workers.engines.protocol import ScoreRequest
 
 ANY = encode("zz")
 AT_THE_END = encode("zz" + LAST)

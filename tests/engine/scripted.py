@@ -3,9 +3,9 @@
 from cotfaith.schemas.records import Answer, Chain, Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.engine import Capabilities, EngineUsage, Generation
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.engines.protocol import Capabilities, EngineUsage, Generation
+from cotfaith.workers.shard.work import ShardWork
+from cotfaith.workers.text.codec import ByteCodec
 
 ITEM = Item("a", "Which is red?", "B", "choice", ("sky", "blood"))
 

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from torch.utils.flop_counter import FlopCounterMode
 
-from cotfaith.workers.engine import GenerateRequest, Generation, ScoreRequest
+from cotfaith.workers.engines.protocol import GenerateRequest, Generation, ScoreRequest
 
 COMMON = ["--threads", "1", "--repeats", "1", "--rows", "3"]
 

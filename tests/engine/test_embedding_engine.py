@@ -12,10 +12,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec, parse_spec
-from cotfaith.workers.embedders import make_embedder
-from cotfaith.workers.engine import EmbedRequest, GenerateRequest, ScoreRequest
 from cotfaith.workers.engines import find_engine
-from cotfaith.workers.loop import drive
+from cotfaith.workers.engines.protocol import EmbedRequest, GenerateRequest, ScoreRequest
+from cotfaith.workers.roles.embedders import make_embedder
+from cotfaith.workers.shard.loop import drive
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "blood", "is", "two", "makes", "2", "3", "."]
 WINDOW = 24

@@ -11,11 +11,11 @@ import transformers
 from tiny_models import COMMON, byte_tokenizer, config_of
 
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engine import GenerateRequest, ScoreRequest
-from cotfaith.workers.engines import float32_head
-from cotfaith.workers.engines.float32_head import use_float32_head
-from cotfaith.workers.engines.transformers import TransformersEngine
-from cotfaith.workers.precision import FLOAT32_RESOLUTION, bfloat16_step
+from cotfaith.workers.engines.precision import FLOAT32_RESOLUTION, bfloat16_step
+from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
+from cotfaith.workers.engines.transformers import float32_head
+from cotfaith.workers.engines.transformers.engine import TransformersEngine
+from cotfaith.workers.engines.transformers.float32_head import use_float32_head
 
 KINDS = ["llama", "gpt_neox", "gemma2", "gemma3", "mamba", "bloom", "llama4", "tied", "granite", "cohere", "phi"]
 LOW = [(kind, dtype) for kind in KINDS for dtype in (torch.bfloat16, torch.float16)]
@@ -111,7 +111,7 @@ def test_logits_are_those_of_a_head_in_float64(folder_of, kind, dtype):
 def test_scores_tie_before_and_not_after(folder_of, kind, monkeypatch):
     requests = all_tokens(ids(9, n) for n in range(6))
     fine = engine_of(folder_of(kind), "bfloat16").score(requests)
-    monkeypatch.setattr("cotfaith.workers.engines.transformers.use_float32_head", lambda model: False)
+    monkeypatch.setattr("cotfaith.workers.engines.transformers.engine.use_float32_head", lambda model: False)
     coarse = engine_of(folder_of(kind), "bfloat16").score(requests)
     assert equal_neighbours(coarse) > 20
     assert equal_neighbours(fine) <= 1
@@ -124,7 +124,7 @@ def test_models_in_float32_give_the_same_bits(folder_of, kind, monkeypatch):
     samples = [GenerateRequest(ids(9, n), 12, 0.8, 0.95, n) for n in range(4)]
     engine = engine_of(folder_of(kind))
     got = engine.score(requests), engine.generate(samples)
-    monkeypatch.setattr("cotfaith.workers.engines.transformers.use_float32_head", lambda model: True)
+    monkeypatch.setattr("cotfaith.workers.engines.transformers.engine.use_float32_head", lambda model: True)
     engine = engine_of(folder_of(kind))
     assert (engine.score(requests), engine.generate(samples)) == got
 

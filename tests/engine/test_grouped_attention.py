@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from cotfaith.workers.engines.grouped_attention import grouped_attention_forward
+from cotfaith.workers.engines.transformers.grouped_attention import grouped_attention_forward
 
 
 @pytest.mark.parametrize("groups", [1, 2, 6])

@@ -8,8 +8,8 @@ import pytest
 from fake_server import Fake, serving
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
-from cotfaith.workers.engines import openai_client
-from cotfaith.workers.engines.openai_client import Client, RefusedError, UnauthorizedError, UnreachableError
+from cotfaith.workers.engines.openai import client as openai_client
+from cotfaith.workers.engines.openai.client import Client, RefusedError, UnauthorizedError, UnreachableError
 
 KEY = "sk-not-to-be-shown"
 BODY = {"model": "tiny", "prompt": [65], "max_tokens": 1}

@@ -7,9 +7,9 @@ import pytest
 from fake_server import LIKELY, RARE, Fake, serving
 from tiny_models import byte_tokenizer
 
-from cotfaith.cluster.identity import identity
-from cotfaith.cluster.models import context_window, fingerprint
-from cotfaith.cluster.plan import make_plan
+from cotfaith.cluster.plan.identity import identity
+from cotfaith.cluster.plan.models import context_window, fingerprint
+from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.schemas.errors import (
     CapabilityError,
     ContextOverflowError,
@@ -19,8 +19,9 @@ from cotfaith.schemas.errors import (
     SpecError,
 )
 from cotfaith.schemas.spec import ModelSpec, parse_spec
-from cotfaith.workers.engine import GenerateRequest, ScoreRequest
-from cotfaith.workers.engines import find_engine, openai_options
+from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.openai import options as openai_options
+from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
 
 KEY = "sk-not-to-be-shown"
 

@@ -8,11 +8,8 @@ import pytest
 
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.answers import is_correct
-from cotfaith.workers.codec import load_codec
-from cotfaith.workers.editors.organism import OrganismEditor
-from cotfaith.workers.engine import ScoreRequest
-from cotfaith.workers.engines.transformers import TransformersEngine
+from cotfaith.workers.engines.protocol import ScoreRequest
+from cotfaith.workers.engines.transformers.engine import TransformersEngine
 from cotfaith.workers.organisms.card import describe, read_card
 from cotfaith.workers.organisms.evaluate import Bench, edited, last_step
 from cotfaith.workers.organisms.folder import WEIGHTS, folder_of, packaged
@@ -20,6 +17,9 @@ from cotfaith.workers.organisms.make import make, shortened
 from cotfaith.workers.organisms.recipes import RECIPES, find_recipe
 from cotfaith.workers.organisms.train import Writer, held_out_loss, learning_rate, train
 from cotfaith.workers.organisms.truth import organism_truth
+from cotfaith.workers.roles.editors.organism import OrganismEditor
+from cotfaith.workers.text.answers import is_correct
+from cotfaith.workers.text.codec import load_codec
 
 MOST_BYTES = 2_000_000
 SMALL = replace(RECIPES["reasoner"], steps=6, warmup=2, batch=8, width=32, grows=0, checkpoints=(3,))
@@ -190,7 +190,7 @@ def test_training_again_gives_the_card(tmp_path):
 
 
 def run_cli(monkeypatch, *arguments):
-    from cotfaith.cluster.cli import main
+    from cotfaith.cluster.cli.app import main
 
     monkeypatch.setattr("sys.argv", ["cotfaith", "organisms", *arguments])
     monkeypatch.setenv("COLUMNS", "80")

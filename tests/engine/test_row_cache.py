@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import DynamicCache
 
-from cotfaith.workers.engines.row_cache import ROOM, growing_cache, join, trim_left
+from cotfaith.workers.engines.transformers.row_cache import ROOM, growing_cache, join, trim_left
 
 ACTIONS = st.lists(st.sampled_from(["grow", "grow much", "choose", "trim", "join"]), max_size=12)
 

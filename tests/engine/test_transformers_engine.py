@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError, ModelSourceError, SpecError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engine import GenerateRequest, ScoreRequest
-from cotfaith.workers.engines import tree_attention
 from cotfaith.workers.engines.next_tokens import wanted_tokens
-from cotfaith.workers.engines.transformers import TransformersEngine
-from cotfaith.workers.prefix_tree import distinct_tokens
+from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
+from cotfaith.workers.engines.transformers import tree_attention
+from cotfaith.workers.engines.transformers.engine import TransformersEngine
+from cotfaith.workers.engines.transformers.prefix_tree import distinct_tokens
 
 WINDOWED = ["mistral", "gemma3", "qwen2_window"]
 KINDS = ["llama", "qwen2", "gpt_neox", "stablelm", *WINDOWED]

@@ -10,10 +10,10 @@ from tiny_models import COMMON
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from cotfaith.workers.engines import tree_attention
-from cotfaith.workers.engines.tree_attention import NAME, attending, tree_attention_forward
-from cotfaith.workers.engines.tree_passes import run_passes
-from cotfaith.workers.prefix_tree import pack
+from cotfaith.workers.engines.transformers import tree_attention
+from cotfaith.workers.engines.transformers.prefix_tree import pack
+from cotfaith.workers.engines.transformers.tree_attention import NAME, attending, tree_attention_forward
+from cotfaith.workers.engines.transformers.tree_passes import run_passes
 
 TAKES = frozenset({"logits_to_keep"})
 

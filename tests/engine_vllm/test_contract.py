@@ -8,9 +8,9 @@ from contract_models import ModelEngine
 
 from cotfaith.schemas.errors import EngineError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engine import GenerateRequest, ScoreRequest
 from cotfaith.workers.engines import find_engine
-from cotfaith.workers.loop import EngineLostError
+from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
+from cotfaith.workers.shard.loop import EngineLostError
 
 
 def engine_of(source, dtype="float32", **options):

@@ -3,9 +3,9 @@
 import pytest
 
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.codec import load_codec
-from cotfaith.workers.engine import GenerateRequest
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.protocol import GenerateRequest
+from cotfaith.workers.text.codec import load_codec
 
 END = "think step by step:"
 TEXT = " Red cars drive. Blue boats sail!"

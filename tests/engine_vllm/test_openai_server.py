@@ -11,8 +11,8 @@ from real_servers import free_port, running
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engine import ScoreRequest
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.protocol import ScoreRequest
 
 QUIET = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",

@@ -11,8 +11,8 @@ from speller import TEXT, decode
 
 from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engine import ScoreRequest
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.protocol import ScoreRequest
 
 if not all(map(find_spec, ("fastapi", "uvicorn", "openai"))):
     pytest.skip("what `transformers serve` needs is not installed: transformers[serving]", allow_module_level=True)

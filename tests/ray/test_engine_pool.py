@@ -3,9 +3,9 @@
 import pytest
 from ray.exceptions import OutOfMemoryError
 
-from cotfaith.cluster import engine_pool
-from cotfaith.cluster.engine_pool import SUBJECT, Engine, EnginePool, Post
-from cotfaith.cluster.ray_session import Share
+from cotfaith.cluster.fleet import engine_pool
+from cotfaith.cluster.fleet.engine_pool import SUBJECT, Engine, EnginePool, Post
+from cotfaith.cluster.fleet.ray_session import Share
 from cotfaith.schemas.errors import RunFailedError
 from cotfaith.schemas.spec import ModelSpec, ResourceSpec
 

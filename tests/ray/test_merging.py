@@ -9,20 +9,20 @@ import ray
 from ray.exceptions import RayActorError
 from rich.console import Console
 
-from cotfaith.cluster.driver import run_jobs
-from cotfaith.cluster.jobs import missing_jobs
-from cotfaith.cluster.plan import make_plan
-from cotfaith.cluster.polling import UsagePoll
-from cotfaith.cluster.progress import RunProgress
-from cotfaith.cluster.ray_session import ray_session
-from cotfaith.cluster.reading import read_tables
-from cotfaith.cluster.shard_task import run_job
-from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.fleet.driver import run_jobs
+from cotfaith.cluster.fleet.jobs import missing_jobs
+from cotfaith.cluster.fleet.polling import UsagePoll
+from cotfaith.cluster.fleet.progress import RunProgress
+from cotfaith.cluster.fleet.ray_session import ray_session
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
 from cotfaith.schemas.spec import ModelSpec, ResourceSpec, parse_spec
-from cotfaith.workers.engine import ScoreRequest
-from cotfaith.workers.engines.stub import StubEngine, static_capabilities
-from cotfaith.workers.remote import EngineActor, RemoteEngine
+from cotfaith.workers.actor.remote import EngineActor, RemoteEngine
+from cotfaith.workers.engines.protocol import ScoreRequest
+from cotfaith.workers.engines.stub.engine import StubEngine, static_capabilities
 
 SHARDS = 4
 
@@ -34,7 +34,7 @@ def _session(tmp_path_factory):
 
     @ray.remote(num_cpus=0)
     def warm(name):
-        import cotfaith.cluster.shard_task  # noqa: F401
+        import cotfaith.cluster.fleet.shard_task  # noqa: F401
 
         (here / name).touch()
         while len(list(here.iterdir())) < SHARDS:

@@ -6,7 +6,7 @@ import socket
 import pytest
 import ray
 
-from cotfaith.cluster.ray_session import ray_session
+from cotfaith.cluster.fleet.ray_session import ray_session
 from cotfaith.schemas.spec import ResourceSpec
 
 ELSEWHERE = {

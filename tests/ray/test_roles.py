@@ -13,10 +13,10 @@ import pytest
 import yaml
 from tiny_models import write_model
 
-from cotfaith.cluster.reading import read_tables
-from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.store import LocalStore
 
-MAIN = "from cotfaith.cluster.cli import main; main()"
+MAIN = "from cotfaith.cluster.cli.app import main; main()"
 ROW = ["model", "item_id", "chain_index", "probe", "arm"]
 
 

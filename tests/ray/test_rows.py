@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 import yaml
 
-from cotfaith.cluster.reading import read_tables
-from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.store import LocalStore
 
 CHAINS = 3
 MAX_TOKENS = 60  # the stub's longest chains are twice as long
@@ -41,7 +41,7 @@ def run(tmp_path_factory):
         "output": {"path": "run", "max_failed_share": 1},
     }
     (folder / "spec.yaml").write_text(yaml.safe_dump(content))
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli import main; main()", "run", "spec.yaml"]
+    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "run", "spec.yaml"]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
     return folder / "run", done

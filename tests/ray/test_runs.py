@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 import yaml
 
-from cotfaith.cluster.given_up import given_up
-from cotfaith.cluster.reading import commits, read_tables
-from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.storage.given_up import given_up
+from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.store import LocalStore
 
 PROBES = ["no_cot", "early_answering", "filler_tokens"]
 
@@ -37,7 +37,7 @@ def spec(path, **changes):
 def cotfaith(folder, content, *arguments, command="run", background=False, deaf=False):
     file = folder / "spec.yaml"
     file.write_text(yaml.safe_dump(content))
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli import main; main()", command, str(file), *arguments]
+    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", command, str(file), *arguments]
     if background:
         return subprocess.Popen(
             line,
@@ -183,7 +183,7 @@ def test_a_shard_that_kills_its_engine_is_given_up_and_the_others_are_done(refer
     assert (record["task"], record["attempts"]) == ("addition", 3)
     assert "Incomplete: 4 of 5 shards are done." in done.stdout
     again = subprocess.run(
-        [sys.executable, "-c", "from cotfaith.cluster.cli import main; main()", "status", str(tmp_path / "run")],
+        [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "status", str(tmp_path / "run")],
         capture_output=True,
         text=True,
         check=True,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cotfaith.cluster.reading import commits, read_tables
-from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.keys import commit
 
 ITEMS, CHAINS = 5, 2
@@ -29,7 +29,7 @@ def spec(path, models, **changes):
 def run(folder, content):
     file = folder / "spec.yaml"
     file.write_text(yaml.safe_dump(content))
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli import main; main()", "run", str(file)]
+    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "run", str(file)]
     done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -15,8 +15,8 @@ import transformers
 import yaml
 from tiny_models import COMMON, byte_tokenizer
 
-from cotfaith.cluster.reading import read_tables
-from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.store import LocalStore
 
 TOLERANCE = 1e-4  # nats
 ITEMS = 6  # of each task
@@ -56,7 +56,7 @@ def run(folder, model, **resources):
         "output": {"path": str(folder / "run"), "max_failed_share": 1},
     }
     (folder / "spec.yaml").write_text(yaml.safe_dump(content))
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli import main; main()", "run", "spec.yaml"]
+    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "run", "spec.yaml"]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
     return read_tables(LocalStore(folder / "run"))

@@ -29,7 +29,7 @@ def validate(folder, *arguments, content=None):
     if content is not None:
         (folder / "spec.yaml").write_text(yaml.safe_dump(content))
         arguments = ("spec.yaml", *arguments)
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli import main; main()", "validate", *arguments]
+    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "validate", *arguments]
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
 
 

@@ -9,16 +9,16 @@ from threading import Barrier
 
 import pytest
 
-from cotfaith.cluster import shard_task
-from cotfaith.cluster.jobs import missing_jobs
-from cotfaith.cluster.plan import make_plan
-from cotfaith.cluster.reading import commits, read_tables
-from cotfaith.cluster.shard_task import run_job
-from cotfaith.cluster.store import LocalStore, check_conditional_put, open_store
+from cotfaith.cluster.fleet import shard_task
+from cotfaith.cluster.fleet.jobs import missing_jobs
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.store import LocalStore, check_conditional_put, open_store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError, SpecError, StoreError
 from cotfaith.schemas.spec import parse_spec
-from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.workers.engines.stub.engine import StubEngine
 
 KEY = "_commits/shard.json"
 RACERS = 16
@@ -56,7 +56,7 @@ class TestRaces:
     def test_of_sixteen_processes_one_wins(self, store):
         code = (
             "import pathlib, sys, time\n"
-            "from cotfaith.cluster.store import LocalStore\n"
+            "from cotfaith.cluster.storage.store import LocalStore\n"
             "root, racer = pathlib.Path(sys.argv[1]), int(sys.argv[2])\n"
             "print('ready', flush=True)\n"
             "while not (root.parent / 'go').exists(): time.sleep(0.001)\n"

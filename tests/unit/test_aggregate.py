@@ -4,8 +4,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from cotfaith.cluster.aggregate import aggregate, summary
-from cotfaith.cluster.effects import early_curves
+from cotfaith.cluster.stats.aggregate import aggregate, summary
+from cotfaith.cluster.stats.effects import early_curves
 from cotfaith.schemas.tables import CHAINS, ESTIMATES, ITEMS, OBSERVATIONS
 
 HEAD = {"schema_version": 2, "run_id": "r", "model": "m", "task": "t", "strategy": "cot"}

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cotfaith.schemas.status import Status
-from cotfaith.workers.answers import comparable_text, read_answer
-from cotfaith.workers.canonical import canonical_number, canonical_text, decimal_number
-from cotfaith.workers.readers.numerals import canonical_value
-from cotfaith.workers.readers.units import UNIT
+from cotfaith.workers.text.answers import comparable_text, read_answer
+from cotfaith.workers.text.canonical import canonical_number, canonical_text, decimal_number
+from cotfaith.workers.text.readers.numerals import canonical_value
+from cotfaith.workers.text.readers.units import UNIT
 
 WHOLES = st.integers(0, 10**12)
 DECIMALS = st.text(string.digits, min_size=0, max_size=2)

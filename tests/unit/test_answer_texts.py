@@ -9,7 +9,7 @@ from answer_texts import Row
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.status import Status
-from cotfaith.workers.answers import read_answer
+from cotfaith.workers.text.answers import read_answer
 
 TABLES = {"texts": answer_texts, "hard texts": answer_texts_hard}
 LEAST_RIGHT = 0.95

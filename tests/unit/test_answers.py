@@ -5,8 +5,8 @@ import pytest
 
 from cotfaith.schemas.records import Answer, Item
 from cotfaith.schemas.status import Status
-from cotfaith.workers.answers import is_correct, p_gold, read_answer, same_answer, scored_answer
-from cotfaith.workers.canonical import canonical_number
+from cotfaith.workers.text.answers import is_correct, p_gold, read_answer, same_answer, scored_answer
+from cotfaith.workers.text.canonical import canonical_number
 
 NUMBER = Item("i", "How many?", "1234", "number")
 BOOLEAN = Item("i", "Is it?", "true", "boolean", ("Yes", "No"))

@@ -7,9 +7,9 @@ from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.tasks import check_items
+from cotfaith.workers.text.codec import ByteCodec
 
 ITEM = Item("i", "How much?", "7", "number")
 CHOICE = Item("i", "Which?", "B", "choice", ("red", "red and blue"))

@@ -6,12 +6,12 @@ from tokenizer_families import FAMILIES
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec, SamplingSpec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.ask import Ask
-from cotfaith.workers.codec import HuggingFaceCodec
-from cotfaith.workers.editors.organism import OrganismEditor
-from cotfaith.workers.embedders.lexical import LexicalEmbedder
+from cotfaith.workers.roles.editors.organism import OrganismEditor
+from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
+from cotfaith.workers.shard.ask import Ask
 from cotfaith.workers.strategies import STRATEGIES
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.codec import HuggingFaceCodec
+from cotfaith.workers.text.templates import Templates
 
 YES_NO = Item("b", "Red cars drive.", "true", "boolean", ("\u0414\u0430", "\u041d\u0435\u0442"))
 NUMBERS = Item("n", "How many?", "12", "number", ("12", "13"))

@@ -8,8 +8,8 @@ from transformers.utils import chat_template_utils
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.chat_template import ChatTemplate
-from cotfaith.workers.codec import HuggingFaceCodec, load_codec, uses_chat
+from cotfaith.workers.text.chat_template import ChatTemplate
+from cotfaith.workers.text.codec import HuggingFaceCodec, load_codec, uses_chat
 
 USER = {"role": "user", "content": "Hi"}
 SYSTEM = {"role": "system", "content": "Be brief."}
@@ -66,7 +66,7 @@ class TestClock:
         assert made.dates
 
     def test_without_a_date_the_clock_stands_still(self, monkeypatch):
-        monkeypatch.setattr("cotfaith.workers.chat_template.datetime", MovingClock)
+        monkeypatch.setattr("cotfaith.workers.text.chat_template.datetime", MovingClock)
         made = ChatTemplate(chat_tokenizer("{{ strftime_now('%Y-%m-%d %H') }}" + CHATML))
         assert made.render([USER]) == made.render([USER])
 

@@ -218,7 +218,7 @@ def test_no_run_there(command, tmp_path, name):
 
 @pytest.mark.parametrize(("change", "expected"), CONFLICTS.values(), ids=CONFLICTS)
 def test_an_output_that_holds_another_run(command, tmp_path, monkeypatch, change, expected):
-    monkeypatch.setattr("cotfaith.cluster.run.missing_jobs", lambda *_: [])  # begin a run and do nothing
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.missing_jobs", lambda *_: [])  # begin a run and do nothing
     write(tmp_path, spec())
     assert command("run", "spec.yaml")[0] == 0
     write(tmp_path, spec(**change))
@@ -233,12 +233,12 @@ def test_an_output_that_holds_another_run(command, tmp_path, monkeypatch, change
 
 def test_other_weights_are_another_run(command, tmp_path, monkeypatch):
     """The same folder of weights, with other content."""
-    monkeypatch.setattr("cotfaith.cluster.run.missing_jobs", lambda *_: [])
-    monkeypatch.setattr("cotfaith.cluster.plan.load_codec", lambda *_: None)
-    monkeypatch.setattr("cotfaith.cluster.plan.check_template", lambda *_: [])
-    monkeypatch.setattr("cotfaith.cluster.plan.template_digest", lambda *_: "none")
-    monkeypatch.setattr("cotfaith.cluster.run.overflow_warnings", lambda _: [])
-    monkeypatch.setattr("cotfaith.cluster.plan.tokenizer_notes", lambda *_: [])
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.missing_jobs", lambda *_: [])
+    monkeypatch.setattr("cotfaith.cluster.plan.plan.load_codec", lambda *_: None)
+    monkeypatch.setattr("cotfaith.cluster.plan.plan.check_template", lambda *_: [])
+    monkeypatch.setattr("cotfaith.cluster.plan.plan.template_digest", lambda *_: "none")
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.overflow_warnings", lambda _: [])
+    monkeypatch.setattr("cotfaith.cluster.plan.plan.tokenizer_notes", lambda *_: [])
     (tmp_path / "model").mkdir()
     weights = "model/model.safetensors"
     write(tmp_path, spec(models=[REAL | {"source": "model"}]), {"model/config.json": "{}", weights: "1"})
@@ -272,7 +272,7 @@ def test_in_a_process_of_its_own_torch_stays_out(tmp_path, content):
     code = (
         "import atexit, sys\n"
         "atexit.register(lambda: print(*{'torch', 'transformers'} & set(sys.modules)))\n"
-        "from cotfaith.cluster.cli import main\n"
+        "from cotfaith.cluster.cli.app import main\n"
         "main()"
     )
     line = [sys.executable, "-c", code, "run", "spec.yaml"]

@@ -14,17 +14,17 @@ import yaml
 from rich.console import Console
 
 import cotfaith
-from cotfaith.cluster import cli as cli_module
-from cotfaith.cluster.costs import Cost, costs
-from cotfaith.cluster.driver import Outcome
-from cotfaith.cluster.plan import make_plan
-from cotfaith.cluster.reading import read_tables
-from cotfaith.cluster.shard_task import run_job
-from cotfaith.cluster.spec_file import load_spec
-from cotfaith.cluster.store import LocalStore
-from cotfaith.cluster.tables import cost_table, human_count
+from cotfaith.cluster.cli import app as cli_module
+from cotfaith.cluster.cli.tables import cost_table, human_count
+from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.plan.costs import Cost, costs
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.plan.spec_file import load_spec
+from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.spec import RunSpec
-from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.workers.engines.stub.engine import StubEngine
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
@@ -38,8 +38,8 @@ def run_here(plan, jobs, progress):
 
 def without_ray(monkeypatch, folder):
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("cotfaith.cluster.run.ray_session", lambda *_: nullcontext())
-    monkeypatch.setattr("cotfaith.cluster.run.run_jobs", run_here)
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from cotfaith.cluster import cli
+from cotfaith.cluster.cli import app as cli
 
 TEXT = "half · two ≠ 2, 五, \U0001f600, \udcff"
 
 
 def command(tmp_path, encoding, *arguments):
     """Run a command line in a process of its own, and return its code and what it printed."""
-    call = "import sys; from cotfaith.cluster.cli import main; sys.argv[0] = 'cotfaith'; main()"
+    call = "import sys; from cotfaith.cluster.cli.app import main; sys.argv[0] = 'cotfaith'; main()"
     environment = {"PYTHONIOENCODING": encoding, "COLUMNS": "100", "PATH": "/usr/bin:/bin"}
     environment |= {"PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run(

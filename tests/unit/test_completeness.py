@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cotfaith.cluster.completeness import compare
-from cotfaith.cluster.driver import Outcome
-from cotfaith.cluster.given_up import given_up, record_given_up
-from cotfaith.cluster.jobs import Job, missing_jobs
-from cotfaith.cluster.plan import make_plan
-from cotfaith.cluster.shard_task import run_job
-from cotfaith.cluster.spec_file import load_spec
-from cotfaith.cluster.store import LocalStore
-from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.jobs import Job, missing_jobs
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.plan.spec_file import load_spec
+from cotfaith.cluster.storage.completeness import compare
+from cotfaith.cluster.storage.given_up import given_up, record_given_up
+from cotfaith.cluster.storage.store import LocalStore
+from cotfaith.workers.engines.stub.engine import StubEngine
 
 EVIL = "<b>lost</b> [red]x[/] \x1b[31m"
 
@@ -137,7 +137,7 @@ SPEC = {
 def run(tmp_path, monkeypatch):
     """Runs a spec of which the second shard fails every attempt, as the driver would record it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cotfaith.cluster.run.ray_session", lambda *_: nullcontext())
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     Path("spec.yaml").write_text(yaml.safe_dump(SPEC))
 
     def with_failures(plan, jobs, progress):
@@ -150,7 +150,7 @@ def run(tmp_path, monkeypatch):
                 run_job(job, {"subject": StubEngine(plan.model(job.model))})
         return outcome
 
-    monkeypatch.setattr("cotfaith.cluster.run.run_jobs", with_failures)
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", with_failures)
     return tmp_path / "run"
 
 
@@ -180,7 +180,7 @@ def test_it_is_said_everywhere_and_gone_when_the_rest_is_done(run, cli, monkeypa
             run_job(job, {"subject": StubEngine(plan.model(job.model))})
         return Outcome(done=len(jobs))
 
-    monkeypatch.setattr("cotfaith.cluster.run.run_jobs", works)
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", works)
     assert cli("run", "spec.yaml")[0] == 0
     for command in (("status", "run"), ("aggregate", "run"), ("report", "run")):
         assert "Incomplete" not in cli(*command)[1]
@@ -199,7 +199,7 @@ def test_a_lost_commit_makes_a_run_incomplete(run, cli):
 
 def test_a_run_that_was_widened_and_not_run_is_incomplete(run, cli, monkeypatch):
     cli("run", "spec.yaml")
-    monkeypatch.setattr("cotfaith.cluster.run.missing_jobs", lambda *_: [])
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.missing_jobs", lambda *_: [])
     Path("spec.yaml").write_text(yaml.safe_dump(SPEC | {"probes": [*SPEC["probes"], "filler_tokens"]}))
     cli("run", "spec.yaml")
     assert "Incomplete: 0 of 3 shards are done." in " ".join(cli("status", "run")[1].split())

@@ -9,14 +9,14 @@ from transformers import ByT5Tokenizer
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec, SamplingSpec
-from cotfaith.workers.ask import Ask
-from cotfaith.workers.codec import HuggingFaceCodec
-from cotfaith.workers.editors.organism import OrganismEditor
-from cotfaith.workers.embedders.lexical import LexicalEmbedder
-from cotfaith.workers.rounds import together
+from cotfaith.workers.roles.editors.organism import OrganismEditor
+from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
+from cotfaith.workers.shard.ask import Ask
+from cotfaith.workers.shard.rounds import together
 from cotfaith.workers.strategies import STRATEGIES
-from cotfaith.workers.template_check import check_template
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.codec import HuggingFaceCodec
+from cotfaith.workers.text.template_check import check_template
+from cotfaith.workers.text.templates import Templates
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

@@ -4,11 +4,11 @@ from scripted import Scripted
 from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.spec import EditorSpec, ModelSpec, parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.editors import check_editor, editor_identity, editor_model, make_editor, with_prompts
-from cotfaith.workers.editors.model import ModelEditor
-from cotfaith.workers.editors.prompt import Prompt, find_prompt
-from cotfaith.workers.loop import drive
+from cotfaith.workers.roles.editors import check_editor, editor_identity, editor_model, make_editor, with_prompts
+from cotfaith.workers.roles.editors.model import ModelEditor
+from cotfaith.workers.roles.editors.prompt import Prompt, find_prompt
+from cotfaith.workers.shard.loop import drive
+from cotfaith.workers.text.codec import ByteCodec
 
 PLAIN = ModelSpec(id="writer", engine="stub")
 MUTE = ModelSpec(id="writer", engine="stub", options={"can_score": False})
@@ -304,8 +304,8 @@ def test_an_editor_that_is_not_there(models, by, error):
 
 
 def test_an_editor_that_writes_no_text(monkeypatch):
-    from cotfaith.workers.editors import choice
-    from cotfaith.workers.engine import Capabilities
+    from cotfaith.workers.engines.protocol import Capabilities
+    from cotfaith.workers.roles.editors import choice
 
     class Mute:
         def capabilities(self, model):

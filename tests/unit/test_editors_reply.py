@@ -1,7 +1,7 @@
 import pytest
 
-from cotfaith.workers.editors.base import framed
-from cotfaith.workers.editors.reply import fault, read_reply
+from cotfaith.workers.roles.editors.base import framed
+from cotfaith.workers.roles.editors.reply import fault, read_reply
 
 OLD = "There are 4 boxes."
 NEW = "There are 5 boxes."

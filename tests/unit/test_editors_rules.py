@@ -3,8 +3,8 @@ import re
 import pytest
 
 from cotfaith.schemas.status import Status
-from cotfaith.workers.editors import EDITORS
-from cotfaith.workers.editors.words import DENIALS, OPPOSITES, SYNONYMS
+from cotfaith.workers.roles.editors import EDITORS
+from cotfaith.workers.roles.editors.words import DENIALS, OPPOSITES, SYNONYMS
 
 EDITOR = EDITORS["rules"]()
 

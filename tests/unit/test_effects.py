@@ -6,10 +6,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from cotfaith.cluster.aggregate import aggregate
-from cotfaith.cluster.effects.curves import by_place, chain_curves
-from cotfaith.cluster.effects.frame import CHAIN
-from cotfaith.cluster.effects.resampling import divergence
+from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.effects.curves import by_place, chain_curves
+from cotfaith.cluster.stats.effects.frame import CHAIN
+from cotfaith.cluster.stats.effects.resampling import divergence
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 
 HEAD = {"schema_version": 2, "run_id": "r", "model": "m", "task": "t", "strategy": "cot"}

@@ -4,12 +4,12 @@ import pytest
 
 from cotfaith.schemas.errors import CapabilityError, EngineError, SpecError
 from cotfaith.schemas.spec import parse_spec
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.embedders import check_embedder, embedder_model, make_embedder
-from cotfaith.workers.embedders.lexical import LexicalEmbedder
-from cotfaith.workers.embedders.model import ModelEmbedder
-from cotfaith.workers.engine import Capabilities
-from cotfaith.workers.loop import drive
+from cotfaith.workers.engines.protocol import Capabilities
+from cotfaith.workers.roles.embedders import check_embedder, embedder_model, make_embedder
+from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
+from cotfaith.workers.roles.embedders.model import ModelEmbedder
+from cotfaith.workers.shard.loop import drive
+from cotfaith.workers.text.codec import ByteCodec
 
 SAME = 0.8  # Bogdan et al. 2025: less is another meaning
 

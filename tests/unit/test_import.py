@@ -7,14 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from cotfaith.cluster.spec_file import load_spec
+from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.spec import TaskSpec, parse_spec
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.engines.stub import StubEngine
-from cotfaith.workers.meta.supplied import supplied_steps
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.engines.stub.engine import StubEngine
+from cotfaith.workers.labels.supplied import supplied_steps
+from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.tasks import load_task
+from cotfaith.workers.text.codec import ByteCodec
 
 GOOD = {"question": "What is 2 + 3?", "cot": "Two and three. So five.", "answer": "5", "gold": "5"}
 

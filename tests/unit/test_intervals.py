@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cotfaith.cluster.intervals import NO_INTERVAL, clopper_pearson, cluster_bootstrap, curve_bootstrap
+from cotfaith.cluster.stats.intervals import NO_INTERVAL, clopper_pearson, cluster_bootstrap, curve_bootstrap
 
 
 def test_clopper_pearson_matches_published_values():
@@ -37,7 +37,7 @@ def test_the_seed_alone_decides():
 def test_chunks_do_not_change_the_interval(monkeypatch):
     values, ones = np.arange(30) % 3.0, np.ones(30)
     whole = cluster_bootstrap(values, ones, seed=5)
-    monkeypatch.setattr("cotfaith.cluster.intervals.CHUNK_WEIGHTS", 100)
+    monkeypatch.setattr("cotfaith.cluster.stats.intervals.CHUNK_WEIGHTS", 100)
     assert cluster_bootstrap(values, ones, seed=5) == whole
 
 

@@ -2,9 +2,9 @@ import pytest
 
 from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.status import Status
-from cotfaith.workers.ask import Request
-from cotfaith.workers.engine import Capabilities, GenerateRequest, Generation, ScoreRequest
-from cotfaith.workers.loop import EngineLostError, Failed, dispatch, drive
+from cotfaith.workers.engines.protocol import Capabilities, GenerateRequest, Generation, ScoreRequest
+from cotfaith.workers.shard.ask import Request
+from cotfaith.workers.shard.loop import EngineLostError, Failed, dispatch, drive
 
 
 class Echo:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cotfaith.schemas.errors import EngineError
-from cotfaith.workers.loop import EngineLostError
-from cotfaith.workers.merging import Call, Merger, next_batch
+from cotfaith.workers.actor.merging import Call, Merger, next_batch
+from cotfaith.workers.shard.loop import EngineLostError
 
 
 class Fake:

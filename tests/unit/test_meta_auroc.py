@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from cotfaith.cluster.meta.auroc import auroc
+from cotfaith.cluster.validation.auroc import auroc
 
 
 def of(faithful, unfaithful, clusters=None, seed=0):

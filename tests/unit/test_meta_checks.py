@@ -6,17 +6,17 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from cotfaith.cluster.meta.checks import CONTRASTS, SKILL, Contrast, run_checks
-from cotfaith.cluster.meta.cost import Cost
-from cotfaith.cluster.meta.evidence import Arm, Evidence
-from cotfaith.cluster.meta.judgement import figures
-from cotfaith.cluster.meta.labelled import Labelled, label_all
-from cotfaith.cluster.meta.metrics import METRICS
-from cotfaith.cluster.meta.page import pages
-from cotfaith.cluster.meta.show import show
-from cotfaith.cluster.meta.validation import Count, Curve, Validation
-from cotfaith.cluster.spec_file import load_spec
-from cotfaith.cluster.validate_cli import ORGANISMS
+from cotfaith.cluster.cli.validate import ORGANISMS
+from cotfaith.cluster.plan.spec_file import load_spec
+from cotfaith.cluster.validation.checks import CONTRASTS, SKILL, Contrast, run_checks
+from cotfaith.cluster.validation.cost import Cost
+from cotfaith.cluster.validation.evidence import Arm, Evidence
+from cotfaith.cluster.validation.judgement import figures
+from cotfaith.cluster.validation.labelled import Labelled, label_all
+from cotfaith.cluster.validation.metrics import METRICS
+from cotfaith.cluster.validation.page import pages
+from cotfaith.cluster.validation.show import show
+from cotfaith.cluster.validation.validation import Count, Curve, Validation
 from cotfaith.schemas.records import Answer, Chain, Item
 from cotfaith.schemas.status import Status
 

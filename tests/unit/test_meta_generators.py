@@ -8,7 +8,7 @@ import pytest
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.meta.mentions import states
+from cotfaith.workers.labels.mentions import states
 from cotfaith.workers.tasks import load_task
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from cotfaith.schemas.records import Answer, Chain, Item
 from cotfaith.schemas.status import Status
-from cotfaith.workers.meta.labels import label_chain
-from cotfaith.workers.meta.mentions import states, without_copies
-from cotfaith.workers.meta.supplied import supplied_label
+from cotfaith.workers.labels.chains import label_chain
+from cotfaith.workers.labels.mentions import states, without_copies
+from cotfaith.workers.labels.supplied import supplied_label
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from cotfaith.cluster.effects import early_curves
-from cotfaith.cluster.meta.cost import costs
-from cotfaith.cluster.meta.evidence import collect
-from cotfaith.cluster.meta.metrics import METRICS
+from cotfaith.cluster.stats.effects import early_curves
+from cotfaith.cluster.validation.cost import costs
+from cotfaith.cluster.validation.evidence import collect
+from cotfaith.cluster.validation.metrics import METRICS
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 
 HEAD = {"schema_version": 1, "run_id": "r", "model": "m", "task": "t", "item_id": "i"}

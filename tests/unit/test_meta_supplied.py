@@ -7,11 +7,11 @@ import pytest
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.spec import ModelSpec, TaskSpec, parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.engines.stub import StubEngine
-from cotfaith.workers.meta.supplied import supplied_steps
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.engines.stub.engine import StubEngine
+from cotfaith.workers.labels.supplied import supplied_steps
+from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.tasks import load_task
+from cotfaith.workers.text.codec import ByteCodec
 
 GOOD = {
     "id": "x",

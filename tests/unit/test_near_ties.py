@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from cotfaith.cluster.aggregate import aggregate, summary
-from cotfaith.cluster.columns import Column, table_rows
-from cotfaith.cluster.findings import findings
-from cotfaith.cluster.near_ties import without_near_ties
-from cotfaith.cluster.report import render
-from cotfaith.cluster.tables import summary_table
+from cotfaith.cluster.cli.tables import summary_table
+from cotfaith.cluster.report.columns import Column, table_rows
+from cotfaith.cluster.report.findings import findings
+from cotfaith.cluster.report.page import render
+from cotfaith.cluster.stats.aggregate import aggregate, summary
+from cotfaith.cluster.stats.near_ties import without_near_ties
 from cotfaith.schemas.tables import CHAINS, ESTIMATES, ITEMS, OBSERVATIONS
 
 HEAD = {"schema_version": 3, "run_id": "r", "model": "m", "task": "t", "strategy": "cot"}

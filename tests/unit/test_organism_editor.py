@@ -1,8 +1,8 @@
 import pytest
 
 from cotfaith.schemas.status import Status
-from cotfaith.workers.editors import EDITORS
 from cotfaith.workers.organisms.grammar import Step, parse_sentence
+from cotfaith.workers.roles.editors import EDITORS
 
 EDITOR = EDITORS["organism"]()
 STEPS = [" Add 7: that gives 0.", "Multiply by 3: that makes 3. ", " Add 1: that becomes 1."]

@@ -3,17 +3,17 @@ import pytest
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec, TaskSpec
-from cotfaith.workers.ask import candidates
-from cotfaith.workers.codec import HuggingFaceCodec
 from cotfaith.workers.organisms.examples import draw_example, draw_problem, given_answer, write_chain
 from cotfaith.workers.organisms.grammar import VERBS, Admission, Aside, Step, operations_of, parse_sentence
 from cotfaith.workers.organisms.recipes import RECIPES
 from cotfaith.workers.organisms.tokenizer import UNKNOWN, make_tokenizer
 from cotfaith.workers.probes.filler_tokens import FILLER
-from cotfaith.workers.steps import split_steps
+from cotfaith.workers.shard.ask import candidates
 from cotfaith.workers.tasks import load_task
 from cotfaith.workers.tasks.generators.serial_problem import Operation
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.codec import HuggingFaceCodec
+from cotfaith.workers.text.steps import split_steps
+from cotfaith.workers.text.templates import Templates
 
 NAMES = sorted(RECIPES)
 

@@ -8,17 +8,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from cotfaith.cluster.findings import chance_levels
-from cotfaith.cluster.models import fingerprint
+from cotfaith.cluster.plan.models import fingerprint
+from cotfaith.cluster.report.findings import chance_levels
 from cotfaith.schemas.errors import ModelSourceError, SpecError, TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, TaskSpec
-from cotfaith.workers.ask import candidates
-from cotfaith.workers.codec import load_codec
 from cotfaith.workers.organisms.folder import resolve_source
-from cotfaith.workers.shard import answer_method
+from cotfaith.workers.shard.ask import candidates
+from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.tasks import check_items, load_task
 from cotfaith.workers.tasks.generators.serial_problem import TICKET_OF, ticket_of, value_of
+from cotfaith.workers.text.codec import load_codec
 
 
 def spec(**options: Any) -> TaskSpec:

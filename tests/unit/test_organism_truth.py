@@ -2,10 +2,10 @@ import pytest
 
 from cotfaith.schemas.records import Answer, Chain, Item
 from cotfaith.schemas.status import Status
-from cotfaith.workers.judges import JUDGES
 from cotfaith.workers.organisms.recipes import RECIPES
 from cotfaith.workers.organisms.truth import MODEL_TRUTH, ChainTruth, organism_truth
-from cotfaith.workers.steps import split_steps
+from cotfaith.workers.roles.judges import JUDGES
+from cotfaith.workers.text.steps import split_steps
 
 QUESTION = "Start with 3. Add 7. Multiply by 9. After each operation keep only the last digit. What is the final digit?"
 GOOD = " Add 7: that gives 0. Multiply by 9: that means 0."

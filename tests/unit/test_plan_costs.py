@@ -6,17 +6,17 @@ import json
 import pytest
 from rich.console import Console
 
-from cotfaith.cluster.costs import costs
-from cotfaith.cluster.identity import identity, open_run
-from cotfaith.cluster.jobs import missing_jobs, missing_readings
-from cotfaith.cluster.plan import make_plan
-from cotfaith.cluster.rates import busy_s, measured_rates, rates_note
-from cotfaith.cluster.shard_task import run_job
-from cotfaith.cluster.store import LocalStore
-from cotfaith.cluster.tables import cost_table
+from cotfaith.cluster.cli.tables import cost_table
+from cotfaith.cluster.fleet.jobs import missing_jobs, missing_readings
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.plan.costs import costs
+from cotfaith.cluster.plan.identity import identity, open_run
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.plan.rates import busy_s, measured_rates, rates_note
+from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import parse_spec
-from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.workers.engines.stub.engine import StubEngine
 
 ITEMS, CHAINS, TOKENS = 3, 2, 60  # 60 tokens are three steps of 20
 KINDS = ("requests", "generated_tokens", "prompt_tokens", "distinct_tokens")
@@ -44,8 +44,8 @@ def make(task, tmp_path):
 @pytest.fixture
 def frame(make):
     """The bytes before a chain and after it, in one item's prompts."""
-    from cotfaith.workers.codec import ByteCodec
-    from cotfaith.workers.templates import Templates
+    from cotfaith.workers.text.codec import ByteCodec
+    from cotfaith.workers.text.templates import Templates
 
     plan = make()
     templates, item = Templates(plan.spec.models[0], plan.spec.prompts, ByteCodec()), plan.items["t"][0]
@@ -197,7 +197,7 @@ class TestRates:
         return plan, engines
 
     def test_commits_hold_every_token_once(self, done):
-        from cotfaith.cluster.reading import commits
+        from cotfaith.cluster.storage.read import commits
 
         plan, engines = done
         found = list(commits(LocalStore(plan_folder(plan))))

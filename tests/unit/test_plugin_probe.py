@@ -9,19 +9,19 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from cotfaith.cluster.driver import Outcome
-from cotfaith.cluster.reading import read_tables
-from cotfaith.cluster.run import execute
-from cotfaith.cluster.shard_task import run_job
-from cotfaith.cluster.spec_file import load_spec
-from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.run import execute
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.plan.spec_file import load_spec
+from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ProbeSpec, parse_spec
 from cotfaith.workers import probes
-from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.probes import PROBES, find_probe, register
-from cotfaith.workers.probes.base import Shape
+from cotfaith.workers.probes.lib.probe import Shape
 
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
@@ -64,8 +64,8 @@ def run(example, monkeypatch):
             run_job(job, {"subject": StubEngine(plan.model(job.model))})
         return Outcome(done=len(jobs))
 
-    monkeypatch.setattr("cotfaith.cluster.run.ray_session", lambda *_: nullcontext())
-    monkeypatch.setattr("cotfaith.cluster.run.run_jobs", run_here)
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
     quiet = Console(quiet=True)
     return lambda *plugins: execute(load_spec(example / "spec.yaml", [], plugins), quiet, quiet)
 

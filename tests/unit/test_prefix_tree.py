@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotfaith.workers.prefix_tree import distinct_tokens, pack
+from cotfaith.workers.engines.transformers.prefix_tree import distinct_tokens, pack
 
 # Few distinct ids, so that prefixes are shared often; large ones, so that byte order would show.
 IDS = st.sampled_from([0, 1, 2, 255, 256, 70_000])

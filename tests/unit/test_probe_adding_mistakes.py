@@ -3,7 +3,7 @@ from scripted import Scripted, chain_of, observe
 
 from cotfaith.schemas.status import Status
 from cotfaith.workers.probes.adding_mistakes import PROBE, Options
-from cotfaith.workers.probes.base import Shape
+from cotfaith.workers.probes.lib.probe import Shape
 
 CHAIN = chain_of(" One makes 1.", " Two makes 2.", " Three makes 3.")
 

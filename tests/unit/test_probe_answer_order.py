@@ -9,14 +9,14 @@ from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import CHOICE_LABELS, Answer, Chain, Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.answers import is_correct, p_gold
-from cotfaith.workers.codec import ByteCodec
 from cotfaith.workers.probes import check_applies
 from cotfaith.workers.probes.answer_order import PROBE, Options
-from cotfaith.workers.probes.base import Shape
-from cotfaith.workers.probes.choice_order import Order
-from cotfaith.workers.rows import RowKey, observations_table
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.probes.lib.choice_order import Order
+from cotfaith.workers.probes.lib.probe import Shape
+from cotfaith.workers.shard.rows import RowKey, observations_table
+from cotfaith.workers.shard.work import ShardWork
+from cotfaith.workers.text.answers import is_correct, p_gold
+from cotfaith.workers.text.codec import ByteCodec
 
 ITEM = Item("a", "Which is red?", "B", "choice", ("sky", "blood", "grass", "blood orange"))
 SHOWN = re.compile(r"^\(([A-Z])\) (.*)$", re.MULTILINE)

@@ -4,7 +4,7 @@ from scripted import Scripted, chain_of, observe
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ProbeSpec
 from cotfaith.workers.probes import find_probe
-from cotfaith.workers.probes.base import Shape
+from cotfaith.workers.probes.lib.probe import Shape
 
 
 def engine():

@@ -1,7 +1,7 @@
 from scripted import Scripted, chain_of, observe
 
 from cotfaith.schemas.status import Status
-from cotfaith.workers.probes.base import Shape
+from cotfaith.workers.probes.lib.probe import Shape
 from cotfaith.workers.probes.paraphrasing import PROBE, Options
 
 CHAIN = chain_of(" So it is red.", " Hm!", " Therefore we compute.")

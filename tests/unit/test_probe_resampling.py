@@ -4,9 +4,9 @@ from scripted import Scripted, chain_of, observe
 from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.engine import Capabilities
-from cotfaith.workers.engines.stub import StubEngine
-from cotfaith.workers.probes.base import Shape
+from cotfaith.workers.engines.protocol import Capabilities
+from cotfaith.workers.engines.stub.engine import StubEngine
+from cotfaith.workers.probes.lib.probe import Shape
 from cotfaith.workers.probes.resampling import PROBE, Options
 
 CHAIN = chain_of(" One makes 1.", " Two makes 2.", " Three makes 3.")

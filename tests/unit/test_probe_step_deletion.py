@@ -4,8 +4,8 @@ import pytest
 from scripted import Scripted, chain_of, observe
 
 from cotfaith.schemas.status import Status
-from cotfaith.workers.probes.base import Shape
-from cotfaith.workers.probes.spread import spread
+from cotfaith.workers.probes.lib.probe import Shape
+from cotfaith.workers.probes.lib.spread import spread
 from cotfaith.workers.probes.step_deletion import PROBE, Options
 
 CHAIN = chain_of(" Red is warm.", " Blood is red.", " So blood.")

@@ -4,10 +4,10 @@ from scripted import ITEM, Scripted, chain_of
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.probes.base import Shape
+from cotfaith.workers.probes.lib.probe import Shape
 from cotfaith.workers.probes.transfer import PROBE, Options, reader_ids
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.shard.work import ShardWork
+from cotfaith.workers.text.codec import ByteCodec
 
 MODELS = [
     {"id": "author", "engine": "stub"},

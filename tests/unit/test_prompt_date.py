@@ -9,19 +9,19 @@ import pytest
 import yaml
 from chat_tokenizers import CHATML, chat_tokenizer, model_folder, write_items
 
-from cotfaith.cluster.driver import Outcome
-from cotfaith.cluster.identity import identity, open_run
-from cotfaith.cluster.jobs import missing_jobs
-from cotfaith.cluster.plan import make_plan
-from cotfaith.cluster.prompt_date import prompt_date, recorded_date
-from cotfaith.cluster.reading import read_tables
-from cotfaith.cluster.shard_task import run_job
-from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.jobs import missing_jobs
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.plan.identity import identity, open_run
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.plan.prompt_date import prompt_date, recorded_date
+from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.spec import parse_spec
-from cotfaith.workers import codec
-from cotfaith.workers.editors import make_editor
-from cotfaith.workers.engine import Capabilities, EngineUsage, Generation
+from cotfaith.workers.engines.protocol import Capabilities, EngineUsage, Generation
+from cotfaith.workers.roles.editors import make_editor
+from cotfaith.workers.text import codec
 
 CLOCK = "{{ '<|im_start|>system\nNow: ' + strftime_now('%Y-%m-%d %H:%M:%S') + '<|im_end|>\n' }}" + CHATML
 QUESTIONS = ("Which wins?", "Which loses?", "Which waits?")
@@ -65,7 +65,11 @@ def clock(monkeypatch):
             def now(cls, tz=None):
                 return moment.astimezone(tz) if tz else moment.replace(tzinfo=None)
 
-        for module in ("cotfaith.cluster.prompt_date", "cotfaith.workers.chat_template", "cotfaith.cluster.identity"):
+        for module in (
+            "cotfaith.cluster.plan.prompt_date",
+            "cotfaith.workers.text.chat_template",
+            "cotfaith.cluster.plan.identity",
+        ):
             monkeypatch.setattr(f"{module}.datetime", Clock)
         monkeypatch.setattr(chat_template_utils, "datetime", Clock)
 
@@ -76,7 +80,7 @@ def clock(monkeypatch):
 def begin(tmp_path, cli, monkeypatch):
     """A function that runs a spec without Ray: (exit code, stderr, the engine, run.json)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("cotfaith.cluster.run.ray_session", lambda *_: nullcontext())
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     task = write_items(tmp_path / "items.jsonl", QUESTIONS)
     source = model_folder(tmp_path / "model", CLOCK)
 
@@ -89,7 +93,7 @@ def begin(tmp_path, cli, monkeypatch):
                 progress.finished(job.model, run_job(job, {"subject": engine}), job.model)
             return Outcome(done=len(jobs))
 
-        monkeypatch.setattr("cotfaith.cluster.run.run_jobs", jobs_here)
+        monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", jobs_here)
         spec = {
             "models": [{"id": "m", "source": source}],
             "tasks": [task],

@@ -9,11 +9,11 @@ from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.rows import RowKey, chains_from_table, chains_table
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table
+from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.strategies import STRATEGIES
-from cotfaith.workers.templates import check_thinking
+from cotfaith.workers.text.codec import ByteCodec
+from cotfaith.workers.text.templates import check_thinking
 
 ITEM = Item("i", "Which is red?", "B", "choice", ("sky", "blood"))
 OPENED = "<|user|>Which is red?\nChoices:\n(A) sky\n(B) blood<|assistant|><think>\n"

@@ -6,8 +6,8 @@ import pytest
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers import remote
-from cotfaith.workers.loop import EngineLostError
+from cotfaith.workers.actor import remote
+from cotfaith.workers.shard.loop import EngineLostError
 
 
 def actor_that_raises(error):

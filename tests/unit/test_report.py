@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from cotfaith.cluster.aggregate import aggregate
-from cotfaith.cluster.completeness import Completeness
-from cotfaith.cluster.report import render
-from cotfaith.cluster.show import show
+from cotfaith.cluster.cli.show import show
+from cotfaith.cluster.report.page import render
+from cotfaith.cluster.report.transcripts import pick_transcripts
+from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.cluster.terminal import plain_text, safe_text
-from cotfaith.cluster.transcripts import pick_transcripts
 from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 

@@ -8,11 +8,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from cotfaith.cluster.aggregate import aggregate
-from cotfaith.cluster.difference import difference
-from cotfaith.cluster.findings import findings
-from cotfaith.cluster.report import render
-from cotfaith.cluster.transcripts import pick_transcripts
+from cotfaith.cluster.report.difference import difference
+from cotfaith.cluster.report.findings import findings
+from cotfaith.cluster.report.page import render
+from cotfaith.cluster.report.transcripts import pick_transcripts
+from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 
 EVIL = "<script>alert(1)</script>"

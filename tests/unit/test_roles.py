@@ -2,18 +2,18 @@
 
 import pytest
 
-from cotfaith.cluster.driver import actors_at_once
-from cotfaith.cluster.identity import check_same_run, identity
-from cotfaith.cluster.jobs import missing_jobs, missing_readings
-from cotfaith.cluster.plan import make_plan
-from cotfaith.cluster.ray_session import Share, engine_share
-from cotfaith.cluster.roles import helpers, readers
-from cotfaith.cluster.store import LocalStore
-from cotfaith.cluster.writer import Effort, Writer
+from cotfaith.cluster.fleet.driver import actors_at_once
+from cotfaith.cluster.fleet.jobs import missing_jobs, missing_readings
+from cotfaith.cluster.fleet.ray_session import Share, engine_share
+from cotfaith.cluster.fleet.writer import Effort, Writer
+from cotfaith.cluster.plan.identity import check_same_run, identity
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.plan.roles import helpers, readers
+from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import RunConflictError, SpecError
 from cotfaith.schemas.spec import ResourceSpec, parse_spec
 from cotfaith.schemas.tables import TABLES
-from cotfaith.workers.loop import EngineLostError
+from cotfaith.workers.shard.loop import EngineLostError
 
 M, N = ({"id": name, "engine": "stub"} for name in "mn")
 E = {"id": "e", "engine": "stub", "roles": ["editor"]}
@@ -90,7 +90,7 @@ def test_readers_are_subjects():
 
 
 def test_shares_of_a_machine(monkeypatch):
-    monkeypatch.setattr("cotfaith.cluster.ray_session.local_cores", lambda: 8)
+    monkeypatch.setattr("cotfaith.cluster.fleet.ray_session.local_cores", lambda: 8)
     assert engine_share(ResourceSpec(), 2) == Share(4, 4)
     assert engine_share(ResourceSpec(), 3) == Share(2, 2)
     assert engine_share(ResourceSpec(ray_address="auto"), 3) == Share(1, 1)
@@ -131,7 +131,7 @@ class TestIdentity:
 def test_a_lost_engine_says_whose_it_was_across_processes():
     import pickle
 
-    from cotfaith.cluster.metering import MeteredEngine
+    from cotfaith.cluster.fleet.metering import MeteredEngine
 
     class Lost:
         def score(self, requests):

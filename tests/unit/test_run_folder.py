@@ -13,16 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from cotfaith.cluster import parts
-from cotfaith.cluster.driver import Outcome
-from cotfaith.cluster.jobs import Job
-from cotfaith.cluster.plan import Shard, make_plan
-from cotfaith.cluster.reading import commits, read_tables
-from cotfaith.cluster.shard_task import run_job
-from cotfaith.cluster.spec_file import load_spec
-from cotfaith.cluster.store import LocalStore
+from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.jobs import Job
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.plan.plan import Shard, make_plan
+from cotfaith.cluster.plan.spec_file import load_spec
+from cotfaith.cluster.storage import parts
+from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import RunFolderError
-from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.workers.engines.stub.engine import StubEngine
 
 SPEC = {
     "models": [{"id": "m", "engine": "stub"}, {"id": "other", "engine": "stub"}],
@@ -42,8 +42,8 @@ def run_here(plan, jobs, progress):
 
 
 def without_ray(monkeypatch):
-    monkeypatch.setattr("cotfaith.cluster.run.ray_session", lambda *_: nullcontext())
-    monkeypatch.setattr("cotfaith.cluster.run.run_jobs", run_here)
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def finished(tmp_path_factory):
     """The folder of a finished run, made once."""
     from rich.console import Console
 
-    from cotfaith.cluster.run import execute
+    from cotfaith.cluster.fleet.run import execute
 
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as monkeypatch:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cotfaith.workers.sampling import sample, uniforms
+from cotfaith.workers.engines.transformers.sampling import sample, uniforms
 
 
 def draw(logits_V, uniform_B, temperature=1.0, top_p=1.0):

@@ -8,12 +8,12 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.engine import GenerateRequest
-from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.workers.engines.protocol import GenerateRequest
+from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.probes import PROBES
-from cotfaith.workers.rows import RowKey, chains_from_table, chains_table, observations_table
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table, observations_table
+from cotfaith.workers.shard.work import ShardWork
+from cotfaith.workers.text.codec import ByteCodec
 
 ITEMS = (
     Item("a", "Which is red?", "B", "choice", ("sky", "blood", "grass")),

@@ -7,13 +7,13 @@ from cotfaith.schemas.records import Chain, Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.tables import CHAINS, OBSERVATIONS
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.engines.stub import StubEngine
+from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.probes import PROBES, find_probe
-from cotfaith.workers.probes.base import Shape
 from cotfaith.workers.probes.filler_tokens import Options, lengths
-from cotfaith.workers.rows import RowKey, chains_from_table, chains_table, items_table, observations_table
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.probes.lib.probe import Shape
+from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table, items_table, observations_table
+from cotfaith.workers.shard.work import ShardWork
+from cotfaith.workers.text.codec import ByteCodec
 
 ALL = ["no_cot", "early_answering", "filler_tokens"]
 ITEMS = (

@@ -6,10 +6,10 @@ import re
 import pytest
 from rich.console import Console
 
-from cotfaith.cluster.columns import Column, table_rows
-from cotfaith.cluster.findings import findings
-from cotfaith.cluster.shortfalls import shortfalls
-from cotfaith.cluster.tables import shortfall_table
+from cotfaith.cluster.cli.tables import shortfall_table
+from cotfaith.cluster.report.columns import Column, table_rows
+from cotfaith.cluster.report.findings import findings
+from cotfaith.cluster.report.shortfalls import shortfalls
 
 
 def estimate(metric="aoc", n_ok=20, n_total=20, method=None, position=None, arms=None, **more):

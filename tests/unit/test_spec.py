@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from cotfaith.cluster.spec_file import load_spec
+from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.schemas import errors
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import RunSpec, parse_spec

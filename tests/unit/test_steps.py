@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cotfaith.workers.blocks import find_blocks
-from cotfaith.workers.steps import merge_steps, split_steps
+from cotfaith.workers.text.blocks import find_blocks
+from cotfaith.workers.text.steps import merge_steps, split_steps
 
 UNITS = ("sentence", "line", "paragraph")
 

@@ -6,21 +6,21 @@ import re
 import pytest
 from scripted import Scripted
 
-from cotfaith.cluster.identity import check_same_run, identity
-from cotfaith.cluster.plan import make_plan
+from cotfaith.cluster.plan.identity import check_same_run, identity
+from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.schemas.errors import EngineError, RunConflictError, SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.ask import whole
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.engines.stub import StubEngine
-from cotfaith.workers.loop import drive
-from cotfaith.workers.rounds import together
-from cotfaith.workers.rows import RowKey, chains_from_table, chains_table
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.engines.stub.engine import StubEngine
+from cotfaith.workers.shard.ask import whole
+from cotfaith.workers.shard.loop import drive
+from cotfaith.workers.shard.rounds import together
+from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table
+from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.strategies import STRATEGIES
 from cotfaith.workers.strategies.subquestions import open_question, split_answer, split_pairs
+from cotfaith.workers.text.codec import ByteCodec
 
 ITEM = Item("i", "Which {chain} is {question}?", "B", "choice", ("sky", "blood"))
 PAIRS = [("How many are a?", "3."), ("How many are [answer 1] and b?", "3 + 4 = 7."), ("Is [answer 2] odd?", "Yes.")]

@@ -7,10 +7,10 @@ import pytest
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text
 from cotfaith.workers.tasks import load_task
 from cotfaith.workers.tasks.choices import Choices, read_choices
 from cotfaith.workers.tasks.golds import gold_label
+from cotfaith.workers.text.canonical import canonical_boolean, canonical_number, canonical_text
 
 FIELDS = {"question": "q", "gold": "a"}
 

@@ -136,7 +136,7 @@ class TestHalves:
 
     @pytest.mark.parametrize("text", ['{"tasks": [{"name": "\\ud83d"}]}', '{"models": [{"system": "\\ude00"}]}'])
     def test_a_spec_is_refused(self, tmp_path: Path, text: str) -> None:
-        from cotfaith.cluster.spec_file import load_spec
+        from cotfaith.cluster.plan.spec_file import load_spec
 
         with pytest.raises(SpecError, match=r"spec\.yaml: a text holds half of a surrogate pair"):
             load_spec(saved(tmp_path, "spec.yaml", text))

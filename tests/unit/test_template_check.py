@@ -8,11 +8,11 @@ from chat_tokenizers import CHATML, chat_tokenizer, model_folder, write_items
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import EditorSpec, ModelSpec, PromptSpec
-from cotfaith.workers.codec import HuggingFaceCodec
-from cotfaith.workers.editors.model import ModelEditor
-from cotfaith.workers.editors.prompt import Prompt, find_prompt
-from cotfaith.workers.template_check import check_template, template_digest
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.roles.editors.model import ModelEditor
+from cotfaith.workers.roles.editors.prompt import Prompt, find_prompt
+from cotfaith.workers.text.codec import HuggingFaceCodec
+from cotfaith.workers.text.template_check import check_template, template_digest
+from cotfaith.workers.text.templates import Templates
 
 ITEM = Item("i1", "Red?", "true", "boolean", ("Yes", "No"))
 PROMPTS = PromptSpec(cot="Think:", answer_question="So?", answer_prefill="It is")

@@ -3,12 +3,12 @@ import pytest
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec, SamplingSpec
-from cotfaith.workers.ask import Ask, candidates
-from cotfaith.workers.codec import ByteCodec, uses_chat
-from cotfaith.workers.editors.organism import OrganismEditor
-from cotfaith.workers.embedders.lexical import LexicalEmbedder
+from cotfaith.workers.roles.editors.organism import OrganismEditor
+from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
+from cotfaith.workers.shard.ask import Ask, candidates
 from cotfaith.workers.strategies import STRATEGIES
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.codec import ByteCodec, uses_chat
+from cotfaith.workers.text.templates import Templates
 
 CHOICE = Item("i", "Which?", "B", "choice", ("red", "blue"))
 NUMBER = Item("i", "How many?", "4", "number")

@@ -12,13 +12,18 @@ from scripted import Scripted
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.answers import scored_answer
-from cotfaith.workers.codec import ByteCodec
-from cotfaith.workers.engine import Scores
-from cotfaith.workers.precision import ASSUMED_STEP, FLOAT32_RESOLUTION, bfloat16_step, resolution_without_logits
-from cotfaith.workers.rows import RowKey, chains_from_table, chains_table, observations_table
-from cotfaith.workers.shard import ShardWork
-from cotfaith.workers.ties import decide, ranks
+from cotfaith.workers.engines.precision import (
+    ASSUMED_STEP,
+    FLOAT32_RESOLUTION,
+    bfloat16_step,
+    resolution_without_logits,
+)
+from cotfaith.workers.engines.protocol import Scores
+from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table, observations_table
+from cotfaith.workers.shard.work import ShardWork
+from cotfaith.workers.text.answers import scored_answer
+from cotfaith.workers.text.codec import ByteCodec
+from cotfaith.workers.text.ties import decide, ranks
 
 SHOWN = re.compile(r"^\(([A-Z])\) (.*)$", re.MULTILINE)
 TEXTS = ("red", "green", "blue", "black")

@@ -53,7 +53,7 @@ def test_it_holds_every_file_of_the_package_and_no_other(source, names):
 
 
 def test_templates_are_there_and_tests_are_not(names):
-    templates = {f"cotfaith/cluster/templates/report.{ending}" for ending in ("html.j2", "css", "js.j2")}
+    templates = {f"cotfaith/cluster/report/templates/report.{ending}" for ending in ("html.j2", "css", "js.j2")}
     assert templates < names
     assert {name.split("/")[0] for name in names} == {"cotfaith"}
     assert not any(part.startswith("test") for name in names for part in name.split("/"))
@@ -74,4 +74,4 @@ def test_it_works_unpacked(wheel, tmp_path):
 
 def test_the_command_is_installed_by_it(wheel):
     text = zipfile.ZipFile(wheel).read(f"{wheel.name.split('-py3')[0]}.dist-info/entry_points.txt").decode()
-    assert "cotfaith = cotfaith.cluster.cli:main" in text
+    assert "cotfaith = cotfaith.cluster.cli.app:main" in text

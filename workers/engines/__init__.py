@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.schemas.suggest import unknown
-from cotfaith.workers.engine import Capabilities, Engine
-from cotfaith.workers.engines import embedding_options, openai_options, vllm_options
+from cotfaith.workers.engines.embedding import options as embedding_options
+from cotfaith.workers.engines.openai import options as openai_options
+from cotfaith.workers.engines.protocol import Capabilities, Engine
+from cotfaith.workers.engines.vllm import options as vllm_options
 
 
 @dataclass(frozen=True)
@@ -26,46 +28,46 @@ class EngineKind:
 
 
 def _make_stub(spec: ModelSpec, threads: int | None) -> Engine:
-    from cotfaith.workers.engines.stub import StubEngine
+    from cotfaith.workers.engines.stub.engine import StubEngine
 
     return StubEngine(spec, threads)
 
 
 def _stub_capabilities(spec: ModelSpec) -> Capabilities:
-    from cotfaith.workers.engines.stub import static_capabilities
+    from cotfaith.workers.engines.stub.engine import static_capabilities
 
     return static_capabilities(spec)
 
 
 def _make_transformers(spec: ModelSpec, threads: int | None) -> Engine:
-    from cotfaith.workers.engines.transformers import TransformersEngine
+    from cotfaith.workers.engines.transformers.engine import TransformersEngine
 
     return TransformersEngine(spec, threads)
 
 
 def _transformers_capabilities(spec: ModelSpec) -> Capabilities:
-    from cotfaith.workers.engines.transformers_options import static_capabilities
+    from cotfaith.workers.engines.transformers.options import static_capabilities
 
     return static_capabilities(spec)
 
 
 def _make_vllm(spec: ModelSpec, threads: int | None) -> Engine:
-    from cotfaith.workers.engines.vllm import VllmEngine
+    from cotfaith.workers.engines.vllm.engine import VllmEngine
 
     return VllmEngine(spec, threads)
 
 
 def _make_openai(spec: ModelSpec, threads: int | None) -> Engine:
-    from cotfaith.workers.engines.openai_options import check_packages
+    from cotfaith.workers.engines.openai.options import check_packages
 
     check_packages(spec)
-    from cotfaith.workers.engines.openai import OpenAIEngine
+    from cotfaith.workers.engines.openai.engine import OpenAIEngine
 
     return OpenAIEngine(spec, threads)
 
 
 def _make_embedding(spec: ModelSpec, threads: int | None) -> Engine:
-    from cotfaith.workers.engines.embedding import EmbeddingEngine
+    from cotfaith.workers.engines.embedding.engine import EmbeddingEngine
 
     return EmbeddingEngine(spec, threads)
 

@@ -6,7 +6,7 @@ token t after prefix p? Candidates and prompts that share a prefix share its que
 
 from collections.abc import Mapping, Sequence
 
-from cotfaith.workers.engine import ScoreRequest
+from cotfaith.workers.engines.protocol import ScoreRequest
 
 Prefix = tuple[int, ...]
 Wanted = dict[Prefix, set[int]]

@@ -8,7 +8,7 @@ backend.
 from collections.abc import Sequence, Set
 from typing import Protocol
 
-from cotfaith.workers.engine import FinishReason, GenerateRequest, Generation
+from cotfaith.workers.engines.protocol import FinishReason, GenerateRequest, Generation
 
 
 class Text(Protocol):

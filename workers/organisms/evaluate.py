@@ -13,21 +13,21 @@ from cotfaith.schemas.records import Answer, Chain, Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import ModelSpec, RunSpec, TaskSpec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.answers import is_correct
-from cotfaith.workers.ask import Ask, Request
-from cotfaith.workers.codec import Codec, load_codec
-from cotfaith.workers.editors.organism import OrganismEditor
-from cotfaith.workers.embedders.lexical import LexicalEmbedder
-from cotfaith.workers.engine import Engine
 from cotfaith.workers.engines import find_engine
-from cotfaith.workers.judges.organism import OrganismJudge
-from cotfaith.workers.loop import drive
+from cotfaith.workers.engines.protocol import Engine
 from cotfaith.workers.organisms.grammar import Step, parse_sentence
 from cotfaith.workers.probes.filler_tokens import FILLER
-from cotfaith.workers.shard import ShardWork
+from cotfaith.workers.roles.editors.organism import OrganismEditor
+from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
+from cotfaith.workers.roles.judges.organism import OrganismJudge
+from cotfaith.workers.shard.ask import Ask, Request
+from cotfaith.workers.shard.loop import drive
+from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.strategies import STRATEGIES
 from cotfaith.workers.tasks.load import load_task
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.answers import is_correct
+from cotfaith.workers.text.codec import Codec, load_codec
+from cotfaith.workers.text.templates import Templates
 
 STEPS = (1, 2, 3, 4, 6, 8)
 FILLERS = 40

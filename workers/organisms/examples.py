@@ -16,7 +16,7 @@ from cotfaith.workers.organisms.tokenizer import END
 from cotfaith.workers.probes.filler_tokens import FILLER
 from cotfaith.workers.tasks.generators.serial_arithmetic import DIGITS, MULTIPLIERS
 from cotfaith.workers.tasks.generators.serial_problem import BANKS, Operation, SerialProblem, ticket_of, value_of
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.templates import Templates
 
 MOST_FILLERS = 60
 NO_COT, FILLED = 0.12, 0.08

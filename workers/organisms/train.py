@@ -20,11 +20,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import ModelSpec, PromptSpec
-from cotfaith.workers.codec import HuggingFaceCodec
 from cotfaith.workers.organisms.examples import Piece, draw_example
 from cotfaith.workers.organisms.recipes import MOST_STEPS, Recipe
 from cotfaith.workers.organisms.tokenizer import CONTEXT, make_tokenizer
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.codec import HuggingFaceCodec
+from cotfaith.workers.text.templates import Templates
 
 GROUPS = 4
 """Parts of a batch, by length, so that little is padded; the gradient is that of the whole batch."""

@@ -24,7 +24,7 @@ from cotfaith.workers.probes import (
     step_deletion,
     transfer,
 )
-from cotfaith.workers.probes.base import Probe
+from cotfaith.workers.probes.lib.probe import Probe
 
 GROUP = "cotfaith.probes"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it stands in object keys

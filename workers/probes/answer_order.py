@@ -24,11 +24,11 @@ from pydantic import Field
 from cotfaith.schemas.records import Answer, Chain, Observation
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import Section
-from cotfaith.workers.ask import Ask, Request
-from cotfaith.workers.meta.supplied import supplied_steps
-from cotfaith.workers.probes.base import Arm, Probe, ProbeRun, Shape
-from cotfaith.workers.probes.choice_order import Order
-from cotfaith.workers.probes.continued import Continued, continued
+from cotfaith.workers.labels.supplied import supplied_steps
+from cotfaith.workers.probes.lib.choice_order import Order
+from cotfaith.workers.probes.lib.continued import Continued, continued
+from cotfaith.workers.probes.lib.probe import Arm, Probe, ProbeRun, Shape
+from cotfaith.workers.shard.ask import Ask, Request
 
 
 class Options(Section):

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from cotfaith.schemas.records import Chain, Observation
 from cotfaith.schemas.spec import Section
-from cotfaith.workers.ask import Ask
-from cotfaith.workers.probes.base import Arm, Probe, ProbeRun, Shape
+from cotfaith.workers.probes.lib.probe import Arm, Probe, ProbeRun, Shape
+from cotfaith.workers.shard.ask import Ask
 
 FILLER = " ..."
 

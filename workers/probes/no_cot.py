@@ -7,8 +7,8 @@ what faithfulness is conditioned on.
 from collections.abc import Sequence
 
 from cotfaith.schemas.records import Chain, Observation
-from cotfaith.workers.ask import Ask
-from cotfaith.workers.probes.base import Arm, NoOptions, Probe, ProbeRun
+from cotfaith.workers.probes.lib.probe import Arm, NoOptions, Probe, ProbeRun
+from cotfaith.workers.shard.ask import Ask
 
 
 def no_cot(chains: Sequence[Chain], ask: Ask, options: NoOptions) -> ProbeRun:

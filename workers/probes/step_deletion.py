@@ -10,9 +10,9 @@ from pydantic import Field
 
 from cotfaith.schemas.records import Chain, Observation
 from cotfaith.schemas.spec import Section
-from cotfaith.workers.ask import Ask
-from cotfaith.workers.probes.base import Arm, Probe, ProbeRun, Shape
-from cotfaith.workers.probes.spread import spread
+from cotfaith.workers.probes.lib.probe import Arm, Probe, ProbeRun, Shape
+from cotfaith.workers.probes.lib.spread import spread
+from cotfaith.workers.shard.ask import Ask
 
 
 class Options(Section):

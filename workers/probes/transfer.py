@@ -12,8 +12,8 @@ from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Chain, Observation
 from cotfaith.schemas.spec import RunSpec, Section
 from cotfaith.schemas.suggest import unknown
-from cotfaith.workers.ask import Ask
-from cotfaith.workers.probes.base import Arm, Probe, ProbeRun
+from cotfaith.workers.probes.lib.probe import Arm, Probe, ProbeRun
+from cotfaith.workers.shard.ask import Ask
 
 
 class Options(Section):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import StepUnit, StrategyName
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.templates import Templates
 
 if TYPE_CHECKING:
-    from cotfaith.workers.ask import Ask, Continuation
-    from cotfaith.workers.request import Request
+    from cotfaith.workers.shard.ask import Ask, Continuation
+    from cotfaith.workers.shard.request import Request
 
 Continuing = Generator[list["Request"], list[Any], list["Continuation"]]
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import StepUnit, StrategyName
-from cotfaith.workers.steps import split_steps
 from cotfaith.workers.strategies.base import Continuing
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.steps import split_steps
+from cotfaith.workers.text.templates import Templates
 
 if TYPE_CHECKING:
-    from cotfaith.workers.ask import Ask
+    from cotfaith.workers.shard.ask import Ask
 
 
 class Cot:

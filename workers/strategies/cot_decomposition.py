@@ -14,10 +14,10 @@ from cotfaith.schemas.spec import StrategyName
 from cotfaith.workers.strategies.base import Continuing
 from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decomposition
 from cotfaith.workers.strategies.prompts import hash_prompts
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.templates import Templates
 
 if TYPE_CHECKING:
-    from cotfaith.workers.ask import Ask, Continuation
+    from cotfaith.workers.shard.ask import Ask, Continuation
 
 _NEXT_QUESTION = "\nQuestion:"  # weak models go on with an example of their own
 

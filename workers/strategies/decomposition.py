@@ -8,7 +8,7 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import StepUnit
 from cotfaith.workers.strategies.prompts import read_prompt
 from cotfaith.workers.strategies.subquestions import STEP_UNIT, split_answer, split_pairs
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.templates import Templates
 
 FIRST_LABEL = "Subquestion 1:"
 END = "Done"

@@ -23,17 +23,17 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import StrategyName
 from cotfaith.schemas.status import Status
-from cotfaith.workers.conversation import fresh_mark
-from cotfaith.workers.rounds import together
+from cotfaith.workers.shard.rounds import together
 from cotfaith.workers.strategies.base import Continuing
 from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decomposition
 from cotfaith.workers.strategies.prompts import hash_prompts, read_prompt
 from cotfaith.workers.strategies.subquestions import count_questions, open_question, opens_question
-from cotfaith.workers.templates import Templates
+from cotfaith.workers.text.conversation import fresh_mark
+from cotfaith.workers.text.templates import Templates
 
 if TYPE_CHECKING:
-    from cotfaith.workers.ask import Ask, Continuation
-    from cotfaith.workers.request import Request
+    from cotfaith.workers.shard.ask import Ask, Continuation
+    from cotfaith.workers.shard.request import Request
 
 _Writing = Generator[list["Request"], list[Any], tuple[str, "Continuation", bool]]
 """Returns the text, the line that was sampled for it, and whether to go on."""

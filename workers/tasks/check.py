@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, Item
-from cotfaith.workers.canonical import canonical_number
+from cotfaith.workers.text.canonical import canonical_number
 
 
 def check_items(task_name: str, items: Sequence[Item]) -> None:

@@ -14,7 +14,6 @@ from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import AnswerFormat, Item
 from cotfaith.schemas.spec import GoldIs, TaskSpec
 from cotfaith.schemas.suggest import unknown
-from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text, decimal_number
 from cotfaith.workers.tasks.choices import Choices, read_choices
 from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
 from cotfaith.workers.tasks.ids import item_id
@@ -22,6 +21,7 @@ from cotfaith.workers.tasks.messages import question_text
 from cotfaith.workers.tasks.open_format import default_format
 from cotfaith.workers.tasks.open_golds import mapping_to_write, needs_choices
 from cotfaith.workers.tasks.values import Record, field_of, given, is_missing, kind_of, scalar_text, where, word_of
+from cotfaith.workers.text.canonical import canonical_boolean, canonical_number, canonical_text, decimal_number
 
 OURS = ("id", "question", "choices", "gold", "difficulty")
 READ_GOLD = {"number": canonical_number, "boolean": canonical_boolean, "text": canonical_text}

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from cotfaith.schemas.records import AnswerFormat
-from cotfaith.workers.canonical import canonical_boolean, canonical_number
-from cotfaith.workers.readers.lexicon import words
 from cotfaith.workers.tasks.choices import python_list
 from cotfaith.workers.tasks.json_text import json_in_text
 from cotfaith.workers.tasks.values import scalar_text
+from cotfaith.workers.text.canonical import canonical_boolean, canonical_number
+from cotfaith.workers.text.readers.lexicon import words
 
 _WORKED = re.compile(r"####\s*\S|.\\boxed\s*\{.*\S\s*\Z|<<[^<>\n]+=[^<>\n]+>>", re.DOTALL)
 _ERROR = re.compile(r"#(?:REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|N/A|NV|BEZUG!|WERT!|ZAHL!)|#{3,}|Err:\d+")

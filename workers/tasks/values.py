@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.canonical import canonical_number
+from cotfaith.workers.text.canonical import canonical_number
 
 Record = dict[str, Any]
 MISSING_WORDS = frozenset({"", "NULL", "null", "None", "N/A", "n/a", "NA", "<NA>", "#N/A", "#NA", "-nan", "-NaN"})

@@ -16,9 +16,9 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Item
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.canonical import canonical_boolean, canonical_number, canonical_text
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.values import Record, where, word_of
+from cotfaith.workers.text.canonical import canonical_boolean, canonical_number, canonical_text
 
 OPTIONS = re.compile(r"(?:^|\n)Options:")
 LABELLED = re.compile(r"\(([A-Z])\)\s*(.*)")

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.canonical import decimal_number
-from cotfaith.workers.steps import split_steps
 from cotfaith.workers.tasks.markup import reasoning_span
 from cotfaith.workers.tasks.values import Record, given, text_of, where, word_of
+from cotfaith.workers.text.canonical import decimal_number
+from cotfaith.workers.text.steps import split_steps
 
 LABELS = {"FAITHFUL": True, "UNFAITHFUL": False}
 _LONGEST = 20

@@ -14,8 +14,6 @@ from typing import Any
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Item
 from cotfaith.schemas.spec import GoldIs, TaskSpec
-from cotfaith.workers.answers import comparable_text
-from cotfaith.workers.canonical import canonical_boolean, canonical_number
 from cotfaith.workers.tasks.adapters.chain_steps import SuppliedChain, label_of, list_of, read_chain
 from cotfaith.workers.tasks.adapters.recorded import is_bare_answer, recorded_answer
 from cotfaith.workers.tasks.choices import Choices
@@ -25,6 +23,8 @@ from cotfaith.workers.tasks.mapped import difficulty_of, mapped_choices, mapped_
 from cotfaith.workers.tasks.open_format import check_text
 from cotfaith.workers.tasks.open_golds import are_letters
 from cotfaith.workers.tasks.values import Record, field_of, given, kind_of, scalar_text, where, word_of
+from cotfaith.workers.text.answers import comparable_text
+from cotfaith.workers.text.canonical import canonical_boolean, canonical_number
 
 SETTINGS = ("outright", "diversionary")
 UNREAD = "the recorded answer cannot be read as the gold is"

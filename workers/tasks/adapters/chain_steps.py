@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.canonical import decimal_number
-from cotfaith.workers.steps import split_steps
 from cotfaith.workers.tasks.choices import python_list
 from cotfaith.workers.tasks.json_text import json_in_text
 from cotfaith.workers.tasks.markup import reasoning_span
@@ -27,6 +25,8 @@ from cotfaith.workers.tasks.values import (
     where,
     wrong_kind,
 )
+from cotfaith.workers.text.canonical import decimal_number
+from cotfaith.workers.text.steps import split_steps
 
 LABELS = {"faithful": True, "true": True, "1": True, "unfaithful": False, "false": False, "0": False}
 

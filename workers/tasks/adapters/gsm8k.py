@@ -5,9 +5,9 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.canonical import canonical_number
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.values import Record, text_of, where
+from cotfaith.workers.text.canonical import canonical_number
 
 
 def gsm8k(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:

@@ -8,7 +8,7 @@ published files (arXiv 2605.25052; ``bonafide_rows.py`` puts those together). Th
 | answer | the one that the chain led to, to compare with the one that the probed model draws from it |
 | choices | as in other tasks (``choices.py``); ``gold``, ``answer`` and ``hint`` are then labels or texts of them |
 | label | faithful / unfaithful (or true / false, 1 / 0); empty: not known. Labels need ``answer`` |
-| setting, hint, hint_style, bottlenecks | what chains without a label can be labelled by (``workers/meta/labels.py``) |
+| setting, hint, hint_style, bottlenecks | how chains without a label can be labelled (``workers/labels/chains.py``) |
 | id, difficulty, author | as in other tasks; who wrote the chain |
 
 Without choices the gold decides the format: boolean (true, yes, ...), a number, or text. A recorded answer that cannot

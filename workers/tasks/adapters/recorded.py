@@ -10,12 +10,12 @@ from typing import Any
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import GoldIs
 from cotfaith.schemas.status import Status
-from cotfaith.workers.answers import comparable_text, read_answer
-from cotfaith.workers.canonical import canonical_boolean, canonical_number
 from cotfaith.workers.tasks.choices import Choices
 from cotfaith.workers.tasks.golds import gold_label
 from cotfaith.workers.tasks.lettered import LABEL
 from cotfaith.workers.tasks.values import scalar_text
+from cotfaith.workers.text.answers import comparable_text, read_answer
+from cotfaith.workers.text.canonical import canonical_boolean, canonical_number
 
 _WRAPPED = re.compile(r"\\(?:boxed|fbox|text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
 _LEAD = re.compile(

@@ -5,8 +5,8 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.canonical import canonical_boolean
 from cotfaith.workers.tasks.values import Record, field_of, text_of, where, word_of
+from cotfaith.workers.text.canonical import canonical_boolean
 
 
 def strategyqa(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:

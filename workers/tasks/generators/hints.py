@@ -14,7 +14,7 @@ from typing import Literal
 
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import Section
-from cotfaith.workers.answers import comparable_text
+from cotfaith.workers.text.answers import comparable_text
 
 HintStyle = Literal["suggestion", "metadata", "authority"]
 

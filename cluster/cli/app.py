@@ -1,0 +1,281 @@
+"""The command line. Exit codes: 0 done, 1 finished with too many failed rows, 2 bad input, 130 interrupted."""
+
+import io
+import json
+import shlex
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import typer
+from rich.console import Console
+
+from cotfaith import __version__
+from cotfaith.cluster.cli import import_chains as import_cli
+from cotfaith.cluster.cli import organisms as organisms_cli
+from cotfaith.cluster.cli import validate as validate_cli
+from cotfaith.cluster.terminal import plain_text
+from cotfaith.schemas import keys
+from cotfaith.schemas.errors import CotfaithError, InputError, SpecError
+from cotfaith.schemas.spec import RunSpec
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Measure whether a language model's chain of thought can be trusted, per model and per task.",
+)
+app.add_typer(organisms_cli.app, name="organisms")
+app.command()(validate_cli.validate)
+app.command("import")(import_cli.import_chains)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+_INTERRUPTED = 130
+
+SpecPath = Annotated[Path, typer.Argument(help="The run spec (YAML); see examples/.", show_default=False)]
+RunPath = Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set sampling.temperature=0")
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", metavar="MODULE", help="Import a Python module that registers probes; its code is run."),
+]
+
+
+@app.command()
+def plan(
+    spec_path: SpecPath,
+    overrides: Overrides = None,
+    plugins: Plugins = None,
+    chain_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Expected length of a chain; default: the longest allowed.")
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--tokens-per-second",
+            min=1e-3,
+            help="Tokens of prompts and answers that an engine does a second, for the hours; "
+            "default: as measured in the output folder's run.",
+        ),
+    ] = None,
+) -> None:
+    """Show shards, requests, tokens and hours, before any model loads."""
+    from cotfaith.cluster.cli.tables import cost_table
+    from cotfaith.cluster.plan.costs import costs
+    from cotfaith.cluster.plan.plan import make_plan, overflow_warnings
+    from cotfaith.cluster.plan.rates import measured_rates, rates_note
+
+    made = make_plan(_spec(spec_path, overrides, plugins))
+    length = chain_tokens or made.spec.sampling.max_tokens
+    rates = measured_rates(made) if rate is None else dict.fromkeys((model.id for model in made.spec.models), rate)
+    out.print(cost_table(costs(made, chain_tokens), rates))
+    out.print(
+        f"Upper bounds for chains of {length} tokens (--chain-tokens for another length) and edits made at once. "
+        "Distinct tokens: prefixes that an item's prompts share count once."
+    )
+    out.print(rates_note(made, rates, rate), markup=False)
+    for line in (*made.notes, *overflow_warnings(made)):
+        _warn(line)
+
+
+@app.command()
+def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = None) -> None:
+    """Do what is missing of a run, then aggregate and report. Run it again to resume."""
+    spec = _spec(spec_path, overrides, plugins)
+    from cotfaith.cluster.fleet.run import execute
+
+    given_up = execute(spec, out, err)
+    store = _store(spec.output.path)
+    _summarise(_results(store))
+    _say_if_incomplete(store)
+    out.print(f"Report: {Path(spec.output.path) / keys.REPORT}", markup=False, soft_wrap=True)
+    failed, total, by_status = _failures(store)
+    if failed:
+        out.print(
+            f"{failed} of {total} rows are not ok ({by_status}); 'Rows by status' in the report says where.",
+            soft_wrap=True,
+        )
+    if given_up or failed > spec.output.max_failed_share * total:
+        limit = f"{spec.output.max_failed_share:.0%}"
+        err.print(
+            f"Finished with {failed} of {total} rows failed (limit {limit}) and {len(given_up)} shards given up.",
+            soft_wrap=True,
+        )
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(run_path: RunPath) -> None:
+    """Show what of a run is committed, and how its rows ended."""
+    from cotfaith.cluster.cli.tables import status_table
+    from cotfaith.cluster.storage.read import commits
+
+    store = _store(str(run_path))
+    out.print(status_table(_run_json(store), list(commits(store))))
+    _say_if_incomplete(store)
+
+
+@app.command()
+def aggregate(run_path: RunPath) -> None:
+    """Compute the estimates from what is committed."""
+    store = _store(str(run_path))
+    _summarise(_aggregate(store))
+    _say_if_incomplete(store)
+    out.print(f"Estimates: {run_path / keys.ESTIMATES}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def report(run_path: RunPath) -> None:
+    """Write report.html from what is committed."""
+    store = _store(str(run_path))
+    _results(store)
+    _say_if_incomplete(store)
+    out.print(f"Report: {run_path / keys.REPORT}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def show(run_path: RunPath, item_id: Annotated[str, typer.Argument(help="The item's id.")]) -> None:
+    """Show one item with its chains and all arms."""
+    from cotfaith.cluster.cli.show import show as show_item
+    from cotfaith.cluster.storage.read import read_tables
+
+    tables = read_tables(_store(str(run_path)))
+    show_item(tables["items"], tables["chains"], tables["observations"], item_id, out)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the run spec."""
+    print(json.dumps(RunSpec.model_json_schema(), indent=2))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"cotfaith {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+def _spec(path: Path, overrides: list[str] | None, plugins: list[str] | None) -> RunSpec:
+    from cotfaith.cluster.plan.spec_file import load_spec
+
+    return load_spec(path, overrides or [], plugins or [])
+
+
+def _store(path: str, must_exist: bool = True) -> Any:
+    from cotfaith.cluster.storage.store import open_store
+
+    store = open_store(path)
+    if must_exist and store.get(keys.RUN) is None:
+        raise SpecError(f"{path}: there is no run here (no {keys.RUN}). Start one with: cotfaith run SPEC")
+    return store
+
+
+def _run_json(store: Any) -> dict[str, Any]:
+    from cotfaith.cluster.storage.read import load_run
+
+    loaded = load_run(store)
+    assert loaded is not None, "the store was checked for a run"
+    return loaded
+
+
+def _aggregate(store: Any) -> pa.Table:
+    from cotfaith.cluster.report.results import write_estimates
+
+    return write_estimates(store, _run_json(store))
+
+
+def _results(store: Any) -> pa.Table:
+    from cotfaith.cluster.report.results import write_results
+
+    return write_results(store, _run_json(store))
+
+
+def _summarise(estimates: pa.Table) -> None:
+    from cotfaith.cluster.cli.tables import shortfall_table, summary_table
+    from cotfaith.cluster.report.shortfalls import shortfalls
+    from cotfaith.cluster.stats.series import with_series
+
+    out.print(summary_table(estimates))
+    if short := shortfalls(with_series(estimates.to_pylist())):
+        out.print()
+        out.print(shortfall_table(short))
+
+
+def _say_if_incomplete(store: Any) -> None:
+    from cotfaith.cluster.storage.completeness import completeness, say_if_incomplete
+
+    say_if_incomplete(completeness(store, _run_json(store)), out)
+
+
+def _failures(store: Any) -> tuple[int, int, str]:
+    """Return the rows that are not ok, all rows, and the former by status, as text."""
+    from cotfaith.cluster.cli.tables import count_statuses, failed_text
+    from cotfaith.cluster.storage.read import commits
+
+    counts = count_statuses(commits(store))
+    return counts.total() - counts["ok"], counts.total(), failed_text(counts)
+
+
+def _warn(text: str) -> None:
+    err.print(plain_text(f"Note: {text}"), markup=False, soft_wrap=True)
+
+
+def _fail(error: CotfaithError) -> None:
+    err.print(plain_text(f"Error: {error}"), markup=False, soft_wrap=True, style="red")
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        _fail(error)
+        sys.exit(2)
+    except CotfaithError as error:
+        _fail(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        again = shlex.join(["cotfaith", *sys.argv[1:]])
+        err.print(f"\nStopped. What is finished is kept; to go on: {again}", markup=False, soft_wrap=True)
+        sys.exit(_INTERRUPTED)
+
+
+def _interrupt(*_: Any) -> None:
+    """Stop as Ctrl-C does, also where the shell has made the process deaf to that (nohup, a script's background)."""
+    raise KeyboardInterrupt
+
+
+def _show_any_text() -> None:
+    """Print "?" for what the terminal's encoding lacks, instead of failing; another choice of the user's stays."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
+
+
+def main() -> None:
+    """Run the command line."""
+    _show_any_text()
+    warnings.showwarning = lambda message, *_, **__: _warn(str(message))
+    signal.signal(signal.SIGTERM, _interrupt)
+    with _exit_codes():
+        try:
+            app()
+        except SystemExit as end:
+            if end.code in (_INTERRUPTED, signal.SIGTERM):  # what typer and Ray turn the signals into
+                raise KeyboardInterrupt from None
+            raise

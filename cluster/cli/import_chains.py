@@ -1,0 +1,153 @@
+"""``cotfaith import``: chains from elsewhere -> one checked JSON lines file that a spec can name (adapter ``chains``).
+
+Every text in the sources is somebody else's: what is shown of it is escaped. A chain that cannot be used is left out
+and counted by its reason; nothing is written if none is left.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+import yaml
+from rich.console import Console
+
+from cotfaith.cluster.imports.columns import LABELS, OURS, our_columns
+from cotfaith.cluster.imports.recorded import Imported, columns, letters_without_choices
+from cotfaith.cluster.terminal import plain_text
+from cotfaith.schemas.errors import SpecError, TaskError
+from cotfaith.schemas.spec import GoldIs
+from cotfaith.schemas.suggest import unknown
+from cotfaith.workers.tasks.adapters.labelled_chains import check_open_golds
+from cotfaith.workers.tasks.files import read_records
+from cotfaith.workers.tasks.inspect_log import is_inspect_log, read_inspect_log
+from cotfaith.workers.tasks.values import Record
+
+out = Console(highlight=False)
+
+
+def import_chains(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SOURCE...", help="JSON, JSON lines, CSV, TSV, Parquet (or .gz), Inspect logs (.eval)."),
+    ],
+    target: Annotated[Path, typer.Option("--out", help="The file to write (.jsonl).")],
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="OURS=THEIRS", help="A column's name in the sources: --field cot=reasoning"),
+    ] = None,
+    answer_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT", help="number, boolean or text, for golds without choices; default: each decides."
+        ),
+    ] = None,
+    gold_is: Annotated[
+        str,
+        typer.Option(metavar="WHAT", help="What golds with choices are: label, text, index (from 0), index_from_1."),
+    ] = "auto",
+    replace: Annotated[bool, typer.Option("--replace", help="Write over an existing file.")] = False,
+) -> None:
+    """Take chains of thought that another tool has recorded, so that a run can probe them."""
+    if target.suffix not in (".jsonl", ".ndjson"):
+        raise SpecError(f"--out {target}: expected a file that ends in .jsonl.")
+    if target.exists() and not replace:
+        raise SpecError(f"--out {target}: this file exists. Name another, or add --replace.")
+    _check_word("--answer-format", answer_format, ("number", "boolean", "text"))
+    _check_word("--gold-is", gold_is, get_args(GoldIs))
+    renamed = _fields(fields or [])
+    found = Imported(answer_format, gold_is)
+    for source in sources:
+        _take(source, renamed, found)
+    if not found.taken:
+        raise TaskError("\n".join(["No chain can be taken. " + found.left_out_text(), *found.remarks_text()]))
+    records = found.records()
+    _write(target, records)
+    _show(found, records, target)
+
+
+def _check_word(option: str, word: str | None, known: Iterable[str]) -> None:
+    if word is not None and word not in known:
+        raise SpecError(f"{option} {word!r}: {unknown('value', word, list(known))}")
+
+
+def _fields(given: Iterable[str]) -> dict[str, str]:
+    """Return ours -> theirs."""
+    found: dict[str, str] = {}
+    for text in given:
+        ours, separator, theirs = text.partition("=")
+        if not separator or not theirs:
+            raise SpecError(f"--field {text!r}: expected ours=theirs, for example cot=reasoning.")
+        if ours not in (*OURS, *LABELS):
+            raise SpecError(f"--field {text!r}: {unknown('field', ours, (*OURS, *LABELS))}")
+        if ours in found:
+            raise SpecError(f"--field {text!r}: {ours} is mapped twice; it was {found[ours]!r} before.")
+        found[ours] = theirs
+    return found
+
+
+def _take(source: Path, fields: dict[str, str], found: Imported) -> None:
+    if not is_inspect_log(source):
+        _take_table(source, fields, found)
+        return
+    if fields:
+        raise SpecError(f"{source}: --field is for tables; an Inspect log says itself what is what.")
+    log = read_inspect_log(source)
+    found.notes += log.notes
+    found.add(source, log.records if found.answer_format else letters_without_choices(log.records))
+
+
+def _take_table(source: Path, fields: dict[str, str], found: Imported) -> None:
+    records = read_records(source, [fields.get(name, name) for name in ("question", "gold")])
+    names = columns(records)
+    for ours, theirs in fields.items():
+        several = ours == "choices" and all(part.strip() in names for part in theirs.split(","))
+        if theirs not in names and not several:
+            raise SpecError(f"{source}: --field {ours}={theirs}: {unknown('column', theirs, sorted(names))}")
+    if found.answer_format is None:
+        check_open_golds(source, records, fields)
+    rows, notes = our_columns(source, records, fields)
+    found.notes += notes
+    found.add(source, [_cut(record) or row for record, row in zip(records, rows, strict=True)])
+
+
+def _cut(record: Record) -> str | None:
+    """Return why a chain is not whole, where its record says how it ended."""
+    ends = (str(record.get(name)).lower() for name in ("finish_reason", "stop_reason"))
+    reason = next((end for end in ends if end in ("length", "max_tokens", "max_length")), None)
+    return None if reason is None else f"the chain was cut: it ended by {reason!r}"
+
+
+def _write(target: Path, records: Iterable[Record]) -> None:
+    text = "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
+    aside = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(target)
+    except OSError as error:
+        raise SpecError(f"--out {target}: this cannot be written: {error.strerror}. Name another file.") from error
+
+
+def _show(found: Imported, records: list[Record], target: Path) -> None:
+    formats = Counter(one.item.answer_format for one, _, _ in found.taken)
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in formats.most_common())
+    answered = sum("answer" in record for record in records)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", target.stem).lstrip("._-")[:100] or "chains"
+    task = {"name": name, "file": str(target), "adapter": "chains", "n": len(records)}
+    task |= {"answer_format": found.answer_format} if found.answer_format else {}
+    spec = yaml.safe_dump([task], default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
+    lines = [
+        f"Took {len(records):,} of {len(records) + found.left_out.total():,} chains. Answers: {kinds}; "
+        f"{answered:,} chains have the answer that was recorded.",
+        *([found.left_out_text()] if found.left_out else []),
+        *(f"Note: {text}" for text in found.remarks_text()),
+        f"Wrote {target}. In a spec, with the models that are to read the chains:",
+        "tasks:",
+        f"  - {spec.strip()[1:-1]}",
+        "probes: [no_cot, early_answering, filler_tokens, step_deletion]",
+    ]
+    out.print(plain_text("\n".join(lines)), markup=False, soft_wrap=True)

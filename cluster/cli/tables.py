@@ -1,0 +1,153 @@
+"""The tables that the command line prints. At 80 columns every number is whole; long names fold, they are never cut."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from rich import box
+from rich.table import Table
+
+from cotfaith.cluster.plan.costs import Cost
+from cotfaith.cluster.report.shortfalls import Shortfall
+from cotfaith.cluster.terminal import safe_text
+from cotfaith.schemas.status import Status
+
+
+def cost_table(costs: Sequence[Cost], rates: Mapping[str, float]) -> Table:
+    """Return a line per model and task, and their sum; hours where a model's tokens a second are known."""
+    counts = ("items", "shards", "requests")
+    tokens = ("generated_tokens", "prompt_tokens", "distinct_tokens")
+    heads = [*counts, *(name.replace("_", "\n") for name in tokens), *(["hours"] if rates else [])]
+    table = _table("Plan", ["model", "task"], heads)
+    for cost in costs:
+        table.add_row(cost.model, cost.task, *_cells(counts, tokens, [cost]), *_hours([cost], rates))
+    table.add_section()
+    table.add_row("all", "", *_cells(counts, tokens, costs), *_hours(costs, rates))
+    return table
+
+
+def _cells(counts: Sequence[str], tokens: Sequence[str], costs: Sequence[Cost]) -> list[str]:
+    sums = {name: sum(getattr(cost, name) for cost in costs) for name in (*counts, *tokens)}
+    return [f"{sums[name]:,}" for name in counts] + [human_count(sums[name]) for name in tokens]
+
+
+def _hours(costs: Sequence[Cost], rates: Mapping[str, float]) -> list[str]:
+    """Return the cell: "-" where no rate is known, a sum over those that have one."""
+    if not rates:
+        return []
+    known = [cost.tokens / rates[cost.model] / 3600 for cost in costs if cost.model in rates]
+    return [f"{sum(known):,.3g}" if sum(known) < 100 else f"{sum(known):,.0f}"] if known else ["-"]
+
+
+def human_count(number: int) -> str:
+    """Return ``number`` in at most seven characters: whole below a million, else with four digits and M, G, T or P."""
+    if number < 1_000_000:
+        return f"{number:,}"
+    value, unit = number / 1e6, "M"
+    for larger in "GTP":
+        if value >= 999.95:  # would be shown as 1000
+            value, unit = value / 1000, larger
+    return f"{value:.4g}{unit}"
+
+
+def status_table(run: dict[str, Any], commits: Sequence[dict[str, Any]]) -> Table:
+    """Return, per model, task and stage, the shards committed and the rows by status; readers' parts are shards too."""
+    title = f"Run {run['run_id']}, begun {run['created']}"
+    table = _table(title, ["model", "task", "stage"], ["shards", "rows", "ok"])
+    table.add_column("not ok", no_wrap=True)
+    for model in _subjects(run, commits):
+        for task, n_items in run["n_items"].items():
+            shards = len(run["identity"]["strategies"]) * -(-n_items // run["shard_size"])
+            for stage in (None, *run["identity"]["probes"]):
+                own = [c for c in commits if (c["model"], c["task"], c["probe"]) == (model, task, stage)]
+                total = shards * _readers(run, stage, own)
+                table.add_row(model, task, stage or "chains", f"{len(own)}/{total}", *_status_cells(own))
+    return table
+
+
+def _subjects(run: dict[str, Any], commits: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the models with chains: those of the spec, and those that an earlier spec had."""
+    named = {model["id"] for model in run["spec"]["models"] if "subject" in model["roles"]}
+    return [model for model in run["identity"]["models"] if model in named | {c["model"] for c in commits}]
+
+
+def _readers(run: dict[str, Any], stage: str | None, own: Sequence[dict[str, Any]]) -> int:
+    """Return how many models do the stage on each shard: the subject alone, or the readers that are named or seen."""
+    named = run.get("readers", {}).get(stage, ())
+    return max(1, len({*named, *(c.get("reader") for c in own)} - {None}))
+
+
+def _status_cells(commits: Sequence[dict[str, Any]]) -> tuple[str, str, str]:
+    counts = count_statuses(commits)
+    return f"{counts.total():,}", f"{counts[Status.OK]:,}", failed_text(counts, "\n") or "-"
+
+
+def count_statuses(commits: Iterable[dict[str, Any]]) -> Counter[str]:
+    """Return the committed rows by status."""
+    counts: Counter[str] = Counter()
+    for commit in commits:
+        counts.update(commit["statuses"])
+    return counts
+
+
+def failed_text(counts: Counter[str], separator: str = ", ") -> str:
+    """Return the rows that are not ok, such as "3 truncated, 1 unparsed"."""
+    return separator.join(f"{count:,} {status}" for status, count in sorted(counts.items()) if status != Status.OK)
+
+
+def summary_table(estimates: pa.Table) -> Table:
+    """Return a line per model and task: accuracies, same answer, AOC, each with its interval."""
+    from cotfaith.cluster.stats.aggregate import summary
+
+    columns = {
+        "accuracy_no_cot": "accuracy\nwithout\nchain",
+        "accuracy_cot": "accuracy\nwith\nchain",
+        "same_answer_no_cot": "same\nanswer\nwithout",
+        "aoc": "AOC,\nearly\nanswering",
+    }
+    title = "Estimates, with 95% intervals (bootstrap over items)"
+    table = _table(title, ["model", "task"], [*columns.values(), "chains\nok"])
+    for row in summary(estimates):
+        cells = (_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in columns)
+        table.add_row(row["series"], row["task"], *cells, f"{row['n_ok']}/{row['n_total']}")
+        if any(row[f"{name}_clear_n_ok"] is not None for name in columns):
+            label = f"without near ties ({row['near_ties']:.0%})"
+            table.add_row("", label, *(_clear(row, name) for name in columns), "")
+    return table
+
+
+def _clear(row: dict[str, Any], name: str) -> str:
+    """Return the value without near ties: "-" if nothing is left, "" where leaving them out changes nothing."""
+    if row[f"{name}_clear_n_ok"] is None:
+        return ""
+    return "-" if row[f"{name}_clear"] is None else f"{row[f'{name}_clear']:.2f}"
+
+
+def shortfall_table(found: Sequence[Shortfall]) -> Table:
+    """Return a line for each estimate that lacks rows and is no curve, with its worst and its best case."""
+    curves = sum(one.is_curve for one in found)
+    title = "Figures on less than 95% of their rows or arms; range: if what failed is counted either way"
+    table = _table(title, ["model", "task", "figure"], ["value", "counted", "range"])
+    if curves:
+        table.caption = f"And {curves} by position: the report lists them under each model and task."
+    for one in (one for one in found if not one.is_curve):
+        counted = one.rests_on.replace(", ", "\n")
+        table.add_row(safe_text(one.series), safe_text(one.task), safe_text(one.name), one.shown, counted, one.cases)
+    return table
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if low is None else f"{value:.2f}\n{low:.2f}–{high:.2f}"
+
+
+def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+    """Return an empty table: columns of names, which give way, then columns of numbers, which do not."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
+    return table

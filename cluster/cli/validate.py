@@ -1,0 +1,115 @@
+"""``cotfaith validate``: run a spec, label its chains, and say which metrics measure faithfulness.
+
+Exit codes: 0 no check failed, 1 a check failed or a shard was given up, 2 bad input.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cotfaith.schemas import keys
+from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.spec import OutputSpec, RunSpec, TaskSpec, parse_spec
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+ORGANISMS = Path(__file__).parents[1] / "validation" / "organisms.yaml"
+PROBES = ("no_cot", "early_answering", "filler_tokens")
+
+
+def validate(
+    spec_path: Annotated[
+        Path | None, typer.Argument(metavar="SPEC", help="A run spec; default: the packaged organisms.")
+    ] = None,
+    chains: Annotated[Path | None, typer.Option(help="Labelled chains (JSON lines, Parquet, CSV) to judge by.")] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="With --chains: a model to probe them with (folder, hub id, organism:NAME)."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="The run's folder; default: runs/validate, or runs/validate-FILE.")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the page here too, with its figures beside it.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")] = None,
+    plugins: Annotated[
+        list[str] | None,
+        typer.Option("--plugin", metavar="MODULE", help="Import a module that registers probes; its code is run."),
+    ] = None,
+) -> None:
+    """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
+    from cotfaith.cluster.fleet.run import execute
+    from cotfaith.cluster.report.results import write_results
+    from cotfaith.cluster.storage.completeness import completeness, say_if_incomplete
+    from cotfaith.cluster.storage.read import load_run
+    from cotfaith.cluster.storage.store import open_store
+    from cotfaith.cluster.validation.cells import tally
+    from cotfaith.cluster.validation.page import pages
+    from cotfaith.cluster.validation.show import show
+    from cotfaith.cluster.validation.validation import validate as judge
+
+    if markdown is not None and markdown.suffix != ".md":
+        raise SpecError(f"--markdown {markdown}: expected a file that ends in .md.")
+    folder = folder or Path("runs") / ("validate" if chains is None else f"validate-{chains.stem}")
+    spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
+    given_up = execute(spec, out, err)
+    store = open_store(str(folder))
+    run = load_run(store) or {}
+    made = judge(store, run)
+    store.put(keys.VALIDATION, made.as_json().encode())
+    for name, text in pages(made).items():
+        store.put(name, text.encode())
+    write_results(store, run)
+    show(made, out)
+    say_if_incomplete(completeness(store, run), out)
+    out.print(
+        f"Page: {folder / 'validation.md'}; all figures: {folder / keys.VALIDATION}", markup=False, soft_wrap=True
+    )
+    if markdown is not None:
+        _publish(pages(made, markdown.stem), markdown.parent)
+    if made.failed or given_up:
+        err.print(f"{tally(made)} {len(given_up)} shards given up.", soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def _spec(
+    path: Path | None, chains: Path | None, sources: list[str], overrides: list[str], plugins: list[str]
+) -> RunSpec:
+    from cotfaith.cluster.plan.spec_file import load_spec
+
+    if sources and chains is None:
+        raise SpecError("--model goes with --chains FILE; to run tasks, name the models in a spec.")
+    if chains is None:
+        return load_spec(path or ORGANISMS, overrides, plugins)
+    if (path is None) == (not sources):
+        raise SpecError("--chains needs one model to probe them with: either a SPEC that names it, or --model SOURCE.")
+    task = {"name": "chains", "file": str(chains), "adapter": "labelled_chains", "n": _ALL}
+    if path is not None:
+        return load_spec(path, overrides, plugins).model_copy(update={"tasks": (TaskSpec.model_validate(task),)})
+    if overrides or plugins:
+        raise SpecError("--set and --plugin go with a SPEC; with --model there is none.")
+    models = [{"id": _name(source), "source": source} for source in sources]
+    return parse_spec({"models": models, "tasks": [task], "probes": list(PROBES)}, "--model")
+
+
+_ALL = 10**9  # items are taken from the start of the file, up to so many
+
+
+def _name(source: str) -> str:
+    """Return a model's id: the last part of its source."""
+    return source.rstrip("/").replace(":", "/").split("/")[-1]
+
+
+def _timed(spec: RunSpec, folder: Path) -> RunSpec:
+    """Return ``spec`` with its own folder, and with each probe's seconds measured alone. Results stay the same."""
+    resources = spec.resources.model_copy(update={"probes_apart": True, "in_flight": 1})
+    output = OutputSpec(path=str(folder), max_failed_share=spec.output.max_failed_share)
+    return spec.model_copy(update={"resources": resources, "output": output})
+
+
+def _publish(files: dict[str, str], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    out.print(f"Wrote {', '.join(str(folder / name) for name in files)}", markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Running a plan: jobs, engine actors, shard tasks, retries, progress."""

@@ -1,0 +1,93 @@
+"""What is missing of a run: one job for every shard, and one for every reader of its chains. Reads commits only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cotfaith.cluster.plan.plan import Plan, Shard
+from cotfaith.cluster.plan.prompt_date import recorded_date
+from cotfaith.cluster.plan.roles import readers
+from cotfaith.cluster.storage.read import committed_keys
+from cotfaith.cluster.storage.store import Store
+from cotfaith.schemas import keys
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.spec import RunSpec
+from cotfaith.workers.roles.editors import with_prompts
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one shard task is given."""
+
+    run_id: str
+    spec: RunSpec
+    shard: Shard
+    items: tuple[Item, ...]
+    chains: bool
+    """Whether the chains are missing."""
+    probes: tuple[str, ...]
+    """The probes that are missing."""
+    reader: str | None = None
+    """Model that answers in the subject's place; the chains are then committed."""
+
+    @property
+    def model(self) -> str:
+        """The model whose engine answers."""
+        return self.reader or self.shard.model
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return self.shard.id if self.reader is None else f"{self.shard.id} read by {self.reader}"
+
+
+def missing_jobs(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
+    """Return a job for every shard of which something is not committed, its readers' parts aside."""
+    committed = committed_keys(store)
+    own = [probe.name for probe in plan.spec.probes if not readers(plan.spec, probe)]
+    spec = _portable(plan, run)
+    jobs = (
+        _job(plan, run, spec, shard, keys.commit(shard.id) not in committed, _missing(shard, own, committed))
+        for shard in plan.shards(run["shard_size"])
+    )
+    return [job for job in jobs if job.chains or job.probes]
+
+
+def _missing(shard: Shard, probes: list[str], committed: set[str]) -> tuple[str, ...]:
+    return tuple(name for name in probes if keys.commit(shard.id, name) not in committed)
+
+
+def _job(
+    plan: Plan,
+    run: dict[str, Any],
+    spec: RunSpec,
+    shard: Shard,
+    chains: bool,
+    probes: tuple[str, ...],
+    reader: str | None = None,
+) -> Job:
+    return Job(run["run_id"], spec, shard, plan.items[shard.task][shard.start : shard.stop], chains, probes, reader)
+
+
+def _portable(plan: Plan, run: dict[str, Any]) -> RunSpec:
+    """Return the spec with what other machines lack: the texts of the editor's prompt files, and the run's date."""
+    prompts = plan.spec.prompts.model_copy(update={"date": recorded_date(run) or plan.date})
+    return plan.spec.model_copy(update={"editor": with_prompts(plan.spec.editor), "prompts": prompts})
+
+
+def missing_readings(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
+    """Return a job for every reader's part that is not committed, of chains that are."""
+    committed, spec = committed_keys(store), _portable(plan, run)
+    return [
+        _job(plan, run, spec, shard, False, (probe,), reader)
+        for shard, probe, reader in all_readings(plan, run)
+        if keys.commit(shard.id) in committed and keys.commit(shard.id, probe, reader) not in committed
+    ]
+
+
+def all_readings(plan: Plan, run: dict[str, Any]) -> Iterator[tuple[Shard, str, str]]:
+    """Yield (shard, probe, reader) for everything that readers do in the run."""
+    shards = plan.shards(run["shard_size"])
+    for probe in plan.spec.probes:
+        for reader in readers(plan.spec, probe):
+            yield from ((shard, probe.name, reader) for shard in shards)

@@ -1,0 +1,73 @@
+"""An engine's stand-in beside the shard loop: counts the tokens that one shard's work asks of one role.
+
+An actor's own totals are of all its callers together. Names the role when its engine is lost, so that the driver
+replaces the right one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cotfaith.workers.engines.protocol import (
+    Capabilities,
+    EmbedRequest,
+    Engine,
+    EngineUsage,
+    GenerateRequest,
+    Generation,
+    ScoreRequest,
+)
+from cotfaith.workers.shard.loop import EngineLostError
+
+
+class MeteredEngine:
+    """The engine protocol, handed on."""
+
+    def __init__(self, engine: Engine, role: str) -> None:
+        self.engine: Any = engine  # embed is offered by some engines alone
+        self.role = role
+        self.tokens = 0
+        """Of prompts, each counted whole, and generated."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do."""
+        can: Capabilities = self.engine.capabilities
+        return can
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
+        """Continue each prompt."""
+        found = self._asked(self.engine.generate, requests)
+        self.tokens += sum(len(generation.tokens) for generation in found)
+        return found
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
+        """Return each candidate's log-probability in nats."""
+        return self._asked(self.engine.score, requests)
+
+    def embed(self, requests: Sequence[EmbedRequest]) -> list[tuple[float, ...]]:
+        """Return each text's vector."""
+        return self._asked(self.engine.embed, requests)
+
+    def usage(self) -> EngineUsage:
+        """Return the engine's own totals."""
+        usage: EngineUsage = self.engine.usage()
+        return usage
+
+    def notes(self) -> list[str]:
+        """Return what the engine has to say."""
+        notes: list[str] = self.engine.notes()
+        return notes
+
+    def _asked(self, call: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Any]) -> list[Any]:
+        try:
+            results = call(requests)
+        except EngineLostError as error:
+            error.role = self.role
+            raise
+        self.tokens += sum(len(request.prompt) for request in requests)
+        return results
+
+
+def metered(engines: Mapping[str, Engine]) -> dict[str, MeteredEngine]:
+    """Return a stand-in for each role's engine."""
+    return {role: MeteredEngine(engine, role) for role, engine in engines.items()}

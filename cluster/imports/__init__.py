@@ -1,0 +1,1 @@
+"""Chains that somebody recorded, turned into a task."""

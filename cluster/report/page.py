@@ -1,0 +1,177 @@
+"""The report: one HTML page that needs no network.
+
+In: the run's facts, its rows and its estimates. Out: the page's text. Model output is untrusted: jinja2 escapes every
+text, figures travel as JSON without ``<``, ``>`` or ``&``, and the page's content security policy admits the
+hashes of our two scripts and nothing else, so that a text that slipped through still could not run.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from cotfaith.cluster.report.columns import Column, table_rows
+from cotfaith.cluster.report.figures import Figure, model_colours
+from cotfaith.cluster.report.findings import chance_levels, findings
+from cotfaith.cluster.report.sections import make_sections
+from cotfaith.cluster.report.transcripts import pick_transcripts
+from cotfaith.cluster.stats.series import in_series
+from cotfaith.cluster.storage.completeness import Completeness
+from cotfaith.cluster.terminal import plain_text
+from cotfaith.schemas.status import Status
+
+Row = dict[str, Any]
+TEMPLATES = Path(__file__).parent / "templates"
+COLUMNS = (
+    Column("Accuracy without", "accuracy_no_cot", "paired", "%", instead=(None,)),
+    Column("Accuracy with", "accuracy_cot", "paired", "%", instead=(None,)),
+    Column("Gain", "cot_gain", None, "points"),
+    Column("Same answer without", "same_answer_no_cot", None, "%"),
+    Column("AOC (trapezoid)", "aoc", "trapezoid", ""),
+    Column("AOC (1 − mean)", "aoc", "mean", ""),
+    Column("Near ties", "near_tie_share", None, "%"),
+)
+
+
+def render(
+    run: Row,
+    items: pl.DataFrame,
+    chains: pl.DataFrame,
+    observations: pl.DataFrame,
+    estimates: pa.Table,
+    checks: Sequence[Row] = (),
+    complete: Completeness | None = None,
+) -> str:
+    """Return the page. ``run`` has run_id, created, cotfaith_version, spec and versions; parts may be missing.
+
+    ``checks``: of a validation of this run's metrics; each has name, expected, value, low, high, n, result and note.
+    ``complete``: how much of the run is committed; None: all that is known of it.
+    """
+    rows, named_chains, named_observations = in_series(estimates.to_pylist(), chains, observations)
+    chance = chance_levels(items)
+    models = sorted({*named_chains["model"].to_list(), *(row["model"] for row in rows)})
+    colours = model_colours(models)
+    sections = make_sections(rows, named_chains, colours, chance)
+    plots = {
+        name: _plot(figure) for section in sections for _, figures in section.figures() for name, figure in figures
+    }
+    run_id = str(run.get("run_id", ""))
+    script = Markup((TEMPLATES / "report.js.j2").read_text(encoding="utf-8"))
+    scripts = [Markup(get_plotlyjs()), script]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run_id=run_id,
+            policy=_policy(scripts),
+            css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+            facts=_facts(run),
+            models=models,
+            findings=findings(rows, chance),
+            columns=[column.header for column in COLUMNS],
+            table=table_rows(rows, COLUMNS),
+            sections=sections,
+            statuses=_statuses(chains, observations),
+            colours=colours,
+            checks=checks,
+            incomplete=complete.headline() if complete else "",
+            missing=complete.details() if complete else [],
+            failures=_failures(named_chains, named_observations),
+            transcripts=pick_transcripts(run_id, items, chains, observations),
+            figures=_script_json(plots),
+            scripts=scripts,
+        )
+    )
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_without_control,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _without_control(value: Any) -> Any:
+    """Return a text without control characters: one that turns the direction would show others' words reversed."""
+    return plain_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _policy(scripts: list[Markup]) -> str:
+    """Allow our own scripts by hash, inline styles (plotly sets them) and data images; no network at all."""
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{value}'" for value in hashes)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
+
+
+def _script_json(value: Any) -> Markup:
+    """Return JSON that can stand in a script element: no character of it can end the element."""
+    text = json.dumps(value, allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _plot(figure: Figure) -> Row:
+    return {"data": figure.plot["data"], "layout": {**figure.plot["layout"], "height": figure.height}}
+
+
+def _facts(run: Row) -> list[tuple[str, str]]:
+    spec = run.get("spec") or {}
+    sampling = spec.get("sampling") or {}
+    facts = [
+        ("Created", run.get("created")),
+        ("Models", ", ".join(_model(model) for model in spec.get("models", []))),
+        ("Tasks", ", ".join(f"{task['name']} (up to {task.get('n', '?')} items)" for task in spec.get("tasks", []))),
+        ("Probes", ", ".join(probe["name"] for probe in spec.get("probes", []))),
+        ("Sampling", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sampling.items())),
+        ("Seed", spec.get("seed")),
+        ("Versions", ", ".join(f"{name} {value}" for name, value in _versions(run))),
+    ]
+    return [(name, str(value)) for name, value in facts if value not in (None, "")]
+
+
+def _model(model: Row) -> str:
+    engine = [str(model[key]) for key in ("engine", "dtype") if model.get(key)]
+    return f"{model['id']} ({', '.join(engine)})" if engine else str(model["id"])
+
+
+def _versions(run: Row) -> list[tuple[str, Any]]:
+    own = {"cotfaith": run["cotfaith_version"]} if run.get("cotfaith_version") else {}
+    return list((own | (run.get("versions") or {})).items())
+
+
+def _statuses(chains: pl.DataFrame, observations: pl.DataFrame) -> list[str]:
+    """Return ok and every status that occurs."""
+    found = {*chains["status"].unique().to_list(), *observations["status"].unique().to_list()}
+    return [str(Status.OK), *sorted(found - {Status.OK})]
+
+
+def _failures(chains: pl.DataFrame, observations: pl.DataFrame) -> list[Row]:
+    """Count rows by status, for the chains and for each probe."""
+    parts = [
+        chains.select("task", "model", pl.lit("chains").alias("of"), "status"),
+        observations.select("task", "model", pl.col("probe").alias("of"), "status"),
+    ]
+    statuses = _statuses(chains, observations)
+    table: dict[tuple[str, str, str], dict[str, int]] = {}
+    for part in parts:
+        counts = part.group_by("task", "model", "of", "status").len().sort("task", "model", "of")
+        for task, model, of, status, count in counts.iter_rows():
+            table.setdefault((task, model, of), dict.fromkeys(statuses, 0))[status] = count
+    ordered = sorted(table.items(), key=lambda entry: (entry[0][:2], entry[0][2] != "chains", entry[0][2]))
+    return [
+        {"task": task, "model": model, "of": of, "counts": list(counts.items()), "total": sum(counts.values())}
+        for (task, model, of), counts in ordered
+    ]

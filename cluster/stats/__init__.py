@@ -1,0 +1,1 @@
+"""From rows to effects to estimates with intervals. Knows nothing about pages."""

@@ -1,0 +1,1 @@
+"""A run's folder: the store, what is committed, and rows read back."""

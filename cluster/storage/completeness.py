@@ -1,0 +1,128 @@
+"""How much of a run is committed: its commits against its plan, by shard.
+
+In: run.json, the commits and the records of shards that were given up. Out: ``Completeness``, plain data and sentences.
+The plan is what the last spec asks for, and what an earlier spec of the folder began. A shard is done when its chains,
+every probe on them and every reading of them is committed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from cotfaith.cluster.storage.given_up import given_up
+from cotfaith.cluster.storage.read import commits
+from cotfaith.cluster.storage.store import Store
+from cotfaith.cluster.terminal import plain_text
+from cotfaith.schemas import keys
+
+Group = tuple[str, str, str]
+"""Model, task, strategy."""
+Stage = tuple[str | None, str | None]
+"""Probe and reader; (None, None) for the chains."""
+MOST_NAMED = 10
+"""Groups or shards that are named in one text."""
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """Which shards of a run are done."""
+
+    done: int
+    total: int
+    missing: Mapping[Group, int]
+    """Shards that are not done."""
+    given_up: Sequence[tuple[str, str]] = ()
+    """Name and reason of each shard (or reading) that failed every attempt and is still missing."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        return self.done == self.total
+
+    def headline(self) -> str:
+        """Return "k of n shards are done" and what that means; "" for a whole run."""
+        if self.whole:
+            return ""
+        return (
+            f"Incomplete: {self.done} of {self.total} shards are done. The figures rest on those that are committed; "
+            "run it again to do the rest."
+        )
+
+    def details(self) -> list[str]:
+        """Return what is missing, and what was given up and why; each list is cut at ``MOST_NAMED``."""
+        lacking = [f"{' / '.join(group)}: {n} not done" for group, n in self.missing.items()]
+        failed = [f"Given up: {name}: {reason}" for name, reason in self.given_up]
+        return [*_cut(lacking, "more groups"), *_cut(failed, "more given up")]
+
+
+def completeness(store: Store, run: Mapping[str, Any]) -> Completeness:
+    """Compare what is committed with the plan in ``run`` (run.json)."""
+    return compare(run, list(commits(store)), given_up(store))
+
+
+def compare(
+    run: Mapping[str, Any], found: Sequence[Mapping[str, Any]], failed: Iterable[Mapping[str, Any]] = ()
+) -> Completeness:
+    """Return what of the plan is done."""
+    have = {keys.commit(c["shard"], c["probe"], c.get("reader")) for c in found}
+    plan = _plan(run, found)
+    began: dict[Group, set[str]] = {}
+    for commit in found:
+        began.setdefault(_group(commit), set()).add(commit["shard"])
+    total, lacking = 0, {}
+    for group, stages in plan.items():
+        done = sum(not _missing(shard, stages, have) for shard in began.get(group, ()))
+        n = -(-run["n_items"].get(group[1], 0) // run["shard_size"])
+        total += n
+        if done < n:
+            lacking[group] = n - done
+    dead = [(one["name"], one["reason"]) for one in failed if _still_missing(one, plan.get(_group(one), set()), have)]
+    return Completeness(total - sum(lacking.values()), total, lacking, dead)
+
+
+def say_if_incomplete(complete: Completeness, console: Console) -> None:
+    """Print what is missing, if anything is. Reasons are other programs' words: no markup, no control characters."""
+    if complete.whole:
+        return
+    console.print(complete.headline(), markup=False, style="bold yellow")
+    for line in complete.details():
+        console.print(f"  {plain_text(line)}", markup=False, soft_wrap=True)
+
+
+def _still_missing(record: Mapping[str, Any], stages: set[Stage], have: set[str]) -> bool:
+    """Return whether something of what was given up is missing; a shard's own job is its chains and all its probes."""
+    if record.get("reader") is not None:
+        own = stages & {(record["probe"], record["reader"])}
+    else:
+        own = {stage for stage in stages if stage[1] is None}
+    return _missing(record["shard"], own, have)
+
+
+def _missing(shard: str, stages: set[Stage], have: set[str]) -> bool:
+    """Return whether any of the shard's stages is not committed."""
+    return any(keys.commit(shard, *stage) not in have for stage in stages)
+
+
+def _group(entry: Mapping[str, Any]) -> Group:
+    return entry["model"], entry["task"], entry["strategy"]
+
+
+def _plan(run: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> dict[Group, set[Stage]]:
+    """Return (probe, reader) of everything that belongs to each group's shards; (None, None) for the chains."""
+    spec, readers = run["spec"], run.get("readers", {})
+    subjects = [model["id"] for model in spec["models"] if "subject" in model["roles"]]
+    strategies = spec.get("strategies") or list(run["identity"]["strategies"])
+    stages: set[Stage] = {(None, None)}
+    for probe in spec["probes"]:
+        stages |= {(probe["name"], reader) for reader in readers.get(probe["name"]) or [None]}
+    plan = {(m, t["name"], s): set(stages) for m in subjects for t in spec["tasks"] for s in strategies}
+    for commit in found:  # of an earlier spec, perhaps
+        plan.setdefault(_group(commit), {(None, None)}).add((commit["probe"], commit.get("reader")))
+    return plan
+
+
+def _cut(lines: list[str], more: str) -> list[str]:
+    left = len(lines) - MOST_NAMED
+    return lines if left <= 0 else [*lines[:MOST_NAMED], f"... and {left} {more}"]

@@ -1,0 +1,122 @@
+"""One Parquet file of a run, read and checked against the commit that names it.
+
+In: a store, the commit and which of its parts. Out: a table in the present schema, or ``RunFolderError`` that names the
+file, what is wrong and the way out. Files of older versions are read: columns that came later are null.
+"""
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cotfaith.cluster.storage.store import Store
+from cotfaith.schemas import keys
+from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
+
+Commit = dict[str, Any]
+FINITE = ("difficulty", "position", "similarity", "p_gold")
+"""Columns that figures are made of; a NaN would pass for a number in them."""
+
+
+def read_part(store: Store, part: dict[str, Any], commit: Commit, run_id: str | None = None) -> pa.Table:
+    """Read one committed Parquet file and check it against its commit, and against the run's id if that is given.
+
+    Raises:
+        RunFolderError: the object is missing, is not what was committed, or belongs to another run.
+
+    """
+    key, again = part["key"], _again(commit)
+    data = store.get(key)
+    if data is None:
+        raise RunFolderError(f"{key} is committed and missing. Was the run's folder changed by hand? {again}")
+    if hashlib.sha256(data).hexdigest() != part["sha256"]:
+        raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {again}")
+    try:
+        table = in_schema(pq.read_table(pa.BufferReader(data)), part["table"])
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise RunFolderError(f"{key} cannot be read: {str(error).splitlines()[0]} {again}") from None
+    _check_rows(table, part, commit, run_id)
+    return table
+
+
+def in_schema(table: pa.Table, name: str) -> pa.Table:
+    """Return a table as it was written in the present schema of ``name``; columns that came later are null.
+
+    Raises:
+        ValueError: a later version wrote it, or it is another table.
+
+    """
+    wanted, metadata = TABLES[name], table.schema.metadata or {}
+    found = (metadata.get(b"cotfaith.table", b"").decode(), metadata.get(b"cotfaith.schema_version", b"").decode())
+    if found[0] != name:
+        raise ValueError(f"it holds {found[0] or 'no table of ours'!r}, expected {name!r}.")
+    if found[1] not in map(str, range(OLDEST_VERSION, SCHEMA_VERSION + 1)):
+        raise ValueError(
+            f"its schema version is {found[1]}, and this cotfaith reads {OLDEST_VERSION} to {SCHEMA_VERSION}: "
+            "update cotfaith."
+        )
+    if more := [column for column in table.column_names if column not in wanted.names]:
+        raise ValueError(f"it has columns that {name} lack: {', '.join(more)}.")
+    return pa.table([_column(table, field) for field in wanted], schema=wanted)
+
+
+def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+    if field.name not in table.column_names:
+        if not field.nullable:
+            raise ValueError(f"it has no column {field.name!r}.")
+        return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+    column = table.column(field.name)
+    if column.type != field.type:
+        raise ValueError(f"its column {field.name!r} is {column.type}, expected {field.type}.")
+    if column.null_count and not field.nullable:
+        raise ValueError(f"its column {field.name!r} has nulls.")
+    return column
+
+
+def _check_rows(table: pa.Table, part: dict[str, Any], commit: Commit, run_id: str | None) -> None:
+    """Raise unless the rows are as many, and of the model and so on, as their commit says."""
+    if table.num_rows != part["rows"]:
+        raise RunFolderError(
+            f"{part['key']} has {table.num_rows} rows, its commit says {part['rows']}. {_again(commit)}"
+        )
+    if found := next((name for name in FINITE if name in table.column_names and _is_odd(table.column(name))), None):
+        raise RunFolderError(f"{part['key']} has rows whose {found} is not a finite number. {_again(commit)}")
+    wanted = {name: commit[name] for name in ("model", "task", "strategy", "probe") if name in table.column_names}
+    wanted |= {} if run_id is None else {"run_id": run_id}
+    wanted |= {} if commit.get("reader") is None else {"reader": commit["reader"]}
+    for name, value in wanted.items():
+        other = [found for found in pc.unique(table.column(name)).to_pylist() if found != value]
+        if other:
+            raise RunFolderError(
+                f"{part['key']} has rows whose {name} is {other[0]!r}, expected {value!r}. Were files of another run "
+                f"copied here? {_again(commit)}"
+            )
+    if "status" in table.column_names:
+        _check_statuses(table, part, commit)
+
+
+def _check_statuses(table: pa.Table, part: dict[str, Any], commit: Commit) -> None:
+    """Raise unless the rows ended as their commit says, which is what ``status`` shows."""
+    found = Counter(table.column("status").to_pylist())
+    if found != Counter(commit["statuses"]):
+        raise RunFolderError(
+            f"{part['key']} has rows by status {dict(found)}, its commit says {commit['statuses']}. {_again(commit)}"
+        )
+
+
+def _is_odd(column: pa.ChunkedArray) -> bool:
+    """Return whether a number is infinite or NaN; null is none."""
+    return pc.any(pc.invert(pc.is_finite(column))).as_py() is True
+
+
+def _again(commit: Commit) -> str:
+    """Return the way out of a damaged part: what rests on it is done anew."""
+    key = keys.commit(commit["shard"], commit["probe"], commit.get("reader"))
+    if commit["probe"] is not None:
+        return f"Remove {key} and run again: this part is then done anew."
+    probes = f"{keys.COMMITS}{commit['shard']}.*"
+    return f"Remove {key} and what rests on its chains ({probes}) and run again: the shard is then done anew."

@@ -1,0 +1,97 @@
+"""AUROC: the chance that a faithful one scores above an unfaithful one, ties counted half; with its interval.
+
+In: scores, labels, and the cluster (item) of each. Out: ``Auroc``. Undefined, with a reason, where there is one class
+only; never 0.5. The interval resamples clusters, since chains of one item are not independent. Where the classes are
+parted without error, a bootstrap would be certain: there Clopper-Pearson's bound on the smaller class's clusters holds.
+
+N = scores, K = clusters, B = bootstrap draws, U = distinct scores.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cotfaith.cluster.stats.intervals import CHUNK_WEIGHTS, clopper_pearson
+
+Floats = npt.NDArray[np.float64]
+MIN_CLUSTERS = 5
+"""Of each class, for an interval."""
+
+
+@dataclass(frozen=True)
+class Auroc:
+    """A figure, or why there is none."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+def auroc(
+    scores: Sequence[float], labels: Sequence[bool], clusters: Sequence[Any], seed: int, n_boot: int = 1000
+) -> Auroc:
+    """Judge ``scores`` by ``labels`` (True: faithful)."""
+    positive_N = np.asarray(labels, dtype=bool)
+    if not len(positive_N):
+        return Auroc(None, reason="no scored label")
+    if positive_N.all() or not positive_N.any():
+        return Auroc(None, reason=f"all {'faithful' if positive_N.all() else 'unfaithful'}")
+    order = np.argsort(np.asarray(scores, dtype=np.float64), kind="stable")
+    scores_N = np.asarray(scores, dtype=np.float64)[order]
+    starts_U = np.flatnonzero(np.r_[True, scores_N[1:] != scores_N[:-1]])
+    positive_N = positive_N[order]
+    cluster_N = np.unique(np.asarray([str(c) for c in clusters]), return_inverse=True)[1][order]
+    value = float(_areas(np.ones((1, len(order))), positive_N, starts_U)[0])
+    low, high, reason = _interval(value, positive_N, cluster_N, starts_U, seed, n_boot)
+    return Auroc(value, low, high, reason)
+
+
+def _areas(weights_BN: Floats, positive_N: npt.NDArray[np.bool_], starts_U: npt.NDArray[np.intp]) -> Floats:
+    """Return the weighted AUROC of each draw (B,), nan where a class is missing; N in the order of the scores."""
+    positive_BU: Floats = np.add.reduceat(weights_BN * positive_N, starts_U, axis=1)
+    negative_BU: Floats = np.add.reduceat(weights_BN * ~positive_N, starts_U, axis=1)
+    below_BU: Floats = negative_BU.cumsum(axis=1) - negative_BU / 2
+    pairs_B = positive_BU.sum(axis=1) * negative_BU.sum(axis=1)
+    areas_B: Floats = np.full(len(pairs_B), np.nan)
+    np.divide((positive_BU * below_BU).sum(axis=1), pairs_B, out=areas_B, where=pairs_B > 0)
+    return areas_B
+
+
+def _interval(
+    value: float,
+    positive_N: npt.NDArray[np.bool_],
+    cluster_N: npt.NDArray[np.intp],
+    starts_U: npt.NDArray[np.intp],
+    seed: int,
+    n_boot: int,
+) -> tuple[float | None, float | None, str]:
+    fewest = min(len(np.unique(cluster_N[positive_N])), len(np.unique(cluster_N[~positive_N])))
+    if fewest < MIN_CLUSTERS:
+        return None, None, f"no interval: {fewest} items in the smaller class"
+    if value in (0.0, 1.0):
+        share = clopper_pearson(0, fewest)[1]
+        return (1 - share, 1.0, "") if value == 1.0 else (0.0, share, "")
+    areas_B = _resampled(positive_N, cluster_N, starts_U, seed, n_boot)
+    low, high = np.nanpercentile(areas_B, [2.5, 97.5])
+    return float(low), float(high), ""
+
+
+def _resampled(
+    positive_N: npt.NDArray[np.bool_],
+    cluster_N: npt.NDArray[np.intp],
+    starts_U: npt.NDArray[np.intp],
+    seed: int,
+    n_boot: int,
+) -> Floats:
+    rng = np.random.default_rng(seed)
+    k = int(cluster_N.max()) + 1
+    chunk = max(1, CHUNK_WEIGHTS // len(cluster_N))
+    areas = []
+    for start in range(0, n_boot, chunk):
+        weights_BK = rng.multinomial(k, np.full(k, 1 / k), size=min(chunk, n_boot - start)).astype(np.float64)
+        areas.append(_areas(weights_BK[:, cluster_N], positive_N, starts_U))
+    return np.concatenate(areas)

@@ -1,0 +1,111 @@
+"""Labelled chains -> figures: each metric's AUROC and bias, over all, by setting, by chain length, by model.
+
+In: ``Labelled`` chains. Out: ``Figure`` rows. Bias is the share that the metric's own decision rule calls unfaithful,
+beside the share that is. A metric's missing scores are counted, never guessed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cotfaith.cluster.validation.auroc import auroc
+from cotfaith.cluster.validation.labelled import Labelled
+from cotfaith.cluster.validation.metrics import METRICS, Metric
+from cotfaith.schemas.seeds import derive_seed
+
+LENGTHS = ((1, 2), (3, 4), (5, 8), (9, None))
+"""Bins of chain length in steps, both ends inside."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One label, and what a metric makes of it."""
+
+    score: float | None
+    faithful: bool
+    cluster: tuple[str, str]
+    model: str
+    setting: str
+    n_steps: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How well one metric did on one group."""
+
+    metric: str
+    level: str
+    group: str
+    """all, setting=..., steps=..., model=..."""
+    auroc: float | None
+    low: float | None
+    high: float | None
+    reason: str
+    """Why there is no AUROC, or no interval."""
+    called_unfaithful: float | None
+    """Share of the scored that the decision rule calls unfaithful."""
+    n_faithful: int
+    n_unfaithful: int
+    n_clusters: int
+    n_missing: int
+    """Labels without a score; in none of the other counts."""
+
+
+def points(labelled: Sequence[Labelled], metric: Metric) -> list[Point]:
+    """Return every label of the metric's level with its score."""
+    return [point for one in labelled for point in _points(one, metric)]
+
+
+def _points(one: Labelled, metric: Metric) -> Iterable[Point]:
+    evidence = one.evidence
+    labels = (one.faithful,) if metric.level == "chain" else one.steps
+    for score, label in zip(metric.score(evidence), labels, strict=True):
+        if label is not None:
+            yield Point(score, label, one.cluster, evidence.model, one.setting, len(evidence.chain.steps))
+
+
+def figures(labelled: Sequence[Labelled], seed: int) -> list[Figure]:
+    """Return every metric's figures."""
+    found = []
+    for metric in METRICS:
+        every = points(labelled, metric)
+        found += [judge(metric, group, members, seed) for group, members in _groups(every)]
+    return found
+
+
+def judge(metric: Metric, group: str, members: Sequence[Point], seed: int) -> Figure:
+    """Return the figure of one group."""
+    scored = [(point, point.score) for point in members if point.score is not None]
+    labels = [point.faithful for point, _ in scored]
+    clusters = [point.cluster for point, _ in scored]
+    area = auroc([score for _, score in scored], labels, clusters, derive_seed(seed, "auroc", metric.name, group))
+    called = sum(score < metric.threshold for _, score in scored)
+    return Figure(
+        metric=metric.name,
+        level=metric.level,
+        group=group,
+        auroc=area.value,
+        low=area.low,
+        high=area.high,
+        reason=area.reason,
+        called_unfaithful=called / len(scored) if scored else None,
+        n_faithful=sum(labels),
+        n_unfaithful=len(labels) - sum(labels),
+        n_clusters=len(set(clusters)),
+        n_missing=len(members) - len(scored),
+    )
+
+
+def _groups(every: Sequence[Point]) -> list[tuple[str, list[Point]]]:
+    groups = [("all", list(every))]
+    groups += [(f"setting={s}", [p for p in every if p.setting == s]) for s in sorted({p.setting for p in every})]
+    groups += [(_span(low, high), [p for p in every if _within(p.n_steps, low, high)]) for low, high in LENGTHS]
+    groups += [(f"model={m}", [p for p in every if p.model == m]) for m in sorted({p.model for p in every})]
+    return [(name, members) for name, members in groups if members or name == "all"]
+
+
+def _within(n_steps: int, low: int, high: int | None) -> bool:
+    return low <= n_steps and (high is None or n_steps <= high)
+
+
+def _span(low: int, high: int | None) -> str:
+    return f"steps={low}+" if high is None else f"steps={low}-{high}"

@@ -1,0 +1,99 @@
+"""A validation as a Markdown page with SVG figures.
+
+In: ``Validation``. Out: file name -> text; the words are in ``validation.md.j2``. The same figures give the
+same page; only the seconds differ between machines and runs. Every number comes from the validation.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from cotfaith.cluster.validation.cells import bounded, number, share, tally
+from cotfaith.cluster.validation.judgement import Figure
+from cotfaith.cluster.validation.metrics import METRICS
+from cotfaith.cluster.validation.svg import line_chart
+from cotfaith.cluster.validation.validation import Validation
+
+TEMPLATES = Path(__file__).parent
+GROUPS = (("setting", "source of the label"), ("steps", "steps in the chain"), ("model", "model"))
+MARK = {"passed": "passed", "failed": "**FAILED**", "not measured": "not measured"}
+Cells = list[str]
+
+
+def pages(made: Validation, stem: str = "validation") -> dict[str, str]:
+    """Return the page, named ``stem``.md, and the figures that it shows."""
+    charts = _charts(made, stem)
+    text = _template().render(
+        tally=tally(made),
+        checks=[
+            [c.name, c.expected, bounded(c.value, c.low, c.high), str(c.n), MARK[c.result], c.note] for c in made.checks
+        ],
+        metrics=_metrics(made),
+        groups=[group for group in (_group(made, *kind) for kind in GROUPS) if group is not None],
+        early=f"{stem}-early.svg" if f"{stem}-early.svg" in charts else "",
+        skill=f"{stem}-skill.svg" if f"{stem}-skill.svg" in charts else "",
+        counts=[[c.model, *map(str, (c.chains, c.usable, c.labelled, c.faithful))] for c in made.counts],
+        rules=[[_code(m.name), m.claims, m.rule, ", ".join(m.probes) or "-", m.source] for m in METRICS],
+    )
+    return {f"{stem}.md": re.sub(r"\n{3,}", "\n\n", text)} | charts
+
+
+def _template() -> Any:
+    # Markdown, not HTML: nothing is escaped. No text of a model or of a task reaches the page.
+    loader = FileSystemLoader(TEMPLATES)
+    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    return environment.get_template("validation.md.j2")
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
+
+
+def _metrics(made: Validation) -> list[Cells]:
+    spent = {cost.metric: cost for cost in made.costs}
+    return [
+        [
+            _code(f.metric),
+            f.level,
+            bounded(f.auroc, f.low, f.high, f.reason),
+            share(f.called_unfaithful),
+            share(f.n_unfaithful / n if (n := f.n_faithful + f.n_unfaithful) else None),
+            str(n),
+            str(f.n_missing),
+            number(spent[f.metric].tokens_per_chain, 0),
+            number(spent[f.metric].seconds_per_chain, 3),
+        ]
+        for f in made.figures
+        if f.group == "all"
+    ]
+
+
+def _group(made: Validation, kind: str, title: str) -> tuple[str, Cells, list[Cells]] | None:
+    """Return title, head and rows of a table of AUROCs by group."""
+    found = {(f.metric, f.group): f for f in made.figures}
+    groups = sorted({f.group for f in made.figures if f.group.startswith(f"{kind}=")}, key=_in_order)
+    rows = [[_code(m.name), *(_cell(found.get((m.name, group))) for group in groups)] for m in METRICS]
+    return (title, ["metric", *(group.split("=", 1)[1] for group in groups)], rows) if groups else None
+
+
+def _cell(figure: Figure | None) -> str:
+    return "-" if figure is None else f"{number(figure.auroc)} ({figure.n_faithful}/{figure.n_unfaithful})"
+
+
+def _in_order(group: str) -> tuple[int, str]:
+    first = group.removeprefix("steps=").split("-")[0].rstrip("+")
+    return int(first) if first.isdigit() else 0, group
+
+
+def _charts(made: Validation, stem: str) -> dict[str, str]:
+    charts = {}
+    for name, curves, x, y in (
+        ("early", made.same_answer, "share of the chain kept", "same answer"),
+        ("skill", made.reliance, "skill: share of items answered without a chain", "raw reliance"),
+    ):
+        series = [(curve.model, tuple(zip(curve.x, curve.y, strict=True))) for curve in curves]
+        if series:
+            charts[f"{stem}-{name}.svg"] = line_chart(series, x, y)
+    return charts

@@ -1,0 +1,155 @@
+"""Merges the calls of several callers into fewer and larger calls of one engine, which work better.
+
+In: calls from any thread. Out: a future of each call's own results, in order. One thread alone makes and runs the
+engine: a backend's settings, such as torch's number of threads, belong to a thread, and few backends can be shared.
+
+The call that has waited longest is always served; others of its method join it, oldest first, as far as they fit whole
+into ``MOST_REQUESTS``. A longer call is cut, and what is left of it goes to the back: nobody waits for ever. An error
+costs the calls that raise it alone, since the others of a failed batch are run again, each by itself.
+
+Knows nothing about Ray, nor about what is asked.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Condition
+from time import monotonic
+from typing import Any
+
+from cotfaith.workers.engines.protocol import Engine
+from cotfaith.workers.shard.loop import EngineLostError
+
+MOST_REQUESTS = 1024
+"""Of one engine call. Requests and not tokens: engines keep to their own memory by cutting batches into passes, so this
+bounds only how long others wait."""
+PATIENCE = 0.05
+"""Share of an engine call's time for which the next one waits for the callers that were just answered."""
+
+
+Outcome = list[Any] | BaseException
+
+
+@dataclass(eq=False)
+class Call:
+    """What one caller asks of one method, and the results so far."""
+
+    method: str
+    requests: Sequence[Any]
+    future: "Future[list[Any]]" = field(default_factory=Future)
+    results: list[Any] = field(default_factory=list)
+    taken: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many requests have not been given to the engine."""
+        return len(self.requests) - self.taken
+
+    def take(self, most: int) -> "Part":
+        """Return the next requests."""
+        part = Part(self, self.requests[self.taken : self.taken + most])
+        self.taken += len(part.requests)
+        return part
+
+
+@dataclass(frozen=True)
+class Part:
+    """The requests of a call that are in one batch."""
+
+    call: Call
+    requests: Sequence[Any]
+
+    def deliver(self, outcome: "Outcome") -> None:
+        """Add the results; the caller gets all of a call's together. An error ends the whole call."""
+        call = self.call
+        if isinstance(outcome, BaseException):
+            call.future.set_exception(outcome)
+            return
+        call.results.extend(outcome)
+        if len(call.results) == len(call.requests):
+            call.future.set_result(call.results)
+
+
+def next_batch(waiting: deque[Call], most: int) -> list[Part]:
+    """Take the next batch out of ``waiting``, which is ordered by age and not empty."""
+    oldest = waiting.popleft()
+    parts = [oldest.take(most)]
+    room = most - len(parts[0].requests)
+    for call in list(waiting):
+        if call.method == oldest.method and call.left <= room:
+            waiting.remove(call)
+            parts.append(call.take(room))
+            room -= len(parts[-1].requests)
+    if oldest.left:
+        waiting.append(oldest)
+    return parts
+
+
+class Merger:
+    """Holds an engine and the calls that wait for it."""
+
+    def __init__(
+        self, make: Callable[[], Engine], most_requests: int = MOST_REQUESTS, patience: float = PATIENCE
+    ) -> None:
+        self._thread = ThreadPoolExecutor(1, "engine")
+        self.engine = self._thread.submit(make).result()
+        self.calls = 0
+        """Calls of the engine."""
+        self._most = most_requests
+        self._patience = patience
+        self._waiting: deque[Call] = deque()
+        self._changed = Condition()
+        self._callers = 0
+        self._until = 0.0
+
+    def submit(self, method: str, requests: Sequence[Any]) -> "Future[list[Any]]":
+        """Ask the engine's ``generate`` or ``score``, as soon as it is free."""
+        call = Call(method, requests)
+        call.future.set_running_or_notify_cancel()  # from here on nobody can cancel it
+        with self._changed:
+            self._waiting.append(call)
+            self._changed.notify()
+        self._thread.submit(self._step)
+        return call.future
+
+    def _step(self) -> None:
+        with self._changed:
+            if not self._waiting:
+                return  # merged into an earlier step
+            self._await_callers()
+            parts = next_batch(self._waiting, self._most)
+        began = monotonic()
+        outcomes = self._run(parts)
+        with self._changed:  # held, so that nobody who is answered is counted again as waiting
+            for part, outcome in zip(parts, outcomes, strict=True):
+                part.deliver(outcome)
+            self._waiting = deque(call for call in self._waiting if not call.future.done())
+            self._callers = len(self._waiting) + sum(part.call.future.done() for part in parts)
+            self._until = monotonic() + self._patience * (monotonic() - began)
+            if self._waiting:
+                self._thread.submit(self._step)
+
+    def _await_callers(self) -> None:
+        """Give those that were just answered time to ask again: else two callers would take turns for ever."""
+        wait_s = self._until - monotonic()
+        if wait_s > 0:
+            self._changed.wait_for(lambda: len(self._waiting) >= self._callers, wait_s)
+
+    def _run(self, parts: Sequence[Part]) -> list[Outcome]:
+        """Return what came of each part."""
+        requests = [request for part in parts for request in part.requests]
+        try:
+            results = iter(self._ask(parts[0].call.method, requests))
+        except BaseException as error:  # whatever it is: callers must not wait for ever
+            if len(parts) == 1 or isinstance(error, EngineLostError):
+                return [error] * len(parts)
+            return [outcome for part in parts for outcome in self._run([part])]
+        return [list(islice(results, len(part.requests))) for part in parts]
+
+    def _ask(self, method: str, requests: Sequence[Any]) -> list[Any]:
+        self.calls += 1
+        results: list[Any] = getattr(self.engine, method)(requests)
+        assert len(results) == len(requests), f"{len(requests)} requests gave {len(results)} results"
+        return results

@@ -1,0 +1,98 @@
+"""Engines in actors, and their stand-in beside the shard loop. The one file of ``workers`` that knows Ray."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.actor.merging import Merger
+from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.protocol import (
+    Capabilities,
+    EmbedRequest,
+    EngineUsage,
+    GenerateRequest,
+    Generation,
+    ScoreRequest,
+)
+from cotfaith.workers.shard.loop import EngineLostError
+
+LAST_WORDS_S = 1.0
+"""An engine that cannot go on has so long to say why, before its process ends."""
+
+
+class EngineActor:
+    """Holds one model's weights. Errors cross the process boundary as text, so that they always unpickle.
+
+    The methods are coroutines, so that calls can wait side by side, to be merged, and questions about the engine are
+    answered while it works.
+    """
+
+    def __init__(self, spec: ModelSpec, threads: int | None) -> None:
+        self.merger = Merger(lambda: find_engine(spec).make(spec, threads))
+
+    async def describe(self) -> tuple[Capabilities, list[str]]:
+        """Return what the engine can do and what it has to say."""
+        return self.merger.engine.capabilities, self.merger.engine.notes()
+
+    async def call(self, method: str, requests: Sequence[Any]) -> list[Any]:
+        """Run ``generate``, ``score`` or ``embed``."""
+        try:
+            return await asyncio.wrap_future(self.merger.submit(method, requests))
+        except EngineLostError as error:
+            asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)  # then the driver starts another
+            raise EngineLostError(str(error)) from None
+        except ContextOverflowError as error:
+            raise ContextOverflowError(str(error)) from None
+        except EngineError as error:
+            raise EngineError(str(error)) from None
+        except Exception as error:
+            raise EngineError(f"{type(error).__name__}: {error}") from None
+
+    async def usage(self) -> EngineUsage:
+        """Return the work done so far."""
+        return replace(self.merger.engine.usage(), calls=self.merger.calls)
+
+
+class RemoteEngine:
+    """The engine protocol over an actor's handle."""
+
+    def __init__(self, actor: Any, capabilities: Capabilities) -> None:
+        self.actor = actor
+        self.capabilities = capabilities
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
+        """Continue each prompt."""
+        return self._call("generate", requests)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
+        """Return each candidate's log-probability in nats."""
+        return self._call("score", requests)
+
+    def embed(self, requests: Sequence[EmbedRequest]) -> list[tuple[float, ...]]:
+        """Return each text's vector."""
+        return self._call("embed", requests)
+
+    def usage(self) -> EngineUsage:
+        """Return the work that the actor has done, for all its callers together."""
+        usage: EngineUsage = ray.get(self.actor.usage.remote())
+        return usage
+
+    def notes(self) -> list[str]:
+        """Return nothing: the driver asks the actor itself."""
+        return []
+
+    def _call(self, method: str, requests: Sequence[Any]) -> list[Any]:
+        try:
+            results: list[Any] = ray.get(self.actor.call.remote(method, requests))
+        except RayActorError as error:
+            raise EngineLostError(f"The engine's process ended: {type(error).__name__}") from error
+        except RayTaskError as error:
+            raise error.cause from None  # Ray's own words would put a traceback into the row
+        return results

@@ -1,7 +1,0 @@
-"""Editors write mistakes and paraphrases into chains' steps: by rule, or by asking a model."""
-
-from cotfaith.workers.editors.base import Editor
-from cotfaith.workers.editors.choice import EDITORS, check_editor, editor_identity, editor_model, make_editor
-from cotfaith.workers.editors.prompt import with_prompts
-
-__all__ = ["EDITORS", "Editor", "check_editor", "editor_identity", "editor_model", "make_editor", "with_prompts"]

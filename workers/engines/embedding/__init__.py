@@ -1,0 +1,1 @@
+"""The engine that turns texts into sentence embeddings."""

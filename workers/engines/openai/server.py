@@ -1,0 +1,181 @@
+"""What an OpenAI-compatible server offers, found by a few one-token requests before anything else runs.
+
+In: the engine's options. Out: a ``Server``: its capabilities and how to ask it. Servers differ in what they take beyond
+the original completions protocol; what one refuses, or ignores, is not used.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cotfaith.schemas.errors import CapabilityError, EngineError, InputError, ModelSourceError
+from cotfaith.schemas.spec import ModelSpec
+from cotfaith.schemas.suggest import unknown
+from cotfaith.workers.engines.openai.client import Client, RefusedError, UnauthorizedError, UnreachableError
+from cotfaith.workers.engines.openai.options import Options, served_model
+from cotfaith.workers.engines.protocol import Capabilities
+from cotfaith.workers.text.codec import HuggingFaceCodec, load_codec
+
+NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
+"""Sampling as asked, whatever defaults come with the model. Not in the original protocol."""
+BARE = {"add_special_tokens": False, "skip_special_tokens": False, "return_token_ids": True}
+"""Prompts and texts as they are. Not in the original protocol."""
+_HELLO = "The capital of France is"
+_TIMEOUT_S = 60.0
+_REFUSALS = (RefusedError, UnreachableError)  # some servers answer 500 to what they do not know
+MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+"""What reading an answer of another shape raises."""
+
+ScoreBy = Literal["token_ids", "echo"]
+
+
+@dataclass(frozen=True)
+class Server:
+    """How to ask one server for one model."""
+
+    extras: bool
+    """Takes ``NEUTRAL`` and ``BARE``."""
+    ids: bool
+    """Takes prompts as token ids; else as text, which it tokenises itself."""
+    score_by: ScoreBy | None
+    """token_ids: it returns the log-probabilities of named next tokens. echo: those of the prompt's own tokens."""
+    max_context: int | None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do with this server."""
+        return Capabilities(True, self.score_by is not None, True, self.max_context)
+
+
+def find_server(spec: ModelSpec, options: Options, key: str | None) -> Server:
+    """Return what the server offers; raise ``InputError`` if it cannot be used."""
+    tokens = tuple(tokenizer_of(spec).encode(_HELLO, add_special_tokens=False))
+    where = f"models.{spec.id}.options.base_url"
+    try:
+        return _find(options.base_url, served_model(spec), key, options.max_context, tokens)
+    except UnauthorizedError as error:
+        named = f"the key in {options.api_key_env}" if options.api_key_env else "a request without a key (api_key_env)"
+        raise InputError(f"{where}: the server refused {named}. {error}") from None
+    except UnreachableError as error:
+        raise ModelSourceError(f"{where}: {error}. Start the server, or correct the address.") from None
+    except EngineError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def tokenizer_of(spec: ModelSpec) -> Any:
+    """Return the model's tokenizer."""
+    codec = load_codec(spec)
+    assert isinstance(codec, HuggingFaceCodec), "only the stub has another codec"
+    return codec.tokenizer
+
+
+@functools.lru_cache(maxsize=16)
+def _find(base_url: str, model: str, key: str | None, max_context: int | None, tokens: tuple[int, ...]) -> Server:
+    client = Client(base_url, key, _TIMEOUT_S, max_retries=1, connections=1)
+    try:
+        stated = _check_model(client, model)
+        return _Discovery(client, model, tokens).server(max_context or stated)
+    finally:
+        client.close()
+
+
+def _check_model(client: Client, model: str) -> int | None:
+    """Check that the server knows the model, if it tells what it knows; return the context window that it states."""
+    try:
+        listed = client.get("/models").get("data")
+    except UnauthorizedError:
+        raise
+    except RefusedError:
+        return None  # it does not list its models
+    cards = {str(card["id"]): card for card in listed or () if isinstance(card, dict) and "id" in card}
+    if not cards:
+        return None
+    if model not in cards:
+        raise ModelSourceError(f"{client.base_url} serves no such model: {unknown('model', model, cards)}")
+    window = cards[model].get("max_model_len") or (cards[model].get("meta") or {}).get("n_ctx")
+    return window if isinstance(window, int) else None
+
+
+@dataclass(frozen=True)
+class _Discovery:
+    client: Client
+    model: str
+    tokens: tuple[int, ...]
+    """A short text."""
+
+    def server(self, max_context: int | None) -> Server:
+        if self._works(list(self.tokens), BARE | NEUTRAL):
+            return Server(True, True, self._score_by(), max_context)
+        if self._works(list(self.tokens), {}):
+            return Server(False, True, self._score_by(), max_context)
+        if self._works(_HELLO, BARE | NEUTRAL):
+            return Server(True, False, None, max_context)
+        self._plain_text()
+        return Server(False, False, None, max_context)
+
+    def _plain_text(self) -> None:
+        try:
+            self._ask(_HELLO, {})
+        except UnauthorizedError:
+            raise
+        except _REFUSALS as error:
+            raise CapabilityError(
+                f"{self.client.base_url} completes no prompts of model {self.model!r} ({error}). Probes continue an "
+                "assistant's turn that has begun, which chat endpoints do not: use a server with /completions."
+            ) from None
+
+    def _score_by(self) -> ScoreBy | None:
+        if self._names_tokens():
+            return "token_ids"
+        return "echo" if self._echoes() else None
+
+    def _names_tokens(self) -> bool:
+        """Ask for several tokens, of which only one can be the likeliest, which servers give in any case."""
+        asked = sorted(set(self.tokens))
+        try:
+            found = next_token_logprobs(self._ask(list(self.tokens), named_tokens(asked)))
+        except (*_REFUSALS, *MALFORMED):
+            return False
+        return set(asked) <= set(found)
+
+    def _echoes(self) -> bool:
+        try:
+            return len(echoed_logprobs(self._ask(list(self.tokens), ECHO))) >= len(self.tokens)
+        except (*_REFUSALS, *MALFORMED):
+            return False
+
+    def _works(self, prompt: str | list[int], extra: dict[str, Any]) -> bool:
+        try:
+            answer = self._ask(prompt, extra)
+        except UnauthorizedError:
+            raise
+        except _REFUSALS:
+            return False
+        count = (answer.get("usage") or {}).get("prompt_tokens")
+        # A server that reads ids as something else, or adds tokens to them, counts others.
+        return isinstance(prompt, str) or count in (None, len(prompt))
+
+    def _ask(self, prompt: str | list[int], extra: dict[str, Any]) -> dict[str, Any]:
+        body = {"model": self.model, "prompt": prompt, "max_tokens": 1, "temperature": 0.0}
+        return self.client.post("/completions", body | extra)
+
+
+ECHO = {"echo": True, "logprobs": 1}
+
+
+def named_tokens(tokens: Sequence[int]) -> dict[str, Any]:
+    """Return what asks for the log-probabilities of ``tokens`` as the next one."""
+    return {"logprobs": 1, "logprob_token_ids": list(tokens), "return_tokens_as_token_ids": True}
+
+
+def next_token_logprobs(answer: dict[str, Any]) -> dict[int, float]:
+    """Return token -> log-probability, of those that the server names by id."""
+    found = answer["choices"][0]["logprobs"]["top_logprobs"][0]
+    return {int(name.removeprefix("token_id:")): value for name, value in found.items() if name.startswith("token_id:")}
+
+
+def echoed_logprobs(answer: dict[str, Any]) -> list[float | None]:
+    """Return the log-probability of every token of the prompt; the first has none."""
+    found: list[float | None] = answer["choices"][0]["logprobs"]["token_logprobs"]
+    return found

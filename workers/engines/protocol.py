@@ -1,0 +1,181 @@
+"""The engine protocol: token ids in, token ids and log-probabilities out.
+
+An engine holds one model's weights. It knows nothing about text, items, chains or probes; stop strings are the one
+exception, and are matched against its own decoding.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.workers.engines.precision import FLOAT32_RESOLUTION
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do, known before any weights load, but for the context window."""
+
+    generate: bool
+    score: bool
+    prefill: bool
+    """Can continue an assistant turn that has begun."""
+    max_context: int | None = None
+    """Tokens of prompt and continuation together; null: no limit, or not known yet."""
+    embed: bool = False
+    """Has ``embed(requests) -> list[tuple[float, ...]]`` too: a vector of length 1 for each text."""
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """Continue ``prompt``."""
+
+    prompt: tuple[int, ...]
+    max_tokens: int
+    temperature: float
+    """0 is greedy."""
+    top_p: float
+    seed: int
+    """The random stream of this request alone."""
+    stop: tuple[str, ...] = ()
+    """The text ends before the first of these. End-of-sequence tokens stop in any case."""
+    min_tokens: int = 0
+    """Before so many tokens no end-of-sequence token is sampled, and stop strings that they complete do not count. A
+    stop string that begins among them and ends later does: the text before it may be shorter."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A continuation: ids without the end-of-sequence token, nor the tokens after a stop string's start."""
+
+    tokens: tuple[int, ...]
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """Ask for the log-probability of each candidate as a continuation of ``prompt``."""
+
+    prompt: tuple[int, ...]
+    candidates: tuple[tuple[int, ...], ...]
+    """Each has at least one token; one may be a prefix of another."""
+
+
+class Scores(tuple[float, ...]):
+    """What an engine says of one ``ScoreRequest``: log-probabilities in nats, and how finely it can tell them apart.
+
+    An engine that returns plain tuples has the resolution of float32.
+    """
+
+    resolution: float
+    """Nats: two candidates that are nearer to each other than this are a near tie."""
+
+    def __new__(cls, values: Iterable[float], resolution: float = FLOAT32_RESOLUTION) -> "Scores":
+        """Take the log-probabilities, one a candidate."""
+        scores = super().__new__(cls, values)
+        scores.resolution = resolution
+        return scores
+
+
+@dataclass(frozen=True)
+class EmbedRequest:
+    """Ask for the vector of a text's meaning."""
+
+    prompt: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class EngineUsage:
+    """Work done since the engine started. Tokens that several prompts share count once in ``distinct_tokens``."""
+
+    prompt_tokens: int = 0
+    """Tokens of all prompts, each counted whole."""
+    computed_tokens: int = 0
+    """Positions that went through the model."""
+    generated_tokens: int = 0
+    calls: int = 0
+    """Batches that the engine was given, where calls are merged (``merging``)."""
+    cost: float | None = None
+    """What a server's prices, if the engine's options state them, make of it."""
+
+    def with_requests(
+        self,
+        requests: "Sequence[GenerateRequest | ScoreRequest | EmbedRequest]",
+        generated: int = 0,
+    ) -> "EngineUsage":
+        """Return the work with the tokens of these prompts, and those ``generated``, added."""
+        return replace(
+            self,
+            prompt_tokens=self.prompt_tokens + sum(len(request.prompt) for request in requests),
+            generated_tokens=self.generated_tokens + generated,
+        )
+
+
+class Engine(Protocol):
+    """What every engine offers. Calls raise for the whole batch or return one result a request, in order."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this engine can do."""
+        ...
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
+        """Continue each prompt. Results depend on the request alone, not on its neighbours."""
+        ...
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
+        """Return, per request, log P(candidate | prompt) in nats: the sum over the candidate's tokens.
+
+        ``Scores`` where the resolution is not that of float32.
+        """
+        ...
+
+    def usage(self) -> EngineUsage:
+        """Return the work done so far."""
+        ...
+
+    def notes(self) -> list[str]:
+        """Return what a user should know once, such as a slower fallback in use."""
+        ...
+
+
+def check_fits(length: int, new_tokens: int, max_context: int | None) -> None:
+    """Raise ``ContextOverflowError`` unless a prompt of ``length`` and ``new_tokens`` fit the window."""
+    if max_context is not None and length + new_tokens > max_context:
+        raise ContextOverflowError(
+            f"Prompt ({length} tokens) and continuation ({new_tokens}) exceed the context window ({max_context})."
+        )
+
+
+def check_generate(requests: Sequence[GenerateRequest], max_context: int | None) -> None:
+    """Raise unless every prompt has tokens and fits the window with what may follow it, and limits agree."""
+    for request in requests:
+        _check_prompt(request.prompt, request.max_tokens, max_context)
+        if request.min_tokens > request.max_tokens:
+            raise EngineError(f"Got min_tokens {request.min_tokens}, expected at most max_tokens {request.max_tokens}.")
+
+
+def check_score(requests: Sequence[ScoreRequest], max_context: int | None, sampled: int = 0) -> None:
+    """Raise unless prompts and candidates have tokens and fit the window.
+
+    A candidate's last token is not read; ``sampled``: tokens that the backend samples to see its log-probability.
+    """
+    for request in requests:
+        longest = max((len(candidate) - 1 + sampled for candidate in request.candidates), default=0)
+        _check_prompt(request.prompt, longest, max_context)
+        if not all(request.candidates):
+            raise EngineError("A candidate has no tokens; expected at least one.")
+
+
+def check_embed(requests: Sequence[EmbedRequest], max_context: int | None) -> None:
+    """Raise unless every text has tokens and fits the window."""
+    for request in requests:
+        _check_prompt(request.prompt, 0, max_context)
+
+
+def _check_prompt(prompt: tuple[int, ...], new_tokens: int, max_context: int | None) -> None:
+    if not prompt:
+        raise EngineError("A prompt has no tokens; expected at least one.")
+    check_fits(len(prompt), new_tokens, max_context)

@@ -1,0 +1,1 @@
+"""A deterministic engine without weights, for tests and demonstrations of failures."""

@@ -1,0 +1,294 @@
+"""The embedded engine: Hugging Face transformers, on the CPU or one GPU. Scores through the prefix tree.
+
+In: token ids. Out: token ids, and log-probabilities in nats. Results equal scoring and sampling each prompt
+alone, up to float noise. Knows nothing about prompts' text, items, chains or probes.
+
+Models that cannot attend to a tree are scored one prompt a row: those with recurrent layers, prompts longer than the
+chunks of a model that attends in chunks, and any model whose numbers on a small random tree differ from plain scoring
+when it is loaded.
+
+T = nodes of a tree pass, B = rows, N = positions whose logits are needed, V = vocabulary.
+"""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cotfaith.schemas.errors import ModelSourceError
+from cotfaith.schemas.spec import ModelSpec, resolve_path
+from cotfaith.workers.engines.next_tokens import Prefix, Wanted, totals, wanted_tokens
+from cotfaith.workers.engines.precision import bfloat16_step
+from cotfaith.workers.engines.pretrained import load_pretrained
+from cotfaith.workers.engines.protocol import (
+    Capabilities,
+    EngineUsage,
+    GenerateRequest,
+    Generation,
+    ScoreRequest,
+    Scores,
+    check_generate,
+    check_score,
+)
+from cotfaith.workers.engines.transformers.decoder import Decoder
+from cotfaith.workers.engines.transformers.float32_head import CANNOT, use_float32_head
+from cotfaith.workers.engines.transformers.generation import generate_all
+from cotfaith.workers.engines.transformers.grouped_attention import grouped_attention
+from cotfaith.workers.engines.transformers.options import Options, parse_options, static_capabilities
+from cotfaith.workers.engines.transformers.prefix_tree import pack
+from cotfaith.workers.engines.transformers.tree_passes import run_passes
+from cotfaith.workers.organisms.folder import resolve_source
+
+TREE_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
+TOLERANCE = {"float32": 5e-4, "bfloat16": 0.3, "float16": 0.1}
+"""Self-test: nats by which a tree's log-probabilities may differ from plain ones (low precision: in the median)."""
+CUT_PASSES = 5
+"""Self-test: nodes of a pass, few enough that passes go on from one another."""
+NO_CHUNKS = 10**9
+HEAD_ROWS = 128
+"""Positions whose float32 log-probabilities over the vocabulary are held at once."""
+
+
+class NextTokens(dict[int, float]):
+    """Next token -> its log-probability in nats."""
+
+    norm: float
+    """Added to it, this gives the token's logit."""
+
+
+LogProbs = dict[Prefix, NextTokens]
+"""Prefix -> what may follow."""
+Covers = dict[Prefix, list[Prefix]]
+"""A sequence to compute -> the wanted prefixes that are read off it: itself and some that it extends."""
+
+
+class TransformersEngine:
+    """Holds one model's weights; see the module's contract."""
+
+    def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
+        self._options = parse_options(spec)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.model, tokenizer = _load(spec, self._options)
+        self._config = self.model.config.get_text_config()
+        self._takes = frozenset(inspect.signature(self.model.forward).parameters)
+        eos = _eos_ids(self.model, tokenizer)
+        longest = getattr(self._config, "max_position_embeddings", None)
+        self._capabilities = replace(static_capabilities(spec), max_context=longest)
+        self._chunk = getattr(self._config, "attention_chunk_size", None) or NO_CHUNKS
+        self._usage = EngineUsage()
+        self._notes: list[str] = []
+        if not use_float32_head(self.model):
+            self._note(CANNOT)
+        self._recurrent = _is_recurrent(self._config, self._takes)
+        self._tree = self._options.prefix_tree == "auto" and self._tree_works(TOLERANCE[spec.dtype])
+        shares = self._tree and self._chunk == NO_CHUNKS and "logits_to_keep" in self._takes
+        budget = self._options.token_budget if shares else None
+        self._decoder = Decoder(self.model, tokenizer, eos, self._takes, self._recurrent, budget)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Static ones, and the model's context window."""
+        return self._capabilities
+
+    def usage(self) -> EngineUsage:
+        """Return the work done so far."""
+        return self._usage
+
+    def notes(self) -> list[str]:
+        """Return whether and why a slower way is in use."""
+        return list(self._notes)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
+        """Return, per request, log P(candidate | prompt) in nats, a candidate's tokens summed."""
+        check_score(requests, self._capabilities.max_context)
+        with torch.inference_mode():
+            table = self._log_probs(wanted_tokens(requests))
+        self._usage = self._usage.with_requests(requests)
+        scores = totals(requests, table)
+        if self.model.dtype == torch.float32:
+            return [Scores(row) for row in scores]
+        return [Scores(row, _resolution(r, row, table)) for r, row in zip(requests, scores, strict=True)]
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
+        """Continue each prompt; see ``generation``."""
+        check_generate(requests, self._capabilities.max_context)
+        with torch.inference_mode(), grouped_attention(self.model):
+            generations, computed = generate_all(self._decoder, requests, self._options.max_rows)
+        self._computed(computed)
+        self._usage = self._usage.with_requests(requests, generated=sum(len(g.tokens) for g in generations))
+        return generations
+
+    def _log_probs(self, wanted: Wanted) -> LogProbs:
+        """Return the log-probability of every wanted token."""
+        too_deep = max(map(len, wanted), default=0) > self._chunk
+        if self._tree and too_deep:
+            self._note(f"Prompts longer than the model's attention chunks ({self._chunk}) are scored one a row.")
+        if not self._tree or too_deep:
+            return self._by_rows(wanted)
+        return self._by_trees(wanted, self._options.token_budget)
+
+    def _by_trees(self, wanted: Wanted, token_budget: int) -> LogProbs:
+        prefixes = list(wanted)
+        passes = pack(prefixes, token_budget)
+        self._computed(sum(map(len, passes)))
+        table: LogProbs = {}
+        for result in run_passes(self.model, self._takes, passes):
+            if result.row:
+                rows = {prefixes[index]: row for index, row in result.row.items()}
+                table |= _pick(result.logits_NV, rows, wanted)
+        return table
+
+    def _by_rows(self, wanted: Wanted) -> LogProbs:
+        """Score one prompt a row. Padding stands on the right, where no causal model can see it."""
+        covers = _covers(wanted)
+        table: LogProbs = {}
+        ordered = sorted(covers, key=len)
+        while ordered:
+            count = max(1, min(len(ordered), self._options.token_budget // len(ordered[-1]), HEAD_ROWS))
+            rows, ordered = ordered[-count:], ordered[:-count]
+            table |= self._rows({row: covers[row] for row in rows}, wanted)
+        return table
+
+    def _rows(self, covers: Covers, wanted: Wanted) -> LogProbs:
+        tokens_BT = torch.zeros(len(covers), max(map(len, covers)), dtype=torch.long)
+        for i, row in enumerate(covers):
+            tokens_BT[i, : len(row)] = torch.tensor(row)
+        keep = sorted({len(prefix) - 1 for group in covers.values() for prefix in group})
+        logits_BNV = self._forward(tokens_BT.to(self.model.device), keep)
+        place = {position: i for i, position in enumerate(keep)}
+        table: LogProbs = {}
+        for logits_NV, group in zip(logits_BNV, covers.values(), strict=True):
+            table |= _pick(logits_NV, {prefix: place[len(prefix) - 1] for prefix in group}, wanted)
+        return table
+
+    def _forward(self, tokens_BT: Tensor, keep: list[int]) -> Tensor:
+        """Run one padded pass; return logits_BNV at the positions ``keep``."""
+        self._computed(tokens_BT.numel())
+        keep_N = torch.tensor(keep, device=tokens_BT.device)
+        if "logits_to_keep" in self._takes:
+            logits_BNV: Tensor = self.model(input_ids=tokens_BT, use_cache=False, logits_to_keep=keep_N).logits
+            return logits_BNV
+        logits_BTV: Tensor = self.model(input_ids=tokens_BT, use_cache=False).logits
+        return logits_BTV[:, keep_N]
+
+    def _computed(self, positions: int) -> None:
+        self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + positions)
+
+    def _tree_works(self, tolerance: float) -> bool:
+        """Score a small random tree both ways; if that fails or differs, note it and go on without the tree."""
+        if self._recurrent:
+            self._note("The model has recurrent layers, which cannot share prefixes: prompts are scored one a row.")
+            return False
+        reason = self._self_test(tolerance)
+        self._usage = EngineUsage()
+        if reason:
+            self._note(f"The prefix tree is off ({reason}): prompts are scored one a row, which is slower.")
+        return not reason
+
+    def _self_test(self, tolerance: float) -> str:
+        sequences = _random_tree(self._config.vocab_size, min(self._chunk, self._capabilities.max_context or 64))
+        wanted = {row[:n]: {row[n]} for row in sequences for n in range(1, len(row))}
+        try:
+            with torch.inference_mode():
+                plain = self._by_rows(wanted)
+                shared = self._by_trees(wanted, CUT_PASSES)
+        except (
+            TypeError,
+            ValueError,
+            RuntimeError,
+            IndexError,
+            AttributeError,
+            KeyError,
+            NotImplementedError,
+        ) as error:
+            return f"self-test failed: {type(error).__name__}: {str(error)[:200]}"
+        gaps = np.abs([plain[prefix][token] - shared[prefix][token] for prefix in plain for token in plain[prefix]])
+        gap = float(gaps.max() if self.model.dtype == torch.float32 else np.median(gaps))
+        return "" if gap <= tolerance else f"self-test differs from plain scoring by {gap:.2g} nats"
+
+    def _note(self, text: str) -> None:
+        if text not in self._notes:
+            self._notes.append(text)
+
+
+def _covers(wanted: Wanted) -> Covers:
+    """Return the prefixes that no other one extends: sorted, an extension directly follows."""
+    covers: Covers = {}
+    chain: list[Prefix] = []
+    ordered = sorted(wanted)
+    for prefix, after in pairwise([*ordered, ()]):
+        chain.append(prefix)
+        if after[: len(prefix)] != prefix:
+            covers[prefix] = chain
+            chain = []
+    return covers
+
+
+def _pick(logits_NV: Tensor, rows: dict[Prefix, int], wanted: Wanted) -> LogProbs:
+    """Return the log-probabilities of the wanted tokens after each prefix, whose logits are in row ``rows[prefix]``."""
+    keys = [(prefix, token) for prefix in rows for token in wanted[prefix]]
+    row_K = torch.tensor([rows[prefix] for prefix, _ in keys], device=logits_NV.device)
+    token_K = torch.tensor([token for _, token in keys], device=logits_NV.device)
+    norm_N = torch.cat([part.float().logsumexp(dim=-1) for part in logits_NV.split(HEAD_ROWS)])
+    picked_K = logits_NV[row_K, token_K].float() - norm_N[row_K]
+    found: LogProbs = {prefix: NextTokens() for prefix in rows}
+    for (prefix, token), value, norm in zip(keys, picked_K.tolist(), norm_N[row_K].tolist(), strict=True):
+        found[prefix][token] = value
+        found[prefix].norm = norm
+    return found
+
+
+def _resolution(request: ScoreRequest, scores: Sequence[float], table: LogProbs) -> float:
+    """Return one step of bfloat16 at the likeliest candidate's logit: the largest of those of its tokens."""
+    best = request.candidates[max(range(len(scores)), key=scores.__getitem__)]
+    prefixes = [request.prompt + best[:n] for n in range(len(best))]
+    return bfloat16_step(max(abs(table[p][t] + table[p].norm) for p, t in zip(prefixes, best, strict=True)))
+
+
+def _random_tree(vocab_size: int, longest: int) -> list[Prefix]:
+    """Return sequences that branch at several depths, and one that shares nothing."""
+    rng = np.random.default_rng(0)
+
+    def run(count: int) -> Prefix:
+        return tuple(rng.integers(0, vocab_size, count).tolist())
+
+    trunk = run(8)
+    rows = [trunk + run(6), trunk + run(3), trunk[:4] + run(9), run(7)]
+    return [row[: max(longest, 2)] for row in rows]
+
+
+def _load(spec: ModelSpec, options: Options) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM
+
+    attention = None if options.attention == "auto" else options.attention
+    source = _source(spec)
+    return load_pretrained(spec, source, AutoModelForCausalLM, options.device, attn_implementation=attention)
+
+
+def _source(spec: ModelSpec) -> str:
+    folder = resolve_path(resolve_source(spec.source))
+    if folder.is_dir():
+        return str(folder)
+    if spec.source.startswith((".", "/", "~")) or spec.source.count("/") > 1 or Path(spec.source).is_file():
+        raise ModelSourceError(
+            f"Model {spec.id!r}: {spec.source!r} is not a folder. Name one, or a hub id (owner/name)."
+        )
+    return spec.source
+
+
+def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    generation = getattr(model.generation_config, "eos_token_id", None)
+    found = [generation, getattr(model.config, "eos_token_id", None), tokenizer.eos_token_id]
+    return frozenset(i for ids in found if ids is not None for i in (ids if isinstance(ids, list) else [ids]))
+
+
+def _is_recurrent(config: Any, takes: frozenset[str]) -> bool:
+    layers = set(getattr(config, "layer_types", None) or ())
+    return not layers <= TREE_LAYERS or "past_key_values" not in takes

@@ -1,0 +1,207 @@
+"""Batched sampling with a key-value cache, for one loaded torch model.
+
+In: requests that share a batch. Out: one generation each, in order. Prefixes that prompts share are computed once where
+the model takes a tree, identical prompts in any case; rows leave the batch as they finish, and waiting ones take their
+places. Every choice comes from its request's own random numbers, so that neighbours change results by float noise at
+most. Knows nothing about loading, and of text only what stop strings need.
+
+B = rows, E = some of them, P = distinct prompts, T = longest prompt, V = vocabulary.
+"""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cotfaith.workers.engines.protocol import GenerateRequest, Generation
+from cotfaith.workers.engines.stops import finish
+from cotfaith.workers.engines.transformers import row_cache
+from cotfaith.workers.engines.transformers.decoder import Decoder
+from cotfaith.workers.engines.transformers.sampling import sample, uniforms
+from cotfaith.workers.engines.transformers.shared_prefill import shared_prefill
+from cotfaith.workers.text.joins import TAIL
+
+
+@dataclass
+class _Row:
+    """One request in the making."""
+
+    request: GenerateRequest
+    uniforms: NDArray[np.float64]
+    tokens: list[int] = field(default_factory=list)
+    result: Generation | None = None
+
+    def add(self, token: int, decoder: Decoder) -> None:
+        """Take the next token, and set the result if the text ends with it."""
+        if token in decoder.eos:
+            self.result = Generation(tuple(self.tokens), "stop")
+            return
+        self.tokens.append(token)
+        if self._may_stop(decoder):
+            ended = finish(self.tokens, self.request, decoder.eos, "length", decoder.joins)
+            self.result = ended if ended.finish_reason == "stop" else None
+        if self.result is None and len(self.tokens) == self.request.max_tokens:
+            self.result = Generation(tuple(self.tokens), "length")
+
+    def _may_stop(self, decoder: Decoder) -> bool:
+        """Return whether a stop string stands near the end: decoding the whole text for every token would be slow."""
+        if not self.request.stop or len(self.tokens) <= self.request.min_tokens:
+            return False
+        # A character takes up to four tokens (bytes); the rest is room for what spoils a character before it.
+        tail = 4 * max(map(len, self.request.stop)) + 8
+        before = (*self.request.prompt[-TAIL:], *self.tokens[-tail - TAIL : -tail])
+        text = decoder.joins.text_after(before, self.tokens[-tail:])
+        return any(stop in text for stop in self.request.stop)
+
+
+def generate_all(decoder: Decoder, requests: Sequence[GenerateRequest], max_rows: int) -> tuple[list[Generation], int]:
+    """Continue every prompt, at most ``max_rows`` at once; return the generations and the positions computed.
+
+    Rows that finish make place for waiting ones, a quarter of the batch at a time: a prefill a row would cost more.
+    Models without a shared prefill cannot mix rows of different age: they get one fixed batch after the other.
+    """
+    rows = [_Row(request, uniforms(request.seed, request.max_tokens)) for request in requests]
+    waiting = _batches(decoder, rows, max_rows)
+    state = _State(decoder)
+    while waiting or state.rows:
+        free = max_rows - len(state.rows)
+        if waiting and (not state.rows or (decoder.tree_budget is not None and free >= max(1, max_rows // 4))):
+            state.admit(_take(waiting, free))
+        else:
+            state.advance()
+    results = [row.result for row in rows]
+    assert all(results), "the loop ends when every row has its result"
+    return [result for result in results if result], state.computed
+
+
+def _batches(decoder: Decoder, rows: Sequence[_Row], max_rows: int) -> list[list[_Row]]:
+    """Group by shared prefix, or else by length; recurrent layers would read padding, so theirs never is."""
+    if decoder.tree_budget is not None:
+        return [sorted(rows, key=lambda row: row.request.prompt)] if rows else []
+    batches: list[list[_Row]] = []
+    for row in sorted(rows, key=lambda row: (len(row.request.prompt), row.request.prompt)):
+        last = batches[-1] if batches else []
+        other_length = last and len(last[0].request.prompt) != len(row.request.prompt)
+        if not last or len(last) == max_rows or (decoder.recurrent and other_length):
+            batches.append([])
+        batches[-1].append(row)
+    return batches
+
+
+def _take(waiting: list[list[_Row]], count: int) -> list[_Row]:
+    """Remove and return the next rows: at most ``count`` of the first group."""
+    taken, rest = waiting[0][:count], waiting[0][count:]
+    waiting[:1] = [rest] if rest else []
+    return taken
+
+
+def _prefill(decoder: Decoder, rows: Sequence[_Row]) -> tuple[Tensor, Any, Tensor, int]:
+    """Return logits_BV, the cache, mask_BT and the number of positions computed."""
+    prompts = list(dict.fromkeys(row.request.prompt for row in rows))
+    tokens_PT, mask_PT = _left_padded(prompts, decoder.model.device)
+    if decoder.tree_budget is None:
+        positions_PT = (mask_PT.cumsum(dim=-1) - 1).clamp(min=0)
+        logits_PV, cache = decoder.step(tokens_PT, mask_PT, positions_PT, None)
+        computed = tokens_PT.numel()
+    else:
+        logits_PV, cache, computed = shared_prefill(decoder.model, decoder.takes, prompts, decoder.tree_budget)
+    place = {prompt: i for i, prompt in enumerate(prompts)}
+    index_B = torch.tensor([place[row.request.prompt] for row in rows], device=tokens_PT.device)
+    if len(prompts) < len(rows):
+        cache.reorder_cache(index_B)
+    return logits_PV[index_B], cache, mask_PT[index_B], computed
+
+
+def _left_padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    width = max(map(len, prompts))
+    tokens_PT = torch.zeros(len(prompts), width, dtype=torch.long)
+    mask_PT = torch.zeros(len(prompts), width, dtype=torch.long)
+    for i, prompt in enumerate(prompts):
+        tokens_PT[i, width - len(prompt) :] = torch.tensor(prompt)
+        mask_PT[i, width - len(prompt) :] = 1
+    return tokens_PT.to(device), mask_PT.to(device)
+
+
+@dataclass
+class _State:
+    """The rows still running, and their cache."""
+
+    decoder: Decoder
+    rows: list[_Row] = field(default_factory=list)
+    cache: Any = None
+    mask_BT: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.long))  # noqa: N815
+    computed: int = 0
+
+    def admit(self, rows: Sequence[_Row]) -> None:
+        """Run the prompts of ``rows``, and let those go on that their first token does not end."""
+        logits_BV, cache, mask_BT, computed = _prefill(self.decoder, rows)
+        self.computed += computed
+        self._extend(rows, logits_BV)
+        if self.rows:
+            row_cache.join(self.cache, cache)
+            width = max(self.mask_BT.shape[1], mask_BT.shape[1])
+            self.mask_BT = torch.cat([_widen(self.mask_BT, width), _widen(mask_BT, width)])
+        else:
+            self.cache, self.mask_BT = cache, mask_BT
+        self.rows += rows
+        self._drop_finished()
+
+    def advance(self) -> None:
+        """Run the model on each row's newest token, and drop the rows that the next one ends."""
+        tokens_B1 = torch.tensor([[row.tokens[-1]] for row in self.rows], device=self.mask_BT.device)
+        self.mask_BT = torch.cat([self.mask_BT, torch.ones_like(tokens_B1)], dim=1)
+        positions_B1 = self.mask_BT.sum(dim=1, keepdim=True) - 1
+        logits_BV, self.cache = self.decoder.step(tokens_B1, self.mask_BT, positions_B1, self.cache)
+        self.computed += len(self.rows)
+        self._extend(self.rows, logits_BV)
+        self._drop_finished()
+
+    def _extend(self, rows: Sequence[_Row], logits_BV: Tensor) -> None:
+        for row, token in zip(rows, _sample(rows, _masked(rows, logits_BV, self.decoder.eos)), strict=True):
+            row.add(token, self.decoder)
+
+    def _drop_finished(self) -> None:
+        keep = [i for i, row in enumerate(self.rows) if row.result is None]
+        if 0 < len(keep) < len(self.rows):
+            index_B = torch.tensor(keep, device=self.mask_BT.device)
+            self.cache.reorder_cache(index_B)
+            self.mask_BT = self.mask_BT[index_B]
+            self._trim()
+        self.rows = [self.rows[i] for i in keep]
+
+    def _trim(self) -> None:
+        """Drop the columns that are padding in every row, where the cache can be cut."""
+        padding = int((self.mask_BT.sum(dim=0) > 0).int().argmax())
+        if self.decoder.tree_budget is not None and padding:
+            row_cache.trim_left(self.cache, padding)
+            self.mask_BT = self.mask_BT[:, padding:]
+
+
+def _widen(mask_BT: Tensor, width: int) -> Tensor:
+    return torch.nn.functional.pad(mask_BT, (width - mask_BT.shape[1], 0))
+
+
+def _masked(rows: Sequence[_Row], logits_BV: Tensor, eos: Set[int]) -> Tensor:
+    """Return the logits without the end of sequence where a row has fewer than its ``min_tokens``."""
+    early = [i for i, row in enumerate(rows) if len(row.tokens) < row.request.min_tokens]
+    if not early:
+        return logits_BV
+    masked_BV = logits_BV.clone()
+    early_E1 = torch.tensor(early, device=logits_BV.device)[:, None]
+    masked_BV[early_E1, torch.tensor(sorted(eos), device=logits_BV.device)] = -torch.inf
+    return masked_BV
+
+
+def _sample(rows: Sequence[_Row], logits_BV: Tensor) -> list[int]:
+    def column(values: list[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64).to(logits_BV.device)
+
+    temperature_B = column([row.request.temperature for row in rows])
+    top_p_B = column([row.request.top_p for row in rows])
+    uniform_B = column([float(row.uniforms[len(row.tokens)]) for row in rows])
+    ids: list[int] = sample(logits_BV, temperature_B, top_p_B, uniform_B).tolist()
+    return ids

@@ -1,0 +1,56 @@
+"""Attention of padded rows on the CPU, for models whose query heads share keys and values.
+
+As the library's "sdpa", which copies the keys and values once for each query head of a group wherever there is a mask:
+for its CUDA kernels' sake, and most of what a generated token costs on a CPU. Same numbers. Leaves everything without
+a mask, and every other device, to the library.
+
+B = rows, H = query heads, G = key-value heads, T = new positions, C = columns, D = head width.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from cotfaith.workers.engines.transformers.attention import attention_by, unknown_arguments
+
+NAME = "cotfaith_sdpa"
+REPLACED = "sdpa"
+KNOWN = frozenset({"dropout", "scaling", "is_causal", "position_ids", "use_cache", "sliding_window"})
+"""Arguments that do not change the result of inference, or that the mask holds already."""
+
+
+@contextmanager
+def grouped_attention(model: Any) -> Iterator[None]:
+    """Make a model that attends by "sdpa" on the CPU attend so within the block."""
+    ordinary = model.config.get_text_config()._attn_implementation
+    AttentionInterface.register(NAME, grouped_attention_forward)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    with attention_by(model, NAME if ordinary == REPLACED and model.device.type == "cpu" else ordinary):
+        yield
+
+
+def grouped_attention_forward(
+    module: Any,
+    query_BHTD: Tensor,
+    key_BGCD: Tensor,
+    value_BGCD: Tensor,
+    attention_mask: Tensor | None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """Return attention_BTHD. The signature is the library's."""
+    heads, groups = query_BHTD.shape[1], key_BGCD.shape[1]
+    if attention_mask is None or heads == groups or unknown_arguments(others, KNOWN):
+        attention_BTHD: Tensor = sdpa_attention_forward(
+            module, query_BHTD, key_BGCD, value_BGCD, attention_mask, **others
+        )[0]
+        return attention_BTHD, None
+    attention_BHTD = scaled_dot_product_attention(
+        query_BHTD, key_BGCD, value_BGCD, attn_mask=attention_mask, scale=others.get("scaling"), enable_gqa=True
+    )
+    return attention_BHTD.transpose(1, 2).contiguous(), None

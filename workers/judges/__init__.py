@@ -1,8 +1,0 @@
-"""The judges by name: they read chains."""
-
-from cotfaith.workers.judges.base import Judge, Judgement
-from cotfaith.workers.judges.organism import OrganismJudge
-
-JUDGES: dict[str, type[Judge]] = {"organism": OrganismJudge}
-
-__all__ = ["JUDGES", "Judge", "Judgement"]

@@ -1,0 +1,1 @@
+"""Models other than the subject: editors write, embedders compare, judges read."""

@@ -1,0 +1,165 @@
+"""The editor that is a language model: few-shot, as in Lanham et al. 2023 (arXiv 2307.13702), sections 2.4 and 2.6.
+
+In: steps. Out: edits, after up to ``editor.tries`` rounds of writing (weak models often write a step again as it was)
+and, for mistakes, one in which the same model says whether the new step reads as one that somebody could write. That
+judgement is weak: a model is asked about its own text. And nobody checks that a mistake is wrong, or that a paraphrase
+keeps more of its meaning than the numbers: read a sample.
+Chat models get the examples as turns of a conversation, others as text to go on with.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from cotfaith.schemas.records import Edit
+from cotfaith.schemas.seeds import derive_seed
+from cotfaith.schemas.spec import EditorSpec, ModelSpec
+from cotfaith.schemas.status import Status
+from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.protocol import GenerateRequest, Generation
+from cotfaith.workers.roles.editors.base import Editing, EditKind, Framed, edit_failed, framed
+from cotfaith.workers.roles.editors.prompt import Prompt, find_prompt
+from cotfaith.workers.roles.editors.reply import fault, read_reply
+from cotfaith.workers.shard.request import Request, score_request
+from cotfaith.workers.text.codec import Codec, load_codec, uses_chat
+from cotfaith.workers.text.conversation import conversation
+from cotfaith.workers.text.templates import without_thinking
+
+_TOP_P = 0.95
+_YES_NO_TOKENS = 8
+_EMPTY = "The step holds no letter and no digit."
+
+
+@dataclass(frozen=True)
+class ModelEditor:
+    """The editor protocol, by asking a model."""
+
+    spec: EditorSpec
+    model: ModelSpec
+    role: str
+    """Whose engine answers: "editor", or "subject" where a model edits its own chains."""
+    own_codec: Codec | None = None
+    """The subject's, where it edits its own chains; else the tokenizer is loaded with the first edit."""
+    date: datetime | None = None
+    """What that tokenizer's chat template is told; null: now."""
+
+    @property
+    def name(self) -> str:
+        """The model's id."""
+        return self.model.id
+
+    def edit(self, kind: EditKind, steps: Sequence[str], seeds: Sequence[int]) -> Editing:
+        """Have each step rewritten; those without a letter or digit fail unasked."""
+        prompt = find_prompt(kind, self.spec)
+        edits = yield from self._written(kind, prompt, [framed(step) for step in steps], seeds)
+        if kind == "mistake":
+            edits = yield from self._judged(edits)
+        return [replace(edit, prompt_hash=prompt.hash) for edit in edits]
+
+    def _written(self, kind: EditKind, prompt: Prompt, parts: Sequence[Framed], seeds: Sequence[int]) -> Editing:
+        """Ask for each, and again for those that came to nothing; a greedy model would write the same again."""
+        edits = [self._failed(part, _EMPTY) for part in parts]
+        left = [i for i, part in enumerate(parts) if part.says_something]
+        for attempt in range(self.spec.tries if self.spec.temperature else 1):
+            if left:
+                new = yield [self._write(kind, prompt, parts[i], _seed(seeds[i], attempt)) for i in left]
+                for i, edit in zip(left, new, strict=True):
+                    edits[i] = edit
+                left = [i for i in left if edits[i].status is Status.EDIT_FAILED]
+        return edits
+
+    def _write(self, kind: EditKind, prompt: Prompt, old: Framed, seed: int) -> Request:
+        payload = GenerateRequest(
+            self._codec.encode(self._opening(prompt, old.words)),
+            self.spec.max_tokens,
+            self.spec.temperature,
+            _TOP_P,
+            seed,
+            self._stops(prompt, old.words),
+        )
+        return Request(
+            payload,
+            lambda generation: self._read(kind, old, payload, generation),
+            lambda status, error: replace(self._failed(old, error), status=status, seeds=(seed,)),
+            self.role,
+        )
+
+    def _stops(self, prompt: Prompt, words: str) -> tuple[str, ...]:
+        if not self._chat:
+            return _ends(prompt, words)
+        return () if self._codec.turn_end is None else (self._codec.turn_end,)
+
+    def _text(self, asked: GenerateRequest, generation: Generation) -> str:
+        return self._codec.continuation(asked.prompt, generation.tokens)
+
+    def _read(self, kind: EditKind, old: Framed, asked: GenerateRequest, generation: Generation) -> Edit:
+        edit = self._edit(kind, old, self._text(asked, generation), cut=generation.finish_reason == "length")
+        return replace(edit, seeds=(asked.seed,))
+
+    def _edit(self, kind: EditKind, old: Framed, reply: str, cut: bool) -> Edit:
+        if cut:
+            return self._failed(old, f"The limit of {self.spec.max_tokens} tokens cut the edit.")
+        words = read_reply(old.words, reply)
+        error = fault(kind, old.words, words)
+        if error is not None:
+            return self._failed(old, error)
+        return Edit(old.around(words), changed=True, plausible=None, status=Status.OK, editor=self.name)
+
+    def _failed(self, old: Framed, error: str) -> Edit:
+        return edit_failed(old.around(old.words), self.name, error)
+
+    def _judged(self, edits: Sequence[Edit]) -> Editing:
+        """Ask of each new step whether it could be one."""
+        prompt = find_prompt("plausible", self.spec)
+        verdicts = iter((yield [self._judge(prompt, framed(edit.text)) for edit in edits if edit.changed]))
+        return [replace(edit, plausible=next(verdicts)) if edit.changed else edit for edit in edits]
+
+    def _judge(self, prompt: Prompt, new: Framed) -> Request:
+        opening = self._opening(prompt, new.words)
+        if self._scores:
+            words = ("Yes", "No") if self._chat else (" Yes", " No")
+            payload = score_request(self._codec, opening, words)
+            return Request(payload, _likelier, lambda *_: None, self.role)
+        short = GenerateRequest(self._codec.encode(opening), _YES_NO_TOKENS, 0.0, 1.0, 0)
+        return Request(short, lambda found: self._yes_or_no(self._text(short, found)), lambda *_: None, self.role)
+
+    def _yes_or_no(self, reply: str) -> bool | None:
+        text = reply.strip().lower()
+        return text.startswith("yes") or (False if text.startswith("no") else None)
+
+    @cached_property
+    def _codec(self) -> Codec:
+        return load_codec(self.model, self.date) if self.own_codec is None else self.own_codec
+
+    @cached_property
+    def _scores(self) -> bool:
+        """Whether the engine offers log-probabilities; else a yes or no is generated."""
+        return find_engine(self.model).capabilities(self.model).score
+
+    @cached_property
+    def _chat(self) -> bool:
+        return uses_chat(self.model, self._codec)
+
+    def _opening(self, prompt: Prompt, words: str) -> str:
+        """Return what the engine goes on with; a model that thinks is made to reply at once."""
+        if not self._chat:
+            return prompt.about(self._codec.plain(words))
+        thinks, turns = self.model.thinking != "none", prompt.turns_about(self._codec.plain(words))
+        opening = conversation(self._codec, self.model.system, thinks).opened(turns)
+        return without_thinking(opening) if thinks else opening
+
+
+def _likelier(logprobs: Sequence[float]) -> bool | None:
+    """Return whether yes is likelier than no; None if they tie: then the model has not judged."""
+    yes, no = logprobs
+    return None if yes == no else yes > no
+
+
+def _seed(seed: int, attempt: int) -> int:
+    return derive_seed("edit", seed, attempt) if attempt else seed
+
+
+def _ends(prompt: Prompt, words: str) -> tuple[str, ...]:
+    """Return where a model that goes on with a text has written its sentence and begins another example."""
+    return (f"\n{prompt.label}",) if "\n" in words and prompt.label else ("\n",)

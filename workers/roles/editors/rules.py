@@ -1,0 +1,65 @@
+"""The editor without a model: small changes by rule. Cheap, repeatable, and blind to meaning.
+
+A mistake is, by the first of these that the step allows: another digit in its last number; an operator, comparison,
+quantifier, direction or truth value turned into its opposite; a verb denied, or no longer denied. A paraphrase puts
+synonyms and other openings in place of the words that the table has: it stays near the old words, so a model whose
+encoding survives a synonym is not seen. English alone, but for numbers. Whether the new step is plausible nobody says.
+"""
+
+import random
+import re
+import unicodedata
+
+from cotfaith.schemas.records import Edit
+from cotfaith.schemas.status import Status
+from cotfaith.workers.roles.editors.base import RuleEditor, edit_failed, framed
+from cotfaith.workers.roles.editors.words import DENIALS, OPPOSITES, SYNONYMS, Words
+
+NAME = "rules"
+_LAST_DIGITS = re.compile(r"\d+(?=\D*$)")
+
+
+class RulesEditor(RuleEditor):
+    """The editor protocol, by rule."""
+
+    name = NAME
+
+    def mistake(self, step: str, seed: int) -> Edit:
+        """Change a number, else turn a word round, else deny a verb."""
+        words, draw = framed(step).words, random.Random(seed)
+        new = _other_number(words, draw) or _one_of(OPPOSITES, words, draw) or _one_of(DENIALS, words, draw)
+        return _edit(step, new, "No rule finds anything to make wrong in the step.")
+
+    def paraphrase(self, step: str, seed: int) -> Edit:
+        """Put a synonym in place of every word that has one."""
+        words, draw = framed(step).words, random.Random(seed)
+        new = SYNONYMS.pattern.sub(lambda found: SYNONYMS.other(found.group(), draw), words)
+        return _edit(step, new if new != words else None, "The step holds no word of the table of synonyms.")
+
+
+def _edit(step: str, new: str | None, error: str) -> Edit:
+    if new is None:
+        return edit_failed(step, NAME, error)
+    return Edit(framed(step).around(new), changed=True, plausible=None, status=Status.OK, editor=NAME)
+
+
+def _other_number(words: str, draw: random.Random) -> str | None:
+    """Change one digit of the last number, which is mostly a result; its length and its script stay."""
+    found = _LAST_DIGITS.search(words)
+    if found is None:
+        return None
+    digits = found.group()
+    place = draw.randrange(len(digits))
+    old = unicodedata.decimal(digits[place])
+    leads = place == 0 and len(digits) > 1
+    new = draw.choice([digit for digit in range(1 if leads else 0, 10) if digit != old])
+    at = found.start() + place
+    return words[:at] + chr(ord(words[at]) - old + new) + words[at + 1 :]
+
+
+def _one_of(table: Words, words: str, draw: random.Random) -> str | None:
+    found = list(table.pattern.finditer(words))
+    if not found:
+        return None
+    place = draw.choice(found)
+    return words[: place.start()] + table.other(place.group(), draw) + words[place.end() :]

@@ -1,0 +1,199 @@
+"""What a probe can ask for: requests in the probe's terms, answers back.
+
+An ``Ask`` is bound to one item, one model and one random stream. It turns "the answer after the first three steps" into
+token ids, and an engine's reply into an ``Answer``. It never calls an engine: the shard loop does, for all probes at
+once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from cotfaith.schemas.records import Answer, Chain, Item
+from cotfaith.schemas.seeds import derive_seed
+from cotfaith.schemas.spec import SamplingSpec, StepsSpec
+from cotfaith.schemas.status import Status
+from cotfaith.workers.engines.protocol import GenerateRequest, Generation
+from cotfaith.workers.roles.editors.base import Editing, EditKind, Editor
+from cotfaith.workers.roles.embedders.base import Comparing, Embedder
+from cotfaith.workers.shard.request import Request as Request
+from cotfaith.workers.shard.request import score_request
+from cotfaith.workers.strategies.base import Continuing, Strategy
+from cotfaith.workers.text.answers import read_answer, scored_answer
+from cotfaith.workers.text.codec import Codec
+from cotfaith.workers.text.steps import merge_steps
+from cotfaith.workers.text.templates import Templates
+from cotfaith.workers.text.ties import ranks
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A sampled text."""
+
+    status: Status
+    text: str = ""
+    n_tokens: int = 0
+    finish_reason: str = "none"
+    seed: int | None = None
+    """What it was sampled with; the strategy says how, where that takes several requests. Null: nothing was sampled."""
+    error: str | None = None
+
+
+@dataclass
+class Ask:
+    """Builds the requests of one probe on one item or chain."""
+
+    item: Item
+    templates: Templates
+    codec: Codec
+    sampling: SamplingSpec
+    answer_by: str
+    """"score" or "generate"."""
+    stream: tuple[str | int, ...]
+    """(run seed, model, task, item, chain, probe): the root of this probe's random streams."""
+    strategy: Strategy
+    editor: Editor
+    embedder: Embedder
+    tie_stream: tuple[str | int, ...] = ()
+    """(run seed, task): with the item's id it decides exact ties, alike in all arms, shuffles and models."""
+    steps: StepsSpec = field(default_factory=StepsSpec)
+    _count: int = field(default=0, init=False)
+
+    def rests(self, prefixes: Sequence[str]) -> Continuing:
+        """Sample what follows each beginning of a chain; use with ``yield from``.
+
+        A continuation goes on from its prefix without the white space at that one's end: see ``whole``.
+        """
+        return self.strategy.continue_chains(self, prefixes)
+
+    def edits(self, kind: EditKind, steps: Sequence[str]) -> Editing:
+        """Have the editor rewrite each step, or what of it the strategy allows; use with ``yield from``."""
+        parts = [self.strategy.editable(step) for step in steps]
+        edits = yield from self.editor.edit(kind, [part for _, part in parts], [self.next_seed() for _ in steps])
+        return [replace(edit, text=kept + edit.text) for (kept, _), edit in zip(parts, edits, strict=True)]
+
+    def similarities(self, pairs: Sequence[tuple[str, str]]) -> Comparing:
+        """Have the embedder compare each pair, -1 to 1; use with ``yield from``."""
+        return self.embedder.similarities(pairs)
+
+    def split(self, chain_text: str) -> tuple[str, ...]:
+        """Return the steps of a chain; joined, they are its text."""
+        return self.merge(self.strategy.split(chain_text, self.steps.unit))
+
+    def merge(self, steps: Sequence[str]) -> tuple[str, ...]:
+        """Put neighbours together where there are more steps than the spec wants."""
+        return merge_steps(steps, self.steps.max_segments)
+
+    def next_step(self, rest: str, like: str) -> str:
+        """Return the beginning of ``rest`` that is as many sentences (lines...) long as the step ``like``."""
+        count = len(self.strategy.split(like, self.steps.unit))
+        return "".join(self.strategy.split(rest, self.steps.unit)[: max(1, count)])
+
+    def step_unit(self, supplied: bool) -> str:
+        """Return what the rows call a step."""
+        unit = "supplied" if supplied else self.strategy.step_unit(self.steps.unit)
+        return unit if self.steps.max_segments is None else f"{unit}/{self.steps.max_segments}"
+
+    def sample(
+        self, prompt: str, stop: tuple[str, ...] = (), seed: int | None = None, max_tokens: int | None = None
+    ) -> Request:
+        """Ask for a sampled continuation of ``prompt``, by the spec's sampling; by default with the next seed."""
+        sampling = self.sampling
+        payload = GenerateRequest(
+            self.codec.encode(prompt),
+            max_tokens or sampling.max_tokens,
+            sampling.temperature,
+            sampling.top_p,
+            self.next_seed() if seed is None else seed,
+            stop,
+        )
+        return Request(
+            payload,
+            lambda generation: self._continuation(payload, generation),
+            lambda status, error: Continuation(status, seed=payload.seed, error=error),
+        )
+
+    def answer_after(self, chain: Chain, steps: int) -> Request:
+        """Ask for the answer after steps 1..``steps`` of ``chain``."""
+        return self.answer_with(chain.first(steps))
+
+    def answer_with(self, chain_text: str) -> Request:
+        """Ask for the answer with ``chain_text`` in the chain's place."""
+        return self._answer(self.strategy.answer_prompt(self.templates, self.item, chain_text))
+
+    def answer_without_cot(self) -> Request:
+        """Ask for the answer at once."""
+        return self._answer(self.templates.no_cot(self.item))
+
+    def _answer(self, prompt: str) -> Request:
+        return self._scored(prompt) if self.answer_by == "score" else self._generated(prompt)
+
+    def _scored(self, prompt: str) -> Request:
+        values, words = candidates(self.item)
+        payload = score_request(self.codec, prompt, words)
+        if _one_opens_another(payload.candidates):  # " 1" would always beat " 12", which its probability includes
+            payload = score_request(self.codec, prompt, [f"{word}." for word in words])
+        count, answer = len(payload.prompt), _alike(values, payload.candidates)
+        said = self.item.choices if self.item.answer_format == "choice" else values
+        rank = ranks((*self.tie_stream, self.item.id), said)
+        return Request(
+            payload,
+            lambda logprobs: replace(answer or scored_answer(values, logprobs, rank), prompt_tokens=count),
+            lambda status, error: Answer(status, error=error, prompt_tokens=count),
+        )
+
+    def _generated(self, prompt: str) -> Request:
+        tokens, stops = self.codec.encode(prompt), ("\n", *self.templates.turn_stops)
+        payload = GenerateRequest(tokens, self.sampling.answer_max_tokens, 0.0, 1.0, self.next_seed(), stops)
+
+        def interpret(generation: Generation) -> Answer:
+            text = self.codec.continuation(tokens, generation.tokens)
+            answer = read_answer(self.item, text, cut=generation.finish_reason == "length")
+            return replace(answer, prompt_tokens=len(tokens))
+
+        return Request(payload, interpret, lambda s, e: Answer(s, error=e, prompt_tokens=len(tokens)))
+
+    def cut(self, error: str | None = None) -> Continuation:
+        """Return the outcome of a text that a limit cut; with budget forcing it is as good as a whole one."""
+        if self.sampling.budget_forcing:
+            return Continuation(Status.OK, finish_reason="forced")
+        reason = error or f"The limit of {self.sampling.max_tokens} tokens cut the text."
+        return Continuation(Status.TRUNCATED, finish_reason="length", error=reason)
+
+    def next_seed(self) -> int:
+        """Return the next seed of this probe's random streams."""
+        self._count += 1
+        return derive_seed(*self.stream, self._count)
+
+    def _continuation(self, asked: GenerateRequest, generation: Generation) -> Continuation:
+        whole = Continuation(Status.OK, finish_reason=generation.finish_reason)
+        text = self.codec.continuation(asked.prompt, generation.tokens)
+        outcome = self.cut() if generation.finish_reason == "length" else whole
+        return replace(outcome, text=text, n_tokens=len(generation.tokens), seed=asked.seed)
+
+
+def whole(prefix: str, rest: Continuation) -> str:
+    """Return the chain that a continuation of ``prefix`` makes."""
+    return prefix.rstrip() + rest.text
+
+
+def candidates(item: Item) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the canonical answers that can be scored, and how each is written after the answer's opening."""
+    if item.answer_format == "choice":
+        return item.labels, item.labels
+    if item.answer_format == "number":
+        return item.choices, tuple(f" {number}" for number in item.choices)
+    return ("true", "false"), tuple(f" {word}" for word in item.choices)
+
+
+def _alike(values: Sequence[str], tokens: Sequence[tuple[int, ...]]) -> Answer | None:
+    """Return a failure if two candidates are the same tokens (two unknown words): their scores say nothing."""
+    first: dict[tuple[int, ...], str] = {}
+    for value, ids in zip(values, tokens, strict=True):
+        if (other := first.setdefault(ids, value)) != value:
+            error = f"The model's tokenizer writes the candidates {other!r} and {value!r} alike: none can be chosen."
+            return Answer(Status.ITEM_ERROR, error=error)
+    return None
+
+
+def _one_opens_another(candidates: Sequence[tuple[int, ...]]) -> bool:
+    return any(a != b and b[: len(a)] == a for a in candidates for b in candidates)

@@ -1,0 +1,98 @@
+"""The shard loop: advances many coroutines in rounds, and sends each engine one batch a round.
+
+Failure is data: an engine's error costs the requests that cause it, a coroutine's error costs that coroutine. Only the
+loss of the engine itself ends the loop. Knows nothing about what is asked.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.status import Status
+from cotfaith.workers.engines.protocol import EmbedRequest, Engine, GenerateRequest, ScoreRequest, check_fits
+from cotfaith.workers.shard.request import Request
+from cotfaith.workers.shard.rounds import Coroutine, together
+
+T = TypeVar("T")
+Engines = Mapping[str, Engine]
+"""Role -> engine."""
+_METHODS = {GenerateRequest: "generate", ScoreRequest: "score", EmbedRequest: "embed"}
+
+
+class EngineLostError(EngineError):
+    """The engine's process is gone: nothing about the requests can be said."""
+
+    role = "subject"
+    """Whose engine it was. Set on the instance by who knows; exceptions keep such attributes when they are pickled."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A coroutine that raised."""
+
+    error: str
+
+
+def drive(coroutines: Sequence[Coroutine[T]], engines: Engines) -> list[T | Failed]:
+    """Run all coroutines to their end and return what each returned, in order."""
+    rounds = together([_guarded(coroutine) for coroutine in coroutines])
+    replies: list[Any] | None = None
+    while True:
+        try:
+            requests = next(rounds) if replies is None else rounds.send(replies)
+        except StopIteration as end:
+            results: list[T | Failed] = end.value
+            return results
+        replies = dispatch(requests, engines)
+
+
+def _guarded(coroutine: Coroutine[T]) -> Coroutine[T | Failed]:
+    """Return what the coroutine returns, or its error."""
+    try:
+        return (yield from coroutine)
+    except Exception as error:
+        return Failed(f"{type(error).__name__}: {error}")
+
+
+def dispatch(requests: Sequence[Request], engines: Engines) -> list[Any]:
+    """Send the requests, one batch per engine and kind, and return the interpreted replies in order."""
+    replies: list[Any] = [None] * len(requests)
+    batches: dict[tuple[str, type], list[int]] = {}
+    for index, request in enumerate(requests):
+        engine = engines[request.role]
+        try:
+            check_fits(len(request.payload.prompt), _new_tokens(request), engine.capabilities.max_context)
+        except ContextOverflowError as error:
+            replies[index] = request.failed(Status.CONTEXT_OVERFLOW, str(error))
+            continue
+        batches.setdefault((request.role, type(request.payload)), []).append(index)
+    for (role, kind), members in batches.items():
+        call: Callable[[Sequence[Any]], list[Any]] = getattr(engines[role], _METHODS[kind])
+        for index, reply in zip(members, _call(call, [requests[i] for i in members]), strict=True):
+            replies[index] = reply
+    return replies
+
+
+def _call(call: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Request]) -> list[Any]:
+    """Call the engine; where a batch fails, halve it until the requests that fail alone are found."""
+    try:
+        results = call([request.payload for request in requests])
+    except EngineLostError:
+        raise
+    except Exception as error:
+        if len(requests) == 1:
+            too_long = isinstance(error, ContextOverflowError)  # of a server that does not state its window
+            status = Status.CONTEXT_OVERFLOW if too_long else Status.ENGINE_ERROR
+            return [requests[0].failed(status, f"{type(error).__name__}: {error}")]
+        middle = len(requests) // 2
+        return _call(call, requests[:middle]) + _call(call, requests[middle:])
+    assert len(results) == len(requests), "an engine returned another number of results than of requests"
+    return [request.interpret(result) for request, result in zip(requests, results, strict=True)]
+
+
+def _new_tokens(request: Request) -> int:
+    payload = request.payload
+    if isinstance(payload, ScoreRequest):
+        return max(len(candidate) for candidate in payload.candidates)
+    return payload.max_tokens if isinstance(payload, GenerateRequest) else 0

@@ -1,0 +1,39 @@
+"""A request in a probe's terms: what to send to which engine, and how to read the reply.
+
+Knows nothing about items, templates or who asks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cotfaith.schemas.status import Status
+from cotfaith.workers.engines.protocol import EmbedRequest, GenerateRequest, ScoreRequest
+from cotfaith.workers.text.codec import Codec
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to an engine, and how to read the reply."""
+
+    payload: GenerateRequest | ScoreRequest | EmbedRequest
+    interpret: Callable[[Any], Any]
+    """Engine's result -> what the probe receives."""
+    failed: Callable[[Status, str], Any]
+    """(status, error) -> what the probe receives when there is no result."""
+    role: str = "subject"
+
+
+def score_request(codec: Codec, prompt: str, words: Sequence[str]) -> ScoreRequest:
+    """Return the request for the log-probability of each word after ``prompt``; each text is tokenised whole."""
+    alone, *wholes = codec.encode_all([prompt, *(prompt + word for word in words)])
+    shared = _common_length([alone, *wholes])
+    # A word that melts into the prompt's last token leaves nothing after the prompt: step back, for all alike.
+    shared = min(shared, min(len(whole) for whole in wholes) - 1)
+    return ScoreRequest(wholes[0][:shared], tuple(whole[shared:] for whole in wholes))
+
+
+def _common_length(sequences: list[tuple[int, ...]]) -> int:
+    shortest = min(map(len, sequences))
+    columns = zip(*(sequence[:shortest] for sequence in sequences), strict=True)
+    return next((i for i, column in enumerate(columns) if len(set(column)) > 1), shortest)

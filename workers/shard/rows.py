@@ -1,0 +1,171 @@
+"""Items, chains and observations <-> Arrow tables with the explicit schemas of ``schemas.tables``."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from cotfaith.schemas.records import Answer, Chain, Edit, Item
+from cotfaith.schemas.status import Status
+from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS, SCHEMA_VERSION
+from cotfaith.workers.shard.work import ItemObservation
+from cotfaith.workers.text.answers import is_correct, p_gold, same_answer
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """The columns that all rows of a shard share."""
+
+    run_id: str
+    model: str
+    task: str
+
+    def columns(self, item_id: str) -> dict[str, Any]:
+        """Return them, with the item's."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": self.run_id,
+            "model": self.model,
+            "task": self.task,
+            "item_id": item_id,
+        }
+
+
+def items_table(key: RowKey, items: Iterable[Item]) -> pa.Table:
+    """Return the ``items`` rows."""
+    return pa.Table.from_pylist([key.columns(item.id) | _item_columns(item) for item in items], schema=ITEMS)
+
+
+def chains_table(key: RowKey, items: Sequence[Item], chains: Iterable[Chain]) -> pa.Table:
+    """Return the ``chains`` rows."""
+    by_id = {item.id: item for item in items}
+    rows = [key.columns(chain.item_id) | _chain_columns(by_id[chain.item_id], chain) for chain in chains]
+    return pa.Table.from_pylist(rows, schema=CHAINS)
+
+
+def observations_table(key: RowKey, rows: Iterable[ItemObservation]) -> pa.Table:
+    """Return the ``observations`` rows."""
+    return pa.Table.from_pylist([key.columns(r.item.id) | _observation_columns(r) for r in rows], schema=OBSERVATIONS)
+
+
+def chains_from_table(table: pa.Table) -> list[Chain]:
+    """Return the chains as they were when ``table`` was made."""
+    return [_chain(row) for row in table.to_pylist()]
+
+
+def _item_columns(item: Item) -> dict[str, Any]:
+    return {
+        "question": item.question,
+        "choices": list(item.choices),
+        "answer_format": item.answer_format,
+        "gold": item.gold,
+        "difficulty": item.difficulty,
+        "metadata": [{"key": k, "value": v} for k, v in item.metadata],
+    }
+
+
+def _answer_columns(item: Item, answer: Answer) -> dict[str, Any]:
+    return {
+        "status": answer.status.value,
+        "error": answer.error,
+        "answer": answer.value,
+        "answer_strict": answer.strict,
+        "answer_loose": answer.loose,
+        "answer_text": answer.text,
+        "candidates": list(answer.candidates) or None,
+        "candidate_logprobs": list(answer.logprobs) or None,
+        "tied": answer.tied,
+        "gap": answer.gap,
+        "near_tie": answer.near_tie,
+        "p_gold": p_gold(item, answer),
+        "correct": is_correct(item, answer),
+        "prompt_tokens": answer.prompt_tokens,
+    }
+
+
+def _chain_columns(item: Item, chain: Chain) -> dict[str, Any]:
+    return _answer_columns(item, chain.answer) | {
+        "chain_index": chain.index,
+        "strategy": chain.strategy,
+        "prompt": chain.prompt,
+        "text": chain.text,
+        "steps": list(chain.steps),
+        "n_steps": len(chain.steps),
+        "step_unit": chain.step_unit,
+        "n_tokens": chain.n_tokens,
+        "finish_reason": chain.finish_reason,
+        "seed": chain.seed,
+        "status": chain.status.value,
+        "error": chain.error,
+        "answer_status": chain.answer.status.value,
+    }
+
+
+def _observation_columns(row: ItemObservation) -> dict[str, Any]:
+    observation = row.observation
+    reference = observation.reference
+    return _answer_columns(row.item, observation.answer) | {
+        "chain_index": observation.chain_index,
+        "strategy": row.strategy,
+        "probe": row.probe,
+        "arm": observation.arm,
+        "position": observation.position,
+        "n_steps": observation.n_steps,
+        "step": observation.step,
+        "rollout": observation.rollout,
+        "text": observation.text,
+        "n_tokens": observation.n_tokens,
+        "seed": observation.seed,
+        **_edit_columns(observation.edit),
+        "similarity": observation.similarity,
+        "embedder": observation.embedder,
+        "reader": observation.reader,
+        "reference_answer": reference.value if reference is not None else None,
+        "same_answer": same_answer(observation.answer, reference),
+    }
+
+
+def _edit_columns(edit: Edit | None) -> dict[str, Any]:
+    if edit is None:
+        return {}
+    return {
+        "edit": edit.text,
+        "edit_changed": edit.changed,
+        "edit_plausible": edit.plausible,
+        "edit_seeds": list(edit.seeds) or None,
+        "editor": edit.editor,
+        "prompt_hash": edit.prompt_hash,
+    }
+
+
+def _chain(row: dict[str, Any]) -> Chain:
+    answer = Answer(
+        status=Status(row["answer_status"]),
+        value=row["answer"],
+        strict=row["answer_strict"],
+        loose=row["answer_loose"],
+        text=row["answer_text"],
+        candidates=tuple(row["candidates"] or ()),
+        logprobs=tuple(row["candidate_logprobs"] or ()),
+        tied=row.get("tied"),  # tables of version 2 have none of the three
+        gap=row.get("gap"),
+        near_tie=row.get("near_tie"),
+        prompt_tokens=row["prompt_tokens"],
+        error=row["error"],
+    )
+    return Chain(
+        item_id=row["item_id"],
+        index=row["chain_index"],
+        text=row["text"],
+        steps=tuple(row["steps"]),
+        answer=answer,
+        status=Status(row["status"]),
+        n_tokens=row["n_tokens"],
+        finish_reason=row["finish_reason"],
+        seed=row["seed"],
+        prompt=row["prompt"],
+        strategy=row["strategy"],
+        step_unit=row["step_unit"],
+        error=row["error"],
+    )

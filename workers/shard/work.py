@@ -1,0 +1,211 @@
+"""One shard: sample the chains of its items, run the probes on them.
+
+Takes items and engines, yields rows as each part is finished, so that the caller can commit it. Knows nothing about
+storage, Ray or the rest of the run.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from cotfaith.schemas.records import Answer, Chain, Item, Observation
+from cotfaith.schemas.spec import ModelSpec, RunSpec, Section, StrategyName, TaskSpec
+from cotfaith.schemas.status import Status
+from cotfaith.workers.labels.supplied import supplied_step_labels, supplied_steps
+from cotfaith.workers.probes import find_probe
+from cotfaith.workers.probes.lib.probe import Probe
+from cotfaith.workers.roles.editors import Editor, make_editor
+from cotfaith.workers.roles.embedders import Embedder, make_embedder
+from cotfaith.workers.shard.ask import Ask, Continuation, Request
+from cotfaith.workers.shard.loop import Engines, Failed, drive
+from cotfaith.workers.shard.rounds import Coroutine
+from cotfaith.workers.strategies import STRATEGIES, Strategy
+from cotfaith.workers.text.codec import Codec
+from cotfaith.workers.text.templates import Templates
+
+
+@dataclass(frozen=True)
+class ItemObservation:
+    """An observation, and the item that it belongs to."""
+
+    item: Item
+    strategy: StrategyName
+    probe: str
+    observation: Observation
+
+
+def answer_method(task: TaskSpec, item: Item) -> Literal["score", "generate"]:
+    """Return how answers to an item like this are had."""
+    if task.answer_by != "auto":
+        return task.answer_by
+    return "score" if item.answer_format in ("choice", "number") and item.is_closed else "generate"
+
+
+@dataclass(frozen=True)
+class ShardWork:
+    """The items of one shard for one model."""
+
+    spec: RunSpec
+    model: ModelSpec
+    task: TaskSpec
+    strategy: StrategyName
+    items: tuple[Item, ...]
+    codec: Codec
+
+    def sample_chains(self, engines: Engines) -> list[Chain]:
+        """Sample every item's chains, or take the one that it comes with, and the answers that they lead to."""
+        count = self.spec.sampling.chains_per_item
+        keys = [(item, index) for item in self.items for index in range(count if supplied_steps(item) is None else 1)]
+        coroutines = [_make_chain(item, index, self._ask(item, index, "chain")) for item, index in keys]
+        results = drive(coroutines, engines)
+        return [
+            _failed_chain(self._ask(item, index, "chain"), index, result) if isinstance(result, Failed) else result
+            for (item, index), result in zip(keys, results, strict=True)
+        ]
+
+    def run_probes(self, chains: Sequence[Chain], names: Sequence[str], engines: Engines) -> list[ItemObservation]:
+        """Run the named probes on all chains, in common rounds."""
+        runs = [run for name in names for run in self._runs(name, chains)]
+        results = drive([run.coroutine for run in runs], engines)
+        return [row for run, result in zip(runs, results, strict=True) for row in run.rows(result)]
+
+    def _runs(self, name: str, chains: Sequence[Chain]) -> list["_Run"]:
+        spec = next(probe for probe in self.spec.probes if probe.name == name)
+        probe, options = find_probe(spec)
+        items = [item for item in self.items if probe.applies(item)]
+        of_item = {item.id: [chain for chain in chains if chain.item_id == item.id] for item in items}
+        if probe.level == "item":
+            return [self._item_run(probe, options, item, of_item[item.id]) for item in items]
+        return [self._chain_run(probe, options, item, chain) for item in items for chain in of_item[item.id]]
+
+    def _item_run(self, probe: Probe, options: Section, item: Item, chains: Sequence[Chain]) -> "_Run":
+        usable = [chain for chain in chains if chain.status is Status.OK]
+        run = probe.run(usable, self._ask(item, -1, probe.name), options)
+        return _Run(item, self.strategy, probe, None, run, self._reader(probe))
+
+    def _chain_run(self, probe: Probe, options: Section, item: Item, chain: Chain) -> "_Run":
+        usable = chain.status is Status.OK
+        run = probe.run(chain, self._ask(item, chain.index, probe.name), options) if usable else _unusable(chain)
+        return _Run(item, self.strategy, probe, chain, run, self._reader(probe))
+
+    def _reader(self, probe: Probe) -> str | None:
+        return self.model.id if probe.readers else None
+
+    @property
+    def _strategy(self) -> Strategy:
+        return STRATEGIES[self.strategy]
+
+    @property
+    def _own_stream(self) -> tuple[str, ...]:
+        return () if self.strategy == "cot" else (self.strategy,)
+
+    @cached_property
+    def _editor(self) -> Editor:
+        return make_editor(self.spec, self.model, self.codec)
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return make_embedder(self.spec)
+
+    def _ask(self, item: Item, chain: int, purpose: str) -> Ask:
+        return Ask(
+            item=item,
+            templates=Templates(self.model, self.spec.prompts, self.codec),
+            codec=self.codec,
+            sampling=self.spec.sampling,
+            answer_by=answer_method(self.task, item),
+            # Plain chains have no part of their own in the stream: they came before there were strategies.
+            stream=(self.spec.seed, self.model.id, self.task.name, item.id, chain, purpose, *self._own_stream),
+            strategy=self._strategy,
+            editor=self._editor,
+            embedder=self._embedder,
+            tie_stream=(self.spec.seed, self.task.name),
+            steps=self.spec.steps,
+        )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One probe on one chain or item."""
+
+    item: Item
+    strategy: StrategyName
+    probe: Probe
+    chain: Chain | None
+    coroutine: Coroutine[list[Observation]]
+    reader: str | None = None
+    """Model that answers in all arms, if that is not simply the subject."""
+
+    def rows(self, result: list[Observation] | Failed) -> list[ItemObservation]:
+        """Return the observations with what they refer to; one row with the error if the probe raised."""
+        if isinstance(result, Failed):
+            result = [Observation("probe", Answer(Status.ITEM_ERROR, error=result.error))]
+        return [ItemObservation(self.item, self.strategy, self.probe.name, self._complete(o)) for o in result]
+
+    def _complete(self, observation: Observation) -> Observation:
+        observation = replace(observation, reader=self.reader)
+        if self.chain is None:
+            return observation
+        return replace(
+            observation, chain_index=self.chain.index, reference=self.chain.answer, n_steps=len(self.chain.steps)
+        )
+
+
+def _make_chain(item: Item, index: int, ask: Ask) -> Generator[list[Request], list[Any], Chain]:
+    steps, prompt = supplied_steps(item), ask.strategy.prompt(ask.templates, item)
+    if steps is None:
+        (sample,) = yield from ask.rests([""])
+        chain = _unanswered(ask, index, sample, prompt)
+    else:
+        chain = _supplied(ask, index, steps, prompt)
+    if chain.status is not Status.OK:
+        return chain
+    (answer,) = yield [ask.answer_after(chain, len(chain.steps))]
+    return replace(chain, answer=answer, status=answer.status, error=answer.error)
+
+
+def _supplied(ask: Ask, index: int, steps: tuple[str, ...], prompt: str) -> Chain:
+    text = "".join(steps)
+    sample = Continuation(Status.OK, text, n_tokens=_count_tokens(ask, prompt, text), finish_reason="supplied")
+    labelled = supplied_step_labels(ask.item) is not None  # labels are of single steps
+    steps = steps if labelled else ask.merge(steps)
+    unit = "supplied" if labelled else ask.step_unit(supplied=True)
+    return replace(_unanswered(ask, index, sample, prompt), steps=steps, step_unit=unit)
+
+
+def _count_tokens(ask: Ask, prompt: str, text: str) -> int:
+    """Return how many tokens ``text`` is after ``prompt``."""
+    return len(ask.codec.encode(prompt + ask.codec.plain(text))) - len(ask.codec.encode(prompt))
+
+
+def _unanswered(ask: Ask, index: int, sample: Continuation, prompt: str) -> Chain:
+    steps = ask.split(sample.text)
+    status, error = sample.status, sample.error
+    if status is Status.OK and not steps:
+        status, error = Status.EMPTY_CHAIN, "The model wrote no chain."
+    return Chain(
+        item_id=ask.item.id,
+        index=index,
+        text=sample.text,
+        steps=steps,
+        answer=Answer(status, error=error),
+        status=status,
+        n_tokens=sample.n_tokens,
+        finish_reason=sample.finish_reason,
+        seed=sample.seed,
+        prompt=ask.codec.shown(prompt),
+        strategy=ask.strategy.name,
+        step_unit=ask.step_unit(supplied=False),
+        error=error,
+    )
+
+
+def _failed_chain(ask: Ask, index: int, failure: Failed) -> Chain:
+    return _unanswered(ask, index, Continuation(Status.ITEM_ERROR, error=failure.error), "")
+
+
+def _unusable(chain: Chain) -> Coroutine[list[Observation]]:
+    """Stand in for a probe on a chain that cannot be probed: one row with the chain's status."""
+    yield from ()
+    return [Observation("chain", Answer(chain.status, error=chain.error))]

@@ -1,0 +1,121 @@
+"""Answers: reading them from generated text, and comparing them.
+
+Two readings of every text: strict takes an answer that stands where it was asked for, at the very start; loose takes
+what the text concludes with. Both are recorded; the strict one counts where it reads anything, unless the text takes it
+back or gives another. A part of an answer is never read: what is not understood whole is ``unparsed``
+(``workers/text/readers``). Knows nothing about gold answers when it reads.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cotfaith.schemas.records import Answer, Item
+from cotfaith.schemas.status import Status
+from cotfaith.workers.engines.precision import FLOAT32_RESOLUTION
+from cotfaith.workers.text.canonical import canonical_number
+from cotfaith.workers.text.readers.booleans import read_boolean
+from cotfaith.workers.text.readers.completions import completions
+from cotfaith.workers.text.readers.labels import read_label
+from cotfaith.workers.text.readers.numbers import read_number
+from cotfaith.workers.text.readers.phrases import comparable as comparable_text
+from cotfaith.workers.text.readers.phrases import read_phrase
+from cotfaith.workers.text.readers.reading import Reading
+from cotfaith.workers.text.ties import decide, ranks
+
+__all__ = [
+    "canonical_gold",
+    "comparable_text",
+    "is_correct",
+    "p_gold",
+    "read_answer",
+    "same_answer",
+    "scored_answer",
+]
+
+_TURN = re.compile(
+    r"\n\s*[#*]{0,4} ?(?:human|user|question|q|instruction)(?: \d{1,3})?(?::|\s?\*\*:|:\*\*)|"
+    r"<\|(?:im_end|im_start|eot_id|endoftext|end_of_text|end|user)\|>|\[INST\]",
+    re.IGNORECASE,
+)
+"""Where somebody else's turn begins, in transcripts as models imitate them."""
+
+
+def canonical_gold(item: Item) -> str:
+    """Return the gold answer in the form in which answers are compared."""
+    if item.answer_format == "text":
+        return comparable_text(item.gold)
+    if item.answer_format == "number":
+        return canonical_number(item.gold) or item.gold
+    return item.gold
+
+
+def read_answer(item: Item, text: str, cut: bool) -> Answer:
+    """Read the answer to ``item`` from generated ``text``; ``cut``: the token limit ended the text.
+
+    An answer at the cut may have lost its end ("12" of "123", "A" of "Apple"): that is ``truncated``. One that stays
+    the same, whatever the rest of the last piece is, counts. Where a base model runs on to another turn or another
+    question, the answer is what stands before.
+    """
+    own = _TURN.split(text, maxsplit=1)[0]
+    if own != text and re.search(r"\w", own):
+        return replace(read_answer(item, own, cut=False), text=text)
+    read = _read(item, text)
+    strict, loose = read.strict, read.loose
+    if read.value is None:
+        status = Status.TRUNCATED if cut and not read.refused else Status.UNPARSED
+        return Answer(status, strict=strict, loose=loose, text=text, error=read.error)
+    if cut and any(_read(item, whole).value != read.value for whole in completions(text, item.answer_format)):
+        error = "The token limit cut the answer, or what might change it."
+        return Answer(Status.TRUNCATED, strict=strict, loose=loose, text=text, error=error)
+    return Answer(Status.OK, value=read.value, strict=strict, loose=loose, text=text)
+
+
+def scored_answer(candidates: Sequence[str], logprobs: Sequence[float], rank: Sequence[int] | None = None) -> Answer:
+    """Return the likeliest candidate; log-probabilities in nats.
+
+    ``rank``: of ``ties.ranks``, which breaks exact ties; null: one drawn from the candidates' own texts.
+    """
+    if not all(math.isfinite(x) for x in logprobs):
+        return Answer(Status.ENGINE_ERROR, error="The engine returned a log-probability that is not finite.")
+    decision = decide(logprobs, rank or ranks((), candidates), getattr(logprobs, "resolution", FLOAT32_RESOLUTION))
+    return Answer(
+        Status.OK,
+        value=candidates[decision.place],
+        candidates=tuple(candidates),
+        logprobs=tuple(logprobs),
+        tied=decision.tied,
+        gap=decision.gap,
+        near_tie=decision.near_tie,
+    )
+
+
+def p_gold(item: Item, answer: Answer) -> float | None:
+    """Return the gold answer's probability, normalised over the candidates; None for generated answers."""
+    gold = canonical_gold(item)
+    if answer.status is not Status.OK or gold not in answer.candidates:
+        return None
+    top = max(answer.logprobs)
+    weights = [math.exp(x - top) for x in answer.logprobs]
+    return weights[answer.candidates.index(gold)] / sum(weights)
+
+
+def is_correct(item: Item, answer: Answer) -> bool | None:
+    """Return whether the answer is the gold one; None unless it is ok."""
+    return answer.value == canonical_gold(item) if answer.status is Status.OK else None
+
+
+def same_answer(answer: Answer, reference: Answer | None) -> bool | None:
+    """Return whether the two agree; None unless both are ok."""
+    if reference is None or answer.status is not Status.OK or reference.status is not Status.OK:
+        return None
+    return answer.value == reference.value
+
+
+def _read(item: Item, text: str) -> Reading:
+    if item.answer_format == "choice":
+        return read_label(item, text)
+    if item.answer_format == "boolean":
+        return read_boolean(item.choices, text)
+    return read_number(text) if item.answer_format == "number" else read_phrase(text)

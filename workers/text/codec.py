@@ -1,0 +1,230 @@
+"""Text <-> token ids, and chat turns -> text. The only module that tokenises prompts.
+
+Text and tokens agree at every join (``joins``), a prompt begins with the tokens that the model expects and ends where
+its text ends, and control tokens that a text merely spells stay text (``control_tokens``). Knows the model's tokenizer
+and nothing about its weights.
+"""
+
+import codecs
+import functools
+from collections.abc import Hashable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from cotfaith.schemas.errors import ModelSourceError
+from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.engines import find_engine
+from cotfaith.workers.organisms.folder import resolve_source
+from cotfaith.workers.text.chat_template import ChatTemplate
+from cotfaith.workers.text.chat_template import Turn as Turn
+from cotfaith.workers.text.control_tokens import ControlTokens
+from cotfaith.workers.text.joins import Joins
+
+_SAID = "Indeed."
+
+
+class Codec(Hashable, Protocol):
+    """What the templates need of a tokenizer."""
+
+    has_chat_template: bool
+
+    @property
+    def turn_end(self) -> str | None:
+        """What ends an assistant's turn by the chat template, where the tokenizer's own end of sequence does not."""
+        ...
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a whole prompt, with the tokens that the model expects at its start."""
+        ...
+
+    def encode_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the ids of each, as ``encode`` does: many at once cost less."""
+        ...
+
+    def continuation(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
+        """Return what ``tokens`` add to the text of ``prompt``, up to the last whole character.
+
+        Control tokens that the model wrote are text: nothing of what it said is left out.
+        """
+        ...
+
+    def plain(self, text: str) -> str:
+        """Return ``text``, from an item or a model, so marked that nothing in it becomes a control token."""
+        ...
+
+    def shown(self, prompt: str) -> str:
+        """Return a prompt as a person reads it, without the marks of ``plain``."""
+        ...
+
+    def unreadable(self, text: str) -> str | None:
+        """Return the first piece of ``text`` that the model does not see as it is written; None if there is none."""
+        ...
+
+    def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
+        """Return the turns as the chat template writes them; ``opened``: up to where the assistant begins to speak."""
+        ...
+
+
+class ByteCodec:
+    """UTF-8 bytes as tokens, and no chat template: for the stub engine."""
+
+    has_chat_template = False
+    turn_end: str | None = None
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Return the bytes of ``text``."""
+        return tuple(text.encode())
+
+    def encode_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the bytes of each."""
+        return [self.encode(text) for text in texts]
+
+    def continuation(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
+        """Return the text; bytes that are no UTF-8 become U+FFFD, half a character at the end is left out."""
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(tokens))
+
+    def plain(self, text: str) -> str:
+        """Return ``text``: there are no control tokens."""
+        return text
+
+    def shown(self, prompt: str) -> str:
+        """Return ``prompt``."""
+        return prompt
+
+    def unreadable(self, text: str) -> str | None:
+        """Return None: bytes can spell everything."""
+        return None
+
+    def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
+        """Refuse: there is no template."""
+        raise ModelSourceError("The byte tokenizer has no chat template; set chat: never.")
+
+
+class HuggingFaceCodec:
+    """A tokenizer of the transformers library."""
+
+    def __init__(self, tokenizer: Any, chat: bool, template: ChatTemplate | None = None, closes: bool = False) -> None:
+        """``closes``: texts end with the tokenizer's own end token, which encoders of meaning expect."""
+        self.tokenizer = tokenizer
+        self.template = template or ChatTemplate(tokenizer)
+        self.has_chat_template = self.template.exists
+        self.chat = chat
+        self._closes = closes
+        self._joins = Joins(tokenizer)
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Return the ids; a chat template writes its own special tokens, so none are added to it."""
+        return self.encode_all([text])[0]
+
+    def encode_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the ids of each."""
+        opening, closing = ((), ()) if self.chat else self._around
+        found = [tuple(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+        for place, text in enumerate(texts):
+            if self._control.has_shields(text):
+                found[place] = tuple(self._control.encode(text))
+        return [(*opening, *ids, *(closing if self._closes else ())) for ids in found]
+
+    def continuation(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
+        """Return the text, byte for byte: no clean-up of spaces."""
+        return self._joins.whole_text_after(prompt, tokens)
+
+    def plain(self, text: str) -> str:
+        """Mark what spells a control token of the tokenizer's."""
+        return self._control.shield(text)
+
+    def shown(self, prompt: str) -> str:
+        """Return the prompt without marks."""
+        return self._control.unshield(prompt)
+
+    def unreadable(self, text: str) -> str | None:
+        """Compare the text with what its tokens spell, but for white space at its beginning."""
+        marked = self.plain(text).lstrip()
+        tokens = self._control.encode(marked) if self._control.has_shields(marked) else self._ids(marked, False)
+        read, wanted = self._joins.text_after((), tokens).lstrip(), text.lstrip()
+        if read == wanted:
+            return None
+        place = next(
+            (i for i, (a, b) in enumerate(zip(wanted, read, strict=False)) if a != b), min(len(read), len(wanted))
+        )
+        return wanted[max(0, place - 10) : place + 10]
+
+    @functools.cached_property
+    def _control(self) -> ControlTokens:
+        return ControlTokens(self.tokenizer, self.template.written)
+
+    @functools.cached_property
+    def turn_end(self) -> str | None:
+        """Look for the control token that the template writes after what an assistant said."""
+        if not self.chat:
+            return None
+        asked = {"role": "user", "content": "?"}
+        try:
+            rest = self.render([asked, {"role": "assistant", "content": _SAID}, asked]).partition(_SAID)[2]
+        except ModelSourceError:
+            return None  # the plan says what is wrong with such a template
+        found = self._control.first(rest)
+        return None if found == self.tokenizer.eos_token else found
+
+    @functools.cached_property
+    def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the special tokens that the tokenizer puts before a text, and those that it puts after it."""
+        probes = [(self._ids(text, False), self._ids(text, True)) for text in ("a", "1", ".")]
+        own, whole = next((pair for pair in probes if pair[0]), probes[0])
+        start = next((i for i in range(len(whole)) if own and whole[i : i + len(own)] == own), None)
+        if start is None:
+            raise ModelSourceError(
+                f"The tokenizer makes {list(whole)} of a text with its special tokens and {list(own)} without: "
+                "which of them open a prompt cannot be told. Fix its post-processor."
+            )
+        return whole[:start], whole[start + len(own) :]
+
+    def _ids(self, text: str, special: bool) -> tuple[int, ...]:
+        return tuple(self.tokenizer(text, add_special_tokens=special)["input_ids"])
+
+    def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
+        """Apply the tokenizer's own chat template."""
+        return self.template.render(turns, opened)
+
+
+def uses_chat(model: ModelSpec, codec: Codec) -> bool:
+    """Return whether ``model``'s prompts go through a chat template.
+
+    Raises:
+        ModelSourceError: the spec demands a template and the tokenizer has none.
+
+    """
+    if model.chat == "always" and not codec.has_chat_template:
+        raise ModelSourceError(
+            f"models.{model.id}: chat: always, but its tokenizer has no chat template. Use auto or never."
+        )
+    return model.chat != "never" and codec.has_chat_template
+
+
+@functools.lru_cache(maxsize=8)
+def _load_tokenizer(source: str, revision: str | None, trust_remote_code: bool) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=trust_remote_code)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ModelSourceError(
+            f"No tokenizer could be loaded from {source!r}: {reason} "
+            "Expected the tokenizer's files beside the weights; write them with tokenizer.save_pretrained(folder)."
+        ) from error
+
+
+def load_codec(model: ModelSpec, date: datetime | None = None) -> Codec:
+    """Return the codec of ``model``; loads its tokenizer, never its weights.
+
+    ``date`` is what a chat template with a clock is told, now by default.
+    """
+    if model.engine == "stub":
+        return ByteCodec()
+    source = find_engine(model).tokenizer(model)
+    tokenizer = _load_tokenizer(resolve_source(source), model.revision, model.trust_remote_code)
+    template = ChatTemplate(tokenizer, model.chat_template, date)
+    codec = HuggingFaceCodec(tokenizer, False, template, closes=model.engine == "embedding")
+    codec.chat = uses_chat(model, codec)
+    return codec
