@@ -62,7 +62,7 @@ def test_templates_are_there_and_tests_are_not(names):
 def test_it_works_unpacked(wheel, tmp_path):
     """The command line runs from what the wheel holds, away from the source tree."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = "from cotfaith.cluster import cli; print(cli.__file__); cli.main()"
+    code = "from cotfaith.cluster.cli import app; print(app.__file__); app.main()"
     line = [sys.executable, "-c", code, "schema"]
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
     done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
