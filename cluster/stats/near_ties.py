@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from cotfaith.cluster.stats.effects.frame import CHAIN
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
 from cotfaith.schemas.tables import ESTIMATES
 
 KEY = ("model", "task", "strategy", "probe", "metric", "method", "position")

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from cotfaith.cluster.stats.aggregate import aggregate
-from cotfaith.cluster.stats.effects.curves import by_place, chain_curves
-from cotfaith.cluster.stats.effects.frame import CHAIN
-from cotfaith.cluster.stats.effects.resampling import divergence
+from cotfaith.cluster.stats.metrics.lib.curves import by_place, chain_curves
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
+from cotfaith.cluster.stats.metrics.resampling import divergence
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 
 HEAD = {"schema_version": 2, "run_id": "r", "model": "m", "task": "t", "strategy": "cot"}

@@ -21,9 +21,9 @@ steps at which both are ok.
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.bounds import DIFFERENCE
-from cotfaith.cluster.stats.effects.curves import chain_curves, chain_means, grid_effects, of_chain, over
-from cotfaith.cluster.stats.effects.frame import CHAIN, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
+from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, chain_means, grid_effects, of_chain, over
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, effect, measured, of_probe, ok
 from cotfaith.schemas.status import Status
 
 PROBE = "adding_mistakes"

@@ -9,10 +9,10 @@ counts once.
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.bounds import DIFFERENCE
-from cotfaith.cluster.stats.effects.curves import chain_curves, grid_effects, of_chain
-from cotfaith.cluster.stats.effects.frame import CHAIN, difference, effect, of_probe, ok
-from cotfaith.cluster.stats.effects.mistakes import edit_effects
+from cotfaith.cluster.stats.metrics.adding_mistakes import edit_effects
+from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
+from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, grid_effects, of_chain
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, effect, of_probe, ok
 
 PROBE = "paraphrasing"
 OUTCOMES = {"accuracy": "correct", "same_answer": "same_answer"}

@@ -12,7 +12,7 @@ own order, ``edit`` the order as shown ("CAB": the own choice C stood at A); ``s
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.frame import ITEM, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.frame import ITEM, effect, measured, of_probe, ok
 
 PROBE = "answer_order"
 
