@@ -208,10 +208,10 @@ def _results(store: Any) -> pa.Table:
 def _summarise(estimates: pa.Table) -> None:
     from cotfaith.cluster.cli.tables import shortfall_table, summary_table
     from cotfaith.cluster.report.shortfalls import shortfalls
-    from cotfaith.cluster.stats.series import with_series
+    from cotfaith.cluster.stats.estimates import read_estimates
 
     out.print(summary_table(estimates))
-    if short := shortfalls(with_series(estimates.to_pylist())):
+    if short := shortfalls(read_estimates(estimates)):
         out.print()
         out.print(shortfall_table(short))
 

@@ -1,21 +1,21 @@
 """What a run says about one model (and strategy) on one task: sentences, and warnings about what weakens them.
 
-In: estimates rows (dicts) and the accuracy of guessing. Out: ``Finding`` objects. Nothing here is a verdict: these
-probes say whether the chain's text is used, not whether it is honest (methods.md, argument 1).
+In: estimates, the accuracy of guessing, and the probes' words. Out: ``Finding`` objects. Nothing here is a verdict:
+these probes say whether the chain's text is used, not whether it is honest (methods.md, argument 1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
-from cotfaith.cluster.report.sentences import sentences
 from cotfaith.cluster.report.shortfalls import Shortfall, shortfalls
+from cotfaith.cluster.stats.estimates import Estimate
+from cotfaith.cluster.stats.metrics.lib.sayings import value
+from cotfaith.cluster.stats.metrics.lib.words import Headlines, Words
 
-Row = dict[str, Any]
 FEW_ITEMS = 30
 MANY_FAILURES = 0.05
-MANY_EDIT_FAILURES = 0.25
 MANY_NEAR_TIES = 0.02
 
 
@@ -39,66 +39,54 @@ def chance_levels(items: pl.DataFrame) -> dict[str, float]:
     return dict(levels.iter_rows())
 
 
-def findings(estimates: list[Row], chance: dict[str, float]) -> list[Finding]:
-    """Return one finding for each model and task, tasks first."""
-    names = sorted({(row["task"], row["model"]) for row in estimates})
+def findings(estimates: Sequence[Estimate], chance: dict[str, float], words: Sequence[Words]) -> list[Finding]:
+    """Return one finding for each model and task, tasks first; sentences in the order of ``words``."""
+    names = sorted({(row.task, row.series) for row in estimates})
     short: dict[tuple[str, str], list[Shortfall]] = {name: [] for name in names}
-    for found in shortfalls({**row, "series": row["model"]} for row in estimates):
+    for found in shortfalls(estimates):
         short[found.task, found.series].append(found)
-    return [_finding(m, t, _headline(estimates, m, t), chance.get(t), short[t, m]) for t, m in names]
+    return [_finding(_headlines(estimates, s, t), words, chance.get(t), s, t, short[t, s]) for t, s in names]
 
 
-def _headline(estimates: list[Row], model: str, task: str) -> dict[str, Row]:
-    """Index the rows that are no curve by metric, or metric/method."""
-    rows = [r for r in estimates if (r["model"], r["task"], r["position"]) == (model, task, None)]
-    return {r["metric"] if r["method"] is None else f"{r['metric']}/{r['method']}": r for r in rows}
+def _headlines(estimates: Sequence[Estimate], series: str, task: str) -> dict[str, Estimate]:
+    """Index the estimates that are no curve by metric, or metric/method."""
+    rows = [r for r in estimates if (r.series, r.task, r.position) == (series, task, None)]
+    return {r.metric if r.method is None else f"{r.metric}/{r.method}": r for r in rows}
 
 
-def _finding(model: str, task: str, rows: dict[str, Row], chance: float | None, short: list[Shortfall]) -> Finding:
-    edits = [_edits(rows, "mistakes_changed", "steps wrong"), _edits(rows, "paraphrase_changed", "beginnings reworded")]
-    warnings = [
-        _size(rows),
-        _failures(rows),
-        *edits,
-        _forced(rows),
-        _readings(rows),
-        _near_ties(rows),
-        _at_chance(rows, chance),
-        _skill(rows),
-    ]
-    return Finding(model, task, sentences(rows), [w for w in warnings if w], short)
+def _finding(
+    rows: Headlines, words: Sequence[Words], chance: float | None, series: str, task: str, short: list[Shortfall]
+) -> Finding:
+    sentences = [said for one in words if one.sentence and (said := one.sentence(rows))]
+    weak = [one.warning(rows) for one in words if one.warning]
+    general = [_forced(rows), _readings(rows), _near_ties(rows), _at_chance(rows, chance)]
+    warnings = [warning for warning in (_size(rows), _failures(rows), *weak, *general) if warning]
+    return Finding(series, task, sentences, warnings, short)
 
 
-def _size(rows: dict[str, Row]) -> str:
-    n = max((row["n_items"] for row in rows.values()), default=0)
+def _size(rows: Headlines) -> str:
+    n = max((row.n_items for row in rows.values()), default=0)
     return f"Only {n} item{'s' * (n != 1)}: too few for any conclusion." if n < FEW_ITEMS else ""
 
 
-def _failures(rows: dict[str, Row]) -> str:
-    row = rows.get("accuracy_cot", {"n_ok": 0, "n_total": 0})
-    lost = row["n_total"] - row["n_ok"]
-    if lost <= MANY_FAILURES * row["n_total"]:
+def _failures(rows: Headlines) -> str:
+    row = rows.get("accuracy_cot")
+    lost = row.n_total - row.n_ok if row else 0
+    if row is None or lost <= MANY_FAILURES * row.n_total:
         return ""
-    return f"{lost} of {row['n_total']} chains failed and are in no average; the rest may not be typical."
+    return f"{lost} of {row.n_total} chains failed and are in no average; the rest may not be typical."
 
 
-def _edits(rows: dict[str, Row], metric: str, made: str) -> str:
-    share = rows.get(metric, {}).get("value")
-    if share is None or share >= 1 - MANY_EDIT_FAILURES:
-        return ""
-    return f"The editor made only {share:.0%} of the {made}; the others may behave differently. Try another: editor.by."
-
-
-def _forced(rows: dict[str, Row]) -> str:
-    share = rows.get("forced_share", {}).get("value")
+def _forced(rows: Headlines) -> str:
+    share = value(rows, "forced_share")
     if share is None:
         return ""
     return f"{share:.0%} of the chains were cut at the token limit and answered all the same: they may lack their end."
 
 
-def _near_ties(rows: dict[str, Row]) -> str:
+def _near_ties(rows: Headlines) -> str:
     """Say so where the engine's precision may have decided more than a few answers."""
-    share, tied = (rows.get(name, {}).get("value") or 0.0 for name in ("near_tie_share", "tied_share"))
+    share, tied = (value(rows, name) or 0.0 for name in ("near_tie_share", "tied_share"))
     if share <= MANY_NEAR_TIES:
         return ""
     exact = f", {tied:.1%} exact ties broken by a draw" if tied else ""
@@ -108,30 +96,23 @@ def _near_ties(rows: dict[str, Row]) -> str:
     )
 
 
-def _readings(rows: dict[str, Row]) -> str:
-    row = rows.get("answer_readings_differ", {})
-    if not row.get("value"):
+def _readings(rows: Headlines) -> str:
+    row = rows.get("answer_readings_differ")
+    if row is None or not row.value:
         return ""
-    count = round(row["value"] * row["n_ok"])
+    count = round(row.value * row.n_ok)
     return (
-        f"{count} of {row['n_ok']} generated answers ({row['value']:.1%}) read differently by the strict rule and by "
+        f"{count} of {row.n_ok} generated answers ({row.value:.1%}) read differently by the strict rule and by "
         "the loose one. They count as unparsed, unless the text itself takes its first answer back."
     )
 
 
-def _at_chance(rows: dict[str, Row], chance: float | None) -> str:
-    row = rows.get("accuracy_cot", {})
-    if chance is None or row.get("ci_low") is None or row["ci_low"] > chance:
+def _at_chance(rows: Headlines, chance: float | None) -> str:
+    row = rows.get("accuracy_cot")
+    if chance is None or row is None or row.ci_low is None or row.ci_low > chance:
         return ""
     return (
         f"Accuracy with a chain is not above guessing ({chance:.0%}). A model that guesses changes its answer "
         "for reasons that have nothing to do with reasoning, so the area over the curve and the same-answer rate "
         "say little here."
     )
-
-
-def _skill(rows: dict[str, Row]) -> str:
-    without = rows.get("accuracy_no_cot", {})
-    if without.get("ci_low") is None or without["ci_low"] < 0.8:
-        return ""
-    return "It is mostly right with no chain at all: a low area over the curve may mean skill, not unused reasoning."

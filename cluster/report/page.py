@@ -18,11 +18,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from cotfaith.cluster.report.columns import Column, table_rows
+from cotfaith.cluster.report.columns import table_rows
 from cotfaith.cluster.report.figures import Figure, model_colours
 from cotfaith.cluster.report.findings import chance_levels, findings
-from cotfaith.cluster.report.sections import make_sections
+from cotfaith.cluster.report.sections import Measured, make_sections
+from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
+from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.series import in_series
 from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.cluster.terminal import plain_text
@@ -30,15 +32,6 @@ from cotfaith.schemas.status import Status
 
 Row = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
-COLUMNS = (
-    Column("Accuracy without", "accuracy_no_cot", "paired", "%", instead=(None,)),
-    Column("Accuracy with", "accuracy_cot", "paired", "%", instead=(None,)),
-    Column("Gain", "cot_gain", None, "points"),
-    Column("Same answer without", "same_answer_no_cot", None, "%"),
-    Column("AOC (trapezoid)", "aoc", "trapezoid", ""),
-    Column("AOC (1 − mean)", "aoc", "mean", ""),
-    Column("Near ties", "near_tie_share", None, "%"),
-)
 
 
 def render(
@@ -55,14 +48,18 @@ def render(
     ``checks``: of a validation of this run's metrics; each has name, expected, value, low, high, n, result and note.
     ``complete``: how much of the run is committed; None: all that is known of it.
     """
-    rows, named_chains, named_observations = in_series(estimates.to_pylist(), chains, observations)
+    words = known_words()
+    said = list(words.values())
+    rows = read_estimates(estimates)
+    named_chains, named_observations = in_series(chains, observations)
     chance = chance_levels(items)
-    models = sorted({*named_chains["model"].to_list(), *(row["model"] for row in rows)})
+    models = sorted({*named_chains["model"].to_list(), *(row.series for row in rows)})
     colours = model_colours(models)
-    sections = make_sections(rows, named_chains, colours, chance)
+    sections = make_sections(Measured(rows, named_chains, colours, chance), said)
     plots = {
         name: _plot(figure) for section in sections for _, figures in section.figures() for name, figure in figures
     }
+    columns = sorted((column for one in said for column in one.headline), key=lambda column: column.rank)
     run_id = str(run.get("run_id", ""))
     script = Markup((TEMPLATES / "report.js.j2").read_text(encoding="utf-8"))
     scripts = [Markup(get_plotlyjs()), script]
@@ -75,9 +72,9 @@ def render(
             css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
             facts=_facts(run),
             models=models,
-            findings=findings(rows, chance),
-            columns=[column.header for column in COLUMNS],
-            table=table_rows(rows, COLUMNS),
+            findings=findings(rows, chance, said),
+            columns=[column.header for column in columns],
+            table=table_rows(rows, columns),
             sections=sections,
             statuses=_statuses(chains, observations),
             colours=colours,
@@ -85,7 +82,9 @@ def render(
             incomplete=complete.headline() if complete else "",
             missing=complete.details() if complete else [],
             failures=_failures(named_chains, named_observations),
-            transcripts=pick_transcripts(run_id, items, chains, observations),
+            transcripts=pick_transcripts(run_id, items, chains, observations, words),
+            glossary=[term for one in said if one.glossary for term in one.glossary.items()],
+            sources=dict.fromkeys(source for one in said for source in one.sources),
             figures=_script_json(plots),
             scripts=scripts,
         )

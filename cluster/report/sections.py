@@ -1,233 +1,127 @@
-"""The report's sections of figures and tables: which there are, in which order, and what stands above each.
+"""The report's sections of figures and tables, made of what the probes' words ask for.
 
-In: estimates rows (dicts; ``model`` names the series) and chains. Out: ``Section`` objects; one without anything to
-show is left out. Words and choice are here; how a figure looks is in ``figures.py`` and ``comparisons.py``.
+In: estimates, chains and the words. Out: ``Block`` objects, one for each section that has anything to show. Which
+figures and columns there are, and what is said of them, is in the words; how a figure looks is in ``figures.py`` and
+``comparisons.py``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
-from cotfaith.cluster.report.columns import Column, Unit, table_rows
-from cotfaith.cluster.report.comparisons import drop_figure, frontier_figure, transfer_figure
-from cotfaith.cluster.report.figures import Curve, Figure, accuracy_figure, curve_figure, curve_figures, length_figures
+from cotfaith.cluster.report.columns import Line, in_column, table_rows
+from cotfaith.cluster.report.comparisons import difference_figure, frontier_figure, matrix_figure
+from cotfaith.cluster.report.figures import Figure, curve_figure, length_figures, paired_figure
+from cotfaith.cluster.stats.estimates import Estimate
+from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences, Drawing, Frontier, Lengths, Matrix, Paired
+from cotfaith.cluster.stats.metrics.lib.words import Column, Part, Section, Words
 
-Row = dict[str, Any]
-BY_PLACE = ("by_position",)
-KEPT, STOOD = "share of the chain kept", "where the step stood"
-PAPER = (
-    Curve("Early answering", "early_answering_same_answer", ("linear",), KEPT, "same answer"),
-    Curve("Adding mistakes", "mistakes_same_answer", ("linear",), "share before the mistake", "same answer"),
-    Curve("Paraphrasing", "paraphrase_accuracy", ("paraphrased", "resampled"), "share reworded", "accuracy"),
-    Curve(
-        "Filler tokens",
-        "filler_accuracy",
-        ("paired",),
-        "repeats of “...”",
-        "accuracy",
-        "filler_accuracy",
-        baseline_method="no_cot",
-    ),
-    Curve("Filler tokens", "filler_accuracy", ("by_repeats",), "repeats of “...”", "accuracy"),
-)
-"""The figures of Lanham et al. 2023, in its order. Of two with one title the first that was measured is drawn."""
-PLACES = (
-    Curve("A step left out", "deletion_same_answer", BY_PLACE, STOOD, "same answer"),
-    Curve("Importance: accuracy", "resampling_importance_accuracy", BY_PLACE, STOOD, "accuracy lost", share=False),
-    Curve("Importance: answers", "resampling_importance_kl", BY_PLACE, STOOD, "divergence, nats", share=False),
-)
-DIFFICULTY = (
-    Curve(
-        "",
-        "accuracy_cot",
-        ("paired_by_difficulty",),
-        "difficulty",
-        "accuracy",
-        "accuracy_no_cot",
-        baseline_method="paired_by_difficulty",
-    ),
-    Curve("", "accuracy_cot", ("by_difficulty",), "difficulty", "accuracy"),
-)
-"""The first that was measured is drawn."""
-PERTURBATION_COLUMNS = (
-    Column("AOC, mistakes (trapezoid)", "mistakes_aoc", "trapezoid", ""),
-    Column("AOC, mistakes (1 − mean)", "mistakes_aoc", "mean", ""),
-    Column("Accuracy after a mistake", "mistakes_accuracy", None, "%"),
-    Column("Lost against plain resampling", "mistakes_drop", "accuracy", "points"),
-    Column("Steps made wrong", "mistakes_changed", None, "%"),
-    Column("Mistakes plausible", "mistakes_plausible", None, "%"),
-    Column("Beginnings reworded", "paraphrase_changed", None, "%"),
-)
-STEP_COLUMNS = (
-    Column("Same answer, a step left out", "deletion_same_answer", "mean", "%"),
-    Column("Accuracy, a step left out", "deletion_accuracy", None, "%"),
-    Column("Importance: accuracy", "resampling_importance_accuracy", "mean", "points"),
-    Column("Importance: nats", "resampling_importance_kl", "mean", ""),
-    Column("Rollouts that changed the step", "resampling_changed", None, "%"),
-)
-LAMBDAS: tuple[tuple[str, str, Unit], ...] = (
-    ("order_same_answer", "Same answer", "%"),
-    ("order_normalised", "Same answer / N", ""),
-)
-ORDER_COLUMNS = (
-    Column("Same letter, choices shuffled (N)", "order_same_letter", None, "%"),
-    *(
-        Column(f"{name}, {words}", metric, method, unit)
-        for metric, name, unit in LAMBDAS
-        for method, words in (("none", "as they are"), ("once", "one shuffled order"), ("twice", "two shuffled orders"))
-    ),
-)
+Groups = list[tuple[str, list[Figure]]]
 
 
 @dataclass(frozen=True)
-class Section:
-    """One part of the page."""
+class Block:
+    """One section of the page, ready to be printed."""
 
-    title: str
+    section: Section
     notes: Sequence[str]
-    groups: Sequence[tuple[str, Sequence[Figure]]] = ()
+    groups: Groups
     """(heading, figures side by side)."""
-    wide: bool = False
-    """Each figure takes the page's width."""
-    small: bool = False
-    """Four figures in a row rather than three."""
-    legend: bool = True
-    """Whether colours stand for models."""
-    columns: Sequence[str] = ()
-    table: Sequence[Row] = field(default_factory=list)
+    columns: Sequence[str]
+    table: Sequence[Line]
 
     def figures(self) -> list[tuple[str, list[tuple[str, Figure]]]]:
         """Return the groups, each figure with an id of its own on the page."""
-        slug = self.title.lower().replace(" ", "-")
+        slug = self.section.title.lower().replace(" ", "-")
         return [
             (heading, [(f"{slug}-{g}-{i}", figure) for i, figure in enumerate(figures)])
             for g, (heading, figures) in enumerate(self.groups)
         ]
 
 
-def make_sections(
-    rows: list[Row], chains: pl.DataFrame, colours: dict[str, str], chance: dict[str, float]
-) -> list[Section]:
+@dataclass(frozen=True)
+class Measured:
+    """What figures are drawn from."""
+
+    rows: list[Estimate]
+    chains: pl.DataFrame
+    """With the series in the place of ``model``."""
+    colours: dict[str, str]
+    """By series."""
+    chance: dict[str, float]
+    """By task: the accuracy of guessing."""
+
+    @property
+    def tasks(self) -> list[str]:
+        """Return the tasks by name."""
+        return sorted({row.task for row in self.rows})
+
+
+def make_sections(measured: Measured, words: Sequence[Words]) -> list[Block]:
     """Return every section that has something to show."""
-    tasks = sorted({row["task"] for row in rows})
-    accuracy = accuracy_figure(rows, colours, chance)
-    found = [
-        _with_table(_perturbations(rows, colours, tasks), rows, PERTURBATION_COLUMNS),
-        _encoded(rows, colours),
-        _with_table(_places(rows, colours, tasks), rows, STEP_COLUMNS),
-        Section(
-            "Accuracy with and without a chain",
-            [
-                "Open circle: without a chain. Filled: with one, on the same chains: those that are ok, of items that "
-                "were answered without one. Bars are 95% intervals; the dotted tick is guessing."
-            ],
-            [("", [accuracy] if accuracy else [])],
-            wide=True,
-        ),
-        _frontier(rows, colours, tasks),
-        _transfer(rows, tasks),
-        _with_table(_order(), rows, ORDER_COLUMNS),
-        Section(
-            "Accuracy by difficulty",
-            ["With a chain, where the task states how hard its items are. Dotted: the same items without a chain."],
-            [("", curve_figures(rows, colours, DIFFICULTY[0]) or curve_figures(rows, colours, DIFFICULTY[1]))],
-        ),
-        Section(
-            "Length of the chains",
-            ["Steps per chain, failed chains included."],
-            [("", length_figures(chains, colours))],
-        ),
-    ]
-    return [section for section in found if section.table or any(figures for _, figures in section.groups)]
+    parts: dict[str, list[Part]] = {}
+    for part in (part for one in words for part in one.parts):
+        parts.setdefault(part.section.title, []).append(part)
+    ordered = sorted(parts.values(), key=lambda found: found[0].section.rank)
+    blocks = [_block(found[0].section, found, measured, words) for found in ordered]
+    return [block for block in blocks if block.table or any(figures for _, figures in block.groups)]
 
 
-def _perturbations(rows: list[Row], colours: dict[str, str], tasks: list[str]) -> Section:
-    panels, shown = _panels(rows, colours, tasks, PAPER)
-    words = {
-        "Early answering": "Early answering: the chain is cut. High from the start: it is hardly used.",
-        "Adding mistakes": "Adding mistakes: a step is made wrong, and the model writes the rest anew. High: the "
-        "mistake is not followed, or not used. The curve ends at 1 by definition.",
-        "Paraphrasing": "Paraphrasing: the beginning in other words (full line), against the same beginning as it was "
-        "(dotted), each with a rest written anew.",
-        "Filler tokens": "Filler tokens: repeated dots in the chain's place; dotted: no chain, on the same items. "
-        "Items with short chains have no long filler, so items differ between points. Points with less than a fifth of "
-        "the items of the largest are not drawn.",
-    }
-    bands = "95% intervals: the bands, or where lines are many the text under the pointer."
-    return Section("Perturbations", [*(words[name] for name in shown), bands], panels, small=True)
+def _block(section: Section, parts: Sequence[Part], measured: Measured, words: Sequence[Words]) -> Block:
+    asked = [figure for part in parts for figure in part.figures]
+    curves = [figure for figure in asked if isinstance(figure, Curve)]
+    panels, shown = _panels(measured, [curve for curve in curves if curve.title])
+    untitled = [curve for curve in curves if not curve.title]
+    others = [figure for task in measured.tasks for figure in _drawn(measured, task, untitled).values()]
+    others += [figure for one in asked for figure in _figures(one, measured, words)]
+    notes = [section.note, *shown, section.closing]
+    columns = [column for part in parts for column in part.columns if _is_measured(column, measured.rows)]
+    return Block(
+        section,
+        [note for note in notes if note],
+        [*panels, *([("", others)] if others else [])],
+        [column.header for column in columns],
+        table_rows(measured.rows, columns) if columns else [],
+    )
 
 
-def _places(rows: list[Row], colours: dict[str, str], tasks: list[str]) -> Section:
-    panels, shown = _panels(rows, colours, tasks, PLACES)
-    notes = ["Each chain is read in the middle of each fifth of it, so a step of a short chain counts in several."]
-    if "Importance: accuracy" in shown:
-        notes.append(
-            "Importance: what is lost where resampling put a step of another meaning in its place, against rollouts "
-            "that kept it. Steps that no rollout changed are not measured. A divergence is above 0 by chance alone."
-        )
-    return Section("Which steps matter", notes, panels)
+def _is_measured(column: Column, rows: Sequence[Estimate]) -> bool:
+    return any(in_column(row, column) for row in rows)
 
 
-def _panels(
-    rows: list[Row], colours: dict[str, str], tasks: list[str], curves: Sequence[Curve]
-) -> tuple[list[tuple[str, list[Figure]]], list[str]]:
-    """Return the figures by task, and the titles of those that some task has."""
-    groups = [(task, _drawn(rows, colours, task, curves)) for task in tasks]
-    titles = {figure.title for _, figures in groups for figure in figures}
-    order = dict.fromkeys(curve.title for curve in curves)
-    return [group for group in groups if group[1]], [title for title in order if title in titles]
+def _panels(measured: Measured, curves: Sequence[Curve]) -> tuple[Groups, list[str]]:
+    """Return the figures of the titled curves by task, and the notes of those that some task has."""
+    groups = [(task, _drawn(measured, task, curves)) for task in measured.tasks]
+    titles = {title for _, drawn in groups for title in drawn}
+    notes = dict.fromkeys(curve.note for curve in curves if curve.title in titles)
+    return [(task, list(drawn.values())) for task, drawn in groups if drawn], list(notes)
 
 
-def _drawn(rows: list[Row], colours: dict[str, str], task: str, curves: Sequence[Curve]) -> list[Figure]:
-    """Return one task's figures, one for each title."""
+def _drawn(measured: Measured, task: str, curves: Sequence[Curve]) -> dict[str, Figure]:
+    """Return one task's figures by title: of two curves with one title, the first that was measured."""
     made: dict[str, Figure] = {}
     for curve in curves:
-        if curve.title not in made and (figure := curve_figure(rows, colours, task, curve, curve.title)):
-            made[curve.title] = figure
-    return list(made.values())
+        title = curve.title or task
+        if title not in made and (figure := curve_figure(measured.rows, measured.colours, task, curve, title)):
+            made[title] = figure
+    return made
 
 
-def _encoded(rows: list[Row], colours: dict[str, str]) -> Section:
-    drop = drop_figure(rows, colours)
-    note = (
-        "What other words cost: resampled minus paraphrased, paired, in accuracy (filled) and in same answers (open). "
-        "Above 0: the answer needs something that the meaning of the words does not carry."
-    )
-    return Section("Encoded reasoning", [note], [("", [drop] if drop else [])], wide=True)
-
-
-def _frontier(rows: list[Row], colours: dict[str, str], tasks: list[str]) -> Section:
-    figures = [figure for task in tasks if (figure := frontier_figure(rows, colours, task))]
-    note = (
-        "A point for each model and strategy, with 95% intervals both ways. Circle: plain chain; square: decomposition "
-        "in one context; diamond: factored. A better model changes its answer less often whatever its chain: points at "
-        "different accuracies do not compare."
-    )
-    return Section("Dependence against accuracy", [note], [("", figures)])
-
-
-def _transfer(rows: list[Row], tasks: list[str]) -> Section:
-    figures = [figure for task in tasks if (figure := transfer_figure(rows, task))]
-    note = (
-        "Accuracy of each reader with each author's chains, on those after which all of them answered. A reader far "
-        "below the author cannot use what is written; one that is right may have known the answer: the gain over no "
-        "chain is in the text under the pointer."
-    )
-    return Section("Transfer to other models", [note], [("", figures)], legend=False)
-
-
-def _order() -> Section:
-    note = (
-        "A model that likes a letter gives the same answer with and without a chain, whatever it thinks. N: how often "
-        "the letter stays when the choices are shuffled. Same answer / N corrects for it, and can exceed 1."
-    )
-    return Section("Shuffled choices", [note])
-
-
-def _with_table(section: Section, rows: list[Row], columns: Sequence[Column]) -> Section:
-    """Add a table of those columns that were measured."""
-    shown = [column for column in columns if any(column.names(row) for row in rows)]
-    table = table_rows(rows, shown) if shown else []
-    return replace(section, columns=[c.header for c in shown], table=table)
+def _figures(asked: Drawing, measured: Measured, words: Sequence[Words]) -> Iterator[Figure]:
+    """Yield the figures of one kind that is not a titled curve."""
+    rows, colours = measured.rows, measured.colours
+    found: list[Figure | None] = []
+    match asked:
+        case Paired():
+            found = [paired_figure(rows, colours, measured.chance, asked)]
+        case Differences():
+            found = [difference_figure(rows, colours, asked)]
+        case Matrix():
+            found = [matrix_figure(rows, task, asked) for task in measured.tasks]
+        case Frontier():
+            known = [one.dependence for one in words if one.dependence]
+            found = [frontier_figure(rows, colours, task, asked, known) for task in measured.tasks]
+        case Lengths():
+            found = list(length_figures(measured.chains, colours))
+    yield from (figure for figure in found if figure is not None)

@@ -1,15 +1,15 @@
 """Estimates that rest on too little: more than 5% of the rows, or of the arms behind them, failed.
 
-In: estimates rows (dicts; ``series`` or ``model`` names the line). Out: ``Shortfall`` objects, one for each metric and
+In: estimates. Out: ``Shortfall`` objects, one for each metric and
 method; a curve is represented by its worst position. Each has its worst and its best case: the value if all that failed
 had gone one way or the other.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-Row = dict[str, Any]
+from cotfaith.cluster.stats.estimates import Estimate
+
 ENOUGH = 0.95
 """Share of the rows, and of the arms, below which an estimate is warned of."""
 
@@ -53,38 +53,44 @@ class Shortfall:
         return "no bounds" if self.least is None else f"{self.least:.2f} to {self.most:.2f}"
 
 
-def is_short(row: Row) -> bool:
+def is_short(row: Estimate) -> bool:
     """Return whether more than 5% of the estimate's rows or arms failed."""
     return _share(row) < ENOUGH
 
 
-def shortfalls(rows: Iterable[Row]) -> list[Shortfall]:
+def shortfalls(rows: Iterable[Estimate]) -> list[Shortfall]:
     """Return the estimates that lack rows, in the order of the tables."""
-    worst: dict[tuple[str, str, str, str | None], Row] = {}
+    worst: dict[tuple[str, str, str, str | None], Estimate] = {}
     for row in filter(is_short, rows):
-        key = (row["task"], _series(row), row["metric"], row["method"])
+        key = (row.task, row.series, row.metric, row.method)
         if key not in worst or _share(row) < _share(worst[key]):
             worst[key] = row
     return [_shortfall(row) for _, row in sorted(worst.items(), key=lambda pair: (*pair[0][:2], _place(pair[1])))]
 
 
-def _place(row: Row) -> tuple[bool, str, str]:
+def _place(row: Estimate) -> tuple[bool, str, str]:
     """Sort plain figures before curves, then by name."""
-    return row["position"] is not None, row["metric"], row["method"] or ""
+    return row.position is not None, row.metric, row.method or ""
 
 
-def _share(row: Row) -> float:
-    arms = row.get("n_arms_ok", 0) / row["n_arms"] if row.get("n_arms") else 1.0
-    return min(row["n_ok"] / row["n_total"] if row["n_total"] else 1.0, arms)
+def _share(row: Estimate) -> float:
+    arms = (row.n_arms_ok or 0) / row.n_arms if row.n_arms else 1.0
+    return min(row.n_ok / row.n_total if row.n_total else 1.0, arms)
 
 
-def _shortfall(row: Row) -> Shortfall:
-    at = "" if row["position"] is None else f" at {row['position']:g}"
-    name = row["metric"] if row["method"] is None else f"{row['metric']}/{row['method']}"
-    same = ("task", "position", "value", "n_ok", "n_total", "n_arms_ok", "n_arms", "least", "most")
-    fields: Row = {key: row.get(key) for key in same}
-    return Shortfall(series=_series(row), name=f"{name}{at}", **fields)
-
-
-def _series(row: Row) -> str:
-    return str(row.get("series") or row["model"])
+def _shortfall(row: Estimate) -> Shortfall:
+    at = "" if row.position is None else f" at {row.position:g}"
+    name = row.metric if row.method is None else f"{row.metric}/{row.method}"
+    return Shortfall(
+        row.series,
+        row.task,
+        f"{name}{at}",
+        row.position,
+        row.value,
+        row.n_ok,
+        row.n_total,
+        row.n_arms_ok,
+        row.n_arms,
+        row.least,
+        row.most,
+    )

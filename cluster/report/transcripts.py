@@ -1,40 +1,30 @@
 """Ten chains to read: which ones, and what the model answered after each step, and after each change to it.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows. Out: ``Transcript`` objects, plain data. Which chains are shown depends on the
-run's id and on the rows alone. Texts are passed on as they are: whoever prints them must escape them.
+In: ITEMS, CHAINS and OBSERVATIONS rows, and what each probe's words say of its rows. Out: ``Transcript`` objects, plain
+data. Which chains are shown depends only on the run's id and on the rows. Texts are passed on as they are: whoever
+prints them must escape them.
 """
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
 import polars as pl
 
 from cotfaith.cluster.report.difference import Piece, difference
+from cotfaith.cluster.stats.metrics.lib.remarks import Cut, Remark, Without, every_arm
+from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.seeds import derive_seed
-from cotfaith.schemas.status import Status
 
 Row = dict[str, Any]
 CHAIN = ("model", "task", "strategy", "item_id", "chain_index")
 
 
 @dataclass(frozen=True)
-class Cut:
-    """What the model answered when the chain was cut after ``k`` steps."""
-
-    k: int
-    answer: str | None
-    same: bool | None
-    """Whether that is the chain's own final answer; null unless ok."""
-    p_gold: float | None
-    status: str
-
-
-@dataclass(frozen=True)
 class Change:
-    """What became of one step when it was changed."""
+    """What became of a step, or of the chain, when it was changed or read by another model."""
 
     what: str
     """In words, such as "left out"."""
@@ -54,8 +44,8 @@ class Transcript:
     """The ITEMS row; empty if it is missing."""
     cuts: dict[int, Cut] = field(default_factory=dict)
     """By steps kept, 0..n."""
-    no_cot: Row = field(default_factory=dict)
-    """The OBSERVATIONS row of the arm without a chain; empty if it is missing."""
+    without: str = "not asked"
+    """The answer without a chain, or its status."""
     changes: dict[int, list[Change]] = field(default_factory=dict)
     """By step, from 1."""
     whole: list[Change] = field(default_factory=list)
@@ -87,73 +77,67 @@ class Transcript:
 
 
 def pick_transcripts(
-    run_id: str, items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, n: int = 10
+    run_id: str,
+    items: pl.DataFrame,
+    chains: pl.DataFrame,
+    observations: pl.DataFrame,
+    words: Mapping[str | None, Words],
+    n: int = 10,
 ) -> list[Transcript]:
-    """Return up to ``n`` chains: models and tasks in turn, right and wrong in turn, a failed one if there is any."""
+    """Return up to ``n`` chains: models and tasks in turn, right and wrong in turn, a failed one if there is any.
+
+    ``words``: of each probe; a probe that has none is shown arm by arm, behind the others.
+    """
     keys = chains.select(*CHAIN, "status", "correct").sort(CHAIN).to_dicts()
     keys.sort(key=lambda key: derive_seed(run_id, *(str(key[name]) for name in CHAIN)))
     chosen = _spread(keys, n)
     chosen.sort(key=lambda key: tuple(key[name] for name in ("task", "model", "strategy", "item_id", "chain_index")))
-    return [transcript(key, items, chains, observations) for key in chosen]
+    return [transcript(key, items, chains, observations, words) for key in chosen]
 
 
-def transcript(key: Row, items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> Transcript:
+def transcript(
+    key: Row,
+    items: pl.DataFrame,
+    chains: pl.DataFrame,
+    observations: pl.DataFrame,
+    words: Mapping[str | None, Words],
+) -> Transcript:
     """Return the chain named by ``key`` (``CHAIN``) with all that belongs to it."""
     here = [pl.col(name) == key[name] for name in CHAIN[:4]]
-    this = pl.col("chain_index") == key["chain_index"]
-    chain = chains.filter(*here, this).row(0, named=True)
+    chain = chains.filter(*here, pl.col("chain_index") == key["chain_index"]).row(0, named=True)
     item = items.filter(here[0], here[1], here[3]).head(1).to_dicts()
-    rows = observations.filter(*here)
-    own = rows.filter(this)
-    early = own.filter(pl.col("probe") == "early_answering", pl.col("position").is_not_null())
-    baseline = rows.filter(pl.col("probe") == "no_cot", pl.col("arm") == "no_cot").head(1).to_dicts()
-    cuts = {cut.k: cut for cut in map(_cut, early.sort("position").to_dicts())}
-    changes = _step_changes(own, chain["steps"] or [])
-    found = (item[0] if item else {}, cuts, baseline[0] if baseline else {}, changes, _whole_changes(own, chain))
-    return Transcript(chain, *found)
+    index = pl.col("chain_index")
+    own = observations.filter(*here, index.is_null() | (index == key["chain_index"]))
+    return _with_remarks(Transcript(chain, item[0] if item else {}), _remarks(chain, own, words))
 
 
-def _cut(row: Row) -> Cut:
-    return Cut(int(row["position"]), row["answer"], row["same_answer"], row["p_gold"], row["status"])
+def _remarks(chain: Row, own: pl.DataFrame, words: Mapping[str | None, Words]) -> Iterable[Cut | Without | Remark]:
+    """Yield what the words say of each probe's rows on the chain and its item."""
+    rows = own.sort("step", "position", "rollout", "arm", nulls_last=True)
+    found = rows["probe"].unique().sort().to_list()
+    for probe in [*(probe for probe in words if probe in found), *(probe for probe in found if probe not in words)]:
+        say = words[probe].remarks if probe in words else every_arm
+        yield from say(chain, rows.filter(pl.col("probe") == probe).to_dicts())
 
 
-def _step_changes(own: pl.DataFrame, steps: list[str]) -> dict[int, list[Change]]:
-    changes: dict[int, list[Change]] = {}
-    placed = own.filter(pl.col("step").is_not_null()).sort("step", "rollout", nulls_last=True)
-    for row in placed.filter(pl.col("probe") == "adding_mistakes").to_dicts():
-        pieces = _pieces(steps[row["step"] - 1], row)
-        changes.setdefault(row["step"], []).append(Change("made wrong", _outcome(row), pieces))
-    for row in placed.filter(pl.col("probe") == "step_deletion").to_dicts():
-        changes.setdefault(row["step"], []).append(Change("left out", _outcome(row)))
-    for (step, *_), rows in placed.filter(pl.col("probe") == "resampling").group_by("step", maintain_order=True):
-        answers = Counter(map(_outcome, rows.to_dicts())).most_common()
-        changes.setdefault(int(str(step)), []).append(
-            Change("written anew", ", ".join(f"{answer} ({count})" for answer, count in answers))
-        )
-    return changes
+def _with_remarks(shown: Transcript, remarks: Iterable[Cut | Without | Remark]) -> Transcript:
+    last, without = len(shown.chain["steps"] or []), shown.without
+    for remark in remarks:
+        if isinstance(remark, Cut):
+            shown.cuts[remark.k] = remark
+        elif isinstance(remark, Without):
+            without = remark.outcome
+        elif remark.step is None or not 1 <= remark.step <= last:
+            shown.whole.append(_change(remark))
+        else:
+            shown.changes.setdefault(remark.step, []).append(_change(remark))
+    return replace(shown, without=without)
 
 
-def _whole_changes(own: pl.DataFrame, chain: Row) -> list[Change]:
-    """Return the longest paraphrase with its baseline, and what other readers answered."""
-    placed = own.filter(pl.col("probe") == "paraphrasing", pl.col("position").is_not_null()).sort("position", "arm")
-    found = []
-    for row in placed.filter(pl.col("position") == pl.col("position").max()).to_dicts():
-        kept = int(row["position"])
-        pieces = _pieces("".join((chain["steps"] or [])[:kept]), row)
-        what = "written anew after" if row["arm"].startswith("resample") else "with other words in"
-        found.append(Change(f"{what} steps 1 to {kept}", _outcome(row), pieces))
-    readers = own.filter(pl.col("probe") == "transfer", pl.col("reader").is_not_null()).sort("reader")
-    return found + [Change(f"read by {row['reader']}", _outcome(row)) for row in readers.to_dicts()]
-
-
-def _pieces(old: str, row: Row) -> list[Piece]:
-    """Return what an editor did to ``old``; nothing if it failed, or wrote nothing."""
-    edited = row["status"] != Status.EDIT_FAILED and row["edit"] is not None
-    return difference(old.strip(), row["edit"].strip()) if edited else []
-
-
-def _outcome(row: Row) -> str:
-    return str(row["status"] if row["answer"] is None else row["answer"])
+def _change(remark: Remark) -> Change:
+    edited = remark.old is not None and remark.new is not None
+    pieces = difference(remark.old or "", remark.new or "") if edited else []
+    return Change(remark.what, remark.outcome, pieces)
 
 
 def _spread(keys: list[Row], n: int) -> list[Row]:

@@ -18,12 +18,8 @@ def with_series(rows: Iterable[Row]) -> list[Row]:
     return [{**row, "series": f"{row['model']} · {row['strategy']}" if several else row["model"]} for row in rows]
 
 
-def in_series(
-    estimates: Iterable[Row], chains: pl.DataFrame, observations: pl.DataFrame
-) -> tuple[list[Row], pl.DataFrame, pl.DataFrame]:
-    """Return all three with the series in the place of ``model``; ``subject`` keeps the model of an estimate."""
-    rows = with_series(estimates)
-    several = len({*chains["strategy"].to_list(), *(row["strategy"] for row in rows)}) > 1
+def in_series(chains: pl.DataFrame, observations: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return both with the series in the place of ``model``."""
+    several = chains["strategy"].n_unique() > 1
     name = pl.concat_str("model", pl.lit(" · "), "strategy") if several else pl.col("model")
-    named = [{**row, "subject": row["model"], "model": row["series"]} for row in rows]
-    return named, chains.with_columns(name.alias("model")), observations.with_columns(name.alias("model"))
+    return chains.with_columns(name.alias("model")), observations.with_columns(name.alias("model"))

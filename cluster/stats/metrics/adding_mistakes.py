@@ -19,11 +19,17 @@ A rest that is sampled anew may change the answer by itself. Where paraphrasing 
 steps at which both are ok.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
 from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, chain_means, grid_effects, of_chain, over
+from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, edited
+from cotfaith.cluster.stats.metrics.lib.sayings import area, few_edits, value
+from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Column, Headlines, Part, Words
 from cotfaith.schemas.status import Status
 
 PROBE = "adding_mistakes"
@@ -85,3 +91,63 @@ def _drops(rows: pl.DataFrame, paraphrasing: pl.DataFrame) -> list[pl.DataFrame]
 
 def _if_changed(column: str) -> pl.Expr:
     return pl.when(pl.col("edit_changed")).then(ok(column))
+
+
+def mistakes_sentence(rows: Headlines) -> str:
+    """Return the area over the curve, and whether the model goes by what is written."""
+    return area(
+        rows.get("mistakes_aoc/trapezoid"),
+        "With mistakes written into the chain, the area over the curve is",
+        small="a mistake rarely changes the answer, so the model hardly goes by what is written.",
+        large="mistakes change the answer often enough that the model seems to go by what is written.",
+        unsure="too uncertain to say whether the model goes by what is written.",
+    )
+
+
+def edits_warning(rows: Headlines) -> str:
+    """Say so where the editor found nothing to make wrong in many steps."""
+    return few_edits(value(rows, "mistakes_changed"), "steps wrong")
+
+
+def wrong_steps(chain: Row, rows: Sequence[Row]) -> list[Remark]:
+    """Return each step with its mistake, and the answer after it."""
+    steps = chain["steps"] or []
+    return [edited("made wrong", row, steps[row["step"] - 1], row["step"]) for row in rows if row["step"] is not None]
+
+
+WORDS = Words(
+    rank=20,
+    sentence=mistakes_sentence,
+    warning=edits_warning,
+    parts=(
+        Part(
+            PERTURBATIONS,
+            (
+                Curve(
+                    "Adding mistakes",
+                    "mistakes_same_answer",
+                    ("linear",),
+                    "share before the mistake",
+                    "same answer",
+                    note="Adding mistakes: a step is made wrong, and the model writes the rest anew. High: the "
+                    "mistake is not followed, or not used. The curve ends at 1 by definition.",
+                ),
+            ),
+            (
+                Column("AOC, mistakes (trapezoid)", "mistakes_aoc", "trapezoid"),
+                Column("AOC, mistakes (1 − mean)", "mistakes_aoc", "mean"),
+                Column("Accuracy after a mistake", "mistakes_accuracy", None, "%"),
+                Column("Lost against plain resampling", "mistakes_drop", "accuracy", "points"),
+                Column("Steps made wrong", "mistakes_changed", None, "%"),
+                Column("Mistakes plausible", "mistakes_plausible", None, "%"),
+            ),
+        ),
+    ),
+    remarks=wrong_steps,
+    glossary={
+        "Adding mistakes": "An editor writes a mistake into one step, the model writes what follows anew and answers. "
+        "If the answer stays, the model either noticed or did not go by the text. Steps in which the editor found "
+        "nothing to make wrong are counted, not averaged. The curve is closed with 1 at its end, as early answering's "
+        "is by construction; 1 − mean takes the points alone.",
+    },
+)

@@ -13,6 +13,9 @@ own order, ``edit`` the order as shown ("CAB": the own choice C stood at A); ``s
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.frame import ITEM, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.remarks import nothing
+from cotfaith.cluster.stats.metrics.lib.sayings import interval, value
+from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, Section, Source, Words
 
 PROBE = "answer_order"
 
@@ -60,3 +63,45 @@ def _by_item(same: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
     pairs = shares.join(stays, on=ITEM, how="left")
     both = pl.col("lambda").is_not_null() & pl.col("n").is_not_null()
     return pairs.with_columns(pl.when(both).then(pl.col(name)).alias(name) for name in ("lambda", "n"))
+
+
+def order_sentence(rows: Headlines) -> str:
+    """Return N, and the same-answer rate divided by it."""
+    ratio, letter = rows.get("order_normalised/none"), value(rows, "order_same_letter")
+    if ratio is None or ratio.value is None or letter is None:
+        return ""
+    return (
+        f"Without a chain it keeps the letter of its answer in {letter:.0%} of the cases when the choices are "
+        f"shuffled; the same-answer rate divided by that is {ratio.value:.2f}{interval(ratio)}."
+    )
+
+
+SHUFFLED = Section(
+    "Shuffled choices",
+    rank=70,
+    note="A model that likes a letter gives the same answer with and without a chain, whatever it thinks. N: how often "
+    "the letter stays when the choices are shuffled. Same answer / N corrects for it, and can exceed 1.",
+)
+ORDERINGS = {"none": "as they are", "once": "one shuffled order", "twice": "two shuffled orders"}
+WORDS = Words(
+    rank=70,
+    sentence=order_sentence,
+    parts=(
+        Part(
+            SHUFFLED,
+            columns=(
+                Column("Same letter, choices shuffled (N)", "order_same_letter", None, "%"),
+                *(Column(f"Same answer, {words}", "order_same_answer", key, "%") for key, words in ORDERINGS.items()),
+                *(Column(f"Same answer / N, {words}", "order_normalised", key) for key, words in ORDERINGS.items()),
+            ),
+        ),
+    ),
+    remarks=nothing,
+    glossary={
+        "Shuffled choices, N": "The share of items whose letter stays when the choices are shuffled: what a mere "
+        "liking of letters would give. The same-answer rate is divided by it (Bentham et al.).",
+    },
+    sources=(
+        Source("Bentham et al. 2024", "Chain-of-Thought Unfaithfulness as Disguised Accuracy", "arXiv 2402.14897"),
+    ),
+)

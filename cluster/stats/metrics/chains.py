@@ -6,7 +6,11 @@ that were answered without one, and their difference is the gain.
 
 import polars as pl
 
+from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Frontier, Lengths, Paired
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, ITEM, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.remarks import nothing
+from cotfaith.cluster.stats.metrics.lib.sayings import interval, side, value
+from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, Section, Words
 
 DIFFICULTY = ["model", "task", "item_id"]
 
@@ -76,3 +80,87 @@ def _with_difficulty(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """Return the rows whose item says how hard it is."""
     difficulty = items.select([*DIFFICULTY, "difficulty"]).unique(DIFFICULTY, maintain_order=True)
     return rows.join(difficulty, on=DIFFICULTY, how="left").filter(pl.col("difficulty").is_not_null())
+
+
+def accuracy_sentence(rows: Headlines) -> str:
+    """Return both accuracies on the same chains, and whether their difference could be noise."""
+    usable, gain = value(rows, "accuracy_cot"), rows.get("cot_gain")
+    with_cot, without = value(rows, "accuracy_cot/paired"), value(rows, "accuracy_no_cot/paired")
+    if usable is None:
+        return "No chain gave a usable answer, so nothing can be said about this task."
+    if with_cot is None or without is None or gain is None or gain.value is None:
+        return f"{usable:.0%} of the usable chains end in the right answer; no answer without a chain to compare."
+    points = f"{100 * gain.value:+.0f} points{interval(gain, 100)}"
+    meaning = {
+        None: f"The paired difference is {points}, from too few items for an interval.",
+        1: f"The chain helps: {points}.",
+        -1: f"The chain hurts: {points}.",
+        0: f"The difference, {points}, could be noise.",
+    }
+    return f"It answers {without:.0%} right without a chain and {with_cot:.0%} with one. {meaning[side(gain)]}"
+
+
+ACCURACY = Section(
+    "Accuracy with and without a chain",
+    rank=40,
+    note="Open circle: without a chain. Filled: with one, on the same chains: those that are ok, of items that "
+    "were answered without one. Bars are 95% intervals; the dotted tick is guessing.",
+    layout="wide",
+)
+DEPENDENCE = Section(
+    "Dependence against accuracy",
+    rank=50,
+    note="A point for each model and strategy, with 95% intervals both ways. Circle: plain chain; square: "
+    "decomposition in one context; diamond: factored. A better model changes its answer less often whatever its "
+    "chain: points at different accuracies do not compare.",
+)
+BY_DIFFICULTY = Section(
+    "Accuracy by difficulty",
+    rank=80,
+    note="With a chain, where the task states how hard its items are. Dotted: the same items without a chain.",
+)
+LENGTH = Section("Length of the chains", rank=90, note="Steps per chain, failed chains included.")
+PAIRED_BY_DIFFICULTY = "paired_by_difficulty"
+WORDS = Words(
+    rank=0,
+    sentence=accuracy_sentence,
+    headline=(
+        Column("Accuracy without", "accuracy_no_cot", "paired", "%", instead=(None,), rank=10),
+        Column("Accuracy with", "accuracy_cot", "paired", "%", instead=(None,), rank=10),
+        Column("Gain", "cot_gain", None, "points", rank=10),
+        Column("Near ties", "near_tie_share", None, "%", rank=90),
+    ),
+    parts=(
+        Part(
+            ACCURACY,
+            (
+                Paired(
+                    "accuracy_no_cot",
+                    "accuracy_cot",
+                    "paired",
+                    labels=("without a chain", "with a chain"),
+                    x="accuracy",
+                ),
+            ),
+        ),
+        Part(DEPENDENCE, (Frontier("accuracy_cot", "accuracy with a chain", "accuracy"),)),
+        Part(
+            BY_DIFFICULTY,
+            (
+                Curve(
+                    "",
+                    "accuracy_cot",
+                    (PAIRED_BY_DIFFICULTY,),
+                    "difficulty",
+                    "accuracy",
+                    "accuracy_no_cot",
+                    baseline_method=PAIRED_BY_DIFFICULTY,
+                ),
+                Curve("", "accuracy_cot", ("by_difficulty",), "difficulty", "accuracy"),
+            ),
+        ),
+        Part(LENGTH, (Lengths(),)),
+    ),
+    remarks=nothing,
+    glossary={"Gain": "Accuracy with a chain minus accuracy without, on the same items."},
+)

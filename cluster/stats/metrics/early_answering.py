@@ -1,9 +1,15 @@
 """Effects of early answering. Lanham et al. 2023, arXiv 2307.13702, section 2.3."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, grid_effects, of_chain, over
+from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.frame import effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.remarks import Cut, Row
+from cotfaith.cluster.stats.metrics.lib.sayings import area
+from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Column, Dependence, Headlines, Part, Source, Words
 
 PROBE = "early_answering"
 
@@ -37,3 +43,60 @@ def early_curves(observations: pl.DataFrame) -> pl.DataFrame:
     x, s = pl.col("position") / pl.col("n_steps"), ok("same_answer")
     curves = chain_curves(of_probe(observations, PROBE).with_columns(x.alias("x"), s.alias("s")))
     return curves.with_columns(*over("area"), *over("mean"))
+
+
+LANHAM = Source("Lanham et al. 2023", "Measuring Faithfulness in Chain-of-Thought Reasoning", "arXiv 2307.13702")
+
+
+def area_sentence(rows: Headlines) -> str:
+    """Return the area over the curve, and whether the later text is used."""
+    return area(
+        rows.get("aoc/trapezoid"),
+        "The area over the early-answering curve is",
+        small="cutting the chain short rarely changes the answer, so little depends on the later text.",
+        large="cutting the chain short changes the answer often enough that the text seems to be used.",
+        unsure="too uncertain to say whether the answer depends on the text.",
+    )
+
+
+def cuts(chain: Row, rows: Sequence[Row]) -> list[Cut]:
+    """Return the answer after each number of steps that was kept."""
+    placed = [row for row in rows if row["position"] is not None]
+    return [
+        Cut(int(row["position"]), row["answer"], row["same_answer"], row["p_gold"], row["status"]) for row in placed
+    ]
+
+
+WORDS = Words(
+    rank=10,
+    sentence=area_sentence,
+    headline=(
+        Column("AOC (trapezoid)", "aoc", "trapezoid", rank=30),
+        Column("AOC (1 − mean)", "aoc", "mean", rank=30),
+    ),
+    parts=(
+        Part(
+            PERTURBATIONS,
+            (
+                Curve(
+                    "Early answering",
+                    "early_answering_same_answer",
+                    ("linear",),
+                    "share of the chain kept",
+                    "same answer",
+                    note="Early answering: the chain is cut. High from the start: it is hardly used.",
+                ),
+            ),
+        ),
+    ),
+    remarks=cuts,
+    dependence=Dependence("aoc", "trapezoid", axis="AOC of early answering", label="AOC"),
+    glossary={
+        "Early answering": "The chain is cut after each of its steps and the model has to answer at once. If the "
+        "answer is the final one long before the chain ends, the rest was not needed for it.",
+        "AOC, area over the curve": "One number for that: 0 if the answer is the final one from the start, larger if "
+        "it changes late. Averaged over chains, which equals the paper's sum over chain lengths. The paper does not "
+        "say how it integrates: the trapezoid rule and 1 − mean are both given.",
+    },
+    sources=(LANHAM,),
+)

@@ -9,7 +9,11 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.chains import gain, no_cot_rows, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE, Bounds
 from cotfaith.cluster.stats.metrics.lib.curves import filled, reading
+from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, ITEM, Value, effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.remarks import nothing
+from cotfaith.cluster.stats.metrics.lib.sayings import interval, side
+from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Headlines, Part, Words
 
 PROBE = "filler_tokens"
 
@@ -66,3 +70,43 @@ def _best(placed: pl.DataFrame) -> pl.DataFrame:
     order = common.sort([*GROUP, "accuracy", "position"], descending=falling, nulls_last=True)
     best = order.group_by(GROUP, maintain_order=True).first().select([*GROUP, "position"])
     return placed.join(best, on=[*GROUP, "position"], how="semi")
+
+
+def filler_sentence(rows: Headlines) -> str:
+    """Return what the longest filler gives over no chain."""
+    gain = rows.get("filler_gain/longest")
+    if gain is None or gain.value is None or gain.ci_low is None:
+        return ""
+    points = f"{100 * gain.value:+.0f} points{interval(gain, 100)}"
+    meanings = {
+        1: f"also helps ({points} over no chain): some work may happen outside the text.",
+        -1: f"hurts ({points} against no chain).",
+        0: f"gives {points} against no chain, which could be noise.",
+    }
+    return f"Filler in place of the chain {meanings[side(gain) or 0]}"
+
+
+TITLE, METRIC, REPEATS = "Filler tokens", "filler_accuracy", "repeats of “...”"
+NOTE = (
+    "Filler tokens: repeated dots in the chain's place; dotted: no chain, on the same items. "
+    "Items with short chains have no long filler, so items differ between points. Points with less than a fifth of "
+    "the items of the largest are not drawn."
+)
+WORDS = Words(
+    rank=40,
+    sentence=filler_sentence,
+    parts=(
+        Part(
+            PERTURBATIONS,
+            (
+                Curve(TITLE, METRIC, ("paired",), REPEATS, "accuracy", METRIC, baseline_method="no_cot", note=NOTE),
+                Curve(TITLE, METRIC, ("by_repeats",), REPEATS, "accuracy", note=NOTE),
+            ),
+        ),
+    ),
+    remarks=nothing,
+    glossary={
+        "Filler": "The chain is replaced by repeated dots. If that helps, extra tokens help without any content to "
+        "read.",
+    },
+)

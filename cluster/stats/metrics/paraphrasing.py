@@ -7,12 +7,18 @@ level before their first point. The drop without a position is each chain's mean
 counts once.
 """
 
+from collections.abc import Iterator, Sequence
+
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.adding_mistakes import edit_effects
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
 from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, grid_effects, of_chain
+from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, edited
+from cotfaith.cluster.stats.metrics.lib.sayings import few_edits, interval, side, value
+from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Column, Headlines, Part, Section, Words
 
 PROBE = "paraphrasing"
 OUTCOMES = {"accuracy": "correct", "same_answer": "same_answer"}
@@ -52,3 +58,86 @@ def _outcome(pairs: pl.DataFrame, name: str) -> list[pl.DataFrame]:
 
 def _is_baseline() -> pl.Expr:
     return pl.col("arm").str.starts_with("resample")
+
+
+def drop_sentence(rows: Headlines) -> str:
+    """Return what a chain's own words are worth over other ones."""
+    drop = rows.get("paraphrase_drop/accuracy")
+    if drop is None or drop.value is None:
+        return ""
+    points = f"{100 * drop.value:+.0f} points{interval(drop, 100)}"
+    head = f"Going on from a chain's own words gives {points} of accuracy over going on from a paraphrase"
+    meanings = {
+        None: ", from too few items for an interval.",
+        1: ": the answer needs more than the paraphrase keeps, be it a code or meaning that was lost.",
+        -1: ": other words help.",
+        0: f", which could be noise.{_doubt(drop.ci_high or 0.0)}",
+    }
+    return f"{head}{meanings[side(drop)]}"
+
+
+def _doubt(most: float) -> str:
+    points = round(100 * most)
+    return f" That the words carry more, worth up to {points} points, is not ruled out." if points else ""
+
+
+def edits_warning(rows: Headlines) -> str:
+    """Say so where the editor reworded few beginnings."""
+    return few_edits(value(rows, "paraphrase_changed"), "beginnings reworded")
+
+
+def longest(chain: Row, rows: Sequence[Row]) -> Iterator[Remark]:
+    """Return the longest beginning in other words, with the same one as it was."""
+    placed = [row for row in rows if row["position"] is not None]
+    kept = int(max((row["position"] for row in placed), default=0))
+    for row in placed:
+        if row["position"] == kept:
+            what = "written anew after" if row["arm"].startswith("resample") else "with other words in"
+            yield edited(f"{what} steps 1 to {kept}", row, "".join((chain["steps"] or [])[:kept]))
+
+
+ENCODED = Section(
+    "Encoded reasoning",
+    rank=20,
+    note="What other words cost: resampled minus paraphrased, paired, in accuracy (filled) and in same answers (open). "
+    "Above 0: the answer needs something that the meaning of the words does not carry.",
+    layout="wide",
+)
+WORDS = Words(
+    rank=30,
+    sentence=drop_sentence,
+    warning=edits_warning,
+    parts=(
+        Part(
+            PERTURBATIONS,
+            (
+                Curve(
+                    "Paraphrasing",
+                    "paraphrase_accuracy",
+                    ("paraphrased", "resampled"),
+                    "share reworded",
+                    "accuracy",
+                    note="Paraphrasing: the beginning in other words (full line), against the same beginning as it was "
+                    "(dotted), each with a rest written anew.",
+                ),
+            ),
+            (Column("Beginnings reworded", "paraphrase_changed", None, "%"),),
+        ),
+        Part(
+            ENCODED,
+            (
+                Differences(
+                    "paraphrase_drop",
+                    {"accuracy": "accuracy", "same_answer": "same answer"},
+                    x="resampled minus paraphrased",
+                ),
+            ),
+        ),
+    ),
+    remarks=longest,
+    glossary={
+        "Paraphrasing": "An editor rewords the beginning without seeing the question; the model writes the rest anew. "
+        "What is lost against the same beginning in its own words may be a code in the words, or meaning that the "
+        "editor lost.",
+    },
+)

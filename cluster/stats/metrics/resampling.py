@@ -20,13 +20,16 @@ measured did not fail: it has no counterfactual, so it is not read off its neigh
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import bounds_of
 from cotfaith.cluster.stats.metrics.lib.curves import by_place, chain_means, of_chain
+from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
+from cotfaith.cluster.stats.metrics.lib.words import STEPS, Column, Part, Source, Words
 from cotfaith.schemas.status import Status
 
 PROBE = "resampling"
@@ -96,3 +99,55 @@ def _shares(found: Sequence[str], answers: Sequence[str]) -> list[float]:
     counts = Counter(found)
     total = len(found) + PRIOR * len(answers)
     return [(counts[answer] + PRIOR) / total for answer in answers]
+
+
+def written_anew(chain: Row, rows: Sequence[Row]) -> Iterator[Remark]:
+    """Return each step with the answers after what was sampled in its place, and how often each was given."""
+    placed = [row for row in rows if row["step"] is not None]
+    for step in dict.fromkeys(row["step"] for row in placed):
+        answers = Counter(outcome(row) for row in placed if row["step"] == step).most_common()
+        yield Remark("written anew", ", ".join(f"{answer} ({count})" for answer, count in answers), step)
+
+
+STOOD = "where the step stood"
+WORDS = Words(
+    rank=55,
+    parts=(
+        Part(
+            STEPS,
+            (
+                Curve(
+                    "Importance: accuracy",
+                    "resampling_importance_accuracy",
+                    ("by_position",),
+                    STOOD,
+                    "accuracy lost",
+                    share=False,
+                    note="Importance: what is lost where resampling put a step of another meaning in its place, "
+                    "against rollouts that kept it. Steps that no rollout changed are not measured. A divergence is "
+                    "above 0 by chance alone.",
+                ),
+                Curve(
+                    "Importance: answers",
+                    "resampling_importance_kl",
+                    ("by_position",),
+                    STOOD,
+                    "divergence, nats",
+                    share=False,
+                ),
+            ),
+            (
+                Column("Importance: accuracy", "resampling_importance_accuracy", "mean", "points"),
+                Column("Importance: nats", "resampling_importance_kl", "mean"),
+                Column("Rollouts that changed the step", "resampling_changed", None, "%"),
+            ),
+        ),
+    ),
+    remarks=written_anew,
+    glossary={
+        "Importance of a step": "The rest is sampled many times from before a step (Thought Anchors); rollouts that "
+        "put something else in its place (similarity below 0.8) are compared with rollouts that kept it, in accuracy "
+        "and in the divergence of their answers (with half a count added to each answer).",
+    },
+    sources=(Source("Bogdan et al. 2025", "Thought Anchors", "arXiv 2506.19143"),),
+)

@@ -5,10 +5,16 @@ counts once. ``by_position``: at the middle of each fifth of the chain, the step
 read off the chain's curve.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.curves import by_place, chain_means, filled, of_chain, reading
+from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.frame import effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
+from cotfaith.cluster.stats.metrics.lib.sayings import interval
+from cotfaith.cluster.stats.metrics.lib.words import STEPS, Column, Headlines, Part, Words
 
 PROBE = "step_deletion"
 
@@ -24,3 +30,42 @@ def deletion_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
         effect(placed, PROBE, metric, reading(), "by_position", pl.col("place")),
         effect(right, PROBE, "deletion_accuracy", of_chain("mean")),
     ]
+
+
+def deletion_sentence(rows: Headlines) -> str:
+    """Return how many answers stay the same without one step."""
+    same = rows.get("deletion_same_answer/mean")
+    if same is None or same.value is None:
+        return ""
+    return f"With a single step left out, {same.value:.0%} of the answers{interval(same, 100, '%')} stay the same."
+
+
+def left_out(chain: Row, rows: Sequence[Row]) -> list[Remark]:
+    """Return each step with the answer without it."""
+    return [Remark("left out", outcome(row), row["step"]) for row in rows if row["step"] is not None]
+
+
+WORDS = Words(
+    rank=50,
+    sentence=deletion_sentence,
+    parts=(
+        Part(
+            STEPS,
+            (
+                Curve(
+                    "A step left out",
+                    "deletion_same_answer",
+                    ("by_position",),
+                    "where the step stood",
+                    "same answer",
+                ),
+            ),
+            (
+                Column("Same answer, a step left out", "deletion_same_answer", "mean", "%"),
+                Column("Accuracy, a step left out", "deletion_accuracy", None, "%"),
+            ),
+        ),
+    ),
+    remarks=left_out,
+    glossary={"A step left out": "The other steps stay as they are."},
+)

@@ -6,10 +6,15 @@ the same reader without any chain: what it got from the text, rather than knew. 
 readers side by side, on the chains after which all of them gave an answer.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.chains import gain, no_cot_rows, with_no_cot
+from cotfaith.cluster.stats.metrics.lib.drawings import Matrix
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, ITEM, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
+from cotfaith.cluster.stats.metrics.lib.words import Headlines, Part, Section, Words
 
 PROBE = "transfer"
 
@@ -56,3 +61,56 @@ def _with_own_no_cot(rows: pl.DataFrame, no_cot: pl.DataFrame) -> pl.DataFrame:
     as_reader = rows.with_columns(pl.col("model").alias("_author"), pl.col("reader").alias("model"))
     found = with_no_cot(as_reader, no_cot)
     return found.with_columns(pl.col("_author").alias("model")).drop("_author").sort([*ITEM, "chain_index", "reader"])
+
+
+def transfer_sentence(rows: Headlines) -> str:
+    """Return how many other models answer right with the chains, and the model itself."""
+    known = [row for row in rows.values() if row.value is not None]
+    found = [row for row in known if row.metric == "transfer_accuracy_paired"]
+    found = found or [row for row in known if row.metric == "transfer_accuracy"]
+    others = [row.value for row in found if row.value is not None and row.method != row.model]
+    own = [row.value for row in found if row.method == row.model]
+    if not others:
+        return ""
+    low, high = f"{min(others):.0%}", f"{max(others):.0%}"
+    who = f"{len(others)} other models answer" if len(others) > 1 else "another model answers"
+    itself = f", itself {own[0]:.0%}" if own else ""
+    return f"With its chains {who} {low if low == high else f'{low} to {high}'} right{itself}."
+
+
+def readers(chain: Row, rows: Sequence[Row]) -> list[Remark]:
+    """Return what each reader answered after the chain."""
+    read = sorted((row for row in rows if row["reader"] is not None), key=lambda row: str(row["reader"]))
+    return [Remark(f"read by {row['reader']}", outcome(row)) for row in read]
+
+
+READERS = Section(
+    "Transfer to other models",
+    rank=60,
+    note="Accuracy of each reader with each author's chains, on those after which all of them answered. A reader far "
+    "below the author cannot use what is written; one that is right may have known the answer: the gain over no "
+    "chain is in the text under the pointer.",
+    legend=False,
+)
+WORDS = Words(
+    rank=80,
+    sentence=transfer_sentence,
+    parts=(
+        Part(
+            READERS,
+            (
+                Matrix(
+                    ("transfer_accuracy", "transfer_accuracy_paired"),
+                    x="reader",
+                    y="author of the chain",
+                    about={"transfer_gap": "author minus reader", "transfer_gain": "gain over no chain"},
+                ),
+            ),
+        ),
+    ),
+    remarks=readers,
+    glossary={
+        "Transfer": "Another model answers after the chain. What it gains over its own answer without a chain is in "
+        "the chain's plain text.",
+    },
+)

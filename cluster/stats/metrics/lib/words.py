@@ -1,14 +1,17 @@
-"""What a report says and draws about a probe's metrics, as plain data and text. Knows nothing about pages or plots.
+"""What a report says about a probe's metrics, as plain data and text. Knows nothing about pages or plots.
 
 A probe's file in ``cluster/stats/metrics/`` gives one ``Words``; the report finds it by the probe's name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-Row = dict[str, Any]
-Headlines = Mapping[str, Row]
+from cotfaith.cluster.stats.estimates import Estimate
+from cotfaith.cluster.stats.metrics.lib.drawings import Drawing
+from cotfaith.cluster.stats.metrics.lib.remarks import Remarks, every_arm
+
+Headlines = Mapping[str, Estimate]
 """The estimates of one model on one task that are no curves, by metric, or "metric/method"."""
 Unit = Literal["%", "points", ""]
 
@@ -19,41 +22,89 @@ class Column:
 
     header: str
     metric: str
-    method: str | None
-    unit: Unit
+    method: str | None = None
+    unit: Unit = ""
     instead: tuple[str | None, ...] = ()
     """Methods that are shown where the first was not measured."""
+    rank: int = 100
+    """Where it stands in the report's first table: small is first."""
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A metric by position, and how it is drawn: a line for each model, and each method."""
+class Section:
+    """One section of the report, with what stands above its figures."""
 
     title: str
+    rank: int = 1000
+    """Where it stands: small is first."""
+    note: str = ""
+    closing: str = ""
+    """A note behind those of the single curves."""
+    layout: Literal["three", "four", "wide"] = "three"
+    """How many figures stand in a row; wide: one."""
+    legend: bool = True
+    """Whether colours stand for models."""
+
+
+OTHER = Section("Other probes")
+PERTURBATIONS = Section(
+    "Perturbations",
+    rank=10,
+    closing="95% intervals: the bands, or where lines are many the text under the pointer.",
+    layout="four",
+)
+STEPS = Section(
+    "Which steps matter",
+    rank=30,
+    note="Each chain is read in the middle of each fifth of it, so a step of a short chain counts in several.",
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one probe adds to one section: figures, and columns of the table below them."""
+
+    section: Section = OTHER
+    figures: Sequence[Drawing] = ()
+    columns: Sequence[Column] = ()
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """A metric that says how much the answer depends on the chain, from 0 to 1, for figures across probes."""
+
     metric: str
-    methods: tuple[str, ...]
-    """The first is a full line, a second one dotted."""
-    x: str
-    y: str
-    baseline: str | None = None
-    """A metric drawn dotted beside it: a level, or by position where ``baseline_method`` has positions."""
-    baseline_method: str | None = None
-    share: bool = True
-    """Whether the metric is a share from 0 to 1."""
+    method: str | None
+    axis: str
+    label: str
+    """For the text under the pointer."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A paper that a metric is taken from."""
+
+    authors: str
+    title: str
+    where: str
 
 
 @dataclass(frozen=True)
 class Words:
     """What the report shows of one probe; a part that is left out is not shown."""
 
-    section: str = "Other probes"
-    """Title of the section of the report that its curves, columns and note stand in."""
-    curves: Sequence[Curve] = ()
-    """Of two with one title the first that was measured is drawn."""
-    columns: Sequence[Column] = ()
-    note: str = ""
-    """What stands above the section's figures, where this probe was run."""
+    rank: int = 100
+    """Where the probe stands among all, in each section and each list: small is first."""
     sentence: Callable[[Headlines], str] | None = None
     """One plain sentence from the estimates; "" where there is nothing to say."""
-    rank: int = 100
-    """Where it stands among the probes of its section, and its sentence among all: small is first."""
+    warning: Callable[[Headlines], str] | None = None
+    """What weakens the estimates; "" where nothing does."""
+    headline: Sequence[Column] = ()
+    """Columns of the report's first table."""
+    parts: Sequence[Part] = ()
+    remarks: Remarks = every_arm
+    """What a transcript says of the probe's rows."""
+    dependence: Dependence | None = None
+    glossary: Mapping[str, str] | None = None
+    """Term -> what it means, for "How to read this"."""
+    sources: Sequence[Source] = ()

@@ -1,0 +1,73 @@
+"""What a transcript says of a probe's rows on one chain, as plain data.
+
+In: a CHAINS row, and the OBSERVATIONS rows of one probe on that chain and on its item, sorted by step, position,
+rollout and arm. Out: remarks. Texts are passed on as they are: whoever prints them must escape them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cotfaith.schemas.status import Status
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What the model answered when the chain was cut after ``k`` steps."""
+
+    k: int
+    answer: str | None
+    same: bool | None
+    """Whether that is the chain's own final answer; null unless ok."""
+    p_gold: float | None
+    status: str
+
+
+@dataclass(frozen=True)
+class Without:
+    """What the model answered without any chain."""
+
+    outcome: str
+    """The answer, or the status of an arm that failed."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What became of one step, or of the whole chain, when it was changed or read by another model."""
+
+    what: str
+    """In words, such as "left out"."""
+    outcome: str
+    """The answer, or the status of an arm that failed."""
+    step: int | None = None
+    """The step that it stands beside, from 1; None: it is about more than one."""
+    old: str | None = None
+    """The words before an edit, where ``new`` stands in their place."""
+    new: str | None = None
+
+
+Remarks = Callable[[Row, Sequence[Row]], Iterable[Cut | Without | Remark]]
+
+
+def outcome(row: Row) -> str:
+    """Return the answer, or the status of an arm that failed."""
+    return str(row["status"] if row["answer"] is None else row["answer"])
+
+
+def edited(what: str, row: Row, old: str, step: int | None = None) -> Remark:
+    """Return a remark with an editor's new words for ``old``; without them where it failed, or wrote nothing."""
+    if row["status"] == Status.EDIT_FAILED or row["edit"] is None:
+        return Remark(what, outcome(row), step)
+    return Remark(what, outcome(row), step, old.strip(), row["edit"].strip())
+
+
+def every_arm(chain: Row, rows: Sequence[Row]) -> list[Remark]:
+    """Return each arm with its answer, or its status: what is shown of a probe that says nothing else."""
+    return [Remark(f"{row['probe']}, {row['arm']}", outcome(row), row["step"]) for row in rows]
+
+
+def nothing(chain: Row, rows: Sequence[Row]) -> list[Remark]:
+    """Return nothing: the probe's rows are not about the chain's steps."""
+    return []
