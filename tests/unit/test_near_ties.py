@@ -9,10 +9,12 @@ import pytest
 from rich.console import Console
 
 from cotfaith.cluster.cli.tables import summary_table
-from cotfaith.cluster.report.columns import Column, table_rows
+from cotfaith.cluster.report.columns import table_rows
 from cotfaith.cluster.report.findings import findings
 from cotfaith.cluster.report.page import render
 from cotfaith.cluster.stats.aggregate import aggregate, summary
+from cotfaith.cluster.stats.estimates import read_estimates
+from cotfaith.cluster.stats.metrics.lib.words import Column
 from cotfaith.cluster.stats.near_ties import without_near_ties
 from cotfaith.schemas.tables import CHAINS, ESTIMATES, ITEMS, OBSERVATIONS
 
@@ -185,11 +187,12 @@ def test_rows_are_only_hidden_in_the_copy():
 
 def test_the_report_s_cells_have_both_figures():
     table = estimates(CHAINS_WITH_TIES)
-    ((cell,),) = [row["cells"] for row in table_rows(table.to_pylist(), [Column("x", "accuracy_cot", None, "%")])]
-    assert (cell["value"], cell["without"]) == ("50.0%", "100.0% without near ties (2/4)")
-    only = estimates([chain(n, "B", NEAR) for n in range(4)]).to_pylist()
-    ((cell,),) = [row["cells"] for row in table_rows(only, [Column("x", "accuracy_cot", None, "%")])]
-    assert cell["without"] == "all near ties"
+    column = Column("x", "accuracy_cot", None, "%")
+    ((cell,),) = [row.cells for row in table_rows(read_estimates(table), [column])]
+    assert (cell.value, cell.without) == ("50.0%", "100.0% without near ties (2/4)")
+    only = read_estimates(estimates([chain(n, "B", NEAR) for n in range(4)]))
+    ((cell,),) = [row.cells for row in table_rows(only, [column])]
+    assert cell.without == "all near ties"
 
 
 def test_the_page_says_so():
@@ -202,8 +205,8 @@ def test_the_page_says_so():
 
 @pytest.mark.parametrize(("near", "warns"), [(0, False), (1, True)])
 def test_a_warning_where_many_answers_are_near_ties(near, warns):
-    rows = estimates([chain(n, tie=NEAR if n < near else FAR) for n in range(4)]).to_pylist()
-    (finding,) = findings(rows, {})
+    rows = read_estimates(estimates([chain(n, tie=NEAR if n < near else FAR) for n in range(4)]))
+    (finding,) = findings(rows, {}, [])
     assert any("near ties" in warning for warning in finding.warnings) == warns
 
 

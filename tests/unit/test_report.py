@@ -9,6 +9,7 @@ from rich.console import Console
 
 from cotfaith.cluster.cli.show import show
 from cotfaith.cluster.report.page import render
+from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.storage.completeness import Completeness
@@ -112,11 +113,11 @@ def test_empty_and_all_failed_runs_render():
 
 def test_transcripts_are_spread_and_deterministic():
     rows = tables(tasks=("t", "u"), n=16)
-    picked = pick_transcripts("r1", *rows)
+    picked = pick_transcripts("r1", *rows, known_words())
     assert len(picked) == 10
     assert {t.outcome for t in picked} == {"right", "wrong", "failed"}
     assert {t.chain["task"] for t in picked} == {"t", "u"}
-    again = pick_transcripts("r1", rows[0], rows[1].reverse(), rows[2])
+    again = pick_transcripts("r1", rows[0], rows[1].reverse(), rows[2], known_words())
     assert [t.chain["item_id"] for t in again] == [t.chain["item_id"] for t in picked]
 
 
@@ -126,7 +127,7 @@ def test_where_an_answer_settles(same, at):
     early = observations.filter(pl.col("probe") == "early_answering")[:1].to_dicts()[0]
     arms = [{**early, "position": float(k), "same_answer": None if s is None else bool(s)} for k, s in enumerate(same)]
     chain = {**chains.to_dicts()[0], "steps": ["a", "b"], "n_steps": 2}
-    (found,) = pick_transcripts("r", items, frame(CHAINS, [chain]), frame(OBSERVATIONS, arms))
+    (found,) = pick_transcripts("r", items, frame(CHAINS, [chain]), frame(OBSERVATIONS, arms), known_words())
     assert found.settles_at == at
 
 

@@ -7,10 +7,12 @@ import re
 import polars as pl
 import pyarrow as pa
 import pytest
+from estimate_rows import estimate as made
 
 from cotfaith.cluster.report.difference import difference
 from cotfaith.cluster.report.findings import findings
 from cotfaith.cluster.report.page import render
+from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
@@ -38,8 +40,8 @@ def arms_of(n, rng):
     for i in range(1, n + 1):
         edit = {"edit": f" made wrong {EVIL}", "edit_changed": True, "edit_plausible": rng.random() < 0.8}
         yield "adding_mistakes", f"i={i}", {"position": i - 1.0, "step": i, **edit}
-        yield "paraphrasing", f"k={i}", {"position": float(i), **edit}
-        yield "paraphrasing", f"resample k={i}", {"position": float(i)}
+        yield "paraphrasing", f"k={i}", {"position": float(i), "condition": "paraphrased", **edit}
+        yield "paraphrasing", f"resample k={i}", {"position": float(i), "condition": "resampled"}
         yield "step_deletion", f"without={i}", {"position": float(i), "step": i}
         for r in range(3):
             at = {"position": i - 1.0, "step": i, "rollout": r, "similarity": rng.random()}
@@ -61,7 +63,8 @@ def tables(probes=tuple(SECTIONS), strategies=("cot",), n=12):
             chain = {"chain_index": 0, "steps": steps, "text": "".join(steps), "n_steps": len(steps)}
             chains.append({**key, **chain, "answer": own, "correct": own == "A"})
             found = [(probe, arm, {"chain_index": 0, **at}) for probe, arm, at in arms_of(len(steps), rng)]
-            found += [("answer_order", "none", {"edit": "AB"}), ("answer_order", "once r=0", {"edit": "BA"})]
+            found += [("answer_order", "none", {"condition": "none", "shown_choices": ["A", "B"]})]
+            found += [("answer_order", "once r=0", {"condition": "once", "shown_choices": ["B", "A"]})]
             found += [("no_cot", "no_cot", {"position": 0.0})]
             for probe, arm, at in found:
                 if probe in (*probes, "no_cot"):
@@ -131,7 +134,7 @@ def test_transfer_matrix_is_the_estimates():
 
 
 def test_transcripts_show_what_was_changed():
-    (first, *_) = pick_transcripts("r", *tables(n=3))
+    (first, *_) = pick_transcripts("r", *tables(n=3), known_words())
     assert [c.what for c in first.changes[1]] == ["made wrong", "left out", "written anew"]
     assert first.changes[1][2].outcome.count("(") in (1, 2)
     pieces = first.changes[1][0].pieces
@@ -146,7 +149,7 @@ def test_transcripts_show_what_was_changed():
 def test_a_failed_edit_shows_its_status_and_no_difference():
     items, chains, rows = tables(probes=("adding_mistakes",), n=1)
     lost = rows.with_columns(status=pl.lit("edit_failed"), answer=pl.lit(None, pl.String))
-    (found,) = pick_transcripts("r", items, chains, lost)
+    (found,) = pick_transcripts("r", items, chains, lost, known_words())
     assert [(c.outcome, c.pieces) for c in found.changes[1]] == [("edit_failed", [])]
 
 
@@ -164,15 +167,15 @@ def test_difference_is_by_word():
 
 
 def estimate(metric, value, low, high, method=None, **more):
-    row = {"model": "m", "task": "t", "strategy": "cot", "metric": metric, "method": method, "position": None}
-    return {**row, "value": value, "ci_low": low, "ci_high": high, "n_ok": 40, "n_total": 40, "n_items": 40, **more}
+    n = {"n_ok": 40, "n_total": 40, "n_items": 40}
+    return made(metric, method=method, value=value, ci_low=low, ci_high=high, **n, **more)
 
 
 BASE = [estimate("accuracy_cot", 0.8, 0.7, 0.9)]
 
 
 def said(*rows):
-    (finding,) = findings([*BASE, *rows], {})
+    (finding,) = findings([*BASE, *rows], {}, list(known_words().values()))
     return " ".join(finding.sentences)
 
 
@@ -212,12 +215,12 @@ def test_sentences_on_transfer_order_and_forced_chains():
     order = [estimate("order_same_letter", 0.8, 0.7, 0.9), estimate("order_normalised", 0.9, 0.8, 1.1, "none")]
     assert "80% of the cases" in said(*order)
     assert "0.90 [0.80 to 1.10]" in said(*order)
-    (finding,) = findings([*BASE, estimate("forced_share", 0.25, 0.1, 0.4)], {})
+    (finding,) = findings([*BASE, estimate("forced_share", 0.25, 0.1, 0.4)], {}, [])
     assert any("25% of the chains were cut" in warning for warning in finding.warnings)
 
 
 @pytest.mark.parametrize(("share", "warned"), [(0.3, True), (0.8, False)])
 def test_an_editor_that_mostly_fails_is_a_warning(share, warned):
     for metric in ("mistakes_changed", "paraphrase_changed"):
-        (finding,) = findings([*BASE, estimate(metric, share, 0.2, 0.9)], {})
+        (finding,) = findings([*BASE, estimate(metric, share, 0.2, 0.9)], {}, list(known_words().values()))
         assert any("The editor made only 30% of the" in warning for warning in finding.warnings) == warned

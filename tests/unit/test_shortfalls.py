@@ -2,21 +2,24 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
+from estimate_rows import estimate as made
 from rich.console import Console
 
 from cotfaith.cluster.cli.tables import shortfall_table
-from cotfaith.cluster.report.columns import Column, table_rows
+from cotfaith.cluster.report.columns import table_rows
 from cotfaith.cluster.report.findings import findings
 from cotfaith.cluster.report.shortfalls import shortfalls
+from cotfaith.cluster.report.spoken import known_words
+from cotfaith.cluster.stats.metrics.lib.words import Column
 
 
 def estimate(metric="aoc", n_ok=20, n_total=20, method=None, position=None, arms=None, **more):
-    row = {"model": "m", "task": "t", "strategy": "cot", "metric": metric, "method": method, "position": position}
-    row |= {"value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "n_ok": n_ok, "n_total": n_total, "n_items": n_ok}
+    row = {"method": method, "position": position, "n_ok": n_ok, "n_total": n_total, "n_items": n_ok}
     row |= {"least": 0.25, "most": 0.75, "n_arms_ok": arms and arms[0], "n_arms": arms and arms[1]}
-    return {**row, **more}
+    return made(metric, **{**row, **more})
 
 
 @pytest.mark.parametrize(
@@ -59,23 +62,23 @@ def test_without_bounds_and_without_a_value():
 
 def test_a_model_and_a_task_have_their_own():
     rows = [estimate(n_ok=1), estimate(n_ok=1, model="o"), estimate(task="u")]
-    made = {(f.task, f.model): len(f.shortfalls) for f in findings(rows, {})}
+    made = {(f.task, f.model): len(f.shortfalls) for f in findings(rows, {}, [])}
     assert made == {("t", "m"): 1, ("t", "o"): 1, ("u", "m"): 0}
 
 
 def test_a_cell_shows_its_range_only_where_rows_lack():
     column = Column("AOC", "aoc", None, "%")
-    cells = [table_rows([estimate(n_ok=n, arms=(9, 10))], [column])[0]["cells"][0] for n in (20, 10)]
-    assert [cell["cases"] for cell in cells] == ["25.0% to 75.0%"] * 2
-    assert cells[0]["ok"] == "20/20, 9/10 arms"
-    assert table_rows([estimate()], [column])[0]["cells"][0]["cases"] == ""
+    cells = [table_rows([estimate(n_ok=n, arms=(9, 10))], [column])[0].cells[0] for n in (20, 10)]
+    assert [cell.cases for cell in cells] == ["25.0% to 75.0%"] * 2
+    assert cells[0].ok == "20/20, 9/10 arms"
+    assert table_rows([estimate()], [column])[0].cells[0].cases == ""
 
 
 def test_a_column_takes_the_paired_accuracy_and_else_the_other():
     column = Column("Accuracy", "accuracy_cot", "paired", "%", instead=(None,))
     both = [estimate("accuracy_cot", value=0.1), estimate("accuracy_cot", method="paired", value=0.2)]
-    assert table_rows(both, [column])[0]["cells"][0]["value"] == "20.0%"
-    assert table_rows(both[:1], [column])[0]["cells"][0]["value"] == "10.0%"
+    assert table_rows(both, [column])[0].cells[0].value == "20.0%"
+    assert table_rows(both[:1], [column])[0].cells[0].value == "10.0%"
     assert not table_rows([estimate("accuracy_cot", method="by_difficulty")], [column])
 
 
@@ -94,9 +97,9 @@ def test_the_terminal_shows_them_at_80_columns():
 def test_the_readings_that_differ_are_named():
     base = [estimate("accuracy_cot", 40, 40)]
     row = estimate("answer_readings_differ", 150, 150, value=0.02)
-    (found,) = findings([*base, row], {})
+    (found,) = findings([*base, row], {}, [])
     assert any("3 of 150 generated answers (2.0%) read differently" in w for w in found.warnings)
-    (none,) = findings([*base, {**row, "value": 0.0}], {})
+    (none,) = findings([*base, replace(row, value=0.0)], {}, [])
     assert not any("read differently" in w for w in none.warnings)
 
 
@@ -108,5 +111,5 @@ def test_accuracies_in_the_sentence_are_the_paired_ones():
         estimate("accuracy_no_cot", method="paired", value=0.4),
         estimate("cot_gain", value=0.1, ci_low=-0.1, ci_high=0.3),
     ]
-    (found,) = findings(rows, {})
+    (found,) = findings(rows, {}, list(known_words().values()))
     assert found.sentences[0].startswith("It answers 40% right without a chain and 50% with one. The difference, +10")
