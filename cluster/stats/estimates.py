@@ -5,6 +5,7 @@ is null. Knows nothing about single metrics.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -53,7 +54,5 @@ class Estimate:
 def read_estimates(table: pa.Table) -> list[Estimate]:
     """Return the rows of ``table`` as objects."""
     names = [name for name in Estimate.__dataclass_fields__ if name != "series"]
-    return [
-        Estimate(**{name: row.get(name) for name in names}, series=row["series"])
-        for row in with_series(table.to_pylist())
-    ]
+    rows: list[dict[str, Any]] = with_series(table.to_pylist())
+    return [Estimate(**{name: row.get(name) for name in [*names, "series"]}) for row in rows]
