@@ -97,7 +97,7 @@ def test_gold_bottlenecks_and_hint(generator, choices, hint):
 @pytest.mark.parametrize("generator", SOLVERS)
 def test_what_is_needed_differs_from_all_else(generator):
     for item in make(generator, choices=5):
-        needed = [*json.loads(about(item)["bottlenecks"]), picked(item)]
+        needed = [*list(item.bottlenecks), picked(item)]
         assert len(set(needed)) == len(needed)
         assert not set(needed[:-1]) & set(item.choices)
         if generator != "graph_walk":  # its towns stand on the map
@@ -119,11 +119,11 @@ def test_hint_styles(style, words):
     for item in make("cipher_chain", hint="wrong", hint_style=style):
         assert words in item.question
         assert f"({about(item)['hint']})" in item.question
-        assert about(item)["hint_style"] == style
+        assert item.hint.style == style
 
 
 def test_wrong_hints_are_spread_over_the_choices():
-    hints = {(item.gold, about(item)["hint"]) for item in make("graph_walk", n=300, hint="wrong")}
+    hints = {(item.gold, item.hint.answer) for item in make("graph_walk", n=300, hint="wrong")}
     assert len(hints) == 5 * 4
 
 

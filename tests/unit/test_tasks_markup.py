@@ -86,7 +86,7 @@ def test_an_item_has_the_thought_only(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_text(json.dumps({"question": "?", "gold": "5", "cot": f"<think>\n{THOUGHT}\n</think>\n{REPLY}"}))
     (item,) = load_task(TaskSpec(name="t", file=str(path), adapter="chains"), 0)
-    assert json.loads(dict(item.metadata)["supplied_steps"]) == [" Two and three.\n", "So five."]
+    assert list(item.supplied.steps) == [" Two and three.\n", "So five."]
 
 
 @pytest.mark.parametrize("steps", [["<think>", "Two.", "</think>", "5"], ["Two.</think>", "5"], ["<think>Two."]])

@@ -70,7 +70,7 @@ def mistake_curves(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _drops(rows: pl.DataFrame, paraphrasing: pl.DataFrame) -> list[pl.DataFrame]:
     """Return what mistakes cost against plain resampling, at the steps that both probes asked for."""
-    plain = paraphrasing.filter(pl.col("arm").str.starts_with("resample") & pl.col("position").is_not_null())
+    plain = paraphrasing.filter(pl.col("condition") == "resampled")
     parts = []
     for name, column in (("accuracy", "correct"), ("same_answer", "same_answer")):
         right = plain.select(
