@@ -91,6 +91,9 @@ class ProbeMetrics:
     scores: Callable[[Rows], Iterable[pl.DataFrame]]
     """Frames of scores, as ``frame.scores`` makes them: one metric and method each."""
     words: Words = field(default_factory=Words)
+    reference: str | None = None
+    """Condition of the arm that the probe's other arms of the same rollout compare their answers with; None: they
+    compare with the chain's own answer."""
 
 
 def title(name: str, method: str | None) -> str:
