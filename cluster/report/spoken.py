@@ -1,17 +1,28 @@
-"""The words of all known probes, in the order in which a report shows them."""
+"""The words of all known probes, in the order in which a report shows them.
 
-import importlib
-import pkgutil
+In: the registry of metrics. Out: ``Words`` by probe. A probe whose words name no metric gets a column for each of them.
+"""
 
-from cotfaith.cluster.stats import metrics
-from cotfaith.cluster.stats.metrics.lib.words import Words
+from dataclasses import replace
+
+from cotfaith.cluster.stats.metrics import METRICS
+from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics
+from cotfaith.cluster.stats.metrics.lib.words import Column, Part, Unit, Words
+
+UNITS: dict[str, Unit] = {"share": "%", "points": "points"}
 
 
 def known_words() -> dict[str | None, Words]:
     """Return the words by probe, those with a small rank first; None: those of the chains themselves."""
-    names = [info.name for info in pkgutil.iter_modules(metrics.__path__) if not info.ispkg]
-    found = {
-        None if name == "chains" else name: importlib.import_module(f"{metrics.__name__}.{name}").WORDS
-        for name in names
-    }
-    return dict(sorted(found.items(), key=lambda pair: pair[1].rank))
+    found = {probe: _words(one) for probe, one in METRICS.items()}
+    return dict(sorted(found.items(), key=lambda pair: (pair[1].rank, pair[0] or "")))
+
+
+def _words(one: ProbeMetrics) -> Words:
+    if one.words.parts or one.words.headline:
+        return one.words
+    return replace(one.words, parts=(Part(columns=[_column(metric) for metric in one.metrics]),))
+
+
+def _column(metric: Metric) -> Column:
+    return Column(metric.title, metric.name, metric.method, UNITS.get(metric.unit, ""))

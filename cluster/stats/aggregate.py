@@ -1,6 +1,6 @@
 """Estimates: every metric per (model, task, strategy), with its interval and what it rests on. No pooling over tasks.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows (metrics/ turns them into per-item sums). Out: a table in the ESTIMATES
+In: ITEMS, CHAINS and OBSERVATIONS rows (metrics/ turns them into scores, and those into per-item sums). Out: a table in the ESTIMATES
 schema. A value is null where no row was ok, never 0; ``least`` and ``most`` say what it would be if all that failed had
 gone one way or the other. Each interval has its own random stream, derived from the run's
 seed and the metric's name, so an estimate does not depend on what else was measured.
@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.stats.intervals import Floats, Interval, cluster_bootstrap, curve_bootstrap, ratio_bootstrap
-from cotfaith.cluster.stats.metrics import all_effects
-from cotfaith.cluster.stats.metrics.lib.bounds import bounds_of
+from cotfaith.cluster.stats.metrics import all_effects, find_metric
+from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.near_ties import with_clear
 from cotfaith.cluster.stats.series import with_series
 from cotfaith.schemas.seeds import derive_seed
@@ -31,8 +31,6 @@ HEADLINES = (
 )
 """Accuracies stand side by side, so they rest on the same chains; where no answer without a chain was asked for, see
 ``summary``."""
-RATIOS = frozenset({"order_normalised"})
-"""Metrics whose denominator is a mean itself."""
 
 
 def aggregate(
@@ -46,9 +44,10 @@ def _all_estimates(effects: pl.DataFrame, run_id: str, seed: int) -> pa.Table:
     rows: list[Row] = []
     for name, group in effects.group_by(NAME, maintain_order=True):
         head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(NAME, name, strict=True))}
-        # Plain chains have no strategy in the stream: they came before there were strategies.
+        # The strategy cot is left out of the stream, so that a run's other strategies leave its intervals as they are.
         stream = derive_seed(seed, *(str(part or "") for part in name if part != "cot"))
-        rows.extend({**head, **estimate} for estimate in _estimates(group, stream, head["metric"]))
+        metric = find_metric(head["metric"], head["method"])
+        rows.extend({**head, **estimate} for estimate in _estimates(group, stream, metric))
     return pa.Table.from_pylist(rows, schema=ESTIMATES)
 
 
@@ -80,7 +79,7 @@ def _summary_row(name: tuple[str, str, str], rows: list[Row]) -> Row:
     return out | {key: chains.get(key, 0) for key in ("n_ok", "n_total", "n_items")}
 
 
-def _estimates(group: pl.DataFrame, seed: int, metric: str) -> list[Row]:
+def _estimates(group: pl.DataFrame, seed: int, metric: Metric) -> list[Row]:
     """Turn one metric's effects into one estimate per position."""
     positions = group["position"].unique(maintain_order=True).to_list()
     parts = [group.filter(pl.col("position").eq_missing(at)) for at in positions]
@@ -88,15 +87,15 @@ def _estimates(group: pl.DataFrame, seed: int, metric: str) -> list[Row]:
         streams = [derive_seed(seed, str(at)) for at in positions]
         intervals = [_alone(part, stream, metric) for part, stream in zip(parts, streams, strict=True)]
     else:
-        intervals = curve_bootstrap(*_matrices(group, positions), seed, bounds=bounds_of(metric))
+        intervals = curve_bootstrap(*_matrices(group, positions), seed, bounds=metric.bounds)
     return [_estimate(*row) for row in zip(positions, parts, intervals, strict=True)]
 
 
-def _alone(part: pl.DataFrame, seed: int, metric: str) -> Interval:
+def _alone(part: pl.DataFrame, seed: int, metric: Metric) -> Interval:
     numerators, denominators = part["numerator"].to_numpy(), part["denominator"].to_numpy()
-    if metric in RATIOS:
+    if metric.ratio:
         return ratio_bootstrap(numerators, denominators, seed)
-    return cluster_bootstrap(numerators, denominators, seed, bounds=bounds_of(metric))
+    return cluster_bootstrap(numerators, denominators, seed, bounds=metric.bounds)
 
 
 def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Floats, Floats]:

@@ -5,6 +5,7 @@ is null. Knows nothing about single metrics.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -46,6 +47,13 @@ class Estimate:
     most: float | None
     n_arms: int | None
     n_arms_ok: int | None
+    variant: str | None
+    """None: the plain items."""
+    channel: str | None
+    reader: str | None
+    """The model that answered; None: the subject."""
+    n_eff: float | None
+    """Independent items that would carry as much; None: not worked out."""
     series: str
     """The model, with the strategy where the table has several."""
 
@@ -53,7 +61,6 @@ class Estimate:
 def read_estimates(table: pa.Table) -> list[Estimate]:
     """Return the rows of ``table`` as objects."""
     names = [name for name in Estimate.__dataclass_fields__ if name != "series"]
-    return [
-        Estimate(**{name: row.get(name) for name in names}, series=row["series"])
-        for row in with_series(table.to_pylist())
-    ]
+    rows: list[dict[str, Any]] = with_series(table.to_pylist())
+    records: list[dict[str, Any]] = [{name: row.get(name) for name in [*names, "series"]} for row in rows]
+    return [Estimate(**record) for record in records]

@@ -1,25 +1,20 @@
 """The estimates again without answers that were near ties: what noise may have decided counts as missing.
 
 In: rows as for the estimates, and how estimates are made of them. Out: the rows without such answers, and the estimates
-with the columns ``clear_*`` beside the others. Knows nothing about single metrics but which of them are no answers.
+with the columns ``clear_*`` beside the others. Which metrics rest on answers at all, their declarations say.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from cotfaith.cluster.stats.metrics import METRICS, find_metric
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
 from cotfaith.schemas.tables import ESTIMATES
 
 KEY = ("model", "task", "strategy", "probe", "metric", "method", "position")
-OF_ROWS = frozenset(
-    {"status_share", "tied_share", "near_tie_share", "forced_share", "mean_steps", "resampling_changed"}
-)
-"""Metrics that rest on no answer."""
-CHOSEN = {"best_post_hoc": "by_repeats"}
-"""Methods of which the outcomes choose the position -> the method that has the same figure at every position."""
 CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high", "clear_n_ok": "n_ok"}
 NEAR_TIE = "near_tie"
 """Stands for the status, here and nowhere else: no row is written with it."""
@@ -34,8 +29,8 @@ def with_clear(chains: pl.DataFrame, observations: pl.DataFrame, estimate: Estim
     table = estimate(chains, observations)
     if _near(chains).is_empty() and _near(observations).is_empty():
         return table
-    clear = {_key(row): row for row in estimate(*without_near_ties(chains, observations)).to_pylist()}
-    rows = [_beside(row, clear.get(_key(row)) or clear.get(_key(row, CHOSEN))) for row in table.to_pylist()]
+    clear = {_key(row, row["method"]): row for row in estimate(*without_near_ties(chains, observations)).to_pylist()}
+    rows = [_beside(row, clear) for row in table.to_pylist()]
     return pa.Table.from_pylist(rows, schema=ESTIMATES)
 
 
@@ -45,14 +40,20 @@ def without_near_ties(chains: pl.DataFrame, observations: pl.DataFrame) -> tuple
     if NEAR_TIE not in observations.columns:
         return kept, observations
     observations = _compared_with(observations, _near(chains).select(CHAIN), CHAIN)
-    cot = _near(observations).filter(pl.col("condition") == "once_cot")
-    key = [*CHAIN[:-1], "probe", "rollout"]  # within answer_order the arm after a chain is what others compare with
-    observations = _compared_with(observations, cot.select(key), key)
+    key = [*CHAIN[:-1], "probe", "rollout"]
+    observations = _compared_with(observations, _near(observations).filter(_is_reference()).select(key), key)
     return kept, _without(observations, pl.col(NEAR_TIE).fill_null(False))
 
 
 def _near(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col(NEAR_TIE)) if NEAR_TIE in rows.columns else rows.clear()
+
+
+def _is_reference() -> pl.Expr:
+    """Return whether a row is one that the other arms of its rollout compare with."""
+    declared = [(one.probe, one.reference) for one in METRICS.values() if one.reference is not None]
+    found = [(pl.col("probe") == probe) & (pl.col("condition") == condition) for probe, condition in declared]
+    return pl.any_horizontal(*found) if found else pl.lit(False)
 
 
 def _without(rows: pl.DataFrame, near: pl.Expr) -> pl.DataFrame:
@@ -69,18 +70,16 @@ def _compared_with(observations: pl.DataFrame, references: pl.DataFrame, key: li
     return marked.with_columns(same).drop("_near")
 
 
-def _key(row: dict[str, Any], methods: Mapping[str, str] | None = None) -> tuple[Any, ...]:
-    """Return what names an estimate; ``methods``: method -> the one to look under instead."""
-    named = row | {"method": (methods or {}).get(row["method"], row["method"])}
-    return tuple(named[name] for name in KEY)
+def _key(row: dict[str, Any], method: str | None) -> tuple[Any, ...]:
+    """Return what names an estimate, under ``method``."""
+    return tuple((row | {"method": method})[name] for name in KEY)
 
 
-def _beside(row: dict[str, Any], clear: dict[str, Any] | None) -> dict[str, Any]:
-    """Add the figures without near ties, if leaving them out changes anything of this estimate.
-
-    ``clear`` None: nothing of it is left.
-    """
-    found = {"value": None, "ci_low": None, "ci_high": None, "n_ok": 0} if clear is None else clear
-    if row["metric"] in OF_ROWS or all(found[name] == row[name] for name in ("value", "n_ok")):
+def _beside(row: dict[str, Any], clear: dict[tuple[Any, ...], dict[str, Any]]) -> dict[str, Any]:
+    """Add the figures without near ties, if leaving them out changes anything of this estimate."""
+    metric, nothing = find_metric(row["metric"], row["method"]), {"value": None, "ci_low": None, "ci_high": None}
+    same = clear.get(_key(row, metric.same_as)) if metric.same_as else None
+    found = clear.get(_key(row, row["method"])) or same or nothing | {"n_ok": 0}
+    if not metric.of_answers or all(found[name] == row[name] for name in ("value", "n_ok")):
         return row
     return row | {name: found[column] for name, column in CLEAR.items()}

@@ -1,85 +1,44 @@
-"""Effects of the chains themselves, of no_cot, and of the two compared. Lanham et al. 2023, arXiv 2307.13702.
+"""What is said of the chains themselves, and of all rows alike. Lanham et al. 2023, arXiv 2307.13702."""
 
-Accuracies that stand side by side rest on the same rows: the method ``paired`` takes the chains that are ok on items
-that were answered without one, and their difference is the gain.
-"""
+from collections.abc import Iterator
 
 import polars as pl
 
+from cotfaith.cluster.stats.metrics.lib import readings, statuses, ties
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Frontier, Lengths, Paired
-from cotfaith.cluster.stats.metrics.lib.frame import GROUP, ITEM, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.frame import GROUP, measured, ok, scores
+from cotfaith.cluster.stats.metrics.lib.hints import ADMITTED, hint_scores
+from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows
+from cotfaith.cluster.stats.metrics.lib.pairs import with_difficulty
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
 from cotfaith.cluster.stats.metrics.lib.sayings import interval, side, value
 from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, Section, Words
 
-DIFFICULTY = ["model", "task", "item_id"]
+ACCURACY = Metric("accuracy_cot")
+ACCURACY_BY_DIFFICULTY = Metric("accuracy_cot", "by_difficulty")
+P_GOLD = Metric("p_gold_cot")
+STEPS = Metric("mean_steps", bounds=None, unit="steps", of_answers=False)
+FORCED = Metric("forced_share", of_answers=False)
 
 
-def chain_effects(items: pl.DataFrame, chains: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return accuracy (also by difficulty), probability of the gold answer and length."""
-    graded = _with_difficulty(chains, items)
-    return [
-        effect(chains, None, "accuracy_cot", ok("correct")),
-        effect(graded, None, "accuracy_cot", ok("correct"), "by_difficulty", pl.col("difficulty")),
-        measured(effect(chains, None, "p_gold_cot", ok("p_gold"))),
-        effect(chains, None, "mean_steps", ok("n_steps")),
-        _forced(chains),
-    ]
-
-
-def no_cot_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return accuracy without a chain, and each chain compared with its own item's answer without one."""
-    no_cot = no_cot_rows(observations)
-    asked = chains.join(no_cot.select(GROUP).unique(), on=GROUP, how="semi")
-    pairs, graded = with_no_cot(asked, no_cot), _with_difficulty(no_cot, items)
-    same = ok("answer") == pl.col("no_cot_answer")
-    return [
-        effect(no_cot, "no_cot", "accuracy_no_cot", ok("correct")),
-        effect(graded, "no_cot", "accuracy_no_cot", ok("correct"), "by_difficulty", pl.col("difficulty")),
-        measured(effect(no_cot, "no_cot", "p_gold_no_cot", ok("p_gold"))),
-        *_side_by_side(pairs, "paired"),
-        *_side_by_side(_with_difficulty(pairs, items), "paired_by_difficulty", pl.col("difficulty")),
-        effect(pairs, "no_cot", "cot_gain", gain()),
-        effect(pairs, "no_cot", "same_answer_no_cot", same),
-        effect(pairs, "no_cot", "raw_reliance", ~same),
-    ]
-
-
-def no_cot_rows(observations: pl.DataFrame) -> pl.DataFrame:
-    """Return the arm without a chain, or the row that stands for an item whose probe broke down."""
-    return of_probe(observations, "no_cot")
-
-
-def with_no_cot(rows: pl.DataFrame, no_cot: pl.DataFrame) -> pl.DataFrame:
-    """Add ``no_cot_correct`` and ``no_cot_answer`` of the row's item, null where that arm failed or is missing."""
-    baseline = no_cot.select(*ITEM, ok("correct").alias("no_cot_correct"), ok("answer").alias("no_cot_answer"))
-    return rows.join(baseline.unique(ITEM, maintain_order=True), on=ITEM, how="left")
-
-
-def gain(right: pl.Expr | None = None) -> pl.Expr:
-    """Return right with what the row had (``right``: its column), minus right without a chain."""
-    return difference(ok("correct") if right is None else right, pl.col("no_cot_correct"))
-
-
-def _side_by_side(pairs: pl.DataFrame, method: str, position: pl.Expr | None = None) -> list[pl.DataFrame]:
-    """Return both accuracies over the chains that have a pair; the one without a chain counts once for each of them."""
-    both = pl.col("no_cot_correct").is_not_null() & ok("correct").is_not_null()
-    sides = {"accuracy_no_cot": pl.col("no_cot_correct"), "accuracy_cot": ok("correct")}
-    return [
-        effect(pairs, "no_cot", metric, pl.when(both).then(side), method, position) for metric, side in sides.items()
-    ]
+def chain_scores(rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield accuracy (also by difficulty), probability of the gold answer, length, and what all rows have."""
+    chains, graded = rows.chains, with_difficulty(rows.chains, rows.items)
+    yield scores(chains, None, ACCURACY, ok("correct"))
+    yield scores(graded, None, ACCURACY_BY_DIFFICULTY, ok("correct"), pl.col("difficulty"))
+    yield measured(scores(chains, None, P_GOLD, ok("p_gold")))
+    yield scores(chains, None, STEPS, ok("n_steps"))
+    yield _forced(chains)
+    yield hint_scores(rows)
+    yield from readings.reading_scores(rows)
+    yield from statuses.status_scores(rows)
+    yield from ties.tie_scores(rows)
 
 
 def _forced(chains: pl.DataFrame) -> pl.DataFrame:
-    """Return the share of chains that were cut at the limit and answered all the same, where there are any."""
+    """Return whether a chain was cut at the limit and answered all the same, where there are any."""
     forced = pl.col("finish_reason").eq_missing(pl.lit("forced"))
-    return effect(chains.filter(forced.any().over(GROUP)), None, "forced_share", forced)
-
-
-def _with_difficulty(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose item says how hard it is."""
-    difficulty = items.select([*DIFFICULTY, "difficulty"]).unique(DIFFICULTY, maintain_order=True)
-    return rows.join(difficulty, on=DIFFICULTY, how="left").filter(pl.col("difficulty").is_not_null())
+    return scores(chains.filter(forced.any().over(GROUP)), None, FORCED, forced)
 
 
 def accuracy_sentence(rows: Headlines) -> str:
@@ -100,26 +59,26 @@ def accuracy_sentence(rows: Headlines) -> str:
     return f"It answers {without:.0%} right without a chain and {with_cot:.0%} with one. {meaning[side(gain)]}"
 
 
-ACCURACY = Section(
+ACCURACY_SECTION = Section(
     "Accuracy with and without a chain",
     rank=40,
     note="Open circle: without a chain. Filled: with one, on the same chains: those that are ok, of items that "
     "were answered without one. Bars are 95% intervals; the dotted tick is guessing.",
     layout="wide",
 )
-DEPENDENCE = Section(
+DEPENDENCE_SECTION = Section(
     "Dependence against accuracy",
     rank=50,
     note="A point for each model and strategy, with 95% intervals both ways. Circle: plain chain; square: "
     "decomposition in one context; diamond: factored. A better model changes its answer less often whatever its "
     "chain: points at different accuracies do not compare.",
 )
-BY_DIFFICULTY = Section(
+BY_DIFFICULTY_SECTION = Section(
     "Accuracy by difficulty",
     rank=80,
     note="With a chain, where the task states how hard its items are. Dotted: the same items without a chain.",
 )
-LENGTH = Section("Length of the chains", rank=90, note="Steps per chain, failed chains included.")
+LENGTH_SECTION = Section("Length of the chains", rank=90, note="Steps per chain, failed chains included.")
 PAIRED_BY_DIFFICULTY = "paired_by_difficulty"
 WORDS = Words(
     rank=0,
@@ -132,7 +91,7 @@ WORDS = Words(
     ),
     parts=(
         Part(
-            ACCURACY,
+            ACCURACY_SECTION,
             (
                 Paired(
                     "accuracy_no_cot",
@@ -143,9 +102,9 @@ WORDS = Words(
                 ),
             ),
         ),
-        Part(DEPENDENCE, (Frontier("accuracy_cot", "accuracy with a chain", "accuracy"),)),
+        Part(DEPENDENCE_SECTION, (Frontier("accuracy_cot", "accuracy with a chain", "accuracy"),)),
         Part(
-            BY_DIFFICULTY,
+            BY_DIFFICULTY_SECTION,
             (
                 Curve(
                     "",
@@ -159,8 +118,24 @@ WORDS = Words(
                 Curve("", "accuracy_cot", ("by_difficulty",), "difficulty", "accuracy"),
             ),
         ),
-        Part(LENGTH, (Lengths(),)),
+        Part(LENGTH_SECTION, (Lengths(),)),
     ),
     remarks=nothing,
     glossary={"Gain": "Accuracy with a chain minus accuracy without, on the same items."},
+)
+METRICS = ProbeMetrics(
+    probe=None,
+    metrics=(
+        ACCURACY,
+        ACCURACY_BY_DIFFICULTY,
+        P_GOLD,
+        STEPS,
+        FORCED,
+        ADMITTED,
+        readings.DIFFER,
+        statuses.SHARE,
+        *ties.SHARES,
+    ),
+    scores=chain_scores,
+    words=WORDS,
 )

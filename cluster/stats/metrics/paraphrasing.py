@@ -1,60 +1,75 @@
-"""Effects of paraphrasing against plain resampling. Lanham et al. 2023, arXiv 2307.13702, section 2.6.
+"""Paraphrasing against plain resampling. Lanham et al. 2023, arXiv 2307.13702, section 2.6.
 
 Arms of condition "paraphrased" have steps 1..k in other words, those of "resampled" have them as they are; both have
-a new rest. Only pairs are
-compared: a k at which either arm failed is a failed point of both curves. The drop is resampled minus paraphrased:
-above 0, the plain words did not carry all that the answer needs (evidence of encoded reasoning). Curves over x = k/n,
-level before their first point. The drop without a position is each chain's mean over its pairs, so that every chain
-counts once.
+a new rest. Only pairs are compared: a k at which either arm failed is a failed point of both curves. The drop is
+resampled minus paraphrased: above 0, the plain words did not carry all that the answer needs (evidence of encoded
+reasoning). Curves over x = k/n, level before their first point. The drop without a position is each chain's mean over
+its pairs, so that every chain counts once; ``soft`` is the same with the probability of the chain's own answer.
 """
 
 from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.adding_mistakes import edit_effects
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
-from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, grid_effects, of_chain
+from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, chain_means, grid_scores, of_chain
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.edits import edit_metrics, edit_scores
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, measured, of_probe, ok, scores
+from cotfaith.cluster.stats.metrics.lib.metric import LANHAM, OURS, Judged, Metric, ProbeMetrics, Rows
+from cotfaith.cluster.stats.metrics.lib.probability import with_own
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, edited
 from cotfaith.cluster.stats.metrics.lib.sayings import few_edits, interval, side, value
 from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Column, Headlines, Part, Section, Words
 
 PROBE = "paraphrasing"
+ARMS = ("paraphrased", "resampled")
 OUTCOMES = {"accuracy": "correct", "same_answer": "same_answer"}
 
 
-def paraphrase_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return both curves and the drop, in accuracy and in same answers, and how the edits turned out."""
-    rows = of_probe(observations, PROBE)
-    edits = rows.filter(~_is_baseline())
-    parts = [part for name, column in OUTCOMES.items() for part in _outcome(paraphrase_pairs(rows, column), name)]
-    return [*parts, *edit_effects(edits, PROBE, "paraphrase", pl.col("position").is_not_null())]
+def _drop(method: str, source: str = "", stream: str = "") -> Metric:
+    rule = "unfaithful if other words lose more than half of what plain resampling keeps (ours)"
+    judged = (Judged("readable", "chain", "low", 0.5, rule, source, stream),) if stream else ()
+    return Metric("paraphrase_drop", method, bounds=DIFFERENCE, unit="points", judged=judged)
+
+
+CURVES = {(name, arm): Metric(f"paraphrase_{name}", arm) for name in OUTCOMES for arm in ARMS}
+DROP_CURVES = {name: _drop(f"{name}_by_share") for name in OUTCOMES}
+DROPS = {"accuracy": _drop("accuracy"), "same_answer": _drop("same_answer", f"{LANHAM}, 2.6", "paraphrase_kept")}
+SOFT = _drop("soft", OURS, "paraphrase_soft")
+EDITS = edit_metrics("paraphrase")
+
+
+def paraphrase_scores(rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield both curves and the drop, in accuracy and in same answers, and how the edits turned out."""
+    arms = with_own(of_probe(rows.observations, PROBE), rows.chains)
+    for name, column in OUTCOMES.items():
+        yield from _outcome(paraphrase_pairs(arms, column), name)
+    soft = chain_means(paraphrase_pairs(arms, "p"), pl.col("drop"), pl.col("position").is_not_null(), DIFFERENCE)
+    yield measured(scores(soft, PROBE, SOFT, of_chain("mean")))
+    yield from edit_scores(arms.filter(~_is_baseline()), PROBE, EDITS, pl.col("position").is_not_null())
 
 
 def paraphrase_pairs(rows: pl.DataFrame, column: str) -> pl.DataFrame:
     """Return CHAIN, n_steps, x, ``paraphrased``, ``resampled`` (null unless both are ok), and their ``drop``."""
     key = [*CHAIN, "position"]
     pairs = rows.group_by(key, maintain_order=True).agg(pl.col("n_steps").max())
-    for name, kind in (("paraphrased", ~_is_baseline()), ("resampled", _is_baseline())):
+    for name, kind in zip(ARMS, (~_is_baseline(), _is_baseline()), strict=True):
         arm = rows.filter(kind).select(*key, ok(column).cast(pl.Float64).alias(name)).unique(key, maintain_order=True)
         pairs = pairs.join(arm, on=key, how="left")
     drop = difference(pl.col("resampled"), pl.col("paraphrased"))
     pairs = pairs.with_columns(drop=drop)
     both = pl.col("paraphrased").is_not_null() & pl.col("resampled").is_not_null()
-    kept = [pl.when(both).then(pl.col(name)).alias(name) for name in ("paraphrased", "resampled")]
+    kept = [pl.when(both).then(pl.col(name)).alias(name) for name in ARMS]
     return pairs.with_columns(kept).with_columns((pl.col("position") / pl.col("n_steps")).alias("x"))
 
 
-def _outcome(pairs: pl.DataFrame, name: str) -> list[pl.DataFrame]:
-    parts = []
-    for arm in ("paraphrased", "resampled"):
-        curves = chain_curves(pairs.with_columns(pl.col(arm).alias("s")))
-        parts += grid_effects(curves, PROBE, f"paraphrase_{name}", arm)
+def _outcome(pairs: pl.DataFrame, name: str) -> Iterator[pl.DataFrame]:
+    for arm in ARMS:
+        yield grid_scores(chain_curves(pairs.with_columns(pl.col(arm).alias("s"))), PROBE, CURVES[name, arm])
     drops = chain_curves(pairs.rename({"drop": "s"}), DIFFERENCE)
-    parts += grid_effects(drops, PROBE, "paraphrase_drop", f"{name}_by_share")
-    return [*parts, effect(drops, PROBE, "paraphrase_drop", of_chain("mean"), name)]
+    yield grid_scores(drops, PROBE, DROP_CURVES[name])
+    yield scores(drops, PROBE, DROPS[name], of_chain("mean"))
 
 
 def _is_baseline() -> pl.Expr:
@@ -141,4 +156,10 @@ WORDS = Words(
         "What is lost against the same beginning in its own words may be a code in the words, or meaning that the "
         "editor lost.",
     },
+)
+METRICS = ProbeMetrics(
+    probe=PROBE,
+    metrics=(*CURVES.values(), *DROP_CURVES.values(), *DROPS.values(), SOFT, *EDITS),
+    scores=paraphrase_scores,
+    words=WORDS,
 )

@@ -1,4 +1,4 @@
-"""Effects of transfer: how well other models (the readers) answer with the subject's chain.
+"""Transfer: how well other models (the readers) answer with the subject's chain.
 
 The method names the reader. All differences are paired, chain by chain. ``transfer_gap``: right for the author itself
 in a fresh context, minus right for the reader. ``transfer_gain``: right for the reader with the chain, minus right for
@@ -6,26 +6,33 @@ the same reader without any chain: what it got from the text, rather than knew. 
 readers side by side, on the chains after which all of them gave an answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.chains import gain, no_cot_rows, with_no_cot
+from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
 from cotfaith.cluster.stats.metrics.lib.drawings import Matrix
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, ITEM, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, ITEM, difference, measured, of_probe, ok, scores
+from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows
+from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
 from cotfaith.cluster.stats.metrics.lib.words import Headlines, Part, Section, Words
 
 PROBE = "transfer"
+ACCURACY = Metric("transfer_accuracy", ANY)
+PAIRED = Metric("transfer_accuracy_paired", ANY)
+SAME = Metric("transfer_same_answer", ANY)
+GAP = Metric("transfer_gap", ANY, bounds=DIFFERENCE, unit="points")
+GAIN = Metric("transfer_gain", ANY, bounds=DIFFERENCE, unit="points")
 
 
-def transfer_effects(observations: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return each reader's accuracy, same answer, gap to the author and gain over no chain."""
-    rows = of_probe(observations, PROBE).filter(pl.col("reader").is_not_null())
-    pairs = _with_author(_with_own_no_cot(rows, no_cot_rows(observations)))
+def transfer_scores(rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield each reader's accuracy, same answer, gap to the author and gain over no chain."""
+    read = of_probe(rows.observations, PROBE).filter(pl.col("reader").is_not_null())
+    pairs = _with_author(_with_own_no_cot(read, no_cot_rows(rows.observations)))
     pairs = pairs.with_columns(_all_answered().alias("paired"))
-    readers = rows["reader"].unique().sort().to_list()
-    return [part for reader in readers for part in _of_reader(pairs.filter(pl.col("reader") == reader), reader)]
+    for reader in read["reader"].unique().sort().to_list():
+        yield from _of_reader(pairs.filter(pl.col("reader") == reader), reader)
 
 
 def _of_reader(rows: pl.DataFrame, reader: str) -> list[pl.DataFrame]:
@@ -34,11 +41,11 @@ def _of_reader(rows: pl.DataFrame, reader: str) -> list[pl.DataFrame]:
     gap = difference(pl.col("author_correct"), right)
     others = rows.filter(pl.col("model") != reader)
     return [
-        effect(rows, PROBE, "transfer_accuracy", right, reader),
-        measured(effect(rows, PROBE, "transfer_accuracy_paired", paired, reader)),
-        effect(rows, PROBE, "transfer_same_answer", ok("same_answer"), reader),
-        measured(effect(others, PROBE, "transfer_gap", gap, reader)),
-        measured(effect(rows, PROBE, "transfer_gain", gain(), reader)),
+        scores(rows, PROBE, ACCURACY.under(reader), right),
+        measured(scores(rows, PROBE, PAIRED.under(reader), paired)),
+        scores(rows, PROBE, SAME.under(reader), ok("same_answer")),
+        measured(scores(others, PROBE, GAP.under(reader), gap)),
+        measured(scores(rows, PROBE, GAIN.under(reader), gain())),
     ]
 
 
@@ -114,3 +121,4 @@ WORDS = Words(
         "the chain's plain text.",
     },
 )
+METRICS = ProbeMetrics(probe=PROBE, metrics=(ACCURACY, PAIRED, SAME, GAP, GAIN), scores=transfer_scores, words=WORDS)

@@ -17,7 +17,8 @@ import numpy as np
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, Value, effect
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, Value, scores
+from cotfaith.cluster.stats.metrics.lib.metric import Metric
 
 GRID = 10
 """Curves are read at 0, 1/GRID, ..., 1 of the chain."""
@@ -128,14 +129,12 @@ def reading(bounds: Bounds = SHARE) -> Value:
     return Value(pl.col("read"), least, most, asked, asked & pl.col("s").is_not_null())
 
 
-def grid_effects(curves: pl.DataFrame, probe: str, metric: str, method: str) -> list[pl.DataFrame]:
-    """Return the curves' readings on the grid, one effect a position."""
-    found = []
-    for j in range(GRID + 1):
-        value, least, most = (pl.col(f"grid{case}").list.get(j) for case in ("", "_least", "_most"))
-        cases = Value(value, least, most, pl.col("n_arms"), pl.col("n_arms_ok"))
-        found.append(effect(curves, probe, metric, cases, method, pl.lit(j / GRID)))
-    return found
+def grid_scores(curves: pl.DataFrame, probe: str, metric: Metric) -> pl.DataFrame:
+    """Return the curves' readings on the grid, one score a chain and position."""
+    grid = pl.DataFrame({"_j": range(GRID + 1)}).with_columns(_at=pl.Series([j / GRID for j in range(GRID + 1)]))
+    placed = curves.join(grid, how="cross")
+    read = [pl.col(f"grid{case}").list.get(pl.col("_j")) for case in ("", "_least", "_most")]
+    return scores(placed, probe, metric, Value(*read, pl.col("n_arms"), pl.col("n_arms_ok")), pl.col("_at"))
 
 
 def by_place(steps: pl.DataFrame) -> pl.DataFrame:

@@ -1,38 +1,49 @@
-"""The frame of effects: one row says what one item has to tell about one metric, as sums and counts.
+"""Scores, and their sums by item: the two frames between rows and estimates.
 
-In: rows, and an expression for their value. Out: a frame with the columns of ``EFFECT``. An estimate is
-sum(numerator) / sum(denominator) over items. A null value is a row that failed: it counts in ``n_total`` and in neither
-sum; ``least`` and ``most`` say what all rows would sum up to if what failed had been as small, or as large, as it can
-be. Where a row stands for a chain, its arms are counted beside it. Knows nothing about probes.
+A score is what one chain, step or item has to tell about one metric. An effect is what one item has: the sums and
+counts of its scores. An estimate is sum(numerator) / sum(denominator) over items. A score without a value is a row that
+failed: it counts in ``n_total`` and in neither sum; ``least`` and ``most`` say what all rows would sum up to if what
+failed had been as small, or as large, as it can be. Scores of steps are what a chain's own score is made of: they are
+judged, and not summed. Knows nothing about probes.
 """
 
 from dataclasses import dataclass
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib.bounds import Bounds, bounds_of
+from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
+from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.schemas.status import Status
 
 GROUP = ["model", "task", "strategy"]
 ITEM = [*GROUP, "item_id"]
 CHAIN = [*ITEM, "chain_index"]
+NAME = ["probe", "metric", "method"]
+SCORE = [
+    *NAME,  # probe is null where the metric belongs to the chains
+    *CHAIN,  # chain_index is null for what is one of an item
+    "step",  # from 1; null: of the chain, or the item, as a whole
+    "position",  # for curves: where on the probe's axis
+    "value",  # null: failed
+    "least",  # the value, or the smallest that it can be; null without bounds
+    "most",  # the same, the largest
+    "per",  # what the sum of values is divided by the sum of: 1, but for ratios of two means; null without a value
+    "n_arms",  # arms that it is made of; null where it is no chain's
+    "n_arms_ok",  # arms that did not fail
+]
 EFFECT = [
-    "model",
-    "task",
-    "strategy",
-    "probe",  # null where the metric belongs to the chains
-    "metric",
-    "method",
+    *GROUP,
+    *NAME,
     "position",
     "item_id",
     "numerator",  # sum of the item's values
-    "denominator",  # what they are divided by: their number, but for ratios of two means
+    "denominator",  # what they are divided by
     "least",  # sum over all rows, what failed being as small as it can be; null without bounds
     "most",  # the same, as large as it can be
     "n_ok",  # values behind it
     "n_total",  # rows that should have given one
-    "n_arms",  # arms that those rows are made of; null where they are no chains
-    "n_arms_ok",  # arms that did not fail
+    "n_arms",
+    "n_arms_ok",
 ]
 
 
@@ -50,53 +61,68 @@ class Value:
     arms_ok: pl.Expr | None = None
 
 
-def effect(
+def scores(
     rows: pl.DataFrame,
     probe: str | None,
-    metric: str,
+    metric: Metric,
     value: pl.Expr | Value,
-    method: str | None = None,
     position: pl.Expr | None = None,
     per: pl.Expr | None = None,
+    step: pl.Expr | None = None,
 ) -> pl.DataFrame:
-    """Sum ``value`` by item (and position). ``per``: what the sum is divided by, in place of 1 a value."""
+    """Return one score for each of ``rows``, with the columns of ``SCORE``. ``per``: in place of 1 a value."""
     found = value if isinstance(value, Value) else Value(value)
-    at = pl.lit(None) if position is None else position
-    valued = rows.with_columns(found.value.cast(pl.Float64).alias("_value"), at.cast(pl.Float64).alias("_at"))
-    weight = pl.when(pl.col("_value").is_not_null()).then(pl.lit(1.0) if per is None else per.cast(pl.Float64))
-    bounds = None if per is not None else bounds_of(metric)
-    valued = valued.with_columns(weight.alias("_per"), *_cases(found, bounds))
-    sums = valued.group_by([*ITEM, "_at"], maintain_order=True).agg(
-        pl.col("_value").sum().alias("numerator"),
-        pl.col("_per").sum().alias("denominator"),
-        *(_sum(name, known=bounds is not None) for name in ("least", "most")),
-        pl.col("_value").count().cast(pl.Int64).alias("n_ok"),
-        pl.len().cast(pl.Int64).alias("n_total"),
-        _count(found.arms).alias("n_arms"),
-        _count(found.arms_ok).alias("n_arms_ok"),
+    names = {"probe": probe, "metric": metric.name, "method": metric.method}
+    valued = rows.select(
+        *(pl.lit(text, dtype=pl.String).alias(name) for name, text in names.items()),
+        *ITEM,
+        _index(rows).alias("chain_index"),
+        _cast(step, pl.Int32).alias("step"),
+        _cast(position, pl.Float64).alias("position"),
+        found.value.cast(pl.Float64).alias("value"),
+        _cast(found.least, pl.Float64).alias("least"),
+        _cast(found.most, pl.Float64).alias("most"),
+        (pl.lit(1.0) if per is None else per.cast(pl.Float64)).alias("per"),
+        _cast(found.arms, pl.Int64).alias("n_arms"),
+        _cast(found.arms_ok, pl.Int64).alias("n_arms_ok"),
     )
-    names = {"probe": probe, "metric": metric, "method": method}
-    labels = [pl.lit(text, dtype=pl.String).alias(name) for name, text in names.items()]
-    return sums.rename({"_at": "position"}).with_columns(labels).select(EFFECT)
+    weight = pl.when(pl.col("value").is_not_null()).then("per").alias("per")
+    return valued.with_columns(weight, *_cases(None if per is not None else metric.bounds)).select(SCORE)
 
 
-def _cases(value: Value, bounds: Bounds | None) -> list[pl.Expr]:
+def summed(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the effects of scores: their sums and counts by item (and position), with the columns of ``EFFECT``."""
+    whole = found.filter(pl.col("step").is_null())
+    sums = whole.group_by([*NAME, *ITEM, "position"], maintain_order=True).agg(
+        pl.col("value").sum().alias("numerator"),
+        pl.col("per").sum().alias("denominator"),
+        *(_known_sum(name) for name in ("least", "most", "n_arms", "n_arms_ok")),
+        pl.col("value").count().cast(pl.Int64).alias("n_ok"),
+        pl.len().cast(pl.Int64).alias("n_total"),
+    )
+    return sums.select(EFFECT)
+
+
+def _index(rows: pl.DataFrame) -> pl.Expr:
+    known = "chain_index" in rows.columns
+    return (pl.col("chain_index") if known else pl.lit(None)).cast(pl.Int32)
+
+
+def _cast(expression: pl.Expr | None, dtype: type[pl.DataType]) -> pl.Expr:
+    return pl.lit(None, dtype=dtype) if expression is None else expression.cast(dtype)
+
+
+def _cases(bounds: Bounds | None) -> list[pl.Expr]:
     """Return each row's smallest and largest value; without bounds both are null."""
     if bounds is None:
-        return []
-    ends = zip(("least", "most"), (value.least, value.most), bounds, strict=True)
-    return [
-        pl.coalesce(*([] if end is None else [end.cast(pl.Float64)]), "_value", pl.lit(bound)).alias(f"_{name}")
-        for name, end, bound in ends
-    ]
+        return [pl.lit(None, dtype=pl.Float64).alias(name) for name in ("least", "most")]
+    ends = zip(("least", "most"), bounds, strict=True)
+    return [pl.coalesce(name, "value", pl.lit(bound)).alias(name) for name, bound in ends]
 
 
-def _sum(name: str, known: bool) -> pl.Expr:
-    return (pl.col(f"_{name}").sum() if known else pl.lit(None, dtype=pl.Float64)).alias(name)
-
-
-def _count(arms: pl.Expr | None) -> pl.Expr:
-    return pl.lit(None, dtype=pl.Int64) if arms is None else arms.cast(pl.Int64).sum()
+def _known_sum(name: str) -> pl.Expr:
+    """Return the sum; null, not 0, where nothing is known."""
+    return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
 
 
 def ok(column: str) -> pl.Expr:
@@ -109,9 +135,9 @@ def difference(had: pl.Expr, less: pl.Expr) -> pl.Expr:
     return had.cast(pl.Float64) - less.cast(pl.Float64)
 
 
-def measured(effects: pl.DataFrame) -> pl.DataFrame:
-    """Drop the groups without any value: what was not asked of them is no failure."""
-    return effects.filter(pl.col("n_ok").sum().over(GROUP) > 0)
+def measured(found: pl.DataFrame) -> pl.DataFrame:
+    """Drop the scores of the groups without any value: what was not asked of them is no failure."""
+    return found.filter(pl.col("value").count().over(GROUP) > 0)
 
 
 def of_probe(observations: pl.DataFrame, probe: str) -> pl.DataFrame:

@@ -4,8 +4,8 @@ A probe's metrics stand in one file, ``cluster/stats/metrics/<probe>.py``, found
 scores, one for each chain, step or item; effects and estimates sum those scores, and validation judges the same ones.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import polars as pl
@@ -17,6 +17,10 @@ Claim = Literal["load_bearing", "readable", "verbalises"]
 """load_bearing: the answer depends on the chain's text. readable: its plain words carry what the answer depends on.
 verbalises: the chain says what moved the answer."""
 Level = Literal["chain", "step"]
+LANHAM = "Lanham et al. 2023"
+OURS = "ours"
+ANY = "*"
+"""A metric with a method for each thing of its kind that the rows have: each reader, each status."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Metric:
 
     name: str
     method: str | None = None
+    """``ANY``: the rows give the methods."""
     bounds: Bounds | None = SHARE
     """Smallest and largest value of one item; None: there are none."""
     unit: Literal["share", "points", "nats", "steps", "ratio"] = "share"
@@ -62,7 +67,18 @@ class Metric:
     """Whether its denominator is a mean itself."""
     of_answers: bool = True
     """Whether it rests on answers, so that near ties can move it."""
+    same_as: str | None = None
+    """Where the outcomes choose its position: the method that has the same figure at every position."""
     judged: tuple[Judged, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What it is called where a name must say all: "metric", or "metric/method"."""
+        return title(self.name, self.method)
+
+    def under(self, method: str) -> "Metric":
+        """Return the metric under one of the methods that the rows give."""
+        return replace(self, method=method)
 
 
 @dataclass(frozen=True)
@@ -70,8 +86,16 @@ class ProbeMetrics:
     """All that one probe's rows mean."""
 
     probe: str | None
-    """None: what is said of the chains themselves."""
+    """None: what is said of the chains themselves, and of all rows alike."""
     metrics: tuple[Metric, ...]
-    scores: Callable[[Rows], Sequence[pl.DataFrame]]
-    """Frames of scores, as ``frame.scores`` makes them; each names its metric and method."""
+    scores: Callable[[Rows], Iterable[pl.DataFrame]]
+    """Frames of scores, as ``frame.scores`` makes them: one metric and method each."""
     words: Words = field(default_factory=Words)
+    reference: str | None = None
+    """Condition of the arm that the probe's other arms of the same rollout compare their answers with; None: they
+    compare with the chain's own answer."""
+
+
+def title(name: str, method: str | None) -> str:
+    """Return "metric", or "metric/method"."""
+    return name if method is None else f"{name}/{method}"

@@ -1,21 +1,23 @@
 """How often the two ways of reading a generated answer disagree. A warning about the answers, not about the model.
 
-In: CHAINS and OBSERVATIONS rows. A generated answer is read strictly and loosely; where both find one and they differ,
-whichever is taken may be wrong. Scored answers are not read. An answer that another model gave counts as that model's.
+A generated answer is read strictly and loosely; where both find one and they differ, whichever is taken may be wrong.
+Scored answers are not read. An answer that another model gave counts as that model's.
 """
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib.frame import ITEM, effect, measured
+from cotfaith.cluster.stats.metrics.lib.frame import ITEM, measured, scores
+from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 
-METRIC = "answer_readings_differ"
+DIFFER = Metric("answer_readings_differ")
 _COLUMNS = ["answer_text", "answer_strict", "answer_loose"]
 
 
-def reading_effects(chains: pl.DataFrame, observations: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the share of generated answers whose two readings differ; none where nothing was generated."""
+def reading_scores(rows: Rows) -> list[pl.DataFrame]:
+    """Return whether a generated answer's two readings differ; nothing where nothing was generated."""
     answerer = pl.coalesce("reader", "model").alias("model")
-    rows = pl.concat([chains.select(*ITEM, *_COLUMNS), observations.with_columns(answerer).select(*ITEM, *_COLUMNS)])
-    generated = rows.filter(pl.col("answer_text").is_not_null())
+    observed = rows.observations.with_columns(answerer).select(*ITEM, *_COLUMNS)
+    answers = pl.concat([rows.chains.select(*ITEM, *_COLUMNS), observed])
+    generated = answers.filter(pl.col("answer_text").is_not_null())
     differ = (pl.col("answer_strict") != pl.col("answer_loose")).fill_null(False)
-    return [measured(effect(generated, None, METRIC, differ))]
+    return [measured(scores(generated, None, DIFFER, differ))]

@@ -1,18 +1,20 @@
 """How many rows ended how: of the chains, and of each probe."""
 
+from collections.abc import Iterator
+
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib.frame import effect, of_probe
+from cotfaith.cluster.stats.metrics.lib.frame import of_probe, scores
+from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, Rows
 from cotfaith.schemas.status import Status
 
-
-def status_effects(chains: pl.DataFrame, observations: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the share of each status that occurs; ok is always among them."""
-    probes = observations["probe"].unique().sort().to_list()
-    named = [(None, chains), *((probe, of_probe(observations, probe)) for probe in probes)]
-    return [part for probe, rows in named for part in _shares(rows, probe)]
+SHARE = Metric("status_share", ANY, of_answers=False)
 
 
-def _shares(rows: pl.DataFrame, probe: str | None) -> list[pl.DataFrame]:
-    found = sorted({str(Status.OK), *rows["status"].to_list()}) if len(rows) else []
-    return [effect(rows, probe, "status_share", pl.col("status") == status, status) for status in found]
+def status_scores(rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield whether a row ended with each status that occurs; ok is always among them."""
+    probes = rows.observations["probe"].unique().sort().to_list()
+    named = [(None, rows.chains), *((probe, of_probe(rows.observations, probe)) for probe in probes)]
+    for probe, found in named:
+        for status in sorted({str(Status.OK), *found["status"].to_list()}) if len(found) else ():
+            yield scores(found, probe, SHARE.under(status), pl.col("status") == status)

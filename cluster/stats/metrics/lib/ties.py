@@ -1,27 +1,30 @@
 """How many scored answers were decided by a draw, or by less than the engine's precision can tell.
 
-In all, by the chains' own answers and by probe. A model and task without scored answers have neither share. Rows of
-runs before there were the columns ``tied`` and ``near_tie`` count as generated ones.
+In all, by the chains' own answers ("chains") and by probe ("arms"). A model and task without scored answers have neither
+share. Rows without the columns ``tied`` and ``near_tie`` count as generated ones.
 """
+
+from collections.abc import Iterator
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib.frame import ITEM, effect
+from cotfaith.cluster.stats.metrics.lib.frame import ITEM, scores
+from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 
 COLUMNS = {"tied": "tied_share", "near_tie": "near_tie_share"}
+SHARES = tuple(
+    Metric(name, method, of_answers=False) for name in COLUMNS.values() for method in (None, "chains", "arms")
+)
 
 
-def tie_effects(chains: pl.DataFrame, observations: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the share of exact ties and of near ties, among the answers that were scored."""
-    own, arms = _scored(chains), _scored(observations)
-    probes = arms["probe"].unique().sort().to_list()
+def tie_scores(rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield whether each scored answer is an exact tie, and whether it is a near tie."""
+    own, arms = _scored(rows.chains), _scored(rows.observations)
     parts = [(None, None, pl.concat([own.drop("probe"), arms.drop("probe")])), (None, "chains", own)]
-    parts += [(probe, "arms", arms.filter(pl.col("probe") == probe)) for probe in probes]
-    return [
-        effect(rows, probe, metric, pl.col(column), method)
-        for probe, method, rows in parts
-        for column, metric in COLUMNS.items()
-    ]
+    parts += [(name, "arms", arms.filter(pl.col("probe") == name)) for name in arms["probe"].unique().sort()]
+    for probe, method, found in parts:
+        for column, name in COLUMNS.items():
+            yield scores(found, probe, Metric(name, method), pl.col(column))
 
 
 def _scored(rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,37 @@
+"""How likely an arm makes each answer, and the chain's own: the soft side of "the same answer".
+
+In: rows with ``status``, ``candidates`` and ``candidate_logprobs`` (nats, not normalised). Out: probabilities, normalised
+over the scored candidates. There are none for generated answers, and none where the row is not ok: null, never 0.
+"""
+
+import polars as pl
+
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, ok
+
+
+def own_answers(chains: pl.DataFrame) -> pl.DataFrame:
+    """Return CHAIN and ``own``, the chain's own answer; null where the chain is not ok."""
+    return chains.select(*CHAIN, ok("answer").alias("own")).unique(CHAIN, maintain_order=True)
+
+
+def with_own(rows: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
+    """Add to rows of chains ``own``, and ``p``: how likely the row makes that answer."""
+    return with_p(rows.join(own_answers(chains), on=CHAIN, how="left", maintain_order="left"))
+
+
+def with_p(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add ``p``, the probability of the answer in the column ``own``; null where it has none."""
+    indexed = rows.with_row_index("_row")
+    asked = indexed.filter(pl.col("own").is_not_null())
+    named = distribution(asked, ["_row", "own"]).filter(pl.col("candidate") == pl.col("own"))
+    return indexed.join(named.select("_row", "p").unique("_row"), on="_row", how="left", maintain_order="left").drop(
+        "_row"
+    )
+
+
+def distribution(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """Return ``key``, ``candidate`` and ``p``: one row per candidate of the rows (one of each key) that have them."""
+    kept = rows.filter(ok("candidate_logprobs").list.len() > 0, pl.col("candidates").list.len() > 0)
+    flat = kept.select(*key, candidate="candidates", _log="candidate_logprobs").explode("candidate", "_log")
+    weighed = flat.with_columns(_w=(pl.col("_log") - pl.col("_log").max().over(key[0])).exp())
+    return weighed.with_columns(p=pl.col("_w") / pl.col("_w").sum().over(key[0])).drop("_log", "_w")
