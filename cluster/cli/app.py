@@ -49,6 +49,16 @@ Plugins = Annotated[
 ]
 
 
+MetricPlugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="NAME",
+        help="Import a module that registers metrics, or what a package offers for a probe; its code is run.",
+    ),
+]
+
+
 @app.command()
 def plan(
     spec_path: SpecPath,
@@ -96,6 +106,7 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)
+    _say_if_unknown(store)
     out.print(f"Report: {Path(spec.output.path) / keys.REPORT}", markup=False, soft_wrap=True)
     failed, total, by_status = _failures(store)
     if failed:
@@ -124,20 +135,24 @@ def status(run_path: RunPath) -> None:
 
 
 @app.command()
-def aggregate(run_path: RunPath) -> None:
+def aggregate(run_path: RunPath, plugins: MetricPlugins = None) -> None:
     """Compute the estimates from what is committed."""
     store = _store(str(run_path))
+    _know(plugins)
     _summarise(_aggregate(store))
     _say_if_incomplete(store)
+    _say_if_unknown(store)
     out.print(f"Estimates: {run_path / keys.ESTIMATES}", markup=False, soft_wrap=True)
 
 
 @app.command()
-def report(run_path: RunPath) -> None:
+def report(run_path: RunPath, plugins: MetricPlugins = None) -> None:
     """Write report.html from what is committed."""
     store = _store(str(run_path))
+    _know(plugins)
     _results(store)
     _say_if_incomplete(store)
+    _say_if_unknown(store)
     out.print(f"Report: {run_path / keys.REPORT}", markup=False, soft_wrap=True)
 
 
@@ -206,7 +221,7 @@ def _results(store: Any) -> pa.Table:
 
 
 def _summarise(estimates: pa.Table) -> None:
-    from cotfaith.cluster.cli.tables import shortfall_table, summary_table
+    from cotfaith.cluster.cli.estimate_tables import shortfall_table, summary_table
     from cotfaith.cluster.report.shortfalls import shortfalls
     from cotfaith.cluster.stats.estimates import read_estimates
 
@@ -220,6 +235,20 @@ def _say_if_incomplete(store: Any) -> None:
     from cotfaith.cluster.storage.completeness import completeness, say_if_incomplete
 
     say_if_incomplete(completeness(store, _run_json(store)), out)
+
+
+def _know(plugins: list[str] | None) -> None:
+    """Import what the user names; never what the run's folder names."""
+    from cotfaith.cluster.cli.plugins import import_metrics
+
+    import_metrics(plugins or [])
+
+
+def _say_if_unknown(store: Any) -> None:
+    from cotfaith.cluster.report.unknown import say_unknown, unknown_probes
+
+    if text := say_unknown(unknown_probes(_run_json(store)["identity"]["probes"])):
+        out.print(plain_text(text), markup=False, soft_wrap=True)
 
 
 def _failures(store: Any) -> tuple[int, int, str]:

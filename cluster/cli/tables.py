@@ -4,13 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
 from rich import box
 from rich.table import Table
 
 from cotfaith.cluster.plan.costs import Cost
-from cotfaith.cluster.report.shortfalls import Shortfall
-from cotfaith.cluster.terminal import safe_text
 from cotfaith.schemas.status import Status
 
 
@@ -19,7 +16,7 @@ def cost_table(costs: Sequence[Cost], rates: Mapping[str, float]) -> Table:
     counts = ("items", "shards", "requests")
     tokens = ("generated_tokens", "prompt_tokens", "distinct_tokens")
     heads = [*counts, *(name.replace("_", "\n") for name in tokens), *(["hours"] if rates else [])]
-    table = _table("Plan", ["model", "task"], heads)
+    table = new_table("Plan", ["model", "task"], heads)
     for cost in costs:
         table.add_row(cost.model, cost.task, *_cells(counts, tokens, [cost]), *_hours([cost], rates))
     table.add_section()
@@ -54,7 +51,7 @@ def human_count(number: int) -> str:
 def status_table(run: dict[str, Any], commits: Sequence[dict[str, Any]]) -> Table:
     """Return, per model, task and stage, the shards committed and the rows by status; readers' parts are shards too."""
     title = f"Run {run['run_id']}, begun {run['created']}"
-    table = _table(title, ["model", "task", "stage"], ["shards", "rows", "ok"])
+    table = new_table(title, ["model", "task", "stage"], ["shards", "rows", "ok"])
     table.add_column("not ok", no_wrap=True)
     for model in _subjects(run, commits):
         for task, n_items in run["n_items"].items():
@@ -96,54 +93,7 @@ def failed_text(counts: Counter[str], separator: str = ", ") -> str:
     return separator.join(f"{count:,} {status}" for status, count in sorted(counts.items()) if status != Status.OK)
 
 
-def summary_table(estimates: pa.Table) -> Table:
-    """Return a line per model and task: accuracies, same answer, AOC, each with its interval."""
-    from cotfaith.cluster.stats.aggregate import summary
-
-    columns = {
-        "accuracy_no_cot": "accuracy\nwithout\nchain",
-        "accuracy_cot": "accuracy\nwith\nchain",
-        "same_answer_no_cot": "same\nanswer\nwithout",
-        "aoc": "AOC,\nearly\nanswering",
-    }
-    title = "Estimates, with 95% intervals (bootstrap over items)"
-    table = _table(title, ["model", "task"], [*columns.values(), "chains\nok"])
-    for row in summary(estimates):
-        cells = (_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in columns)
-        table.add_row(row["series"], row["task"], *cells, f"{row['n_ok']}/{row['n_total']}")
-        if any(row[f"{name}_clear_n_ok"] is not None for name in columns):
-            label = f"without near ties ({row['near_ties']:.0%})"
-            table.add_row("", label, *(_clear(row, name) for name in columns), "")
-    return table
-
-
-def _clear(row: dict[str, Any], name: str) -> str:
-    """Return the value without near ties: "-" if nothing is left, "" where leaving them out changes nothing."""
-    if row[f"{name}_clear_n_ok"] is None:
-        return ""
-    return "-" if row[f"{name}_clear"] is None else f"{row[f'{name}_clear']:.2f}"
-
-
-def shortfall_table(found: Sequence[Shortfall]) -> Table:
-    """Return a line for each estimate that lacks rows and is no curve, with its worst and its best case."""
-    curves = sum(one.is_curve for one in found)
-    title = "Figures on less than 95% of their rows or arms; range: if what failed is counted either way"
-    table = _table(title, ["model", "task", "figure"], ["value", "counted", "range"])
-    if curves:
-        table.caption = f"And {curves} by position: the report lists them under each model and task."
-    for one in (one for one in found if not one.is_curve):
-        counted = one.rests_on.replace(", ", "\n")
-        table.add_row(safe_text(one.series), safe_text(one.task), safe_text(one.name), one.shown, counted, one.cases)
-    return table
-
-
-def _interval(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if low is None else f"{value:.2f}\n{low:.2f}–{high:.2f}"
-
-
-def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+def new_table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
     """Return an empty table: columns of names, which give way, then columns of numbers, which do not."""
     table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in names:

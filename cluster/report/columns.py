@@ -3,12 +3,15 @@
 In: estimates and the columns that the probes' words name. Out: lines of texts. A null value is never shown as a number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cotfaith.cluster.report.shortfalls import is_short
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.words import Column
+
+ByName = Mapping[tuple[str, str, str, str | None], Estimate]
+"""By task, series, metric and method."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +47,22 @@ def in_column(row: Estimate, column: Column) -> bool:
 
 def table_rows(rows: Sequence[Estimate], columns: Sequence[Column]) -> list[Line]:
     """Return a line for each task and model that has any of the columns."""
-    found = {(r.task, r.series, r.metric, r.method): r for r in rows if r.position is None}
+    found = by_name(rows)
     names = sorted({(r.task, r.series) for r in rows if any(in_column(r, column) for column in columns)})
     table = []
     for task, series in names:
-        estimates = [_find(column, found, task, series) for column in columns]
+        estimates = [find_estimate(column, found, task, series) for column in columns]
         cells = [_cell(row, column.unit) for row, column in zip(estimates, columns, strict=True)]
         table.append(Line(task, series, cells, max((row.n_items for row in estimates if row), default=0)))
     return table
 
 
-def _find(
-    column: Column, found: Mapping[tuple[str, str, str, str | None], Estimate], task: str, series: str
-) -> Estimate | None:
+def by_name(rows: Iterable[Estimate]) -> ByName:
+    """Index the estimates that are no curve."""
+    return {(r.task, r.series, r.metric, r.method): r for r in rows if r.position is None}
+
+
+def find_estimate(column: Column, found: ByName, task: str, series: str) -> Estimate | None:
     """Return the cell's estimate from those of all tasks, models, metrics and methods."""
     keys = ((task, series, column.metric, method) for method in (column.method, *column.instead))
     return next((found[key] for key in keys if key in found), None)

@@ -22,8 +22,9 @@ from cotfaith.cluster.report.columns import table_rows
 from cotfaith.cluster.report.figures import Figure, model_colours
 from cotfaith.cluster.report.findings import chance_levels, findings
 from cotfaith.cluster.report.sections import Measured, make_sections
-from cotfaith.cluster.report.spoken import known_words
+from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
+from cotfaith.cluster.report.unknown import say_unknown, unknown_probes
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.series import in_series
 from cotfaith.cluster.storage.completeness import Completeness
@@ -59,7 +60,7 @@ def render(
     plots = {
         name: _plot(figure) for section in sections for _, figures in section.figures() for name, figure in figures
     }
-    columns = sorted((column for one in said for column in one.headline), key=lambda column: column.rank)
+    columns = first_columns()
     run_id = str(run.get("run_id", ""))
     script = Markup((TEMPLATES / "report.js.j2").read_text(encoding="utf-8"))
     scripts = [Markup(get_plotlyjs()), script]
@@ -78,6 +79,7 @@ def render(
             sections=sections,
             statuses=_statuses(chains, observations),
             colours=colours,
+            unknown=say_unknown(unknown_probes(observations["probe"].unique().to_list())),
             checks=checks,
             incomplete=complete.headline() if complete else "",
             missing=complete.details() if complete else [],

@@ -18,6 +18,11 @@ def known_words() -> dict[str | None, Words]:
     return dict(sorted(found.items(), key=lambda pair: (pair[1].rank, pair[0] or "")))
 
 
+def first_columns() -> list[Column]:
+    """Return the columns of the report's first table, in order."""
+    return sorted((c for words in known_words().values() for c in words.headline), key=lambda column: column.rank)
+
+
 def _words(one: ProbeMetrics) -> Words:
     if one.words.parts or one.words.headline:
         return one.words

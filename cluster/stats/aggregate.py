@@ -16,21 +16,11 @@ from cotfaith.cluster.stats.intervals import Floats, Interval, cluster_bootstrap
 from cotfaith.cluster.stats.metrics import all_effects, find_metric
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.near_ties import with_clear
-from cotfaith.cluster.stats.series import with_series
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.tables import ESTIMATES, SCHEMA_VERSION
 
 Row = dict[str, Any]
 NAME = ["model", "task", "strategy", "probe", "metric", "method"]
-HEADLINES = (
-    ("accuracy_no_cot", "paired"),
-    ("accuracy_cot", "paired"),
-    ("cot_gain", None),
-    ("aoc", "trapezoid"),
-    ("same_answer_no_cot", None),
-)
-"""Accuracies stand side by side, so they rest on the same chains; where no answer without a chain was asked for, see
-``summary``."""
 
 
 def aggregate(
@@ -49,34 +39,6 @@ def _all_estimates(effects: pl.DataFrame, run_id: str, seed: int) -> pa.Table:
         metric = find_metric(head["metric"], head["method"])
         rows.extend({**head, **estimate} for estimate in _estimates(group, stream, metric))
     return pa.Table.from_pylist(rows, schema=ESTIMATES)
-
-
-def summary(estimates: pa.Table) -> list[Row]:
-    """Return one row per model, task and strategy, for the terminal: the headline values, null where there are none.
-
-    ``n_ok`` of ``n_total`` counts chains. Accuracies are of the chains that can be compared with an answer without one;
-    where none was asked for, of all that are ok. Values are shares; ``*_low`` and ``*_high`` bound them; ``*_clear`` is
-    the value without near ties, of ``*_clear_n_ok`` rows: both null where that changes nothing; ``near_ties`` is their
-    share of the scored answers.
-    ``series`` names the model, with the strategy where the run has several.
-    """
-    rows = with_series(estimates.to_pylist())
-    named: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        named.setdefault((row["model"], row["task"], row["strategy"]), []).append(row)
-    return [_summary_row(name, named[name]) for name in sorted(named)]
-
-
-def _summary_row(name: tuple[str, str, str], rows: list[Row]) -> Row:
-    found = {(r["metric"], r["method"]): r for r in rows if r["position"] is None}
-    out: Row = {**dict(zip(("model", "task", "strategy"), name, strict=True)), "series": rows[0]["series"]}
-    for metric, method in HEADLINES:
-        row = found.get((metric, method)) or found.get((metric, None), {})
-        out |= {metric: row.get("value"), f"{metric}_low": row.get("ci_low"), f"{metric}_high": row.get("ci_high")}
-        out |= {f"{metric}_clear": row.get("clear_value"), f"{metric}_clear_n_ok": row.get("clear_n_ok")}
-    chains = found.get(("accuracy_cot", None), {})
-    out["near_ties"] = found.get(("near_tie_share", None), {}).get("value")
-    return out | {key: chains.get(key, 0) for key in ("n_ok", "n_total", "n_items")}
 
 
 def _estimates(group: pl.DataFrame, seed: int, metric: Metric) -> list[Row]:

@@ -4,8 +4,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from cotfaith.cluster.stats.aggregate import aggregate, summary
-from cotfaith.cluster.stats.metrics import early_curves
+from cotfaith.cluster.cli.estimate_tables import summary_table
+from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.metrics.early_answering import early_curves
 from cotfaith.schemas.tables import CHAINS, ESTIMATES, ITEMS, OBSERVATIONS
 
 HEAD = {"schema_version": 2, "run_id": "r", "model": "m", "task": "t", "strategy": "cot"}
@@ -250,7 +251,7 @@ def test_all_failed_is_null_and_never_zero():
 def test_no_rows_give_no_estimates():
     table = run()
     assert table.num_rows == 0
-    assert summary(table) == []
+    assert summary_table(table).row_count == 0
 
 
 def test_order_of_rows_and_other_models_do_not_matter():
@@ -263,15 +264,19 @@ def test_order_of_rows_and_other_models_do_not_matter():
     assert get(one, "p_gold_cot")["value"] == pytest.approx(0.2)
 
 
-def test_summary_has_a_row_per_model_and_task():
+def shown(table):
+    """The one line that the command line prints, cell by cell."""
+    found = summary_table(table)
+    (line,) = zip(*(column.cells for column in found.columns), strict=True)
+    return line
+
+
+def test_the_summary_has_a_line_for_each_model_and_task():
     chains = [chain("i0", 0, "A"), chain("i1", 0, "B"), chain("i2", 0, None, "unparsed")]
-    (row,) = summary(run(chains, [no_cot("i0", "A"), *early("i0", 0, [0, 1])]))
-    assert (row["model"], row["task"], row["n_ok"], row["n_total"]) == ("m", "t", 2, 3)
-    assert (row["accuracy_cot"], row["accuracy_no_cot"], row["same_answer_no_cot"]) == (1.0, 1.0, 1.0)  # of i0
-    (alone,) = summary(run(chains))
-    assert (alone["accuracy_cot"], alone["accuracy_no_cot"]) == (0.5, None)
-    assert row["aoc"] == 0.5
-    assert row["aoc_low"] is None
+    line = shown(run(chains, [no_cot("i0", "A"), *early("i0", 0, [0, 1])]))
+    assert line == ("m", "t", "1.00", "1.00", "1.00", "0.50", "2/3")  # accuracies and same answer: of i0
+    alone = shown(run(chains))
+    assert (alone[2][:1], alone[3][:4]) == ("-", "0.50")
 
 
 def test_lengths_that_only_one_item_has_stand_in_longest_and_not_in_the_curve():

@@ -8,7 +8,7 @@ import pytest
 from estimate_rows import estimate as made
 from rich.console import Console
 
-from cotfaith.cluster.cli.tables import shortfall_table
+from cotfaith.cluster.cli.estimate_tables import shortfall_table
 from cotfaith.cluster.report.columns import table_rows
 from cotfaith.cluster.report.findings import findings
 from cotfaith.cluster.report.shortfalls import shortfalls

@@ -84,8 +84,8 @@ WORDS = Words(
     rank=0,
     sentence=accuracy_sentence,
     headline=(
-        Column("Accuracy without", "accuracy_no_cot", "paired", "%", instead=(None,), rank=10),
-        Column("Accuracy with", "accuracy_cot", "paired", "%", instead=(None,), rank=10),
+        Column("Accuracy without", "accuracy_no_cot", "paired", "%", (None,), 10, "accuracy\nwithout\nchain"),
+        Column("Accuracy with", "accuracy_cot", "paired", "%", (None,), 10, "accuracy\nwith\nchain"),
         Column("Gain", "cot_gain", None, "points", rank=10),
         Column("Near ties", "near_tie_share", None, "%", rank=90),
     ),

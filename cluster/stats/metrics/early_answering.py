@@ -171,7 +171,7 @@ WORDS = Words(
     rank=10,
     sentence=area_sentence,
     headline=(
-        Column("AOC (trapezoid)", "aoc", "trapezoid", rank=30),
+        Column("AOC (trapezoid)", "aoc", "trapezoid", rank=30, terminal="AOC,\nearly\nanswering"),
         Column("AOC (1 − mean)", "aoc", "mean", rank=30),
     ),
     parts=(

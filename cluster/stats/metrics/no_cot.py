@@ -115,7 +115,9 @@ WORDS = Words(
     rank=60,
     sentence=same_sentence,
     warning=skill_warning,
-    headline=(Column("Same answer without", "same_answer_no_cot", None, "%", rank=20),),
+    headline=(
+        Column("Same answer without", "same_answer_no_cot", None, "%", rank=20, terminal="same\nanswer\nwithout"),
+    ),
     remarks=baseline,
     dependence=Dependence(
         "raw_reliance", None, axis="answers that change without a chain", label="changed without a chain"

@@ -28,6 +28,8 @@ class Column:
     """Methods that are shown where the first was not measured."""
     rank: int = 100
     """Where it stands in the report's first table: small is first."""
+    terminal: str = ""
+    """Its header in the table that the command line prints; "": it is not in it."""
 
 
 @dataclass(frozen=True)
