@@ -21,9 +21,8 @@ from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.cluster.storage.given_up import record_given_up
 from cotfaith.cluster.storage.store import open_store
-from cotfaith.schemas.errors import InputError
+from cotfaith.schemas.errors import EngineLostError, InputError
 from cotfaith.workers.actor.remote import RemoteEngine
-from cotfaith.workers.shard.loop import EngineLostError
 
 _POLL_S = 1.0
 PATIENCE_S = 60.0

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers, readers
 from cotfaith.schemas.spec import ModelSpec, StrategyName, TaskSpec
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Arm, Shape
 from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, find_prompt
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.strategies import STRATEGIES
-from cotfaith.workers.text.codec import Codec, load_codec
+from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.templates import Templates
 
 TOKENS_PER_STEP = 20  # assumed where no chain has been sampled yet

@@ -23,12 +23,12 @@ from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.spec import ModelSpec, ProbeSpec, RunSpec
 from cotfaith.schemas.tables import SCHEMA_VERSION
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Need
 from cotfaith.workers.roles.editors import editor_identity, make_editor
 from cotfaith.workers.roles.embedders import make_embedder
 from cotfaith.workers.strategies import STRATEGIES
-from cotfaith.workers.text.codec import load_codec
 
 _GROWS = ("models", "tasks", "strategies", "probes", "editors", "embedders", "chat_templates")
 _PACKAGES = ("ray", "torch", "transformers", "pyarrow", "numpy")

@@ -23,9 +23,10 @@ def fingerprint(model: ModelSpec) -> str:
         ModelSourceError: there is no model at the source.
 
     """
-    if model.engine == "stub":
-        return "stub"
-    served = find_engine(model).served_model
+    engine = find_engine(model)
+    if not engine.has_weights:
+        return engine.name
+    served = engine.served_model
     if served is not None:
         return f"served:{served(model)}"
     folder = Path(resolve_source(model.source)).expanduser()
@@ -41,8 +42,9 @@ def fingerprint(model: ModelSpec) -> str:
 
 def context_window(model: ModelSpec) -> int | None:
     """Return the context window in tokens that the engine's options or the model's configuration state, or None."""
-    stated = find_engine(model).capabilities(model).max_context
-    if stated is not None or model.engine == "stub" or find_engine(model).served_model is not None:
+    engine = find_engine(model)
+    stated = engine.capabilities(model).max_context
+    if stated is not None or not engine.has_weights or engine.served_model is not None:
         return stated
     config = _config(model)
     return getattr(getattr(config, "text_config", config), "max_position_embeddings", None)

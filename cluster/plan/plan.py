@@ -20,13 +20,13 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
 from cotfaith.workers import tasks
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import Capabilities
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.probes import check_applies, find_probe
 from cotfaith.workers.probes.lib.probe import Need
 from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, find_prompt
 from cotfaith.workers.shard.work import answer_method
-from cotfaith.workers.text.codec import load_codec
 from cotfaith.workers.text.template_check import check_template, template_digest
 from cotfaith.workers.text.templates import Templates
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.text.codec import load_codec
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.text.templates import question_text
 
 

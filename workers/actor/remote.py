@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.errors import ContextOverflowError, EngineError, EngineLostError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.actor.merging import Merger
 from cotfaith.workers.engines import find_engine
@@ -21,7 +21,6 @@ from cotfaith.workers.engines.protocol import (
     Generation,
     ScoreRequest,
 )
-from cotfaith.workers.shard.loop import EngineLostError
 
 LAST_WORDS_S = 1.0
 """An engine that cannot go on has so long to say why, before its process ends."""

@@ -13,7 +13,7 @@ from cotfaith.schemas.spec import Section
 from cotfaith.workers.shard.ask import Ask, Request
 
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
-Need = Literal["answer", "generate", "prefill", "editor", "embedder", "judge"]
+Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
 """answer: score or generate, whichever the task's answers take."""
 
 
@@ -67,3 +67,13 @@ class Probe:
     names, by default every subject. ``ask`` is then the reader's."""
     applies: Callable[[Item], bool] = lambda item: True
     """Items for which it is false have no such arms, and no row: that is no failure."""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line: the first of its coroutine's docstring."""
+        return (self.run.__doc__ or self.source).partition("\n")[0]
+
+    @property
+    def module(self) -> str:
+        """The module of its coroutine."""
+        return self.run.__module__
