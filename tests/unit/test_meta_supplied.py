@@ -140,7 +140,7 @@ def test_rows_of_one_label_each_are_put_together(tmp_path):
     one, other = load(tmp_path, *rows)
     assert one.supplied.steps == (" The hint says 7. ", "So I say 7. ", "I looked it up.")
     assert list(one.supplied.step_labels) == [None, True, False]
-    assert (one.supplied.label, one.supplied.answer) == ("false", "7")
+    assert (one.supplied.label, one.supplied.answer) == (False, "7")
     assert (one.setting, other.setting) == ("diversionary", "outright")
     assert (one.question, one.gold, one.answer_format) == (ROW["prompt"], "7", "number")
 

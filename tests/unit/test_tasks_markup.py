@@ -109,6 +109,5 @@ def test_bonafide_labels_outside_the_thought_are_left_out(tmp_path: Path) -> Non
     ]
     path.write_text("\n".join(json.dumps(one) for one in rows))
     (item,) = load_task(TaskSpec(name="t", file=str(path), adapter="labelled_chains"), 0)
-    about = dict(item.metadata)
-    assert json.loads(about["supplied_steps"]) == [" Two and three.\n", "So five."]
-    assert json.loads(about["supplied_step_labels"]) == [None, True]
+    assert item.supplied.steps == (" Two and three.\n", "So five.")
+    assert item.supplied.step_labels == (None, True)
