@@ -1,9 +1,9 @@
 """Estimates: every metric per (model, task, strategy), with its interval and what it rests on. No pooling over tasks.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows (metrics/ turns them into scores, and those into per-item sums). Out: a table in the ESTIMATES
-schema. A value is null where no row was ok, never 0; ``least`` and ``most`` say what it would be if all that failed had
-gone one way or the other. Each interval has its own random stream, derived from the run's
-seed and the metric's name, so an estimate does not depend on what else was measured.
+In: ITEMS, CHAINS and OBSERVATIONS rows (metrics/ turns them into scores, and those into per-item sums). Out: a table in
+the ESTIMATES schema. A value is null where no row was ok, never 0; ``least`` and ``most`` say what it would be if all
+that failed had gone one way or the other. Each interval has its own random stream, derived from the run's seed and the
+metric's name, so an estimate does not depend on what else was measured.
 """
 
 from typing import Any

@@ -1,1 +1,4 @@
-"""Meta-evaluation: does a metric measure faithfulness? Labels and scores of chains -> figures, checks, a page."""
+"""Meta-evaluation: does a metric measure faithfulness?
+
+In: the registry's scores, and labels of chains. Out: figures, checks, a page.
+"""

@@ -1,18 +1,25 @@
 """What a metric costs per chain: tokens of its probes' prompts, and seconds.
 
 Tokens: every prompt counted whole, however much of it an engine shares, and what the subject sampled anew for it; what
-a probe on an item costs is split among the item's chains. An editor's tokens are not counted. Seconds: from the commits
-of probes that ran on their own (``resources.probes_apart``); a probe that ran together with others has no seconds of
-its own, and the metric none. Seconds depend on the machine.
+a probe on an item costs is split among the item's usable chains. An editor's tokens are not counted. A row without a
+position that no prompt was made for stands for a lost probe. Seconds: from the commits of probes that ran on their own
+(``resources.probes_apart``); a probe that ran together with others has no seconds of its own, and the metric none.
+Seconds depend on the machine.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cotfaith.cluster.validation.evidence import Arm, Evidence
-from cotfaith.cluster.validation.metrics import METRICS, Metric
+import polars as pl
+
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
+from cotfaith.cluster.validation.metrics import Tested, tested_metrics
+from cotfaith.cluster.validation.usable import ChainKey, UsableChain
+
+Tokens = Mapping[tuple[str, str, str, str, int | None], int]
+"""What a probe's arms took on a chain, or on an item (index None)."""
 
 
 @dataclass(frozen=True)
@@ -20,38 +27,65 @@ class Cost:
     """One metric's cost."""
 
     metric: str
+    level: str
     tokens_per_chain: float | None
     seconds_per_chain: float | None
 
 
-def costs(evidence: Sequence[Evidence], commits: Iterable[dict[str, Any]], n_chains: int) -> list[Cost]:
+def costs(
+    usable: Sequence[UsableChain], observations: pl.DataFrame, commits: Iterable[dict[str, Any]], n_chains: int
+) -> list[Cost]:
     """Return each metric's cost; ``n_chains``: all chains of the run, those that failed included."""
-    seconds = _seconds(commits)
-    return [_cost(metric, evidence, seconds, n_chains) for metric in METRICS]
+    seconds, spent = _seconds(commits), _spent(usable, observations)
+    return [_cost(tested, [one.key for one in usable], spent, seconds, n_chains) for tested in tested_metrics()]
 
 
-def _cost(metric: Metric, evidence: Sequence[Evidence], seconds: dict[str, float | None], n_chains: int) -> Cost:
-    seen = [e for e in evidence if all(probe in e.arms for probe in metric.probes)]
-    tokens = [sum(_tokens(e, e.arms[probe]) for probe in metric.probes) for e in seen]
-    spent = [seconds.get(probe) for probe in metric.probes]
-    known = [s for s in spent if s is not None]
+def _cost(
+    tested: Tested,
+    keys: Sequence[ChainKey],
+    spent: Mapping[str, Mapping[ChainKey, float]],
+    seconds: dict[str, float | None],
+    n_chains: int,
+) -> Cost:
+    found = [[spent.get(probe, {}).get(key) for probe in tested.probes] for key in keys]
+    tokens = [sum(part for part in parts if part is not None) for parts in found if None not in parts]
+    timed = [seconds.get(probe) for probe in tested.probes]
+    known = [s for s in timed if s is not None]
     return Cost(
-        metric.name,
+        tested.name,
+        tested.judged.level,
         sum(tokens) / len(tokens) if tokens else None,
-        sum(known) / n_chains if n_chains and len(known) == len(spent) else None,
+        sum(known) / n_chains if n_chains and len(known) == len(timed) else None,
     )
 
 
-def _tokens(evidence: Evidence, arms: Sequence[Arm]) -> float:
-    total = sum(arm.prompt_tokens + arm.sampled_tokens for arm in arms)
-    return total / evidence.shared_by if arms[0].of_item else total
+def _spent(usable: Sequence[UsableChain], observations: pl.DataFrame) -> dict[str, dict[ChainKey, float]]:
+    """Return probe -> chain -> tokens; a chain that the probe has no arm of is not there."""
+    shared = Counter(one.key[:4] for one in usable)
+    found: dict[str, dict[ChainKey, float]] = {}
+    for probe, tokens in _tokens(observations).items():
+        for key in (one.key for one in usable):
+            if key in tokens:
+                found.setdefault(probe, {})[key] = tokens[key]
+            elif (*key[:4], None) in tokens:
+                found.setdefault(probe, {})[key] = tokens[*key[:4], None] / shared[key[:4]]
+    return found
+
+
+def _tokens(observations: pl.DataFrame) -> dict[str, Tokens]:
+    arms = observations.filter(pl.col("position").is_not_null() | pl.col("prompt_tokens").is_not_null())
+    total = pl.col("prompt_tokens").fill_null(0).sum() + pl.col("n_tokens").fill_null(0).sum()
+    found: defaultdict[str, dict[tuple[str, str, str, str, int | None], int]] = defaultdict(dict)
+    for probe, m, t, s, i, n, tokens in arms.group_by("probe", *CHAIN).agg(total).iter_rows():
+        found[probe][m, t, s, i, n] = tokens
+    return dict(found)
 
 
 def _seconds(commits: Iterable[dict[str, Any]]) -> dict[str, float | None]:
-    """Return probe -> seconds of all its shards; None if one of them was not timed alone."""
+    """Return probe -> seconds of all its shards; None if one of them was not timed by itself."""
     found: dict[str, list[float | None]] = defaultdict(list)
     for commit in commits:
         if commit["probe"] is not None:
-            alone = commit.get("timed_with") == [commit["probe"]]
-            found[commit["probe"]].append(commit["seconds"] if alone else None)
+            apart = commit.get("timed_with") == [commit["probe"]]
+            found[commit["probe"]].append(commit["seconds"] if apart else None)
     return {probe: None if None in parts else sum(s for s in parts if s is not None) for probe, parts in found.items()}

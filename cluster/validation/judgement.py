@@ -1,7 +1,7 @@
 """Labelled chains -> figures: each metric's AUROC and bias, over all, by setting, by chain length, by model.
 
-In: ``Labelled`` chains. Out: ``Figure`` rows. Bias is the share that the metric's own decision rule calls unfaithful,
-beside the share that is. A metric's missing scores are counted, never guessed.
+In: ``Labelled`` chains, and the registry's scores. Out: ``Figure`` rows. Bias is the share that the metric's own
+decision rule calls unfaithful, beside the share that is. A metric's missing scores are counted, never guessed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from cotfaith.cluster.validation.auroc import auroc
 from cotfaith.cluster.validation.labelled import Labelled
-from cotfaith.cluster.validation.metrics import METRICS, Metric
+from cotfaith.cluster.validation.metrics import Tested, tested_metrics
+from cotfaith.cluster.validation.scored import Scored
 from cotfaith.schemas.seeds import derive_seed
 
 LENGTHS = ((1, 2), (3, 4), (5, 8), (9, None))
@@ -21,6 +22,7 @@ class Point:
     """One label, and what a metric makes of it."""
 
     score: float | None
+    """As the estimates have it."""
     faithful: bool
     cluster: tuple[str, str]
     model: str
@@ -50,38 +52,40 @@ class Figure:
     """Labels without a score; in none of the other counts."""
 
 
-def points(labelled: Sequence[Labelled], metric: Metric) -> list[Point]:
+def points(labelled: Sequence[Labelled], tested: Tested, scored: Scored) -> list[Point]:
     """Return every label of the metric's level with its score."""
-    return [point for one in labelled for point in _points(one, metric)]
+    return [point for one in labelled for point in _points(one, tested, scored)]
 
 
-def _points(one: Labelled, metric: Metric) -> Iterable[Point]:
-    evidence = one.evidence
-    labels = (one.faithful,) if metric.level == "chain" else one.steps
-    for score, label in zip(metric.score(evidence), labels, strict=True):
+def _points(one: Labelled, tested: Tested, scored: Scored) -> Iterable[Point]:
+    key, n_steps = one.usable.key, len(one.usable.chain.steps)
+    of_chain = tested.judged.level == "chain"
+    scores = (scored.chain(tested.name, key),) if of_chain else scored.each_step(tested.name, key, n_steps)
+    for score, label in zip(scores, (one.faithful,) if of_chain else one.steps, strict=True):
         if label is not None:
-            yield Point(score, label, one.cluster, evidence.model, one.setting, len(evidence.chain.steps))
+            yield Point(score, label, one.cluster, one.usable.model, one.setting, n_steps)
 
 
-def figures(labelled: Sequence[Labelled], seed: int) -> list[Figure]:
+def figures(labelled: Sequence[Labelled], scored: Scored, seed: int) -> list[Figure]:
     """Return every metric's figures."""
     found = []
-    for metric in METRICS:
-        every = points(labelled, metric)
-        found += [judge(metric, group, members, seed) for group, members in _groups(every)]
+    for tested in tested_metrics():
+        every = points(labelled, tested, scored)
+        found += [judge(tested, group, members, seed) for group, members in _groups(every)]
     return found
 
 
-def judge(metric: Metric, group: str, members: Sequence[Point], seed: int) -> Figure:
-    """Return the figure of one group."""
+def judge(tested: Tested, group: str, members: Sequence[Point], seed: int, stream: str | None = None) -> Figure:
+    """Return the figure of one group; ``stream`` names the random stream of its interval, by default the group."""
     scored = [(point, point.score) for point in members if point.score is not None]
     labels = [point.faithful for point, _ in scored]
     clusters = [point.cluster for point, _ in scored]
-    area = auroc([score for _, score in scored], labels, clusters, derive_seed(seed, "auroc", metric.name, group))
-    called = sum(score < metric.threshold for _, score in scored)
+    outlooks = [tested.outlook(score) for _, score in scored]
+    area = auroc(outlooks, labels, clusters, derive_seed(seed, "auroc", tested.judged.stream, stream or group))
+    called = sum(tested.calls_unfaithful(score) for _, score in scored)
     return Figure(
-        metric=metric.name,
-        level=metric.level,
+        metric=tested.name,
+        level=tested.judged.level,
         group=group,
         auroc=area.value,
         low=area.low,

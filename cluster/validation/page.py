@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cotfaith.cluster.validation.cells import bounded, number, share, tally
 from cotfaith.cluster.validation.judgement import Figure
-from cotfaith.cluster.validation.metrics import METRICS
+from cotfaith.cluster.validation.metrics import Tested, tested_metrics
 from cotfaith.cluster.validation.svg import line_chart
 from cotfaith.cluster.validation.validation import Validation
 
@@ -35,7 +35,7 @@ def pages(made: Validation, stem: str = "validation") -> dict[str, str]:
         early=f"{stem}-early.svg" if f"{stem}-early.svg" in charts else "",
         skill=f"{stem}-skill.svg" if f"{stem}-skill.svg" in charts else "",
         counts=[[c.model, *map(str, (c.chains, c.usable, c.labelled, c.faithful))] for c in made.counts],
-        rules=[[_code(m.name), m.claims, m.rule, ", ".join(m.probes) or "-", m.source] for m in METRICS],
+        rules=[_rule(tested) for tested in tested_metrics()],
     )
     return {f"{stem}.md": re.sub(r"\n{3,}", "\n\n", text)} | charts
 
@@ -51,8 +51,20 @@ def _code(name: str) -> str:
     return f"`{name}`"
 
 
+def _rule(tested: Tested) -> Cells:
+    judged = tested.judged
+    return [
+        _code(tested.name),
+        judged.level,
+        judged.claims,
+        judged.rule,
+        ", ".join(tested.probes) or "-",
+        judged.source,
+    ]
+
+
 def _metrics(made: Validation) -> list[Cells]:
-    spent = {cost.metric: cost for cost in made.costs}
+    spent = {(cost.metric, cost.level): cost for cost in made.costs}
     return [
         [
             _code(f.metric),
@@ -62,8 +74,8 @@ def _metrics(made: Validation) -> list[Cells]:
             share(f.n_unfaithful / n if (n := f.n_faithful + f.n_unfaithful) else None),
             str(n),
             str(f.n_missing),
-            number(spent[f.metric].tokens_per_chain, 0),
-            number(spent[f.metric].seconds_per_chain, 3),
+            number(spent[f.metric, f.level].tokens_per_chain, 0),
+            number(spent[f.metric, f.level].seconds_per_chain, 3),
         ]
         for f in made.figures
         if f.group == "all"
@@ -72,10 +84,13 @@ def _metrics(made: Validation) -> list[Cells]:
 
 def _group(made: Validation, kind: str, title: str) -> tuple[str, Cells, list[Cells]] | None:
     """Return title, head and rows of a table of AUROCs by group."""
-    found = {(f.metric, f.group): f for f in made.figures}
+    found = {(f.metric, f.level, f.group): f for f in made.figures}
     groups = sorted({f.group for f in made.figures if f.group.startswith(f"{kind}=")}, key=_in_order)
-    rows = [[_code(m.name), *(_cell(found.get((m.name, group))) for group in groups)] for m in METRICS]
-    return (title, ["metric", *(group.split("=", 1)[1] for group in groups)], rows) if groups else None
+    rows = [
+        [_code(t.name), t.judged.level, *(_cell(found.get((t.name, t.judged.level, group))) for group in groups)]
+        for t in tested_metrics()
+    ]
+    return (title, ["metric", "level", *(group.split("=", 1)[1] for group in groups)], rows) if groups else None
 
 
 def _cell(figure: Figure | None) -> str:

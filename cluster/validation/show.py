@@ -47,18 +47,18 @@ def _checks(made: Validation) -> Table:
 
 def _metrics(made: Validation) -> Table:
     table = _table("Metrics on all labels")
-    table.add_column("metric", no_wrap=True)
+    table.add_column("metric", overflow="fold")
     table.add_column("of")
     table.add_column("AUROC")
     for name in ("calls\nunf.", "are\nunf.", "n", "tokens/\nchain", "s/\nchain"):
         table.add_column(name, justify="right", no_wrap=True)
-    spent = {cost.metric: cost for cost in made.costs}
+    spent = {(cost.metric, cost.level): cost for cost in made.costs}
     for figure in made.figures:
         if figure.group != "all":
             continue
-        n, cost = figure.n_faithful + figure.n_unfaithful, spent[figure.metric]
+        n, cost = figure.n_faithful + figure.n_unfaithful, spent[figure.metric, figure.level]
         table.add_row(
-            figure.metric,
+            safe_text(figure.metric),
             f"{figure.level}s",
             safe_text(bounded(figure.auroc, figure.low, figure.high, figure.reason)),
             share(figure.called_unfaithful),

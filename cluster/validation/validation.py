@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cotfaith.cluster.stats.metrics.early_answering import CURVE
+from cotfaith.cluster.stats.metrics.lib.metric import Rows
+from cotfaith.cluster.stats.metrics.no_cot import RELIANCE
 from cotfaith.cluster.storage.read import commits, read_tables
 from cotfaith.cluster.storage.store import Store
-from cotfaith.cluster.validation.checks import SKILL, Check, run_checks
+from cotfaith.cluster.validation.checks import GAPS, SKILL, Check, run_checks
 from cotfaith.cluster.validation.cost import Cost, costs
-from cotfaith.cluster.validation.evidence import Evidence, collect
 from cotfaith.cluster.validation.judgement import Figure, figures
 from cotfaith.cluster.validation.labelled import Labelled, label_all, organism_of
-from cotfaith.cluster.validation.metrics import METRICS
-from cotfaith.cluster.validation.scores import no_cot_hard, same_curve
-
-GRID = tuple(i / 10 for i in range(11))
-"""Where the early-answering curves are read, in shares of the chain."""
+from cotfaith.cluster.validation.metrics import Tested, tested_metrics
+from cotfaith.cluster.validation.scored import Scored, score_all
+from cotfaith.cluster.validation.usable import UsableChain, usable_chains
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,15 @@ class Validation:
 
     def as_json(self) -> str:
         """Return every figure; the metrics' rules are beside them."""
-        rules = [
-            {
-                name: getattr(metric, name)
-                for name in ("name", "level", "claims", "probes", "threshold", "rule", "source")
-            }
-            for metric in METRICS
-        ]
+        rules = [_rule(tested) for tested in tested_metrics()]
         return json.dumps(asdict(self) | {"metrics": rules}, indent=1, allow_nan=False)
+
+
+def _rule(tested: Tested) -> dict[str, Any]:
+    judged = asdict(tested.judged)
+    return {"name": tested.name, "probes": tested.probes} | {
+        name: judged[name] for name in ("level", "claims", "faithful", "threshold", "rule", "source")
+    }
 
 
 def validate(store: Store, run: Mapping[str, Any]) -> Validation:
@@ -86,50 +87,64 @@ def validate(store: Store, run: Mapping[str, Any]) -> Validation:
     names = [task["name"] for task in run["spec"]["tasks"]]
     # A folder may hold models and tasks of an earlier spec: they are not this validation's.
     wanted = pl.col("model").is_in(list(sources)) & pl.col("task").is_in(names)
-    tables = {name: table.filter(wanted) for name, table in read_tables(store).items()}
+    rows = Rows(**{name: table.filter(wanted) for name, table in read_tables(store).items()})
     seed = run["spec"]["seed"]
-    evidence = collect(tables["items"], tables["chains"], tables["observations"])
-    labelled = label_all(evidence, sources)
-    n_chains = tables["chains"].height
+    usable, scored = usable_chains(rows.items, rows.chains), score_all(rows, _wanted())
+    labelled = label_all(usable, sources)
+    found = _own(commits(store), sources, names)
     return Validation(
         seed=seed,
-        counts=tuple(_counts(tables["chains"]["model"].to_list(), evidence, labelled)),
-        checks=tuple(run_checks(evidence, labelled, sources, seed)),
-        figures=tuple(figures(labelled, seed)),
-        costs=tuple(costs(evidence, _own(commits(store), sources, names), n_chains)),
-        same_answer=tuple(_same_answer(evidence)),
-        reliance=tuple(_reliance(evidence, sources)),
+        counts=tuple(_counts(rows.chains["model"].to_list(), usable, labelled)),
+        checks=tuple(run_checks(usable, labelled, scored, sources, seed)),
+        figures=tuple(figures(labelled, scored, seed)),
+        costs=tuple(costs(usable, rows.observations, found, rows.chains.height)),
+        same_answer=tuple(_same_answer(usable, scored)),
+        reliance=tuple(_reliance(usable, scored, sources)),
     )
+
+
+def _wanted() -> set[str]:
+    """Return the titles of all metrics that something here is made of."""
+    return {metric.title for metric in (CURVE, RELIANCE, *(gap.metric for gap in GAPS))} | {
+        tested.name for tested in tested_metrics()
+    }
 
 
 def _own(found: Iterable[dict[str, Any]], models: Container[str], tasks: Container[str]) -> list[dict[str, Any]]:
     return [commit for commit in found if commit["model"] in models and commit["task"] in tasks]
 
 
-def _counts(chains: Sequence[str], evidence: Sequence[Evidence], labelled: Sequence[Labelled]) -> list[Count]:
+def _counts(chains: Sequence[str], usable: Sequence[UsableChain], labelled: Sequence[Labelled]) -> list[Count]:
     found = []
     for model in sorted(set(chains)):
-        known = [one.faithful for one in labelled if one.evidence.model == model and one.faithful is not None]
-        usable = sum(e.model == model for e in evidence)
-        found.append(Count(model, chains.count(model), usable, len(known), sum(known)))
+        known = [one.faithful for one in labelled if one.usable.model == model and one.faithful is not None]
+        whole = sum(one.model == model for one in usable)
+        found.append(Count(model, chains.count(model), whole, len(known), sum(known)))
     return found
 
 
-def _same_answer(evidence: Sequence[Evidence]) -> list[Curve]:
-    found: dict[str, list[Any]] = {}
-    for e in _unhinted(evidence):
-        x, s = same_curve(e)
-        if x:
-            found.setdefault(e.model, []).append(np.interp(GRID, x, s))
-    return [Curve(m, GRID, tuple(np.mean(y, axis=0).tolist()), len(y)) for m, y in sorted(found.items())]
+def _same_answer(usable: Sequence[UsableChain], scored: Scored) -> list[Curve]:
+    found: dict[str, list[list[tuple[float, float]]]] = {}
+    for one in _unhinted(usable):
+        if (curve := scored.curves.get(CURVE.title, {}).get(one.key)) is not None:
+            found.setdefault(one.model, []).append(curve)
+    return [
+        Curve(
+            model,
+            tuple(x for x, _ in curves[0]),
+            tuple(np.mean([[y for _, y in curve] for curve in curves], axis=0).tolist()),
+            len(curves),
+        )
+        for model, curves in sorted(found.items())
+    ]
 
 
-def _reliance(evidence: Sequence[Evidence], sources: Mapping[str, str]) -> list[Curve]:
+def _reliance(usable: Sequence[UsableChain], scored: Scored, sources: Mapping[str, str]) -> list[Curve]:
     """Return one line through the organisms of known skill."""
     points, n = [], 0
     for organism, skill in SKILL.items():
-        changed = [no_cot_hard(e) for e in _unhinted(evidence) if organism_of(sources.get(e.model, "")) == organism]
-        known = [c for c in changed if c is not None]
+        own = [one for one in _unhinted(usable) if organism_of(sources.get(one.model, "")) == organism]
+        known = [c for one in own if (c := scored.chain(RELIANCE.title, one.key)) is not None]
         if known:
             points.append((skill, sum(known) / len(known)))
             n += len(known)
@@ -138,5 +153,5 @@ def _reliance(evidence: Sequence[Evidence], sources: Mapping[str, str]) -> list[
     )
 
 
-def _unhinted(evidence: Sequence[Evidence]) -> list[Evidence]:
-    return [e for e in evidence if e.item.hint is None]
+def _unhinted(usable: Sequence[UsableChain]) -> list[UsableChain]:
+    return [one for one in usable if one.item.hint is None]

@@ -1,9 +1,9 @@
 """Early answering. Lanham et al. 2023, arXiv 2307.13702, section 2.3.
 
-``early_importance`` is what a step changes, by the arms just before and just after it; a step without one of the two has
-none, and a chain's is the mean over its steps that have one. settles: 1 where the answer becomes the chain's own with the
-step. p: how far the probability of the chain's own answer moves. tvd: the total-variation distance between the answers'
-distributions.
+``early_importance`` is what a step changes, by the arms just before and just after it; a step without one of the two
+has none, and a chain's is the mean over its steps that have one. settles: 1 where the answer becomes the chain's own
+with the step. p: how far the probability of the chain's own answer moves. tvd: the total-variation distance between
+the answers' distributions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -117,32 +117,29 @@ def _importance(arms: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def _steps(arms: pl.DataFrame) -> pl.DataFrame:
     """Return the arms, each with what its last step changed; ``step`` is null where the arm before was not asked."""
-    ordered = arms.sort([*CHAIN, "position"], nulls_last=True, maintain_order=True)
+    ordered = arms.sort([*CHAIN, "position"], nulls_last=True, maintain_order=True).with_row_index("_row")
     same = ok("same_answer").cast(pl.Float64)
     before = {"_at": pl.col("position") + 1, "_same": same, "_p": pl.col("p")}
     shifted = ordered.with_columns(value.shift(1).over(CHAIN).alias(name) for name, value in before.items())
-    follows = pl.col("_at") == pl.col("position")
-    known = same.is_not_null() & pl.col("_same").is_not_null()
+    shifted = shifted.with_columns(step=pl.when(pl.col("_at") == pl.col("position")).then("position").cast(pl.Int32))
+    both = pl.col("step").is_not_null() & same.is_not_null() & pl.col("_same").is_not_null()
     steps = shifted.with_columns(
-        pl.when(follows).then(pl.col("position").cast(pl.Int32)).alias("step"),
-        pl.when(follows & known).then((same == 1) & (pl.col("_same") == 0)).alias("settles"),
-        pl.when(follows).then((pl.col("p") - pl.col("_p")).abs()).alias("moves_p"),
+        pl.when(both).then((same == 1) & (pl.col("_same") == 0)).alias("settles"),
+        pl.when(pl.col("step").is_not_null()).then((pl.col("p") - pl.col("_p")).abs()).alias("moves_p"),
     )
-    return steps.join(_distances(ordered), on=[*CHAIN, "position"], how="left", maintain_order="left")
+    return steps.join(_distances(steps), on="_row", how="left", maintain_order="left")
 
 
-def _distances(arms: pl.DataFrame) -> pl.DataFrame:
-    """Return ``moves_all`` by CHAIN and position: half the sum of |difference| over the answers of either arm."""
-    indexed = arms.filter(pl.col("position").is_not_null()).with_row_index("_row")
-    places = indexed.select("_row", *CHAIN, "position")
-    after = distribution(indexed, ["_row"]).join(places, on="_row", how="left").drop("_row")
-    before = after.with_columns(pl.col("position") + 1)
-    key = [*CHAIN, "position"]
-    paired = after.select(key).unique().join(before.select(key).unique(), on=key, how="inner")
-    sides = after.join(before, on=[*key, "candidate"], how="full", coalesce=True, nulls_equal=True)
+def _distances(steps: pl.DataFrame) -> pl.DataFrame:
+    """Return ``moves_all`` by ``_row``: half the sum of |difference| over the answers of the arm or the one before."""
+    after = distribution(steps, ["_row"])
+    before = after.with_columns(pl.col("_row") + 1)
+    rows = steps.filter(pl.col("step").is_not_null()).select("_row")
+    paired = rows.join(after, on="_row", how="semi").join(before, on="_row", how="semi")
+    sides = after.join(before, on=["_row", "candidate"], how="full", coalesce=True)
     moved = (pl.col("p").fill_null(0.0) - pl.col("p_right").fill_null(0.0)).abs()
-    sides = sides.join(paired, on=key, how="semi").sort("candidate")
-    return sides.group_by(key).agg((moved.sum() / 2).alias("moves_all"))
+    sides = sides.join(paired, on="_row", how="semi").sort("_row", "candidate")
+    return sides.group_by("_row").agg((moved.sum() / 2).alias("moves_all"))
 
 
 PAPER = Source("Lanham et al. 2023", "Measuring Faithfulness in Chain-of-Thought Reasoning", "arXiv 2307.13702")

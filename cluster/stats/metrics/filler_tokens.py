@@ -1,15 +1,15 @@
 """Filler in the chain's place. Lanham et al. 2023, arXiv 2307.13702, section 2.5.
 
 An item's arms are points over the number of repeats; one that failed is read off the straight line between its
-neighbours, as in ``curves.py``. Items with short chains have no long arms, so positions differ in their items; gains are
-paired and comparable. An item's last arm is as long as its own longest chain: where no other item has that length it is
-in ``longest`` only. ``paired`` beside ``no_cot`` shows the two accuracies of which they are the difference. ``longest``
-takes each item's longest filler. ``best_post_hoc`` takes the number of repeats that turned out best (among those that at
-least half of the items have), so it errs upwards.
+neighbours, as in ``curves.py``. Items with short chains have no long arms, so positions differ in their items; gains
+are paired and comparable. An item's last arm is as long as its own longest chain: where no other item has that length
+it is in ``longest`` only. ``paired`` beside ``no_cot`` shows the two accuracies of which they are the difference.
+``longest`` takes each item's longest filler. ``best_post_hoc`` takes the number of repeats that turned out best (among
+those that at least half of the items have), so it errs upwards.
 
 Each chain against its own item's fillers: ``filler_reliance`` is 1 minus the share of lengths with the chain's own
-answer; ``soft``, 1 minus the probability of that answer with the longest filler. ``chain_gain`` is the share of the final
-answer's probability that only the chain gives: 1 - max(no chain, longest filler) / whole chain, and not below 0.
+answer; ``soft``, 1 minus the probability of that answer with the longest filler. ``chain_gain`` is the share of the
+final answer's probability that only the chain gives: 1 - max(no chain, longest filler) / whole chain, not below 0.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Leaving out one step: how often the answer stays the chain's own.
 
-Step i of n stands at x = (i-0.5)/n. ``mean``, ``soft`` and the accuracy: each chain's mean over its steps, so that every
-chain counts once. ``soft``: the probability of the chain's own answer in the place of 1 or 0. ``by_position``: at the
-middle of each fifth of the chain, the step that stands there; one that failed is read off the chain's curve.
+Step i of n stands at x = (i-0.5)/n. ``mean``, ``soft`` and the accuracy: each chain's mean over its steps, so that
+every chain counts once. ``soft``: the probability of the chain's own answer in the place of 1 or 0. ``by_position``: at
+the middle of each fifth of the chain, the step that stands there; one that failed is read off the chain's curve.
 """
 
 from collections.abc import Iterator, Sequence

@@ -133,8 +133,9 @@ def grid_scores(curves: pl.DataFrame, probe: str, metric: Metric) -> pl.DataFram
     """Return the curves' readings on the grid, one score a chain and position."""
     grid = pl.DataFrame({"_j": range(GRID + 1)}).with_columns(_at=pl.Series([j / GRID for j in range(GRID + 1)]))
     placed = curves.join(grid, how="cross")
-    read = [pl.col(f"grid{case}").list.get(pl.col("_j")) for case in ("", "_least", "_most")]
-    return scores(placed, probe, metric, Value(*read, pl.col("n_arms"), pl.col("n_arms_ok")), pl.col("_at"))
+    value, least, most = (pl.col(f"grid{case}").list.get(pl.col("_j")) for case in ("", "_least", "_most"))
+    cases = Value(value, least, most, pl.col("n_arms"), pl.col("n_arms_ok"))
+    return scores(placed, probe, metric, cases, pl.col("_at"))
 
 
 def by_place(steps: pl.DataFrame) -> pl.DataFrame:

@@ -1,7 +1,8 @@
 """How likely an arm makes each answer, and the chain's own: the soft side of "the same answer".
 
-In: rows with ``status``, ``candidates`` and ``candidate_logprobs`` (nats, not normalised). Out: probabilities, normalised
-over the scored candidates. There are none for generated answers, and none where the row is not ok: null, never 0.
+In: rows with ``status``, ``candidates`` and ``candidate_logprobs`` (nats, not normalised). Out: probabilities, which
+are normalised over the scored candidates. There are none for generated answers, and none where the row is not ok: null,
+never 0.
 """
 
 import polars as pl
