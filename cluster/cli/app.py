@@ -245,10 +245,9 @@ def _know(plugins: list[str] | None) -> None:
 
 
 def _say_if_unknown(store: Any) -> None:
-    from cotfaith.cluster.report.unknown import say_unknown, unknown_probes
+    from cotfaith.cluster.report.unknown import say_if_unknown
 
-    if text := say_unknown(unknown_probes(_run_json(store)["identity"]["probes"])):
-        out.print(plain_text(text), markup=False, soft_wrap=True)
+    say_if_unknown(_run_json(store)["identity"]["probes"], out)
 
 
 def _failures(store: Any) -> tuple[int, int, str]:

@@ -213,7 +213,7 @@ def test_a_warning_where_many_answers_are_near_ties(near, warns):
 def test_the_terminal_shows_both_lines():
     shown = summary_table(estimates(CHAINS_WITH_TIES))
     assert shown.row_count == 2
-    assert str(list(shown.columns[3].cells)[0]).startswith("0.50")
+    assert str(next(iter(shown.columns[3].cells))).startswith("0.50")
     assert "without near ties (50%" in str(list(shown.columns[1].cells)[1])
     assert list(shown.columns[3].cells)[1] == "1.00"
     assert summary_table(estimates([chain(n) for n in range(4)])).row_count == 1

@@ -1,11 +1,13 @@
 """Probes from outside the package: the page docs/add-a-probe.md, word by word, and what can go wrong with plug-ins."""
 
 import importlib
+import json
 import re
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
 
+import polars as pl
 import pytest
 from rich.console import Console
 
@@ -13,6 +15,7 @@ from cotfaith.cluster.fleet.driver import Outcome
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.spec_file import load_spec
+from cotfaith.cluster.stats.metrics import METRICS
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
@@ -23,6 +26,7 @@ from cotfaith.workers.probes import PROBES, find_probe
 from cotfaith.workers.probes.lib.probe import Shape
 from cotfaith.workers.registry import register
 
+FILES = ("last_step.py", "last_step_metrics.py", "spec.yaml", "labelled.jsonl", "test_last_step.py")
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -37,10 +41,12 @@ def outside(tmp_path, monkeypatch):
     """An empty working directory; what is registered and imported in the test is forgotten after it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    known, modules = dict(PROBES.things), set(sys.modules)
+    known, metrics, modules = dict(PROBES.things), dict(METRICS), set(sys.modules)
     yield tmp_path
     PROBES.things.clear()
     PROBES.things.update(known)
+    METRICS.clear()
+    METRICS.update(metrics)
     for name in set(sys.modules) - modules:
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
@@ -50,14 +56,14 @@ def outside(tmp_path, monkeypatch):
 @pytest.fixture
 def example(outside, page):
     """The page's files, in the working directory."""
-    for name, (_, text) in zip(("last_step.py", "spec.yaml", "test_last_step.py"), page, strict=False):
+    for name, (_, text) in zip(FILES, page, strict=False):
         (outside / name).write_text(text)
     return outside
 
 
 @pytest.fixture
 def run(example, monkeypatch):
-    """A function that runs the page's spec in this process, on the stub engine."""
+    """A function that runs the page's spec in this process, on the stub engine; so does the command line."""
 
     def run_here(plan, jobs, progress):
         for job in jobs:
@@ -72,24 +78,35 @@ def run(example, monkeypatch):
 
 def without_plugins(folder):
     path = folder / "spec.yaml"
-    path.write_text(path.read_text().replace("plugins: [last_step]\n", ""))
+    path.write_text(path.read_text().replace("plugins: [last_step, last_step_metrics]\n", ""))
 
 
 def rows_of(folder):
     return read_tables(LocalStore(folder / "runs" / "last-step"))["observations"].filter(probe="last_step")
 
 
-def install(folder, name, entries, code=None):
-    """Put a package's metadata, and perhaps its one module, where Python looks for installed ones."""
+def install(folder, name, entries, code=None, **modules):
+    """Put a package's metadata, and perhaps its modules, where Python looks for installed ones."""
     site = folder / f"site_{name}"
     about = site / f"{name}-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[cotfaith.probes]\n" + "".join(f"{entry}\n" for entry in entries))
-    if code is not None:
-        (site / f"{name}.py").write_text(code)
+    listed = entries if isinstance(entries, str) else "[cotfaith.probes]\n" + "".join(f"{one}\n" for one in entries)
+    (about / "entry_points.txt").write_text(listed)
+    for module, text in (modules | ({} if code is None else {name: code})).items():
+        (site / f"{module}.py").write_text(text)
     sys.path.append(str(site))
     importlib.invalidate_caches()
+
+
+def estimate_of(folder, metric="last_step_changed", run="last-step"):
+    rows = pl.read_parquet(folder / "runs" / run / "estimates.parquet").filter(metric=metric).to_dicts()
+    return rows[0] if rows else None
+
+
+def report_of(folder, run="last-step"):
+    html = (folder / "runs" / run / "report.html").read_text()
+    return re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
 
 
 class TestThePage:
@@ -100,11 +117,72 @@ class TestThePage:
         assert set(rows["arm"]) == {"last"}
         assert set(rows["status"]) == {"ok"}
 
+    def test_it_ends_in_an_estimate_and_in_a_line_of_the_report(self, run, cli, example):
+        code, out, err = cli("run", "spec.yaml")
+        assert (code, "no metrics" in out, err) == (0, False, "")
+        row = estimate_of(example)
+        expected = (~rows_of(example)["same_answer"]).mean()
+        assert (row["value"], row["n_ok"], row["n_total"], row["n_items"]) == (expected, 5, 5, 5)
+        assert 0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1
+        assert row["ci_low"] < row["ci_high"]
+        html = report_of(example)
+        assert f"With only the last step of its chain it gives another answer in {expected:.0%} of the cases." in html
+        table = html[html.index("<h2>Other probes</h2>") :].split("</table>")[0]
+        assert "<th>Changed, only the last step</th>" in table
+        assert f"<td>{100 * expected:.1f}%" in table
+        assert re.search(r"last_step, last → <b>[A-Z]</b>", html)  # in a transcript
+
+    def test_its_scores_are_validated(self, run, cli, example):
+        code, out, _ = cli("validate", "spec.yaml", "--chains", "labelled.jsonl")
+        assert (code, "no metrics" in out) == (0, False)
+        made = json.loads((example / "runs" / "validate-labelled" / "validation.json").read_text())
+        (rule,) = [one for one in made["metrics"] if one["name"] == "last_step_changed"]
+        assert (rule["level"], rule["faithful"], rule["probes"]) == ("chain", "high", ["last_step"])
+        found = [one for one in made["figures"] if one["metric"] == "last_step_changed"]
+        assert {(one["n_faithful"], one["n_unfaithful"]) for one in found} >= {(2, 2)}
+        assert all(0 <= one["auroc"] <= 1 for one in found if one["n_faithful"] == one["n_unfaithful"] == 2)
+        page = (example / "runs" / "validate-labelled" / "validation.md").read_text()
+        assert "last_step_changed" in page
+
+    def test_a_folder_is_read_without_its_plugins_unless_they_are_named(self, run, cli, example):
+        cli("run", "spec.yaml")
+        METRICS.pop("last_step")
+        for module in ("last_step", "last_step_metrics"):
+            sys.modules.pop(module)
+        code, out, err = cli("report", "runs/last-step")
+        assert (code, err) == (0, "")
+        said = "There are no metrics for the probe last_step: the rows are counted and shown"
+        assert said in " ".join(out.split())
+        assert "--plugin" in out
+        assert not {"last_step", "last_step_metrics"} & set(sys.modules)
+        html = report_of(example)
+        assert said in html
+        assert "Other probes" not in html
+        assert re.search(r"<td class=\"text\">last_step</td><td>5</td>", html)  # rows by status
+        assert re.search(r"last_step, last → <b>[A-Z]</b>", html)
+        assert estimate_of(example) is None
+        code, out, err = cli("report", "runs/last-step", "--plugin", "last_step_metrics")
+        assert (code, "no metrics" in out, err) == (0, False, "")
+        assert "Changed, only the last step" in report_of(example)
+        assert estimate_of(example)["n_ok"] == 5
+
+    def test_without_words_its_metrics_stand_in_a_table(self, run, cli, example):
+        path = example / "last_step_metrics.py"
+        code = path.read_text()
+        words = code[code.index("    words=Words(") : code.index(")\nregister(METRICS)")]
+        path.write_text(code.replace(words, ""))
+        assert cli("run", "spec.yaml")[0] == 0
+        html = report_of(example)
+        assert "another answer in" not in html
+        table = html[html.index("<h2>Other probes</h2>") :].split("</table>")[0]
+        assert "<th>last_step_changed</th>" in table
+        assert f"<td>{100 * estimate_of(example)['value']:.1f}%" in table
+
     def test_without_the_line_in_the_spec(self, run, example):
         without_plugins(example)
         with pytest.raises(SpecError, match="Unknown probe 'last_step'"):
             run()
-        run("last_step")
+        run("last_step", "last_step_metrics")
         assert rows_of(example).height == 5
 
     def test_the_command_line_names_plugins(self, cli, example):
@@ -120,16 +198,25 @@ class TestThePage:
         sys.path.append(str(example))
         importlib.import_module("test_last_step").test_one_row_a_chain()
 
-    def test_its_entry_point(self, run, example, page):
+    def test_its_entry_points(self, run, cli, example, page):
         without_plugins(example)
         (toml,) = [text for language, text in page if language == "toml"]
-        entry = toml.splitlines()[1]
-        code = (example / "last_step.py").read_text()
-        assert "register(PROBE)" in code
-        (example / "last_step.py").unlink()
-        install(example, "last_step", [entry.replace('"', "")], code.replace("register(PROBE)\n", ""))
-        run()
+        listed = toml.replace('project.entry-points."', "").replace('"', "")
+        code = {}
+        for name, line in (("last_step", "register(PROBE)\n"), ("last_step_metrics", "register(METRICS)\n")):
+            path = example / f"{name}.py"
+            assert line in path.read_text()
+            code[name] = path.read_text().replace(line, "")
+            path.unlink()
+        install(example, "last_step", listed, **code)
+        assert cli("run", "spec.yaml")[0] == 0
         assert rows_of(example).height == 5
+        assert estimate_of(example)["n_ok"] == 5
+        METRICS.pop("last_step")
+        PROBES.things.pop("last_step")
+        assert "There are no metrics" in cli("report", "runs/last-step")[1]
+        assert "no metrics" not in cli("report", "runs/last-step", "--plugin", "last_step")[1]
+        assert "Changed, only the last step" in report_of(example)
 
     def test_what_it_says_of_the_planned_arms(self, example):
         import_plugins(["last_step"])
