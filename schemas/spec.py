@@ -16,7 +16,7 @@ from cotfaith.schemas.keys import NAME_PATTERN
 from cotfaith.schemas.suggest import unknown
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Role = Literal["subject", "editor", "embedder", "judge"]
+RoleName = Literal["subject", "editor", "embedder", "judge"]
 StrategyName = Literal["cot", "cot_decomposition", "factored_decomposition"]
 GoldIs = Literal["auto", "label", "text", "index", "index_from_1"]
 StepUnit = Literal["sentence", "line", "paragraph"]
@@ -40,7 +40,7 @@ class ModelSpec(Section):
     """Hub revision; pin it, so that a resumed run meets the same weights."""
     engine: str = "transformers"
     """What runs the weights: transformers, vllm, openai (a server) or stub; embedding for the role embedder."""
-    roles: tuple[Role, ...] = ("subject",)
+    roles: tuple[RoleName, ...] = ("subject",)
     """subject: measured. editor: writes mistakes and paraphrases. embedder: compares meanings. judge: reads chains."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Precision of weights and activations."""

@@ -14,7 +14,9 @@ from cotfaith.workers.shard.ask import Ask, Request
 
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
 Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
-"""answer: score or generate, whichever the task's answers take."""
+"""answer: score or generate, whichever the task's answers take. The last two are roles of other models."""
+ENGINE_NEEDS: frozenset[Need] = frozenset({"answer", "generate", "prefill"})
+"""What the engine that answers must do itself."""
 
 
 class NoOptions(Section):
