@@ -18,7 +18,8 @@ def test_every_name_begins_a_line(cli, kind):
 
 
 def test_what_there_is(cli):
-    assert "Ask for the answer after each number of steps." in cli("list", "probes")[1]
+    shown = " ".join(cli("list", "probes")[1].split())
+    assert "early_answering Ask for the answer after each number of steps. Lanham et al. 2023, section 2.3." in shown
     assert {line.name for line in KINDS["organisms"]()} == set(packaged())
     assert [line.name for line in KINDS["strategies"]()] == list(STRATEGIES)
 
@@ -43,5 +44,6 @@ def test_plug_ins_say_where_they_come_from(cli, tmp_path, monkeypatch):
         PROBES.things.clear()
         PROBES.things.update(things)
     assert (code, err) == (0, "")
-    assert "Ask [red]nothing[/]. (module listed_probe)" in out
+    shown = " ".join(out.split())
+    assert "Ask [red]nothing[/]. Lanham et al. 2023, section 2.3. (module listed_probe)" in shown
     assert "More" not in out

@@ -72,8 +72,9 @@ class Probe:
 
     @property
     def summary(self) -> str:
-        """What it does, in one line: the first of its coroutine's docstring."""
-        return (self.run.__doc__ or self.source).partition("\n")[0]
+        """What it does, in one line: the first of its coroutine's docstring, and the paper."""
+        does = (self.run.__doc__ or "").partition("\n")[0]
+        return f"{does} {self.source[:1].upper()}{self.source[1:]}.".strip()
 
     @property
     def module(self) -> str:
