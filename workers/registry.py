@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint
 from types import ModuleType
@@ -40,6 +41,16 @@ class Named(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A line of ``cotfaith list``."""
+
+    name: str
+    summary: str
+    origin: str = ""
+    """The package or module that it comes from; "": it is built in."""
+
+
 T = TypeVar("T", bound=Named)
 
 
@@ -52,12 +63,17 @@ class Registry(Mapping[str, T], Generic[T]):
         self.word = word
         self.plural = f"{word}s"
         self.group = f"cotfaith.{self.plural}"
-        self._built_in = built_in
+        self._find_built_in = built_in
 
     @cached_property
     def things(self) -> dict[str, T]:
         """Name -> thing: what is built in, and what was registered in this process."""
-        return {thing.name: thing for thing in self._built_in()}
+        return {thing.name: thing for thing in self.built_in}
+
+    @cached_property
+    def built_in(self) -> tuple[T, ...]:
+        """What the package itself has."""
+        return tuple(self._find_built_in())
 
     def __getitem__(self, name: str) -> T:
         return self.things[name]
@@ -102,6 +118,17 @@ class Registry(Mapping[str, T], Generic[T]):
         """Return every name: of what is imported, then of what installed packages offer, which is not."""
         return [*self.things, *sorted(offered(self.group).keys() - self.things.keys())]
 
+    def listed(self) -> list[Listed]:
+        """Return a line for every name; what installed packages offer is not imported for it."""
+        return [self._line(name) for name in self.names()]
+
+    def _line(self, name: str) -> Listed:
+        thing = self.things.get(name)
+        if thing is None:
+            entry = offered(self.group)[name][0]
+            return Listed(name, _about(entry), f"package {package_of(entry)}")
+        return Listed(name, thing.summary, "" if thing in self.built_in else f"module {thing.module}")
+
     def _load(self, entries: Sequence[EntryPoint], where: str) -> T:
         name = entries[0].name
         origins = [f"{entry.value} (package {package_of(entry)})" for entry in entries]
@@ -136,6 +163,11 @@ def package_of(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "unknown"
 
 
+def _about(entry: EntryPoint) -> str:
+    """Return what the installed package says of itself, in one line."""
+    return str(entry.dist.metadata.json.get("summary", "")) if entry.dist else ""
+
+
 _REGISTRIES: dict[type[Any], Registry[Any]] = {}
 
 
@@ -143,11 +175,6 @@ def handles(registry: Registry[T]) -> Registry[T]:
     """Let ``register`` take the things of ``registry``; return the registry."""
     _REGISTRIES[registry.kind] = registry
     return registry
-
-
-def registries() -> dict[str, Registry[Any]]:
-    """Return plural -> registry, of every kind whose module is imported."""
-    return {registry.plural: registry for registry in _REGISTRIES.values()}
 
 
 def register(thing: Any) -> None:

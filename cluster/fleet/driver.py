@@ -87,7 +87,8 @@ class _Driver:
         self.left = Counter(post for one in pending for post in one.crew.values())
         """Jobs that still need a post, waiting or running."""
         share = engine_share(self.resources, self.resources.replicas + _helping(self.left))
-        self.pool = EnginePool(self.resources, share, {m.id: m for m in plan.spec.models}, progress.say)
+        models = {m.id: m for m in plan.spec.models}
+        self.pool = EnginePool(self.resources, share, models, progress.say, plan.spec.plugins)
         self.running: dict[Any, tuple[_Pending, dict[str, Engine]]] = {}
         self.outcome = Outcome()
         self.idle_since_s = monotonic()

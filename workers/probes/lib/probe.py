@@ -14,7 +14,9 @@ from cotfaith.workers.shard.ask import Ask, Request
 
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
 Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
-"""answer: score or generate, whichever the task's answers take."""
+"""answer: score or generate, whichever the task's answers take. The last two are roles of other models."""
+ENGINE_NEEDS: frozenset[Need] = frozenset({"answer", "generate", "prefill"})
+"""What the engine that answers must do itself."""
 
 
 class NoOptions(Section):
@@ -70,8 +72,9 @@ class Probe:
 
     @property
     def summary(self) -> str:
-        """What it does, in one line: the first of its coroutine's docstring."""
-        return (self.run.__doc__ or self.source).partition("\n")[0]
+        """What it does, in one line: the first of its coroutine's docstring, and the paper."""
+        does = (self.run.__doc__ or "").partition("\n")[0]
+        return f"{does} {self.source[:1].upper()}{self.source[1:]}.".strip()
 
     @property
     def module(self) -> str:

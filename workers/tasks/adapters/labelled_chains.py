@@ -99,5 +99,11 @@ def _columns(spec: TaskSpec) -> tuple[str, ...]:
 _SETTINGS = frozenset({"answer_format", "gold_is"})
 ADAPTER = (
     Adapter("chains", "Chains from elsewhere: the run probes them and samples none.", chains, _SETTINGS, _columns),
-    Adapter("labelled_chains", "The same with labels to judge metrics by.", labelled_chains, _SETTINGS, _columns),
+    Adapter(
+        "labelled_chains",
+        "Chains from elsewhere, with labels to judge metrics by.",
+        labelled_chains,
+        _SETTINGS,
+        _columns,
+    ),
 )
