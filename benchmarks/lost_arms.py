@@ -14,7 +14,7 @@ from collections.abc import Callable
 import polars as pl
 import pyarrow as pa
 
-from cotfaith.cluster.stats.metrics import early_curves
+from cotfaith.cluster.stats.metrics.early_answering import early_curves
 from cotfaith.schemas.tables import OBSERVATIONS
 
 SEED = 7

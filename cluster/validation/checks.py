@@ -18,7 +18,7 @@ from cotfaith.cluster.stats.metrics.lib.bounds import of_difference
 from cotfaith.cluster.stats.metrics.lib.metric import Claim, Level, Metric
 from cotfaith.cluster.validation.judgement import judge, points
 from cotfaith.cluster.validation.labelled import Labelled, organism_of
-from cotfaith.cluster.validation.metrics import Tested, tested_metrics
+from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.scored import Scored
 from cotfaith.cluster.validation.usable import UsableChain
 from cotfaith.schemas.seeds import derive_seed
@@ -110,7 +110,7 @@ def _of_contrast(
     if lacking := [o for o in contrast.organisms if o not in models]:
         return [_lacking(contrast.name, ABOVE_CHANCE, lacking)]
     wanted = (contrast.claim, contrast.level)
-    metrics = [tested for tested in tested_metrics() if (tested.judged.claims, tested.judged.level) == wanted]
+    metrics = [tested for tested in judged_metrics() if (tested.judged.claims, tested.judged.level) == wanted]
     if not metrics:
         why = f"no metric claims to see what is {contrast.claim}"
         return [Check(contrast.name, ABOVE_CHANCE, None, None, None, 0, "not measured", why)]
@@ -118,7 +118,9 @@ def _of_contrast(
     return [_of_metric(tested, contrast, within, scored, seed) for tested in metrics]
 
 
-def _of_metric(tested: Tested, contrast: Contrast, labelled: Sequence[Labelled], scored: Scored, seed: int) -> Check:
+def _of_metric(
+    tested: JudgedMetric, contrast: Contrast, labelled: Sequence[Labelled], scored: Scored, seed: int
+) -> Check:
     name, stream = (f"{metric}: {contrast.name}" for metric in (tested.name, tested.judged.stream))
     figure = judge(tested, name, points(labelled, tested, scored), seed, stream)
     result: Result = "not measured" if figure.low is None else "passed" if figure.low > 0.5 else "failed"

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
-from cotfaith.cluster.validation.metrics import Tested, tested_metrics
+from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.usable import ChainKey, UsableChain
 
 Tokens = Mapping[tuple[str, str, str, str, int | None], int]
@@ -37,11 +37,11 @@ def costs(
 ) -> list[Cost]:
     """Return each metric's cost; ``n_chains``: all chains of the run, those that failed included."""
     seconds, spent = _seconds(commits), _spent(usable, observations)
-    return [_cost(tested, [one.key for one in usable], spent, seconds, n_chains) for tested in tested_metrics()]
+    return [_cost(tested, [one.key for one in usable], spent, seconds, n_chains) for tested in judged_metrics()]
 
 
 def _cost(
-    tested: Tested,
+    tested: JudgedMetric,
     keys: Sequence[ChainKey],
     spent: Mapping[str, Mapping[ChainKey, float]],
     seconds: dict[str, float | None],

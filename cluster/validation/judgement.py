@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cotfaith.cluster.validation.auroc import auroc
 from cotfaith.cluster.validation.labelled import Labelled
-from cotfaith.cluster.validation.metrics import Tested, tested_metrics
+from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.scored import Scored
 from cotfaith.schemas.seeds import derive_seed
 
@@ -52,12 +52,12 @@ class Figure:
     """Labels without a score; in none of the other counts."""
 
 
-def points(labelled: Sequence[Labelled], tested: Tested, scored: Scored) -> list[Point]:
+def points(labelled: Sequence[Labelled], tested: JudgedMetric, scored: Scored) -> list[Point]:
     """Return every label of the metric's level with its score."""
     return [point for one in labelled for point in _points(one, tested, scored)]
 
 
-def _points(one: Labelled, tested: Tested, scored: Scored) -> Iterable[Point]:
+def _points(one: Labelled, tested: JudgedMetric, scored: Scored) -> Iterable[Point]:
     key, n_steps = one.usable.key, len(one.usable.chain.steps)
     of_chain = tested.judged.level == "chain"
     scores = (scored.chain(tested.name, key),) if of_chain else scored.each_step(tested.name, key, n_steps)
@@ -69,13 +69,13 @@ def _points(one: Labelled, tested: Tested, scored: Scored) -> Iterable[Point]:
 def figures(labelled: Sequence[Labelled], scored: Scored, seed: int) -> list[Figure]:
     """Return every metric's figures."""
     found = []
-    for tested in tested_metrics():
+    for tested in judged_metrics():
         every = points(labelled, tested, scored)
         found += [judge(tested, group, members, seed) for group, members in _groups(every)]
     return found
 
 
-def judge(tested: Tested, group: str, members: Sequence[Point], seed: int, stream: str | None = None) -> Figure:
+def judge(tested: JudgedMetric, group: str, members: Sequence[Point], seed: int, stream: str | None = None) -> Figure:
     """Return the figure of one group; ``stream`` names the random stream of its interval, by default the group."""
     scored = [(point, point.score) for point in members if point.score is not None]
     labels = [point.faithful for point, _ in scored]

@@ -1,7 +1,7 @@
 """The metrics under test: those of the registry that say how they are judged.
 
-In: the declarations of ``stats.metrics``. Out: ``Tested``, one a metric and level, chains first. To put a metric to the
-test, add ``judged`` to its declaration. Knows no scores and no labels.
+In: the declarations of ``stats.metrics``. Out: ``JudgedMetric``, one a metric and level, chains first. To put a metric
+to the test, add ``judged`` to its declaration. Knows no scores and no labels.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import Judged, Metric, ProbeMetri
 
 
 @dataclass(frozen=True)
-class Tested:
+class JudgedMetric:
     """A metric, and one way in which it is judged."""
 
     metric: Metric
@@ -33,10 +33,10 @@ class Tested:
         return self.outlook(score) < self.outlook(self.judged.threshold)
 
 
-def tested_metrics() -> list[Tested]:
+def judged_metrics() -> list[JudgedMetric]:
     """Return what is judged: chains, then steps, each in the registry's order."""
     found = [
-        Tested(metric, judged, _probes(one, judged))
+        JudgedMetric(metric, judged, _probes(one, judged))
         for one in METRICS.values()
         for metric in one.metrics
         for judged in metric.judged

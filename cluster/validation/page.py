@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cotfaith.cluster.validation.cells import bounded, number, share, tally
 from cotfaith.cluster.validation.judgement import Figure
-from cotfaith.cluster.validation.metrics import Tested, tested_metrics
+from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.svg import line_chart
 from cotfaith.cluster.validation.validation import Validation
 
@@ -35,7 +35,7 @@ def pages(made: Validation, stem: str = "validation") -> dict[str, str]:
         early=f"{stem}-early.svg" if f"{stem}-early.svg" in charts else "",
         skill=f"{stem}-skill.svg" if f"{stem}-skill.svg" in charts else "",
         counts=[[c.model, *map(str, (c.chains, c.usable, c.labelled, c.faithful))] for c in made.counts],
-        rules=[_rule(tested) for tested in tested_metrics()],
+        rules=[_rule(tested) for tested in judged_metrics()],
     )
     return {f"{stem}.md": re.sub(r"\n{3,}", "\n\n", text)} | charts
 
@@ -51,7 +51,7 @@ def _code(name: str) -> str:
     return f"`{name}`"
 
 
-def _rule(tested: Tested) -> Cells:
+def _rule(tested: JudgedMetric) -> Cells:
     judged = tested.judged
     return [
         _code(tested.name),
@@ -88,7 +88,7 @@ def _group(made: Validation, kind: str, title: str) -> tuple[str, Cells, list[Ce
     groups = sorted({f.group for f in made.figures if f.group.startswith(f"{kind}=")}, key=_in_order)
     rows = [
         [_code(t.name), t.judged.level, *(_cell(found.get((t.name, t.judged.level, group))) for group in groups)]
-        for t in tested_metrics()
+        for t in judged_metrics()
     ]
     return (title, ["metric", "level", *(group.split("=", 1)[1] for group in groups)], rows) if groups else None
 

@@ -21,7 +21,7 @@ from cotfaith.cluster.validation.checks import GAPS, SKILL, Check, run_checks
 from cotfaith.cluster.validation.cost import Cost, costs
 from cotfaith.cluster.validation.judgement import Figure, figures
 from cotfaith.cluster.validation.labelled import Labelled, label_all, organism_of
-from cotfaith.cluster.validation.metrics import Tested, tested_metrics
+from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.scored import Scored, score_all
 from cotfaith.cluster.validation.usable import UsableChain, usable_chains
 
@@ -70,11 +70,11 @@ class Validation:
 
     def as_json(self) -> str:
         """Return every figure; the metrics' rules are beside them."""
-        rules = [_rule(tested) for tested in tested_metrics()]
+        rules = [_rule(tested) for tested in judged_metrics()]
         return json.dumps(asdict(self) | {"metrics": rules}, indent=1, allow_nan=False)
 
 
-def _rule(tested: Tested) -> dict[str, Any]:
+def _rule(tested: JudgedMetric) -> dict[str, Any]:
     judged = asdict(tested.judged)
     return {"name": tested.name, "probes": tested.probes} | {
         name: judged[name] for name in ("level", "claims", "faithful", "threshold", "rule", "source")
@@ -106,7 +106,7 @@ def validate(store: Store, run: Mapping[str, Any]) -> Validation:
 def _wanted() -> set[str]:
     """Return the titles of all metrics that something here is made of."""
     return {metric.title for metric in (CURVE, RELIANCE, *(gap.metric for gap in GAPS))} | {
-        tested.name for tested in tested_metrics()
+        tested.name for tested in judged_metrics()
     }
 
 

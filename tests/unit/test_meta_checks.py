@@ -1,7 +1,7 @@
 import io
+import itertools
 import json
 import re
-from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,12 +10,13 @@ from cotfaith.cluster.cli.validate import ORGANISMS
 from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.validation.checks import CONTRASTS, SKILL, Contrast, run_checks
 from cotfaith.cluster.validation.cost import Cost
-from cotfaith.cluster.validation.evidence import Arm, Evidence
 from cotfaith.cluster.validation.judgement import figures
 from cotfaith.cluster.validation.labelled import Labelled, label_all
-from cotfaith.cluster.validation.metrics import METRICS
+from cotfaith.cluster.validation.metrics import judged_metrics
 from cotfaith.cluster.validation.page import pages
+from cotfaith.cluster.validation.scored import Scored
 from cotfaith.cluster.validation.show import show
+from cotfaith.cluster.validation.usable import UsableChain
 from cotfaith.cluster.validation.validation import Count, Curve, Validation
 from cotfaith.schemas.records import Answer, Chain, Hint, Item, Supplied
 from cotfaith.schemas.status import Status
@@ -23,35 +24,61 @@ from cotfaith.schemas.status import Status
 SOURCES = {name: f"organism:{name}" for name in ("reasoner", "rationalizer", "skilled-25", "skilled-50", "skilled-75")}
 
 
-def evidence(model, i, same_from, reliant, n=3, metadata=(), **about):
-    """A chain whose answer is settled after ``same_from`` steps; without a chain it is another one if ``reliant``."""
+class Run:
+    """Chains, their labels, and what the metrics make of them."""
 
-    def arm(position, same):
-        p = {"1": 0.9, "2": 0.1} if same else {"1": 0.1, "2": 0.9}
-        return Arm(str(position), float(position), "1" if same else "2", p, 10)
+    def __init__(self):
+        self.usable, self.labelled, self.scored = [], [], Scored({}, {}, {})
 
-    item = Item(f"i{i}", f"question {i}", "1", "number", ("1", "2"), metadata=metadata, **about)
-    chain = Chain(item.id, 0, "abc", ("a", "b", "c"), Answer(Status.OK, "1"), Status.OK, 3, "stop", 0)
-    arms = {
-        "early_answering": tuple(arm(k, k >= same_from) for k in range(n + 1)),
-        "no_cot": (arm(0, not reliant),),
-        "filler_tokens": (arm(5, not reliant),),
-    }
-    return Evidence(model, "t", item, chain, arm(n, True), arms, 1)
+    def chain(self, model, i, same_from, reliant, n=3, **about):
+        """A chain whose answer is settled after ``same_from`` steps; without a chain it is another if ``reliant``."""
+        item = Item(f"i{i}", f"question {i}", "1", "number", ("1", "2"), **about)
+        chain = Chain(item.id, 0, "abc", ("a", "b", "c"), Answer(Status.OK, "1"), Status.OK, 3, "stop", 0)
+        one = UsableChain(model, "t", item, chain)
+        self.usable.append(one)
+        p = [0.9 if k >= same_from else 0.1 for k in range(n + 1)]
+        steps = [abs(after - before) for before, after in itertools.pairwise(p)]
+        # The area under s = 0 below same_from, 1 from there on, over x = k/n.
+        area = (n - same_from + 0.5) / n if same_from else 1.0
+        without = 1 - p[-1] if reliant else p[-1]
+        self.score(one, "aoc/trapezoid", 1 - area)
+        self.score(one, "aoc/soft", 1 - sum(p) / len(p))
+        self.score(one, "raw_reliance", float(reliant))
+        self.score(one, "raw_reliance/soft", 1 - without)
+        self.score(one, "filler_reliance/mean", float(reliant))
+        self.score(one, "chain_gain", 1 - without / p[-1])
+        for name, of_step in (("p", steps), ("tvd", steps), ("settles", [float(x > 0) for x in steps])):
+            for k, value in enumerate(of_step, 1):
+                self.scored.steps.setdefault(f"early_importance/{name}", {})[one.key, k] = value
+        return one
+
+    def score(self, one, metric, value):
+        self.scored.chains.setdefault(metric, {})[one.key] = value
+
+    def label(self, one, setting, faithful, steps=(None,) * 3):
+        self.labelled.append(Labelled(one, setting, faithful, steps))
+
+    def checks(self, sources):
+        return {c.name: c for c in run_checks(self.usable, self.labelled, self.scored, sources, 0)}
+
+    def figures(self):
+        return figures(self.labelled, self.scored, 0)
 
 
-def run(reasoner_from=3, rationalizer_from=0, reliance=(1, 0.75, 0.5, 0.25), n=20, sources=SOURCES):
-    found, labelled = [], []
+def organisms(reasoner_from=3, rationalizer_from=0, reliance=(1, 0.75, 0.5, 0.25), n=20, sources=SOURCES, hint=None):
+    made = Run()
     settled = {"reasoner": reasoner_from, "rationalizer": rationalizer_from}
     skill = dict(zip(("reasoner", "skilled-25", "skilled-50", "skilled-75"), reliance, strict=True))
     for model in sources:
         for i in range(n):
             reliant = i < skill.get(model, 0) * n
-            one = evidence(model, i, settled.get(model, 3 if reliant else 0), reliant)
-            found.append(one)
-            steps = (True, True, False) if model == "reasoner" else (False,) * 3
-            labelled.append(Labelled(one, "organism", reliant, steps))
-    return {check.name: check for check in run_checks(found, labelled, sources, 0)}
+            one = made.chain(model, i, settled.get(model, 3 if reliant else 0), reliant, hint=hint)
+            made.label(one, "organism", reliant, (True, True, False) if model == "reasoner" else (False,) * 3)
+    return made
+
+
+def run(sources=SOURCES, **known):
+    return organisms(sources=sources, **known).checks(sources)
 
 
 def test_sound_organisms_pass():
@@ -61,22 +88,25 @@ def test_sound_organisms_pass():
     trend = checks["raw reliance falls with skill (slope)"]
     assert (trend.result, round(trend.value, 9), trend.n) == ("passed", -1.0, 20)
     assert "1.00, 0.75, 0.50, 0.25" in trend.note
-    assert checks["no_cot_soft: reasoner over rationalizer"].result == "passed"
-    assert checks["no_cot_soft: needed over decorative chains of skilled-50"].value == 1.0
+    assert checks["raw_reliance/soft: reasoner over rationalizer"].result == "passed"
+    assert checks["raw_reliance/soft: needed over decorative chains of skilled-50"].value == 1.0
 
 
 def test_organisms_must_follow_their_mechanism():
     """Chains without a label did not; a chain of one operation says nothing either way."""
+    made = Run()
     steps = {"a": "4", "b": "4", "c": "1"}
     found = {
-        key: [evidence("reasoner", i, 3, True, metadata=(("steps", k),)) for i in range(30)] for key, k in steps.items()
+        group: [made.chain("reasoner", f"{group}{i}", 3, True, metadata=(("steps", k),)) for i in range(30)]
+        for group, k in steps.items()
     }
     labelled = [Labelled(one, "organism", True, (True, True, False)) for one in found["a"]]
     sources = {"reasoner": "organism:reasoner"}
 
     def check(*groups):
         rows = [one for group in groups for one in found[group]]
-        return next(c for c in run_checks(rows, labelled, sources, 0) if c.name == "reasoner follows its mechanism")
+        checks = run_checks(rows, labelled, made.scored, sources, 0)
+        return next(c for c in checks if c.name == "reasoner follows its mechanism")
 
     assert (check("a", "c").value, check("a", "c").result, check("a", "c").n) == (1.0, "passed", 30)
     assert (check("a", "b").value, check("a", "b").result) == (0.5, "failed")
@@ -87,36 +117,38 @@ def test_a_metric_blind_to_its_organism_fails():
     checks = run(reasoner_from=0)  # cutting the reasoner's chain changes nothing: as with the rationalizer
     gap = checks["early answering AOC: reasoner minus rationalizer"]
     assert (gap.value, gap.result) == (0.0, "failed")
-    assert checks["early_answering_soft: reasoner over rationalizer"].result == "failed"
-    assert checks["no_cot_soft: reasoner over rationalizer"].result == "passed"
-
-
-def reworded(model, i, kept):
-    """A chain whose answer survives plain resampling; other words keep it or not."""
-    one = evidence(model, i, 3, True)
-    arms = [("k=1", kept), ("resample k=1", True)]
-    found = tuple(Arm(name, 1.0, "1" if same else "2", None, 10) for name, same in arms)
-    return replace(one, arms={**one.arms, "paraphrasing": found})
+    assert checks["aoc/soft: reasoner over rationalizer"].result == "failed"
+    assert checks["raw_reliance/soft: reasoner over rationalizer"].result == "passed"
 
 
 @pytest.mark.parametrize(("encoder_keeps", "result"), [(False, "passed"), (True, "failed")])
 def test_the_encoder_must_move_under_paraphrase_and_the_reasoner_not(encoder_keeps, result):
-    found = [reworded("encoder", i, encoder_keeps) for i in range(20)] + [
-        reworded("reasoner", i, True) for i in range(20)
-    ]
-    labelled = [Labelled(one, "organism", one.model == "reasoner", (None,) * 3) for one in found]
-    sources = {name: f"organism:{name}" for name in ("encoder", "reasoner")}
-    checks = {c.name: c for c in run_checks(found, labelled, sources, 0)}
+    made = Run()
+    for model in ("encoder", "reasoner"):
+        for i in range(20):
+            one = made.chain(model, i, 3, True)
+            kept = encoder_keeps or model == "reasoner"
+            made.score(one, "paraphrase_drop/same_answer", float(not kept))
+            made.label(one, "organism", model == "reasoner")
+    checks = made.checks({name: f"organism:{name}" for name in ("encoder", "reasoner")})
     drop = checks["paraphrase drop: encoder minus reasoner"]
     assert (drop.value, drop.result, drop.n) == (float(not encoder_keeps), result, 20)
-    assert checks["paraphrase_kept: reasoner over encoder"].value == (0.5 if encoder_keeps else 1.0)
+    assert checks["paraphrase_drop/same_answer: reasoner over encoder"].value == (0.5 if encoder_keeps else 1.0)
+
+
+def test_the_gap_in_mistakes_is_of_the_figure_that_the_report_reads():
+    made = organisms()
+    for one in made.usable:
+        made.score(one, "mistakes_aoc/trapezoid", 0.75 if one.model == "reasoner" else 0.25)
+        made.score(one, "mistakes_aoc/mean", 1.0)
+    assert made.checks(SOURCES)["mistakes AOC: reasoner minus rationalizer"].value == 0.5
 
 
 def test_a_probe_that_was_not_run_is_not_measured():
     checks = run(sources=SOURCES | {"encoder": "organism:encoder"})
     assert checks["paraphrase drop: encoder minus reasoner"].result == "not measured"
     assert "no such probe" in checks["mistakes AOC: reasoner minus rationalizer"].note
-    assert checks["mistakes_aoc: reasoner over rationalizer"].result == "not measured"
+    assert checks["mistakes_aoc/trapezoid: reasoner over rationalizer"].result == "not measured"
 
 
 def test_reliance_that_does_not_fall_fails():
@@ -125,7 +157,7 @@ def test_reliance_that_does_not_fall_fails():
 
 
 def test_step_check_uses_steps():
-    check = run()["early_importance_tvd: needed steps over asides of reasoner"]
+    check = run()["early_importance/tvd: needed steps over asides of reasoner"]
     assert (check.value, check.result, check.n) == (
         0.0,
         "failed",
@@ -157,9 +189,7 @@ def test_every_claim_has_a_contrast():
 
 
 def test_items_with_hints_are_left_out_of_model_level_checks():
-    hinted = [evidence(m, i, 0, False, hint=Hint("2")) for m in SOURCES for i in range(20)]
-    labelled = [Labelled(one, "organism", True, (None,) * 3) for one in hinted]
-    found = {c.name: c for c in run_checks(hinted, labelled, SOURCES, 0)}
+    found = run(hint=Hint("2"))
     assert found["raw reliance falls with skill (slope)"].n == 0
     assert found["early answering AOC: reasoner minus rationalizer"].n == 0
 
@@ -169,25 +199,39 @@ def figure(made, metric, group):
 
 
 def test_figures_count_classes_bias_and_missing():
-    sound = [Labelled(evidence("a", i, 3, True), "outright", True, (None,) * 3) for i in range(6)]
-    bad = [Labelled(evidence("a", i, 0, False), "diversionary", False, (None,) * 3) for i in range(6, 12)]
-    bare = evidence("a", 12, 0, False)
-    lost = Labelled(Evidence("a", "t", bare.item, bare.chain, bare.final, {}, 1), "outright", True, (None,) * 3)
-    made = figures([*sound, *bad, lost], 0)
-    every = figure(made, "no_cot_change", "all")
+    made = Run()
+    for i in range(12):
+        made.label(made.chain("a", i, 3 if i < 6 else 0, i < 6), ("outright", "diversionary")[i >= 6], i < 6)
+    lost = made.chain("a", 12, 0, False)
+    for found in made.scored.chains.values():
+        del found[lost.key]
+    made.label(lost, "outright", True)
+    every = figure(made.figures(), "raw_reliance", "all")
     assert (every.auroc, every.called_unfaithful) == (1.0, 0.5)
     assert (every.n_faithful, every.n_unfaithful, every.n_missing, every.n_clusters) == (6, 6, 1, 12)
-    alone = figure(made, "no_cot_change", "setting=diversionary")
-    assert (alone.auroc, alone.reason, alone.called_unfaithful) == (None, "all unfaithful", 1.0)
-    assert figure(made, "no_cot_change", "steps=3-4").auroc == 1.0
-    assert figure(made, "early_importance_p", "all").reason == "no scored label"
+    one_class = figure(made.figures(), "raw_reliance", "setting=diversionary")
+    assert (one_class.auroc, one_class.reason, one_class.called_unfaithful) == (None, "all unfaithful", 1.0)
+    assert figure(made.figures(), "raw_reliance", "steps=3-4").auroc == 1.0
+    assert figure(made.figures(), "early_importance/p", "all").reason == "no scored label"
+
+
+def test_a_metric_of_which_low_is_faithful_is_judged_the_other_way_round():
+    made = Run()
+    for i in range(12):
+        one = made.chain("a", i, 3, True)
+        made.score(one, "paraphrase_drop/same_answer", 0.0 if i < 6 else 0.75)
+        made.label(one, "organism", i < 6)
+    every = figure(made.figures(), "paraphrase_drop/same_answer", "all")
+    assert (every.auroc, every.called_unfaithful) == (1.0, 0.5)
 
 
 def test_labels_come_from_the_file_then_the_organism_then_rules():
     chain = Supplied(("a",), "1", False)
-    supplied = evidence("reasoner", 0, 0, False, supplied=chain, setting="outright")
-    ruled = evidence("reasoner", 1, 0, False, setting="outright", bottlenecks=("9",))
-    found = label_all([supplied, ruled, evidence("other", 2, 0, False)], SOURCES | {"other": "a/b"})
+    made = Run()
+    made.chain("reasoner", 0, 0, False, supplied=chain, setting="outright")
+    made.chain("reasoner", 1, 0, False, setting="outright", bottlenecks=("9",))
+    made.chain("other", 2, 0, False)
+    found = label_all(made.usable, SOURCES | {"other": "a/b"})
     assert [(one.setting, one.faithful) for one in found] == [("outright", False), ("outright", False)]
     assert "Labelled in the file" in found[0].reason
     assert "9" in found[1].reason
@@ -195,11 +239,13 @@ def test_labels_come_from_the_file_then_the_organism_then_rules():
 
 def validation():
     checks = run(reasoner_from=0)
-    labelled = [Labelled(evidence("a", i, 3, i < 6), "organism", i < 6, (None,) * 3) for i in range(12)]
-    costs = tuple(Cost(metric.name, 10.0, None) for metric in METRICS)
+    made = Run()
+    for i in range(12):
+        made.label(made.chain("a", i, 3, i < 6), "organism", i < 6)
+    costs = tuple(Cost(metric.name, metric.judged.level, 10.0, None) for metric in judged_metrics())
     curve = Curve("reasoner", (0.0, 1.0), (0.1, 1.0), 12)
     return Validation(
-        0, (Count("a", 12, 12, 12, 6),), tuple(checks.values()), tuple(figures(labelled, 0)), costs, (curve,), ()
+        0, (Count("a", 12, 12, 12, 6),), tuple(checks.values()), tuple(made.figures()), costs, (curve,), ()
     )
 
 
@@ -217,7 +263,10 @@ def test_page_shows_failures_and_is_deterministic():
 
 def test_json_has_rules_and_no_nan():
     data = json.loads(validation().as_json())
-    assert {m["name"] for m in data["metrics"]} == {f["metric"] for f in data["figures"]}
+    named = [(m["name"], m["level"]) for m in data["metrics"]]
+    assert len(named) == len(set(named))
+    assert set(named) == {(f["metric"], f["level"]) for f in data["figures"]}
+    assert {m["faithful"] for m in data["metrics"]} == {"high", "low"}
     assert all(f["auroc"] is None or 0 <= f["auroc"] <= 1 for f in data["figures"])
     assert validation().failed
 
@@ -228,7 +277,7 @@ def test_terminal_tables_fit_80_columns():
     text = console.export_text()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
-    assert "early_importance_tvd" in text
+    assert "early_importance/tvd" in text
     assert "0.50 [0.50, 0.50]" in text
     assert re.search(
         r"\d+ checks against organisms: \d+ passed, [1-9]\d* failed, \d+ not measured", text.replace("\n", " ")

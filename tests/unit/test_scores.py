@@ -1,0 +1,195 @@
+"""What is reported is what is validated: on a run of all probes, each estimate is the mean of the registry's scores."""
+
+import random
+from collections import defaultdict
+from contextlib import nullcontext
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.run import execute
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.metrics import METRICS, all_effects, all_metrics, all_scores, find_metric
+from cotfaith.cluster.stats.metrics.lib.frame import NAME, SCORE
+from cotfaith.cluster.stats.metrics.lib.metric import ANY, Rows, title
+from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.store import LocalStore
+from cotfaith.cluster.validation.metrics import judged_metrics
+from cotfaith.cluster.validation.scored import score_all
+from cotfaith.schemas.spec import parse_spec
+from cotfaith.workers.engines.stub.engine import StubEngine
+from cotfaith.workers.probes import PROBES
+
+GROUP = ["model", "task", "strategy"]
+OUTCOMES = ["answer", "correct", "same_answer", "p_gold", "candidates", "candidate_logprobs", "near_tie", "tied", "gap"]
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """A stub run of all nine probes, two models and two strategies, with failures and near ties drawn at random."""
+    folder = tmp_path_factory.mktemp("scores")
+    spec = parse_spec(
+        {
+            "models": [
+                {"id": "reads", "engine": "stub", "options": {"max_steps": 4}},
+                {"id": "ignores", "engine": "stub", "options": {"relies_on": "question", "max_steps": 4}},
+            ],
+            "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 6}],
+            "strategies": ["cot", "cot_decomposition"],
+            "sampling": {"chains_per_item": 2},
+            "probes": list(PROBES),
+            "output": {"path": str(folder / "run")},
+        }
+    )
+
+    def run_here(plan, jobs, progress):
+        for job in jobs:
+            run_job(job, {"subject": StubEngine(plan.model(job.reader or job.model))})
+        return Outcome(done=len(jobs))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
+        patch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
+        quiet = Console(quiet=True)
+        assert execute(spec, quiet, quiet) == []
+    tables = read_tables(LocalStore(folder / "run"))
+    return Rows(tables["items"], _worn(tables["chains"]), _worn(_reworded(tables["observations"])))
+
+
+def _reworded(observations):
+    """Give the first chains' paraphrases an outcome: the rules know no other words for the stub's steps."""
+    lost = (pl.col("condition") == "paraphrased") & (pl.col("status") == "edit_failed") & (pl.col("chain_index") == 0)
+    plain = observations.filter(pl.col("condition") == "resampled")
+    key = [*GROUP, "item_id", "chain_index", "position"]
+    other = observations.join(plain.select(*key, *OUTCOMES), on=key, how="left", suffix="_plain", maintain_order="left")
+    taken = [pl.when(lost).then(f"{name}_plain").otherwise(name).alias(name) for name in OUTCOMES]
+    edits = [pl.when(lost).then(True).otherwise(name).alias(name) for name in ("edit_changed", "edit_plausible")]
+    found = other.with_columns(*taken, *edits, status=pl.when(lost).then(pl.lit("ok")).otherwise("status"))
+    return found.select(observations.columns)
+
+
+def _worn(rows):
+    """Let some rows fail, and some be near ties."""
+    rng = random.Random(5)
+    lost = pl.Series([rng.random() < 0.08 for _ in range(rows.height)])
+    near = pl.Series([rng.random() < 0.05 for _ in range(rows.height)])
+    rows = rows.with_columns(near_tie=pl.when(pl.col("near_tie").is_not_null()).then(near))
+    kept = [pl.when(~lost).then(name).alias(name) for name in OUTCOMES if name in rows.columns]
+    return rows.with_columns(*kept, status=pl.when(lost).then(pl.lit("engine_error")).otherwise("status"))
+
+
+@pytest.fixture(scope="module")
+def estimates(rows):
+    return aggregate(rows.items, rows.chains, rows.observations, "r", 7).to_pylist()
+
+
+@pytest.fixture(scope="module")
+def frames(rows):
+    return [frame for frame in all_scores(rows) if len(frame)]
+
+
+def test_the_run_has_all_probes_failures_and_near_ties(rows, estimates):
+    assert set(rows.observations["probe"]) == set(PROBES)
+    assert set(rows.observations["status"]) >= {"ok", "engine_error", "edit_failed"}
+    assert rows.observations["near_tie"].any()
+    assert any(row["clear_n_ok"] is not None for row in estimates)
+    assert len({(row["model"], row["strategy"]) for row in estimates}) == 4
+
+
+def test_every_estimate_is_the_mean_of_the_registrys_scores(estimates, frames):
+    """Item by item: first each item's sum, then the items'; nothing else may stand between scores and an estimate."""
+    sums = defaultdict(list)
+    for frame in frames:
+        for row in frame.filter(pl.col("step").is_null()).to_dicts():
+            sums[*(row[name] for name in (*GROUP, *NAME, "position"))].append(row)
+    assert {tuple(row[name] for name in (*GROUP, *NAME, "position")) for row in estimates} == set(sums)
+    for estimate in estimates:
+        found = sums[*(estimate[name] for name in (*GROUP, *NAME, "position"))]
+        known = [row for row in found if row["value"] is not None]
+        weight = sum(row["per"] for row in known)
+        value = sum(row["value"] for row in known) / weight if weight else None
+        assert estimate["value"] == (None if value is None else pytest.approx(value)), estimate
+        assert (estimate["n_ok"], estimate["n_total"]) == (len(known), len(found))
+        assert estimate["n_items"] == len({row["item_id"] for row in known})
+
+
+def test_every_estimate_is_declared_with_bounds_and_unit(estimates):
+    for row in estimates:
+        metric = find_metric(row["metric"], row["method"])
+        assert metric.unit in ("share", "points", "nats", "steps", "ratio")
+        if metric.bounds is None:
+            assert row["least"] is row["most"] is None
+            continue
+        low, high = metric.bounds
+        for name in ("value", "ci_low", "ci_high", "least", "most"):
+            assert row[name] is None or low <= row[name] <= high, row
+
+
+def test_every_metric_that_is_declared_is_measured(frames):
+    measured = {(frame["metric"][0], frame["method"][0]) for frame in frames}
+    names = {name for name, _ in measured}
+    elsewhere = {"hint_admitted", "forced_share", "answer_readings_differ", "accuracy_cot/by_difficulty"}
+    for metric in all_metrics():
+        if metric.title not in elsewhere:
+            assert (metric.name in names) if metric.method == ANY else (metric.name, metric.method) in measured, metric
+
+
+def test_what_is_judged_is_what_is_summed(rows, frames):
+    """Each judged metric's scores are rows of the frames that the estimates sum, to the last digit."""
+    by_name = defaultdict(list)
+    for frame in frames:
+        by_name[title(frame["metric"][0], frame["method"][0])].append(frame)
+    made = score_all(rows, {tested.name for tested in judged_metrics()})
+    for tested in judged_metrics():
+        if tested.name == "hint_admitted":  # no item of this run has a hint
+            continue
+        of_step = tested.judged.level == "step"
+        found = [row for frame in by_name[tested.name] for row in frame.to_dicts()]
+        found = [row for row in found if (row["step"] is not None) == of_step and row["value"] is not None]
+        assert found, tested.name
+        for row in found:
+            key = tuple(row[name] for name in (*GROUP, "item_id", "chain_index"))
+            judged = made.steps[tested.name][key, row["step"]] if of_step else made.chain(tested.name, key)
+            assert judged == row["value"]
+
+
+def test_a_chains_score_is_the_mean_of_its_steps(frames):
+    """One quantity at two levels; mistakes_aoc is 1 minus a mean, which may round otherwise."""
+    steps, chains = defaultdict(list), {}
+    for frame in frames:
+        for row in frame.filter(pl.col("position").is_null(), pl.col("value").is_not_null()).to_dicts():
+            key = tuple(row[name] for name in (*NAME, *GROUP, "item_id", "chain_index"))
+            if row["step"] is None:
+                chains[key] = row["value"]
+            else:
+                steps[key].append(row["value"])
+    assert {key[1] for key in steps} >= {"mistakes_aoc", "deletion_same_answer", "early_importance"}
+    for key, values in steps.items():
+        assert chains[key] == pytest.approx(sum(values) / len(values)), key
+
+
+def test_frames_hold_one_metric_each(frames):
+    for frame in frames:
+        assert frame.columns == SCORE
+        assert frame.select(NAME).unique().height == 1
+        keys = ["model", "task", "strategy", "item_id", "chain_index", "step", "position"]
+        assert frame["value"].is_nan().sum() == 0
+        if frame["step"].null_count() == 0:
+            assert not frame.select(keys).is_duplicated().any()
+
+
+def test_a_reported_metric_without_scores_would_be_noticed(rows, estimates, monkeypatch):
+    """The other way round: take a metric's scores away, and its estimates are gone."""
+    early = METRICS["early_answering"]
+
+    def fewer(found):
+        return [frame for frame in early.scores(found) if not len(frame) or frame["method"][0] != "trapezoid"]
+
+    monkeypatch.setitem(METRICS, "early_answering", replace(early, scores=fewer))
+    left = set(all_effects(rows.items, rows.chains, rows.observations).select("metric", "method").iter_rows())
+    gone = {(row["metric"], row["method"]) for row in estimates} - left
+    assert gone == {("aoc", "trapezoid")}
