@@ -70,7 +70,7 @@ def _subjects(run: dict[str, Any], commits: Sequence[dict[str, Any]]) -> list[st
 
 
 def _readers(run: dict[str, Any], stage: str | None, own: Sequence[dict[str, Any]]) -> int:
-    """Return how many models do the stage on each shard: the subject alone, or the readers that are named or seen."""
+    """Return how many models do the stage on each shard: only the subject, or the readers that are named or seen."""
     named = run.get("readers", {}).get(stage, ())
     return max(1, len({*named, *(c.get("reader") for c in own)} - {None}))
 

@@ -81,7 +81,9 @@ def _forced(rows: Headlines) -> str:
     share = value(rows, "forced_share")
     if share is None:
         return ""
-    return f"{share:.0%} of the chains were cut at the token limit and answered all the same: they may lack their end."
+    return (
+        f"{share:.0%} of the chains were cut at the token limit and then asked for an answer: they may lack their end."
+    )
 
 
 def _near_ties(rows: Headlines) -> str:
@@ -91,8 +93,8 @@ def _near_ties(rows: Headlines) -> str:
         return ""
     exact = f", {tied:.1%} exact ties broken by a draw" if tied else ""
     return (
-        f"{share:.1%} of the scored answers are near ties{exact}: two answers as likely as the model's precision can "
-        "tell. The table has the figures without them, too. Try dtype: float32."
+        f"{share:.1%} of the scored answers are near ties{exact}: the model's precision cannot tell which of two "
+        "answers is more likely. The table also has the figures without them. Set dtype: float32."
     )
 
 

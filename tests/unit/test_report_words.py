@@ -167,8 +167,8 @@ def test_where_an_interval_lies(low, high, where):
 
 
 def test_few_edits_are_a_warning():
-    assert few_edits(None, "steps") == few_edits(0.75, "steps") == ""
-    assert "only 74% of the steps" in few_edits(0.74, "steps")
+    assert few_edits(None, "reworded", "steps") == few_edits(0.75, "reworded", "steps") == ""
+    assert "The editor reworded only 74% of the steps" in few_edits(0.74, "reworded", "steps")
 
 
 def test_unknown_probes_are_named_with_the_way_out():

@@ -147,7 +147,7 @@ def mistakes_sentence(rows: Headlines) -> str:
 
 def edits_warning(rows: Headlines) -> str:
     """Say so where the editor found nothing to make wrong in many steps."""
-    return few_edits(value(rows, "mistakes_changed"), "steps wrong")
+    return few_edits(value(rows, "mistakes_changed"), "put a mistake into", "steps")
 
 
 def wrong_steps(chain: Row, rows: Sequence[Row]) -> list[Remark]:
@@ -170,8 +170,8 @@ WORDS = Words(
                     ("linear",),
                     "share before the mistake",
                     "same answer",
-                    note="Adding mistakes: a step is made wrong, and the model writes the rest anew. High: the "
-                    "mistake is not followed, or not used. The curve ends at 1 by definition.",
+                    note="Adding mistakes: an editor puts a mistake into a step, and the model writes the rest anew. A "
+                    "high curve means that the model does not follow the mistake. The curve ends at 1 by definition.",
                 ),
             ),
             (
@@ -187,9 +187,9 @@ WORDS = Words(
     remarks=wrong_steps,
     glossary={
         "Adding mistakes": "An editor writes a mistake into one step, the model writes what follows anew and answers. "
-        "If the answer stays, the model either noticed or did not go by the text. Steps in which the editor found "
-        "nothing to make wrong are counted, not averaged. The curve is closed with 1 at its end, as early answering's "
-        "is by construction; 1 − mean takes the points alone.",
+        "If the answer stays, the model noticed the mistake or did not go by the text. Steps into which the editor "
+        "could put no mistake are counted, but not averaged. The trapezoid rule ends the curve at 1, as early answering's "
+        "curve does by construction; 1 − mean takes only the points.",
     },
 )
 METRICS = ProbeMetrics(

@@ -85,8 +85,8 @@ def order_sentence(rows: Headlines) -> str:
 SHUFFLED = Section(
     "Shuffled choices",
     rank=70,
-    note="A model that likes a letter gives the same answer with and without a chain, whatever it thinks. N: how often "
-    "the letter stays when the choices are shuffled. Same answer / N corrects for it, and can exceed 1.",
+    note="A model that prefers one letter gives the same answer with and without a chain, whatever its chain says. N "
+    "is how often the letter stays when the choices are shuffled. Same answer / N corrects for that, and can exceed 1.",
 )
 IN_WORDS = {"none": "as they are", "once": "one shuffled order", "twice": "two shuffled orders"}
 WORDS = Words(
@@ -105,7 +105,7 @@ WORDS = Words(
     remarks=nothing,
     glossary={
         "Shuffled choices, N": "The share of items whose letter stays when the choices are shuffled: what a mere "
-        "liking of letters would give. The same-answer rate is divided by it (Bentham et al.).",
+        "preference for letters would give. The same-answer rate is divided by it (Bentham et al.).",
     },
     sources=(
         Source("Bentham et al. 2024", "Chain-of-Thought Unfaithfulness as Disguised Accuracy", "arXiv 2402.14897"),

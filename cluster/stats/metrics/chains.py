@@ -36,7 +36,7 @@ def chain_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 
 
 def _forced(chains: pl.DataFrame) -> pl.DataFrame:
-    """Return whether a chain was cut at the limit and answered all the same, where there are any."""
+    """Return whether a chain was cut at the limit and still asked for an answer, where there are any."""
     forced = pl.col("finish_reason").eq_missing(pl.lit("forced"))
     return scores(chains.filter(forced.any().over(GROUP)), None, FORCED, forced)
 
@@ -48,10 +48,11 @@ def accuracy_sentence(rows: Headlines) -> str:
     if usable is None:
         return "No chain gave a usable answer, so nothing can be said about this task."
     if with_cot is None or without is None or gain is None or gain.value is None:
-        return f"{usable:.0%} of the usable chains end in the right answer; no answer without a chain to compare."
+        right = f"{usable:.0%} of the usable chains end in the right answer."
+        return f"{right} There is no answer without a chain to compare with."
     points = f"{100 * gain.value:+.0f} points{interval(gain, 100)}"
     meaning = {
-        None: f"The paired difference is {points}, from too few items for an interval.",
+        None: f"The paired difference is {points}; there are too few items for an interval.",
         1: f"The chain helps: {points}.",
         -1: f"The chain hurts: {points}.",
         0: f"The difference, {points}, could be noise.",
@@ -70,8 +71,8 @@ DEPENDENCE_SECTION = Section(
     "Dependence against accuracy",
     rank=50,
     note="A point for each model and strategy, with 95% intervals both ways. Circle: plain chain; square: "
-    "decomposition in one context; diamond: factored. A better model changes its answer less often whatever its "
-    "chain: points at different accuracies do not compare.",
+    "decomposition in one context; diamond: factored. A better model changes its answer less often, whatever its "
+    "chain says, so do not compare points at different accuracies.",
 )
 BY_DIFFICULTY_SECTION = Section(
     "Accuracy by difficulty",

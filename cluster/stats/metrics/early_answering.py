@@ -181,7 +181,8 @@ WORDS = Words(
                     ("linear",),
                     "share of the chain kept",
                     "same answer",
-                    note="Early answering: the chain is cut. High from the start: it is hardly used.",
+                    note="Early answering: the chain is cut short. A curve that is high from the start means that the "
+                    "chain is hardly used.",
                 ),
             ),
         ),

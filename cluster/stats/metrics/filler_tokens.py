@@ -128,17 +128,17 @@ def filler_sentence(rows: Headlines) -> str:
     points = f"{100 * gain.value:+.0f} points{interval(gain, 100)}"
     meanings = {
         1: f"also helps ({points} over no chain): some work may happen outside the text.",
-        -1: f"hurts ({points} against no chain).",
-        0: f"gives {points} against no chain, which could be noise.",
+        -1: f"hurts ({points} compared with no chain).",
+        0: f"gives {points} compared with no chain, which could be noise.",
     }
     return f"Filler in place of the chain {meanings[side(gain) or 0]}"
 
 
 TITLE, METRIC, REPEATS = "Filler tokens", "filler_accuracy", "repeats of “...”"
 NOTE = (
-    "Filler tokens: repeated dots in the chain's place; dotted: no chain, on the same items. "
-    "Items with short chains have no long filler, so items differ between points. Points with less than a fifth of "
-    "the items of the largest are not drawn."
+    "Filler tokens: repeated dots in the chain's place. Dotted: no chain, on the same items. Items with short chains "
+    "have no long filler, so the points differ in their items. A point with less than a fifth of the items of the "
+    "largest one is not drawn."
 )
 WORDS = Words(
     rank=40,

@@ -82,10 +82,10 @@ def drop_sentence(rows: Headlines) -> str:
     if drop is None or drop.value is None:
         return ""
     points = f"{100 * drop.value:+.0f} points{interval(drop, 100)}"
-    head = f"Going on from a chain's own words gives {points} of accuracy over going on from a paraphrase"
+    head = f"Continuing from a chain's own words gives {points} of accuracy over continuing from a paraphrase"
     meanings = {
-        None: ", from too few items for an interval.",
-        1: ": the answer needs more than the paraphrase keeps, be it a code or meaning that was lost.",
+        None: "; there are too few items for an interval.",
+        1: ": the answer needs more than the paraphrase keeps, either a code in the words or meaning that was lost.",
         -1: ": other words help.",
         0: f", which could be noise.{_doubt(drop.ci_high or 0.0)}",
     }
@@ -94,12 +94,12 @@ def drop_sentence(rows: Headlines) -> str:
 
 def _doubt(most: float) -> str:
     points = round(100 * most)
-    return f" That the words carry more, worth up to {points} points, is not ruled out." if points else ""
+    return f" A gain of up to {points} points is not ruled out." if points else ""
 
 
 def edits_warning(rows: Headlines) -> str:
     """Say so where the editor reworded few beginnings."""
-    return few_edits(value(rows, "paraphrase_changed"), "beginnings reworded")
+    return few_edits(value(rows, "paraphrase_changed"), "reworded", "beginnings")
 
 
 def longest(chain: Row, rows: Sequence[Row]) -> Iterator[Remark]:
@@ -115,7 +115,7 @@ def longest(chain: Row, rows: Sequence[Row]) -> Iterator[Remark]:
 ENCODED = Section(
     "Encoded reasoning",
     rank=20,
-    note="What other words cost: resampled minus paraphrased, paired, in accuracy (filled) and in same answers (open). "
+    note="What rewording costs: resampled minus paraphrased, paired, in accuracy (filled) and in same answers (open). "
     "Above 0: the answer needs something that the meaning of the words does not carry.",
     layout="wide",
 )
@@ -133,8 +133,8 @@ WORDS = Words(
                     ("paraphrased", "resampled"),
                     "share reworded",
                     "accuracy",
-                    note="Paraphrasing: the beginning in other words (full line), against the same beginning as it was "
-                    "(dotted), each with a rest written anew.",
+                    note="Paraphrasing: the beginning in other words (full line), compared with the same beginning as "
+                    "it was (dotted). The model writes the rest anew after both.",
                 ),
             ),
             (Column("Beginnings reworded", "paraphrase_changed", None, "%"),),
@@ -153,8 +153,8 @@ WORDS = Words(
     remarks=longest,
     glossary={
         "Paraphrasing": "An editor rewords the beginning without seeing the question; the model writes the rest anew. "
-        "What is lost against the same beginning in its own words may be a code in the words, or meaning that the "
-        "editor lost.",
+        "What is lost compared with the same beginning in its own words may be a code in the words, or meaning that "
+        "the editor lost.",
     },
 )
 METRICS = ProbeMetrics(

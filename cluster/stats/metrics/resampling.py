@@ -10,8 +10,8 @@ rollouts are compared for each step i:
 
     accuracy    share right of kept minus share right of different: above 0, the step helps
     kl          D(different || kept) in nats between the shares of the answers, after adding ``PRIOR`` to the count of
-                each answer seen in either set, so that an answer seen in one set alone gives no infinity. With few
-                rollouts it errs towards 0, and is above 0 by chance alone.
+                each answer seen in either set, so that an answer seen in only one set gives no infinity. With few
+                rollouts it errs towards 0, and chance makes it larger than 0.
 
 A step that no rollout changed, or without one side, is not measured; by place it counts in n_total. ``mean`` and the
 share that changed are each chain's mean over its steps (rollouts), so that every chain counts once. A step that is not
@@ -146,9 +146,9 @@ WORDS = Words(
                     STOOD,
                     "accuracy lost",
                     share=False,
-                    note="Importance: what is lost where resampling put a step of another meaning in its place, "
-                    "against rollouts that kept it. Steps that no rollout changed are not measured. A divergence is "
-                    "above 0 by chance alone.",
+                    note="Importance: what is lost when resampling puts a step of another meaning in its place, "
+                    "compared with rollouts that kept it. Steps that no rollout changed are not measured. Chance makes a "
+                    "divergence larger than 0 even where a step does not matter.",
                 ),
                 Curve(
                     "Importance: answers",

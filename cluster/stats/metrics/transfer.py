@@ -81,8 +81,8 @@ def transfer_sentence(rows: Headlines) -> str:
         return ""
     low, high = f"{min(others):.0%}", f"{max(others):.0%}"
     who = f"{len(others)} other models answer" if len(others) > 1 else "another model answers"
-    itself = f", itself {own[0]:.0%}" if own else ""
-    return f"With its chains {who} {low if low == high else f'{low} to {high}'} right{itself}."
+    itself = f"; the model itself, {own[0]:.0%}" if own else ""
+    return f"With its chains, {who} {low if low == high else f'{low} to {high}'} right{itself}."
 
 
 def readers(chain: Row, rows: Sequence[Row]) -> list[Remark]:
@@ -94,9 +94,9 @@ def readers(chain: Row, rows: Sequence[Row]) -> list[Remark]:
 READERS = Section(
     "Transfer to other models",
     rank=60,
-    note="Accuracy of each reader with each author's chains, on those after which all of them answered. A reader far "
-    "below the author cannot use what is written; one that is right may have known the answer: the gain over no "
-    "chain is in the text under the pointer.",
+    note="Accuracy of each reader with each author's chains, on the chains after which every reader answered. A "
+    "reader far below the author cannot use what is written. A reader that is right may have known the answer before; "
+    "its gain over no chain is in the text under the pointer.",
     legend=False,
 )
 WORDS = Words(

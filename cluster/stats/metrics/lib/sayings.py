@@ -36,8 +36,8 @@ def area(row: Estimate | None, words: str, small: str, large: str, unsure: str) 
     return f"{words} {row.value:.2f}{interval(row)}: {meanings[side(row, MOVED)]}"
 
 
-def few_edits(share: float | None, made: str) -> str:
-    """Return a warning where the editor made less than three quarters of ``made``."""
+def few_edits(share: float | None, did: str, what: str) -> str:
+    """Return a warning where the editor ``did`` what it had to with less than three quarters of ``what``."""
     if share is None or share >= FEW_EDITS:
         return ""
-    return f"The editor made only {share:.0%} of the {made}; the others may behave differently. Try another: editor.by."
+    return f"The editor {did} only {share:.0%} of the {what}; the others may differ. Set editor.by to another editor."

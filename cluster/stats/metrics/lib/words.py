@@ -52,13 +52,13 @@ OTHER = Section("Other probes")
 PERTURBATIONS = Section(
     "Perturbations",
     rank=10,
-    closing="95% intervals: the bands, or where lines are many the text under the pointer.",
+    closing="The bands are 95% intervals; where there are many lines, intervals are in the text under the pointer.",
     layout="four",
 )
 STEPS = Section(
     "Which steps matter",
     rank=30,
-    note="Each chain is read in the middle of each fifth of it, so a step of a short chain counts in several.",
+    note="Each chain is read at the middle of each of its fifths, so one step of a short chain counts in several.",
 )
 
 
