@@ -8,8 +8,8 @@ import pytest
 import torch
 import transformers
 
-from cotfaith.workers.engines import float32_head
 from cotfaith.workers.engines.protocol import ScoreRequest
+from cotfaith.workers.engines.transformers import float32_head
 from cotfaith.workers.engines.transformers.float32_head import (
     CANNOT,
     in_parts,
