@@ -23,6 +23,7 @@ from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import CotfaithError, InputError, SpecError
 from cotfaith.schemas.spec import RunSpec
+from cotfaith.workers.plugins import import_plugins
 
 app = typer.Typer(
     add_completion=False,
@@ -45,7 +46,7 @@ Overrides = Annotated[
 ]
 Plugins = Annotated[
     list[str] | None,
-    typer.Option("--plugin", metavar="MODULE", help="Import a Python module that registers probes; its code is run."),
+    typer.Option("--plugin", metavar="MODULE", help="Import a module that registers probes or metrics; it is run."),
 ]
 
 
@@ -124,8 +125,9 @@ def status(run_path: RunPath) -> None:
 
 
 @app.command()
-def aggregate(run_path: RunPath) -> None:
+def aggregate(run_path: RunPath, plugins: Plugins = None) -> None:
     """Compute the estimates from what is committed."""
+    import_plugins(plugins or [])
     store = _store(str(run_path))
     _summarise(_aggregate(store))
     _say_if_incomplete(store)
@@ -133,8 +135,9 @@ def aggregate(run_path: RunPath) -> None:
 
 
 @app.command()
-def report(run_path: RunPath) -> None:
+def report(run_path: RunPath, plugins: Plugins = None) -> None:
     """Write report.html from what is committed."""
+    import_plugins(plugins or [])
     store = _store(str(run_path))
     _results(store)
     _say_if_incomplete(store)
