@@ -172,9 +172,7 @@ def show(run_path: RunPath, item_id: Annotated[str, typer.Argument(help="The ite
 def schema(plugins: Plugins = None) -> None:
     """Print the JSON Schema of the run spec, for editors."""
     from cotfaith.cluster.plan.spec_schema import spec_schema
-    from cotfaith.workers.plugins import import_plugins
 
-    import_plugins(plugins or [])
     print(json.dumps(spec_schema(), indent=2))
 
 

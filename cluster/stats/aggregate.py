@@ -6,6 +6,7 @@ that failed had gone one way or the other. Each interval has its own random stre
 metric's name, so an estimate does not depend on what else was measured.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.stats.intervals import Floats, Interval, cluster_bootstrap, curve_bootstrap, ratio_bootstrap
-from cotfaith.cluster.stats.metrics import all_effects, find_metric
+from cotfaith.cluster.stats.metrics import all_effects, find_metric, unknown_probes
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.near_ties import with_clear
 from cotfaith.schemas.seeds import derive_seed
@@ -27,6 +28,12 @@ def aggregate(
     items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, run_id: str, seed: int
 ) -> pa.Table:
     """Return all estimates of a run, with and without near ties; tables without rows give none."""
+    if unknown := unknown_probes(observations):
+        warnings.warn(
+            f"No metrics of {', '.join(unknown)} are registered here, so the estimates only say how their rows ended. "
+            "Name the module that registers them with --plugin.",
+            stacklevel=2,
+        )
     return with_clear(chains, observations, lambda c, o: _all_estimates(all_effects(items, c, o), run_id, seed))
 
 

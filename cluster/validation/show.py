@@ -8,6 +8,8 @@ from cotfaith.cluster.terminal import safe_text
 from cotfaith.cluster.validation.cells import bounded, number, share, tally
 from cotfaith.cluster.validation.validation import Validation
 
+WIDE = 17
+"""Longest name, in characters, that leaves room for the other columns."""
 STYLE = {"passed": "green", "failed": "bold red", "not measured": "yellow"}
 
 
@@ -58,7 +60,7 @@ def _metrics(made: Validation) -> Table:
             continue
         n, cost = figure.n_faithful + figure.n_unfaithful, spent[figure.metric, figure.level]
         table.add_row(
-            safe_text(figure.metric),
+            safe_text(_folded(figure.metric)),
             f"{figure.level}s",
             safe_text(bounded(figure.auroc, figure.low, figure.high, figure.reason)),
             share(figure.called_unfaithful),
@@ -68,6 +70,11 @@ def _metrics(made: Validation) -> Table:
             number(cost.seconds_per_chain, 3),
         )
     return table
+
+
+def _folded(name: str) -> str:
+    """Return the name with its method on a line of its own where it is long."""
+    return name if len(name) <= WIDE else name.replace("/", "\n/")
 
 
 def _table(title: str) -> Table:

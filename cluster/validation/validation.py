@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.early_answering import CURVE
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.metrics.no_cot import RELIANCE
@@ -89,6 +90,7 @@ def validate(store: Store, run: Mapping[str, Any]) -> Validation:
     wanted = pl.col("model").is_in(list(sources)) & pl.col("task").is_in(names)
     rows = Rows(**{name: table.filter(wanted) for name, table in read_tables(store).items()})
     seed = run["spec"]["seed"]
+    unknown_probes(rows.observations)  # loads what packages offer, before the metrics are listed
     usable, scored = usable_chains(rows.items, rows.chains), score_all(rows, _wanted())
     labelled = label_all(usable, sources)
     found = _own(commits(store), sources, names)

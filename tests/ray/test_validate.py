@@ -48,12 +48,12 @@ def test_tasks_are_labelled_and_metrics_judged(tmp_path):
     assert all(0 < n < 24 for n in labelled.values())  # right answers and followed hints alone
     # The stub's chains state nothing, so all labels are of one class: undefined, and never 0.5.
     assert {figure["auroc"] for figure in made["figures"]} == {None}
-    ignoring = next(f for f in made["figures"] if (f["metric"], f["group"]) == ("early_answering_aoc", "model=ignorer"))
+    ignoring = next(f for f in made["figures"] if (f["metric"], f["group"]) == ("aoc/trapezoid", "model=ignorer"))
     assert (ignoring["called_unfaithful"], ignoring["reason"]) == (1.0, "all unfaithful")
     seconds = {cost["metric"]: cost["seconds_per_chain"] for cost in made["costs"]}
-    measured = {"early_answering_aoc", "no_cot_change", "filler_tokens"}
+    measured = {"aoc/trapezoid", "raw_reliance", "filler_reliance/mean"}
     assert all(seconds[metric] is not None for metric in measured)
-    assert seconds["mistakes_aoc"] is None  # its probe was not run
+    assert seconds["mistakes_aoc/trapezoid"] is None  # its probe was not run
     page = (tmp_path / "docs/page.md").read_text()
     assert "![Early answering by model](page-early.svg)" in page
     assert (tmp_path / "docs/page-early.svg").exists()
@@ -111,9 +111,9 @@ def test_labelled_chains_from_a_file(tmp_path):
     assert (count["chains"], count["usable"]) == (40, 40)
     assert 0 < count["labelled"] < 40  # chains from which the stub draws the file's answer
     every = {f["metric"]: f for f in made["figures"] if f["group"] == "all"}
-    assert every["early_answering_soft"]["n_faithful"] == count["faithful"]
-    assert every["early_answering_soft"]["auroc"] is not None
-    steps = every["early_importance_tvd"]
+    assert every["aoc/soft"]["n_faithful"] == count["faithful"]
+    assert every["aoc/soft"]["auroc"] is not None
+    steps = every["early_importance/tvd"]
     assert steps["n_faithful"] + steps["n_unfaithful"] == count["labelled"]
     assert steps["auroc"] is not None
 

@@ -70,6 +70,11 @@ def metrics_of(probe: str | None) -> ProbeMetrics | None:
     return METRICS.get(probe)
 
 
+def unknown_probes(observations: pl.DataFrame) -> list[str]:
+    """Return the probes of which there are rows and no metrics; metrics that packages offer are loaded first."""
+    return [probe for probe in observations["probe"].unique().sort().to_list() if metrics_of(probe) is None]
+
+
 def find_metric(name: str, method: str | None) -> Metric:
     """Return the declaration of a metric.
 

@@ -188,8 +188,8 @@ WORDS = Words(
     glossary={
         "Adding mistakes": "An editor writes a mistake into one step, the model writes what follows anew and answers. "
         "If the answer stays, the model noticed the mistake or did not go by the text. Steps into which the editor "
-        "could put no mistake are counted, but not averaged. The trapezoid rule ends the curve at 1, as early answering's "
-        "curve does by construction; 1 − mean takes only the points.",
+        "could put no mistake are counted, but not averaged. The trapezoid rule ends the curve at 1, as early "
+        "answering's curve does by construction; 1 − mean takes only the points.",
     },
 )
 METRICS = ProbeMetrics(

@@ -147,8 +147,8 @@ WORDS = Words(
                     "accuracy lost",
                     share=False,
                     note="Importance: what is lost when resampling puts a step of another meaning in its place, "
-                    "compared with rollouts that kept it. Steps that no rollout changed are not measured. Chance makes a "
-                    "divergence larger than 0 even where a step does not matter.",
+                    "compared with rollouts that kept it. Steps that no rollout changed are not measured. Chance "
+                    "makes a divergence larger than 0 even where a step does not matter.",
                 ),
                 Curve(
                     "Importance: answers",
