@@ -108,7 +108,6 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)
-    _say_if_unknown(store)
     out.print(f"Report: {Path(spec.output.path) / keys.REPORT}", markup=False, soft_wrap=True)
     failed, total, by_status = _failures(store)
     if failed:
@@ -143,7 +142,6 @@ def aggregate(run_path: RunPath, plugins: MetricPlugins = None) -> None:
     _know(plugins)
     _summarise(_aggregate(store))
     _say_if_incomplete(store)
-    _say_if_unknown(store)
     out.print(f"Estimates: {run_path / keys.ESTIMATES}", markup=False, soft_wrap=True)
 
 
@@ -154,7 +152,6 @@ def report(run_path: RunPath, plugins: MetricPlugins = None) -> None:
     _know(plugins)
     _results(store)
     _say_if_incomplete(store)
-    _say_if_unknown(store)
     out.print(f"Report: {run_path / keys.REPORT}", markup=False, soft_wrap=True)
 
 
@@ -172,7 +169,9 @@ def show(run_path: RunPath, item_id: Annotated[str, typer.Argument(help="The ite
 def schema(plugins: Plugins = None) -> None:
     """Print the JSON Schema of the run spec, for editors."""
     from cotfaith.cluster.plan.spec_schema import spec_schema
+    from cotfaith.workers.plugins import import_plugins
 
+    import_plugins(plugins or [])
     print(json.dumps(spec_schema(), indent=2))
 
 
@@ -246,12 +245,6 @@ def _know(plugins: list[str] | None) -> None:
     from cotfaith.cluster.cli.plugins import import_metrics
 
     import_metrics(plugins or [])
-
-
-def _say_if_unknown(store: Any) -> None:
-    from cotfaith.cluster.report.unknown import say_if_unknown
-
-    say_if_unknown(_run_json(store)["identity"]["probes"], out)
 
 
 def _failures(store: Any) -> tuple[int, int, str]:

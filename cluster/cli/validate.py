@@ -41,7 +41,6 @@ def validate(
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
     from cotfaith.cluster.fleet.run import execute
     from cotfaith.cluster.report.results import write_results
-    from cotfaith.cluster.report.unknown import say_if_unknown
     from cotfaith.cluster.storage.completeness import completeness, say_if_incomplete
     from cotfaith.cluster.storage.read import load_run
     from cotfaith.cluster.storage.store import open_store
@@ -64,7 +63,6 @@ def validate(
     write_results(store, run)
     show(made, out)
     say_if_incomplete(completeness(store, run), out)
-    say_if_unknown((probe.name for probe in spec.probes), out)
     out.print(
         f"Page: {folder / 'validation.md'}; all figures: {folder / keys.VALIDATION}", markup=False, soft_wrap=True
     )

@@ -24,8 +24,8 @@ from cotfaith.cluster.report.findings import chance_levels, findings
 from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
-from cotfaith.cluster.report.unknown import say_unknown, unknown_probes
 from cotfaith.cluster.stats.estimates import read_estimates
+from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.series import in_series
 from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.cluster.terminal import plain_text
@@ -79,7 +79,7 @@ def render(
             sections=sections,
             statuses=_statuses(chains, observations),
             colours=colours,
-            unknown=say_unknown(unknown_probes(observations["probe"].unique().to_list())),
+            unknown=unknown_probes(observations),
             checks=checks,
             incomplete=complete.headline() if complete else "",
             missing=complete.details() if complete else [],

@@ -174,19 +174,19 @@ class TestEntryPoints:
     def test_they_are_found_by_the_probes_name(self, tmp_path, monkeypatch):
         install(tmp_path, "good_metrics", ["mine = good_metrics:FOUND"], CODE)
         assert metrics_of("mine") is None  # a name in a run's folder imports nothing
-        monkeypatch.setitem(PROBES, "mine", PROBES["no_cot"])  # now the process uses the probe
+        monkeypatch.setitem(PROBES.things, "mine", PROBES["no_cot"])  # now the process uses the probe
         assert metrics_of("mine").metrics[0].name == "mine_share"
         assert bounds_of("mine_share", None) == SHARE
 
     @pytest.mark.parametrize("entry", ["mine = odd_metrics:CODE", "mine = odd_metrics:OTHER"])
     def test_what_is_no_metrics_of_that_probe(self, tmp_path, monkeypatch, entry):
         install(tmp_path, "odd_metrics", [entry], CODE + "CODE = 5\n")
-        monkeypatch.setitem(PROBES, "mine", PROBES["no_cot"])
+        monkeypatch.setitem(PROBES.things, "mine", PROBES["no_cot"])
         with pytest.raises(SpecError, match="Expected a ProbeMetrics whose probe is 'mine'"):
             metrics_of("mine")
 
     def test_what_cannot_be_loaded_and_two_of_a_name(self, tmp_path, monkeypatch):
-        monkeypatch.setitem(PROBES, "mine", PROBES["no_cot"])
+        monkeypatch.setitem(PROBES.things, "mine", PROBES["no_cot"])
         install(tmp_path, "bad_metrics", ["mine = bad_metrics:FOUND"], "1 / 0")
         with pytest.raises(
             SpecError, match=r"Metrics of 'mine' from bad_metrics:FOUND .* cannot be loaded: ZeroDivision"
@@ -241,7 +241,7 @@ FOUND = ProbeMetrics("mine", (CHANGE,), of_rows)
 def finished(outside, tmp_path, monkeypatch):
     """A run's folder; its probe "mine" and the metrics of it come from an installed package."""
     mine = replace(PROBES["early_answering"], name="mine")
-    monkeypatch.setitem(PROBES, "mine", mine)
+    monkeypatch.setitem(PROBES.things, "mine", mine)
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
     install(tmp_path, "mine_metrics", ["mine = mine_metrics:FOUND"], RUN_CODE)
@@ -270,7 +270,7 @@ def test_an_installed_packages_metrics_are_estimated_and_judged(finished):
 
 
 def test_a_report_without_the_plug_in_says_what_it_leaves_out(finished, cli, monkeypatch):
-    monkeypatch.delitem(PROBES, "mine")
+    monkeypatch.delitem(PROBES.things, "mine")
     code, _, err = cli("aggregate", finished)
     assert (code, "No metrics of mine are registered here" in " ".join(err.split())) == (0, True)
     monkeypatch.chdir(finished.parent)

@@ -11,7 +11,6 @@ from cotfaith.cluster.report import spoken
 from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
-from cotfaith.cluster.report.unknown import say_unknown, unknown_probes
 from cotfaith.cluster.stats.metrics import METRICS, find_metric
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences, Frontier, Lengths, Matrix, Paired
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics
@@ -169,11 +168,3 @@ def test_where_an_interval_lies(low, high, where):
 def test_few_edits_are_a_warning():
     assert few_edits(None, "reworded", "steps") == few_edits(0.75, "reworded", "steps") == ""
     assert "The editor reworded only 74% of the steps" in few_edits(0.74, "reworded", "steps")
-
-
-def test_unknown_probes_are_named_with_the_way_out():
-    assert unknown_probes(["no_such_b", "no_such_a", *PROBES]) == ["no_such_a", "no_such_b"]
-    text = say_unknown(["no_such_a", "no_such_b"])
-    assert text.startswith("There are no metrics for the probes no_such_a, no_such_b:")
-    assert "--plugin NAME" in text
-    assert say_unknown([]) == ""
