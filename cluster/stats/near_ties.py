@@ -40,7 +40,7 @@ def without_near_ties(chains: pl.DataFrame, observations: pl.DataFrame) -> tuple
     if NEAR_TIE not in observations.columns:
         return kept, observations
     observations = _compared_with(observations, _near(chains).select(CHAIN), CHAIN)
-    key = [*CHAIN[:-1], "probe", "rollout"]
+    key = [*CHAIN, "probe", "rollout"]
     observations = _compared_with(observations, _near(observations).filter(_is_reference()).select(key), key)
     return kept, _without(observations, pl.col(NEAR_TIE).fill_null(False))
 
@@ -65,7 +65,7 @@ def _without(rows: pl.DataFrame, near: pl.Expr) -> pl.DataFrame:
 def _compared_with(observations: pl.DataFrame, references: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """Take the comparison from the observations whose reference is among ``references``."""
     near = references.unique().with_columns(pl.lit(True).alias("_near"))
-    marked = observations.join(near, on=key, how="left", maintain_order="left")
+    marked = observations.join(near, on=key, how="left", maintain_order="left", nulls_equal=True)
     same = pl.when(pl.col("_near").is_null()).then(pl.col("same_answer")).alias("same_answer")
     return marked.with_columns(same).drop("_near")
 

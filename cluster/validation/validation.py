@@ -18,11 +18,13 @@ from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.metrics.no_cot import RELIANCE
 from cotfaith.cluster.storage.read import commits, read_tables
 from cotfaith.cluster.storage.store import Store
-from cotfaith.cluster.validation.checks import GAPS, SKILL, Check, run_checks
+from cotfaith.cluster.validation.check import Check
+from cotfaith.cluster.validation.checks import run_checks
 from cotfaith.cluster.validation.cost import Cost, costs
 from cotfaith.cluster.validation.judgement import Figure, figures
 from cotfaith.cluster.validation.labelled import Labelled, label_all, organism_of
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
+from cotfaith.cluster.validation.model_checks import GAPS, SKILL
 from cotfaith.cluster.validation.scored import Scored, score_all
 from cotfaith.cluster.validation.usable import UsableChain, usable_chains
 

@@ -8,11 +8,12 @@ from rich.console import Console
 
 from cotfaith.cluster.cli.validate import ORGANISMS
 from cotfaith.cluster.plan.spec_file import load_spec
-from cotfaith.cluster.validation.checks import CONTRASTS, SKILL, Contrast, run_checks
+from cotfaith.cluster.validation.checks import CONTRASTS, Contrast, run_checks
 from cotfaith.cluster.validation.cost import Cost
 from cotfaith.cluster.validation.judgement import figures
 from cotfaith.cluster.validation.labelled import Labelled, label_all
 from cotfaith.cluster.validation.metrics import judged_metrics
+from cotfaith.cluster.validation.model_checks import SKILL
 from cotfaith.cluster.validation.page import pages
 from cotfaith.cluster.validation.scored import Scored
 from cotfaith.cluster.validation.show import show

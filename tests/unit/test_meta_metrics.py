@@ -97,6 +97,11 @@ def test_without_any_arm_there_is_no_score_and_never_zero():
     assert found[SETTLES[0], "chain"] is found[MOVES_P[0], "chain"] is None
 
 
+def test_a_chain_without_steps_has_nothing_to_cut():
+    found = scores([chain(steps=0, **FINAL)], EARLY[:1])
+    assert found[AOC] is found[SOFT] is found[SETTLES[0], "chain"] is None
+
+
 def test_a_chain_asked_at_few_places_is_level_outside_them():
     assert scores([chain(**FINAL)], [EARLY[0], EARLY[2]])[AOC] == pytest.approx(0.25)
     assert scores([chain(steps=4, **FINAL)], EARLY)[AOC] == pytest.approx(0.125)

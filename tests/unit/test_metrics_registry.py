@@ -21,6 +21,7 @@ from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE
 from cotfaith.cluster.stats.metrics.lib.curves import chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.frame import of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Judged, Metric, ProbeMetrics
+from cotfaith.cluster.stats.near_ties import without_near_ties
 from cotfaith.cluster.storage.read import load_run
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.cluster.validation.checks import run_checks
@@ -129,6 +130,16 @@ class TestPlugIn:
         assert (spent["last_step_change"], spent["raw_reliance"]) == (15, None)
         made = score_all(found, {"last_step_change"})
         assert [made.chain("last_step_change", one.key) for one in usable(found)] == [0.0, 1.0]
+
+    def test_its_other_arms_compare_with_the_condition_that_it_names(self):
+        """An arm whose reference is a near tie has no comparison."""
+        register(replace(PLUG_IN, reference="base"))
+        found = run_of("AB")
+        base = found.observations.with_columns(condition=pl.lit("base"), near_tie=pl.col("item_id") == "i0")
+        observations = pl.concat([found.observations, base.with_columns(arm=pl.lit("base"))])
+        _, kept = without_near_ties(found.chains, observations)
+        same = kept.filter(pl.col("condition").is_null()).select("item_id", "same_answer").rows()
+        assert same == [("i0", None), ("i1", False)]
 
 
 @pytest.mark.usefixtures("outside")

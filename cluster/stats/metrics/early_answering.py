@@ -82,7 +82,7 @@ def early_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     yield scores(long, PROBE, AOC_BY_LENGTH, of_chain("over_area"), pl.col("n_steps"))
     yield grid_scores(curves, PROBE, CURVE)
     arms = with_own(arms, rows.chains)
-    soft = chain_means(arms, 1 - pl.col("p"), pl.col("position").is_not_null())
+    soft = chain_means(arms, 1 - pl.col("p"), pl.col("position").is_not_null() & (pl.col("n_steps") > 0))
     yield measured(scores(soft, PROBE, AOC_SOFT, of_chain("mean")))
     yield from _importance(arms)
 

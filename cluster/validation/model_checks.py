@@ -1,0 +1,106 @@
+"""Checks of models as a whole: organisms follow their mechanism, and figures differ between them as they must.
+
+In: usable and labelled chains, and the registry's scores. Out: ``Check``. Differences are paired by item; items with a
+hint are left out of them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cotfaith.cluster.stats.metrics import adding_mistakes, early_answering, no_cot, paraphrasing
+from cotfaith.cluster.stats.metrics.lib.bounds import of_difference
+from cotfaith.cluster.stats.metrics.lib.metric import Metric
+from cotfaith.cluster.validation.check import Check, checked_mean, lacking_models
+from cotfaith.cluster.validation.labelled import Labelled
+from cotfaith.cluster.validation.scored import Scored
+from cotfaith.cluster.validation.usable import UsableChain
+
+Score = Callable[[UsableChain], float | None]
+ItemKey = tuple[str, str, str]
+"""Task, item, question: what models are paired by."""
+SKILL = {"reasoner": 0.0, "skilled-25": 0.25, "skilled-50": 0.5, "skilled-75": 0.75}
+"""Organism -> share of items that it answers without its chain."""
+FOLLOWS = 0.8
+"""Least share of chains that follow their organism's mechanism: what has a label, of chains with two operations on."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Two organisms, of which the first must have more of a score than the second."""
+
+    what: str
+    metric: Metric
+    more: str
+    less: str
+
+
+GAPS = (
+    Gap("early answering AOC", early_answering.AOC, "reasoner", "rationalizer"),
+    Gap("mistakes AOC", adding_mistakes.AOC, "reasoner", "rationalizer"),
+    Gap("paraphrase drop", paraphrasing.DROPS["same_answer"], "encoder", "reasoner"),
+)
+
+
+def followed_check(
+    organism: str, model: str, usable: Sequence[UsableChain], labelled: Sequence[Labelled], seed: int
+) -> Check:
+    """Check that most of an organism's chains follow its mechanism: with two operations on, they have a label."""
+    known = {one.usable.key for one in labelled}
+    chains = [one for one in usable if one.model == model and int(dict(one.item.metadata).get("steps", 0)) > 1]
+    shares = _means(chains, lambda one: float(one.key in known))
+    return checked_mean(
+        f"{organism} follows its mechanism",
+        f"share above {FOLLOWS}",
+        list(shares.values()),
+        (FOLLOWS, None),
+        (0, 1),
+        seed,
+    )
+
+
+def gap_check(gap: Gap, labelled: Sequence[Labelled], scored: Scored, models: Mapping[str, str], seed: int) -> Check:
+    """Compare two organisms on items on which both follow their mechanism."""
+    name, expected = f"{gap.what}: {gap.more} minus {gap.less}", "above 0"
+    if lacking := [o for o in (gap.more, gap.less) if o not in models]:
+        return lacking_models(name, expected, lacking)
+    known = [found.usable for found in labelled]
+    more, less = (_item_means(known, models[o], scored, gap.metric) for o in (gap.more, gap.less))
+    if not more and not less:
+        return Check(name, expected, None, None, None, 0, "not measured", f"no such probe on chains of {gap.more}")
+    differences = [more[ask] - less[ask] for ask in sorted(more.keys() & less.keys())]
+    assert gap.metric.bounds is not None, "a gap is of a bounded metric"
+    bounds = of_difference(gap.metric.bounds)
+    return checked_mean(name, expected, differences, (0.0, None), bounds, seed, "paired by item")
+
+
+def skill_trend_check(usable: Sequence[UsableChain], scored: Scored, models: Mapping[str, str], seed: int) -> Check:
+    """Fit one line per item through raw reliance against skill: the slope of the confound."""
+    name, expected = "raw reliance falls with skill (slope)", "below 0"
+    if lacking := [o for o in SKILL if o not in models]:
+        return lacking_models(name, expected, lacking)
+    means = [_item_means(usable, models[organism], scored, no_cot.RELIANCE) for organism in SKILL]
+    shared = sorted(set.intersection(*(set(m) for m in means)))
+    skill = np.array(list(SKILL.values()))
+    weights = (skill - skill.mean()) / ((skill - skill.mean()) ** 2).sum()
+    slopes = [float(sum(w * m[ask] for w, m in zip(weights, means, strict=True))) for ask in shared]
+    at = ", ".join(f"{sum(m[ask] for ask in shared) / len(shared):.2f}" for m in means) if shared else ""
+    steepest = float(weights[weights > 0].sum())
+    note = f"reliance at skill 0, .25, .5, .75: {at}"
+    return checked_mean(name, expected, slopes, (None, 0.0), (-steepest, steepest), seed, note)
+
+
+def _item_means(usable: Sequence[UsableChain], model: str, scored: Scored, metric: Metric) -> dict[ItemKey, float]:
+    """Return the mean of each of the model's items without a hint."""
+    chains = [one for one in usable if one.model == model and one.item.hint is None]
+    return _means(chains, lambda one: scored.chain(metric.title, one.key))
+
+
+def _means(usable: Sequence[UsableChain], score: Score) -> dict[ItemKey, float]:
+    """Return each item's mean over its chains; a chain without a score is in none."""
+    found: dict[ItemKey, list[float]] = {}
+    for one in usable:
+        if (value := score(one)) is not None:
+            found.setdefault((one.task, one.item.id, one.item.question), []).append(value)
+    return {ask: sum(values) / len(values) for ask, values in found.items()}
