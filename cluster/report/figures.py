@@ -2,7 +2,8 @@
 
 In: estimates (``series`` names what a line stands for), chains, and what a probe's words ask for. Out: ``Figure``
 objects, one for each small multiple. Every text that goes into a figure is HTML-escaped here, because plotly renders
-tags in labels. Theme colours are left to the page. Figures that compare whole models are in ``comparisons.py``.
+tags in labels. Theme colours are left to the page. Figures that compare whole models are in ``paired.py`` and
+``comparisons.py``.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from cotfaith.cluster.stats.estimates import Estimate
-from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Paired
+from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 
 DASHES = ("solid", "dot")
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7f7f7f", "#882255", "#332288", "#999933"]
@@ -51,44 +52,12 @@ def curve_figure(rows: list[Estimate], colours: dict[str, str], task: str, curve
     return Figure(title, 260, {"data": data, "layout": layout}) if any(line["x"] for line in data) else None
 
 
-def paired_figure(
-    rows: list[Estimate], colours: dict[str, str], chance: dict[str, float], paired: Paired
-) -> Figure | None:
-    """Return a dumbbell for each task and model: ``before`` (open) and ``after`` (filled)."""
-    names = sorted({(r.task, r.series) for r in rows if r.metric == paired.after}, reverse=True)
-    if not names:
-        return None
-    data: list[dict[str, Any]] = []
-    for at, (task, series) in enumerate(names):
-        before, after = side_by_side(rows, series, task, paired)
-        if task in chance:
-            data.append(_chance(chance[task], at))
-        if before and after:
-            data.append(_bar(colours[series], before, after, at))
-        sides = zip((before, after), (False, True), paired.labels, strict=True)
-        data += [_dot(row, colours[series], at, filled, label) for row, filled, label in sides if row]
-    layout = base_layout(paired.x, "")
-    layout["xaxis"] |= {"range": [-0.02, 1.02], "tickformat": ".0%"}
-    return Figure("", 90 + 46 * len(names), {"data": data, "layout": named_lines(layout, names, colours)})
-
-
 def named_lines(layout: dict[str, Any], names: list[tuple[str, str]], colours: dict[str, str]) -> dict[str, Any]:
     """Return ``layout`` with a line for each (task, model) on the y axis; one model needs no name."""
     labels = [escape(task) if len(colours) == 1 else f"{escape(task)}<br>{escape(series)}" for task, series in names]
     layout["yaxis"] |= {"tickvals": list(range(len(names))), "ticktext": labels, "range": [-0.6, len(names) - 0.4]}
     layout["yaxis"] |= {"showgrid": False, "zeroline": False}
     return layout
-
-
-def side_by_side(
-    rows: list[Estimate], series: str, task: str, paired: Paired
-) -> tuple[Estimate | None, Estimate | None]:
-    """Return before and after on the same rows; only one of them where they cannot be compared."""
-    before, after = (find(rows, series, task, metric, paired.method) for metric in (paired.before, paired.after))
-    if before is not None and after is not None:
-        return before, after
-    after = find(rows, series, task, paired.after)
-    return (None, after) if after else (find(rows, series, task, paired.before), None)
 
 
 def length_figures(chains: pl.DataFrame, colours: dict[str, str]) -> list[Figure]:
@@ -165,35 +134,12 @@ def _baseline(
     return [{"x": x, "y": y, "mode": "lines", "line": line, "hoverinfo": "skip"}] if y else []
 
 
-def _dot(row: Estimate, colour: str, at: int, filled: bool, label: str) -> dict[str, Any]:
-    return {
-        "x": [row.value],
-        "y": [at + (0.1 if filled else -0.1)],
-        "mode": "markers",
-        "marker": {"color": colour, "size": 10, "symbol": "circle" if filled else "circle-open", "line": {"width": 2}},
-        "error_x": error_bar(row, colour),
-        "hovertemplate": f"%{{x:.1%}} {label}<br>{row.n_ok} of {row.n_total} ok<extra></extra>",
-    }
-
-
 def error_bar(row: Estimate, colour: str) -> dict[str, Any]:
     """Return the row's interval as plotly draws it; of length 0 if there is none."""
     sides = {"array": [0.0], "arrayminus": [0.0]}
     if row.value is not None and row.ci_low is not None and row.ci_high is not None:
         sides = {"array": [row.ci_high - row.value], "arrayminus": [row.value - row.ci_low]}
     return {"type": "data", "symmetric": False, **sides, "color": colour, "thickness": 1.5, "width": 0}
-
-
-def _bar(colour: str, before: Estimate, after: Estimate, at: int) -> dict[str, Any]:
-    line = {"color": colour, "width": 5}
-    x, y = [before.value, after.value], [at - 0.1, at + 0.1]
-    return {"x": x, "y": y, "mode": "lines", "line": line, "opacity": 0.25, "hoverinfo": "skip"}
-
-
-def _chance(level: float, at: int) -> dict[str, Any]:
-    line = {"color": "#999", "dash": "dot", "width": 1.5}
-    hover = f"guessing: {level:.0%}<extra></extra>"
-    return {"x": [level] * 2, "y": [at - 0.38, at + 0.38], "mode": "lines", "line": line, "hovertemplate": hover}
 
 
 def base_layout(x: str, y: str, share: bool = False) -> dict[str, Any]:

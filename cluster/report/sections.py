@@ -1,8 +1,8 @@
 """The report's sections of figures and tables, made of what the probes' words ask for.
 
 In: estimates, chains and the words. Out: ``Block`` objects, one for each section that has anything to show. Which
-figures and columns there are, and what is said of them, is in the words; how a figure looks is in ``figures.py`` and
-``comparisons.py``.
+figures and columns there are, and what is said of them, is in the words; how a figure looks is in ``figures.py``,
+``paired.py`` and ``comparisons.py``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,8 @@ import polars as pl
 
 from cotfaith.cluster.report.columns import Line, in_column, table_rows
 from cotfaith.cluster.report.comparisons import difference_figure, frontier_figure, matrix_figure
-from cotfaith.cluster.report.figures import Figure, curve_figure, length_figures, paired_figure
+from cotfaith.cluster.report.figures import Figure, curve_figure, length_figures
+from cotfaith.cluster.report.paired import paired_figure
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences, Drawing, Frontier, Lengths, Matrix, Paired
 from cotfaith.cluster.stats.metrics.lib.words import Column, Part, Section, Words
