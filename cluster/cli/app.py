@@ -90,9 +90,10 @@ def plan(
 def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = None) -> None:
     """Do what is missing of a run, then aggregate and report. Run it again to resume."""
     spec = _spec(spec_path, overrides, plugins)
+    from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.fleet.run import execute
 
-    given_up = execute(spec, out, err)
+    given_up = execute(spec, ConsoleReporter(out, err))
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)

@@ -39,6 +39,7 @@ def validate(
     ] = None,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
+    from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.fleet.run import execute
     from cotfaith.cluster.report.results import write_results
     from cotfaith.cluster.storage.completeness import completeness, say_if_incomplete
@@ -53,7 +54,7 @@ def validate(
         raise SpecError(f"--markdown {markdown}: expected a file that ends in .md.")
     folder = folder or Path("runs") / ("validate" if chains is None else f"validate-{chains.stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
-    given_up = execute(spec, out, err)
+    given_up = execute(spec, ConsoleReporter(out, err))
     store = open_store(str(folder))
     run = load_run(store) or {}
     made = judge(store, run)

@@ -14,9 +14,9 @@ import ray
 from cotfaith.cluster.fleet.engine_pool import SUBJECT, Engine, EnginePool, Post, first_line
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.polling import UsagePoll
-from cotfaith.cluster.fleet.progress import RunProgress
 from cotfaith.cluster.fleet.ray_session import engine_share
-from cotfaith.cluster.fleet.shard_task import Report, run_job
+from cotfaith.cluster.fleet.reporter import Progress
+from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.cluster.storage.given_up import record_given_up
@@ -69,7 +69,7 @@ def _crew(plan: Plan, job: Job) -> Crew:
     return {SUBJECT: Post(SUBJECT, answers.id), **posts}
 
 
-def run_jobs(plan: Plan, jobs: Sequence[Job], progress: RunProgress) -> Outcome:
+def run_jobs(plan: Plan, jobs: Sequence[Job], progress: Progress) -> Outcome:
     """Do the jobs, each model's on its own engine actors, all models that fit at a time."""
     return _Driver(plan, progress, [_Pending(job, _crew(plan, job)) for job in jobs]).run()
 
@@ -77,7 +77,7 @@ def run_jobs(plan: Plan, jobs: Sequence[Job], progress: RunProgress) -> Outcome:
 class _Driver:
     """Dispatches until nothing is left. Engines that are up are used; nobody waits for the rest."""
 
-    def __init__(self, plan: Plan, progress: RunProgress, pending: Sequence[_Pending]) -> None:
+    def __init__(self, plan: Plan, progress: Progress, pending: Sequence[_Pending]) -> None:
         self.resources = plan.spec.resources
         self.progress = progress
         self.store = open_store(plan.spec.output.path)
@@ -165,7 +165,7 @@ class _Driver:
         engines[SUBJECT].busy -= 1
         engines[SUBJECT].reserved = False
         try:
-            report: Report = ray.get(reference)
+            report: ShardReport = ray.get(reference)
         except EngineLostError as error:
             cause = getattr(error, "cause", error)  # Ray's stand-in for the error lacks the role
             lost = engines[cause.role]
@@ -210,5 +210,5 @@ class _Driver:
                 self.progress.say(line)
 
 
-def _run_remotely(job: Job, engines: dict[str, RemoteEngine]) -> Report:
+def _run_remotely(job: Job, engines: dict[str, RemoteEngine]) -> ShardReport:
     return run_job(job, engines)

@@ -27,7 +27,7 @@ from cotfaith.workers.text.codec import load_codec
 
 
 @dataclass
-class Report:
+class ShardReport:
     """What one shard task did."""
 
     shard: str
@@ -39,12 +39,12 @@ class Report:
     """The engine's totals when the task ended."""
 
 
-def run_job(job: Job, engines: Engines) -> Report:
+def run_job(job: Job, engines: Engines) -> ShardReport:
     """Do the job; what is committed stays, whatever happens later."""
     began = time.monotonic()
     import_plugins(job.spec.plugins)
     writer = Writer(open_store(job.spec.output.path), job.shard, job.reader)
-    task = _Task(job, metered(engines), writer, Report(job.shard.id, len(job.items)))
+    task = _Task(job, metered(engines), writer, ShardReport(job.shard.id, len(job.items)))
     task.run()
     task.report.seconds = time.monotonic() - began
     task.report.usage = engines["subject"].usage()
@@ -58,7 +58,7 @@ class _Task:
     job: Job
     engines: Mapping[str, MeteredEngine]
     writer: Writer
-    report: Report
+    report: ShardReport
 
     def run(self) -> None:
         chains = self._sampled() if self.job.chains else self._committed()

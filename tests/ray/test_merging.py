@@ -9,10 +9,10 @@ import ray
 from ray.exceptions import RayActorError
 from rich.console import Console
 
+from cotfaith.cluster.cli.progress import RunProgress
 from cotfaith.cluster.fleet.driver import run_jobs
 from cotfaith.cluster.fleet.jobs import missing_jobs
 from cotfaith.cluster.fleet.polling import UsagePoll
-from cotfaith.cluster.fleet.progress import RunProgress
 from cotfaith.cluster.fleet.ray_session import ray_session
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan

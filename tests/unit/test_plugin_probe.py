@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
 from cotfaith.cluster.fleet.driver import Outcome
 from cotfaith.cluster.fleet.run import execute
@@ -66,8 +65,7 @@ def run(example, monkeypatch):
 
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
-    quiet = Console(quiet=True)
-    return lambda *plugins: execute(load_spec(example / "spec.yaml", [], plugins), quiet, quiet)
+    return lambda *plugins: execute(load_spec(example / "spec.yaml", [], plugins))
 
 
 def without_plugins(folder):

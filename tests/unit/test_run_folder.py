@@ -49,8 +49,6 @@ def without_ray(monkeypatch):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of a finished run, made once."""
-    from rich.console import Console
-
     from cotfaith.cluster.fleet.run import execute
 
     folder = tmp_path_factory.mktemp("finished")
@@ -58,8 +56,7 @@ def finished(tmp_path_factory):
         monkeypatch.chdir(folder)
         without_ray(monkeypatch)
         Path("spec.yaml").write_text(yaml.safe_dump(SPEC))
-        quiet = Console(quiet=True)
-        assert execute(load_spec(Path("spec.yaml")), quiet, quiet) == []
+        assert execute(load_spec(Path("spec.yaml"))) == []
     return folder
 
 
