@@ -8,6 +8,7 @@ import pytest
 import ray
 from ray.exceptions import RayActorError
 from rich.console import Console
+from run_records import run_record
 
 from cotfaith.cluster.cli.progress import RunProgress
 from cotfaith.cluster.fleet.driver import run_jobs
@@ -144,7 +145,7 @@ def planned(path):
         }
     )
     plan = make_plan(spec)
-    return plan, missing_jobs(plan, {"run_id": "r", "shard_size": 2}, LocalStore(path))
+    return plan, missing_jobs(plan, run_record(size=2), set())
 
 
 def test_shards_in_flight_share_engine_calls_and_results_stay(tmp_path):

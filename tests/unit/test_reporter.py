@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from cotfaith.cluster.cli.reporter import ConsoleReporter
-from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.schemas.spec import parse_spec
@@ -43,7 +43,7 @@ def spec(tmp_path, monkeypatch):
     def here(plan, jobs, progress):
         for job in jobs:
             progress.finished(job.model, run_job(job, {"subject": StubEngine(plan.model(job.model))}), job.model)
-        return Outcome(done=len(jobs))
+        return RunOutcome(done=len(jobs))
 
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", here)
 

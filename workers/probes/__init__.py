@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 
 from cotfaith.schemas.errors import InputError, SpecError
-from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import ProbeSpec, RunSpec, Section, check_section
+from cotfaith.schemas.spec import ProbeSpec, Section, check_section
 from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.plugins import offered
 from cotfaith.workers.probes import (
@@ -71,16 +70,6 @@ def find_probe(spec: ProbeSpec) -> tuple[Probe, Section]:
         raise SpecError(f"probes: {unknown('probe', spec.name, {*PROBES, *outside})}")
     probe = PROBES[spec.name]
     return probe, check_section(probe.options, spec.options, f"probes.{spec.name}.options")
-
-
-def check_applies(spec: RunSpec, items: Sequence[Item]) -> None:
-    """Raise ``SpecError`` if the spec holds a probe that can be run on none of ``items``."""
-    for probe in (find_probe(named)[0] for named in spec.probes):
-        if not any(probe.applies(item) for item in items):
-            raise SpecError(
-                f"probes: {probe.name!r} applies to none of the items of {', '.join(t.name for t in spec.tasks)}. "
-                "Leave it out, or add a task with items that it is for (multiple choice, for answer_order)."
-            )
 
 
 def _load(entries: Sequence[EntryPoint]) -> Probe:
