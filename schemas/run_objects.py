@@ -1,8 +1,8 @@
 """What the JSON objects of a run's folder hold: run.json, commits, shards that were given up, validation.json.
 
-Whoever writes an object makes one of these and dumps it; whoever reads one gets it back. Fields stand in the order in
-which they are written. Types are strict: "16" is no number. Keys that are not named here are kept, behind the others: a
-later version may have added them. How they are read, and what is said of a damaged one: ``run_folder.py``.
+A run makes its first three and dumps them; whoever reads an object gets it typed. Fields stand in the order in which
+they are written. Types are strict: "16" is no number. Keys that are not named here are kept, behind the others: a later
+version may have added them. How objects are read, and what is said of a damaged one: ``run_folder.py``.
 """
 
 import json
@@ -69,7 +69,7 @@ class ProbeEntry(RunObject):
 
 
 class SpecEntry(RunObject):
-    """What later commands read of the spec that a run was last given."""
+    """The spec that a run was last given: what later commands read of it, in the order of ``RunSpec``."""
 
     seed: int
     models: list[ModelEntry]
@@ -215,6 +215,6 @@ class CheckEntry(RunObject):
 
 
 class ValidationRecord(RunObject):
-    """validation.json, of which the report shows the checks."""
+    """What the report reads of validation.json: its checks."""
 
     checks: list[CheckEntry]

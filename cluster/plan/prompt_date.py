@@ -1,6 +1,6 @@
 """The date that chat templates are told which ask for one: the same in all of a run's prompts, kept in run.json.
 
-In: a spec and a run's record. Out: a moment. A run that is older than the record of it goes by the moment it was made.
+In: a spec and a run's record. Out: a moment. A run of an old version has no such date, and goes by when it was made.
 """
 
 from datetime import UTC, datetime
