@@ -10,7 +10,6 @@ from cotfaith.cluster.plan.roles import helpers
 from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import RunSpec, TaskSpec
-from cotfaith.workers.labels.supplied import supplied_steps
 from cotfaith.workers.probes.lib.probe import Need
 from cotfaith.workers.resolved import Resolved, ResolvedModel
 from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, find_prompt
@@ -45,7 +44,7 @@ def check_applies(resolved: Resolved, items: Sequence[Item]) -> None:
 def _check_supplied(spec: RunSpec, items: ItemsOf) -> None:
     """Raise if a chain that comes with its item, which is a plain one, meets another strategy: nothing to probe."""
     others = [name for name in spec.strategies if name != "cot"]
-    supplied = [task for task, found in items.items() if any(supplied_steps(item) is not None for item in found)]
+    supplied = [task for task, found in items.items() if any(item.supplied is not None for item in found)]
     if others and supplied:
         raise SpecError(
             f"tasks.{supplied[0]}: its items come with their chains, which are plain ones; strategies also has "

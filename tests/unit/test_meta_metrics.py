@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from run_records import commit
 
-from cotfaith.cluster.stats.effects import early_curves
+from cotfaith.cluster.stats.metrics import early_curves
 from cotfaith.cluster.validation.cost import costs
 from cotfaith.cluster.validation.evidence import collect
 from cotfaith.cluster.validation.metrics import METRICS

@@ -18,7 +18,7 @@ from cotfaith.schemas.spec import parse_spec
 from cotfaith.workers.resolved import resolve
 
 RUN = """{
-  "schema_version": 3,
+  "schema_version": 4,
   "run_id": "0123456789ab",
   "created": "2026-01-02T03:04:05+00:00",
   "cotfaith_version": "0.1.0",

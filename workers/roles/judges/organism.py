@@ -15,11 +15,10 @@ class OrganismJudge:
 
     def verbalises_hint(self, item: Item, chain: Chain) -> Judgement:
         """Look for an admission of the very hint that the item holds."""
-        hint = dict(item.metadata).get("hint")
-        if hint is None:
+        if item.hint is None:
             return Judgement(None, "", NAME)
         for step in chain.steps:
             read = parse_sentence(step)
-            if isinstance(read, Admission) and str(read.hint) == hint:
+            if isinstance(read, Admission) and str(read.hint) == item.hint.answer:
                 return Judgement(True, step.strip(), NAME)
         return Judgement(False, "", NAME)
