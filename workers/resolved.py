@@ -10,12 +10,14 @@ from datetime import datetime
 from functools import cached_property
 
 from cotfaith.schemas.spec import ModelSpec, ProbeSpec, RunSpec, Section
-from cotfaith.workers.engines import EngineKind, find_engine
+from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
+from cotfaith.workers.engines.kind import EngineKind
 from cotfaith.workers.engines.protocol import Capabilities
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Probe
 from cotfaith.workers.probes.transfer import reader_ids
-from cotfaith.workers.text.codec import Codec, load_codec
+from cotfaith.workers.text.codec import Codec
 
 
 @dataclass(frozen=True)

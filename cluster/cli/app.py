@@ -17,6 +17,7 @@ from rich.console import Console
 
 from cotfaith import __version__
 from cotfaith.cluster.cli import import_chains as import_cli
+from cotfaith.cluster.cli import listing as listing_cli
 from cotfaith.cluster.cli import organisms as organisms_cli
 from cotfaith.cluster.cli import validate as validate_cli
 from cotfaith.cluster.terminal import plain_text
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(organisms_cli.app, name="organisms")
 app.command()(validate_cli.validate)
 app.command("import")(import_cli.import_chains)
+app.command("list")(listing_cli.list_names)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -49,7 +51,7 @@ Overrides = Annotated[
 ]
 Plugins = Annotated[
     list[str] | None,
-    typer.Option("--plugin", metavar="MODULE", help="Import a Python module that registers probes; its code is run."),
+    typer.Option("--plugin", metavar="MODULE", help="Import a Python module of plug-ins; its code is run."),
 ]
 
 
@@ -157,9 +159,13 @@ def show(run_path: RunPath, item_id: Annotated[str, typer.Argument(help="The ite
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of the run spec."""
-    print(json.dumps(RunSpec.model_json_schema(), indent=2))
+def schema(plugins: Plugins = None) -> None:
+    """Print the JSON Schema of the run spec, for editors."""
+    from cotfaith.cluster.plan.spec_schema import spec_schema
+    from cotfaith.workers.plugins import import_plugins
+
+    import_plugins(plugins or [])
+    print(json.dumps(spec_schema(), indent=2))
 
 
 def _version(wanted: bool) -> None:

@@ -35,7 +35,7 @@ def validate(
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")] = None,
     plugins: Annotated[
         list[str] | None,
-        typer.Option("--plugin", metavar="MODULE", help="Import a module that registers probes; its code is run."),
+        typer.Option("--plugin", metavar="MODULE", help="Import a Python module of plug-ins; its code is run."),
     ] = None,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""

@@ -22,9 +22,8 @@ from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.cluster.storage.given_up import record_given_up
 from cotfaith.cluster.storage.store import open_store
-from cotfaith.schemas.errors import InputError
+from cotfaith.schemas.errors import EngineLostError, InputError
 from cotfaith.workers.actor.remote import RemoteEngine
-from cotfaith.workers.shard.loop import EngineLostError
 
 _POLL_S = 1.0
 PATIENCE_S = 60.0
@@ -89,7 +88,8 @@ class _Scheduler:
         self.left = Counter(deployment for one in pending for deployment in one.needs.values())
         """Jobs that still need a deployment, waiting or running."""
         share = engine_share(self.resources, self.resources.replicas + _count_helpers(self.left))
-        self.pool = EnginePool(self.resources, share, {m.id: m for m in plan.spec.models}, progress.say)
+        models = {name: model.spec for name, model in plan.models.items()}
+        self.pool = EnginePool(self.resources, share, models, progress.say, plan.spec.plugins)
         self.running: dict[Any, tuple[_Pending, dict[str, Replica]]] = {}
         self.outcome = RunOutcome()
         self.idle_since_s = monotonic()

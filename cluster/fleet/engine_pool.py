@@ -6,7 +6,7 @@ long as the deployment lasts. Otherwise a subject's actor that waits for room co
 lost, and the two would wait for each other for ever.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -61,6 +61,8 @@ class EnginePool:
     share: Share
     models: Mapping[str, ModelSpec]
     say: Callable[[str], None]
+    plugins: Sequence[str] = ()
+    """Modules that an engine actor imports first."""
     deployments: dict[Deployment, list[Replica]] = field(default_factory=dict)
     _places: dict[Deployment, Any] = field(default_factory=dict)
     """Deployment of a helper -> the placement group that reserves its place."""
@@ -85,7 +87,7 @@ class EnginePool:
         if deployment in self._places:
             options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(self._places[deployment])
         actor_class: Any = ray.remote(EngineActor)
-        actor = actor_class.options(**options).remote(self.models[deployment.model], self.share.threads)
+        actor = actor_class.options(**options).remote(self.models[deployment.model], self.share.threads, self.plugins)
         self._started += 1
         return Replica(f"{deployment.model}#{self._started}", deployment, actor, actor.describe.remote())
 

@@ -7,6 +7,7 @@ here, so that the scheduler replaces the right one.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cotfaith.schemas.errors import EngineLostError
 from cotfaith.workers.engines.protocol import (
     Capabilities,
     EmbedRequest,
@@ -16,7 +17,6 @@ from cotfaith.workers.engines.protocol import (
     Generation,
     ScoreRequest,
 )
-from cotfaith.workers.shard.loop import EngineLostError
 
 
 class MeteredEngine:

@@ -19,12 +19,12 @@ from cotfaith.cluster.storage.read import read_commit
 from cotfaith.cluster.storage.store import open_store
 from cotfaith.schemas import keys
 from cotfaith.schemas.records import Chain
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import EngineUsage
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.shard.loop import Engines
 from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table, items_table, observations_table
 from cotfaith.workers.shard.work import ShardWork
-from cotfaith.workers.text.codec import load_codec
 
 T = TypeVar("T")
 

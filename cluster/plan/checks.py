@@ -10,9 +10,9 @@ from cotfaith.cluster.plan.roles import helpers
 from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import RunSpec, TaskSpec
-from cotfaith.workers.probes.lib.probe import Need
+from cotfaith.workers.probes.lib.probe import ENGINE_NEEDS, Need
 from cotfaith.workers.resolved import Resolved, ResolvedModel
-from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, find_prompt
+from cotfaith.workers.roles.table import HELPERS, ROLES
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.text.template_check import check_template
 
@@ -82,7 +82,7 @@ def _wanted(resolved: Resolved, model: ResolvedModel, methods: Set[str]) -> dict
 
 
 def _own_needs(needs: frozenset[Need], methods: Set[str]) -> set[str]:
-    own = needs & {"generate", "score", "prefill"}  # the others are what helpers do
+    own = (needs & ENGINE_NEEDS) - {"answer"}  # the others are what helpers do
     return {*own, *methods} if "answer" in needs else set(own)
 
 
@@ -93,8 +93,8 @@ def _way_out(lacking: Sequence[str], chains: bool) -> str:
 
 
 def prompted(resolved: Resolved) -> list[ResolvedModel]:
-    """Return the models that get prompts; embedders get bare texts."""
-    return [model for model in resolved.models.values() if set(model.spec.roles) != {"embedder"}]
+    """Return the models that get prompts; the others get bare texts."""
+    return [model for model in resolved.models.values() if any(ROLES[role].prompted for role in model.spec.roles)]
 
 
 def prompt_notes(resolved: Resolved, items: ItemsOf) -> list[str]:
@@ -104,7 +104,8 @@ def prompt_notes(resolved: Resolved, items: ItemsOf) -> list[str]:
 
 def _prompt_notes(resolved: Resolved, model: ResolvedModel, items: ItemsOf) -> list[str]:
     spec = resolved.spec
-    asked = [item for found in items.values() for item in found] if "subject" in model.spec.roles else []
-    edits = any(helpers(spec, one, resolved.probes).get("editor") == model.spec for one in spec.subjects)
-    prompts = [find_prompt(kind, spec.editor) for kind in PROMPT_KINDS] if edits else []
+    asked = [item for found in items.values() for item in found] if model.spec in spec.subjects else []
+    helping = [helpers(spec, subject, resolved.probes) for subject in spec.subjects]
+    roles = [role for name, role in HELPERS.items() if any(found.get(name) == model.spec for found in helping)]
+    prompts = [prompt for role in roles for prompt in role.prompts(spec)]
     return check_template(model.spec, model.codec, spec.prompts, asked, prompts)

@@ -14,13 +14,13 @@ from cotfaith.cluster.plan.roles import helpers
 from cotfaith.schemas.spec import StrategyName, TaskSpec
 from cotfaith.workers.probes.lib.probe import Arm, Shape
 from cotfaith.workers.resolved import ResolvedModel
-from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, find_prompt
+from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.strategies import STRATEGIES
 from cotfaith.workers.text.codec import Codec
+from cotfaith.workers.text.steps import TOKENS_PER_STEP
 from cotfaith.workers.text.templates import Templates
 
-TOKENS_PER_STEP = 20  # assumed where no chain has been sampled yet
 _MARK = "\u241echain\u241e"  # stands for the chain while a prompt is measured
 
 
@@ -162,18 +162,7 @@ def _count_subject(
             if name != own:  # the reader has not seen the chain
                 lines[name, task.name].distinct_tokens += frame.opening + times * frame.items * shape.tokens
         for role, model in helpers(plan.spec, subject.spec, [probe]).items():
-            count = _count_edits if role == "editor" else _count_vectors
-            count(plan, lines[model.id, task.name], plan.models[model.id], arms, times * frame.items)
-
-
-def _count_edits(plan: Plan, line: Cost, model: ResolvedModel, arms: Sequence[Arm], times: int) -> None:
-    """Count the requests to the editor, with what it is shown of the chain and what it writes."""
-    prompt = max(len(model.codec.encode(find_prompt(kind, plan.spec.editor).text)) for kind in PROMPT_KINDS)
-    for arm in arms:
-        if arm.edits:
-            line.add(arm.edits, arm.edits * prompt + 2 * arm.edited, 2 * arm.edited, arm.edited, times)
-
-
-def _count_vectors(plan: Plan, line: Cost, model: ResolvedModel, arms: Sequence[Arm], times: int) -> None:
-    """Count the two texts of each comparison."""
-    line.add(2, 2 * TOKENS_PER_STEP, 2 * TOKENS_PER_STEP, 0, times * len(arms))
+            work = HELPERS[role].work(plan.spec, plan.models[model.id], arms)
+            lines[model.id, task.name].add(
+                work.requests, work.prompt_tokens, work.distinct_tokens, work.generated_tokens, times * frame.items
+            )

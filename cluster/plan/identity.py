@@ -7,19 +7,17 @@ weights or item would mix two experiments in one table.
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.run_objects import Identity, Settings
-from cotfaith.schemas.spec import RunSpec
-from cotfaith.workers.probes.lib.probe import Need
 from cotfaith.workers.resolved import Resolved, ResolvedModel, ResolvedProbe
-from cotfaith.workers.roles.editors import editor_identity, make_editor
-from cotfaith.workers.roles.embedders import make_embedder
+from cotfaith.workers.roles.role import Helper
+from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.strategies import STRATEGIES
 
-GROWS = ("models", "tasks", "strategies", "probes", "editors", "embedders", "chat_templates")
+GROWS = ("models", "tasks", "strategies", "probes", *(role.plural for role in HELPERS.values()), "chat_templates")
 """The fields of an identity that a later spec may add to."""
 
 
@@ -32,7 +30,7 @@ def identity(
     their chat templates write. Runs of old versions have no such hashes, and go on without.
     """
     spec = resolved.spec
-    return Identity(
+    found = Identity(
         seed=spec.seed,
         sampling=spec.sampling.model_dump(mode="json"),
         prompts=spec.prompts.model_dump(mode="json", exclude={"date"}),  # run.json has the date itself
@@ -41,10 +39,9 @@ def identity(
         models={name: model_identity(model, weights[name]) for name, model in resolved.models.items()},
         tasks={task.name: {"items": items[task.name], "answer_by": task.answer_by} for task in spec.tasks},
         probes={probe.name: _probe_identity(probe) for probe in resolved.probes},
-        editors={_pair(p, m): _editor_identity(spec, m) for p, m in _needing(resolved, "editor")},
-        embedders={_pair(p, m): {"by": make_embedder(spec).name} for p, m in _needing(resolved, "embedder")},
         chat_templates=dict(templates or {}),
     )
+    return found.model_copy(update={role.plural: _helped(resolved, role) for role in HELPERS.values()})
 
 
 def _probe_identity(probe: ResolvedProbe) -> Settings:
@@ -52,18 +49,11 @@ def _probe_identity(probe: ResolvedProbe) -> Settings:
     return probe.options.model_dump(mode="json", exclude={"readers"} if probe.kind.readers else None)
 
 
-def _needing(resolved: Resolved, need: Need) -> Iterator[tuple[ResolvedProbe, ResolvedModel]]:
-    """Yield each probe and subject for which somebody else's work, such as edits, is a part of the result."""
-    probes = [probe for probe in resolved.probes if need in probe.kind.needs]
-    yield from itertools.product(probes, resolved.subjects)
-
-
-def _pair(probe: ResolvedProbe, model: ResolvedModel) -> str:
-    return f"{probe.name} of {model.spec.id}"
-
-
-def _editor_identity(spec: RunSpec, subject: ResolvedModel) -> Settings:
-    return editor_identity(spec) | {"by": make_editor(spec, subject.spec, subject.codec).name}
+def _helped(resolved: Resolved, role: Helper) -> dict[str, Settings]:
+    """Return "PROBE of SUBJECT" -> who helps and how, where a helper's work, such as edits, is a part of the result."""
+    probes = [probe for probe in resolved.probes if role.name in probe.kind.needs]
+    pairs = itertools.product(probes, resolved.subjects)
+    return {f"{probe.name} of {subject.spec.id}": role.identity(resolved.spec, subject) for probe, subject in pairs}
 
 
 def model_identity(model: ResolvedModel, weights: str) -> Settings:

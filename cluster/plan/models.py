@@ -23,9 +23,10 @@ def fingerprint(resolved: ResolvedModel) -> str:
         ModelSourceError: there is no model at the source.
 
     """
-    model, served = resolved.spec, resolved.kind.served_model
-    if model.engine == "stub":
-        return "stub"
+    model, engine = resolved.spec, resolved.kind
+    if not engine.has_weights:
+        return engine.name
+    served = engine.served_model
     if served is not None:
         return f"served:{served(model)}"
     folder = Path(resolve_source(model.source)).expanduser()
@@ -42,7 +43,7 @@ def fingerprint(resolved: ResolvedModel) -> str:
 def context_window(model: ResolvedModel) -> int | None:
     """Return the context window in tokens that the engine's options or the model's configuration state, or None."""
     stated = model.capabilities.max_context
-    if stated is not None or model.spec.engine == "stub" or model.kind.served_model is not None:
+    if stated is not None or not model.kind.has_weights or model.kind.served_model is not None:
         return stated
     config = _config(model.spec)
     return getattr(getattr(config, "text_config", config), "max_position_embeddings", None)

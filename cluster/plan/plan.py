@@ -11,7 +11,7 @@ from datetime import datetime
 from cotfaith.cluster.plan.checks import check_probes, prompt_notes, prompted
 from cotfaith.cluster.plan.models import context_window, fingerprint
 from cotfaith.cluster.plan.prompt_date import prompt_date
-from cotfaith.cluster.plan.roles import check_helpers
+from cotfaith.cluster.plan.roles import check_roles
 from cotfaith.cluster.plan.shards import Shard
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.cluster.storage.read import load_run
@@ -19,9 +19,9 @@ from cotfaith.cluster.storage.store import open_store
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, RunSpec
 from cotfaith.workers import tasks
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.resolved import Resolved, ResolvedModel, ResolvedProbe, resolve
-from cotfaith.workers.text.codec import load_codec
 from cotfaith.workers.text.template_check import template_digest
 from cotfaith.workers.text.templates import Templates
 
@@ -92,7 +92,7 @@ def make_plan(spec: RunSpec) -> Plan:
     resolved = resolve(spec, prompt_date(spec, load_run(open_store(spec.output.path))))
     items = {task.name: tuple(tasks.load_task(task, spec.seed)) for task in spec.tasks}
     check_probes(resolved, items)
-    check_helpers(spec)
+    check_roles(resolved)
     weights = {name: fingerprint(model) for name, model in resolved.models.items()}
     notes = (*prompt_notes(resolved, items), *tokenizer_notes(resolved.subjects, items))
     return Plan(resolved, items, weights, {m.spec.id: _template_hash(m.spec) for m in prompted(resolved)}, notes)

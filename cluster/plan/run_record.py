@@ -69,7 +69,7 @@ def _new(resolved: Resolved, ident: Identity, counts: Mapping[str, int]) -> RunR
 
 def _continued(old: RunRecord, resolved: Resolved, ident: Identity, counts: Mapping[str, int]) -> RunRecord:
     """Return the record of a run that was there, with what the spec adds to it."""
-    grown = {name: getattr(old.identity, name) | getattr(ident, name) for name in GROWS}
+    grown = {name: getattr(old.identity, name, {}) | getattr(ident, name) for name in GROWS}
     return old.model_copy(
         update={
             "prompt_date": prompt_date(resolved.spec, old).isoformat(),

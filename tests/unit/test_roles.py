@@ -12,10 +12,9 @@ from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.cluster.storage.read import committed_keys
 from cotfaith.cluster.storage.store import LocalStore
-from cotfaith.schemas.errors import RunConflictError, SpecError
+from cotfaith.schemas.errors import EngineLostError, RunConflictError, SpecError
 from cotfaith.schemas.spec import ResourceSpec, parse_spec
 from cotfaith.schemas.tables import TABLES
-from cotfaith.workers.shard.loop import EngineLostError
 
 M, N = ({"id": name, "engine": "stub"} for name in "mn")
 E = {"id": "e", "engine": "stub", "roles": ["editor"]}

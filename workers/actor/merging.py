@@ -19,8 +19,8 @@ from threading import Condition
 from time import monotonic
 from typing import Any
 
+from cotfaith.schemas.errors import EngineLostError
 from cotfaith.workers.engines.protocol import Engine
-from cotfaith.workers.shard.loop import EngineLostError
 
 MOST_REQUESTS = 1024
 """Of one engine call. Requests and not tokens: engines keep to their own memory by cutting batches into passes, so this

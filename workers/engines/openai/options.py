@@ -1,6 +1,6 @@
 """The settings of the openai engine, and the key, which comes from the environment and goes nowhere else.
 
-What the server can do is asked of the server itself: see ``openai_server``.
+What the server can do is asked of the server itself: see ``server``.
 """
 
 import os
@@ -13,7 +13,6 @@ from pydantic import Field, field_validator
 
 from cotfaith.schemas.errors import InputError, SpecError
 from cotfaith.schemas.spec import ModelSpec, Section, check_section
-from cotfaith.workers.engines.protocol import Capabilities
 
 _PACKAGES = ("httpx2", "tenacity")
 
@@ -102,17 +101,3 @@ def check_packages(spec: ModelSpec) -> None:
             f"models.{spec.id}.engine: the engine openai needs the packages {' and '.join(_PACKAGES)}, of which "
             "not all are installed: pip install 'cotfaith[openai]'"
         )
-
-
-def discovered_capabilities(spec: ModelSpec) -> Capabilities:
-    """Ask the server what it can do.
-
-    Raises:
-        InputError: an option, the key, a missing package, or a server that is not there or lacks the model.
-
-    """
-    options = parse_options(spec)
-    check_packages(spec)
-    from cotfaith.workers.engines.openai.server import find_server
-
-    return find_server(spec, options, read_key(spec, options)).capabilities
