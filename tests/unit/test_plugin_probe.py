@@ -7,9 +7,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
-from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.spec_file import load_spec
@@ -62,12 +61,11 @@ def run(example, monkeypatch):
     def run_here(plan, jobs, progress):
         for job in jobs:
             run_job(job, {"subject": StubEngine(plan.model(job.model))})
-        return Outcome(done=len(jobs))
+        return RunOutcome(done=len(jobs))
 
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
-    quiet = Console(quiet=True)
-    return lambda *plugins: execute(load_spec(example / "spec.yaml", [], plugins), quiet, quiet)
+    return lambda *plugins: execute(load_spec(example / "spec.yaml", [], plugins))
 
 
 def without_plugins(folder):
