@@ -94,7 +94,7 @@ class TestNames:
             (NO_DEFAULT, None, "chat templates rag, tool_use, and none is the default: set chat_template"),
             (NO_DEFAULT, "tooluse", "Unknown template 'tooluse'. Did you mean 'tool_use'"),
             (NAMED, "", "Unknown template ''"),
-            ("one", "rag", "one chat template, without a name, and not 'rag'"),
+            ("one", "rag", "only one chat template, without a name, so there is no 'rag'"),
         ],
     )
     def test_no_such_template(self, templates, name, said):

@@ -163,7 +163,7 @@ SAID = {
     "an empty thought": r"'<A>' before an earlier answer, and '<A><think>\n\n</think>\n\n' where the model is to speak",
     "no generation prompt": r"prompts add '<|im_start|>assistant\n'",
     "vicuna": "prompts add ' '",
-    "nobody's turns": "does not tell the assistant's turns from the user's",
+    "nobody's turns": "does not distinguish the assistant's turns from the user's",
 }
 
 
@@ -262,7 +262,7 @@ class TestSystem:
         template = (
             "{% if messages[0]['role'] != 'system' %}{{ raise_exception('A system turn first') }}{% endif %}" + CHATML
         )
-        assert "'A system turn first': it wants a system message. Set system, or use chat: never" in refusal(template)
+        assert "'A system turn first': it needs a system message. Set system, or use chat: never" in refusal(template)
 
     def test_one_that_nobody_sees_is_said(self):
         model = model_of(system=SYSTEM, chat="never")
@@ -277,7 +277,7 @@ class TestSystem:
         )
         prompt, (note,) = prompt_of(template, system="Be brief. /no_think")
         assert prompt.startswith("<S>Be brief. <U>Red?")
-        assert "takes for a switch" in note
+        assert "reads as a switch" in note
 
 
 LAST = "{% for m in messages %}{% if loop.last %}{{ '<U>' + m['content'] }}{% endif %}{% endfor %}<A>"
@@ -323,7 +323,7 @@ REFUSED = {
     "random": (PLAIN + "{{ ['now', 'then'] | random }}", "something else each time"),
     "random number": ("{{ range(100) | random }}" + PLAIN, "something else each time"),
     "lorem ipsum": ("{{ lipsum(n=1) }}" + PLAIN, "something else each time"),
-    "thoughts": (R1, "thinking is none, but its chat template opens <think>: chains would be a thought that nobody"),
+    "thoughts": (R1, "thinking is none, but its chat template opens <think>: chains would be a thought that is never"),
     "thoughts by another name": (turns("<U>%", "<A>%", opening="<A><|START_THINKING|>"), "opens <|START_THINKING|>"),
     "thoughts in brackets": (turns("<U>%", "<A>%", opening="<A>[THINK]"), "opens [THINK]"),
 }
