@@ -217,7 +217,7 @@ class TestWholeSamples:
     def test_an_answer_is_no_chain(self, take, output):
         code, _, out = take(output)
         assert code == 2
-        assert "nothing but an answer" in out or "no readable chain beside the answer" in out
+        assert "consists of only an answer" in out or "no readable chain besides the answer" in out
 
     def test_a_thought_in_its_markup_is_the_chain(self, take):
         assert take("<think>\nTwo and three.\n</think>\nIt is 5.\nANSWER: 5")[1][0]["cot"] == "Two and three."
@@ -249,7 +249,7 @@ class TestWholeSamples:
 
     def test_a_question_with_files(self, take):
         code, _, out = take(files=["data.csv"])
-        assert (code, "files beside its text" in out) == (2, True)
+        assert (code, "files besides its text" in out) == (2, True)
 
     def test_a_message_of_text_parts_is_its_text(self, take):
         from inspect_ai.model import ChatMessageUser, ContentText
@@ -321,7 +321,7 @@ class TestWholeSamples:
         assert code == 2
         assert "Left out: 0" not in out
         for text in (
-            f"{name}: this log holds no samples (status: {status})",
+            f"{name}: this log has no samples (status: {status})",
             "3 samples were run",
             "Name the whole log",
         ):

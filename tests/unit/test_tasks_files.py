@@ -67,7 +67,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("f.csv", "q,n\na,1,x\n", "line 2: expected 2 values as in the header, got 3"),
         ("f.csv", "q,q\na,1\n", "two columns have the same name: q, q"),
         ("f.csv", 'q,n\n"a"b,1\n', "line 2: not CSV"),
-        ("f.parquet", "PAR0", "not a Parquet file"),
+        ("f.parquet", "PAR0", "not a readable Parquet file"),
         ("f.txt", "x", r"cannot tell what kind of file.*\.csv, \.json"),
     ],
 )

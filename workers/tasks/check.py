@@ -1,4 +1,4 @@
-"""What every item must satisfy, whatever it came from.
+"""Checks that every item must pass, whatever its source.
 
 Two choices may have the same text (AQuA and BBH have such items): labels tell them apart.
 """
@@ -11,7 +11,7 @@ from cotfaith.workers.text.canonical import canonical_number
 
 
 def check_items(task_name: str, items: Sequence[Item]) -> None:
-    """Raise ``TaskError`` that names the task, the first bad item and what to do."""
+    """Raise a ``TaskError`` that names the task, the first bad item and the fix."""
     if not items:
         raise TaskError(f"task {task_name!r} has no items.")
     seen: dict[str, int] = {}
@@ -24,9 +24,9 @@ def check_items(task_name: str, items: Sequence[Item]) -> None:
 
 def _id_problem(item_id: str, seen: dict[str, int]) -> str | None:
     if not item_id.strip():
-        return "its id is empty. Give every item an id, or map none: then they are numbered."
+        return "its id is empty. Give every item an id, or map no ids: then items are numbered."
     if item_id in seen:
-        return f"item number {seen[item_id]} has the same id. Make ids unique, or map none: then they are numbered."
+        return f"item number {seen[item_id]} has the same id. Make ids unique, or map no ids: then items are numbered."
     return None
 
 

@@ -1,7 +1,7 @@
-"""How to read a file's records as items: one function for each published format, and ``mapped`` for any other.
+"""Adapters from a file's records to items: one function for each published format, and ``mapped`` for any other.
 
-An adapter sees all records of its file, in order, and gives items in the same order. ids are the record's own, or the
-task's name and the record's index, so that they stay the same whatever is shuffled or cut later.
+An adapter gets all records of its file, in order, and returns items in the same order. An id is the record's own, or
+the task's name and the record's index, so later shuffling or cutting does not change it.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Built-in tasks whose items are made, each with a difficulty in its own unit."""
+"""Built-in generators of items, each with a difficulty in its own unit."""
 
 from typing import Any
 
