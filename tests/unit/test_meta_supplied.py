@@ -101,7 +101,7 @@ def test_text_answers_are_compared_in_lower_case(tmp_path):
         ({"choices": 5}, "choices must be a list"),
         ({"steps": "One. Two."}, "steps must be a list"),
         ({"steps": [{"label": 1}]}, "step 0 has no text and no place in cot"),
-        ({"steps": [{"start": 9}, {"start": 2}]}, r"starts must increase within the 16 characters of cot; got \[9, 2\]"),
+        ({"steps": [{"start": 9}, {"start": 2}]}, r"must increase within the 16 characters of cot; got \[9, 2\]"),
         ({"steps": [{"start": "x"}]}, "start must be a whole number of characters; got 'x'"),
         ({"steps": [{"start": 0, "text": "Then"}]}, "the step's text is 'Then'"),
         ({"steps": [{"text": "One.", "label": "maybe"}]}, "step 0: label 'maybe'"),

@@ -1,8 +1,8 @@
-"""Chains that come with their items, labelled by somebody else: the run probes them and samples none.
+"""Chains that come with their items, with labels from elsewhere: the run probes them and samples none.
 
-They travel in an item's metadata (the adapter ``labelled_chains`` puts them there): ``supplied_steps`` (JSON list of
+They are in an item's metadata (the adapter ``labelled_chains`` puts them there): ``supplied_steps`` (JSON list of
 texts), ``supplied_answer`` (canonical), ``supplied_label`` and ``supplied_step_labels`` (JSON; true: faithful). A label
-is about the answer in the file: where the probed model draws another answer from the chain, there is none.
+is about the answer in the file: if the probed model draws another answer from the chain, there is no label.
 """
 
 import json
@@ -24,7 +24,7 @@ def supplied_step_labels(item: Item) -> list[bool | None] | None:
 
 
 def supplied_label(item: Item, chain: Chain) -> tuple[bool | None, tuple[bool | None, ...]] | None:
-    """Return the labels of the chain and of its steps that came with it; None if there are none."""
+    """Return the supplied labels of the chain and of its steps; None if there are none."""
     about = dict(item.metadata)
     label = json.loads(about.get("supplied_label", "null"))
     steps = supplied_step_labels(item) or [None] * len(chain.steps)
