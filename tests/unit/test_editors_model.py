@@ -312,7 +312,7 @@ def test_an_editor_that_writes_no_text(monkeypatch):
             return Capabilities(generate=False, score=True, prefill=False)
 
     monkeypatch.setattr(choice, "find_engine", lambda model: Mute())
-    with pytest.raises(CapabilityError, match="'w' is to write edits"):
+    with pytest.raises(CapabilityError, match="'w' is the editor"):
         check_editor(spec([writer("w")]))
 
 

@@ -125,9 +125,9 @@ def test_a_model_is_made_into_an_embedder():
     ("spec", "expected"),
     [
         (spec_of("lexcal"), "Unknown embedder 'lexcal'.*'lexical'.*Known: auto, lexical"),
-        (spec_of("m", "e"), "Unknown embedder 'm'.*Known: auto, e, lexical.*roles hold embedder"),
+        (spec_of("m", "e"), "Unknown embedder 'm'.*Known: auto, e, lexical.*embedder in its roles"),
         (spec_of("auto", "e", "f"), "auto, but e, f all have the role embedder"),
-        (spec_of("auto", "lexical"), "'lexical' is the embedder by rule"),
+        (spec_of("auto", "lexical"), "'lexical' is the rule-based embedder"),
     ],
 )
 def test_wrong_names_are_told(spec, expected):

@@ -1,7 +1,7 @@
-"""The probes, one file each; to add one, write its file and name it here, or register it from outside the package.
+"""The probes, one file each. To add a probe, write its file and list it here, or register it from outside the package.
 
-From outside: a module that calls ``register`` and is named by the spec's ``plugins``, or an installed package with an
-entry point in the group ``cotfaith.probes``, which is loaded where a spec uses its name. See docs/add-a-probe.md.
+From outside, use a module that calls ``register`` and is named in the spec's ``plugins``, or an installed package with
+an entry point in the group ``cotfaith.probes``, which is loaded if a spec uses its name. See docs/add-a-probe.md.
 """
 
 import re
@@ -27,7 +27,7 @@ from cotfaith.workers.probes import (
 from cotfaith.workers.probes.lib.probe import Probe
 
 GROUP = "cotfaith.probes"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it stands in object keys
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it is part of object keys
 _MODULES = (
     no_cot,
     early_answering,
@@ -41,20 +41,20 @@ _MODULES = (
 )
 
 PROBES: dict[str, Probe] = {module.PROBE.name: module.PROBE for module in _MODULES}
-"""Those of the package, and those that were registered in this process."""
+"""The probes of the package, and those registered in this process."""
 
 
 def register(probe: Probe) -> None:
-    """Make ``probe`` known under its name; the same one again changes nothing.
+    """Register ``probe`` under its name; registering it again changes nothing.
 
     Raises:
-        SpecError: another probe has that name, or it cannot be one.
+        SpecError: another probe has that name, or the name is not valid.
 
     """
     if not _NAME.fullmatch(probe.name):
         raise SpecError(f"A plug-in registers the probe {probe.name!r}: expected lower-case letters, digits and '_'.")
     if PROBES.setdefault(probe.name, probe) is not probe:
-        raise SpecError(f"A plug-in registers a probe {probe.name!r}, but there is another of that name. Rename one.")
+        raise SpecError(f"A plug-in registers a probe {probe.name!r}, but another probe has that name. Rename one.")
 
 
 def find_probe(spec: ProbeSpec) -> tuple[Probe, Section]:
@@ -74,12 +74,12 @@ def find_probe(spec: ProbeSpec) -> tuple[Probe, Section]:
 
 
 def check_applies(spec: RunSpec, items: Sequence[Item]) -> None:
-    """Raise ``SpecError`` if the spec holds a probe that can be run on none of ``items``."""
+    """Raise ``SpecError`` if the spec has a probe that applies to none of ``items``."""
     for probe in (find_probe(named)[0] for named in spec.probes):
         if not any(probe.applies(item) for item in items):
             raise SpecError(
                 f"probes: {probe.name!r} applies to none of the items of {', '.join(t.name for t in spec.tasks)}. "
-                "Leave it out, or add a task with items that it is for (multiple choice, for answer_order)."
+                "Leave it out, or add a task with items that it applies to (multiple choice, for answer_order)."
             )
 
 
@@ -97,5 +97,5 @@ def _load(entries: Sequence[EntryPoint]) -> Probe:
             f"probes: {name!r} from {origins[0]} cannot be loaded: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(probe, Probe) or probe.name != name:
-        raise SpecError(f"probes: {origins[0]} is no probe. Expected a Probe whose name is {name!r}.")
+        raise SpecError(f"probes: {origins[0]} is not a probe. Expected a Probe with the name {name!r}.")
     return probe

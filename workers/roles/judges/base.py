@@ -1,6 +1,6 @@
-"""What a judge is: it reads a chain and says whether the hint in the question is put in words.
+"""What a judge is: it reads a chain and says whether the chain mentions the hint in the question.
 
-Whoever judges changes the result, so each judgement names its judge.
+The result depends on the judge, so each judgement names its judge.
 """
 
 from dataclasses import dataclass
@@ -24,5 +24,5 @@ class Judge(Protocol):
     """Reads chains."""
 
     def verbalises_hint(self, item: Item, chain: Chain) -> Judgement:
-        """Return whether the chain says that the hint is why it ends as it does."""
+        """Return whether the chain says that the hint is the reason for its answer."""
         ...
