@@ -110,7 +110,7 @@ FILES = {
 }
 
 SOURCES = {
-    "given": ({}, "model 'm' has no source", "name a folder"),
+    "given": ({}, "model 'm' has no source", "set a folder"),
     "a folder that exists": ({"source": "./nowhere"}, "models.m.source", "'./nowhere' is not a folder", "hub id"),
     "a hub id that exists": ({"source": "nobody/nothing"}, "models.m.source", "no model 'nobody/nothing'", "hub id"),
     "a folder, not a file": ({"source": "/dev/null"}, "models.m.source", "'/dev/null' is not a folder", "hub id"),
@@ -207,8 +207,8 @@ def test_an_output_below_a_file(command, tmp_path):
 def test_an_output_that_holds_something_else(command, tmp_path, text, expected):
     (tmp_path / "run").mkdir()
     write(tmp_path, spec(), {"run/run.json": text})
-    check(command, tmp_path, [expected, "Name another folder"])
-    check(command, tmp_path, [expected, "Name another folder"], "status", "run")
+    check(command, tmp_path, [expected, "Use another folder"])
+    check(command, tmp_path, [expected, "Use another folder"], "status", "run")
 
 
 @pytest.mark.parametrize("name", ["status", "aggregate", "report"])

@@ -444,7 +444,7 @@ RUN_DAMAGE = {
 @pytest.mark.parametrize(("damage", "words"), RUN_DAMAGE.values(), ids=RUN_DAMAGE)
 def test_a_damaged_run_json(run, cli, damage, words):
     damage(run / "run.json")
-    refused(cli, ["run.json", words, "ame another folder"], [*COMMANDS, ("run", "spec.yaml"), ("plan", "spec.yaml")])
+    refused(cli, ["run.json", words, "se another folder"], [*COMMANDS, ("run", "spec.yaml"), ("plan", "spec.yaml")])
 
 
 def test_keys_of_a_later_version_are_kept(run, cli):

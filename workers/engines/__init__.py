@@ -1,4 +1,4 @@
-"""The engines by name. Nothing here imports torch, vLLM or an HTTP client until an engine is made or asked."""
+"""The engines by name. Nothing here imports torch, vLLM or an HTTP client until an engine is made or queried."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from cotfaith.workers.engines.vllm import options as vllm_options
 
 @dataclass(frozen=True)
 class EngineKind:
-    """How to make an engine, and what it can do before it is made."""
+    """How to make an engine, and what is known about it before it is made."""
 
     make: Callable[[ModelSpec, int | None], Engine]
     capabilities: Callable[[ModelSpec], Capabilities]
-    """From the spec alone, or from the server that it names; raises ``InputError`` on a wrong option."""
+    """Found from only the spec, or from the server that it names; raises ``InputError`` on a wrong option."""
     execution_options: frozenset[str] = frozenset()
-    """Options that change speed and not results, so that a resumed run may change them."""
+    """Options that change speed and not results, so a resumed run may change them."""
     served_model: Callable[[ModelSpec], str] | None = None
-    """For engines that ask a server: the model's name there, which stands for weights that cannot be seen."""
+    """For engines that use a server: the model's name there, which identifies weights that cannot be inspected."""
     tokenizer: Callable[[ModelSpec], str] = lambda spec: spec.source
-    """Where the tokenizer is."""
+    """The tokenizer's source."""
 
 
 def _make_stub(spec: ModelSpec, threads: int | None) -> Engine:

@@ -1,6 +1,6 @@
-"""Puts another attention in the place of a loaded model's own, for a while.
+"""A temporary replacement of a loaded model's attention.
 
-In: a model of transformers, and the name of a function that is registered with its ``AttentionInterface``.
+In: a transformers model, and the name of a function registered with the library's ``AttentionInterface``.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -10,7 +10,7 @@ from typing import Any
 
 @contextmanager
 def attention_by(model: Any, name: str) -> Iterator[None]:
-    """Make forward passes of the model attend by the function called ``name``. Calls outside attend as before."""
+    """Make the model's forward passes within the block attend with the function called ``name``."""
     config = model.config.get_text_config()
     ordinary, config._attn_implementation = config._attn_implementation, name
     try:
@@ -20,5 +20,5 @@ def attention_by(model: Any, name: str) -> Iterator[None]:
 
 
 def unknown_arguments(arguments: Mapping[str, Any], known: Set[str]) -> set[str]:
-    """Return the names of arguments that are set and not ``known``: they could change the result."""
+    """Return the names of arguments that are set and not in ``known``: they could change the result."""
     return {name for name, value in arguments.items() if value is not None and value is not False} - known

@@ -1,12 +1,12 @@
 """The output head in float32, for models whose weights are of lower precision.
 
-A bfloat16 product rounds logits to steps of 1/8 where they lie between 16 and 32, and scores tie. The weights stay as
-they are; only the product with the last hidden states, which are few, is made in float32. It stands in the head's own
-place, so whatever the model does to its logits afterwards (soft caps, scales) is in float32, too. Sampling goes through
-the same head: greedy answers then tie no more often than scored ones.
+A bfloat16 product rounds logits between 16 and 32 to steps of 1/8, so scores tie. The weights keep their precision;
+only the product with the last hidden states, which are few, is computed in float32. It replaces the head itself, so
+anything that the model does to its logits afterwards (soft caps, scales) is also in float32. Sampling uses the same
+head, so greedy answers tie no more often than scored answers.
 
-A part of the head at a time is turned into float32, at every call. A copy of the whole would take 2.4 GB at 152,000
-tokens of 4,096 numbers, and no less time where parts stay in the processor's cache. Models in float32 are left alone.
+Each call converts the head to float32 one part at a time. A copy of the whole head would take 2.4 GB for 152,000 tokens
+of 4,096 numbers, and would be no faster if parts fit in the processor's cache. Models in float32 are unchanged.
 
 V = vocabulary, D = width of the hidden states.
 """
@@ -18,26 +18,26 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 CPU_PART, GPU_PART = 2**20, 2**24
-"""Weights that are turned into float32 at once: 4 MiB, which a processor's cache holds; 64 MiB."""
-CANNOT = "The model's output head cannot be computed in float32: equal log-probabilities may be rounded ones."
+"""The weights converted to float32 at once: 4 MiB, which fits a processor's cache; 64 MiB."""
+CANNOT = "The model's output head cannot be computed in float32: equal log-probabilities may come from rounding."
 
 
 def use_float32_head(model: Any) -> bool:
-    """Have the model's head compute in float32; return whether its logits come from there unrounded."""
+    """Make the model's head compute in float32; return whether its logits come from there unrounded."""
     head = model.get_output_embeddings()
     if model.dtype == torch.float32:
         return True
     if not isinstance(head, nn.Linear) or head.weight.dtype not in (torch.bfloat16, torch.float16):
-        return False  # quantised, or no single layer
+        return False  # quantised, or not a single layer
     product = _Product(head)
     head.forward = product  # type: ignore[method-assign, assignment]
     with torch.inference_mode():
         logits = model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device), use_cache=False).logits
-    return product.used and logits.dtype == torch.float32  # some models go round their head, or round again
+    return product.used and logits.dtype == torch.float32  # some models bypass their head, or round its output
 
 
 class _Product:
-    """The product of a head's weights with hidden states, in float32 throughout."""
+    """The product of a head's weights with hidden states, entirely in float32."""
 
     def __init__(self, head: nn.Linear) -> None:
         self._head = head

@@ -1,11 +1,11 @@
-"""Attention over a pass of a prefix tree, as a function that transformers' models call: no mask of all pairs of nodes.
+"""Attention over a pass of a prefix tree, without a mask of all pairs of nodes; transformers models call it.
 
-In: a pass (``prefix_tree``), and each layer's queries, keys and values. Out: the layer's attention: a node attends to
+In: a pass (``prefix_tree``), and each layer's queries, keys and values. Out: the layer's attention. A node attends to
 its ancestors and itself, or, with a sliding window, to those within it. Each block of nodes is computed over the few
-columns that it may attend to, which are worked out once a pass. On CUDA, flex_attention skips what no node attends
-to; no GPU was at hand to test that: its numbers were compared on the CPU, uncompiled. What it does not know, such as
-soft caps and sinks, it refuses. Knows nothing about what passes are for. One thread a model: while a pass runs, all of
-the model's attention is a tree's.
+columns that it may attend to, which are found once per pass. On CUDA, flex_attention skips columns that no node attends
+to; that path is tested only on the CPU, uncompiled. Unknown features, such as soft caps and sinks, are refused. Knows
+nothing about the purpose of passes. Use one thread per model: while a pass runs, all of the model's attention is the
+tree's.
 
 T = nodes of a pass, P = its past, C = P + T, B = nodes of a block, K = columns it sees, H = query heads,
 G = key-value heads, D = head width.
@@ -29,11 +29,11 @@ from cotfaith.workers.engines.transformers.prefix_tree import TreePass
 
 NAME = "cotfaith_tree"
 BLOCK = 128
-"""Nodes whose attention is computed at once."""
+"""The number of nodes whose attention is computed at once."""
 FLEX_DEVICES = frozenset({"cuda"})
-"""Where flex_attention is used rather than blocks."""
+"""The devices that use flex_attention instead of blocks."""
 KNOWN = frozenset({"dropout", "position_ids", "use_cache"})
-"""Arguments that models pass on and that leave the result of inference as it is."""
+"""Arguments that models pass on and that do not change the result of inference."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class _Block:
     nodes: slice
     column_K: Tensor  # noqa: N815
     mask_BK: Tensor  # noqa: N815
-    """Additive, in the queries' precision: a boolean one would be converted by every layer."""
+    """An additive mask in the queries' precision: every layer would have to convert a boolean mask."""
 
 
 class TreeAttention:
-    """What the layers of a model ask about one pass, worked out once for each length of window."""
+    """What a model's layers need to know about one pass, computed once for each window length."""
 
     def __init__(self, tree: TreePass) -> None:
         self.tree = tree
@@ -72,7 +72,7 @@ class TreeAttention:
             tree = self.tree
             arrays = (tree.end_C, tree.depth_C(), tree.first_T(window))
             end_C, depth_C, first_T = (torch.from_numpy(array).to(device) for array in arrays)
-            # A tensor, as everything that the mask reads: another number would compile it anew.
+            # A tensor, like everything that the mask reads: a different number would recompile it.
             column_T = torch.arange(len(tree.past_P), len(tree.end_C), device=device)
 
             def seen(_batch: Tensor, _head: Tensor, node: Tensor, column: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ _current: ContextVar[TreeAttention | None] = ContextVar("tree_attention", defaul
 
 @contextmanager
 def attending(model: Any, tree: TreePass) -> Iterator[None]:
-    """Make forward passes of the model attend to the tree. Calls outside attend as before."""
+    """Make the model's forward passes within the block attend to the tree."""
     AttentionInterface.register(NAME, tree_attention_forward)
     attention = TreeAttention(tree)
     token = _current.set(attention)
@@ -116,7 +116,7 @@ def tree_attention_forward(
     """Return attention_1THD. The signature is the library's."""
     _check(module, attention_mask, sliding_window, others)
     attention = _current.get()
-    assert attention is not None, "the library calls this function inside attending() alone"
+    assert attention is not None, "the library calls this function only inside attending()"
     attention.used = True
     if query_1HTD.device.type in FLEX_DEVICES:
         mask = attention.flex_mask(sliding_window, query_1HTD.device)
@@ -125,7 +125,7 @@ def tree_attention_forward(
 
 
 def _check(module: Any, attention_mask: Tensor | None, sliding_window: int | None, others: dict[str, Any]) -> None:
-    """Refuse a layer whose attention is not understood: self-tests are short, and could miss it."""
+    """Raise for a layer with unknown attention: self-tests are short and could miss it."""
     if unknown := unknown_arguments(others, KNOWN):
         raise NotImplementedError(f"attention with {', '.join(sorted(unknown))}")
     if attention_mask is not None or not getattr(module, "is_causal", True):
