@@ -1,4 +1,4 @@
-"""How far the area over the curve is off where arms failed: before, when one failed arm lost the chain, and by the rule
+"""The bias of the area over the curve if arms fail: before, when one failed arm lost the chain, and by the rule
 of cotfaith/cluster/stats/effects/curves.py. Seconds, no weights; the table is the same on every machine.
 
     python benchmarks/lost_arms.py

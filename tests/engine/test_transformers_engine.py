@@ -83,7 +83,7 @@ def test_models_that_cannot_attend_to_trees_are_scored_right_and_say_so_once(tin
     for _ in range(2):
         assert_close(engine.score(various_requests()), plain_scores(tiny_model(kind), various_requests()))
     (note,) = engine.notes()
-    assert "one a row" in note
+    assert "one per row" in note
 
 
 def test_prompts_within_an_attention_chunk_share_their_prefixes(tiny_model):
