@@ -1,4 +1,4 @@
-"""The attention of tree passes: equal to what each node's path alone would give, and nowhere a mask of all pairs."""
+"""The attention of tree passes equals that of each node's own path, and never has a mask of all pairs."""
 
 import random
 from types import SimpleNamespace
@@ -27,7 +27,7 @@ def ids(count, seed):
 
 
 def branches(depth, count):
-    """A trunk, and sequences that leave it at ``count`` depths."""
+    """A trunk, and sequences that branch off at ``count`` depths."""
     trunk = ids(depth, 0)
     return [trunk, *(trunk[: depth * n // count] + ids(5, n) for n in range(count))]
 
@@ -70,7 +70,7 @@ def test_low_precision_comes_near_in_the_median(tiny_model, kind):
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 @pytest.mark.parametrize("kind", ["llama", "gemma3"])
 def test_flex_attention_gives_the_same(tiny_model, kind, monkeypatch):
-    """On the CPU and uncompiled: what it computes, not how a GPU does."""
+    """On the CPU and uncompiled: this checks the numbers, not a GPU's kernels."""
     model = model_of(tiny_model(kind))
     sequences = branches(60, 9)
     expected = in_trees(model, sequences, 50)
@@ -81,7 +81,7 @@ def test_flex_attention_gives_the_same(tiny_model, kind, monkeypatch):
 
 
 class Largest(TorchDispatchMode):
-    """Notes the most numbers that any tensor made meanwhile holds."""
+    """A recorder of the largest size of any tensor made meanwhile."""
 
     numbers = 0
 
