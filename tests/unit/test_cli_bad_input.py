@@ -24,7 +24,7 @@ def stub(**options):
 
 
 def from_file(*records, name="items.jsonl", text=None, **changes):
-    """A spec with a task whose file holds ``records``, and that file."""
+    """A spec with a task whose file has ``records``, and that file."""
     task = {"name": "t", "file": name, "fields": {"question": "q", "gold": "g"}} | changes
     lines = "".join(json.dumps(record) + "\n" for record in records)
     return spec(tasks=[task]), {name: lines if text is None else text}
@@ -148,7 +148,7 @@ def write(folder, content, files=None):
 
 
 def check(command, folder, expected, *arguments):
-    """Run; the code is 2, the message is one, holds all of ``expected``, and nothing in ``folder`` changes."""
+    """Run; the code is 2, there is one message with all of ``expected``, and nothing in ``folder`` changes."""
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     code, out, err = command(*(arguments or ("run", "spec.yaml")))
     assert code == 2, err
@@ -267,7 +267,7 @@ def test_a_wrong_command_line(command, arguments, expected):
 
 @pytest.mark.parametrize("content", [spec(smapling={}), from_file()[0]], ids=["a wrong key", "an empty file"])
 def test_in_a_process_of_its_own_torch_stays_out(tmp_path, content):
-    """The real command line: what it imported tells that no model can have been loaded."""
+    """The real command line: its imports show that no model can have been loaded."""
     write(tmp_path, content, {"items.jsonl": ""})
     code = (
         "import atexit, sys\n"

@@ -84,7 +84,7 @@ def test_what_is_no_edit_is_a_status(written, error):
 
 
 class Seen(Scripted):
-    """Notes what it is asked for."""
+    """An engine that records its requests."""
 
     def generate(self, requests):
         self.seen = [*getattr(self, "seen", []), *requests]

@@ -11,7 +11,7 @@ from cotfaith.workers.roles.embedders.model import ModelEmbedder
 from cotfaith.workers.shard.loop import drive
 from cotfaith.workers.text.codec import ByteCodec
 
-SAME = 0.8  # Bogdan et al. 2025: less is another meaning
+SAME = 0.8  # Bogdan et al. 2025: less is a different meaning
 
 
 def compare(a, b):
@@ -20,7 +20,7 @@ def compare(a, b):
 
 
 class Vectors:
-    """Embeds the texts that it knows; fails on others."""
+    """An engine that embeds the texts that it knows, and fails on others."""
 
     def __init__(self, known, window=None):
         self.known = known

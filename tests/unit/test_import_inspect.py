@@ -1,4 +1,4 @@
-"""``cotfaith import`` on Inspect's logs: real ones, made by Inspect itself with a model that says what it is told."""
+"""``cotfaith import`` on real Inspect logs, made by Inspect itself with a scripted model."""
 
 import json
 import sys
@@ -46,7 +46,7 @@ class TestInspect:
         def made(outputs, samples, solver, scorer, log_format="eval", epochs=1):
             said = [o if isinstance(o, ModelOutput) else ModelOutput.from_content("mockllm/model", o) for o in outputs]
             for output in said:
-                output.usage = ModelUsage()  # else tokens are counted with a vocabulary from the network
+                output.usage = ModelUsage()  # otherwise tokens are counted with a vocabulary from the network
             task = inspect_ai.Task(
                 dataset=MemoryDataset([Sample(**sample) for sample in samples]), solver=solver, scorer=scorer
             )
@@ -154,11 +154,11 @@ def inspect_log():
 
 
 class TestWholeSamples:
-    """Samples changed after the run, as other models and harnesses write them."""
+    """Samples changed after the run, to match those of other models and harnesses."""
 
     @pytest.fixture
     def take(self, inspect_log, cli, folder):
-        """A function that imports one sample, changed by what it is given: (code, records, output)."""
+        """A function that changes one sample and imports it: (code, records, output)."""
         from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalSample, EvalSpec, write_eval_log
         from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 

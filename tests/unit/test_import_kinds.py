@@ -335,7 +335,7 @@ def test_a_file_that_import_wrote_is_read_as_it_was(take, cli, folder):
 
 
 class TestOtherTools:
-    """What other tools write that is no whole chain with a short gold."""
+    """Files of other tools without a complete chain and a short gold."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),

@@ -28,7 +28,7 @@ FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 @pytest.fixture
 def page(repo):
-    """The page's blocks of code, in order: (language, text)."""
+    """The page's code blocks, in order: (language, text)."""
     return FENCE.findall((repo / "docs" / "add-a-probe.md").read_text())
 
 

@@ -1,4 +1,4 @@
-"""Adapters on small files of our own; ``test_tasks_real_files.py`` has the published ones."""
+"""Adapters on small made-up files; ``test_tasks_real_files.py`` has the published files."""
 
 import json
 import warnings

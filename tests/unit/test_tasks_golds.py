@@ -1,4 +1,4 @@
-"""Choices in every shape that files give them, and which of them a gold means."""
+"""Choices in every shape that occurs in files, and the choice that a gold means."""
 
 import json
 import warnings

@@ -1,4 +1,4 @@
-"""The limits of readers: whatever a file is, it is read whole or refused with its place, and never a traceback."""
+"""The limits of readers: any file is read completely or refused with the place of the error, never with a traceback."""
 
 import codecs
 import gzip

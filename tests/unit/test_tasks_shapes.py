@@ -1,4 +1,4 @@
-"""Shapes that people's files really have, each of which once gave a wrong figure in silence."""
+"""Shapes of real users' files, each of which could give a wrong figure without an error."""
 
 import decimal
 import json

@@ -1,4 +1,4 @@
-"""What a field may hold: the same for every adapter, and never Python's notation of something else."""
+"""The values of a field: the same for every adapter, and never the Python notation of something else."""
 
 import contextlib
 import datetime
@@ -223,7 +223,7 @@ def test_whatever_a_record_holds_it_is_read_or_refused(change: dict[str, Any], a
 
 
 def _texts(value: Any) -> list[str]:
-    """Return all texts within a value, as they may stand in an item."""
+    """Return all texts within a value, in the form that an item may have."""
     if isinstance(value, str):
         return [value.strip()]
     parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []

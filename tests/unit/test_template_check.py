@@ -1,4 +1,4 @@
-"""The one look at chat templates when planning: which prompts come out right, and what is refused with which words."""
+"""The plan's check of chat templates: which prompts are correct, and what is refused with which message."""
 
 import re
 
@@ -28,7 +28,7 @@ def model_of(**fields):
 
 
 def prompt_of(template, **fields):
-    """Return the prompt that asks for the answer after a chain, and the notes: the template is found fit."""
+    """Return the prompt that asks for the answer after a chain, and the notes: the template is accepted."""
     model, codec = model_of(**fields), codec_of(template)
     notes = check_template(model, codec, PROMPTS, [ITEM])
     return Templates(model, PROMPTS, codec).answer_after(ITEM, " One. Two."), notes
@@ -41,7 +41,7 @@ def refusal(template, items=(ITEM,), edits=(), **fields):
 
 
 def turns(user, assistant, system="", start="", opening=""):
-    """Return a template from how it writes each turn, with % for the text."""
+    """Return a template that writes each turn in the given form, with % for the text."""
 
     def write(form):
         before, _, after = form.partition("%")
@@ -178,8 +178,8 @@ def test_right_prompts(name):
 
 
 def test_a_prompt_is_what_the_template_writes_of_the_conversation():
-    """Nothing is glued that the template would not have written: its own rendering, with the chain as the answer."""
-    for name in set(RIGHT) - {"an empty thought"}:  # whose earlier answers and open turns differ
+    """Prompts contain only what the template would have written: its own rendering, with the chain as the answer."""
+    for name in set(RIGHT) - {"an empty thought"}:  # earlier answers and open turns differ in these
         template, expected = RIGHT[name]
         told = [("user", "Red?"), ("assistant", "Think: One. Two."), ("user", "So?"), ("assistant", "It is")]
         whole = codec_of(template).render([{"role": role, "content": text} for role, text in told], opened=False)
@@ -368,7 +368,7 @@ def test_what_a_template_says_is_shown_with_escapes():
 
 
 class TestItems:
-    """A template may take some words of a question for orders."""
+    """A template may read some words of a question as switches."""
 
     ORDERS = PLAIN.replace(CONTENT, CONTENT + ".replace('/think', '')")
 
@@ -422,7 +422,7 @@ class TestEditors:
 
 
 class TestDigest:
-    """What makes prompts others makes the hash another, and nothing else does."""
+    """Only a change of prompts changes the hash."""
 
     def test_of_what_is_written(self):
         first = template_digest(model_of(), codec_of(CHATML))
