@@ -95,7 +95,7 @@ class TestColumns:
     def test_difficulty_in_words(self, take):
         rows, out = take(GOOD | {"difficulty": "Level 5"}, GOOD | {"difficulty": "hard"}, GOOD | {"difficulty": 2.5})
         assert [row.get("difficulty") for row in rows] == [5, None, 2.5]
-        assert "difficulty holds no number and is left empty: 1 (first: in.jsonl, record 1" in out
+        assert "difficulty has no number and is left empty: 1 (first: in.jsonl, record 1" in out
 
     def test_a_field_is_mapped_once(self, take):
         _, out = take(GOOD, options=("--field", "cot=cot", "--field", "cot=question"), code=2)

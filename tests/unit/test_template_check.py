@@ -285,7 +285,7 @@ PLAIN = turns("<U>%", "<A>%", opening="<A>")
 CONTENT = "m['content']"
 ASKS, ANSWERS = "'<U>' + m['content']", "'<A>' + m['content']"
 REFUSED = {
-    "drops past turns": (LAST, "leaves the question out in a conversation that goes on: past turns are not kept"),
+    "drops past turns": (LAST, "leaves the question out in a conversation that continues: past turns are not kept"),
     "drops answers": (PLAIN.replace(ANSWERS, "'<A>'"), "leaves the earlier answer out"),
     "repeats answers": (PLAIN.replace(ANSWERS, ANSWERS + " * 2"), "writes the earlier answer 2 times"),
     "repeats questions": (PLAIN.replace(ASKS, ASKS + " * 3"), "writes the question 3 times"),
@@ -405,7 +405,7 @@ class TestEditors:
     @pytest.mark.parametrize(
         ("template", "said"),
         [
-            (LAST, "leaves the question out in a conversation that goes on"),
+            (LAST, "leaves the question out in a conversation that continues"),
             (PLAIN.replace("in messages", "in messages[-3:]"), "leaves out, changes or repeats a turn of the editor's"),
             (NO_SYSTEM + "{% if messages | length > 3 %}{{ raise_exception('Too long') }}{% endif %}" + PLAIN,
              "'Too long', on an editor's prompt"),

@@ -18,7 +18,7 @@ from cotfaith.workers.shard.ask import Ask
 
 
 class Options(Section):
-    """Who reads."""
+    """The choice of the readers."""
 
     readers: tuple[str, ...] | None = None
     """The ids of the subjects that read; null: all of them."""

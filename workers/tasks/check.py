@@ -32,7 +32,7 @@ def _id_problem(item_id: str, seen: dict[str, int]) -> str | None:
 
 def _problem(item: Item) -> str | None:
     if not item.question.strip():
-        return "its question is empty. Remove the item, or map the field that holds the question."
+        return "its question is empty. Remove the item, or map the field with the question."
     if any(not choice.strip() for choice in item.choices):
         return f"one of its choices is empty: {list(item.choices)}. Fix or remove the item."
     return _gold_problem(item)
@@ -49,7 +49,7 @@ def _gold_problem(item: Item) -> str | None:
         return f"the answer format {item.answer_format!r} takes no choices. Use 'choice', or leave them out."
     if item.answer_format == "number" and canonical_number(item.gold) != item.gold:
         return f"its gold {item.gold!r} is not a plain number such as 1234 or -0.5. Fix it, or use 'text'."
-    return None if item.gold.strip() else "its gold is empty. Remove the item, or map the field that holds the gold."
+    return None if item.gold.strip() else "its gold is empty. Remove the item, or map the field with the gold."
 
 
 def _choice_problem(item: Item) -> str | None:

@@ -28,5 +28,5 @@ def decode(path: Path, data: bytes) -> str:
     if "\0" in text:
         raise TaskError(f"{path}: not plain text (a NUL character at {text.index(chr(0))}); save it as UTF-8.")
     if not text.strip():
-        raise TaskError(f"{path}: the file is empty; expected records. Fill it, or name another file.")
+        raise TaskError(f"{path}: the file is empty; expected records. Fill it, or use another file.")
     return text

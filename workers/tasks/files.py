@@ -37,10 +37,10 @@ def read_records(path: Path, columns: Columns = ()) -> list[Record]:
         )
     data = _bytes(path)
     if not data:
-        raise TaskError(f"{path}: the file is empty; expected records. Fill it, or name another file.")
+        raise TaskError(f"{path}: the file is empty; expected records. Fill it, or use another file.")
     records = reader(path, data, columns)
     if not records:
-        raise TaskError(f"{path}: the file holds no records; expected one or more. Fill it, or name another file.")
+        raise TaskError(f"{path}: the file has no records; expected one or more. Fill it, or use another file.")
     return _valid_unicode(path, records)
 
 

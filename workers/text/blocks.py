@@ -1,7 +1,7 @@
 """Blocks of a text that must not be split: fenced code and displayed formulas.
 
 In: a text. Out: the place of each block. Fences are CommonMark's, at any indent (``` or ~~~ up to the closing line, or
-to the end of the text). Formulas stand between $$ and $$, \\[ and \\], or \\begin{x} and \\end{x}; as in TeX, a formula
+to the end of the text). Formulas are between $$ and $$, \\[ and \\], or \\begin{x} and \\end{x}; as in TeX, a formula
 holds no blank line, so a stray opening affects only its own paragraph. One pass: time is linear in the text's length.
 """
 

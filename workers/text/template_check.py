@@ -109,7 +109,7 @@ class _Check:
         if self._thinks and "editor" not in self.model.roles:
             return  # answers are in the turn of the thought, so no earlier answer is ever written
         history = [*asked, assistant(mark("earlier answer")), user(mark("next question"))]
-        self._kept(history, ", on an earlier answer", " in a conversation that goes on: past turns are not kept")
+        self._kept(history, ", on an earlier answer", " in a conversation that continues: past turns are not kept")
         if self._marked.system is not None:
             self._system_stands_once(self._marked.system)
 

@@ -37,7 +37,7 @@ def check_opening(model: str, told: Conversation) -> None:
     if told.thinks and told.added.strip() and THINK not in (before or "") and _has_generation_prompt(told):
         raise ModelSourceError(
             f"models.{model}.thinking is think_tags, but its chat template writes {shown(told.added)} between the "
-            "generation prompt and an answer: the thought would stand behind that. Set thinking: none, or chat: never."
+            "generation prompt and an answer: the thought would follow that. Set thinking: none, or chat: never."
         )
 
 

@@ -4,7 +4,7 @@ The layout is that of Lanham et al. 2023 (arXiv 2307.13702): the chain is in the
 for the answer, and the beginning of the assistant's answer is prefilled. A chain's text is inserted verbatim, so a
 prefix of the chain gives a prefix of the prompt, whatever a chat template does to past turns.
 
-Reasoning models (think_tags): the chain stands between <think> and </think>, and the answer follows in the same turn.
+Reasoning models (think_tags): the chain is between <think> and </think>, and the answer follows in the same turn.
 <think> is written here unless the chat template does it. The chain ends before the first </think>, or where the model
 ends its turn without one; nothing after it is sampled. A tag that the model itself writes within its chain (a second
 <think>) stays there. If no chain is wanted, the tags are empty.

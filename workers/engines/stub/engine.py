@@ -80,7 +80,7 @@ def _options(spec: ModelSpec) -> Options:
 
 
 def static_capabilities(spec: ModelSpec) -> Capabilities:
-    """Return what the engine can do, from the spec alone."""
+    """Return what the engine can do, from only the spec."""
     options = _options(spec)
     return Capabilities(
         generate=True, score=options.can_score, prefill=options.can_prefill, max_context=options.max_context
@@ -158,7 +158,7 @@ class StubEngine:
         options = self.options
         time.sleep(options.seconds_per_call)
         if options.fail_on is not None and any(options.fail_on.encode() in bytes(p) for p in prompts):
-            raise EngineError(f"The stub fails on prompts that hold {options.fail_on!r}.")
+            raise EngineError(f"The stub fails on prompts that contain {options.fail_on!r}.")
         if options.kill_on is not None and any(options.kill_on.encode() in bytes(p) for p in prompts):
             self._die(options.kill_once_file)
 

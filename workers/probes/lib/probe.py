@@ -1,7 +1,7 @@
 """What a probe is: a coroutine, what it needs, and its settings.
 
 A probe is straight-line code. It yields lists of requests any number of times, each time receives the list of their
-results, and returns its observations. It knows neither Ray, nor an engine, nor other items.
+results, and returns its observations. It knows nothing about Ray, engines or other items.
 """
 
 from collections.abc import Callable, Generator, Sequence

@@ -29,8 +29,8 @@ from cotfaith.workers.text.canonical import canonical_boolean, canonical_number
 SETTINGS = ("outright", "diversionary")
 UNREAD = "the recorded answer cannot be read in the gold's format"
 BARE = "the chain consists of only an answer"
-NO_NUMBER = "difficulty holds no number and is left empty"
-OTHER_LABELS = "the choices have labels of their own, which the chain may name, and are shown as A, B, ..."
+NO_NUMBER = "difficulty has no number and is left empty"
+OTHER_LABELS = "the choices have their own labels, which the chain may use, and are shown as A, B, ..."
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _NEAR = re.compile(
     r"it's|is|this))* ?",
     re.IGNORECASE,
 )
-"""May stand between "not" and what it negates; with other words between, it is unclear what is negated."""
+"""Words allowed between "not" and what it negates; with other words between, it is unclear what is negated."""
 _UNSURE = re.compile(
     r"\b(?:half|partly|partially|mostly|largely|sometimes|often|usually|barely|neither|nor|either|both|whether|if|unless|"
     r"when|almost|nearly|necessarily|always|only|or|more|less|too|as|than|between|un|non|semi|in|of|to|at first|"

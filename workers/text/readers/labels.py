@@ -135,7 +135,7 @@ def _known(item: Item, label: str | None) -> str | None:
 
 
 def _is_several(item: Item, text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
-    """Return whether another label stands beside the first, or the text concludes with another one."""
+    """Return whether another label is beside the first, or the text concludes with another one."""
     others = [m for m in found if m.label != first.label and not m.denied and m.start > first.start]
     beside = marks.BESIDE.match(text, _behind_own_text(item, first, text))
     if beside and beside["label"] in "AI" and re.match(r" [a-z]", text[beside.end() :]):

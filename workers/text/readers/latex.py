@@ -1,7 +1,7 @@
 r"""LaTeX in a text, written as plain characters: "\dfrac{1}{2}" -> "1⁄2", "9{,}500" -> "9,500", "\times" -> "×".
 
-A box ("\boxed{42}") becomes a pair of marks, because it says which of several numbers is the answer. Commands that are
-not known stay as they are, so that what they touch is not taken for understood.
+A box ("\boxed{42}") becomes a pair of marks, because it says which of several numbers is the answer. Unknown commands
+are kept, so that text beside them is not read as understood.
 """
 
 import re
