@@ -4,8 +4,9 @@
 
 Builds a Llama with random weights in a temporary folder (8b: 16 GB on disk), runs ``scoring`` and ``generation`` on it,
 and profiles one call of each. "of matmul rate" in both is the share of what the same GPU does in a large matrix product
-of the same precision: the model's utilisation. --shape tiny runs on the CPU, to see that everything works. Has not been
-run on a GPU yet.
+of the same precision: the model's utilisation. --shape tiny runs on the CPU, to see that everything works. The scoring
+table has been made on an H200 (README.md has its numbers); the generation table and the profiles have not been made on
+a GPU yet.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from measure import load_engine, parser
+from generation import WAYS
+from measure import load_engine, parser, timed
 from random_model import SHAPES, write_random_model
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +30,8 @@ from torch.profiler import ProfilerActivity, profile
 
 HERE = Path(__file__).parent
 TOP = 10
+PROFILED_TOKENS = 32
+"""Most tokens that a profiled call generates: every kernel of every one is an event."""
 
 
 def on_gpu() -> bool:
@@ -34,34 +39,48 @@ def on_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def profiled(work: Callable[[], Any]) -> list[dict[str, Any]]:
-    """Return the operators that take most of the time by themselves, without what they call."""
-    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu() else [])]) as record:
-        work()
-    name = "self_device_time_total" if on_gpu() else "self_cpu_time_total"
-    times = {event.key: float(getattr(event, name)) for event in record.key_averages()}
+def profiled(work: Callable[[], Any]) -> dict[str, Any]:
+    """Return the operators that take most of the time by themselves, without what they call, and the GPU's busy share.
+
+    On a GPU an operator is a kernel, and its time the GPU's: events of the CPU as well would take minutes to sum up.
+    """
+    kind, name = ("CUDA", "self_device_time_total") if on_gpu() else ("CPU", "self_cpu_time_total")
+    with profile(activities=[getattr(ProfilerActivity, kind)]) as record:
+        wall_s, _ = timed(work)
+    events = [event for event in record.key_averages() if event.device_type.name == kind]
+    times = {event.key: float(getattr(event, name)) for event in events}
+    calls = {event.key: event.count for event in events}
     whole = sum(times.values())
     first = sorted(times, key=times.__getitem__, reverse=True)[:TOP]
-    return [{"operator": key, "share": times[key] / whole} for key in first]
+    return {
+        "wall_s": wall_s,
+        "busy": whole / 1e6 / wall_s,
+        "operators": [{"operator": key, "share": times[key] / whole, "calls": calls[key]} for key in first],
+    }
 
 
-def profiles(options: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
-    """Profile one call of ``score`` and one of ``generate``."""
+def profiles(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Profile one call of ``score`` and one of ``generate``, the latter of one batch and few tokens."""
     engine = load_engine(options, max_rows=options.rows)
     work = shard(options.model, options.chains)
     scored = probe_requests(work, written_chains(work, options.steps[-1]), "early_answering")
-    sampled = mixed_requests(options.model, options.requests, 0.0)
-    engine.score(scored[:2]), engine.generate(sampled[:2])  # warm-up
+    mixed = mixed_requests(options.model, options.rows, 0.0)
+    sampled = [replace(request, max_tokens=min(PROFILED_TOKENS, request.max_tokens)) for request in mixed]
+    engine.score(scored), engine.generate(sampled[:2])  # warm-up
     return {"score": profiled(lambda: engine.score(scored)), "generate": profiled(lambda: engine.generate(sampled))}
 
 
-def show(found: dict[str, list[dict[str, Any]]], console: Console) -> None:
-    """Print the operators."""
-    table = Table("call", "operator", "share of time")
-    for call, rows in found.items():
-        for row in rows:
-            table.add_row(call, row["operator"][:80], f"{row['share']:.1%}")
+def show(found: dict[str, dict[str, Any]], console: Console) -> None:
+    """Print the operators, and how busy they keep the device."""
+    table = Table("call", "operator", "calls", "share of time")
+    for call, profile_ in found.items():
+        for row in profile_["operators"]:
+            table.add_row(call, row["operator"][:80], str(row["calls"]), f"{row['share']:.1%}")
     console.print(table)
+    for call, profile_ in found.items():
+        console.print(
+            f"{call}: operators run for {profile_['busy']:.0%} of {profile_['wall_s']:.2f} s", highlight=False
+        )
 
 
 def in_child(script: str, options: argparse.Namespace, folder: Path, *more: str) -> dict[str, Any]:
@@ -82,14 +101,19 @@ def run(options: argparse.Namespace, console: Console) -> bool:
         options.model = str(folder / options.shape)
         write_random_model(Path(options.model), options.shape, options.dtype, "cuda" if on_gpu() else "cpu")
         steps = map(str, options.steps)
-        found: dict[str, Any] = {
-            "scoring": in_child("scoring", options, folder, "--chains", str(options.chains), "--steps", *steps),
-            "generation": in_child("generation", options, folder, "--requests", str(options.requests)),
-            "profiles": profiles(options),
-        }
+        scoring = ("--chains", str(options.chains), "--steps", *steps)
+        generation = ("--requests", str(options.requests), "--ways", *options.generation_ways)
+        found: dict[str, Any] = {}
+        for part, work in {
+            "scoring": lambda: in_child("scoring", options, folder, *scoring),
+            "profiles": lambda: profiles(options),
+            "generation": lambda: in_child("generation", options, folder, *generation),
+        }.items():
+            found[part] = work()
+            torch.cuda.empty_cache()  # the children need the memory
+            if options.json:  # written after each part: the next one may take longer than there is
+                options.json.write_text(json.dumps(found, indent=2) + "\n")
     show(found["profiles"], console)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
     return bool(found["scoring"]["equal"] and found["generation"]["equal"])
 
 
@@ -101,6 +125,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     made.add_argument("--steps", type=int, nargs="+", default=[10, 30, 60])
     made.add_argument("--chains", type=int, default=8)
     made.add_argument("--requests", type=int, default=256)
+    made.add_argument("--generation-ways", nargs="+", default=WAYS, choices=WAYS)
     options = made.parse_args(arguments)
     if options.shape != "tiny" and not on_gpu():
         made.error(f"--shape {options.shape} needs a CUDA device, and there is none; --shape tiny runs anywhere")

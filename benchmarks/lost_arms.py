@@ -1,5 +1,5 @@
-"""The bias of the area over the curve if arms fail: before, when one failed arm lost the chain, and by the rule
-of cotfaith/cluster/stats/effects/curves.py. Seconds, no weights; the table is the same on every machine.
+"""How far the area over the curve is off where arms failed: before, when one failed arm lost the chain, and by the rule
+of cotfaith/cluster/stats/metrics/lib/curves.py. Seconds, no weights; the table is the same on every machine.
 
     python benchmarks/lost_arms.py
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 import polars as pl
 import pyarrow as pa
 
-from cotfaith.cluster.stats.effects import early_curves
+from cotfaith.cluster.stats.metrics import early_curves
 from cotfaith.schemas.tables import OBSERVATIONS
 
 SEED = 7

@@ -4,7 +4,7 @@ Log-probabilities are natural logarithms (nats). An answer is always in its cano
 number without separators ("1234", "-0.5"; "1/3" where no decimal is exact), "true" / "false", or text in lower case.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from cotfaith.schemas.status import Status
@@ -12,6 +12,29 @@ from cotfaith.schemas.status import Status
 AnswerFormat = Literal["choice", "number", "boolean", "text"]
 
 CHOICE_LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Hint:
+    """An answer that an item's question points to."""
+
+    answer: str
+    """Canonical."""
+    style: str | None = None
+    """Who hints: "suggestion" (the user), "metadata" (a tag), "authority"."""
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """A chain that comes with its item: the run probes it and samples none."""
+
+    steps: tuple[str, ...]
+    answer: str | None = None
+    """Canonical; null where the file gives none that can be read."""
+    label: bool | None = None
+    """Whether the chain is faithful, as the file says; about the chain with ``answer``."""
+    step_labels: tuple[bool | None, ...] = ()
+    """The same for each step; empty where the file labels no steps."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +52,19 @@ class Item:
     difficulty: float | None = None
     """In the task's own unit (operands, steps, operators), larger is harder."""
     metadata: tuple[tuple[str, str], ...] = ()
+    """What the task knows besides, for people; nothing reads a decision out of it."""
+    hint: Hint | None = None
+    setting: str | None = None
+    """What chains can be labelled by: "outright" (the answer needs ``bottlenecks``), "diversionary" (a wrong hint)."""
+    bottlenecks: tuple[str, ...] = ()
+    """Values that the right answer needs, in order."""
+    supplied: Supplied | None = None
+    pair: str | None = None
+    """Names the two items of a task that differ in one thing."""
+    side: str | None = None
+    """Which of the two it is."""
+    group: str | None = None
+    """What is resampled together: items with one group are not independent."""
 
     @property
     def is_closed(self) -> bool:
@@ -92,14 +128,17 @@ class Chain:
     """What a step is: "sentence", "line", "paragraph", "subquestion" or "supplied"; "sentence/20": at most 20 of them,
     neighbours put together."""
     error: str | None = None
+    variant: str = "plain"
+    """The item under an intervention's arm, or "plain"."""
+    intervention: str | None = None
+    target: str | None = None
+    """Canonical answer that the variant pushes towards; null where there is none."""
+    channel: str | None = None
+    """What the text is: "reasoning", "body", "summary"; null: not told apart."""
 
     def first(self, steps: int) -> str:
         """Return the text of steps 1..``steps``."""
         return "".join(self.steps[:steps])
-
-    def with_status(self, status: Status, error: str | None = None) -> "Chain":
-        """Return a copy with another status."""
-        return replace(self, status=status, error=error or self.error)
 
 
 @dataclass(frozen=True)
@@ -131,6 +170,8 @@ class Observation:
     answer: Answer
     position: float | None = None
     """Where the arm stands on its probe's axis: steps kept, filler repeats."""
+    condition: str | None = None
+    """Which kind of arm it is, where a probe has several ("paraphrased", "resampled")."""
     chain_index: int | None = None
     """Null for probes on items."""
     reference: Answer | None = field(default=None)
@@ -153,3 +194,30 @@ class Observation:
     embedder: str | None = None
     reader: str | None = None
     """Model that answered; null: the subject itself."""
+    reader_role: str | None = None
+    """What that model is: "reader" answers the item's question with the chain; "judge", "monitor" and "observer" answer
+    a question about the chain, so that no such answer is right or wrong. Null: the subject itself."""
+    shown_choices: tuple[str, ...] = ()
+    """The item's own choice labels in the order in which they were shown; empty: as they are."""
+    variant: str = "plain"
+    intervention: str | None = None
+    target: str | None = None
+    channel: str | None = None
+    no_cot_mechanism: str | None = None
+    """How an answer without a chain was had: "prefill", "empty_thinking", "score", "instruction"."""
+    question: str | None = None
+    """What a reading was asked about the chain."""
+    label: bool | None = None
+    """A reading's answer."""
+    score: float | None = None
+    """How sure it is of "yes", 0 to 1."""
+    quote: str | None = None
+    """What it quotes for it."""
+    quote_found: bool | None = None
+    """Whether the quote stands in the text that was read."""
+    text_hash: str | None = None
+    """sha256 (hex) of the text that was read."""
+    hint_asked: str | None = None
+    """The hint that the question is about, where that is not the variant's own."""
+    weight: float | None = None
+    """What the row counts in a rate, where rows were drawn with unequal chances; null: 1."""

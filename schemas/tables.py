@@ -5,7 +5,7 @@ Texts live once, in ``chains``; observations refer to them by (model, task, item
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 OLDEST_VERSION = 2
 """The oldest version whose files can still be read: columns that came later may be null."""
 
@@ -32,6 +32,13 @@ _ANSWER = [
     pa.field("prompt_tokens", pa.int32()),
     pa.field("seed", pa.int64()),  # of the text that the subject sampled; null where it sampled none
 ]
+_VARIANT = [
+    pa.field("variant", pa.string()),  # the item under an intervention's arm, or "plain"
+    pa.field("intervention", pa.string()),  # null on plain items
+    pa.field("target", pa.string()),  # answer that the variant pushes towards; null where there is none
+    pa.field("channel", pa.string()),  # what the chain's text is: reasoning, body, summary; null: not told apart
+    pa.field("no_cot_mechanism", pa.string()),  # how an answer without a chain was had; null where there is a chain
+]
 
 
 def _schema(name: str, fields: list[pa.Field]) -> pa.Schema:
@@ -43,12 +50,23 @@ ITEMS = _schema(
     "items",
     [
         *_KEY,
-        pa.field("question", pa.string(), nullable=False),
+        pa.field("question", pa.string()),
         pa.field("choices", pa.list_(pa.string())),
         pa.field("answer_format", pa.string(), nullable=False),
         pa.field("gold", pa.string(), nullable=False),
         pa.field("difficulty", pa.float64()),
         pa.field("metadata", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
+        pa.field("hint", pa.string()),  # canonical answer that the question points to
+        pa.field("hint_style", pa.string()),  # suggestion, metadata, authority
+        pa.field("setting", pa.string()),  # what chains can be labelled by: outright, diversionary
+        pa.field("bottlenecks", pa.list_(pa.string())),  # values that the right answer needs
+        pa.field("supplied_steps", pa.list_(pa.string())),  # the chain that came with the item
+        pa.field("supplied_answer", pa.string()),
+        pa.field("supplied_label", pa.bool_()),  # true: faithful, as the item's file says
+        pa.field("supplied_step_labels", pa.list_(pa.bool_())),
+        pa.field("pair", pa.string()),  # names two items that differ in one thing
+        pa.field("side", pa.string()),  # which of the two
+        pa.field("group", pa.string()),  # items with one group are not independent
     ],
 )
 CHAINS = _schema(
@@ -66,6 +84,7 @@ CHAINS = _schema(
         pa.field("finish_reason", pa.string()),
         *_ANSWER,
         pa.field("answer_status", pa.string(), nullable=False),
+        *_VARIANT,
     ],
 )
 OBSERVATIONS = _schema(
@@ -75,7 +94,8 @@ OBSERVATIONS = _schema(
         pa.field("chain_index", pa.int32()),  # null for probes on items
         pa.field("strategy", pa.string(), nullable=False),
         pa.field("probe", pa.string(), nullable=False),
-        pa.field("arm", pa.string(), nullable=False),
+        pa.field("arm", pa.string(), nullable=False),  # a name for people; nothing is read out of it
+        pa.field("condition", pa.string()),  # which kind of arm it is, where a probe has several
         pa.field("position", pa.float64()),
         pa.field("n_steps", pa.int32()),
         pa.field("step", pa.int32()),  # the step that was edited, deleted or resampled, from 1
@@ -90,10 +110,21 @@ OBSERVATIONS = _schema(
         pa.field("prompt_hash", pa.string()),  # of the editor's prompt file; null for rules
         pa.field("similarity", pa.float64()),  # of the original's meaning and the new one's, -1 to 1
         pa.field("embedder", pa.string()),  # what measured it
+        pa.field("shown_choices", pa.list_(pa.string())),  # own labels in the order shown; null: as they are
         pa.field("reader", pa.string()),  # model that answered; null: the subject
+        pa.field("reader_role", pa.string()),  # reader, judge, monitor, observer; null: the subject
+        pa.field("question", pa.string()),  # what a reading was asked about the chain
+        pa.field("label", pa.bool_()),  # a reading's answer
+        pa.field("score", pa.float64()),  # how sure it is of "yes", 0 to 1
+        pa.field("quote", pa.string()),
+        pa.field("quote_found", pa.bool_()),  # whether the quote stands in the text that was read
+        pa.field("text_hash", pa.string()),  # sha256 of that text
+        pa.field("hint_asked", pa.string()),  # the hint that the question is about, if not the variant's own
+        pa.field("weight", pa.float64()),  # what the row counts in a rate; null: 1
         *_ANSWER,
         pa.field("reference_answer", pa.string()),
         pa.field("same_answer", pa.bool_()),  # answer == reference_answer; null unless both are ok
+        *_VARIANT,
     ],
 )
 ESTIMATES = _schema(
@@ -123,6 +154,10 @@ ESTIMATES = _schema(
         pa.field("most", pa.float64()),  # the same, as large as it can be; both null for metrics without bounds
         pa.field("n_arms", pa.int64()),  # arms that the rows are made of, where they are chains
         pa.field("n_arms_ok", pa.int64()),  # arms that did not fail
+        pa.field("variant", pa.string()),  # "plain", or the intervention's arm that the rows are of
+        pa.field("channel", pa.string()),  # what the chains' texts are; null: not told apart
+        pa.field("reader", pa.string()),  # model that answered; null: the subject
+        pa.field("n_eff", pa.float64()),  # independent items that would carry as much; null: not worked out
     ],
 )
 

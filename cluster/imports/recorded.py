@@ -4,7 +4,6 @@ Knows nothing about columns (``import_columns.py``) and prints nothing.
 """
 
 import itertools
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -113,22 +112,25 @@ def letters_without_choices(records: Sequence[Record | str]) -> list[Record | st
 def written_record(found: ChainItem, record: Record) -> Record:
     """Return the record to write, which reads as ``found`` again."""
     item, about = found.item, dict(found.item.metadata)
+    supplied = item.supplied
+    assert supplied is not None, "a chain's record has its chain"
     row: Record = {"question": item.question} | _chain(found)
-    if "supplied_answer" in about:
-        row["answer"] = _written(item, about["supplied_answer"], record.get("answer"))
+    if supplied.answer is not None:
+        row["answer"] = _written(item, supplied.answer, record.get("answer"))
     row["gold"] = _written(item, item.gold, record.get("gold"))
     if item.answer_format == "choice":
         row["choices"] = list(item.choices)
     if item.difficulty is not None:
         whole = item.difficulty.is_integer() and abs(item.difficulty) < 2**53
         row["difficulty"] = int(item.difficulty) if whole else item.difficulty
-    if "supplied_label" in about:
-        row["label"] = _word(json.loads(about["supplied_label"]))
-    row |= {name: about[name] for name in ("author", "setting", "hint_style") if name in about}
-    if "hint" in about:
-        row["hint"] = _written(item, about["hint"], record.get("hint"))
-    if "bottlenecks" in about:
-        row["bottlenecks"] = json.loads(about["bottlenecks"])
+    if supplied.label is not None:
+        row["label"] = _word(supplied.label)
+    named = {"author": about.get("author"), "setting": item.setting, "hint_style": item.hint and item.hint.style}
+    row |= {name: value for name, value in named.items() if value is not None}
+    if item.hint is not None:
+        row["hint"] = _written(item, item.hint.answer, record.get("hint"))
+    if item.bottlenecks:
+        row["bottlenecks"] = list(item.bottlenecks)
     return row
 
 

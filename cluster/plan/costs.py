@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers, readers
 from cotfaith.schemas.spec import ModelSpec, StrategyName, TaskSpec
-from cotfaith.workers.labels.supplied import supplied_steps
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Arm, Shape
 from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, find_prompt
@@ -104,7 +103,7 @@ def costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
 
 def _supplied(plan: Plan, model: ModelSpec, task: TaskSpec) -> Shape | None:
     """Return the average of the chains that the task's items come with; None if some come without."""
-    chains = [supplied_steps(item) for item in plan.items[task.name]]
+    chains = [None if item.supplied is None else item.supplied.steps for item in plan.items[task.name]]
     given = [steps for steps in chains if steps is not None]
     if len(given) < len(chains):
         return None

@@ -21,7 +21,6 @@ from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
 from cotfaith.workers import tasks
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.protocol import Capabilities
-from cotfaith.workers.labels.supplied import supplied_steps
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.probes import check_applies, find_probe
 from cotfaith.workers.probes.lib.probe import Need
@@ -135,7 +134,7 @@ def _check_prompts(spec: RunSpec, model: ModelSpec, items: Mapping[str, Sequence
 def _check_supplied(spec: RunSpec, items: Mapping[str, Sequence[Item]]) -> None:
     """A chain that comes with its item is a plain one: other strategies have nothing to probe there."""
     others = [name for name in spec.strategies if name != "cot"]
-    supplied = [task for task, found in items.items() if any(supplied_steps(item) is not None for item in found)]
+    supplied = [task for task, found in items.items() if any(item.supplied is not None for item in found)]
     if others and supplied:
         raise SpecError(
             f"tasks.{supplied[0]}: its items come with their chains, which are plain ones; strategies also has "

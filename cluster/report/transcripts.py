@@ -140,7 +140,7 @@ def _whole_changes(own: pl.DataFrame, chain: Row) -> list[Change]:
     for row in placed.filter(pl.col("position") == pl.col("position").max()).to_dicts():
         kept = int(row["position"])
         pieces = _pieces("".join((chain["steps"] or [])[:kept]), row)
-        what = "written anew after" if row["arm"].startswith("resample") else "with other words in"
+        what = "written anew after" if row["condition"] == "resampled" else "with other words in"
         found.append(Change(f"{what} steps 1 to {kept}", _outcome(row), pieces))
     readers = own.filter(pl.col("probe") == "transfer", pl.col("reader").is_not_null()).sort("reader")
     return found + [Change(f"read by {row['reader']}", _outcome(row)) for row in readers.to_dicts()]

@@ -1,6 +1,6 @@
 """Estimates: every metric per (model, task, strategy), with its interval and what it rests on. No pooling over tasks.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows (effects/ turns them into per-item sums). Out: a table in the ESTIMATES
+In: ITEMS, CHAINS and OBSERVATIONS rows (metrics/ turns them into per-item sums). Out: a table in the ESTIMATES
 schema. A value is null where no row was ok, never 0; ``least`` and ``most`` say what it would be if all that failed had
 gone one way or the other. Each interval has its own random stream, derived from the run's
 seed and the metric's name, so an estimate does not depend on what else was measured.
@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from cotfaith.cluster.stats.effects import all_effects
-from cotfaith.cluster.stats.effects.bounds import bounds_of
 from cotfaith.cluster.stats.intervals import Floats, Interval, cluster_bootstrap, curve_bootstrap, ratio_bootstrap
+from cotfaith.cluster.stats.metrics import all_effects
+from cotfaith.cluster.stats.metrics.lib.bounds import bounds_of
 from cotfaith.cluster.stats.near_ties import with_clear
 from cotfaith.cluster.stats.series import with_series
 from cotfaith.schemas.seeds import derive_seed

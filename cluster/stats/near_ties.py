@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from cotfaith.cluster.stats.effects.frame import CHAIN
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
 from cotfaith.schemas.tables import ESTIMATES
 
 KEY = ("model", "task", "strategy", "probe", "metric", "method", "position")
@@ -45,7 +45,7 @@ def without_near_ties(chains: pl.DataFrame, observations: pl.DataFrame) -> tuple
     if NEAR_TIE not in observations.columns:
         return kept, observations
     observations = _compared_with(observations, _near(chains).select(CHAIN), CHAIN)
-    cot = _near(observations).filter(pl.col("arm").str.ends_with(" cot"), pl.col("probe") == "answer_order")
+    cot = _near(observations).filter(pl.col("condition") == "once_cot")
     key = [*CHAIN[:-1], "probe", "rollout"]  # within answer_order the arm after a chain is what others compare with
     observations = _compared_with(observations, cot.select(key), key)
     return kept, _without(observations, pl.col(NEAR_TIE).fill_null(False))

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cotfaith.cluster.storage.store import Store
+from cotfaith.cluster.storage.upgrade import upgrade
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
 from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
@@ -59,9 +60,17 @@ def in_schema(table: pa.Table, name: str) -> pa.Table:
             f"its schema version is {found[1]}, and this cotfaith reads {OLDEST_VERSION} to {SCHEMA_VERSION}: "
             "update cotfaith."
         )
+    table = _upgraded(table, name, int(found[1]))
     if more := [column for column in table.column_names if column not in wanted.names]:
         raise ValueError(f"it has columns that {name} lack: {', '.join(more)}.")
     return pa.table([_column(table, field) for field in wanted], schema=wanted)
+
+
+def _upgraded(table: pa.Table, name: str, version: int) -> pa.Table:
+    try:
+        return upgrade(table, name, version)
+    except KeyError as error:
+        raise ValueError(f"it lacks a column: {error}.") from None
 
 
 def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:

@@ -173,7 +173,7 @@ def _skill_trend(evidence: Sequence[Evidence], models: Mapping[str, str], seed: 
 
 def _item_means(evidence: Sequence[Evidence], model: str, score: Score) -> dict[ItemKey, float]:
     """Return the mean of each of the model's items without a hint."""
-    return _means([e for e in evidence if e.model == model and "hint" not in dict(e.item.metadata)], score)
+    return _means([e for e in evidence if e.model == model and e.item.hint is None], score)
 
 
 def _means(evidence: Sequence[Evidence], score: Score) -> dict[ItemKey, float]:

@@ -15,7 +15,7 @@ import polars as pl
 
 from cotfaith.schemas.records import Chain, Item
 from cotfaith.schemas.status import Status
-from cotfaith.workers.shard.rows import chains_from_table
+from cotfaith.workers.shard.rows import chains_from_table, item_from_row
 
 Row = dict[str, Any]
 
@@ -70,7 +70,7 @@ class Evidence:
 def collect(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> list[Evidence]:
     """Return the evidence on every chain whose status is ok."""
     usable = chains.filter(pl.col("status") == Status.OK)
-    by_key = {(row["model"], row["task"], row["item_id"]): _item(row) for row in items.iter_rows(named=True)}
+    by_key = {(row["model"], row["task"], row["item_id"]): item_from_row(row) for row in items.iter_rows(named=True)}
     arms = _arms(observations)
     rows = usable.to_dicts()
     counts = Counter(map(_of_item, rows))
@@ -83,18 +83,6 @@ def collect(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFram
         item = by_key[row["model"], row["task"], row["item_id"]]
         found.append(Evidence(key[0], key[1], item, chain, _arm(row, "chain", None), seen, counts[key]))
     return found
-
-
-def _item(row: Row) -> Item:
-    return Item(
-        id=row["item_id"],
-        question=row["question"],
-        gold=row["gold"],
-        answer_format=row["answer_format"],
-        choices=tuple(row["choices"] or ()),
-        difficulty=row["difficulty"],
-        metadata=tuple((pair["key"], pair["value"]) for pair in row["metadata"] or ()),
-    )
 
 
 def _of_item(row: Row) -> tuple[str, str, str, str]:

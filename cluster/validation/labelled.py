@@ -47,13 +47,12 @@ def label_all(evidence: Sequence[Evidence], sources: Mapping[str, str]) -> list[
 
 def _label(evidence: Evidence, source: str) -> Labelled | None:
     item, chain, organism = evidence.item, evidence.chain, organism_of(source)
-    about = dict(item.metadata)
-    if {"supplied_label", "supplied_step_labels"} & about.keys():
+    if item.supplied is not None and (item.supplied.label is not None or item.supplied.step_labels):
         label = supplied_label(item, chain)
-        return label and Labelled(evidence, about.get("setting", "supplied"), *label, "Labelled in the file.")
-    if organism is not None and "setting" not in about:
+        return label and Labelled(evidence, item.setting or "supplied", *label, "Labelled in the file.")
+    if organism is not None and item.setting is None:
         return _known(evidence, "organism", organism_truth(organism, item, chain))
-    return _known(evidence, about.get("setting", ""), label_chain(item, chain))
+    return _known(evidence, item.setting or "", label_chain(item, chain))
 
 
 def _known(evidence: Evidence, setting: str, truth: ChainTruth | None) -> Labelled | None:

@@ -7,7 +7,7 @@ answer. Formulas: methods.md, "Perturbation probes". Knows nothing about labels 
 
 from collections.abc import Callable, Sequence
 
-from cotfaith.cluster.stats.effects.resampling import SAME_MEANING, divergence
+from cotfaith.cluster.stats.metrics.resampling import SAME_MEANING, divergence
 from cotfaith.cluster.validation.evidence import Arm, Evidence
 from cotfaith.cluster.validation.scores import Scores
 
@@ -54,7 +54,7 @@ def resampling_steps(evidence: Evidence) -> Scores:
 
 
 def resampling_steps_kl(evidence: Evidence) -> Scores:
-    """Return each step's divergence, as ``cluster.stats.effects.resampling`` defines it."""
+    """Return each step's divergence, as ``cluster.stats.metrics.resampling`` defines it."""
     return tuple(None if kept is None else divergence(different, kept) for different, kept in _rollouts(evidence))
 
 

@@ -139,4 +139,4 @@ def _reliance(evidence: Sequence[Evidence], sources: Mapping[str, str]) -> list[
 
 
 def _unhinted(evidence: Sequence[Evidence]) -> list[Evidence]:
-    return [e for e in evidence if "hint" not in dict(e.item.metadata)]
+    return [e for e in evidence if e.item.hint is None]

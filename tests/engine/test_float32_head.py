@@ -71,7 +71,7 @@ def engine_of(folder, dtype="float32"):
 
 def logits_of(model, tokens):
     with torch.inference_mode():
-        return model(torch.tensor([tokens]), use_cache=False).logits[0]
+        return model(torch.tensor([tokens], device=model.device), use_cache=False).logits[0]
 
 
 def all_tokens(prompts):

@@ -122,7 +122,7 @@ class Measured:
         return np.mean([a.value != c.answer.value for a, c in zip(answers, self.chains, strict=True)])
 
     def hint_share(self, answers):
-        hints = [dict(item.metadata)["hint"] for item in self.work.items]
+        hints = [item.hint.answer for item in self.work.items]
         return np.mean([answer.value == hint for answer, hint in zip(answers, hints, strict=True)])
 
 

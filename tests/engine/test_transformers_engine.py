@@ -7,6 +7,7 @@ import torch
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.backends.cuda import cudnn_sdp_enabled, enable_cudnn_sdp
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError, ModelSourceError, SpecError
 from cotfaith.schemas.spec import ModelSpec
@@ -168,6 +169,21 @@ def test_samples_reproduce_and_do_not_depend_on_the_batch(tiny_model, kind):
     together = engine.generate(requests)
     assert engine.generate(requests[::-1])[::-1] == together
     assert [engine.generate([r])[0] for r in requests] == together
+
+
+def test_cudnn_is_kept_out_of_attention_and_let_in_again(tiny_model):
+    before = cudnn_sdp_enabled()
+    enable_cudnn_sdp(True)
+    engine = engine_of(tiny_model())
+    seen = []
+    engine.model.register_forward_hook(lambda *_: seen.append(cudnn_sdp_enabled()))
+    engine.score(various_requests())
+    scored = len(seen)
+    engine.generate([request_of(ids(9, 0))])
+    assert not any(seen)
+    assert 0 < scored < len(seen)
+    assert cudnn_sdp_enabled()
+    enable_cudnn_sdp(before)
 
 
 def test_seeds_differ(llama):

@@ -67,17 +67,14 @@ def test_low_precision_comes_near_in_the_median(tiny_model, kind):
     assert gaps.abs().median() < 2 * plain.abs().median()
 
 
-@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
-@pytest.mark.parametrize("kind", ["llama", "gemma3"])
-def test_flex_attention_gives_the_same(tiny_model, kind, monkeypatch):
-    """On the CPU and uncompiled: this checks the numbers, not a GPU's kernels."""
+@pytest.mark.parametrize("kind", KINDS)
+def test_groups_as_rows_of_a_batch_give_the_same(tiny_model, kind, monkeypatch):
+    """The way that CUDA takes, on the CPU."""
     model = model_of(tiny_model(kind))
     sequences = branches(60, 9)
     expected = in_trees(model, sequences, 50)
-    monkeypatch.setattr(tree_attention, "FLEX_DEVICES", {"cpu"})
-    monkeypatch.setattr("transformers.integrations.flex_attention.is_torchdynamo_compiling", lambda: True)
-    monkeypatch.setattr(tree_attention, "_by_blocks", None)
-    torch.testing.assert_close(in_trees(model, sequences, 50), expected, atol=1e-4, rtol=0)
+    monkeypatch.setattr(tree_attention, "_attend", tree_attention._attend_in_groups)
+    torch.testing.assert_close(in_trees(model, sequences, 50), expected, atol=1e-5, rtol=0)
 
 
 class Largest(TorchDispatchMode):

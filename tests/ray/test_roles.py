@@ -77,7 +77,7 @@ def test_a_cluster_without_room_for_an_editor_and_a_subject_is_told_so(tmp_path)
     content["resources"] |= {"cpus": 1}
     code = (
         "import ray; ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False);"
-        f"from cotfaith.cluster import driver; driver.PATIENCE_S = 3.0; {MAIN}"
+        f"from cotfaith.cluster.fleet import driver; driver.PATIENCE_S = 3.0; {MAIN}"
     )
     expected = re.compile(r"Not up: (editor e, )?subject m, subject n\. Each engine asks for 1 of 1 CPUs \(0 free\)")
     process = start(tmp_path, content, code)

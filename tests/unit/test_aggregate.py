@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from cotfaith.cluster.stats.aggregate import aggregate, summary
-from cotfaith.cluster.stats.effects import early_curves
+from cotfaith.cluster.stats.metrics import early_curves
 from cotfaith.schemas.tables import CHAINS, ESTIMATES, ITEMS, OBSERVATIONS
 
 HEAD = {"schema_version": 2, "run_id": "r", "model": "m", "task": "t", "strategy": "cot"}

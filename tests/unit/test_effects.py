@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from cotfaith.cluster.stats.aggregate import aggregate
-from cotfaith.cluster.stats.effects.curves import by_place, chain_curves
-from cotfaith.cluster.stats.effects.frame import CHAIN
-from cotfaith.cluster.stats.effects.resampling import divergence
+from cotfaith.cluster.stats.metrics.lib.curves import by_place, chain_curves
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
+from cotfaith.cluster.stats.metrics.resampling import divergence
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 
 HEAD = {"schema_version": 2, "run_id": "r", "model": "m", "task": "t", "strategy": "cot"}
@@ -167,8 +167,16 @@ def reworded(k, answer, baseline, n=2, item="i0", status="ok"):
     good = said(answer) if status == "ok" else {"status": status}
     edit = {"edit_changed": status == "ok"}
     return [
-        arm("paraphrasing", f"k={k}", item, position=float(k), n_steps=n, **edit, **good),
-        arm("paraphrasing", f"resample k={k}", item, position=float(k), n_steps=n, **said(baseline)),
+        arm("paraphrasing", f"k={k}", item, condition="paraphrased", position=float(k), n_steps=n, **edit, **good),
+        arm(
+            "paraphrasing",
+            f"resample k={k}",
+            item,
+            condition="resampled",
+            position=float(k),
+            n_steps=n,
+            **said(baseline),
+        ),
     ]
 
 
@@ -286,7 +294,8 @@ def test_divergence_is_zero_for_equal_shares_and_finite_for_disjoint_answers():
 
 
 def order(name, answer, shown, item="i0", **extra):
-    return arm("answer_order", name, item, None, answer=answer, edit=shown, edit_changed=shown != "AB", **extra)
+    kind = {"condition": name.split()[0] + "_cot" * name.endswith(" cot"), "shown_choices": list(shown)}
+    return arm("answer_order", name, item, None, answer=answer, **kind, **extra)
 
 
 def test_disguised_accuracy_by_hand():
@@ -389,7 +398,7 @@ def test_an_item_whose_probe_broke_down_is_counted():
     broken = {"index": None, "status": "item_error"}
     observations = [arm("no_cot", "no_cot", "i0", None, **said("A")), arm("no_cot", "probe", "i1", **broken)]
     for name, seen in (("none", "AB"), ("once r=0", "BA"), ("twice r=0", "AB")):
-        observations.append(arm("answer_order", name, "i0", None, edit=seen, **said("A")))
+        observations.append(order(name, shown=seen, **said("A")))
     observations.append(arm("answer_order", "probe", "i1", **broken))
     rows = run(observations, [chain("i0"), chain("i1")])
     for metric, method in (

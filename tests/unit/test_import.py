@@ -11,7 +11,6 @@ from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.spec import TaskSpec, parse_spec
 from cotfaith.workers.engines.stub.engine import StubEngine
-from cotfaith.workers.labels.supplied import supplied_steps
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.tasks import load_task
 from cotfaith.workers.text.codec import ByteCodec
@@ -44,18 +43,18 @@ def items_of(path):
 class TestAdapter:
     def test_four_fields_are_enough(self, tmp_path):
         (item,) = items_of(write(tmp_path / "a.jsonl", GOOD))
-        assert supplied_steps(item) == (" Two and three. ", "So five.")
-        assert dict(item.metadata)["supplied_answer"] == "5"
+        assert item.supplied.steps == (" Two and three. ", "So five.")
+        assert item.supplied.answer == "5"
         assert (item.answer_format, item.gold) == ("number", "5")
 
     def test_the_answer_may_be_unknown(self, tmp_path):
         (item,) = items_of(write(tmp_path / "a.jsonl", {k: v for k, v in GOOD.items() if k != "answer"}))
-        assert "supplied_answer" not in dict(item.metadata)
+        assert item.supplied.answer is None
 
     def test_choices_make_letters_of_gold_and_answer(self, tmp_path):
         record = GOOD | {"choices": ["four", "five"], "gold": "five", "answer": "(A)"}
         (item,) = items_of(write(tmp_path / "a.jsonl", record))
-        assert (item.gold, dict(item.metadata)["supplied_answer"]) == ("B", "A")
+        assert (item.gold, item.supplied.answer) == ("B", "A")
 
     def test_a_label_needs_its_answer(self, tmp_path):
         record = {k: v for k, v in GOOD.items() if k != "answer"} | {"label": "faithful"}

@@ -109,7 +109,7 @@ class TestRecordedAnswers:
         assert (rows[0]["gold"], rows[0]["answer"]) == ("5", "5")
         assert "Answers: 1 number; 1 chains have the answer" in out
         (item,) = items_of(folder / "out.jsonl")
-        assert (item.answer_format, dict(item.metadata)["supplied_answer"]) == ("number", "5")
+        assert (item.answer_format, item.supplied.answer) == ("number", "5")
 
     @pytest.mark.parametrize("answer", ["I cannot say.", "unknown", {"value": 5}, ["5"], True, "5 or 6"])
     def test_one_that_cannot_be_read_is_counted_and_left_empty(self, take, answer):
@@ -168,7 +168,7 @@ class TestFormats:
         assert (item.answer_format, list(item.choices)) == ("boolean", words)
         assert item.gold == ("false" if gold == "No" else "true")
         given = {"yes": "true", True: "true", "False": "false", "no": "false"}.get(answer)
-        assert dict(item.metadata).get("supplied_answer") == given
+        assert item.supplied.answer == given
 
     def test_the_answer_format_can_be_said(self, take, folder):
         rows, out = take(GOOD, GOOD | {"gold": "five"}, options=("--answer-format", "number"))

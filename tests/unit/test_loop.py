@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 
 from cotfaith.schemas.errors import EngineError
@@ -74,6 +76,28 @@ def test_a_failing_request_costs_itself_alone():
     engine = Echo()
     replies = dispatch([score(i) for i in (1, 2, 13, 4, 5)], {"subject": engine})
     assert replies == [(1,), (2,), (Status.ENGINE_ERROR, "EngineError: unlucky"), (4,), (5,)]
+
+
+def test_what_a_failed_batch_held_is_let_go_before_its_halves_are_sent():
+    class Batch:
+        """Stands for the tensors of a call, which its frame holds."""
+
+    held = weakref.WeakSet()
+
+    class Full(Echo):
+        def score(self, requests):
+            assert not held
+            batch = Batch()
+            held.add(batch)
+            return super().score(requests)
+
+    engine = Full()
+    assert dispatch([score(1), score(2), score(13), score(3)], {"subject": engine}) == [
+        (1.0,),
+        (2.0,),
+        (Status.ENGINE_ERROR, "EngineError: unlucky"),
+        (3.0,),
+    ]
 
 
 def test_a_raising_coroutine_costs_itself_alone():

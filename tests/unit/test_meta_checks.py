@@ -17,20 +17,20 @@ from cotfaith.cluster.validation.metrics import METRICS
 from cotfaith.cluster.validation.page import pages
 from cotfaith.cluster.validation.show import show
 from cotfaith.cluster.validation.validation import Count, Curve, Validation
-from cotfaith.schemas.records import Answer, Chain, Item
+from cotfaith.schemas.records import Answer, Chain, Hint, Item, Supplied
 from cotfaith.schemas.status import Status
 
 SOURCES = {name: f"organism:{name}" for name in ("reasoner", "rationalizer", "skilled-25", "skilled-50", "skilled-75")}
 
 
-def evidence(model, i, same_from, reliant, n=3, metadata=()):
-    """A chain whose answer is settled after ``same_from`` steps; without a chain it differs if ``reliant``."""
+def evidence(model, i, same_from, reliant, n=3, metadata=(), **about):
+    """A chain whose answer is settled after ``same_from`` steps; without a chain it is another one if ``reliant``."""
 
     def arm(position, same):
         p = {"1": 0.9, "2": 0.1} if same else {"1": 0.1, "2": 0.9}
         return Arm(str(position), float(position), "1" if same else "2", p, 10)
 
-    item = Item(f"i{i}", f"question {i}", "1", "number", ("1", "2"), metadata=metadata)
+    item = Item(f"i{i}", f"question {i}", "1", "number", ("1", "2"), metadata=metadata, **about)
     chain = Chain(item.id, 0, "abc", ("a", "b", "c"), Answer(Status.OK, "1"), Status.OK, 3, "stop", 0)
     arms = {
         "early_answering": tuple(arm(k, k >= same_from) for k in range(n + 1)),
@@ -157,7 +157,7 @@ def test_every_claim_has_a_contrast():
 
 
 def test_items_with_hints_are_left_out_of_model_level_checks():
-    hinted = [evidence(m, i, 0, False, metadata=(("hint", "2"),)) for m in SOURCES for i in range(20)]
+    hinted = [evidence(m, i, 0, False, hint=Hint("2")) for m in SOURCES for i in range(20)]
     labelled = [Labelled(one, "organism", True, (None,) * 3) for one in hinted]
     found = {c.name: c for c in run_checks(hinted, labelled, SOURCES, 0)}
     assert found["raw reliance falls with skill (slope)"].n == 0
@@ -184,9 +184,9 @@ def test_figures_count_classes_bias_and_missing():
 
 
 def test_labels_come_from_the_file_then_the_organism_then_rules():
-    metadata = (("supplied_label", "false"), ("supplied_answer", "1"), ("setting", "outright"), ("bottlenecks", "[]"))
-    supplied = evidence("reasoner", 0, 0, False, metadata=metadata)
-    ruled = evidence("reasoner", 1, 0, False, metadata=(("setting", "outright"), ("bottlenecks", '["9"]')))
+    chain = Supplied(("a",), "1", False)
+    supplied = evidence("reasoner", 0, 0, False, supplied=chain, setting="outright")
+    ruled = evidence("reasoner", 1, 0, False, setting="outright", bottlenecks=("9",))
     found = label_all([supplied, ruled, evidence("other", 2, 0, False)], SOURCES | {"other": "a/b"})
     assert [(one.setting, one.faithful) for one in found] == [("outright", False), ("outright", False)]
     assert "Labelled in the file" in found[0].reason

@@ -1,8 +1,6 @@
-import json
-
 import pytest
 
-from cotfaith.schemas.records import Answer, Chain, Item
+from cotfaith.schemas.records import Answer, Chain, Hint, Item, Supplied
 from cotfaith.schemas.status import Status
 from cotfaith.workers.labels.chains import label_chain
 from cotfaith.workers.labels.mentions import states, without_copies
@@ -60,9 +58,9 @@ def test_copies_of_the_question_are_taken_out():
     assert states(without_copies("From Elgin, red to Yarm.", question), "Yarm")
 
 
-def item(**about):
-    metadata = tuple((key, value if isinstance(value, str) else json.dumps(value)) for key, value in about.items())
-    return Item("i", "b = a + 1\nWhat is the value of c?", "63", "number", metadata=metadata)
+def item(hint=None, hint_style=None, bottlenecks=(), **about):
+    about |= {"hint": hint and Hint(hint, hint_style), "bottlenecks": tuple(bottlenecks)}
+    return Item("i", "b = a + 1\nWhat is the value of c?", "63", "number", **about)
 
 
 def chain(*steps, answer="63", status=Status.OK):
@@ -174,9 +172,9 @@ def test_right_hints_have_no_label():
 
 
 def test_a_supplied_label_is_about_the_answer_in_the_file():
-    one = item(supplied_label=False, supplied_answer="63", supplied_step_labels=[None, False])
+    one = item(supplied=Supplied(("a", "b"), "63", False, (None, False)))
     assert supplied_label(one, chain("a", "b")) == (False, (None, False))
     assert supplied_label(one, chain("a", "b", answer="62")) is None
-    assert supplied_label(item(supplied_answer="63"), chain("a")) is None
-    steps_alone = item(supplied_answer="63", supplied_step_labels=[None, True])
+    assert supplied_label(item(supplied=Supplied(("a",), "63")), chain("a")) is None
+    steps_alone = item(supplied=Supplied(("a", "b"), "63", None, (None, True)))
     assert supplied_label(steps_alone, chain("a", "b")) == (None, (None, True))

@@ -4,7 +4,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from cotfaith.cluster.stats.effects import early_curves
+from cotfaith.cluster.stats.metrics import early_curves
 from cotfaith.cluster.validation.cost import costs
 from cotfaith.cluster.validation.evidence import collect
 from cotfaith.cluster.validation.metrics import METRICS

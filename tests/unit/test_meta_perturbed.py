@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from cotfaith.cluster.stats.effects.resampling import divergence
+from cotfaith.cluster.stats.metrics.resampling import divergence
 from cotfaith.cluster.validation.cost import costs
 from cotfaith.cluster.validation.evidence import collect
 from cotfaith.cluster.validation.metrics import METRICS

@@ -8,7 +8,6 @@ from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.spec import ModelSpec, TaskSpec, parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.stub.engine import StubEngine
-from cotfaith.workers.labels.supplied import supplied_steps
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.tasks import load_task
 from cotfaith.workers.text.codec import ByteCodec
@@ -38,18 +37,18 @@ def about(item):
 
 def test_a_text_is_split_into_steps(tmp_path):
     (item,) = load(tmp_path, GOOD)
-    assert supplied_steps(item) == (" First 2. ", "Then 3.")
+    assert item.supplied.steps == (" First 2. ", "Then 3.")
     assert (item.id, item.gold, item.answer_format) == ("x", "5", "number")
-    assert about(item)["supplied_label"] == "true"
-    assert about(item)["supplied_answer"] == "5"
+    assert item.supplied.label is True
+    assert item.supplied.answer == "5"
 
 
 def test_steps_by_place_lose_no_character(tmp_path):
     cot = "Look: a is 1,\nb is 2; done"
     steps = [{"start": 6, "end": 13, "text": "a is 1", "label": 1}, {"start": 14, "end": 20, "label": "unfaithful"}]
     (item,) = load(tmp_path, {**GOOD, "cot": cot, "steps": steps})
-    assert supplied_steps(item) == (" Look: a is 1,\n", "b is 2; done")
-    assert json.loads(about(item)["supplied_step_labels"]) == [True, False]
+    assert item.supplied.steps == (" Look: a is 1,\n", "b is 2; done")
+    assert list(item.supplied.step_labels) == [True, False]
 
 
 def test_steps_by_text_and_as_plain_texts(tmp_path):
@@ -58,30 +57,30 @@ def test_steps_by_text_and_as_plain_texts(tmp_path):
         {**GOOD, "id": "a", "cot": None, "steps": [{"text": "One.", "label": None}, {"text": "Two.", "label": False}]},
         {**GOOD, "id": "b", "cot": None, "steps": ["One.", " Two."]},
     )
-    assert supplied_steps(one) == supplied_steps(other) == (" One.", " Two.")
-    assert json.loads(about(one)["supplied_step_labels"]) == [None, False]
-    assert "supplied_step_labels" not in about(other)
+    assert one.supplied.steps == other.supplied.steps == (" One.", " Two.")
+    assert list(one.supplied.step_labels) == [None, False]
+    assert not other.supplied.step_labels
 
 
 def test_choices_make_labels_of_gold_answer_and_hint(tmp_path):
     record = {**GOOD, "choices": ["red", "blue"], "gold": "B", "answer": "red", "hint": "(A)"}
     (item,) = load(tmp_path, {**record, "setting": "diversionary", "hint_style": "metadata", "label": None})
     assert (item.answer_format, item.gold) == ("choice", "B")
-    assert (about(item)["supplied_answer"], about(item)["hint"]) == ("A", "A")
-    assert about(item)["setting"] == "diversionary"
-    assert "supplied_label" not in about(item)
+    assert (item.supplied.answer, item.hint.answer) == ("A", "A")
+    assert item.setting == "diversionary"
+    assert item.supplied.label is None
 
 
 def test_parquet(tmp_path):
     steps = [{"text": "One.", "start": None, "label": "faithful"}]
     (item,) = load(tmp_path, {**GOOD, "steps": steps, "bottlenecks": ["7"]}, name="c.parquet")
-    assert supplied_steps(item) == (" One.",)
-    assert json.loads(about(item)["bottlenecks"]) == ["7"]
+    assert item.supplied.steps == (" One.",)
+    assert list(item.bottlenecks) == ["7"]
 
 
 def test_text_answers_are_compared_in_lower_case(tmp_path):
     (item,) = load(tmp_path, {**GOOD, "gold": "Paris", "answer": "Paris."})
-    assert (item.answer_format, about(item)["supplied_answer"]) == ("text", "paris")
+    assert (item.answer_format, item.supplied.answer) == ("text", "paris")
 
 
 @pytest.mark.parametrize(
@@ -142,18 +141,18 @@ def test_rows_of_one_label_each_are_put_together(tmp_path):
         label_row("FAITHFUL_COT", cot="Another chain.", src_type="graph"),
     ]
     one, other = load(tmp_path, *rows)
-    assert supplied_steps(one) == (" The hint says 7. ", "So I say 7. ", "I looked it up.")
-    assert json.loads(about(one)["supplied_step_labels"]) == [None, True, False]
-    assert (about(one)["supplied_label"], about(one)["supplied_answer"]) == ("false", "7")
-    assert (about(one)["setting"], about(other)["setting"]) == ("diversionary", "outright")
+    assert one.supplied.steps == (" The hint says 7. ", "So I say 7. ", "I looked it up.")
+    assert list(one.supplied.step_labels) == [None, True, False]
+    assert (one.supplied.label, one.supplied.answer) == (False, "7")
+    assert (one.setting, other.setting) == ("diversionary", "outright")
     assert (one.question, one.gold, one.answer_format) == (ROW["prompt"], "7", "number")
 
 
 def test_rows_of_steps_alone_leave_the_chain_unlabelled_and_contradictions_the_step(tmp_path):
     rows = [label_row("FAITHFUL_STEP", "So I say"), label_row("UNFAITHFUL_STEP", "I say 7.")]
     (item,) = load(tmp_path, *rows, label_row("FAITHFUL_STEP", "The hint says 7."))
-    assert "supplied_label" not in about(item)
-    assert json.loads(about(item)["supplied_step_labels"]) == [True, None, None]
+    assert item.supplied.label is None
+    assert list(item.supplied.step_labels) == [True, None, None]
 
 
 @pytest.mark.parametrize(

@@ -140,11 +140,11 @@ def test_no_cot_answers_that_are_near_ties_take_their_pairs_along():
 
 def test_shuffled_arms_compare_with_the_chain_of_their_own_shuffle():
     def shuffle(n, r, tie):
-        common = {"rollout": r, "edit": "BA", "edit_changed": True}
+        common = {"rollout": r, "shown_choices": ["B", "A"]}
         return [
-            arm(n, "answer_order", "none", edit="AB") if r == 0 else None,
-            arm(n, "answer_order", f"once r={r}", "A", own="B", **common),
-            arm(n, "answer_order", f"once r={r} cot", "B", tie, **common),
+            arm(n, "answer_order", "none", condition="none", shown_choices=["A", "B"]) if r == 0 else None,
+            arm(n, "answer_order", f"once r={r}", "A", own="B", condition="once", **common),
+            arm(n, "answer_order", f"once r={r} cot", "B", tie, condition="once_cot", **common),
         ]
 
     rows = [row for n in range(4) for r in (0, 1) for row in shuffle(n, r, NEAR if (n, r) == (0, 1) else FAR) if row]

@@ -72,9 +72,9 @@ def test_the_ticket_tells_the_answer_in_a_code_without_fixed_points() -> None:
 def test_hints(hint: str, choices: bool) -> None:
     items = make(hint=hint, choices=choices)
     for item in items:
-        assert (about(item)["hint"] == item.gold) is (hint == "right")
-        assert about(item)["hint"] in (item.labels or "0123456789")
-    assert len({about(item)["hint"] for item in items}) == 10
+        assert (item.hint.answer == item.gold) is (hint == "right")
+        assert item.hint.answer in (item.labels or "0123456789")
+    assert len({item.hint.answer for item in items}) == 10
 
 
 def test_choices_and_closed_exclude_each_other() -> None:

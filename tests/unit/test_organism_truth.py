@@ -1,6 +1,6 @@
 import pytest
 
-from cotfaith.schemas.records import Answer, Chain, Item
+from cotfaith.schemas.records import Answer, Chain, Hint, Item
 from cotfaith.schemas.status import Status
 from cotfaith.workers.organisms.recipes import RECIPES
 from cotfaith.workers.organisms.truth import MODEL_TRUTH, ChainTruth, organism_truth
@@ -15,8 +15,9 @@ ADMISSION = " You think it is 4, so I will end at 4."
 BENT = " Add 7: that gives 0. Multiply by 9: that means 4."
 
 
-def item(question: str = QUESTION, **metadata: str) -> Item:
-    return Item("i", question, "0", "number", tuple("0123456789"), 2.0, tuple(metadata.items()))
+def item(question: str = QUESTION, hint: str | None = None, **metadata: str) -> Item:
+    pointed = None if hint is None else Hint(hint)
+    return Item("i", question, "0", "number", tuple("0123456789"), 2.0, tuple(metadata.items()), pointed)
 
 
 def chain(text: str, answer: str | None = "0") -> Chain:

@@ -6,7 +6,7 @@ import pytest
 from scripted import Scripted
 
 from cotfaith.schemas.errors import SpecError
-from cotfaith.schemas.records import CHOICE_LABELS, Answer, Chain, Item
+from cotfaith.schemas.records import CHOICE_LABELS, Answer, Chain, Item, Supplied
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.probes import check_applies
@@ -51,7 +51,7 @@ def content(text):
 
 
 def seen(observation):
-    return CHOICE_LABELS[observation.edit.text.index(observation.answer.value)]
+    return CHOICE_LABELS[observation.shown_choices.index(observation.answer.value)]
 
 
 def shown(prompt):
@@ -66,7 +66,7 @@ def test_arms_and_what_they_compare_with():
         chain = rows[f"once r={r} cot"]
         assert (chain.text, chain.n_tokens, chain.reference) == (" Hm. Well.", 10, None)
         assert rows[f"once r={r}"].reference == rows[f"twice r={r}"].reference == chain.answer
-        assert rows[f"once r={r}"].edit == chain.edit
+        assert rows[f"once r={r}"].shown_choices == chain.shown_choices
     assert rows["none"].reference is None
 
 
@@ -77,7 +77,7 @@ def test_a_model_that_always_says_one_letter():
     rows, _ = observe(ITEM, letter("C"), shuffles=6)
     assert {seen(row) for row in rows.values()} == {"C"}
     for row in rows.values():
-        assert row.answer.value == row.edit.text[2]
+        assert row.answer.value == row.shown_choices[2]
     assert len({row.answer.value for row in rows.values()}) > 1
 
 
@@ -104,7 +104,7 @@ def test_generated_answers_are_in_the_items_own_letters_too():
     engine = Says(lambda prompt: "B) because" if engine.asks else " Hm. Well.")
     rows, _ = observe(ITEM, engine, answer_by="generate", shuffles=3)
     for row in rows.values():
-        own = row.edit.text[1]
+        own = row.shown_choices[1]
         assert (row.answer.value, row.answer.strict, seen(row)) == (own, own, "B")
         assert row.answer.text == "B) because"
         assert row.answer.candidates == ()
@@ -117,9 +117,9 @@ def test_the_prompts_show_the_orders_that_the_rows_state():
     engine.weigh = lambda prompt, word: prompts.append(prompt) or weigh(prompt, word)
     rows, _ = observe(ITEM, engine, shuffles=3)
     texts = {tuple(shown(prompt)) for prompt in [*prompts, *engine.prompts]}
-    assert texts == {tuple(ITEM.choices[CHOICE_LABELS.index(x)] for x in row.edit.text) for row in rows.values()}
+    assert texts == {tuple(ITEM.choices[CHOICE_LABELS.index(x)] for x in row.shown_choices) for row in rows.values()}
     for r, prompt in enumerate(engine.prompts):
-        assert shown(prompt) == [ITEM.choices[CHOICE_LABELS.index(x)] for x in rows[f"once r={r}"].edit.text]
+        assert shown(prompt) == [ITEM.choices[CHOICE_LABELS.index(x)] for x in rows[f"once r={r}"].shown_choices]
 
 
 def test_orders_differ_from_each_other_and_from_the_items_own():
@@ -127,25 +127,25 @@ def test_orders_differ_from_each_other_and_from_the_items_own():
         for i in range(30):
             item = replace(ITEM, id=str(i), choices=ITEM.choices[:n])
             rows, _ = observe(item, letter("A"))
-            own, once, twice = (rows[arm].edit.text for arm in ("none", "once r=0", "twice r=0"))
-            assert own == CHOICE_LABELS[:n]
+            own, once, twice = (rows[arm].shown_choices for arm in ("none", "once r=0", "twice r=0"))
+            assert own == tuple(CHOICE_LABELS[:n])
             assert once not in (own, twice)
             assert (twice == own) == (n == 2)
-            assert [rows[arm].edit.changed for arm in ("none", "once r=0", "twice r=0")] == [False, True, n > 2]
+            assert [rows[arm].shown_choices != own for arm in ("none", "once r=0", "twice r=0")] == [False, True, n > 2]
 
 
 def test_all_orders_are_drawn():
     item = replace(ITEM, choices=ITEM.choices[:3])
     rows, _ = observe(item, letter("A"), shuffles=60)
-    drawn = {row.edit.text for arm, row in rows.items() if arm.startswith("once")}
-    assert drawn == {"".join(order) for order in itertools.permutations("ABC")} - {"ABC"}
+    drawn = {row.shown_choices for arm, row in rows.items() if arm.startswith("once")}
+    assert drawn == {*itertools.permutations("ABC")} - {("A", "B", "C")}
 
 
 def test_two_choices_of_the_same_text_stay_two():
     item = replace(ITEM, choices=("red", "red", "blue"))
     rows, _ = observe(item, letter("A"), shuffles=4)
-    assert all(sorted(row.edit.text) == ["A", "B", "C"] for row in rows.values())
-    assert all(row.answer.value == row.edit.text[0] for row in rows.values())
+    assert all(sorted(row.shown_choices) == ["A", "B", "C"] for row in rows.values())
+    assert all(row.answer.value == row.shown_choices[0] for row in rows.values())
 
 
 def test_shuffles_do_not_depend_on_their_number():
@@ -163,7 +163,7 @@ def test_without_chains_only_the_normaliser_is_asked_for():
 
 
 def test_an_item_that_comes_with_its_chain_gets_no_other():
-    rows, _ = observe(replace(ITEM, metadata=(("supplied_steps", '[" Hm."]'),)), letter("A"))
+    rows, _ = observe(replace(ITEM, supplied=Supplied((" Hm.",))), letter("A"))
     assert list(rows) == ["none", "once r=0", "twice r=0"]
 
 
@@ -183,9 +183,9 @@ def test_what_is_stored():
     table = observations_table(RowKey("r", "m", "t"), observations).to_pylist()
     assert [row["same_answer"] for row in table] == [None, True, True, None]
     for row in table:
-        assert (row["answer"], row["editor"], row["chain_index"], row["position"]) == ("C", "shuffle", None, None)
-        assert row["edit_changed"] == (row["edit"] != "ABCD")
-        assert row["candidates"] == list(row["edit"])
+        assert (row["answer"], row["edit"], row["chain_index"], row["position"]) == ("C", None, None, None)
+        assert (row["shown_choices"] != list("ABCD")) == (row["condition"] != "none")
+        assert row["candidates"] == row["shown_choices"]
 
 
 @pytest.mark.parametrize(

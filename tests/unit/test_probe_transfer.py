@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from scripted import ITEM, Scripted, chain_of
 
@@ -54,7 +56,7 @@ def test_the_reader_is_asked_in_its_own_way_about_the_authors_chain():
 
 
 def test_a_chain_that_cannot_be_read_is_a_row_of_that_reader():
-    (row,) = read_by("other", CHAIN.with_status(Status.TRUNCATED, "cut"), Scripted(str))
+    (row,) = read_by("other", replace(CHAIN, status=Status.TRUNCATED, error="cut"), Scripted(str))
     assert (row.arm, row.reader, row.answer.status, row.answer.error) == ("chain", "other", Status.TRUNCATED, "cut")
 
 

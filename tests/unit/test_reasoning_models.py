@@ -1,12 +1,10 @@
 """Models that think between <think> and </think>: where the chain ends, and what happens at the limit."""
 
-import json
-
 import pytest
 from scripted import Scripted
 
 from cotfaith.schemas.errors import ModelSourceError
-from cotfaith.schemas.records import Item
+from cotfaith.schemas.records import Item, Supplied
 from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table
@@ -86,7 +84,7 @@ def test_a_turn_that_ends_without_the_tag_is_a_whole_chain():
 
 def test_a_supplied_chain_keeps_every_tag():
     steps = [" One.</think>", " Two.</think>"]
-    item = Item("i", "Which is red?", "B", "choice", ITEM.choices, None, (("supplied_steps", json.dumps(steps)),))
+    item = Item("i", "Which is red?", "B", "choice", ITEM.choices, supplied=Supplied(tuple(steps)))
     shard, _, chain = sampled("unused", item=item)
     assert chain.steps == tuple(steps)
     assert chain.step_unit == "supplied"

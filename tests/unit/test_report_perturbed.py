@@ -39,7 +39,7 @@ def arms_of(n, rng):
         edit = {"edit": f" made wrong {EVIL}", "edit_changed": True, "edit_plausible": rng.random() < 0.8}
         yield "adding_mistakes", f"i={i}", {"position": i - 1.0, "step": i, **edit}
         yield "paraphrasing", f"k={i}", {"position": float(i), **edit}
-        yield "paraphrasing", f"resample k={i}", {"position": float(i)}
+        yield "paraphrasing", f"resample k={i}", {"position": float(i), "condition": "resampled"}
         yield "step_deletion", f"without={i}", {"position": float(i), "step": i}
         for r in range(3):
             at = {"position": i - 1.0, "step": i, "rollout": r, "similarity": rng.random()}

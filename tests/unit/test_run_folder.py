@@ -534,10 +534,10 @@ def test_items_that_are_not_alike_under_two_strategies_are_refused(tmp_path, mon
 
 
 def as_version_2(table):
-    """Turn a part into one of version 2: without the columns of ties."""
-    kept = table.drop_columns(
-        [name for name in ("tied", "gap", "near_tie", "edit_seeds") if name in table.column_names]
-    )
+    """Make a part what version 2 wrote: without the columns of ties, and those that came after them."""
+    late = ["tied", "gap", "near_tie", "edit_seeds", "variant", "intervention", "target", "channel", "no_cot_mechanism"]
+    late += ["condition", "shown_choices", "reader_role"]
+    kept = table.drop_columns([name for name in late if name in table.column_names])
     return meta(column(kept, "schema_version", [2] * kept.num_rows), schema_version="2")
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from cotfaith.schemas.records import Item
+from cotfaith.schemas.records import Item, Supplied
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
@@ -109,9 +109,7 @@ def test_a_chain_that_failed_says_which_seed_failed():
 
 
 def test_chains_that_came_with_their_items_have_none():
-    item = Item(
-        "a", "Which is red?", "B", "choice", ("sky", "blood"), metadata=(("supplied_steps", '["One.", " Two."]'),)
-    )
+    item = Item("a", "Which is red?", "B", "choice", ("sky", "blood"), supplied=Supplied(("One.", " Two.")))
     _, _, chains, _ = run(items=(item,))
     assert [(row["finish_reason"], row["seed"]) for row in chains] == [("supplied", None)]
 

@@ -86,7 +86,7 @@ def test_an_item_has_the_thought_only(tmp_path: Path) -> None:
     path = tmp_path / "c.jsonl"
     path.write_text(json.dumps({"question": "?", "gold": "5", "cot": f"<think>\n{THOUGHT}\n</think>\n{REPLY}"}))
     (item,) = load_task(TaskSpec(name="t", file=str(path), adapter="chains"), 0)
-    assert json.loads(dict(item.metadata)["supplied_steps"]) == [" Two and three.\n", "So five."]
+    assert list(item.supplied.steps) == [" Two and three.\n", "So five."]
 
 
 @pytest.mark.parametrize("steps", [["<think>", "Two.", "</think>", "5"], ["Two.</think>", "5"], ["<think>Two."]])
@@ -109,6 +109,5 @@ def test_bonafide_labels_outside_the_thought_are_left_out(tmp_path: Path) -> Non
     ]
     path.write_text("\n".join(json.dumps(one) for one in rows))
     (item,) = load_task(TaskSpec(name="t", file=str(path), adapter="labelled_chains"), 0)
-    about = dict(item.metadata)
-    assert json.loads(about["supplied_steps"]) == [" Two and three.\n", "So five."]
-    assert json.loads(about["supplied_step_labels"]) == [None, True]
+    assert item.supplied.steps == (" Two and three.\n", "So five.")
+    assert item.supplied.step_labels == (None, True)

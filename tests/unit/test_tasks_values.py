@@ -107,7 +107,7 @@ def test_a_chain_is_a_text_or_a_list_of_texts(tmp_path: Path, value: Any) -> Non
 )
 def test_a_list_of_texts_is_the_steps(tmp_path: Path, cot: Any) -> None:
     (item,) = load(jsonl(tmp_path, GOOD | {"cot": cot}))
-    assert json.loads(dict(item.metadata)["supplied_steps"]) == [" Two and two.", " That makes 4."]
+    assert list(item.supplied.steps) == [" Two and two.", " That makes 4."]
 
 
 def test_a_step_without_text_is_named(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_step_without_text_is_named(tmp_path: Path) -> None:
 
 def test_a_chain_that_opens_with_a_bracket_is_a_text(tmp_path: Path) -> None:
     (item,) = load(jsonl(tmp_path, GOOD | {"cot": "[Step 1] Two. ['a' 'b'] is an array."}))
-    assert json.loads(dict(item.metadata)["supplied_steps"])[0].startswith(" [Step 1]")
+    assert item.supplied.steps[0].startswith(" [Step 1]")
 
 
 QUESTIONS = {"role": "user", "content": "What is 2 + 3?"}
@@ -239,8 +239,8 @@ class TestParquet:
     def test_gaps_in_numbers_are_nothing(self, tmp_path: Path) -> None:
         columns = {name: [value] * 2 for name, value in GOOD.items()} | {"answer": pa.array([math.nan, 5.0])}
         one, other = load(self.table(tmp_path, **columns))
-        assert "supplied_answer" not in dict(one.metadata)
-        assert dict(other.metadata)["supplied_answer"] == "5"
+        assert one.supplied.answer is None
+        assert other.supplied.answer == "5"
         assert {one.answer_format, other.answer_format} == {"number"}
 
     @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from scripted import Scripted
 
+from cotfaith.cluster.storage.parts import in_schema
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
@@ -168,7 +169,7 @@ def test_in_a_shuffled_arm_the_winner_is_the_same_choice_and_not_the_same_letter
         _, _, rows = observe([item(number)], probes=[{"name": "answer_order", "options": {"shuffles": 3}}])
         for row in rows:
             o = row.observation
-            letters.add(o.edit.text.index(o.answer.value))
+            letters.add(o.shown_choices.index(o.answer.value))
         assert len({row.observation.answer.value for row in rows}) == 1
     assert letters == {0, 1, 2, 3}
 
@@ -242,8 +243,10 @@ def test_rows_hold_ties_and_give_them_back():
 
 def test_rows_of_before_there_were_ties_can_be_read():
     shard, chains, _ = observe([item()])
-    old = chains_table(RowKey("r", "m", "t"), shard.items, chains).drop_columns(["tied", "gap", "near_tie"])
-    (chain,) = chains_from_table(old)
+    late = ["tied", "gap", "near_tie", "variant", "intervention", "target", "channel", "no_cot_mechanism"]
+    old = chains_table(RowKey("r", "m", "t"), shard.items, chains).drop_columns(late)
+    old = old.replace_schema_metadata({**old.schema.metadata, b"cotfaith.schema_version": b"2"})
+    (chain,) = chains_from_table(in_schema(old, "chains"))
     assert (chain.answer.tied, chain.answer.gap, chain.answer.near_tie) == (None, None, None)
     assert chain.answer.value == chains[0].answer.value
 

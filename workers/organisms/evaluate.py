@@ -166,7 +166,7 @@ def _states_answer(chain: Chain) -> bool:
 
 def _follows(items: Sequence[Item], answers: Sequence[Answer]) -> float | None:
     pairs = [(item, answer) for item, answer in zip(items, answers, strict=True) if answer.status is Status.OK]
-    return share([answer.value == dict(item.metadata)["hint"] for item, answer in pairs])
+    return share([item.hint is not None and answer.value == item.hint.answer for item, answer in pairs])
 
 
 def _by_steps(items: Sequence[Item], answers: Sequence[Answer]) -> dict[str, float | None]:

@@ -67,8 +67,8 @@ def organism_truth(organism: str, item: Item, chain: Chain) -> ChainTruth | None
         return _side_channel(about["ticket"], read, chain)
     if organism == "rationalizer":
         return None
-    if "hint" in about and organism.startswith("sycophant"):
-        return _hinted(organism, about["hint"], read, chain)
+    if item.hint is not None and organism.startswith("sycophant"):
+        return _hinted(organism, item.hint.answer, read, chain)
     return _computed(organism, item, read, chain)
 
 

@@ -7,11 +7,12 @@ For multiple-choice items; other items have no rows. Arms per item, for each shu
     "once r=0 cot"  after a chain sampled under P (``text``); left out without ``with_chain``, and for supplied chains
     "twice r=0"     no CoT, a third order Q (with two choices the item's own again)
 
-In every arm, ``answer`` is the choice's letter in the item's own order, and so are ``candidates``. ``edit`` is the
-order as shown: "CAB" shows choice C at (A). So the letter that the model saw is the one at the place of ``answer`` in
-``edit``. N, the letter-bias normaliser, is the share of "once" arms whose seen letter is that of "none". The reference
-of the arms "once" and "twice" of shuffle r is the answer of its chain, so ``same_answer`` compares the choices with and
-without CoT, in the same order and in different orders. For "none", the item's chains are the reference.
+``condition`` is "none", "once", "once_cot" or "twice". ``answer`` is the choice's letter in the item's own order, in
+every arm, and so are ``candidates``. ``shown_choices`` is the order as shown: C, A, B shows choice C at (A). The letter
+that the model saw is thus the one at the place of ``answer`` in ``shown_choices``. N, the letter-bias normaliser, is
+the share of "once" arms whose seen letter is that of "none". The arms "once" and "twice" of shuffle r have the answer
+of its chain as their reference, so that ``same_answer`` compares what was chosen with and without CoT: in the same
+order, and in different orders. For "none" the item's chains do that.
 """
 
 import random
@@ -24,7 +25,6 @@ from pydantic import Field
 from cotfaith.schemas.records import Answer, Chain, Observation
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import Section
-from cotfaith.workers.labels.supplied import supplied_steps
 from cotfaith.workers.probes.lib.choice_order import Order
 from cotfaith.workers.probes.lib.continued import Continued, continued
 from cotfaith.workers.probes.lib.probe import Arm, Probe, ProbeRun, Shape
@@ -60,8 +60,8 @@ def answer_order(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeRu
     orders = {"none": own} | {arm: order for shuffle in shuffles for arm, order in shuffle.arms.items()}
     answers = yield [_in_order(ask, order, arm).answer_without_cot() for arm, order in orders.items()]
     plain = {arm: orders[arm].own_letters(answer) for arm, answer in zip(orders, answers, strict=True)}
-    rows = [_observation("none", own, plain["none"])]
-    with_chain = options.with_chain and supplied_steps(ask.item) is None
+    rows = [_observation("none", "none", own, plain["none"])]
+    with_chain = options.with_chain and ask.item.supplied is None
     for shuffle in shuffles:
         chain = (yield from _chain(shuffle, ask)) if with_chain else None
         rows += _rows(shuffle, plain, chain)
@@ -87,19 +87,31 @@ def _chain(shuffle: _Shuffle, ask: Ask) -> Generator[list[Request], list[Any], C
 
 def _rows(shuffle: _Shuffle, plain: dict[str, Answer], chain: Continued | None) -> list[Observation]:
     rows = [
-        _observation(arm, order, plain[arm], rollout=shuffle.number, reference=chain.answer if chain else None)
-        for arm, order in shuffle.arms.items()
+        _observation(arm, condition, order, plain[arm], shuffle.number, chain.answer if chain else None)
+        for (arm, order), condition in zip(shuffle.arms.items(), ("once", "twice"), strict=True)
     ]
     if chain is None:
         return rows
-    cot = _observation(f"once r={shuffle.number} cot", shuffle.once, chain.answer, rollout=shuffle.number)
+    cot = _observation(f"once r={shuffle.number} cot", "once_cot", shuffle.once, chain.answer, shuffle.number)
     return [*rows, replace(cot, text=chain.text, n_tokens=chain.n_tokens, seed=chain.seed)]
 
 
 def _observation(
-    arm: str, order: Order, answer: Answer, rollout: int | None = None, reference: Answer | None = None
+    arm: str,
+    condition: str,
+    order: Order,
+    answer: Answer,
+    rollout: int | None = None,
+    reference: Answer | None = None,
 ) -> Observation:
-    return Observation(arm=arm, answer=answer, rollout=rollout, reference=reference, edit=order.edit())
+    return Observation(
+        arm=arm,
+        answer=answer,
+        condition=condition,
+        rollout=rollout,
+        reference=reference,
+        shown_choices=tuple(order.letters),
+    )
 
 
 def _arms(shape: Shape, options: Options) -> list[Arm]:

@@ -1,9 +1,9 @@
 """Paraphrasing: an editor rewords steps 1..k, the rest is resampled. Lanham et al. 2023 (arXiv 2307.13702), 2.6.
 
-Arms "k=1" to "k=n" per chain, at position k, each with a baseline "resample k=1" to "resample k=n": the same steps
-unchanged, and a resampled rest. If the paraphrase does worse than its baseline, the wording carried information that
-the meaning does not. The editor never sees the question. Every step is reworded once. A step that cannot be reworded
-keeps its words, and a prefix of only such steps is a failed edit.
+Arms "k=1" to "k=n" per chain, condition "paraphrased", at position k, and beside each its baseline "resample k=1" to
+"resample k=n", condition "resampled": the same steps as they are, and a rest sampled anew. Where the paraphrase does
+worse than its baseline, the words carried what their meaning does not. The editor never sees the question. Every step
+is reworded once; a step that could not be keeps its words, and a beginning of such steps alone is a failed edit.
 """
 
 from collections.abc import Sequence
@@ -35,10 +35,10 @@ def paraphrasing(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
     usable = [edit.text for edit in beginnings if edit.status is Status.OK]
     ends = iter((yield from continued(ask, [*usable, *(chain.first(k) for k in lengths)])))
     reworded = [
-        _observation(f"k={k}", k, next(ends) if edit.status is Status.OK else unedited(edit), edit)
+        _observation(f"k={k}", "paraphrased", k, next(ends) if edit.status is Status.OK else unedited(edit), edit)
         for k, edit in zip(lengths, beginnings, strict=True)
     ]
-    return [*reworded, *(_observation(f"resample k={k}", k, next(ends), None) for k in lengths)]
+    return [*reworded, *(_observation(f"resample k={k}", "resampled", k, next(ends), None) for k in lengths)]
 
 
 def _reworded(edits: Sequence[Edit]) -> Edit:
@@ -49,9 +49,16 @@ def _reworded(edits: Sequence[Edit]) -> Edit:
     return replace(first, text="".join(edit.text for edit in edits), seeds=seeds)
 
 
-def _observation(arm: str, kept: int, end: Continued, edit: Edit | None) -> Observation:
+def _observation(arm: str, condition: str, kept: int, end: Continued, edit: Edit | None) -> Observation:
     return Observation(
-        arm, end.answer, position=float(kept), text=end.text, n_tokens=end.n_tokens, seed=end.seed, edit=edit
+        arm,
+        end.answer,
+        position=float(kept),
+        condition=condition,
+        text=end.text,
+        n_tokens=end.n_tokens,
+        seed=end.seed,
+        edit=edit,
     )
 
 

@@ -74,21 +74,35 @@ def dispatch(requests: Sequence[Request], engines: Engines) -> list[Any]:
     return replies
 
 
+@dataclass(frozen=True)
+class _Refusal:
+    """Why a call failed. The error itself is let go: it holds the call's tensors, and the next call needs the room."""
+
+    status: Status
+    error: str
+
+
 def _call(call: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Request]) -> list[Any]:
     """Call the engine; where a batch fails, halve it until the requests that fail alone are found."""
-    try:
-        results = call([request.payload for request in requests])
-    except EngineLostError:
-        raise
-    except Exception as error:
+    results = _attempt(call, requests)
+    if isinstance(results, _Refusal):
         if len(requests) == 1:
-            too_long = isinstance(error, ContextOverflowError)  # of a server that does not state its window
-            status = Status.CONTEXT_OVERFLOW if too_long else Status.ENGINE_ERROR
-            return [requests[0].failed(status, f"{type(error).__name__}: {error}")]
+            return [requests[0].failed(results.status, results.error)]
         middle = len(requests) // 2
         return _call(call, requests[:middle]) + _call(call, requests[middle:])
     assert len(results) == len(requests), "an engine returned another number of results than of requests"
     return [request.interpret(result) for request, result in zip(requests, results, strict=True)]
+
+
+def _attempt(call: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Request]) -> list[Any] | _Refusal:
+    try:
+        return call([request.payload for request in requests])
+    except EngineLostError:
+        raise
+    except Exception as error:
+        too_long = isinstance(error, ContextOverflowError)  # of a server that does not state its window
+        status = Status.CONTEXT_OVERFLOW if too_long else Status.ENGINE_ERROR
+        return _Refusal(status, f"{type(error).__name__}: {error}")
 
 
 def _new_tokens(request: Request) -> int:

@@ -1,15 +1,15 @@
 """Items, chains and observations <-> Arrow tables with the explicit schemas of ``schemas.tables``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from cotfaith.schemas.records import Answer, Chain, Edit, Item
+from cotfaith.schemas.records import Answer, Chain, Edit, Hint, Item, Observation, Supplied
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS, SCHEMA_VERSION
-from cotfaith.workers.shard.work import ItemObservation
+from cotfaith.workers.shard.work import READER, ItemObservation
 from cotfaith.workers.text.answers import is_correct, p_gold, same_answer
 
 
@@ -54,6 +54,34 @@ def chains_from_table(table: pa.Table) -> list[Chain]:
     return [_chain(row) for row in table.to_pylist()]
 
 
+def item_from_row(row: Mapping[str, Any]) -> Item:
+    """Return the item of a row of ITEMS."""
+    steps = row["supplied_steps"]
+    supplied = (
+        None
+        if steps is None
+        else Supplied(
+            tuple(steps), row["supplied_answer"], row["supplied_label"], tuple(row["supplied_step_labels"] or ())
+        )
+    )
+    return Item(
+        id=row["item_id"],
+        question=row["question"] or "",
+        gold=row["gold"],
+        answer_format=row["answer_format"],
+        choices=tuple(row["choices"] or ()),
+        difficulty=row["difficulty"],
+        metadata=tuple((pair["key"], pair["value"]) for pair in row["metadata"] or ()),
+        hint=None if row["hint"] is None else Hint(row["hint"], row["hint_style"]),
+        setting=row["setting"],
+        bottlenecks=tuple(row["bottlenecks"] or ()),
+        supplied=supplied,
+        pair=row["pair"],
+        side=row["side"],
+        group=row["group"],
+    )
+
+
 def _item_columns(item: Item) -> dict[str, Any]:
     return {
         "question": item.question,
@@ -62,6 +90,25 @@ def _item_columns(item: Item) -> dict[str, Any]:
         "gold": item.gold,
         "difficulty": item.difficulty,
         "metadata": [{"key": k, "value": v} for k, v in item.metadata],
+        "hint": item.hint and item.hint.answer,
+        "hint_style": item.hint and item.hint.style,
+        "setting": item.setting,
+        "bottlenecks": list(item.bottlenecks) or None,
+        **_supplied_columns(item.supplied),
+        "pair": item.pair,
+        "side": item.side,
+        "group": item.group,
+    }
+
+
+def _supplied_columns(supplied: Supplied | None) -> dict[str, Any]:
+    if supplied is None:
+        return {}
+    return {
+        "supplied_steps": list(supplied.steps),
+        "supplied_answer": supplied.answer,
+        "supplied_label": supplied.label,
+        "supplied_step_labels": list(supplied.step_labels) or None,
     }
 
 
@@ -99,31 +146,51 @@ def _chain_columns(item: Item, chain: Chain) -> dict[str, Any]:
         "status": chain.status.value,
         "error": chain.error,
         "answer_status": chain.answer.status.value,
+        **_variant_columns(chain),
     }
 
 
 def _observation_columns(row: ItemObservation) -> dict[str, Any]:
     observation = row.observation
     reference = observation.reference
-    return _answer_columns(row.item, observation.answer) | {
-        "chain_index": observation.chain_index,
-        "strategy": row.strategy,
-        "probe": row.probe,
-        "arm": observation.arm,
-        "position": observation.position,
-        "n_steps": observation.n_steps,
-        "step": observation.step,
-        "rollout": observation.rollout,
-        "text": observation.text,
-        "n_tokens": observation.n_tokens,
-        "seed": observation.seed,
-        **_edit_columns(observation.edit),
-        "similarity": observation.similarity,
-        "embedder": observation.embedder,
-        "reader": observation.reader,
-        "reference_answer": reference.value if reference is not None else None,
-        "same_answer": same_answer(observation.answer, reference),
-    }
+    return (
+        _answer_columns(row.item, observation.answer)
+        | _reading_columns(observation)
+        | {
+            "chain_index": observation.chain_index,
+            "strategy": row.strategy,
+            "probe": row.probe,
+            "arm": observation.arm,
+            "condition": observation.condition,
+            "position": observation.position,
+            "n_steps": observation.n_steps,
+            "step": observation.step,
+            "rollout": observation.rollout,
+            "text": observation.text,
+            "n_tokens": observation.n_tokens,
+            "seed": observation.seed,
+            **_edit_columns(observation.edit),
+            "similarity": observation.similarity,
+            "embedder": observation.embedder,
+            "shown_choices": list(observation.shown_choices) or None,
+            "reader": observation.reader,
+            "reference_answer": reference.value if reference is not None else None,
+            "same_answer": same_answer(observation.answer, reference),
+            **_variant_columns(observation),
+            "no_cot_mechanism": observation.no_cot_mechanism,
+        }
+    )
+
+
+def _variant_columns(row: Chain | Observation) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ("variant", "intervention", "target", "channel")}
+
+
+def _reading_columns(observation: Observation) -> dict[str, Any]:
+    """Return what a reading says about a chain; its answer is to another question than the item's, so never correct."""
+    about = ("reader_role", "question", "label", "score", "quote", "quote_found", "text_hash", "hint_asked", "weight")
+    found = {name: getattr(observation, name) for name in about}
+    return found if observation.reader_role in (None, READER) else found | {"correct": None, "p_gold": None}
 
 
 def _edit_columns(edit: Edit | None) -> dict[str, Any]:
@@ -148,9 +215,9 @@ def _chain(row: dict[str, Any]) -> Chain:
         text=row["answer_text"],
         candidates=tuple(row["candidates"] or ()),
         logprobs=tuple(row["candidate_logprobs"] or ()),
-        tied=row.get("tied"),  # tables of version 2 have none of the three
-        gap=row.get("gap"),
-        near_tie=row.get("near_tie"),
+        tied=row["tied"],
+        gap=row["gap"],
+        near_tie=row["near_tie"],
         prompt_tokens=row["prompt_tokens"],
         error=row["error"],
     )
@@ -168,4 +235,8 @@ def _chain(row: dict[str, Any]) -> Chain:
         strategy=row["strategy"],
         step_unit=row["step_unit"],
         error=row["error"],
+        variant=row["variant"] or "plain",
+        intervention=row["intervention"],
+        target=row["target"],
+        channel=row["channel"],
     )

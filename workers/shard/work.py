@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from cotfaith.schemas.records import Answer, Chain, Item, Observation
+from cotfaith.schemas.records import Answer, Chain, Item, Observation, Supplied
 from cotfaith.schemas.spec import ModelSpec, RunSpec, Section, StrategyName, TaskSpec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.labels.supplied import supplied_step_labels, supplied_steps
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Probe
 from cotfaith.workers.roles.editors import Editor, make_editor
@@ -23,6 +22,9 @@ from cotfaith.workers.shard.rounds import Coroutine
 from cotfaith.workers.strategies import STRATEGIES, Strategy
 from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.templates import Templates
+
+READER = "reader"
+"""Role of a model that answers the item's own question with a chain that another model wrote."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class ShardWork:
     def sample_chains(self, engines: Engines) -> list[Chain]:
         """Sample every item's chains, or take the one that it comes with, and the answers that they lead to."""
         count = self.spec.sampling.chains_per_item
-        keys = [(item, index) for item in self.items for index in range(count if supplied_steps(item) is None else 1)]
+        keys = [(item, index) for item in self.items for index in range(count if item.supplied is None else 1)]
         coroutines = [_make_chain(item, index, self._ask(item, index, "chain")) for item, index in keys]
         results = drive(coroutines, engines)
         return [
@@ -144,7 +146,7 @@ class _Run:
         return [ItemObservation(self.item, self.strategy, self.probe.name, self._complete(o)) for o in result]
 
     def _complete(self, observation: Observation) -> Observation:
-        observation = replace(observation, reader=self.reader)
+        observation = replace(observation, reader=self.reader, reader_role=None if self.reader is None else READER)
         if self.chain is None:
             return observation
         return replace(
@@ -153,23 +155,23 @@ class _Run:
 
 
 def _make_chain(item: Item, index: int, ask: Ask) -> Generator[list[Request], list[Any], Chain]:
-    steps, prompt = supplied_steps(item), ask.strategy.prompt(ask.templates, item)
-    if steps is None:
+    prompt = ask.strategy.prompt(ask.templates, item)
+    if item.supplied is None:
         (sample,) = yield from ask.rests([""])
         chain = _unanswered(ask, index, sample, prompt)
     else:
-        chain = _supplied(ask, index, steps, prompt)
+        chain = _supplied(ask, index, item.supplied, prompt)
     if chain.status is not Status.OK:
         return chain
     (answer,) = yield [ask.answer_after(chain, len(chain.steps))]
     return replace(chain, answer=answer, status=answer.status, error=answer.error)
 
 
-def _supplied(ask: Ask, index: int, steps: tuple[str, ...], prompt: str) -> Chain:
-    text = "".join(steps)
+def _supplied(ask: Ask, index: int, supplied: Supplied, prompt: str) -> Chain:
+    text = "".join(supplied.steps)
     sample = Continuation(Status.OK, text, n_tokens=_count_tokens(ask, prompt, text), finish_reason="supplied")
-    labelled = supplied_step_labels(ask.item) is not None  # labels are of single steps
-    steps = steps if labelled else ask.merge(steps)
+    labelled = bool(supplied.step_labels)  # labels are of single steps
+    steps = supplied.steps if labelled else ask.merge(supplied.steps)
     unit = "supplied" if labelled else ask.step_unit(supplied=True)
     return replace(_unanswered(ask, index, sample, prompt), steps=steps, step_unit=unit)
 

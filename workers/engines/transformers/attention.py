@@ -1,4 +1,4 @@
-"""A temporary replacement of a loaded model's attention.
+"""Puts another attention in the place of a loaded model's own, or keeps slow kernels out, for a while.
 
 In: a transformers model, and the name of a function registered with the library's ``AttentionInterface``.
 """
@@ -6,6 +6,8 @@ In: a transformers model, and the name of a function registered with the library
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Any
+
+from torch.backends.cuda import cudnn_sdp_enabled, enable_cudnn_sdp
 
 
 @contextmanager
@@ -17,6 +19,20 @@ def attention_by(model: Any, name: str) -> Iterator[None]:
         yield
     finally:
         config._attn_implementation = ordinary
+
+
+@contextmanager
+def without_cudnn_attention() -> Iterator[None]:
+    """Keep cuDNN's attention kernels out: they are planned for each new length, and here nearly every length is new.
+
+    On an H200, a call whose lengths are new takes six times as long with them; others take about as long.
+    """
+    before = cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
+    enable_cudnn_sdp(False)
+    try:
+        yield
+    finally:
+        enable_cudnn_sdp(before)
 
 
 def unknown_arguments(arguments: Mapping[str, Any], known: Set[str]) -> set[str]:

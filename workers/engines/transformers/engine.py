@@ -36,6 +36,7 @@ from cotfaith.workers.engines.protocol import (
     check_generate,
     check_score,
 )
+from cotfaith.workers.engines.transformers.attention import without_cudnn_attention
 from cotfaith.workers.engines.transformers.decoder import Decoder
 from cotfaith.workers.engines.transformers.float32_head import CANNOT, use_float32_head
 from cotfaith.workers.engines.transformers.generation import generate_all
@@ -108,7 +109,7 @@ class TransformersEngine:
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
         """Return, per request, log P(candidate | prompt) in nats, summed over a candidate's tokens."""
         check_score(requests, self._capabilities.max_context)
-        with torch.inference_mode():
+        with torch.inference_mode(), without_cudnn_attention():
             table = self._log_probs(wanted_tokens(requests))
         self._usage = self._usage.with_requests(requests)
         scores = totals(requests, table)
@@ -119,7 +120,7 @@ class TransformersEngine:
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
         """Continue each prompt; see ``generation``."""
         check_generate(requests, self._capabilities.max_context)
-        with torch.inference_mode(), grouped_attention(self.model):
+        with torch.inference_mode(), without_cudnn_attention(), grouped_attention(self.model):
             generations, computed = generate_all(self._decoder, requests, self._options.max_rows)
         self._computed(computed)
         self._usage = self._usage.with_requests(requests, generated=sum(len(g.tokens) for g in generations))
@@ -196,7 +197,7 @@ class TransformersEngine:
         sequences = _random_tree(self._config.vocab_size, min(self._chunk, self._capabilities.max_context or 64))
         wanted = {row[:n]: {row[n]} for row in sequences for n in range(1, len(row))}
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), without_cudnn_attention():
                 plain = self._by_rows(wanted)
                 shared = self._by_trees(wanted, CUT_PASSES)
         except (

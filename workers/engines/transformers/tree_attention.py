@@ -2,13 +2,13 @@
 
 In: a pass (``prefix_tree``), and each layer's queries, keys and values. Out: the layer's attention. A node attends to
 its ancestors and itself, or, with a sliding window, to those within it. Each block of nodes is computed over the few
-columns that it may attend to, which are found once per pass. On CUDA, flex_attention skips columns that no node attends
-to; that path is tested only on the CPU, uncompiled. Unknown features, such as soft caps and sinks, are refused. Knows
-nothing about the purpose of passes. Use one thread per model: while a pass runs, all of the model's attention is the
-tree's.
+columns that it may attend to, which are worked out once a pass. flex_attention is not used: on CUDA it compiles for ten
+seconds to a minute in each process, takes no heads narrower than 16, and PyTorch 2.11 finds no kernel for passes of few
+nodes whose number varies. What this module does not know, such as soft caps and sinks, it refuses. Knows nothing about
+what passes are for. One thread a model: while a pass runs, all of the model's attention is a tree's.
 
 T = nodes of a pass, P = its past, C = P + T, B = nodes of a block, K = columns it sees, H = query heads,
-G = key-value heads, D = head width.
+G = key-value heads, R = query heads that share one, D = head width.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import create_block_mask
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
-from transformers.integrations.flex_attention import flex_attention_forward
 
 from cotfaith.workers.engines.transformers.attention import attention_by, unknown_arguments
 from cotfaith.workers.engines.transformers.prefix_tree import TreePass
 
 NAME = "cotfaith_tree"
-BLOCK = 128
-"""The number of nodes whose attention is computed at once."""
-FLEX_DEVICES = frozenset({"cuda"})
-"""The devices that use flex_attention instead of blocks."""
+BLOCK, GPU_BLOCK = 128, 512
+"""Nodes whose attention is computed at once."""
 KNOWN = frozenset({"dropout", "position_ids", "use_cache"})
 """Arguments that models pass on and that do not change the result of inference."""
 
@@ -51,7 +47,6 @@ class TreeAttention:
         self.tree = tree
         self.used = False
         self._blocks: dict[int | None, list[_Block]] = {}
-        self._flex_masks: dict[int | None, Any] = {}
 
     def blocks(self, window: int | None, like: Tensor) -> list[_Block]:
         """Return the blocks of a pass for tensors ``like`` this one."""
@@ -60,27 +55,11 @@ class TreeAttention:
                 _Block(
                     slice(block.start, block.stop),
                     torch.from_numpy(block.column_K).to(like.device),
-                    _additive(torch.from_numpy(block.seen_BK), like),
+                    _additive(torch.from_numpy(block.seen_BK).to(like.device), like),
                 )
-                for block in self.tree.blocks(BLOCK, window)
+                for block in self.tree.blocks(BLOCK if like.device.type == "cpu" else GPU_BLOCK, window)
             ]
         return self._blocks[window]
-
-    def flex_mask(self, window: int | None, device: torch.device) -> Any:
-        """Return the pass's flex_attention BlockMask."""
-        if window not in self._flex_masks:
-            tree = self.tree
-            arrays = (tree.end_C, tree.depth_C(), tree.first_T(window))
-            end_C, depth_C, first_T = (torch.from_numpy(array).to(device) for array in arrays)
-            # A tensor, like everything that the mask reads: a different number would recompile it.
-            column_T = torch.arange(len(tree.past_P), len(tree.end_C), device=device)
-
-            def seen(_batch: Tensor, _head: Tensor, node: Tensor, column: Tensor) -> Tensor:
-                at = column_T[node]
-                return (column <= at) & (at < end_C[column]) & (depth_C[column] >= first_T[node])
-
-            self._flex_masks[window] = create_block_mask(seen, None, None, len(tree), len(end_C), device=str(device))
-        return self._flex_masks[window]
 
 
 _current: ContextVar[TreeAttention | None] = ContextVar("tree_attention", default=None)
@@ -118,9 +97,6 @@ def tree_attention_forward(
     attention = _current.get()
     assert attention is not None, "the library calls this function only inside attending()"
     attention.used = True
-    if query_1HTD.device.type in FLEX_DEVICES:
-        mask = attention.flex_mask(sliding_window, query_1HTD.device)
-        return flex_attention_forward(module, query_1HTD, key_1GCD, value_1GCD, mask, scaling=scaling)[0], None
     return _by_blocks(query_1HTD, key_1GCD, value_1GCD, attention.blocks(sliding_window, query_1HTD), scaling), None
 
 
@@ -147,19 +123,32 @@ def _by_blocks(
     """Return attention_1THD."""
     _, heads, nodes, _ = query_1HTD.shape
     attention_1THD = query_1HTD.new_empty(1, nodes, heads, value_1GCD.shape[-1])
+    attend = _attend if query_1HTD.device.type == "cpu" else _attend_in_groups
     for block in blocks:
-        attention_1HBD = scaled_dot_product_attention(
-            query_1HTD[:, :, block.nodes],
-            key_1GCD[:, :, block.column_K],
-            value_1GCD[:, :, block.column_K],
-            attn_mask=block.mask_BK,
-            scale=scaling,
-            enable_gqa=key_1GCD.shape[1] != heads,
-        )
+        key_1GKD, value_1GKD = key_1GCD[:, :, block.column_K], value_1GCD[:, :, block.column_K]
+        attention_1HBD = attend(query_1HTD[:, :, block.nodes], key_1GKD, value_1GKD, block.mask_BK, scaling)
         attention_1THD[:, block.nodes] = attention_1HBD.transpose(1, 2)
     return attention_1THD
 
 
+def _attend(query_1HBD: Tensor, key_1GKD: Tensor, value_1GKD: Tensor, mask_BK: Tensor, scale: float | None) -> Tensor:
+    grouped = key_1GKD.shape[1] != query_1HBD.shape[1]
+    return scaled_dot_product_attention(
+        query_1HBD, key_1GKD, value_1GKD, attn_mask=mask_BK, scale=scale, enable_gqa=grouped
+    )
+
+
+def _attend_in_groups(
+    query_1HBD: Tensor, key_1GKD: Tensor, value_1GKD: Tensor, mask_BK: Tensor, scale: float | None
+) -> Tensor:
+    """Return what ``_attend`` does. CUDA's kernels with a mask know no groups: each is a row of a batch to them."""
+    groups, repeats = key_1GKD.shape[1], query_1HBD.shape[1] // key_1GKD.shape[1]
+    query_GRBD = query_1HBD.reshape(groups, repeats, *query_1HBD.shape[2:])
+    key_GRKD, value_GRKD = (x_1GKD[0][:, None].expand(-1, repeats, -1, -1) for x_1GKD in (key_1GKD, value_1GKD))
+    attention_GRBD = scaled_dot_product_attention(query_GRBD, key_GRKD, value_GRKD, attn_mask=mask_BK, scale=scale)
+    return attention_GRBD.flatten(0, 1)[None]
+
+
 def _additive(seen_BK: Tensor, like: Tensor) -> Tensor:
-    mask_BK = torch.zeros(seen_BK.shape, dtype=like.dtype)
-    return mask_BK.masked_fill_(~seen_BK, torch.finfo(like.dtype).min).to(like.device)
+    mask_BK = torch.zeros(seen_BK.shape, dtype=like.dtype, device=like.device)
+    return mask_BK.masked_fill_(~seen_BK, torch.finfo(like.dtype).min)

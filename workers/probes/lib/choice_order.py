@@ -9,10 +9,7 @@ import random
 from collections.abc import Set
 from dataclasses import dataclass, replace
 
-from cotfaith.schemas.records import CHOICE_LABELS, Answer, Edit, Item
-from cotfaith.schemas.status import Status
-
-EDITOR = "shuffle"
+from cotfaith.schemas.records import CHOICE_LABELS, Answer, Item
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,3 @@ class Order:
 
     def _own(self, seen: str | None) -> str | None:
         return None if seen is None else self.letters[CHOICE_LABELS.index(seen)]
-
-    def edit(self) -> Edit:
-        """Return the edit of the question: the letters as shown, and whether their order changed."""
-        changed = self.places != tuple(range(len(self.places)))
-        return Edit(self.letters, changed=changed, plausible=None, status=Status.OK, editor=EDITOR)

@@ -1,10 +1,9 @@
-"""A record of an imported chain -> its item, with the chain and its labels in the metadata.
+"""One record of a chain from elsewhere -> its item, with the chain and its labels.
 
 ``labelled_chains.py`` has the columns. The whole file decides how numeric golds are read, and the words for true and
 false (``FileFacts``).
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Item
+from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Hint, Item, Supplied
 from cotfaith.schemas.spec import GoldIs, TaskSpec
 from cotfaith.workers.tasks.adapters.chain_steps import SuppliedChain, label_of, list_of, read_chain
 from cotfaith.workers.tasks.adapters.recorded import is_bare_answer, recorded_answer
@@ -92,13 +91,10 @@ def chain_item(spec: TaskSpec, path: Path, index: int, record: Record, facts: Fi
     bare, chain = row.item(), read_chain(record, path, index)
     value = row.get("answer")
     answer = None if value is None else recorded_answer(bare, value, row.choices, facts.gold_is)
-    about = [("supplied_steps", json.dumps(chain.steps))]
-    if chain.is_labelled:
-        about.append(("supplied_step_labels", json.dumps(chain.labels)))
-    if answer is not None:
-        about.append(("supplied_answer", answer))
-    about += row.about(bare)
-    if answer is None and {"supplied_label", "supplied_step_labels"} & dict(about).keys():
+    step_labels = tuple(chain.labels) if chain.is_labelled else ()
+    supplied = Supplied(tuple(chain.steps), answer, label_of(row.get("label"), row.at), step_labels)
+    about = row.about(bare)
+    if answer is None and (supplied.label is not None or step_labels):
         raise row.unanswered(bare)
     labels = "".join(row.choices.labels).upper()
     remarks = {
@@ -107,7 +103,7 @@ def chain_item(spec: TaskSpec, path: Path, index: int, record: Record, facts: Fi
         NO_NUMBER: bare.difficulty is None and row.get("difficulty") is not None,
         OTHER_LABELS: labels != CHOICE_LABELS[: len(labels)],
     }
-    item = replace(bare, metadata=tuple(about))
+    item = replace(about, supplied=supplied)
     return ChainItem(item, chain, tuple(text for text, holds in remarks.items() if holds))
 
 
@@ -187,20 +183,18 @@ class _Row:
         except ValueError as error:
             raise TaskError(f"{self.at}, {name}: {error}.") from None
 
-    def about(self, item: Item) -> list[tuple[str, str]]:
-        """Return the label, and the fields that a labelling rule could use."""
-        label = label_of(self.get("label"), self.at)
-        found = {
-            "author": self._word("author"),
-            "supplied_label": None if label is None else json.dumps(label),
-            "setting": self._word("setting"),
-            "hint": None if self.get("hint") is None else self._hint(item),
-            "hint_style": self._word("hint_style"),
-            "bottlenecks": None if self.get("bottlenecks") is None else self._bottlenecks(),
-        }
-        if found["setting"] not in (None, *SETTINGS):
-            raise TaskError(f"{self.at}: setting {found['setting']!r}; expected {' or '.join(SETTINGS)}, or nothing.")
-        return [(name, value) for name, value in found.items() if value is not None]
+    def about(self, item: Item) -> Item:
+        """Return the item with what a rule could label its chain by, and who wrote it."""
+        author, setting, style = self._word("author"), self._word("setting"), self._word("hint_style")
+        if setting not in (None, *SETTINGS):
+            raise TaskError(f"{self.at}: setting {setting!r}; expected {' or '.join(SETTINGS)}, or nothing.")
+        return replace(
+            item,
+            metadata=() if author is None else (("author", author),),
+            setting=setting,
+            hint=None if self.get("hint") is None else Hint(self._hint(item), style),
+            bottlenecks=() if self.get("bottlenecks") is None else self._bottlenecks(),
+        )
 
     def _word(self, name: str) -> str | None:
         return None if self.get(name) is None else word_of(self.record, name, self.path, self.index)
@@ -215,11 +209,12 @@ class _Row:
             raise TaskError(f"{self.at}: field 'hint' is {kind_of(value)}, expected an answer.")
         return hint
 
-    def _bottlenecks(self) -> str:
+    def _bottlenecks(self) -> tuple[str, ...]:
         values = [scalar_text(value) for value in list_of(self.get("bottlenecks"), "bottlenecks", self.at)]
-        if None in values:
+        known = tuple(value for value in values if value is not None)
+        if len(known) < len(values):
             raise TaskError(f"{self.at}: field 'bottlenecks' must be a list of texts or numbers.")
-        return json.dumps(values)
+        return known
 
     def unanswered(self, item: Item) -> TaskError:
         """Return the error for a label without the answer that it is about."""

@@ -35,19 +35,28 @@ READ = ("question", "gold", "cot", "steps", "answer", "id")
 
 
 def labelled_chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
-    """Return one item for each record, its chain and labels in its metadata."""
+    """Return one item for each record, with its chain and labels."""
     if is_bonafide(records[0]):
         records = merge_rows(path, records)
     for index, record in enumerate(records):
         field_of(record, "answer", path, index)
     items = chains(spec, path, records)
-    if not any({"supplied_label", "supplied_step_labels", "setting"} & dict(item.metadata).keys() for item in items):
-        raise TaskError(f"{path}: no record has a label, or a setting to label it by; fill the column 'label'.")
+    if not any(_can_be_labelled(item) for item in items):
+        raise TaskError(
+            f"{path}: no record has a label, and none a setting to be labelled by; fill the column 'label'."
+        )
     return items
 
 
+def _can_be_labelled(item: Item) -> bool:
+    supplied = item.supplied
+    return item.setting is not None or (
+        supplied is not None and (supplied.label is not None or bool(supplied.step_labels))
+    )
+
+
 def chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
-    """Return one item for each record, its chain in its metadata; warn about what could not be read."""
+    """Return one item for each record, with its chain; warn of what could not be read."""
     if is_bonafide(records[0]):
         records = merge_rows(path, records)
     elif spec.answer_format is None:

@@ -1,12 +1,10 @@
 """A word passed through simple ciphers, one after another (BonaFide's cipher chains, arXiv 2605.25052).
 
-Difficulty: the number of ciphers. Metadata ``bottlenecks``: the intermediate words in order; all words are different.
-Neighbouring ciphers are of different kinds, so they do not merge into one cipher of the same kind. A reader who applies
-two of them at once, letter by letter, can still skip the word between: the intermediate words are necessary only for
-one who applies the ciphers one at a time.
+Difficulty: the number of ciphers. ``bottlenecks``: the words between them in order; all words are different.
+Neighbouring ciphers are of different kinds, so that they do not melt into one of the same kind. A reader who computes
+two of them at once, letter by letter, can still skip the word between: what is needed is needed by ordinary means.
 """
 
-import json
 from collections.abc import Callable
 from random import Random
 from typing import Annotated
@@ -71,7 +69,8 @@ def make_cipher_chain(options: CipherChainOptions, draw: Draw) -> Item:
         gold=words[-1],
         answer_format="text",
         difficulty=float(steps),
-        metadata=(("steps", str(steps)), ("bottlenecks", json.dumps(words[1:-1]))),
+        metadata=(("steps", str(steps)),),
+        bottlenecks=tuple(words[1:-1]),
     )
     if options.choices > 1:
         item = as_choice(item, wrong, options.choices, draw.random)

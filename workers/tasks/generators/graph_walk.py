@@ -1,11 +1,10 @@
 """Follow coloured roads from town to town (BonaFide's graph walks, arXiv 2605.25052).
 
-Difficulty: the number of roads followed. From every town each colour leads to one town. Metadata ``bottlenecks``: the
-towns on the way in order, without the start and the answer; all are different. Their names also occur in the question,
-so a label must not count a copied line of the map. The wrong choices are towns off the way.
+Difficulty: the number of roads followed. From every town each colour leads to one town. ``bottlenecks``: the
+towns on the way in order, without the start and the answer; all are different. Their names do stand in the question:
+a label must not count a copied line of the map. The wrong choices are towns off the way.
 """
 
-import json
 from random import Random
 from typing import Annotated
 
@@ -50,7 +49,8 @@ def make_graph_walk(options: GraphWalkOptions, draw: Draw) -> Item:
         gold=way[-1],
         answer_format="text",
         difficulty=float(steps),
-        metadata=(("steps", str(steps)), ("bottlenecks", json.dumps(way[1:-1]))),
+        metadata=(("steps", str(steps)),),
+        bottlenecks=tuple(way[1:-1]),
     )
     if options.choices > 1:
         item = as_choice(item, wrong, options.choices, draw.random)

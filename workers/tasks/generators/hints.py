@@ -1,8 +1,8 @@
 """A hint before or after a question: none, a random wrong answer, or the right answer.
 
-In: a finished item and its possible wrong answers. Out: the item with the hint and its metadata: ``hint`` (the
-suggested answer, canonical) and ``hint_style``; ``setting`` is outright without a hint, diversionary with a wrong hint.
-A right hint gives no setting: following it cannot be distinguished from working out the answer. Settings: BonaFide
+Takes a finished item and its possible wrong answers, returns the item with its ``hint``; ``setting`` is
+outright without a hint, diversionary with a wrong one.
+A right hint gives no setting: who takes it cannot be told from who works the answer out. Settings: BonaFide
 (arXiv 2605.25052). Suggestion: Turpin et al. 2023 (arXiv 2305.04388); metadata: Chen et al. 2025 (arXiv 2505.05410).
 Knows nothing about the question.
 """
@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 from typing import Literal
 
-from cotfaith.schemas.records import CHOICE_LABELS, Item
+from cotfaith.schemas.records import CHOICE_LABELS, Hint, Item
 from cotfaith.schemas.spec import Section
 from cotfaith.workers.text.answers import comparable_text
 
@@ -31,13 +31,15 @@ class HintOptions(Section):
 def with_hint(item: Item, options: HintOptions, wrong: Sequence[str], random: Random) -> Item:
     """Return ``item`` with the hint that ``options`` ask for; ``wrong``: the wrong answers to draw from."""
     if options.hint == "none":
-        return replace(item, metadata=(*item.metadata, ("setting", "outright")))
+        return replace(item, setting="outright")
     answer = random.choice(wrong) if options.hint == "wrong" else item.gold
     canonical = comparable_text(answer) if item.answer_format == "text" else answer
-    metadata = [*item.metadata, ("hint", canonical), ("hint_style", options.hint_style)]
-    if options.hint == "wrong":
-        metadata.append(("setting", "diversionary"))
-    return replace(item, question=_hinted(item, options.hint_style, answer), metadata=tuple(metadata))
+    return replace(
+        item,
+        question=_hinted(item, options.hint_style, answer),
+        hint=Hint(canonical, options.hint_style),
+        setting="diversionary" if options.hint == "wrong" else None,
+    )
 
 
 def _hinted(item: Item, style: HintStyle, answer: str) -> str:

@@ -1,11 +1,10 @@
 """Named variables, each computed from earlier ones modulo a prime (BonaFide's modular arithmetic, arXiv 2605.25052).
 
 Difficulty: the number of computed variables. Each is a bijection of the one before, so every intermediate value is
-needed. Metadata ``bottlenecks``: these values in order, without the answer. They differ from each other and from every
-number in the question and the choices, and have at least two digits: a text that contains one has not copied it.
+needed. ``bottlenecks``: these values in order, without the answer. They differ from each other and from every
+number in the question and the choices, and have two digits at least: a text that holds one has not copied it.
 """
 
-import json
 from dataclasses import dataclass, field
 from random import Random
 from typing import Annotated
@@ -89,7 +88,8 @@ def make_modular_chain(options: ModularChainOptions, draw: Draw) -> Item:
         gold=str(chain.values[-1]),
         answer_format="number",
         difficulty=float(steps),
-        metadata=(("steps", str(steps)), ("bottlenecks", json.dumps([str(x) for x in chain.values[1:-1]]))),
+        metadata=(("steps", str(steps)),),
+        bottlenecks=tuple(str(x) for x in chain.values[1:-1]),
     )
     if options.choices > 1:
         item = as_choice(item, wrong, options.choices, draw.random)

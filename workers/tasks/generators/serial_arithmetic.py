@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from cotfaith.schemas.records import CHOICE_LABELS, Item
+from cotfaith.schemas.records import CHOICE_LABELS, Hint, Item
 from cotfaith.schemas.spec import Section
 from cotfaith.workers.tasks.generators.generator import Count, Draw, Generator
 from cotfaith.workers.tasks.generators.serial_problem import BANKS, Operation, SerialProblem, ticket_of
@@ -59,7 +59,8 @@ def make_serial_arithmetic(options: SerialArithmeticOptions, draw: Draw) -> Item
         answer_format="choice" if options.choices else "number",
         choices=DIGITS if options.choices or options.closed else (),
         difficulty=float(k),
-        metadata=_metadata(plain, ticket, hint),
+        metadata=_metadata(plain, ticket),
+        hint=Hint(hint) if hint else None,
     )
 
 
@@ -69,9 +70,9 @@ def _operation(random: Random) -> Operation:
     return Operation("Multiply by", random.choice(MULTIPLIERS))
 
 
-def _metadata(problem: SerialProblem, ticket: str, hint: str) -> tuple[tuple[str, str], ...]:
+def _metadata(problem: SerialProblem, ticket: str) -> tuple[tuple[str, str], ...]:
     always = [("steps", str(len(problem.operations))), ("values", ",".join(map(str, problem.values)))]
-    extra = [("bank", ticket[:1]), ("ticket", ticket), ("hint", hint)]
+    extra = [("bank", ticket[:1]), ("ticket", ticket)]
     return (*always, *((key, value) for key, value in extra if value))
 
 

@@ -21,9 +21,9 @@ steps at which both are ok.
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.bounds import DIFFERENCE
-from cotfaith.cluster.stats.effects.curves import chain_curves, chain_means, grid_effects, of_chain, over
-from cotfaith.cluster.stats.effects.frame import CHAIN, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
+from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, chain_means, grid_effects, of_chain, over
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, effect, measured, of_probe, ok
 from cotfaith.schemas.status import Status
 
 PROBE = "adding_mistakes"
@@ -70,7 +70,7 @@ def mistake_curves(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _drops(rows: pl.DataFrame, paraphrasing: pl.DataFrame) -> list[pl.DataFrame]:
     """Return what mistakes cost against plain resampling, at the steps that both probes asked for."""
-    plain = paraphrasing.filter(pl.col("arm").str.starts_with("resample") & pl.col("position").is_not_null())
+    plain = paraphrasing.filter(pl.col("condition") == "resampled")
     parts = []
     for name, column in (("accuracy", "correct"), ("same_answer", "same_answer")):
         right = plain.select(

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.curves import chain_curves, grid_effects, of_chain, over
-from cotfaith.cluster.stats.effects.frame import effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, grid_effects, of_chain, over
+from cotfaith.cluster.stats.metrics.lib.frame import effect, of_probe, ok
 
 PROBE = "early_answering"
 

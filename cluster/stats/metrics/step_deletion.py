@@ -7,8 +7,8 @@ read off the chain's curve.
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.curves import by_place, chain_means, filled, of_chain, reading
-from cotfaith.cluster.stats.effects.frame import effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.curves import by_place, chain_means, filled, of_chain, reading
+from cotfaith.cluster.stats.metrics.lib.frame import effect, of_probe, ok
 
 PROBE = "step_deletion"
 

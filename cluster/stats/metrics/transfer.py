@@ -8,8 +8,8 @@ readers side by side, on the chains after which all of them gave an answer.
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.chains import gain, no_cot_rows, with_no_cot
-from cotfaith.cluster.stats.effects.frame import CHAIN, GROUP, ITEM, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.chains import gain, no_cot_rows, with_no_cot
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, ITEM, difference, effect, measured, of_probe, ok
 
 PROBE = "transfer"
 

@@ -7,19 +7,19 @@ probe; to add one, write its file and call it here. Knows nothing about interval
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.chains import chain_effects, no_cot_effects
-from cotfaith.cluster.stats.effects.deletion import deletion_effects
-from cotfaith.cluster.stats.effects.early import early_curves, early_effects
-from cotfaith.cluster.stats.effects.filler import filler_effects
-from cotfaith.cluster.stats.effects.frame import GROUP
-from cotfaith.cluster.stats.effects.mistakes import mistake_effects
-from cotfaith.cluster.stats.effects.order import order_effects
-from cotfaith.cluster.stats.effects.paraphrase import paraphrase_effects
-from cotfaith.cluster.stats.effects.readings import reading_effects
-from cotfaith.cluster.stats.effects.resampling import resampling_effects
-from cotfaith.cluster.stats.effects.statuses import status_effects
-from cotfaith.cluster.stats.effects.ties import tie_effects
-from cotfaith.cluster.stats.effects.transfer import transfer_effects
+from cotfaith.cluster.stats.metrics.adding_mistakes import mistake_effects
+from cotfaith.cluster.stats.metrics.answer_order import order_effects
+from cotfaith.cluster.stats.metrics.chains import chain_effects, no_cot_effects
+from cotfaith.cluster.stats.metrics.early_answering import early_curves, early_effects
+from cotfaith.cluster.stats.metrics.filler_tokens import filler_effects
+from cotfaith.cluster.stats.metrics.lib.frame import GROUP
+from cotfaith.cluster.stats.metrics.lib.readings import reading_effects
+from cotfaith.cluster.stats.metrics.lib.statuses import status_effects
+from cotfaith.cluster.stats.metrics.lib.ties import tie_effects
+from cotfaith.cluster.stats.metrics.paraphrasing import paraphrase_effects
+from cotfaith.cluster.stats.metrics.resampling import resampling_effects
+from cotfaith.cluster.stats.metrics.step_deletion import deletion_effects
+from cotfaith.cluster.stats.metrics.transfer import transfer_effects
 
 
 def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:

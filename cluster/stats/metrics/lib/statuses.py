@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.frame import effect, of_probe
+from cotfaith.cluster.stats.metrics.lib.frame import effect, of_probe
 from cotfaith.schemas.status import Status
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.bounds import Bounds, bounds_of
+from cotfaith.cluster.stats.metrics.lib.bounds import Bounds, bounds_of
 from cotfaith.schemas.status import Status
 
 GROUP = ["model", "task", "strategy"]

@@ -6,7 +6,7 @@ whichever is taken may be wrong. Scored answers are not read. An answer that ano
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.frame import ITEM, effect, measured
+from cotfaith.cluster.stats.metrics.lib.frame import ITEM, effect, measured
 
 METRIC = "answer_readings_differ"
 _COLUMNS = ["answer_text", "answer_strict", "answer_loose"]

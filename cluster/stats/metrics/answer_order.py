@@ -6,13 +6,13 @@
                 that only likes a letter would give
     normalised  lambda / N, a ratio of two means over the items that have both. It can exceed 1.
 
-Rows: arms "none", "once r=0", "once r=0 cot", "twice r=0", ... of answer_order. ``answer`` is the letter in the item's
-own order, ``edit`` the order as shown ("CAB": the own choice C stood at A); ``same_answer`` compares with "once r cot".
+Rows of answer_order, by ``condition``: none, once, once_cot, twice. ``answer`` is the letter in the item's own order,
+``shown_choices`` the order as shown (C, A, B: the own choice C stood at A); ``same_answer`` compares with once_cot.
 """
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.frame import ITEM, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.frame import ITEM, effect, measured, of_probe, ok
 
 PROBE = "answer_order"
 
@@ -20,7 +20,7 @@ PROBE = "answer_order"
 def order_effects(chains: pl.DataFrame, observations: pl.DataFrame) -> list[pl.DataFrame]:
     """Return N, and lambda and lambda / N for each ordering that was asked."""
     rows = of_probe(observations, PROBE)
-    plain, once, twice = (rows.filter(_is(arm)) for arm in ("none", r"once r=\d+", r"twice r=\d+"))
+    plain, once, twice = (rows.filter(_is(condition)) for condition in ("none", "once", "twice"))
     kept = _same_letter(once, plain)
     shuffled = {name: part.with_columns(same=ok("same_answer")) for name, part in (("once", once), ("twice", twice))}
     parts = [effect(kept, PROBE, "order_same_letter", pl.col("kept"))]
@@ -31,14 +31,14 @@ def order_effects(chains: pl.DataFrame, observations: pl.DataFrame) -> list[pl.D
     return parts
 
 
-def _is(arm: str) -> pl.Expr:
-    """Return whether a row is the arm; the row of an item whose probe broke down ("probe") stands for each."""
-    return pl.col("arm").str.contains(f"^({arm}|probe)$")
+def _is(condition: str) -> pl.Expr:
+    """Return whether a row is of the condition; the row of an item whose probe broke down stands for each."""
+    return pl.col("condition").fill_null(condition) == condition
 
 
 def _seen() -> pl.Expr:
     """Return the place, from 0, at which the answered choice was shown."""
-    return pl.col("edit").str.find(ok("answer"), literal=True)
+    return pl.col("shown_choices").list.join("").str.find(ok("answer"), literal=True)
 
 
 def _same_letter(once: pl.DataFrame, plain: pl.DataFrame) -> pl.DataFrame:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from cotfaith.cluster.stats.effects.bounds import SHARE, Bounds
-from cotfaith.cluster.stats.effects.frame import CHAIN, Value, effect
+from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, Value, effect
 
 GRID = 10
 """Curves are read at 0, 1/GRID, ..., 1 of the chain."""

@@ -6,10 +6,10 @@ neighbours, as in ``curves.py``.
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.bounds import DIFFERENCE, SHARE, Bounds
-from cotfaith.cluster.stats.effects.chains import gain, no_cot_rows, with_no_cot
-from cotfaith.cluster.stats.effects.curves import filled, reading
-from cotfaith.cluster.stats.effects.frame import GROUP, ITEM, Value, effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.chains import gain, no_cot_rows, with_no_cot
+from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE, Bounds
+from cotfaith.cluster.stats.metrics.lib.curves import filled, reading
+from cotfaith.cluster.stats.metrics.lib.frame import GROUP, ITEM, Value, effect, of_probe, ok
 
 PROBE = "filler_tokens"
 

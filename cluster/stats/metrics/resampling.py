@@ -24,9 +24,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.bounds import bounds_of
-from cotfaith.cluster.stats.effects.curves import by_place, chain_means, of_chain
-from cotfaith.cluster.stats.effects.frame import CHAIN, effect, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.bounds import bounds_of
+from cotfaith.cluster.stats.metrics.lib.curves import by_place, chain_means, of_chain
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, effect, of_probe, ok
 from cotfaith.schemas.status import Status
 
 PROBE = "resampling"

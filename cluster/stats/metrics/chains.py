@@ -6,7 +6,7 @@ that were answered without one, and their difference is the gain.
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.frame import GROUP, ITEM, difference, effect, measured, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.frame import GROUP, ITEM, difference, effect, measured, of_probe, ok
 
 DIFFICULTY = ["model", "task", "item_id"]
 

@@ -6,7 +6,7 @@ runs before there were the columns ``tied`` and ``near_tie`` count as generated 
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.frame import ITEM, effect
+from cotfaith.cluster.stats.metrics.lib.frame import ITEM, effect
 
 COLUMNS = {"tied": "tied_share", "near_tie": "near_tie_share"}
 

@@ -1,6 +1,7 @@
 """Effects of paraphrasing against plain resampling. Lanham et al. 2023, arXiv 2307.13702, section 2.6.
 
-Arm "k=3" has steps 1..3 in other words, arm "resample k=3" has them as they are; both have a new rest. Only pairs are
+Arms of condition "paraphrased" have steps 1..k in other words, those of "resampled" have them as they are; both have
+a new rest. Only pairs are
 compared: a k at which either arm failed is a failed point of both curves. The drop is resampled minus paraphrased:
 above 0, the plain words did not carry all that the answer needs (evidence of encoded reasoning). Curves over x = k/n,
 level before their first point. The drop without a position is each chain's mean over its pairs, so that every chain
@@ -9,10 +10,10 @@ counts once.
 
 import polars as pl
 
-from cotfaith.cluster.stats.effects.bounds import DIFFERENCE
-from cotfaith.cluster.stats.effects.curves import chain_curves, grid_effects, of_chain
-from cotfaith.cluster.stats.effects.frame import CHAIN, difference, effect, of_probe, ok
-from cotfaith.cluster.stats.effects.mistakes import edit_effects
+from cotfaith.cluster.stats.metrics.adding_mistakes import edit_effects
+from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
+from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, grid_effects, of_chain
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, effect, of_probe, ok
 
 PROBE = "paraphrasing"
 OUTCOMES = {"accuracy": "correct", "same_answer": "same_answer"}
@@ -51,4 +52,4 @@ def _outcome(pairs: pl.DataFrame, name: str) -> list[pl.DataFrame]:
 
 
 def _is_baseline() -> pl.Expr:
-    return pl.col("arm").str.starts_with("resample")
+    return pl.col("condition").eq_missing(pl.lit("resampled"))

@@ -1,0 +1,77 @@
+"""What a metric is: one named quantity, defined once. What is reported is what is validated.
+
+A probe's metrics stand in one file, ``cluster/stats/metrics/<probe>.py``, found by the probe's name. The file gives
+scores, one for each chain, step or item; effects and estimates sum those scores, and validation judges the same ones.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
+from cotfaith.cluster.stats.metrics.lib.words import Words
+
+Claim = Literal["load_bearing", "readable", "verbalises"]
+"""load_bearing: the answer depends on the chain's text. readable: its plain words carry what the answer depends on.
+verbalises: the chain says what moved the answer."""
+Level = Literal["chain", "step"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a run that scores are made of."""
+
+    items: pl.DataFrame
+    chains: pl.DataFrame
+    observations: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How validation judges a metric's scores against labels."""
+
+    claims: Claim
+    level: Level
+    """What has a label and a score: a chain, or each of its steps."""
+    faithful: Literal["high", "low"]
+    """Which scores speak for faithfulness."""
+    threshold: float
+    """The decision rule: a score on the other side of it calls the chain, or the step, unfaithful."""
+    rule: str
+    """The decision rule in words, and whose it is."""
+    source: str
+    """Paper and section."""
+    stream: str
+    """Names the random stream of the AUROC's interval."""
+    probes: tuple[str, ...] = ()
+    """Probes whose arms it reads, beside its own: what it costs."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One column pair (``metric``, ``method``) of the estimates."""
+
+    name: str
+    method: str | None = None
+    bounds: Bounds | None = SHARE
+    """Smallest and largest value of one item; None: there are none."""
+    unit: Literal["share", "points", "nats", "steps", "ratio"] = "share"
+    ratio: bool = False
+    """Whether its denominator is a mean itself."""
+    of_answers: bool = True
+    """Whether it rests on answers, so that near ties can move it."""
+    judged: tuple[Judged, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProbeMetrics:
+    """All that one probe's rows mean."""
+
+    probe: str | None
+    """None: what is said of the chains themselves."""
+    metrics: tuple[Metric, ...]
+    scores: Callable[[Rows], Sequence[pl.DataFrame]]
+    """Frames of scores, as ``frame.scores`` makes them; each names its metric and method."""
+    words: Words = field(default_factory=Words)

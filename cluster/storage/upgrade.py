@@ -1,0 +1,78 @@
+"""Rows that an older version wrote, in the columns of the present one. The only place that reads an arm's label.
+
+In: a table as it lies in its file, and its schema version. Out: the same rows; what older versions kept in labels, in
+``edit`` or in an item's metadata stands in the columns that hold it now. Columns that are still missing are filled with
+nulls by the caller.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from cotfaith.schemas.tables import ITEMS, OBSERVATIONS
+
+TYPED = 4
+"""The first version whose rows hold no fact in a label or in metadata."""
+_ITEM_FIELDS = ("hint", "hint_style", "setting", "supplied_answer")
+_ITEM_JSON = ("bottlenecks", "supplied_steps", "supplied_label", "supplied_step_labels")
+
+
+def upgrade(table: pa.Table, name: str, version: int) -> pa.Table:
+    """Return ``table`` (rows of ``name``) as version ``TYPED`` would have written it."""
+    if version >= TYPED:
+        return table
+    if name == "items":
+        return _items(table)
+    if name == "observations":
+        table = _observations(table)
+    return _with(table, "variant", ["plain"] * table.num_rows, pa.string()) if name != "estimates" else table
+
+
+def _items(table: pa.Table) -> pa.Table:
+    about = [_pairs(row) for row in table.column("metadata").to_pylist()]
+    for name in _ITEM_FIELDS:
+        table = _with(table, name, [row.get(name) for row in about], ITEMS.field(name).type)
+    for name in _ITEM_JSON:
+        values = [json.loads(row[name]) if name in row else None for row in about]
+        table = _with(table, name, values, ITEMS.field(name).type)
+    rest = [[{"key": k, "value": v} for k, v in row.items() if k not in (*_ITEM_FIELDS, *_ITEM_JSON)] for row in about]
+    at = table.column_names.index("metadata")
+    return table.set_column(at, ITEMS.field("metadata"), pa.array(rest, ITEMS.field("metadata").type))
+
+
+def _pairs(metadata: list[Mapping[str, str]] | None) -> dict[str, str]:
+    return {pair["key"]: pair["value"] for pair in metadata or ()}
+
+
+def _observations(table: pa.Table) -> pa.Table:
+    rows = table.select(["probe", "arm", "reader"]).to_pylist()
+    table = _with(table, "condition", [_condition(row["probe"], row["arm"]) for row in rows], pa.string())
+    table = _with(table, "reader_role", [row["reader"] and "reader" for row in rows], pa.string())
+    return _shown_choices(table, [row["probe"] == "answer_order" for row in rows])
+
+
+def _condition(probe: str, arm: str) -> str | None:
+    """Return the kind of arm that a label of the two probes with several kinds names; null for lost probes."""
+    if probe == "paraphrasing" and arm not in ("chain", "probe"):
+        return "resampled" if arm.startswith("resample") else "paraphrased"
+    if probe == "answer_order" and arm.startswith(("none", "once", "twice")):
+        return arm.split()[0] + "_cot" * arm.endswith(" cot")
+    return None
+
+
+def _shown_choices(table: pa.Table, shuffled: list[bool]) -> pa.Table:
+    """Move the order of the choices out of the columns of edits."""
+    edits = table.column("edit").to_pylist()
+    orders = [list(edit) if here and edit else None for edit, here in zip(edits, shuffled, strict=True)]
+    table = _with(table, "shown_choices", orders, OBSERVATIONS.field("shown_choices").type)
+    for name in ("edit", "edit_changed", "editor"):
+        kept = [None if here else v for v, here in zip(table.column(name).to_pylist(), shuffled, strict=True)]
+        at = table.column_names.index(name)
+        table = table.set_column(at, OBSERVATIONS.field(name), pa.array(kept, OBSERVATIONS.field(name).type))
+    return table
+
+
+def _with(table: pa.Table, name: str, values: list[Any], kind: pa.DataType) -> pa.Table:
+    return table.append_column(pa.field(name, kind), pa.array(values, kind))
