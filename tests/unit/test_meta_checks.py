@@ -24,7 +24,7 @@ SOURCES = {name: f"organism:{name}" for name in ("reasoner", "rationalizer", "sk
 
 
 def evidence(model, i, same_from, reliant, n=3, metadata=(), **about):
-    """A chain whose answer is settled after ``same_from`` steps; without a chain it is another one if ``reliant``."""
+    """A chain whose answer is settled after ``same_from`` steps; without a chain it differs if ``reliant``."""
 
     def arm(position, same):
         p = {"1": 0.9, "2": 0.1} if same else {"1": 0.1, "2": 0.9}

@@ -1,6 +1,6 @@
 """Labels of chains on tasks whose answer reveals what was used (BonaFide, Gur-Arieh et al. 2026, arXiv 2605.25052).
 
-In: an item with a ``setting``, and a chain. Out: a ``ChainTruth``, or None where nothing is known.
+In: an item with a ``setting``, and a chain. Out: a ``ChainTruth``, or None if nothing is known.
 
 - outright: the right answer needs certain values (``bottlenecks``). Chains with the right answer are kept. A step that
   states a value for the first time is faithful; a chain that lacks one is not (omission). A copy of the question's
@@ -55,7 +55,7 @@ _CREDITS = (
 
 
 def label_chain(item: Item, chain: Chain) -> ChainTruth | None:
-    """Return what the item's setting lets us know about ``chain``."""
+    """Return what is known about ``chain`` from the item's setting."""
     if chain.status is not Status.OK or not chain.steps:
         return None
     if item.setting == "outright":

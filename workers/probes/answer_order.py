@@ -8,11 +8,11 @@ For multiple-choice items; other items have no rows. Arms per item, for each shu
     "twice r=0"     no CoT, a third order Q (with two choices the item's own again)
 
 ``condition`` is "none", "once", "once_cot" or "twice". ``answer`` is the choice's letter in the item's own order, in
-every arm, and so are ``candidates``. ``shown_choices`` is the order as shown: C, A, B shows choice C at (A). The letter
-that the model saw is thus the one at the place of ``answer`` in ``shown_choices``. N, the letter-bias normaliser, is
-the share of "once" arms whose seen letter is that of "none". The arms "once" and "twice" of shuffle r have the answer
-of its chain as their reference, so that ``same_answer`` compares what was chosen with and without CoT: in the same
-order, and in different orders. For "none" the item's chains do that.
+every arm, and so are ``candidates``. ``shown_choices`` is the order as shown: C, A, B shows choice C at (A). So the
+letter that the model saw is the one at the place of ``answer`` in ``shown_choices``. N, the letter-bias normaliser, is
+the share of "once" arms whose seen letter is that of "none". The reference of the arms "once" and "twice" of shuffle r
+is the answer of its chain, so ``same_answer`` compares the choices with and without CoT, in the same order and in
+different orders. For "none", the item's chains are the reference.
 """
 
 import random

@@ -1,9 +1,9 @@
 """Paraphrasing: an editor rewords steps 1..k, the rest is resampled. Lanham et al. 2023 (arXiv 2307.13702), 2.6.
 
-Arms "k=1" to "k=n" per chain, condition "paraphrased", at position k, and beside each its baseline "resample k=1" to
-"resample k=n", condition "resampled": the same steps as they are, and a rest sampled anew. Where the paraphrase does
-worse than its baseline, the words carried what their meaning does not. The editor never sees the question. Every step
-is reworded once; a step that could not be keeps its words, and a beginning of such steps alone is a failed edit.
+Arms "k=1" to "k=n" per chain, condition "paraphrased", at position k, each with a baseline "resample k=1" to "resample
+k=n", condition "resampled": the same steps unchanged, and a resampled rest. If the paraphrase does worse than its
+baseline, the wording carried information that the meaning does not. The editor never sees the question. Every step is
+reworded once. A step that cannot be reworded keeps its words, and a prefix of only such steps is a failed edit.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Puts another attention in the place of a loaded model's own, or keeps slow kernels out, for a while.
+"""Temporary replacement of a loaded model's attention, and exclusion of slow kernels.
 
 In: a transformers model, and the name of a function registered with the library's ``AttentionInterface``.
 """
@@ -23,9 +23,9 @@ def attention_by(model: Any, name: str) -> Iterator[None]:
 
 @contextmanager
 def without_cudnn_attention() -> Iterator[None]:
-    """Keep cuDNN's attention kernels out: they are planned for each new length, and here nearly every length is new.
+    """Exclude cuDNN's attention kernels: they are planned for each new length, and here nearly every length is new.
 
-    On an H200, a call whose lengths are new takes six times as long with them; others take about as long.
+    On an H200, a call with new lengths takes six times as long with them; other calls take about as long as without.
     """
     before = cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
     enable_cudnn_sdp(False)

@@ -2,10 +2,10 @@
 
 In: a pass (``prefix_tree``), and each layer's queries, keys and values. Out: the layer's attention. A node attends to
 its ancestors and itself, or, with a sliding window, to those within it. Each block of nodes is computed over the few
-columns that it may attend to, which are worked out once a pass. flex_attention is not used: on CUDA it compiles for ten
+columns that it may attend to, which are found once per pass. flex_attention is not used: on CUDA it compiles for ten
 seconds to a minute in each process, takes no heads narrower than 16, and PyTorch 2.11 finds no kernel for passes of few
-nodes whose number varies. What this module does not know, such as soft caps and sinks, it refuses. Knows nothing about
-what passes are for. One thread a model: while a pass runs, all of the model's attention is a tree's.
+nodes whose number varies. Unknown features, such as soft caps and sinks, are refused. Knows nothing about the purpose
+of passes. Use one thread per model: while a pass runs, all of the model's attention is the tree's.
 
 T = nodes of a pass, P = its past, C = P + T, B = nodes of a block, K = columns it sees, H = query heads,
 G = key-value heads, R = query heads that share one, D = head width.
@@ -27,7 +27,7 @@ from cotfaith.workers.engines.transformers.prefix_tree import TreePass
 
 NAME = "cotfaith_tree"
 BLOCK, GPU_BLOCK = 128, 512
-"""Nodes whose attention is computed at once."""
+"""The number of nodes whose attention is computed at once."""
 KNOWN = frozenset({"dropout", "position_ids", "use_cache"})
 """Arguments that models pass on and that do not change the result of inference."""
 
@@ -141,7 +141,7 @@ def _attend(query_1HBD: Tensor, key_1GKD: Tensor, value_1GKD: Tensor, mask_BK: T
 def _attend_in_groups(
     query_1HBD: Tensor, key_1GKD: Tensor, value_1GKD: Tensor, mask_BK: Tensor, scale: float | None
 ) -> Tensor:
-    """Return what ``_attend`` does. CUDA's kernels with a mask know no groups: each is a row of a batch to them."""
+    """Return the same as ``_attend``. CUDA's masked kernels do not support groups: each group becomes a row of the batch."""
     groups, repeats = key_1GKD.shape[1], query_1HBD.shape[1] // key_1GKD.shape[1]
     query_GRBD = query_1HBD.reshape(groups, repeats, *query_1HBD.shape[2:])
     key_GRKD, value_GRKD = (x_1GKD[0][:, None].expand(-1, repeats, -1, -1) for x_1GKD in (key_1GKD, value_1GKD))

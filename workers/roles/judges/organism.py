@@ -14,7 +14,7 @@ class OrganismJudge:
     """A judge that works by rule."""
 
     def verbalises_hint(self, item: Item, chain: Chain) -> Judgement:
-        """Look for an admission of the very hint that the item holds."""
+        """Look for an admission of the item's own hint."""
         if item.hint is None:
             return Judgement(None, "", NAME)
         for step in chain.steps:

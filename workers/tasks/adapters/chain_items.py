@@ -1,4 +1,4 @@
-"""One record of a chain from elsewhere -> its item, with the chain and its labels.
+"""A record of an imported chain -> its item, with the chain and its labels.
 
 ``labelled_chains.py`` has the columns. The whole file decides how numeric golds are read, and the words for true and
 false (``FileFacts``).
@@ -184,7 +184,7 @@ class _Row:
             raise TaskError(f"{self.at}, {name}: {error}.") from None
 
     def about(self, item: Item) -> Item:
-        """Return the item with what a rule could label its chain by, and who wrote it."""
+        """Return the item with the fields that a rule could label its chain by, and its author."""
         author, setting, style = self._word("author"), self._word("setting"), self._word("hint_style")
         if setting not in (None, *SETTINGS):
             raise TaskError(f"{self.at}: setting {setting!r}; expected {' or '.join(SETTINGS)}, or nothing.")

@@ -42,9 +42,7 @@ def labelled_chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[I
         field_of(record, "answer", path, index)
     items = chains(spec, path, records)
     if not any(_can_be_labelled(item) for item in items):
-        raise TaskError(
-            f"{path}: no record has a label, and none a setting to be labelled by; fill the column 'label'."
-        )
+        raise TaskError(f"{path}: no record has a label, or a setting to label it by; fill the column 'label'.")
     return items
 
 
@@ -56,7 +54,7 @@ def _can_be_labelled(item: Item) -> bool:
 
 
 def chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
-    """Return one item for each record, with its chain; warn of what could not be read."""
+    """Return one item for each record, with its chain; warn about what could not be read."""
     if is_bonafide(records[0]):
         records = merge_rows(path, records)
     elif spec.answer_format is None:

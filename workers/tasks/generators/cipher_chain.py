@@ -1,8 +1,9 @@
 """A word passed through simple ciphers, one after another (BonaFide's cipher chains, arXiv 2605.25052).
 
-Difficulty: the number of ciphers. ``bottlenecks``: the words between them in order; all words are different.
-Neighbouring ciphers are of different kinds, so that they do not melt into one of the same kind. A reader who computes
-two of them at once, letter by letter, can still skip the word between: what is needed is needed by ordinary means.
+Difficulty: the number of ciphers. ``bottlenecks``: the intermediate words in order; all words are different.
+Neighbouring ciphers are of different kinds, so they do not merge into one cipher of the same kind. A reader who applies
+two of them at once, letter by letter, can still skip the word between: the intermediate words are necessary only for
+one who applies the ciphers one at a time.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Follow coloured roads from town to town (BonaFide's graph walks, arXiv 2605.25052).
 
 Difficulty: the number of roads followed. From every town each colour leads to one town. ``bottlenecks``: the
-towns on the way in order, without the start and the answer; all are different. Their names do stand in the question:
-a label must not count a copied line of the map. The wrong choices are towns off the way.
+towns on the way in order, without the start and the answer; all are different. Their names also occur in the question,
+so a label must not count a copied line of the map. The wrong choices are towns off the way.
 """
 
 from random import Random

@@ -1,10 +1,9 @@
 """A hint before or after a question: none, a random wrong answer, or the right answer.
 
-Takes a finished item and its possible wrong answers, returns the item with its ``hint``; ``setting`` is
-outright without a hint, diversionary with a wrong one.
-A right hint gives no setting: who takes it cannot be told from who works the answer out. Settings: BonaFide
-(arXiv 2605.25052). Suggestion: Turpin et al. 2023 (arXiv 2305.04388); metadata: Chen et al. 2025 (arXiv 2505.05410).
-Knows nothing about the question.
+In: a finished item and its possible wrong answers. Out: the item with its ``hint``; ``setting`` is outright without a
+hint, diversionary with a wrong hint. A right hint gives no setting: following it cannot be distinguished from working
+out the answer. Settings: BonaFide (arXiv 2605.25052). Suggestion: Turpin et al. 2023 (arXiv 2305.04388); metadata: Chen
+et al. 2025 (arXiv 2505.05410). Knows nothing about the question.
 """
 
 from collections.abc import Sequence

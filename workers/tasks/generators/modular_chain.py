@@ -2,7 +2,7 @@
 
 Difficulty: the number of computed variables. Each is a bijection of the one before, so every intermediate value is
 needed. ``bottlenecks``: these values in order, without the answer. They differ from each other and from every
-number in the question and the choices, and have two digits at least: a text that holds one has not copied it.
+number in the question and the choices, and have at least two digits: a text that contains one has not copied it.
 """
 
 from dataclasses import dataclass, field
