@@ -141,7 +141,7 @@ def _attend(query_1HBD: Tensor, key_1GKD: Tensor, value_1GKD: Tensor, mask_BK: T
 def _attend_in_groups(
     query_1HBD: Tensor, key_1GKD: Tensor, value_1GKD: Tensor, mask_BK: Tensor, scale: float | None
 ) -> Tensor:
-    """Return the same as ``_attend``. CUDA's masked kernels do not support groups: each group becomes a row of the batch."""
+    """Return what ``_attend`` does. CUDA's masked kernels do not support groups: a group becomes a batch row."""
     groups, repeats = key_1GKD.shape[1], query_1HBD.shape[1] // key_1GKD.shape[1]
     query_GRBD = query_1HBD.reshape(groups, repeats, *query_1HBD.shape[2:])
     key_GRKD, value_GRKD = (x_1GKD[0][:, None].expand(-1, repeats, -1, -1) for x_1GKD in (key_1GKD, value_1GKD))
