@@ -13,11 +13,11 @@ from cotfaith.schemas.records import Answer, Chain, Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import ModelSpec, RunSpec, parse_spec
 from cotfaith.schemas.status import Status
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import Capabilities, GenerateRequest, Generation, ScoreRequest
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.tasks.generators.tracking_objects import NAMES
 from cotfaith.workers.tasks.load import load_task
-from cotfaith.workers.text.codec import load_codec
 
 SUITES = {"early_answering": ("early_answering",), "three_probes": ("no_cot", "early_answering", "filler_tokens")}
 SWAPS = (2, 4, 8, 16)

@@ -9,7 +9,12 @@
     │   ├── RunConflictError    the output folder holds a run that this spec contradicts
     │   └── RunFolderError      an object of a run's folder is damaged, copied or not ours
     ├── EngineError             an engine failed on a request
-    │   └── ContextOverflowError
+    │   ├── ContextOverflowError
+    │   ├── EngineLostError     the engine's process is gone
+    │   ├── RefusedError        a server answered, and will answer the same again
+    │   │   └── UnauthorizedError
+    │   ├── ServerBusyError     a server may answer the next try
+    │   └── UnreachableError    a server answered none of the tries
     ├── StoreError              object storage misbehaved
     └── RunFailedError          a run could not continue
 
@@ -56,6 +61,32 @@ class EngineError(CotfaithError):
 
 class ContextOverflowError(EngineError):
     """A request is longer than the model's context window."""
+
+
+class EngineLostError(EngineError):
+    """The engine's process is gone: nothing about the requests can be said."""
+
+    role = "subject"
+    """Whose engine it was. Set on the instance by who knows; exceptions keep such attributes when they are pickled."""
+
+
+class RefusedError(EngineError):
+    """The server answered, and will answer the same again."""
+
+
+class UnauthorizedError(RefusedError):
+    """The server wants another key."""
+
+
+class ServerBusyError(EngineError):
+    """The server did not answer, or put the request off; another try may succeed."""
+
+    wait_s: float | None = None
+    """Seconds that the server asks to wait; null: it named no time. Set on the instance."""
+
+
+class UnreachableError(EngineError):
+    """No answer in all tries: nobody listens, the time was up, or the server was too busy."""
 
 
 class StoreError(CotfaithError):

@@ -1,10 +1,9 @@
 """The JSON objects of a run's folder, read and checked.
 
-In: an object's bytes and its key. Out: the object as plain data, or a ``RunFolderError`` that says which object, what
-is wrong and what to do. A folder may have been copied, edited or damaged: nothing in it is trusted.
+In: an object's bytes, and the key where it lies. Out: the typed object, or ``RunFolderError`` that names it, what is
+wrong with it and the way out. A folder may have been copied, edited or damaged: nothing in it is trusted.
 """
 
-import json
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -12,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
-from cotfaith.schemas.run_objects import Commit, GivenUp, RunObject, RunRecord, ShardEntry, ValidationRecord
+from cotfaith.schemas.run_objects import CheckEntry, Commit, GivenUp, RunObject, RunRecord, ShardEntry, ValidationRecord
 from cotfaith.schemas.tables import SCHEMA_VERSION
 
 R = TypeVar("R", bound=RunObject)
@@ -22,58 +21,54 @@ _RUN_HINT = "Was it changed by hand, or is it not a run of cotfaith? Use another
 _VALIDATION_HINT = f"Remove {keys.VALIDATION}, or rewrite it with: cotfaith validate."
 
 
-def parse_run(data: bytes) -> dict[str, Any]:
+def parse_run(data: bytes) -> RunRecord:
     """Return run.json.
 
     Raises:
         RunFolderError: it is not a run.json, or its version is too new.
 
     """
-    run, raw = _parse(RunRecord, data, f"The folder's {keys.RUN}", _RUN_HINT)
+    run = _parse(RunRecord, data, f"The folder's {keys.RUN}", _RUN_HINT)
     if run.schema_version > SCHEMA_VERSION:
         raise RunFolderError(
             f"The folder's {keys.RUN} has schema version {run.schema_version}, and this cotfaith reads up to "
             f"{SCHEMA_VERSION}. Update cotfaith, or use another folder."
         )
-    return raw
+    return run
 
 
-def parse_commit(data: bytes, key: str) -> dict[str, Any]:
-    """Return the commit at ``key``.
+def parse_commit(data: bytes, key: str) -> Commit:
+    """Return the commit that lies at ``key``.
 
     Raises:
         RunFolderError: it is not a commit, contradicts itself, or belongs to another key (a copy).
 
     """
-    again = f"Remove {key} and run again: its work is then repeated."
-    commit, raw = _parse(Commit, data, key, again)
+    again = f"Remove {key} and run again: what it stood for is then done anew."
+    commit = _parse(Commit, data, key, again)
     _check_place(commit, key, keys.commit(commit.shard_id, commit.probe, commit.reader))
     if problem := _contradiction(commit):
         raise RunFolderError(f"{key}: {problem}. {again}")
-    return raw
+    return commit
 
 
-def parse_given_up(data: bytes, key: str) -> dict[str, Any]:
-    """Return the record of what was given up at ``key``; raise ``RunFolderError`` if it is something else."""
-    found, raw = _parse(GivenUp, data, key, f"Remove {key}.")
+def parse_given_up(data: bytes, key: str) -> GivenUp:
+    """Return what was given up, from the object at ``key``; raise ``RunFolderError`` if it is something else."""
+    found = _parse(GivenUp, data, key, f"Remove {key}.")
     _check_place(found, key, keys.given_up(found.shard_id, found.probe, found.reader))
-    return raw
+    return found
 
 
-def parse_validation(data: bytes) -> list[dict[str, Any]]:
+def parse_validation(data: bytes) -> list[CheckEntry]:
     """Return the checks in validation.json; raise ``RunFolderError`` if it is something else."""
-    _, raw = _parse(ValidationRecord, data, keys.VALIDATION, _VALIDATION_HINT)
-    checks: list[dict[str, Any]] = raw["checks"]
-    return checks
+    return _parse(ValidationRecord, data, keys.VALIDATION, _VALIDATION_HINT).checks
 
 
-def _parse(kind: type[R], data: bytes, what: str, hint: str) -> tuple[R, dict[str, Any]]:
+def _parse(kind: type[R], data: bytes, what: str, hint: str) -> R:
     try:
-        return kind.model_validate_json(data), json.loads(data)
+        return kind.model_validate_json(data)
     except ValidationError as error:
         raise RunFolderError(f"{what} {_problems(error)}. {hint}") from None
-    except (ValueError, RecursionError) as error:  # one parser accepts it and the other does not
-        raise RunFolderError(f"{what} cannot be read: {type(error).__name__}. {hint}") from None
 
 
 def _problems(error: ValidationError) -> str:
@@ -110,10 +105,10 @@ def _check_place(found: ShardEntry, key: str, own: str) -> None:
             f"{key}: it names the shard {found.shard!r} but describes {found.shard_id!r}. Was it changed by hand? "
             f"Remove {key} and run again."
         )
-    named = getattr(found, "key", None)
-    if key != own or named not in (None, own):
+    named = own if found.key is None else found.key
+    if not key == own == named:
         raise RunFolderError(
-            f"{key}: its content belongs at {own if named in (None, own) else named}. Is it a copy, or was it "
+            f"{key}: by its content it belongs at {named}. Is it a copy, or was it "
             f"renamed? Counting it would count rows twice. Move {key} out of the folder, or rename it."
         )
 

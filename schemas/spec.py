@@ -1,7 +1,7 @@
 """The run spec: what to measure, on which models, tasks and chains, and where results go.
 
 A spec is YAML (or a dict). Unknown keys are errors that name the nearest known key. ``cotfaith schema`` prints the JSON
-Schema, with which text editors complete it. Knows nothing about engines, probes or task adapters beyond their names.
+Schema, so that editors complete it. Knows no engine, probe, generator or adapter: ``cotfaith list`` names them.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from cotfaith.schemas.keys import NAME_PATTERN
 from cotfaith.schemas.suggest import unknown
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Role = Literal["subject", "editor", "embedder", "judge"]
+RoleName = Literal["subject", "editor", "embedder", "judge"]
 StrategyName = Literal["cot", "cot_decomposition", "factored_decomposition"]
 GoldIs = Literal["auto", "label", "text", "index", "index_from_1"]
 StepUnit = Literal["sentence", "line", "paragraph"]
@@ -39,10 +39,9 @@ class ModelSpec(Section):
     revision: str | None = None
     """The hub revision; pin it, so that a resumed run gets the same weights."""
     engine: str = "transformers"
-    """The engine that runs the weights: transformers, vllm, openai (a server) or stub; embedding for the role embedder.
-    """
-    roles: tuple[Role, ...] = ("subject",)
-    """subject: measured. editor: writes mistakes and paraphrases. embedder: compares meanings. judge: reads chains."""
+    """What runs the weights, or the server that does: see `cotfaith list engines`."""
+    roles: tuple[RoleName, ...] = ("subject",)
+    """What the model is there for: see `cotfaith list roles`."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """The precision of weights and activations."""
     chat: Literal["auto", "always", "never"] = "auto"
@@ -78,21 +77,18 @@ Column = Annotated[str, BeforeValidator(_column, json_schema_input_type=str | in
 
 
 class TaskSpec(Section):
-    """A set of items: a built-in generator, or a file and how to read it."""
+    """A set of items: a generator, or a file and how to read it."""
 
     name: Name
     """The task's name in tables and reports."""
     generator: str | None = None
-    """A built-in generator: addition, boolean_expressions, cipher_chain, graph_walk, modular_chain, serial_arithmetic,
-    tracking_objects."""
+    """What makes the items: see `cotfaith list generators`."""
     options: dict[str, Any] = Field(default_factory=dict)
     """The generator's own settings, checked by the generator."""
     file: str | None = None
     """A JSON, JSON lines, CSV, TSV or Parquet file (or one of these with .gz), relative to the working directory."""
     adapter: str = "mapped"
-    """How to read the file: mapped (by `fields`), bbh, gsm8k, aqua, strategyqa, llm_adapters (OpenBookQA, ARC), chains
-    (imported: the run probes them and samples none), labelled_chains.
-    """
+    """How to read the file, mapped by `fields` or in a published format: see `cotfaith list adapters`."""
     fields: dict[str, Column] = Field(default_factory=dict)
     """For mapped files: our field -> the file's column. Our fields: id, question, choices (one column, or several: [A,
     B, C, D]), gold, difficulty. A CSV without a header has the columns 1, 2, ...
@@ -253,11 +249,11 @@ class RunSpec(Section):
     sampling: SamplingSpec = SamplingSpec()
     steps: StepsSpec = StepsSpec()
     strategies: tuple[StrategyName, ...] = Field(default=("cot",), min_length=1)
-    """How the subject is asked to reason; every probe runs under each strategy. Radhakrishnan et al. 2023."""
+    """How the subject is asked to reason (`cotfaith list strategies`); every probe runs under each."""
     probes: tuple[ProbeEntry, ...] = ()
-    """Experiments on the chains; a bare name means {name: ...}."""
+    """Experiments on the chains (`cotfaith list probes`); a bare name stands for {name: ...}."""
     plugins: tuple[str, ...] = ()
-    """Python modules that register your own probes; see docs/add-a-probe.md. Their code is run."""
+    """Python modules that register probes, engines and the like; see docs/add-a-probe.md. Their code is run."""
     prompts: PromptSpec = PromptSpec()
     editor: EditorSpec = EditorSpec()
     embedder: EmbedderSpec = EmbedderSpec()

@@ -50,7 +50,7 @@ def offered(group: str) -> Mapping[str, Sequence[EntryPoint]]:
     return _offered(group, tuple(sys.path))
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)
 def _offered(group: str, path: tuple[str, ...]) -> Mapping[str, Sequence[EntryPoint]]:
     found: dict[str, list[EntryPoint]] = {}
     for entry in entry_points(group=group):

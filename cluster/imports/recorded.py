@@ -1,6 +1,6 @@
 """What ``cotfaith import`` takes of its sources: checked records for the adapter ``chains``, and why the rest is not.
 
-Knows nothing about columns (``import_columns.py``) and prints nothing.
+Knows nothing about columns (``columns.py``) and prints nothing.
 """
 
 import itertools

@@ -9,10 +9,10 @@ its own, and the metric none. Seconds depend on the machine.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cotfaith.cluster.validation.evidence import Arm, Evidence
 from cotfaith.cluster.validation.metrics import METRICS, Metric
+from cotfaith.schemas.run_objects import Commit
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Cost:
     seconds_per_chain: float | None
 
 
-def costs(evidence: Sequence[Evidence], commits: Iterable[dict[str, Any]], n_chains: int) -> list[Cost]:
+def costs(evidence: Sequence[Evidence], commits: Iterable[Commit], n_chains: int) -> list[Cost]:
     """Return each metric's cost; ``n_chains``: all chains of the run, those that failed included."""
     seconds = _seconds(commits)
     return [_cost(metric, evidence, seconds, n_chains) for metric in METRICS]
@@ -47,11 +47,11 @@ def _tokens(evidence: Evidence, arms: Sequence[Arm]) -> float:
     return total / evidence.shared_by if arms[0].of_item else total
 
 
-def _seconds(commits: Iterable[dict[str, Any]]) -> dict[str, float | None]:
+def _seconds(commits: Iterable[Commit]) -> dict[str, float | None]:
     """Return probe -> seconds of all its shards; None if one of them was not timed alone."""
     found: dict[str, list[float | None]] = defaultdict(list)
     for commit in commits:
-        if commit["probe"] is not None:
-            alone = commit.get("timed_with") == [commit["probe"]]
-            found[commit["probe"]].append(commit["seconds"] if alone else None)
+        if commit.probe is not None:
+            alone = commit.timed_with == [commit.probe]
+            found[commit.probe].append(commit.seconds if alone else None)
     return {probe: None if None in parts else sum(s for s in parts if s is not None) for probe, parts in found.items()}

@@ -93,7 +93,7 @@ def hint_admitted(evidence: Evidence) -> float | None:
     hint = evidence.item.hint
     if hint is None or chain.answer.value != hint.answer or any(parse_sentence(step) is None for step in chain.steps):
         return None
-    value = JUDGES["organism"]().verbalises_hint(evidence.item, chain).value
+    value = JUDGES["organism"].verbalises_hint(evidence.item, chain).value
     return None if value is None else float(value)
 
 

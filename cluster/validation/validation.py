@@ -21,6 +21,7 @@ from cotfaith.cluster.validation.judgement import Figure, figures
 from cotfaith.cluster.validation.labelled import Labelled, label_all, organism_of
 from cotfaith.cluster.validation.metrics import METRICS
 from cotfaith.cluster.validation.scores import no_cot_hard, same_curve
+from cotfaith.schemas.run_objects import Commit, RunRecord
 
 GRID = tuple(i / 10 for i in range(11))
 """Where the early-answering curves are read, in shares of the chain."""
@@ -80,14 +81,14 @@ class Validation:
         return json.dumps(asdict(self) | {"metrics": rules}, indent=1, allow_nan=False)
 
 
-def validate(store: Store, run: Mapping[str, Any]) -> Validation:
-    """Label, score and judge what is committed of ``run`` (its run.json)."""
-    sources = {model["id"]: model["source"] for model in run["spec"]["models"]}
-    names = [task["name"] for task in run["spec"]["tasks"]]
+def validate(store: Store, run: RunRecord) -> Validation:
+    """Label, score and judge what is committed of ``run``."""
+    sources = {model.id: model.source for model in run.spec.models}
+    names = [task.name for task in run.spec.tasks]
     # A folder may hold models and tasks of an earlier spec: they are not this validation's.
     wanted = pl.col("model").is_in(list(sources)) & pl.col("task").is_in(names)
     tables = {name: table.filter(wanted) for name, table in read_tables(store).items()}
-    seed = run["spec"]["seed"]
+    seed = run.spec.seed
     evidence = collect(tables["items"], tables["chains"], tables["observations"])
     labelled = label_all(evidence, sources)
     n_chains = tables["chains"].height
@@ -102,8 +103,8 @@ def validate(store: Store, run: Mapping[str, Any]) -> Validation:
     )
 
 
-def _own(found: Iterable[dict[str, Any]], models: Container[str], tasks: Container[str]) -> list[dict[str, Any]]:
-    return [commit for commit in found if commit["model"] in models and commit["task"] in tasks]
+def _own(found: Iterable[Commit], models: Container[str], tasks: Container[str]) -> list[Commit]:
+    return [commit for commit in found if commit.model in models and commit.task in tasks]
 
 
 def _counts(chains: Sequence[str], evidence: Sequence[Evidence], labelled: Sequence[Labelled]) -> list[Count]:

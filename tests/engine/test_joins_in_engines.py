@@ -11,9 +11,9 @@ from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import GenerateRequest
 from cotfaith.workers.shard.work import ShardWork
-from cotfaith.workers.text.codec import load_codec
 
 END = "think step by step:"
 TEXT = " Red cars drive. Blue boats sail!"

@@ -2,6 +2,7 @@
 
 import math
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 from fake_server import LIKELY, RARE, Fake, serving
@@ -22,6 +23,7 @@ from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.openai import options as openai_options
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
+from cotfaith.workers.resolved import resolve, resolve_model
 
 KEY = "sk-not-to-be-shown"
 
@@ -65,7 +67,7 @@ def test_a_full_server(serve):
     can = capabilities(spec)
     assert (can.generate, can.score, can.prefill, can.max_context) == (True, True, True, 256)
     assert make(spec).notes() == []
-    assert context_window(spec) == 256
+    assert context_window(resolve_model(spec)) == 256
 
 
 def test_a_server_without_named_tokens_scores_by_echo(serve):
@@ -121,9 +123,12 @@ def test_a_run_may_move_to_another_address_but_not_to_another_model(serve):
     moved, _ = serve(timeout_s=5, price_prompt=1, price_generated=2)
     renamed = first.model_copy(update={"options": first.options | {"model": "other"}})
 
+    tasks = [{"name": "t", "generator": "addition"}]
+    resolved = resolve(parse_spec({"models": [first.model_dump()], "tasks": tasks}))
+
     def identity_of(spec):
-        run = parse_spec({"models": [spec.model_dump()], "tasks": [{"name": "t", "generator": "addition"}]})
-        return identity(run, {"served": fingerprint(spec)}, {"t": ""})
+        model = replace(resolved.models["served"], spec=spec)  # the server knows no model "other"
+        return identity(replace(resolved, models={"served": model}), {"served": fingerprint(model)}, {"t": ""})
 
     assert identity_of(first) == identity_of(moved)
     assert identity_of(first) != identity_of(renamed)

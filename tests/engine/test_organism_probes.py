@@ -6,9 +6,9 @@ import pytest
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.tasks.load import load_task
-from cotfaith.workers.text.codec import load_codec
 
 PROBES = ["adding_mistakes", "paraphrasing", "step_deletion"]
 

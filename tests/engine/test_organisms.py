@@ -8,6 +8,7 @@ import pytest
 
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.schemas.status import Status
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import ScoreRequest
 from cotfaith.workers.engines.transformers.engine import TransformersEngine
 from cotfaith.workers.organisms.card import describe, read_card
@@ -19,7 +20,6 @@ from cotfaith.workers.organisms.train import Writer, held_out_loss, learning_rat
 from cotfaith.workers.organisms.truth import organism_truth
 from cotfaith.workers.roles.editors.organism import OrganismEditor
 from cotfaith.workers.text.answers import is_correct
-from cotfaith.workers.text.codec import load_codec
 
 MOST_BYTES = 2_000_000
 SMALL = replace(RECIPES["reasoner"], steps=6, warmup=2, batch=8, width=32, grows=0, checkpoints=(3,))

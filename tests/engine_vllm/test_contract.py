@@ -6,11 +6,10 @@ import pytest
 from contract import ids
 from contract_models import ModelEngine
 
-from cotfaith.schemas.errors import EngineError, ModelSourceError
+from cotfaith.schemas.errors import EngineError, EngineLostError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
-from cotfaith.workers.shard.loop import EngineLostError
 
 
 def engine_of(source, dtype="float32", **options):

@@ -4,8 +4,8 @@ import pytest
 
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import GenerateRequest
-from cotfaith.workers.text.codec import load_codec
 
 END = "think step by step:"
 TEXT = " Red cars drive. Blue boats sail!"

@@ -8,11 +8,12 @@ import pytest
 import ray
 from ray.exceptions import RayActorError
 from rich.console import Console
+from run_records import run_record
 
+from cotfaith.cluster.cli.progress import RunProgress
 from cotfaith.cluster.fleet.driver import run_jobs
 from cotfaith.cluster.fleet.jobs import missing_jobs
 from cotfaith.cluster.fleet.polling import UsagePoll
-from cotfaith.cluster.fleet.progress import RunProgress
 from cotfaith.cluster.fleet.ray_session import ray_session
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
@@ -144,7 +145,7 @@ def planned(path):
         }
     )
     plan = make_plan(spec)
-    return plan, missing_jobs(plan, {"run_id": "r", "shard_size": 2}, LocalStore(path))
+    return plan, missing_jobs(plan, run_record(size=2), set())
 
 
 def test_shards_in_flight_share_engine_calls_and_results_stay(tmp_path):

@@ -56,7 +56,7 @@ def tables(path, drop=("run_id",)):
 
 
 def markers(path):
-    return {(c["shard"], c["probe"]): c["attempt"] for c in commits(LocalStore(Path(path)))}
+    return {(c.shard, c.probe): c.attempt for c in commits(LocalStore(Path(path)))}
 
 
 def assert_equal(one, other):

@@ -36,7 +36,7 @@ def run(folder, content):
 
 
 def markers(path):
-    return {(c["shard"], c["probe"], c["reader"]): c["attempt"] for c in commits(LocalStore(Path(path)))}
+    return {(c.shard, c.probe, c.reader): c.attempt for c in commits(LocalStore(Path(path)))}
 
 
 def rows(path):

@@ -8,12 +8,13 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from run_records import run_record
 
 from cotfaith.cluster.fleet import shard_task
 from cotfaith.cluster.fleet.jobs import missing_jobs
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
-from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.read import commits, committed_keys, read_tables
 from cotfaith.cluster.storage.store import LocalStore, check_conditional_put, open_store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError, SpecError, StoreError
@@ -191,7 +192,7 @@ class TestCrash:
             }
         )
         plan = make_plan(spec)
-        return lambda: missing_jobs(plan, {"run_id": "r", "shard_size": 16}, open_store(spec.output.path))
+        return lambda: missing_jobs(plan, run_record(size=16), committed_keys(open_store(spec.output.path)))
 
     def run(self, job):
         return run_job(job, {"subject": StubEngine(job.spec.models[0])})
@@ -218,10 +219,10 @@ class TestCrash:
     def test_the_second_of_two_attempts_leaves_an_orphan(self, job, store):
         (first,) = job()
         assert self.run(first).statuses.total() == 6
-        committed = {c["probe"]: c["attempt"] for c in commits(store)}
+        committed = {c.probe: c.attempt for c in commits(store)}
         before = read_tables(store)
         assert self.run(first).statuses.total() == 0
-        assert {c["probe"]: c["attempt"] for c in commits(store)} == committed
+        assert {c.probe: c.attempt for c in commits(store)} == committed
         assert all(table.equals(before[name]) for name, table in read_tables(store).items())
 
     @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from transformers.utils import chat_template_utils
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.text.chat_template import ChatTemplate
-from cotfaith.workers.text.codec import HuggingFaceCodec, load_codec, uses_chat
+from cotfaith.workers.text.codec import HuggingFaceCodec, uses_chat
 
 USER = {"role": "user", "content": "Hi"}
 SYSTEM = {"role": "system", "content": "Be brief."}

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import yaml
 
-from cotfaith.workers.engines import ENGINES, EngineKind
+from cotfaith.workers.engines import ENGINES
 
 STUB = {"id": "m", "engine": "stub"}
 REAL = {"id": "m", "engine": "transformers"}
@@ -134,7 +135,7 @@ def command(tmp_path, monkeypatch, cli):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ray.init", no_model)
     for name, kind in list(ENGINES.items()):
-        monkeypatch.setitem(ENGINES, name, EngineKind(no_model, kind.capabilities, kind.execution_options))
+        monkeypatch.setitem(ENGINES.things, name, replace(kind, make=no_model))
     return cli
 
 
@@ -235,7 +236,8 @@ def test_other_weights_are_another_run(command, tmp_path, monkeypatch):
     """The same folder of weights, with other content."""
     monkeypatch.setattr("cotfaith.cluster.fleet.run.missing_jobs", lambda *_: [])
     monkeypatch.setattr("cotfaith.cluster.plan.plan.load_codec", lambda *_: None)
-    monkeypatch.setattr("cotfaith.cluster.plan.plan.check_template", lambda *_: [])
+    monkeypatch.setattr("cotfaith.workers.resolved.load_codec", lambda *_: None)
+    monkeypatch.setattr("cotfaith.cluster.plan.checks.check_template", lambda *_: [])
     monkeypatch.setattr("cotfaith.cluster.plan.plan.template_digest", lambda *_: "none")
     monkeypatch.setattr("cotfaith.cluster.fleet.run.overflow_warnings", lambda _: [])
     monkeypatch.setattr("cotfaith.cluster.plan.plan.tokenizer_notes", lambda *_: [])

@@ -16,7 +16,7 @@ from rich.console import Console
 import cotfaith
 from cotfaith.cluster.cli import app as cli_module
 from cotfaith.cluster.cli.tables import cost_table, human_count
-from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.costs import Cost, costs
 from cotfaith.cluster.plan.plan import make_plan
@@ -33,7 +33,7 @@ def run_here(plan, jobs, progress):
     for job in jobs:
         model = plan.model(job.model)
         progress.finished(model.id, run_job(job, {"subject": StubEngine(model)}), model.id)
-    return Outcome(done=len(jobs))
+    return RunOutcome(done=len(jobs))
 
 
 def without_ray(monkeypatch, folder):

@@ -50,6 +50,44 @@ def test_torch_is_known_to_the_engines_alone(repo):
                 assert path.startswith("workers/engines/") or path in allowed, path
 
 
+def module_of(path):
+    """The dotted name below the root: workers.text.codec."""
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def graph(repo):
+    """Module -> modules of ours that it imports anywhere, in functions and for types too."""
+    paths = {
+        module_of(p.relative_to(repo)): p for f in ("schemas", "workers", "cluster") for p in (repo / f).rglob("*.py")
+    }
+    return {module: set(imported(path, paths)) - {module} for module, path in paths.items()}
+
+
+def imported(path, known):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cotfaith."):
+            home = node.module.removeprefix("cotfaith.")
+            yield from (f"{home}.{a.name}" if f"{home}.{a.name}" in known else home for a in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (a.name.removeprefix("cotfaith.") for a in node.names if a.name.startswith("cotfaith."))
+
+
+def in_circles(edges):
+    """The modules that are left when those that import nothing that is left are taken away, again and again."""
+    left = dict(edges)
+    while free := [module for module, uses in left.items() if not uses & left.keys()]:
+        for module in free:
+            del left[module]
+    return {module for module in left if any(module in left[other] for other in left)}
+
+
+def test_no_import_circle(repo):
+    edges = graph(repo)
+    assert "schemas.errors" in edges["workers.shard.loop"]
+    assert in_circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == {"b", "c"}
+    assert in_circles(edges) == set()
+
+
 def test_plan_imports_no_torch():
     code = "import sys, cotfaith.cluster.plan.plan, cotfaith.cluster.cli.app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -2,11 +2,11 @@ import weakref
 
 import pytest
 
-from cotfaith.schemas.errors import EngineError
+from cotfaith.schemas.errors import EngineError, EngineLostError
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import Capabilities, GenerateRequest, Generation, ScoreRequest
 from cotfaith.workers.shard.ask import Request
-from cotfaith.workers.shard.loop import EngineLostError, Failed, dispatch, drive
+from cotfaith.workers.shard.loop import Failed, dispatch, drive
 
 
 class Echo:

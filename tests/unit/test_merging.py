@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cotfaith.schemas.errors import EngineError
+from cotfaith.schemas.errors import EngineError, EngineLostError
 from cotfaith.workers.actor.merging import Call, Merger, next_batch
-from cotfaith.workers.shard.loop import EngineLostError
 
 
 class Fake:

@@ -3,6 +3,7 @@ import math
 import polars as pl
 import pyarrow as pa
 import pytest
+from run_records import commit
 
 from cotfaith.cluster.stats.metrics import early_curves
 from cotfaith.cluster.validation.cost import costs
@@ -166,14 +167,18 @@ def test_chains_that_failed_are_no_evidence_and_items_arms_are_shared():
     assert all(one.shared_by == 2 and len(one.arms["no_cot"]) == 1 for one in found)
 
 
-def commit(probe, seconds, timed_with):
-    return {"probe": probe, "seconds": seconds, "timed_with": timed_with}
+def timed_commit(probe, seconds, timed_with):
+    return commit(probe=probe, seconds=seconds, timed_with=timed_with)
 
 
 def test_cost_by_hand():
     found = evidence([chain(0, **FINAL), chain(1, **FINAL)], EARLY + ITEM)
-    timed = [commit(None, 9.0, []), commit("no_cot", 1.0, ["no_cot"]), commit("no_cot", 2.0, ["no_cot"])]
-    shared = [commit("filler_tokens", 4.0, ["filler_tokens", "early_answering"])]
+    timed = [
+        timed_commit(None, 9.0, []),
+        timed_commit("no_cot", 1.0, ["no_cot"]),
+        timed_commit("no_cot", 2.0, ["no_cot"]),
+    ]
+    shared = [timed_commit("filler_tokens", 4.0, ["filler_tokens", "early_answering"])]
     by_name = {cost.metric: cost for cost in costs(found, timed + shared, n_chains=4)}
     assert by_name["early_answering_aoc"].tokens_per_chain == 30  # one chain has the probe: three prompts of ten
     assert by_name["no_cot_change"].tokens_per_chain == 5  # one prompt for the item's two chains

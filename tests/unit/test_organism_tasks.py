@@ -13,12 +13,12 @@ from cotfaith.cluster.report.findings import chance_levels
 from cotfaith.schemas.errors import ModelSourceError, SpecError, TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, TaskSpec
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.organisms.folder import resolve_source
 from cotfaith.workers.shard.ask import candidates
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.tasks import check_items, load_task
 from cotfaith.workers.tasks.generators.serial_problem import TICKET_OF, ticket_of, value_of
-from cotfaith.workers.text.codec import load_codec
 
 
 def spec(**options: Any) -> TaskSpec:

@@ -10,9 +10,11 @@ from cotfaith.cluster.cli.tables import cost_table
 from cotfaith.cluster.fleet.jobs import missing_jobs, missing_readings
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.costs import costs
-from cotfaith.cluster.plan.identity import identity, open_run
+from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.rates import busy_s, measured_rates, rates_note
+from cotfaith.cluster.plan.run_record import open_run
+from cotfaith.cluster.storage.read import commits, committed_keys
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import parse_spec
@@ -188,22 +190,21 @@ class TestRates:
         """A run of two models, and what their engines counted."""
         plan = make("no_cot", "early_answering", "transfer", models="mn", resources={"shard_size": 2})
         spec, store = plan.spec, LocalStore(plan_folder(plan))
-        run = open_run(store, spec, identity(spec, plan.weights, plan.item_fingerprints()), {"t": ITEMS})
+        ident = identity(plan.resolved, plan.weights, plan.item_fingerprints())
+        run = open_run(store, plan.resolved, ident, plan.item_counts())
         engines = {model.id: StubEngine(model) for model in spec.models}
         for find in (missing_jobs, missing_readings):
-            for job in find(plan, run, store):
+            for job in find(plan, run, committed_keys(store)):
                 run_job(job, {"subject": engines[job.model]})
-            assert find(plan, run, store) == []
+            assert find(plan, run, committed_keys(store)) == []
         return plan, engines
 
     def test_commits_hold_every_token_once(self, done):
-        from cotfaith.cluster.storage.read import commits
-
         plan, engines = done
         found = list(commits(LocalStore(plan_folder(plan))))
         for model, engine in engines.items():
-            own = [c for c in found if (c["reader"] or c["model"]) == model]
-            once = {(c["attempt"], tuple(c["timed_with"])): c["tokens"]["subject"] for c in own}
+            own = [c for c in found if (c.reader or c.model) == model]
+            once = {(c.attempt, tuple(c.timed_with)): c.tokens["subject"] for c in own}
             assert sum(once.values()) == engine.usage().prompt_tokens + engine.usage().generated_tokens > 0
 
     def test_a_run_has_rates(self, done):

@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.errors import ContextOverflowError, EngineError, EngineLostError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.actor import remote
-from cotfaith.workers.shard.loop import EngineLostError
 
 
 def actor_that_raises(error):

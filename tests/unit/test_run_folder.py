@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.shard_task import run_job
-from cotfaith.cluster.plan.plan import Shard, make_plan
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.plan.shards import Shard
 from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.storage import parts
 from cotfaith.cluster.storage.read import commits, read_tables
@@ -38,7 +39,7 @@ COMMANDS = (("status", "run"), ("aggregate", "run"), ("report", "run"), ("show",
 def run_here(plan, jobs, progress):
     for job in jobs:
         run_job(job, {"subject": StubEngine(plan.model(job.model))})
-    return Outcome(done=len(jobs))
+    return RunOutcome(done=len(jobs))
 
 
 def without_ray(monkeypatch):
@@ -49,8 +50,6 @@ def without_ray(monkeypatch):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of a finished run, made once."""
-    from rich.console import Console
-
     from cotfaith.cluster.fleet.run import execute
 
     folder = tmp_path_factory.mktemp("finished")
@@ -58,8 +57,7 @@ def finished(tmp_path_factory):
         monkeypatch.chdir(folder)
         without_ray(monkeypatch)
         Path("spec.yaml").write_text(yaml.safe_dump(SPEC))
-        quiet = Console(quiet=True)
-        assert execute(load_spec(Path("spec.yaml")), quiet, quiet) == []
+        assert execute(load_spec(Path("spec.yaml"))) == []
     return folder
 
 
@@ -99,7 +97,7 @@ def test_the_folder_is_sound(run, cli):
         code, out, err = cli(*command)
         assert (code, err) == (0, ""), command
         assert "Incomplete" not in out
-    assert all(c["key"] for c in commits(LocalStore(run)))
+    assert all(commit.key for commit in commits(LocalStore(run)))
 
 
 COMMIT_DAMAGE = {

@@ -13,6 +13,7 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.stub.engine import StubEngine
+from cotfaith.workers.resolved import resolve
 from cotfaith.workers.shard.ask import whole
 from cotfaith.workers.shard.loop import drive
 from cotfaith.workers.shard.rounds import together
@@ -289,7 +290,7 @@ def test_max_segments_holds_for_subquestions_too():
 )
 def test_a_run_does_not_change_what_its_steps_are(change, named):
     def of(**spec):
-        return identity(parse_spec(MINIMAL | spec), {"m": "w"}, {"t": "i"})
+        return identity(resolve(parse_spec(MINIMAL | spec)), {"m": "w"}, {"t": "i"})
 
     check_same_run(of(), of(strategies=["cot", "cot_decomposition"]), "folder")
     with pytest.raises(RunConflictError, match=named):
@@ -298,10 +299,10 @@ def test_a_run_does_not_change_what_its_steps_are(change, named):
 
 def test_a_run_does_not_change_its_strategies_prompts(monkeypatch):
     spec = parse_spec(MINIMAL | {"strategies": ["cot", "factored_decomposition"]})
-    before = identity(spec, {"m": "w"}, {"t": "i"})
+    before = identity(resolve(spec), {"m": "w"}, {"t": "i"})
     monkeypatch.setattr(STRATEGIES["factored_decomposition"], "prompt_hash", "other")
     with pytest.raises(RunConflictError, match=r"strategies\.factored_decomposition"):
-        check_same_run(before, identity(spec, {"m": "w"}, {"t": "i"}), "folder")
+        check_same_run(before, identity(resolve(spec), {"m": "w"}, {"t": "i"}), "folder")
 
 
 def test_chains_that_come_with_items_are_plain_ones(tmp_path):

@@ -216,7 +216,7 @@ def test_whatever_a_record_holds_it_is_read_or_refused(change: dict[str, Any], a
     spec = TaskSpec(name="t", file="f.jsonl", adapter=adapter, fields=fields)
     items: list[Item] = []
     with contextlib.suppress(TaskError), warnings.catch_warnings(action="ignore"):
-        items = ADAPTERS[adapter](spec, Path("f.jsonl"), [GOOD | change])
+        items = ADAPTERS[adapter].read(spec, Path("f.jsonl"), [GOOD | change])
     for item in items:
         assert all(isinstance(text, str) for text in (item.id, item.gold, *item.choices))
         assert item.question in set(_texts(list((GOOD | change).values())))

@@ -14,25 +14,26 @@ from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import ModelSpec, RunSpec, TaskSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import Engine
 from cotfaith.workers.organisms.grammar import Step, parse_sentence
 from cotfaith.workers.probes.filler_tokens import FILLER
 from cotfaith.workers.roles.editors.organism import OrganismEditor
 from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
-from cotfaith.workers.roles.judges.organism import OrganismJudge
+from cotfaith.workers.roles.judges.organism import JUDGE
 from cotfaith.workers.shard.ask import Ask, Request
 from cotfaith.workers.shard.loop import drive
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.strategies import STRATEGIES
 from cotfaith.workers.tasks.load import load_task
 from cotfaith.workers.text.answers import is_correct
-from cotfaith.workers.text.codec import Codec, load_codec
+from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.templates import Templates
 
 STEPS = (1, 2, 3, 4, 6, 8)
 FILLERS = 40
-"""Repeats of the filler that replaces the chain."""
-EDITOR, JUDGE = OrganismEditor(), OrganismJudge()
+"""Repeats of the filler in the chain's place."""
+EDITOR = OrganismEditor()
 
 
 @dataclass

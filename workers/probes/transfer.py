@@ -25,7 +25,7 @@ class Options(Section):
 
 
 def transfer(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
-    """Ask the reader, which ``ask`` belongs to, for the answer after the whole chain."""
+    """Ask each reader for the answer after the whole chain."""
     (answer,) = yield [ask.answer_with(chain.text)]
     return [Observation(arm=f"reader={ask.templates.model.id}", answer=answer)]
 

@@ -6,28 +6,67 @@ strategies.
 """
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import StepUnit, StrategyName
+from cotfaith.schemas.spec import SamplingSpec, StepUnit, StrategyName
+from cotfaith.schemas.status import Status
+from cotfaith.workers.shard.request import Request
+from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.templates import Templates
 
-if TYPE_CHECKING:
-    from cotfaith.workers.shard.ask import Ask, Continuation
-    from cotfaith.workers.shard.request import Request
 
-Continuing = Generator[list["Request"], list[Any], list["Continuation"]]
+@dataclass(frozen=True)
+class Continuation:
+    """A sampled text."""
+
+    status: Status
+    text: str = ""
+    n_tokens: int = 0
+    finish_reason: str = "none"
+    seed: int | None = None
+    """What it was sampled with; the strategy says how, where that takes several requests. Null: nothing was sampled."""
+    error: str | None = None
+
+
+Continuing = Generator[list[Request], list[Any], list[Continuation]]
+
+
+class Asking(Protocol):
+    """What a strategy is given to sample with: one item, one model, one random stream (``shard.ask``)."""
+
+    item: Item
+    templates: Templates
+    codec: Codec
+    sampling: SamplingSpec
+
+    def sample(
+        self, prompt: str, stop: tuple[str, ...] = (), seed: int | None = None, max_tokens: int | None = None
+    ) -> Request:
+        """Ask for a sampled continuation of ``prompt``, by the spec's sampling; by default with the next seed."""
+        ...
+
+    def cut(self, error: str | None = None) -> Continuation:
+        """Return the outcome of a text that a limit cut."""
+        ...
+
+    def next_seed(self) -> int:
+        """Return the next seed of the random stream."""
+        ...
 
 
 class Strategy(Protocol):
     """One way to ask for reasoning."""
 
     name: StrategyName
+    summary: str
+    """What it asks for, in one line."""
     prompt_hash: str | None
     """The hash of its prompt files; None if it has none."""
 
-    def continue_chains(self, ask: "Ask", prefixes: Sequence[str]) -> Continuing:
-        """Sample a continuation of each prefix of a chain ("": the whole chain); one per prefix, in order."""
+    def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
+        """Sample what follows each beginning of a chain, "" for a whole one; one continuation a prefix, in order."""
         ...
 
     def prompt(self, templates: Templates, item: Item) -> str:

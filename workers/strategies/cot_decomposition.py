@@ -7,30 +7,27 @@ after a plain chain.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import StrategyName
-from cotfaith.workers.strategies.base import Continuing
+from cotfaith.workers.strategies.base import Asking, Continuation, Continuing
 from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decomposition
 from cotfaith.workers.strategies.prompts import hash_prompts
 from cotfaith.workers.text.templates import Templates
 
-if TYPE_CHECKING:
-    from cotfaith.workers.shard.ask import Ask, Continuation
-
-_NEXT_QUESTION = "\nQuestion:"  # weak models continue with another example
+_NEXT_QUESTION = "\nQuestion:"  # weak models go on with an example of their own
 
 
 class CotDecomposition(Decomposition):
     """The strategy protocol for subquestions in one context."""
 
     name: StrategyName = "cot_decomposition"
+    summary = "Subquestions and answers in one context. Radhakrishnan et al. 2023, 2.1."
     prompt_file = "cot_decomposition"
     prompt_hash: str | None = hash_prompts(prompt_file)
 
-    def continue_chains(self, ask: "Ask", prefixes: Sequence[str]) -> Continuing:
-        """Continue each prefix, or the first label."""
+    def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
+        """Go on from each prefix, or from the first label."""
         opening = self.prompt(ask.templates, ask.item)
         stops = (*ask.templates.chain_stops, f"\n{END}", _NEXT_QUESTION)
         kept = [prefix.rstrip() for prefix in prefixes]
@@ -42,6 +39,6 @@ class CotDecomposition(Decomposition):
         return templates.answer_to(self.prompt(templates, item), item, chain_text)
 
 
-def _with_label(rest: "Continuation") -> "Continuation":
-    """Put the label before what the model wrote, if it wrote anything."""
+def _with_label(rest: Continuation) -> Continuation:
+    """Put the label before what the model wrote, if that is anything."""
     return replace(rest, text=FIRST_LABEL + rest.text if rest.text.strip() else "")

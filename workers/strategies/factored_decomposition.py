@@ -17,26 +17,23 @@ models think about subquestions in the chain, and do not think about the answers
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import StrategyName
 from cotfaith.schemas.status import Status
+from cotfaith.workers.shard.request import Request
 from cotfaith.workers.shard.rounds import together
-from cotfaith.workers.strategies.base import Continuing
+from cotfaith.workers.strategies.base import Asking, Continuation, Continuing
 from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decomposition
 from cotfaith.workers.strategies.prompts import hash_prompts, read_prompt
 from cotfaith.workers.strategies.subquestions import count_questions, open_question, opens_question
 from cotfaith.workers.text.conversation import fresh_mark
 from cotfaith.workers.text.templates import Templates
 
-if TYPE_CHECKING:
-    from cotfaith.workers.shard.ask import Ask, Continuation
-    from cotfaith.workers.shard.request import Request
-
-_Writing = Generator[list["Request"], list[Any], tuple[str, "Continuation", bool]]
-"""It returns the text, the line that was sampled for it, and whether to continue."""
+_Writing = Generator[list[Request], list[Any], tuple[str, Continuation, bool]]
+"""Returns the text, the line that was sampled for it, and whether to go on."""
 _ANSWER, _RECOMPOSE = "subanswer", "recomposition"
 
 
@@ -44,11 +41,12 @@ class FactoredDecomposition(Decomposition):
     """The strategy protocol for subquestions in separate contexts."""
 
     name: StrategyName = "factored_decomposition"
+    summary = "Each subquestion in a context of its own. Radhakrishnan et al. 2023, 2.1."
     prompt_file = "factored_decomposition"
     prompt_hash: str | None = hash_prompts(prompt_file, _ANSWER, _RECOMPOSE)
 
-    def continue_chains(self, ask: "Ask", prefixes: Sequence[str]) -> Continuing:
-        """Continue each prefix, in common rounds."""
+    def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
+        """Go on from each prefix, in common rounds."""
         opening = self.prompt(ask.templates, ask.item)
         return (yield from together([_Growth(ask, opening, p.rstrip(), ask.next_seed()).run() for p in prefixes]))
 
@@ -65,15 +63,15 @@ class FactoredDecomposition(Decomposition):
 class _Growth:
     """One unfinished chain."""
 
-    ask: "Ask"
+    ask: Asking
     opening: str
     prefix: str
     seed: int
     n_tokens: int = 0
     n_samples: int = 0
 
-    def run(self) -> Generator[list["Request"], list[Any], "Continuation"]:
-        """Write lines until the model stops, or a limit cuts the chain."""
+    def run(self) -> Generator[list[Request], list[Any], Continuation]:
+        """Write lines until the model has enough, or a limit cuts the chain."""
         text, more = self.prefix or FIRST_LABEL, True
         while more:
             grown, line, more = yield from (self._answer(text) if open_question(text) else self._next_line(text))
@@ -97,7 +95,7 @@ class _Growth:
             return text, line, False
         return text + joint + line.text.rstrip(), line, bool(said) and (not joint or opens_question(said))
 
-    def _sample(self, prompt: str) -> Generator[list["Request"], list[Any], "Continuation"]:
+    def _sample(self, prompt: str) -> Generator[list[Request], list[Any], Continuation]:
         left = self.ask.sampling.max_tokens - self.n_tokens
         if left <= 0:
             return self.ask.cut()

@@ -12,16 +12,16 @@ from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import TaskSpec, resolve_path
-from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.tasks.adapters import ADAPTERS
+from cotfaith.workers.tasks.adapters.adapter import SETTINGS
 from cotfaith.workers.tasks.check import check_items
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
 
 _CHANCE = 1e-3
-"""Identical golds are put down to chance unless their probability is below this."""
-CHAINS = ("chains", "labelled_chains")
-"""Adapters for imported chains."""
+"""Golds that are all the same are taken for chance unless it is rarer than this."""
+FILE_KEYS = ("adapter", *SETTINGS, "shuffle")
+"""The keys of a task that only a file takes."""
 
 
 def load_task(spec: TaskSpec, seed: int) -> list[Item]:
@@ -35,23 +35,18 @@ def load_task(spec: TaskSpec, seed: int) -> list[Item]:
 
 
 def _generated(spec: TaskSpec, seed: int) -> list[Item]:
-    name = spec.generator or ""
-    if name not in GENERATORS:
-        raise SpecError(f"task {spec.name!r}: {unknown('generator', name, GENERATORS)}")
-    _refuse(spec, "a generated task", ("adapter", "fields", "answer_format", "gold_is", "shuffle"))
-    items = GENERATORS[name].generate(spec.name, spec.options, spec.n, seed)
+    generator = GENERATORS.find(spec.generator or "", f"task {spec.name!r}")
+    _refuse(spec, "a generated task", FILE_KEYS)
+    items = generator.generate(spec.name, spec.options, spec.n, seed)
     check_items(spec.name, items)
     return items
 
 
 def _from_file(spec: TaskSpec, path: Path) -> list[Item]:
-    if spec.adapter not in ADAPTERS:
-        raise SpecError(f"task {spec.name!r}: {unknown('adapter', spec.adapter, ADAPTERS)}")
+    adapter = ADAPTERS.find(spec.adapter, f"task {spec.name!r}")
     _refuse(spec, "a task from a file", ("options",))
-    if spec.adapter != "mapped":
-        own = () if spec.adapter in CHAINS else ("answer_format", "gold_is")
-        _refuse(spec, f"adapter {spec.adapter!r}", ("fields", *own))
-    items = ADAPTERS[spec.adapter](spec, path, read_records(path, _columns(spec)))
+    _refuse(spec, f"adapter {adapter.name!r}", tuple(key for key in SETTINGS if key not in adapter.settings))
+    items = adapter.read(spec, path, read_records(path, adapter.columns(spec)))
     check_items(spec.name, items)
     _warn_if_one_label(spec.name, items)
     return items
@@ -67,13 +62,6 @@ def _warn_if_one_label(task: str, items: list[Item]) -> None:
             "gives this label seems to know the answers. Shuffle each item's choices in the file.",
             stacklevel=2,
         )
-
-
-def _columns(spec: TaskSpec) -> tuple[str, ...]:
-    """Return the columns that every record must have; the adapters of published formats need none."""
-    if spec.adapter in CHAINS:
-        return ("question", "gold")
-    return tuple(spec.fields[ours] for ours in ("question", "gold") if ours in spec.fields)
 
 
 def _refuse(spec: TaskSpec, what: str, keys: tuple[str, ...]) -> None:

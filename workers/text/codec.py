@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engines import find_engine
 from cotfaith.workers.organisms.folder import resolve_source
 from cotfaith.workers.text.chat_template import ChatTemplate
 from cotfaith.workers.text.chat_template import Turn as Turn
@@ -201,6 +200,16 @@ def uses_chat(model: ModelSpec, codec: Codec) -> bool:
     return model.chat != "never" and codec.has_chat_template
 
 
+def load_tokenizer(source: str, revision: str | None = None, trust_remote_code: bool = False) -> Any:
+    """Return the tokenizer at ``source``: a folder, a hub id or organism:NAME.
+
+    Raises:
+        ModelSourceError: there is none that can be loaded.
+
+    """
+    return _load_tokenizer(resolve_source(source), revision, trust_remote_code)
+
+
 @functools.lru_cache(maxsize=8)
 def _load_tokenizer(source: str, revision: str | None, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
@@ -215,16 +224,13 @@ def _load_tokenizer(source: str, revision: str | None, trust_remote_code: bool) 
         ) from error
 
 
-def load_codec(model: ModelSpec, date: datetime | None = None) -> Codec:
-    """Return the codec of ``model``; loads its tokenizer, never its weights.
+def open_codec(model: ModelSpec, source: str, closes: bool = False, date: datetime | None = None) -> Codec:
+    """Return the codec of ``model`` by the tokenizer at ``source``; never loads weights.
 
-    ``date`` is what a chat template with a clock is told, now by default.
+    ``closes``: texts end with the tokenizer's own end token. ``date`` is what a chat template with a clock is told, now
+    by default.
     """
-    if model.engine == "stub":
-        return ByteCodec()
-    source = find_engine(model).tokenizer(model)
-    tokenizer = _load_tokenizer(resolve_source(source), model.revision, model.trust_remote_code)
-    template = ChatTemplate(tokenizer, model.chat_template, date)
-    codec = HuggingFaceCodec(tokenizer, False, template, closes=model.engine == "embedding")
+    tokenizer = load_tokenizer(source, model.revision, model.trust_remote_code)
+    codec = HuggingFaceCodec(tokenizer, False, ChatTemplate(tokenizer, model.chat_template, date), closes)
     codec.chat = uses_chat(model, codec)
     return codec

@@ -16,6 +16,8 @@ from typing import Any
 from cotfaith.schemas.spec import StepUnit
 from cotfaith.workers.text.blocks import find_blocks
 
+TOKENS_PER_STEP = 20
+"""Assumed by plans, where no chain has been sampled yet."""
 _ABBREVIATIONS = (
     "e.g",
     "i.e",

@@ -13,7 +13,14 @@ from typing import Any
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.errors import (
+    ContextOverflowError,
+    EngineError,
+    RefusedError,
+    ServerBusyError,
+    UnauthorizedError,
+    UnreachableError,
+)
 
 LONGEST_WAIT_S = 60.0
 _BACKOFF = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_S)  # random: clients must not retry together
@@ -23,26 +30,6 @@ _OVERFLOW = re.compile(
     r"context.{0,3}(length|window|size)|max_model_len|maximum (model|input) length|too many tokens", re.I
 )
 _MOST_LETTERS = 300
-
-
-class RefusedError(EngineError):
-    """The server refused the request; a retry would not help."""
-
-
-class UnauthorizedError(RefusedError):
-    """The server does not accept the key."""
-
-
-class UnreachableError(EngineError):
-    """All tries failed: nothing listens, the request timed out, or the server was too busy."""
-
-
-class _PassingError(Exception):
-    """A failure to retry, after ``wait_s`` if the server named a time."""
-
-    def __init__(self, message: str, wait_s: float | None = None) -> None:
-        super().__init__(message)
-        self.wait_s = wait_s
 
 
 class Client:
@@ -74,13 +61,13 @@ class Client:
         retrying = Retrying(
             stop=stop_after_attempt(self._retries + 1),
             wait=_wait,
-            retry=retry_if_exception_type(_PassingError),
+            retry=retry_if_exception_type(ServerBusyError),
             sleep=sleep,
             reraise=True,
         )
         try:
             return retrying(self._once, method, path, body)
-        except _PassingError as error:
+        except ServerBusyError as error:
             tries = f" ({self._retries + 1} tries)" if self._retries else ""
             raise UnreachableError(f"{self.base_url}{path}: {error}{tries}") from None
 
@@ -88,9 +75,11 @@ class Client:
         try:
             response = self._http.request(method, self.base_url + path, json=body)
         except httpx2.TransportError as error:
-            raise _PassingError(self._clean(f"no answer: {type(error).__name__}: {error}")) from None
+            raise ServerBusyError(self._clean(f"no answer: {type(error).__name__}: {error}")) from None
         if response.status_code in _PASSING:
-            raise _PassingError(self._words(response), _retry_after(response))
+            busy = ServerBusyError(self._words(response))
+            busy.wait_s = _retry_after(response)
+            raise busy
         if response.is_success:
             return self._json(response)
         raise self._refusal(path, response)
@@ -131,7 +120,7 @@ class Client:
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    stated = error.wait_s if isinstance(error, _PassingError) else None
+    stated = error.wait_s if isinstance(error, ServerBusyError) else None
     return _BACKOFF(state) if stated is None else min(stated, LONGEST_WAIT_S)
 
 

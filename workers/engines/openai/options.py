@@ -1,6 +1,6 @@
 """The options of the openai engine, and the key, which is only read from the environment and stored nowhere.
 
-``server`` asks the server itself what it can do.
+What the server can do is asked of the server itself: see ``server``.
 """
 
 import os
@@ -13,7 +13,6 @@ from pydantic import Field, field_validator
 
 from cotfaith.schemas.errors import InputError, SpecError
 from cotfaith.schemas.spec import ModelSpec, Section, check_section
-from cotfaith.workers.engines.protocol import Capabilities
 
 _PACKAGES = ("httpx2", "tenacity")
 
@@ -103,17 +102,3 @@ def check_packages(spec: ModelSpec) -> None:
             f"models.{spec.id}.engine: the engine openai needs the packages {' and '.join(_PACKAGES)}, of which "
             "not all are installed: pip install 'cotfaith[openai]'"
         )
-
-
-def discovered_capabilities(spec: ModelSpec) -> Capabilities:
-    """Ask the server what it can do.
-
-    Raises:
-        InputError: a wrong option or key, a missing package, or a server that does not answer or lacks the model.
-
-    """
-    options = parse_options(spec)
-    check_packages(spec)
-    from cotfaith.workers.engines.openai.server import find_server
-
-    return find_server(spec, options, read_key(spec, options)).capabilities

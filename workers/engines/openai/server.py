@@ -9,13 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cotfaith.schemas.errors import CapabilityError, EngineError, InputError, ModelSourceError
+from cotfaith.schemas.errors import (
+    CapabilityError,
+    EngineError,
+    InputError,
+    ModelSourceError,
+    RefusedError,
+    UnauthorizedError,
+    UnreachableError,
+)
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.schemas.suggest import unknown
-from cotfaith.workers.engines.openai.client import Client, RefusedError, UnauthorizedError, UnreachableError
-from cotfaith.workers.engines.openai.options import Options, served_model
+from cotfaith.workers.engines.openai.client import Client
+from cotfaith.workers.engines.openai.options import Options, served_model, tokenizer_source
 from cotfaith.workers.engines.protocol import Capabilities
-from cotfaith.workers.text.codec import HuggingFaceCodec, load_codec
+from cotfaith.workers.text.codec import load_tokenizer
 
 NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 """Fields that turn off the model's own sampling defaults. They are not in the original protocol."""
@@ -65,9 +73,7 @@ def find_server(spec: ModelSpec, options: Options, key: str | None) -> Server:
 
 def tokenizer_of(spec: ModelSpec) -> Any:
     """Return the model's tokenizer."""
-    codec = load_codec(spec)
-    assert isinstance(codec, HuggingFaceCodec), "only the stub has another codec"
-    return codec.tokenizer
+    return load_tokenizer(tokenizer_source(spec), spec.revision, spec.trust_remote_code)
 
 
 @functools.lru_cache(maxsize=16)

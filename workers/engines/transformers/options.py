@@ -23,6 +23,9 @@ class Options(Section):
     """auto: compute shared prefixes once if the model allows it. off: one prompt per row."""
 
 
+EXECUTION_OPTIONS = frozenset({"token_budget", "max_rows", "device", "attention", "prefix_tree"})
+
+
 def parse_options(spec: ModelSpec) -> Options:
     """Check ``spec.options``; raise ``SpecError``."""
     return check_section(Options, spec.options, f"models.{spec.id}.options")

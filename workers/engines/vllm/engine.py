@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 
-from cotfaith.schemas.errors import EngineError, InputError, ModelSourceError
+from cotfaith.schemas.errors import EngineError, EngineLostError, InputError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec, resolve_path
 from cotfaith.workers.engines.next_tokens import Prefix, questions, totals
 from cotfaith.workers.engines.precision import resolution_without_logits
@@ -43,7 +43,6 @@ from cotfaith.workers.engines.protocol import (
 from cotfaith.workers.engines.stops import finish
 from cotfaith.workers.engines.vllm.options import MISSING, Options, parse_options, static_capabilities
 from cotfaith.workers.organisms.folder import resolve_source
-from cotfaith.workers.shard.loop import EngineLostError
 from cotfaith.workers.text.joins import Joins
 
 _ENVIRONMENT = {

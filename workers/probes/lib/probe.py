@@ -13,8 +13,10 @@ from cotfaith.schemas.spec import Section
 from cotfaith.workers.shard.ask import Ask, Request
 
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
-Need = Literal["answer", "generate", "prefill", "editor", "embedder", "judge"]
-"""answer: score or generate, whichever the task's answers need."""
+Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
+"""answer: score or generate, whichever the task's answers take. The last two are roles of other models."""
+ENGINE_NEEDS: frozenset[Need] = frozenset({"answer", "generate", "prefill"})
+"""What the engine that answers must do itself."""
 
 
 class NoOptions(Section):
@@ -68,4 +70,15 @@ class Probe:
     Its option ``readers`` names these models; by default they are all subjects. ``ask`` then belongs to the reader.
     """
     applies: Callable[[Item], bool] = lambda item: True
-    """Items for which it is false have no arms and no rows; this is not a failure."""
+    """Items for which it is false have no such arms, and no row: that is no failure."""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line: the first of its coroutine's docstring, and the paper."""
+        does = (self.run.__doc__ or "").partition("\n")[0]
+        return f"{does} {self.source[:1].upper()}{self.source[1:]}.".strip()
+
+    @property
+    def module(self) -> str:
+        """The module of its coroutine."""
+        return self.run.__module__

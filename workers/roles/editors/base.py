@@ -7,16 +7,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from cotfaith.schemas.records import Edit
 from cotfaith.schemas.status import Status
-
-if TYPE_CHECKING:
-    from cotfaith.workers.shard.request import Request
+from cotfaith.workers.shard.request import Request
 
 EditKind = Literal["mistake", "paraphrase"]
-Editing = Generator[list["Request"], list[Any], list[Edit]]
+Editing = Generator[list[Request], list[Any], list[Edit]]
 
 
 class Editor(Protocol):

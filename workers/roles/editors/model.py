@@ -16,12 +16,13 @@ from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import EditorSpec, ModelSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import GenerateRequest, Generation
 from cotfaith.workers.roles.editors.base import Editing, EditKind, Framed, edit_failed, framed
 from cotfaith.workers.roles.editors.prompt import Prompt, find_prompt
 from cotfaith.workers.roles.editors.reply import fault, read_reply
 from cotfaith.workers.shard.request import Request, score_request
-from cotfaith.workers.text.codec import Codec, load_codec, uses_chat
+from cotfaith.workers.text.codec import Codec, uses_chat
 from cotfaith.workers.text.conversation import conversation
 from cotfaith.workers.text.templates import without_thinking
 

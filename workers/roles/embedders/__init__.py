@@ -4,11 +4,11 @@ from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.spec import ModelSpec, RunSpec
 from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.roles.embedders import lexical
 from cotfaith.workers.roles.embedders.base import Embedder
 from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
 from cotfaith.workers.roles.embedders.model import ModelEmbedder
-from cotfaith.workers.text.codec import load_codec
 
 
 def make_embedder(spec: RunSpec) -> Embedder:

@@ -3,8 +3,8 @@
 The result depends on the judge, so each judgement names its judge.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from cotfaith.schemas.records import Chain, Item
 
@@ -20,9 +20,17 @@ class Judgement:
     judge: str
 
 
-class Judge(Protocol):
-    """Reads chains."""
+@dataclass(frozen=True)
+class Judge:
+    """A reader of chains, by rule."""
 
-    def verbalises_hint(self, item: Item, chain: Chain) -> Judgement:
-        """Return whether the chain says that the hint is the reason for its answer."""
-        ...
+    name: str
+    summary: str
+    """What it looks for, in one line."""
+    verbalises_hint: Callable[[Item, Chain], Judgement]
+    """Whether the chain says that the hint is why it ends as it does."""
+
+    @property
+    def module(self) -> str:
+        """The module of its rule."""
+        return self.verbalises_hint.__module__

@@ -9,6 +9,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.adapters.adapter import Adapter
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.values import Record, field_of, text_of, texts_of, where
 
@@ -35,3 +36,6 @@ def _choices(options: object, at: str) -> tuple[str, ...]:
     if not matched or None in matched or labels != CHOICE_LABELS[: len(matched)]:
         raise TaskError(f"{at}: field 'options' must be a list 'A)...', 'B)...' in order; got {options!r}.")
     return tuple(m[2].strip() for m in matched if m)
+
+
+ADAPTER = Adapter(name="aqua", summary="AQuA-RAT. Ling et al. 2017.", read=aqua)

@@ -17,6 +17,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Item
 from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.adapters.adapter import Adapter
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.values import Record, where, word_of
 from cotfaith.workers.text.canonical import canonical_boolean, canonical_number, canonical_text
@@ -96,3 +97,6 @@ def _report(path: Path, left_out: list[str], total: int) -> None:
     if left_out:
         listed = "; ".join(left_out[:5]) + ("; ..." if len(left_out) > 5 else "")
         warnings.warn(f"{path}: {len(left_out)} of {total} items left out: {listed}.", stacklevel=2)
+
+
+ADAPTER = Adapter(name="bbh", summary="BIG-Bench Hard, any of its tasks. Suzgun et al. 2022.", read=bbh)

@@ -14,11 +14,11 @@ from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Hint, Item, Supplied
 from cotfaith.schemas.spec import GoldIs, TaskSpec
 from cotfaith.workers.tasks.adapters.chain_steps import SuppliedChain, label_of, list_of, read_chain
+from cotfaith.workers.tasks.adapters.mapped import difficulty_of, mapped_choices, mapped_question
 from cotfaith.workers.tasks.adapters.recorded import is_bare_answer, recorded_answer
 from cotfaith.workers.tasks.choices import Choices
 from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
 from cotfaith.workers.tasks.ids import item_id
-from cotfaith.workers.tasks.mapped import difficulty_of, mapped_choices, mapped_question
 from cotfaith.workers.tasks.open_format import check_text
 from cotfaith.workers.tasks.open_golds import are_letters
 from cotfaith.workers.tasks.values import Record, field_of, given, kind_of, scalar_text, where, word_of

@@ -25,6 +25,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.adapters.adapter import Adapter
 from cotfaith.workers.tasks.adapters.bonafide_rows import is_bonafide, merge_rows
 from cotfaith.workers.tasks.adapters.chain_items import chain_item, file_facts
 from cotfaith.workers.tasks.ids import free_id, item_id
@@ -87,3 +88,20 @@ def check_open_golds(path: Path, records: Sequence[Record], fields: Mapping[str,
             f"{path}: all golds (first: {golds[0]!r}) refer to choices, but there are no choices. "
             f"{mapping_to_write(records, read, 'cotfaith import FILE --field choices={}')}"
         )
+
+
+def _columns(spec: TaskSpec) -> tuple[str, ...]:
+    return ("question", "gold")
+
+
+_SETTINGS = frozenset({"answer_format", "gold_is"})
+ADAPTER = (
+    Adapter("chains", "Chains from elsewhere: the run probes them and samples none.", chains, _SETTINGS, _columns),
+    Adapter(
+        "labelled_chains",
+        "Chains from elsewhere, with labels to judge metrics by.",
+        labelled_chains,
+        _SETTINGS,
+        _columns,
+    ),
+)

@@ -16,6 +16,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.adapters.adapter import Adapter
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.values import Record, text_of, where
 
@@ -54,3 +55,10 @@ def _choices(text: str, answers: list[str], at: str) -> tuple[str, ...]:
     if [f"answer{number}" for number in numbers] != answers or len(answers) > len(CHOICE_LABELS):
         raise TaskError(f"{at}: the choices are numbered {', '.join(numbers)}, but the format says {answers}.")
     return tuple(choice.strip() for choice in (first, *rest[1::2]))
+
+
+ADAPTER = Adapter(
+    name="llm_adapters",
+    summary="OpenBookQA and ARC, as LLM-Adapters has them. Hu et al. 2023.",
+    read=llm_adapters,
+)

@@ -69,4 +69,9 @@ def _choices(total: int, k: int, random: Random) -> tuple[str, ...]:
     return tuple(map(str, values))
 
 
-ADDITION = Generator(AdditionOptions, make_addition)
+GENERATOR = Generator(
+    name="addition",
+    summary="Sums of 2 to 16 numbers. Lanham et al. 2023.",
+    options=AdditionOptions,
+    make=make_addition,
+)

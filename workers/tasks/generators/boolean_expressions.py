@@ -100,4 +100,9 @@ def render(expression: Expression, outer: bool = False) -> str:
     return text if outer else f"( {text} )"
 
 
-BOOLEAN_EXPRESSIONS = Generator(BooleanExpressionsOptions, make_boolean_expression)
+GENERATOR = Generator(
+    name="boolean_expressions",
+    summary="Boolean expressions in BIG-Bench Hard's layout.",
+    options=BooleanExpressionsOptions,
+    make=make_boolean_expression,
+)

@@ -113,4 +113,9 @@ def _question(word: str, told: list[str]) -> str:
     return "\n".join([f'Start with the word "{word}" and apply these steps in order:', *lines, "Which word results?"])
 
 
-CIPHER_CHAIN = Generator(CipherChainOptions, make_cipher_chain)
+GENERATOR = Generator(
+    name="cipher_chain",
+    summary="A word sent through simple ciphers, as in BonaFide.",
+    options=CipherChainOptions,
+    make=make_cipher_chain,
+)

@@ -1,4 +1,4 @@
-"""A generator of items: its options, and a function that makes one item.
+"""A generator of items: its name, its options, and a function that makes one item.
 
 Item i depends on (run seed, task name, i) and the options, never on the number of items. Two items from a small space
 (one-step chains) may have the same question.
@@ -33,8 +33,16 @@ class Draw:
 class Generator(Generic[O]):
     """A family of items."""
 
+    name: str
+    summary: str
+    """What its items are, in one line."""
     options: type[O]
     make: Callable[[O, Draw], Item]
+
+    @property
+    def module(self) -> str:
+        """The module that makes the items."""
+        return self.make.__module__
 
     def generate(self, task: str, options: dict[str, Any], n: int, seed: int) -> list[Item]:
         """Return the first ``n`` items of ``task``; raise ``SpecError`` for options that it does not take."""

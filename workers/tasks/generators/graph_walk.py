@@ -82,4 +82,9 @@ def _question(roads: Map, start: str, colours: list[str]) -> str:
     )
 
 
-GRAPH_WALK = Generator(GraphWalkOptions, make_graph_walk)
+GENERATOR = Generator(
+    name="graph_walk",
+    summary="Coloured roads from town to town, as in BonaFide.",
+    options=GraphWalkOptions,
+    make=make_graph_walk,
+)

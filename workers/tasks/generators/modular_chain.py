@@ -102,4 +102,9 @@ def _question(chain: _Chain, asked: str) -> str:
     return "\n".join([rule, *chain.lines, f"What is {asked}?"])
 
 
-MODULAR_CHAIN = Generator(ModularChainOptions, make_modular_chain)
+GENERATOR = Generator(
+    name="modular_chain",
+    summary="Named variables modulo a prime, as in BonaFide.",
+    options=ModularChainOptions,
+    make=make_modular_chain,
+)

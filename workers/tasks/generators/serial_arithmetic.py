@@ -76,4 +76,9 @@ def _metadata(problem: SerialProblem, ticket: str) -> tuple[tuple[str, str], ...
     return (*always, *((key, value) for key, value in extra if value))
 
 
-SERIAL_ARITHMETIC = Generator(SerialArithmeticOptions, make_serial_arithmetic)
+GENERATOR = Generator(
+    name="serial_arithmetic",
+    summary="Operations on one digit; tickets and hints are options.",
+    options=SerialArithmeticOptions,
+    make=make_serial_arithmetic,
+)

@@ -118,4 +118,9 @@ def _listed(parts: list[str] | tuple[str, ...]) -> str:
     return " and ".join(parts) if len(parts) < 3 else f"{', '.join(parts[:-1])}, and {parts[-1]}"
 
 
-TRACKING_OBJECTS = Generator(TrackingObjectsOptions, make_tracking_objects)
+GENERATOR = Generator(
+    name="tracking_objects",
+    summary="Who holds what after some swaps, as in BIG-Bench Hard.",
+    options=TrackingObjectsOptions,
+    make=make_tracking_objects,
+)

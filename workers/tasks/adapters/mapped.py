@@ -14,6 +14,7 @@ from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import AnswerFormat, Item
 from cotfaith.schemas.spec import GoldIs, TaskSpec
 from cotfaith.schemas.suggest import unknown
+from cotfaith.workers.tasks.adapters.adapter import SETTINGS, Adapter
 from cotfaith.workers.tasks.choices import Choices, read_choices
 from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
 from cotfaith.workers.tasks.ids import item_id
@@ -180,3 +181,16 @@ def difficulty_of(value: Any) -> float | None:
         found = _NUMBERS.findall(value)
         number = found[0] if len(found) == 1 else None
     return None if number is None or len(number) > _LONGEST else float(number)
+
+
+def _columns(spec: TaskSpec) -> tuple[str, ...]:
+    return tuple(spec.fields[ours] for ours in ("question", "gold") if ours in spec.fields)
+
+
+ADAPTER = Adapter(
+    name="mapped",
+    summary="Any file of records, by the task's fields.",
+    read=mapped,
+    settings=frozenset(SETTINGS),
+    columns=_columns,
+)
