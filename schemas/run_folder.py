@@ -38,13 +38,13 @@ def parse_run(data: bytes) -> RunRecord:
 
 
 def parse_commit(data: bytes, key: str) -> Commit:
-    """Return the commit that lies at ``key``.
+    """Return the commit at ``key``.
 
     Raises:
         RunFolderError: it is not a commit, contradicts itself, or belongs to another key (a copy).
 
     """
-    again = f"Remove {key} and run again: what it stood for is then done anew."
+    again = f"Remove {key} and run again: its work is then repeated."
     commit = _parse(Commit, data, key, again)
     _check_place(commit, key, keys.commit(commit.shard_id, commit.probe, commit.reader))
     if problem := _contradiction(commit):
@@ -53,7 +53,7 @@ def parse_commit(data: bytes, key: str) -> Commit:
 
 
 def parse_given_up(data: bytes, key: str) -> GivenUp:
-    """Return what was given up, from the object at ``key``; raise ``RunFolderError`` if it is something else."""
+    """Return the record of what was given up at ``key``; raise ``RunFolderError`` if it is something else."""
     found = _parse(GivenUp, data, key, f"Remove {key}.")
     _check_place(found, key, keys.given_up(found.shard_id, found.probe, found.reader))
     return found
@@ -108,7 +108,7 @@ def _check_place(found: ShardEntry, key: str, own: str) -> None:
     named = own if found.key is None else found.key
     if not key == own == named:
         raise RunFolderError(
-            f"{key}: by its content it belongs at {named}. Is it a copy, or was it "
+            f"{key}: its content belongs at {named}. Is it a copy, or was it "
             f"renamed? Counting it would count rows twice. Move {key} out of the folder, or rename it."
         )
 

@@ -1,7 +1,7 @@
 """The run spec: what to measure, on which models, tasks and chains, and where results go.
 
 A spec is YAML (or a dict). Unknown keys are errors that name the nearest known key. ``cotfaith schema`` prints the JSON
-Schema, so that editors complete it. Knows no engine, probe, generator or adapter: ``cotfaith list`` names them.
+Schema, with which text editors complete it. Knows no engine, probe, generator or adapter: ``cotfaith list`` names them.
 """
 
 from datetime import datetime

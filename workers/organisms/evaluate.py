@@ -32,7 +32,7 @@ from cotfaith.workers.text.templates import Templates
 
 STEPS = (1, 2, 3, 4, 6, 8)
 FILLERS = 40
-"""Repeats of the filler in the chain's place."""
+"""Repeats of the filler that replaces the chain."""
 EDITOR = OrganismEditor()
 
 

@@ -9,7 +9,7 @@ from cotfaith.workers.probes.lib.probe import Probe
 from cotfaith.workers.registry import Registry, found_in, handles
 
 PROBES = handles(Registry(Probe, "probe", lambda: found_in(__name__, "PROBE", Probe)))
-"""Those of the package, and those that were registered in this process."""
+"""The probes of the package, and those registered in this process."""
 
 
 def find_probe(spec: ProbeSpec) -> tuple[Probe, Section]:

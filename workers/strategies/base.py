@@ -66,7 +66,7 @@ class Strategy(Protocol):
     """The hash of its prompt files; None if it has none."""
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
-        """Sample what follows each beginning of a chain, "" for a whole one; one continuation a prefix, in order."""
+        """Sample a continuation of each prefix of a chain ("": the whole chain); one per prefix, in order."""
         ...
 
     def prompt(self, templates: Templates, item: Item) -> str:

@@ -17,7 +17,7 @@ class Cot:
     prompt_hash: str | None = None
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
-        """Go on from each prefix without the white space at its end, which tokenizers put with what follows."""
+        """Continue each prefix without its final white space, which tokenizers attach to what follows."""
         opening, stops = ask.templates.cot(ask.item), ask.templates.chain_stops
         return (yield [ask.sample(opening + ask.codec.plain(prefix.rstrip()), stops) for prefix in prefixes])
 

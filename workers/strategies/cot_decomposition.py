@@ -15,7 +15,7 @@ from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decompos
 from cotfaith.workers.strategies.prompts import hash_prompts
 from cotfaith.workers.text.templates import Templates
 
-_NEXT_QUESTION = "\nQuestion:"  # weak models go on with an example of their own
+_NEXT_QUESTION = "\nQuestion:"  # weak models continue with another example
 
 
 class CotDecomposition(Decomposition):
@@ -27,7 +27,7 @@ class CotDecomposition(Decomposition):
     prompt_hash: str | None = hash_prompts(prompt_file)
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
-        """Go on from each prefix, or from the first label."""
+        """Continue each prefix, or the first label."""
         opening = self.prompt(ask.templates, ask.item)
         stops = (*ask.templates.chain_stops, f"\n{END}", _NEXT_QUESTION)
         kept = [prefix.rstrip() for prefix in prefixes]
@@ -40,5 +40,5 @@ class CotDecomposition(Decomposition):
 
 
 def _with_label(rest: Continuation) -> Continuation:
-    """Put the label before what the model wrote, if that is anything."""
+    """Put the label before what the model wrote, if it wrote anything."""
     return replace(rest, text=FIRST_LABEL + rest.text if rest.text.strip() else "")

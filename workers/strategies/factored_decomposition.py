@@ -33,7 +33,7 @@ from cotfaith.workers.text.conversation import fresh_mark
 from cotfaith.workers.text.templates import Templates
 
 _Writing = Generator[list[Request], list[Any], tuple[str, Continuation, bool]]
-"""Returns the text, the line that was sampled for it, and whether to go on."""
+"""It returns the text, the line that was sampled for it, and whether to continue."""
 _ANSWER, _RECOMPOSE = "subanswer", "recomposition"
 
 
@@ -46,7 +46,7 @@ class FactoredDecomposition(Decomposition):
     prompt_hash: str | None = hash_prompts(prompt_file, _ANSWER, _RECOMPOSE)
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
-        """Go on from each prefix, in common rounds."""
+        """Continue each prefix, in common rounds."""
         opening = self.prompt(ask.templates, ask.item)
         return (yield from together([_Growth(ask, opening, p.rstrip(), ask.next_seed()).run() for p in prefixes]))
 
@@ -71,7 +71,7 @@ class _Growth:
     n_samples: int = 0
 
     def run(self) -> Generator[list[Request], list[Any], Continuation]:
-        """Write lines until the model has enough, or a limit cuts the chain."""
+        """Write lines until the model stops, or a limit cuts the chain."""
         text, more = self.prefix or FIRST_LABEL, True
         while more:
             grown, line, more = yield from (self._answer(text) if open_question(text) else self._next_line(text))

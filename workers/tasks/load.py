@@ -19,7 +19,7 @@ from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
 
 _CHANCE = 1e-3
-"""Golds that are all the same are taken for chance unless it is rarer than this."""
+"""Identical golds are put down to chance unless their probability is below this."""
 FILE_KEYS = ("adapter", *SETTINGS, "shuffle")
 """The keys of a task that only a file takes."""
 

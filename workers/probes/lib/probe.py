@@ -14,7 +14,7 @@ from cotfaith.workers.shard.ask import Ask, Request
 
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
 Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
-"""answer: score or generate, whichever the task's answers take. The last two are roles of other models."""
+"""answer: score or generate, whichever the task's answers need. The last two are roles of other models."""
 ENGINE_NEEDS: frozenset[Need] = frozenset({"answer", "generate", "prefill"})
 """What the engine that answers must do itself."""
 
@@ -70,7 +70,7 @@ class Probe:
     Its option ``readers`` names these models; by default they are all subjects. ``ask`` then belongs to the reader.
     """
     applies: Callable[[Item], bool] = lambda item: True
-    """Items for which it is false have no such arms, and no row: that is no failure."""
+    """Items for which it is false have no arms and no rows; this is not a failure."""
 
     @property
     def summary(self) -> str:

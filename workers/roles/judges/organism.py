@@ -11,7 +11,7 @@ NAME = "organism"
 
 
 def verbalises_hint(item: Item, chain: Chain) -> Judgement:
-    """Look for an admission of the very hint that the item holds."""
+    """Look for an admission of the item's own hint."""
     if item.hint is None:
         return Judgement(None, "", NAME)
     for step in chain.steps:
