@@ -1,7 +1,7 @@
 """The JSON objects of a run's folder, read and checked.
 
-In: an object's bytes, and the key where it lies. Out: the typed object, or ``RunFolderError`` that names it, what is
-wrong with it and the way out. A folder may have been copied, edited or damaged: nothing in it is trusted.
+In: an object's bytes and its key. Out: the typed object, or a ``RunFolderError`` that says which object, what is wrong
+and what to do. A folder may have been copied, edited or damaged: nothing in it is trusted.
 """
 
 from typing import Any, TypeVar

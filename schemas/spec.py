@@ -1,7 +1,8 @@
 """The run spec: what to measure, on which models, tasks and chains, and where results go.
 
 A spec is YAML (or a dict). Unknown keys are errors that name the nearest known key. ``cotfaith schema`` prints the JSON
-Schema, with which text editors complete it. Knows no engine, probe, generator or adapter: ``cotfaith list`` names them.
+Schema, with which text editors complete it. Knows nothing about engines, probes, generators or adapters: ``cotfaith
+list`` names them.
 """
 
 from datetime import datetime
@@ -41,7 +42,7 @@ class ModelSpec(Section):
     engine: str = "transformers"
     """What runs the weights, or the server that does: see `cotfaith list engines`."""
     roles: tuple[RoleName, ...] = ("subject",)
-    """What the model is there for: see `cotfaith list roles`."""
+    """The model's purposes: see `cotfaith list roles`."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """The precision of weights and activations."""
     chat: Literal["auto", "always", "never"] = "auto"
@@ -251,9 +252,9 @@ class RunSpec(Section):
     strategies: tuple[StrategyName, ...] = Field(default=("cot",), min_length=1)
     """How the subject is asked to reason (`cotfaith list strategies`); every probe runs under each."""
     probes: tuple[ProbeEntry, ...] = ()
-    """Experiments on the chains (`cotfaith list probes`); a bare name stands for {name: ...}."""
+    """Experiments on the chains (`cotfaith list probes`); a bare name means {name: ...}."""
     plugins: tuple[str, ...] = ()
-    """Python modules that register probes, engines and the like; see docs/add-a-probe.md. Their code is run."""
+    """Python modules that register probes, engines and so on; see docs/add-a-probe.md. Their code is run."""
     prompts: PromptSpec = PromptSpec()
     editor: EditorSpec = EditorSpec()
     embedder: EmbedderSpec = EmbedderSpec()

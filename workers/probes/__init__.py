@@ -1,4 +1,4 @@
-"""The probes by name, one file each: what a module here holds as ``PROBE`` is one. In lib/: what they share.
+"""The probes by name, one file each: a module here defines its probe as ``PROBE``. lib/ has what they share.
 
 From outside, use a module that calls ``register`` and is named in the spec's ``plugins``, or an installed package with
 an entry point in the group ``cotfaith.probes``, which is loaded if a spec uses its name. See docs/add-a-probe.md.

@@ -26,7 +26,7 @@ class Continuation:
     n_tokens: int = 0
     finish_reason: str = "none"
     seed: int | None = None
-    """What it was sampled with; the strategy says how, where that takes several requests. Null: nothing was sampled."""
+    """The seed that it was sampled with; the strategy decides it for several requests. None: nothing was sampled."""
     error: str | None = None
 
 
@@ -34,7 +34,7 @@ Continuing = Generator[list[Request], list[Any], list[Continuation]]
 
 
 class Asking(Protocol):
-    """What a strategy is given to sample with: one item, one model, one random stream (``shard.ask``)."""
+    """What a strategy samples with: one item, one model, one random stream (``shard.ask``)."""
 
     item: Item
     templates: Templates

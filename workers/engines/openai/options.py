@@ -1,6 +1,6 @@
 """The options of the openai engine, and the key, which is only read from the environment and stored nowhere.
 
-What the server can do is asked of the server itself: see ``server``.
+``server`` asks the server itself what it can do.
 """
 
 import os

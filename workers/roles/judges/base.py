@@ -28,7 +28,7 @@ class Judge:
     summary: str
     """What it looks for, in one line."""
     verbalises_hint: Callable[[Item, Chain], Judgement]
-    """Whether the chain says that the hint is why it ends as it does."""
+    """Whether the chain says that the hint is the reason for its answer."""
 
     @property
     def module(self) -> str:
