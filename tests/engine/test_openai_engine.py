@@ -58,7 +58,7 @@ def capabilities(spec):
 
 
 def letters(text):
-    """Ids of the byte tokenizer; those of the fake's model are the bytes themselves, in no relation."""
+    """The byte tokenizer's ids; the ids of the fake's model are the bytes themselves and unrelated."""
     return tuple(byte_tokenizer().encode(text))
 
 
@@ -92,7 +92,7 @@ def test_a_text_only_server_generates(serve):
     assert len(engine.notes()) == 3
     (generation,) = engine.generate([GenerateRequest((256, *letters("abc")), 3, 0.0, 1.0, 0)])
     assert generation.tokens == letters("def")
-    assert fake.posts()[-1]["prompt"] == "abc"  # the server puts the start token by itself
+    assert fake.posts()[-1]["prompt"] == "abc"  # the server adds the start token itself
 
 
 def test_a_chat_only_server_is_refused_with_the_reason(serve):
@@ -179,8 +179,8 @@ def test_what_is_sent(serve):
     sent = fake.posts()[-1]
     expected = {"prompt": [40, 41], "max_tokens": 3, "temperature": 0.7, "top_p": 0.9, "seed": 5, "stop": ["\n"]}
     assert {name: sent[name] for name in expected} == expected
-    assert "min_tokens" not in sent  # servers that do not know it would refuse
-    # whatever defaults the model comes with
+    assert "min_tokens" not in sent  # servers without this field would refuse it
+    # whatever the model's own defaults
     assert (sent["top_k"], sent["min_p"], sent["repetition_penalty"]) == (-1, 0.0, 1.0)
 
 
@@ -219,7 +219,7 @@ def test_a_server_that_ignores_the_least_number_of_tokens_is_noticed(serve):
     fake.plan = [(400, {"error": {"message": "unknown field min_tokens"}}, {})]
     with pytest.raises(EngineError, match="unknown field min_tokens"):
         engine.generate([request])
-    # A stop string that was allowed takes away more than the text's last tokens.
+    # An allowed stop string removes more than the text's last tokens.
     allowed = {"token_ids": [*letters("abc"), *letters("d\n")], "finish_reason": "stop", "stop_reason": "\n"}
     fake.plan = [(200, {"choices": [{"text": "", **allowed}]}, {})]
     assert engine.generate([request])[0].tokens == letters("abcd")

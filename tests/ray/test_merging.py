@@ -119,7 +119,7 @@ def test_errors_cross_in_their_own_words(start):
     assert str(long.value).endswith("exceed the context window (10).")
     with pytest.raises(EngineError) as bad:
         engine.score(requests("bad"))
-    assert str(bad.value) == "The stub fails on prompts that hold 'bad'."
+    assert str(bad.value) == "The stub fails on prompts that contain 'bad'."
 
 
 class Recorder(RunProgress):

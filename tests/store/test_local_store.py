@@ -1,4 +1,4 @@
-"""The local store: whole objects, one winner of a race, and what a crash leaves behind."""
+"""The local store: whole objects, one winner of a race, and the state after a crash."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def files(store):
 
 
 def content(racer):
-    """A megabyte that tells who wrote it: a half or mixed object would show."""
+    """A megabyte that identifies its writer: a partial or mixed object would be visible."""
     return f"{racer:04d}".encode() * 250_000
 
 
@@ -92,7 +92,7 @@ class TestSemantics:
         assert not store.put_if_absent("a/b", b"3")
         assert store.get("a/b") == b"2"
         assert store.put_if_absent("a/c", b"")
-        assert store.get("a/c") == b""  # empty, and there
+        assert store.get("a/c") == b""  # empty, and present
 
     def test_what_is_not_there_is_none(self, store):
         assert store.get("nothing") is None
@@ -124,7 +124,7 @@ class TestSemantics:
 
 
 class TestKeys:
-    """The store joins keys to its folder as they are; names that could leave it are refused before they are keys."""
+    """The store joins keys to its folder unchanged; names that could escape it are refused before they become keys."""
 
     @pytest.mark.parametrize("name", ["..", "../up", "a/b", "/root", ".hidden", "a\n", "a\0", ""])
     def test_names_that_are_paths_are_refused(self, name):
@@ -147,7 +147,7 @@ class TestKeys:
 
 
 class _Forgetful(LocalStore):
-    """Ignores the condition, as some object storage does."""
+    """A store that ignores the condition, like some object storage."""
 
     def put_if_absent(self, key, data):
         self.put(key, data)
@@ -169,11 +169,11 @@ class TestConditionalPut:
 
 
 class _Crash(BaseException):
-    """The process ends here."""
+    """Raised where the process would end."""
 
 
 class _Crashing(LocalStore):
-    """Writes data and dies before the commit."""
+    """A store that writes data and dies before the commit."""
 
     def put_if_absent(self, key, data):
         raise _Crash
@@ -182,7 +182,7 @@ class _Crashing(LocalStore):
 class TestCrash:
     @pytest.fixture
     def job(self, tmp_path):
-        """The only job of a run, and how to list what is left to do."""
+        """The only job of a run, and a function that lists the remaining work."""
         spec = parse_spec(
             {
                 "models": [{"id": "m", "engine": "stub"}],

@@ -54,7 +54,7 @@ def example(repo):
 
 
 def ok(result):
-    """What was printed: the command went well, and nothing is cut or wider than 80 columns."""
+    """The output: the command succeeded, and nothing is cut or wider than 80 columns."""
     code, out, err = result
     assert code == 0, err
     assert "…" not in out
@@ -63,7 +63,7 @@ def ok(result):
 
 
 def rows(text, columns):
-    """The lines of a printed table with ``columns`` cells, cells being two spaces apart."""
+    """The lines of a printed table with ``columns`` cells, separated by two spaces."""
     lines = (re.split(r" {2,}", line.strip()) for line in text.splitlines())
     return [cells for cells in lines if len(cells) == columns]
 
@@ -197,7 +197,7 @@ class TestRun:
 
     @pytest.fixture
     def done(self, command, finished, monkeypatch):
-        """What the command printed; the working directory is the one in which it ran."""
+        """The command's output; the working directory is the one in which it ran."""
         folder, printed = finished
         monkeypatch.chdir(folder)
         return printed

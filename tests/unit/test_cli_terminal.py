@@ -1,4 +1,4 @@
-"""Terminals that cannot show a character: every command prints something else in its place and ends as it should."""
+"""Terminals that cannot show a character: every command prints a replacement and ends normally."""
 
 import io
 import json
@@ -13,7 +13,7 @@ TEXT = "half · two ≠ 2, 五, \U0001f600, \udcff"
 
 
 def command(tmp_path, encoding, *arguments):
-    """Run a command line in a process of its own, and return its code and what it printed."""
+    """Run a command line in a separate process, and return its code and output."""
     call = "import sys; from cotfaith.cluster.cli.app import main; sys.argv[0] = 'cotfaith'; main()"
     environment = {"PYTHONIOENCODING": encoding, "COLUMNS": "100", "PATH": "/usr/bin:/bin"}
     environment |= {"PYTHONPATH": ":".join(sys.path)}

@@ -1,4 +1,4 @@
-"""How much of a run is done, by hand, and where it is said: terminal, report, `run`'s end."""
+"""How much of a run is done, computed by hand, and where it is reported: terminal, report, the end of `run`."""
 
 import re
 import shutil
@@ -61,7 +61,7 @@ def test_the_plan_is_models_by_tasks_by_strategies_by_ranges(changes, total):
 
 
 def test_a_number_of_items_that_is_beyond_all_reason_takes_no_memory():
-    """As a damaged run.json may have it."""
+    """A value that a damaged run.json may have."""
     found = compare(record(n=10**15), both(0, 2), [dead(2, 4)])
     assert (found.done, found.total) == (1, 5 * 10**14)
     assert [name for name, _ in found.given_up] == ["2-4"]
@@ -70,7 +70,7 @@ def test_a_number_of_items_that_is_beyond_all_reason_takes_no_memory():
 def test_readings_count():
     run, chains = record(n=2, readers={"p": ["m", "o"]}), commit(0, 2)
     assert not compare(run, [chains, commit(0, 2, "p", "m")]).whole
-    assert not compare(run, [chains, commit(0, 2, "p")]).whole  # a probe's commit is no reader's
+    assert not compare(run, [chains, commit(0, 2, "p")]).whole  # a probe's commit is not a reader's
     assert compare(run, [chains, commit(0, 2, "p", "m"), commit(0, 2, "p", "o")]).whole
 
 
@@ -79,11 +79,11 @@ def test_a_probe_of_which_only_the_chains_are_missing_is_not_done():
 
 
 def test_what_an_earlier_spec_began_belongs_to_the_plan():
-    """The last spec has the model m; an earlier one had o, of which one of three shards is there."""
+    """The last spec has the model m; an earlier spec had o, with one of three shards done."""
     found = compare(record(), [*both(0, 2), *both(2, 4), *both(4, 5), *both(0, 2, model="o")])
     assert (found.done, found.total, found.missing) == (4, 6, {("o", "t", "cot"): 2})
     other = compare(record(probes=()), [*both(0, 2), commit(2, 4), commit(4, 5)])
-    assert (other.done, other.total) == (1, 3)  # the probe of an earlier spec was done on one
+    assert (other.done, other.total) == (1, 3)  # one has the probe of an earlier spec
 
 
 def test_what_was_given_up_is_named_while_it_is_missing():

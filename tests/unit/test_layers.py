@@ -1,4 +1,4 @@
-"""schemas <- workers <- cluster; Ray in cluster/ and one file of workers/; torch in the engines alone."""
+"""schemas <- workers <- cluster; Ray in cluster/ and one file of workers/; torch only in the engines."""
 
 import ast
 import subprocess

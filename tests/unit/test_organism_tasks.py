@@ -41,7 +41,7 @@ def test_items_without_options_are_those_they_always_were() -> None:
     assert first.choices == ()
 
 
-# Written down before the options existed.
+# Fixed items: options must not change them.
 FIRST_QUESTION = "Start with 3. Multiply by 3. After each operation keep only the last digit. What is the final digit?"
 
 

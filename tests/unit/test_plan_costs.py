@@ -1,4 +1,4 @@
-"""What a plan says a spec costs, and how fast a run was. Stub models: tokens are bytes."""
+"""The costs that a plan states for a spec, and the speed of a run. Stub models: tokens are bytes."""
 
 import io
 import json
@@ -26,7 +26,7 @@ KINDS = ("requests", "generated_tokens", "prompt_tokens", "distinct_tokens")
 
 @pytest.fixture
 def task(tmp_path):
-    """Choices of one length, so that every prompt is as long as the others."""
+    """Choices of one length, so that all prompts have the same length."""
     lines = [{"q": f"Which of the two is number {i}?", "c": ["this", "that"], "g": "A"} for i in range(ITEMS)]
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, lines)))
     fields = {"question": "q", "choices": "c", "gold": "g"}
@@ -106,7 +106,7 @@ def test_mistakes_are_written_continued_and_answered(make, frame):
     editor = {"id": "e", "engine": "stub", "roles": ["editor"]}
     more = {"models": ("m", editor)}
     assert added(make, "adding_mistakes", **more) == (
-        2 * 3 * times,  # the rest, and the answer; after the last step the rest is at least asked for
+        2 * 3 * times,  # the rest, and the answer; after the last step the rest is still requested
         times * (40 + 20 + 1),
         times * (3 * (question + suffix + 60) + sum(question + 60 - new for new in (40, 20, 1))),
         times * (60 + 40 + 20 + 3 * suffix),
@@ -137,7 +137,7 @@ def test_readers_pay_for_what_they_read(make, frame):
     for model in "mn":
         both = line(make("transfer", models="mn"), model)
         assert both[2] - alone[model][2] == 2 * reading
-        # What the other wrote is new to a reader; the suffix comes after both chains.
+        # The other model's text is new to a reader; the suffix follows both chains.
         assert both[3] - alone[model][3] == ITEMS * (question + CHAINS * (TOKENS + 2 * suffix))
     named = {"name": "transfer", "options": {"readers": ["n"]}}
     assert line(make(named, models="mn"), "m") == alone["m"]

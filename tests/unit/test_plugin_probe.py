@@ -27,7 +27,7 @@ FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 @pytest.fixture
 def page(repo):
-    """The page's blocks of code, in order: (language, text)."""
+    """The page's code blocks, in order: (language, text)."""
     return FENCE.findall((repo / "docs" / "add-a-probe.md").read_text())
 
 
@@ -174,7 +174,7 @@ def test_a_name_that_is_taken(outside):
         "from cotfaith.workers.registry import register\n"
         "register(dataclasses.replace(PROBES['no_cot'], source='me'))\n"
     )
-    with pytest.raises(SpecError, match="registers a probe 'no_cot', but there is another of that name"):
+    with pytest.raises(SpecError, match="registers a probe 'no_cot', but another probe has that name"):
         import_plugins(["thief"])
     assert PROBES["no_cot"].source != "me"
 
@@ -208,7 +208,7 @@ class TestEntryPoints:
 
     def test_a_name_of_ours_is_refused(self, outside):
         install(outside, "clash", ["no_cot = clash:PROBE"], self.code("no_cot"))
-        with pytest.raises(SpecError, match="'no_cot', but there is another of that name"):
+        with pytest.raises(SpecError, match="'no_cot', but another probe has that name"):
             find_probe(ProbeSpec(name="no_cot"))
 
     def test_two_packages_with_one_name(self, outside):
@@ -220,7 +220,7 @@ class TestEntryPoints:
     @pytest.mark.parametrize("entry", ["mine = odd:CODE", "mine = odd:PROBE"])
     def test_what_is_no_probe_of_that_name(self, outside, entry):
         install(outside, "odd", [entry], self.code("yours") + "CODE = 5\n")
-        with pytest.raises(SpecError, match=r"is no probe\. Expected a Probe whose name is 'mine'"):
+        with pytest.raises(SpecError, match=r"is not a probe\. Expected a Probe with the name 'mine'"):
             find_probe(ProbeSpec(name="mine"))
 
 

@@ -43,7 +43,7 @@ def letter(seen):
 
 
 def content(text):
-    """A model that answers with the choice of this text, wherever it stands."""
+    """A model that answers with the choice of this text, whatever its place."""
 
     def weigh(prompt, word):
         return 0.0 if dict(SHOWN.findall(prompt))[word] == text else -2.0

@@ -1,4 +1,4 @@
-"""One date for all prompts of a run: at the start, in every task, and when it goes on."""
+"""One date for all prompts of a run: at the start, in every task, and on resume."""
 
 import json
 from contextlib import nullcontext
@@ -32,7 +32,7 @@ QUESTIONS = ("Which wins?", "Which loses?", "Which waits?")
 
 
 class Says:
-    """Says the same to every prompt, and keeps what it was asked."""
+    """An engine that writes the same to every prompt, and records its requests."""
 
     capabilities = Capabilities(generate=True, score=True, prefill=True)
     prompts: set[str]
@@ -60,7 +60,7 @@ class Says:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A function that sets what all clocks of the program say."""
+    """A function that sets all clocks of the program."""
     from transformers.utils import chat_template_utils
 
     def at(moment):
@@ -90,7 +90,7 @@ def begin(tmp_path, cli, monkeypatch):
 
     def run(*arguments, **changes):
         engine = Says()
-        codec._load_tokenizer.cache_clear()  # as another process would begin
+        codec._load_tokenizer.cache_clear()  # as in a new process
 
         def jobs_here(plan, jobs, progress):
             for job in jobs:

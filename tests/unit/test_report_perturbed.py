@@ -1,4 +1,4 @@
-"""The report with the perturbation probes: each alone, all together, none; several strategies; hostile texts."""
+"""The report with the perturbation probes: each by itself, all together, none; several strategies; hostile texts."""
 
 import json
 import random

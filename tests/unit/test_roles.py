@@ -1,4 +1,4 @@
-"""Who must be up for a job: the model that answers, and those that edit or compare for its probes."""
+"""The models that must be up for a job: the one that answers, and those that edit or compare for its probes."""
 
 import pytest
 from run_records import run_record
@@ -99,7 +99,7 @@ def test_shares_of_a_machine(monkeypatch):
 
 
 class TestIdentity:
-    """A run may get more of what edits, never other editors for what it has."""
+    """A resumed run may add probes with edits, but may not change the editor of existing rows."""
 
     @staticmethod
     def of(made):

@@ -1,4 +1,4 @@
-"""The three strategies: the same text whichever way it is written, and every beginning of it can be gone on from."""
+"""The three strategies: the same text however it is written, and every prefix of it can be continued."""
 
 import json
 import re
@@ -43,14 +43,14 @@ def work(strategy="cot", probes=("no_cot", "early_answering"), items=(ITEM,), **
 
 
 def in_one_context(prompt):
-    """Write what of TEXT is still missing at the prompt's end, and the mark of its end."""
+    """Write the part of TEXT that is missing at the prompt's end, and its end mark."""
     so_far = prompt.rpartition("Assistant:\n")[2]
     assert TEXT.startswith(so_far)
     return TEXT[len(so_far) :] + "\nDone.\nSo much for that."
 
 
 def in_fresh_contexts(prompt):
-    """Answer a lone subquestion, or write the next line of TEXT."""
+    """Answer a single subquestion, or write the next line of TEXT."""
     if prompt.endswith("Assistant: Answer:"):
         asked = re.search(r"^Question: (.*)$", prompt, re.MULTILINE)[1]
         return {
@@ -119,7 +119,7 @@ def test_subquestions_are_answered_where_nothing_else_is_seen():
         assert ITEM.question not in prompt
         assert "blood" not in prompt
         assert "Subquestion" not in prompt
-    # Earlier answers are put in, without their full stop; the chain keeps what the model wrote.
+    # Earlier answers are inserted without their full stop; the chain keeps the model's text.
     assert "Question: How many are 3 and b?\n" in fresh[1]
 
 
@@ -206,7 +206,7 @@ def test_an_engine_that_fails_in_a_fresh_context_costs_the_chain():
 
 
 class Seeds(Scripted):
-    """Remembers the seed of every prompt."""
+    """An engine that records the seed of every prompt."""
 
     def generate(self, requests):
         self.seeds = [*getattr(self, "seeds", []), *((bytes(r.prompt).decode(), r.seed) for r in requests)]

@@ -1,7 +1,7 @@
-"""The probes by name, one file each: what a module here holds as ``PROBE`` is one. In lib/: what they share.
+"""The probes by name, one file each: a module here defines its probe as ``PROBE``. lib/ has what they share.
 
-From outside: a module that calls ``register`` and is named by the spec's ``plugins``, or an installed package with an
-entry point in the group ``cotfaith.probes``, which is loaded where a spec uses its name. See docs/add-a-probe.md.
+From outside, use a module that calls ``register`` and is named in the spec's ``plugins``, or an installed package with
+an entry point in the group ``cotfaith.probes``, which is loaded if a spec uses its name. See docs/add-a-probe.md.
 """
 
 from cotfaith.schemas.spec import ProbeSpec, Section, check_section
@@ -9,7 +9,7 @@ from cotfaith.workers.probes.lib.probe import Probe
 from cotfaith.workers.registry import Registry, found_in, handles
 
 PROBES = handles(Registry(Probe, "probe", lambda: found_in(__name__, "PROBE", Probe)))
-"""Those of the package, and those that were registered in this process."""
+"""The probes of the package, and those registered in this process."""
 
 
 def find_probe(spec: ProbeSpec) -> tuple[Probe, Section]:

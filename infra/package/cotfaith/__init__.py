@@ -8,7 +8,7 @@ from cotfaith.schemas.status import Status
 
 try:
     __version__ = version("cotfaith")
-except PackageNotFoundError:  # imported from a source tree that was never installed
+except PackageNotFoundError:  # imported from a source tree that is not installed
     __version__ = "0+unknown"
 
 __all__ = ["CotfaithError", "InputError", "RunSpec", "Status", "__version__", "parse_spec"]
