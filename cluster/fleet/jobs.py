@@ -8,7 +8,7 @@ from cotfaith.cluster.plan.plan import Plan, Shard
 from cotfaith.cluster.plan.prompt_date import recorded_date
 from cotfaith.cluster.plan.roles import readers
 from cotfaith.cluster.storage.read import committed_keys
-from cotfaith.cluster.storage.store import Store
+from cotfaith.cluster.storage.store import Store, absolute
 from cotfaith.schemas import keys
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import RunSpec
@@ -70,9 +70,11 @@ def _job(
 
 
 def _portable(plan: Plan, run: dict[str, Any]) -> RunSpec:
-    """Return the spec with what other machines lack: the texts of the editor's prompt files, and the run's date."""
-    prompts = plan.spec.prompts.model_copy(update={"date": recorded_date(run) or plan.date})
-    return plan.spec.model_copy(update={"editor": with_prompts(plan.spec.editor), "prompts": prompts})
+    """Return the spec with what other processes lack: the editor's prompt texts, the run's date, and our folder."""
+    spec = plan.spec
+    prompts = spec.prompts.model_copy(update={"date": recorded_date(run) or plan.date})
+    output = spec.output.model_copy(update={"path": absolute(spec.output.path)})
+    return spec.model_copy(update={"editor": with_prompts(spec.editor), "prompts": prompts, "output": output})
 
 
 def missing_readings(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
