@@ -10,6 +10,7 @@ from rich.table import Table
 
 from cotfaith.cluster.plan.costs import Cost
 from cotfaith.cluster.report.shortfalls import Shortfall
+from cotfaith.cluster.storage.read import count_statuses
 from cotfaith.cluster.terminal import safe_text
 from cotfaith.schemas.status import Status
 
@@ -81,14 +82,6 @@ def _readers(run: dict[str, Any], stage: str | None, own: Sequence[dict[str, Any
 def _status_cells(commits: Sequence[dict[str, Any]]) -> tuple[str, str, str]:
     counts = count_statuses(commits)
     return f"{counts.total():,}", f"{counts[Status.OK]:,}", failed_text(counts, "\n") or "-"
-
-
-def count_statuses(commits: Iterable[dict[str, Any]]) -> Counter[str]:
-    """Return the committed rows by status."""
-    counts: Counter[str] = Counter()
-    for commit in commits:
-        counts.update(commit["statuses"])
-    return counts
 
 
 def failed_text(counts: Counter[str], separator: str = ", ") -> str:
