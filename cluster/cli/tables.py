@@ -1,7 +1,7 @@
 """The tables that the command line prints. At 80 columns every number is whole; long names fold, they are never cut."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from unittest import mock
 
 import yaml
@@ -28,16 +28,21 @@ class Done:
     stderr: str
 
 
-def in_process(*arguments: object, cwd: Path | None = None, width: int = 80) -> Done:
-    """Run a command line in this process, on the Ray that is up here if it needs one; ``width`` is in columns."""
+def in_process(
+    *arguments: object, cwd: Path | None = None, width: int = 80, out: TextIO | None = None, err: TextIO | None = None
+) -> Done:
+    """Run a command line in this process, on the Ray that is up here if it needs one.
+
+    ``width`` is in columns; ``out`` and ``err``, where given, take what is printed, and ``Done`` has none of it.
+    """
     from cotfaith.cluster.cli import app
 
-    out, err = io.StringIO(), io.StringIO()
+    printed, said = io.StringIO(), io.StringIO()
     with (
         _process_kept(),
         contextlib.chdir(cwd or Path.cwd()),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
+        contextlib.redirect_stdout(out or printed),
+        contextlib.redirect_stderr(err or said),
         mock.patch.dict(os.environ, COLUMNS=str(width)),
         mock.patch.object(sys, "argv", ["cotfaith", *map(str, arguments)]),
     ):
@@ -48,7 +53,7 @@ def in_process(*arguments: object, cwd: Path | None = None, width: int = 80) -> 
         else:
             code = 0
     assert isinstance(code, int), code
-    return Done(code, out.getvalue(), err.getvalue())
+    return Done(code, printed.getvalue(), said.getvalue())
 
 
 @contextlib.contextmanager
