@@ -19,6 +19,7 @@ from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.spec import parse_spec
+from cotfaith.schemas.tables import ESTIMATES
 from cotfaith.workers.engines.protocol import Capabilities, EngineUsage, Generation
 from cotfaith.workers.roles.editors import make_editor
 from cotfaith.workers.text import codec
@@ -78,8 +79,9 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def begin(tmp_path, cli, monkeypatch):
-    """A function that runs a spec without Ray: (exit code, stderr, the engine, run.json)."""
+    """A function that runs a spec without Ray and without results: (exit code, stderr, the engine, run.json)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cotfaith.cluster.report.results.write_results", lambda *_: ESTIMATES.empty_table())
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     task = write_items(tmp_path / "items.jsonl", QUESTIONS)
     source = model_folder(tmp_path / "model", CLOCK)
