@@ -16,8 +16,8 @@ from cotfaith.schemas.status import Status
 if TYPE_CHECKING:
     from cotfaith.cluster.api import RunHandle, run
     from cotfaith.cluster.plan.spec_file import load_spec
-    from cotfaith.workers.probes import register
     from cotfaith.workers.probes.lib.probe import Arm, NoOptions, Probe, ProbeRun, Shape
+    from cotfaith.workers.registry import register
     from cotfaith.workers.shard.ask import Ask, Request
 
 try:
@@ -60,7 +60,7 @@ _LATER = {
     "RunHandle": "cotfaith.cluster.api",
     "Shape": "cotfaith.workers.probes.lib.probe",
     "load_spec": "cotfaith.cluster.plan.spec_file",
-    "register": "cotfaith.workers.probes",
+    "register": "cotfaith.workers.registry",
     "run": "cotfaith.cluster.api",
 }
 """Where each name is that is imported when it is first asked for."""
