@@ -236,8 +236,8 @@ def _say_if_incomplete(store: "Store") -> None:
 
 def _failures(store: "Store") -> tuple[int, int, str]:
     """Return the rows that are not ok, all rows, and the former by status, as text."""
-    from cotfaith.cluster.cli.tables import count_statuses, failed_text
-    from cotfaith.cluster.storage.read import commits
+    from cotfaith.cluster.cli.tables import failed_text
+    from cotfaith.cluster.storage.read import commits, count_statuses
 
     counts = count_statuses(commits(store))
     return counts.total() - counts["ok"], counts.total(), failed_text(counts)

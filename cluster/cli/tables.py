@@ -1,7 +1,7 @@
 """The tables that the command line prints. At 80 columns every number is whole; long names fold, they are never cut."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from cotfaith.cluster.plan.costs import Cost
 from cotfaith.cluster.report.shortfalls import Shortfall
+from cotfaith.cluster.storage.read import count_statuses
 from cotfaith.cluster.terminal import safe_text
 from cotfaith.schemas.run_objects import Commit, RunRecord
 from cotfaith.schemas.status import Status
@@ -82,14 +83,6 @@ def _readers(run: RunRecord, stage: str | None, own: Sequence[Commit]) -> int:
 def _status_cells(commits: Sequence[Commit]) -> tuple[str, str, str]:
     counts = count_statuses(commits)
     return f"{counts.total():,}", f"{counts[Status.OK]:,}", failed_text(counts, "\n") or "-"
-
-
-def count_statuses(commits: Iterable[Commit]) -> Counter[str]:
-    """Return the committed rows by status."""
-    counts: Counter[str] = Counter()
-    for commit in commits:
-        counts.update(commit.statuses)
-    return counts
 
 
 def failed_text(counts: Counter[str], separator: str = ", ") -> str:

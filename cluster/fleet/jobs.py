@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.prompt_date import recorded_date
 from cotfaith.cluster.plan.shards import Shard
+from cotfaith.cluster.storage.store import absolute
 from cotfaith.schemas import keys
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.run_objects import GivenUp, RunRecord
@@ -91,9 +92,11 @@ def _job(
 
 
 def _portable(plan: Plan, run: RunRecord) -> RunSpec:
-    """Return the spec with what other machines lack: the texts of the editor's prompt files, and the run's date."""
-    prompts = plan.spec.prompts.model_copy(update={"date": recorded_date(run)})
-    return plan.spec.model_copy(update={"editor": with_prompts(plan.spec.editor), "prompts": prompts})
+    """Return the spec with what other processes lack: the editor's prompt texts, the run's date, and our folder."""
+    spec = plan.spec
+    prompts = spec.prompts.model_copy(update={"date": recorded_date(run)})
+    output = spec.output.model_copy(update={"path": absolute(spec.output.path)})
+    return spec.model_copy(update={"editor": with_prompts(spec.editor), "prompts": prompts, "output": output})
 
 
 def missing_readings(plan: Plan, run: RunRecord, committed: Set[str]) -> list[Job]:

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,9 @@ def render(
     )
 
 
+@cache
 def _environment() -> Environment:
+    """Return the environment; it keeps the compiled template."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -10,7 +10,7 @@ files (.DS_Store, x.json~, ._x.json) are none of ours: they are left alone, with
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 import pyarrow as pa
@@ -164,3 +164,11 @@ def _in_order(frame: pl.DataFrame, name: str) -> pl.DataFrame:
             )
         frame = frame.unique(_ITEM, keep="any", maintain_order=True)
     return frame.sort([column for column in _ORDER if column in frame.columns], nulls_last=False)
+
+
+def count_statuses(found: Iterable[Commit]) -> Counter[str]:
+    """Return the rows of these commits by status."""
+    counts: Counter[str] = Counter()
+    for commit in found:
+        counts.update(commit.statuses)
+    return counts

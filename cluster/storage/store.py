@@ -121,6 +121,11 @@ def open_store(path: str) -> Store:
     return LocalStore(root)
 
 
+def absolute(path: str) -> str:
+    """Return a run's path as processes with other working directories need it; an address stays as it is."""
+    return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
 CHECK_KEY = "_commits/.conditional-put-check"
 
 

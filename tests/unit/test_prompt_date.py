@@ -22,6 +22,7 @@ from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import RunConflictError, RunFolderError
 from cotfaith.schemas.run_folder import parse_run
 from cotfaith.schemas.spec import parse_spec
+from cotfaith.schemas.tables import ESTIMATES
 from cotfaith.workers.engines.protocol import Capabilities, EngineUsage, Generation
 from cotfaith.workers.resolved import resolve
 from cotfaith.workers.roles.editors import make_editor
@@ -82,8 +83,9 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def begin(tmp_path, cli, monkeypatch):
-    """A function that runs a spec without Ray: (exit code, stderr, the engine, run.json)."""
+    """A function that runs a spec without Ray and without results: (exit code, stderr, the engine, run.json)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cotfaith.cluster.report.results.write_results", lambda *_: ESTIMATES.empty_table())
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     task = write_items(tmp_path / "items.jsonl", QUESTIONS)
     source = model_folder(tmp_path / "model", CLOCK)

@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import warnings
-from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from runs_here import without_ray
 
-from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
@@ -34,17 +33,6 @@ SPEC = {
 }
 FIRST = "_commits/m~t~cot~0000000-0000002"
 COMMANDS = (("status", "run"), ("aggregate", "run"), ("report", "run"), ("show", "run", "t-000001"))
-
-
-def run_here(plan, jobs, progress):
-    for job in jobs:
-        run_job(job, {"subject": StubEngine(plan.model(job.model))})
-    return RunOutcome(done=len(jobs))
-
-
-def without_ray(monkeypatch):
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
 
 
 @pytest.fixture(scope="module")
