@@ -1,25 +1,30 @@
-"""Every error that cotfaith raises on purpose.
+"""The errors that cotfaith raises on purpose. Subclasses that only one module needs are defined there.
 
     CotfaithError
-    ├── InputError              the user can mend it: exit code 2, before any model loads
+    ├── InputError              the user can fix it: exit code 2, before any model loads
     │   ├── SpecError           the run spec: syntax, unknown key, wrong value
     │   ├── TaskError           a task's file or its items
     │   ├── CapabilityError     a probe asks for what an engine cannot do
-    │   ├── ModelSourceError    weights or tokenizer that are not where the spec says
+    │   ├── ModelSourceError    weights or a tokenizer are not where the spec says
     │   ├── RunConflictError    the output folder holds a run that this spec contradicts
     │   └── RunFolderError      an object of a run's folder is damaged, copied or not ours
     ├── EngineError             an engine failed on a request
-    │   └── ContextOverflowError
+    │   ├── ContextOverflowError
+    │   ├── EngineLostError     the engine's process is gone
+    │   ├── RefusedError        a server answered, and will answer the same again
+    │   │   └── UnauthorizedError
+    │   ├── ServerBusyError     a server may answer the next try
+    │   └── UnreachableError    a server answered none of the tries
     ├── StoreError              object storage misbehaved
-    └── RunFailedError          a run could not go on
+    └── RunFailedError          a run could not continue
 
-Each says what was got, what was expected and what to do. All of them take their message alone, so that they stay
-picklable across processes.
+Each message says what was got, what was expected and what to do. Every error takes only its message, so it can be
+pickled between processes.
 """
 
 
 class CotfaithError(Exception):
-    """Root of the tree."""
+    """The root of the tree."""
 
 
 class InputError(CotfaithError):
@@ -58,9 +63,35 @@ class ContextOverflowError(EngineError):
     """A request is longer than the model's context window."""
 
 
+class EngineLostError(EngineError):
+    """The engine's process is gone: nothing about the requests can be said."""
+
+    role = "subject"
+    """Whose engine it was. Set on the instance by who knows; exceptions keep such attributes when they are pickled."""
+
+
+class RefusedError(EngineError):
+    """The server answered, and will answer the same again."""
+
+
+class UnauthorizedError(RefusedError):
+    """The server wants another key."""
+
+
+class ServerBusyError(EngineError):
+    """The server did not answer, or put the request off; another try may succeed."""
+
+    wait_s: float | None = None
+    """Seconds that the server asks to wait; null: it named no time. Set on the instance."""
+
+
+class UnreachableError(EngineError):
+    """No answer in all tries: nobody listens, the time was up, or the server was too busy."""
+
+
 class StoreError(CotfaithError):
-    """Object storage did not do what was asked."""
+    """Object storage failed on an operation."""
 
 
 class RunFailedError(CotfaithError):
-    """The run could not go on; what was committed is kept."""
+    """The run could not continue; committed results are kept."""

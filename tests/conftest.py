@@ -16,8 +16,9 @@ REPO = Path(__file__).parents[1]
 def cli(monkeypatch, capsys):
     """A function that runs a command line in this process, 80 columns wide: (exit code, stdout, stderr)."""
     from cotfaith.cluster.cli import app as cli
+    from cotfaith.cluster.cli import listing
 
-    for console in (cli.out, cli.err):
+    for console in (cli.out, cli.err, listing.out):
         monkeypatch.setattr(console, "width", 80)
 
     def run(*arguments):

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 import typer
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from cotfaith import __version__
 from cotfaith.cluster.cli import import_chains as import_cli
+from cotfaith.cluster.cli import listing as listing_cli
 from cotfaith.cluster.cli import organisms as organisms_cli
 from cotfaith.cluster.cli import validate as validate_cli
 from cotfaith.cluster.terminal import plain_text
@@ -24,6 +25,10 @@ from cotfaith.schemas import keys
 from cotfaith.schemas.errors import CotfaithError, InputError, SpecError
 from cotfaith.schemas.spec import RunSpec
 from cotfaith.workers.plugins import import_plugins
+
+if TYPE_CHECKING:
+    from cotfaith.cluster.storage.store import Store
+    from cotfaith.schemas.run_objects import RunRecord
 
 app = typer.Typer(
     add_completion=False,
@@ -34,6 +39,7 @@ app = typer.Typer(
 app.add_typer(organisms_cli.app, name="organisms")
 app.command()(validate_cli.validate)
 app.command("import")(import_cli.import_chains)
+app.command("list")(listing_cli.list_names)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -46,7 +52,7 @@ Overrides = Annotated[
 ]
 Plugins = Annotated[
     list[str] | None,
-    typer.Option("--plugin", metavar="MODULE", help="Import a module that registers probes or metrics; it is run."),
+    typer.Option("--plugin", metavar="MODULE", help="Import a Python module of plug-ins; its code is run."),
 ]
 
 
@@ -91,9 +97,10 @@ def plan(
 def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = None) -> None:
     """Do what is missing of a run, then aggregate and report. Run it again to resume."""
     spec = _spec(spec_path, overrides, plugins)
+    from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.fleet.run import execute
 
-    given_up = execute(spec, out, err)
+    given_up = execute(spec, ConsoleReporter(out, err))
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)
@@ -120,7 +127,7 @@ def status(run_path: RunPath) -> None:
     from cotfaith.cluster.storage.read import commits
 
     store = _store(str(run_path))
-    out.print(status_table(_run_json(store), list(commits(store))))
+    out.print(status_table(_run_record(store), list(commits(store))))
     _say_if_incomplete(store)
 
 
@@ -155,9 +162,13 @@ def show(run_path: RunPath, item_id: Annotated[str, typer.Argument(help="The ite
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of the run spec."""
-    print(json.dumps(RunSpec.model_json_schema(), indent=2))
+def schema(plugins: Plugins = None) -> None:
+    """Print the JSON Schema of the run spec, for editors."""
+    from cotfaith.cluster.plan.spec_schema import spec_schema
+    from cotfaith.workers.plugins import import_plugins
+
+    import_plugins(plugins or [])
+    print(json.dumps(spec_schema(), indent=2))
 
 
 def _version(wanted: bool) -> None:
@@ -179,16 +190,16 @@ def _spec(path: Path, overrides: list[str] | None, plugins: list[str] | None) ->
     return load_spec(path, overrides or [], plugins or [])
 
 
-def _store(path: str, must_exist: bool = True) -> Any:
+def _store(path: str) -> "Store":
     from cotfaith.cluster.storage.store import open_store
 
     store = open_store(path)
-    if must_exist and store.get(keys.RUN) is None:
+    if store.get(keys.RUN) is None:
         raise SpecError(f"{path}: there is no run here (no {keys.RUN}). Start one with: cotfaith run SPEC")
     return store
 
 
-def _run_json(store: Any) -> dict[str, Any]:
+def _run_record(store: "Store") -> "RunRecord":
     from cotfaith.cluster.storage.read import load_run
 
     loaded = load_run(store)
@@ -196,16 +207,16 @@ def _run_json(store: Any) -> dict[str, Any]:
     return loaded
 
 
-def _aggregate(store: Any) -> pa.Table:
+def _aggregate(store: "Store") -> pa.Table:
     from cotfaith.cluster.report.results import write_estimates
 
-    return write_estimates(store, _run_json(store))
+    return write_estimates(store, _run_record(store))
 
 
-def _results(store: Any) -> pa.Table:
+def _results(store: "Store") -> pa.Table:
     from cotfaith.cluster.report.results import write_results
 
-    return write_results(store, _run_json(store))
+    return write_results(store, _run_record(store))
 
 
 def _summarise(estimates: pa.Table) -> None:
@@ -219,16 +230,17 @@ def _summarise(estimates: pa.Table) -> None:
         out.print(shortfall_table(short))
 
 
-def _say_if_incomplete(store: Any) -> None:
-    from cotfaith.cluster.storage.completeness import completeness, say_if_incomplete
+def _say_if_incomplete(store: "Store") -> None:
+    from cotfaith.cluster.cli.incomplete import say_if_incomplete
+    from cotfaith.cluster.storage.completeness import completeness
 
-    say_if_incomplete(completeness(store, _run_json(store)), out)
+    say_if_incomplete(completeness(store, _run_record(store)), out)
 
 
-def _failures(store: Any) -> tuple[int, int, str]:
+def _failures(store: "Store") -> tuple[int, int, str]:
     """Return the rows that are not ok, all rows, and the former by status, as text."""
-    from cotfaith.cluster.cli.tables import count_statuses, failed_text
-    from cotfaith.cluster.storage.read import commits
+    from cotfaith.cluster.cli.tables import failed_text
+    from cotfaith.cluster.storage.read import commits, count_statuses
 
     counts = count_statuses(commits(store))
     return counts.total() - counts["ok"], counts.total(), failed_text(counts)

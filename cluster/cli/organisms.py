@@ -53,9 +53,8 @@ def organisms_table(cards: list[dict[str, Any]]) -> Table:
     for card in cards:
         measured = card["measured"]
         numbers = [measured[key]["all"] for key in ("accuracy_cot", "accuracy_no_cot")]
-        table.add_row(
-            card["name"], *map(_percent, numbers), f"{card['held_out_loss']:.3f}", _note(card["truth"], card["step"])
-        )
+        note = truth_note(card["truth"], card["step"])
+        table.add_row(card["name"], *map(_percent, numbers), f"{card['held_out_loss']:.3f}", note)
     return table
 
 
@@ -63,5 +62,6 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.0%}"
 
 
-def _note(truth: dict[str, Any] | None, step: int) -> str:
+def truth_note(truth: dict[str, Any] | None, step: int) -> str:
+    """Return in one line what is true of an organism; ``step``: its last training step."""
     return str(truth["note"]) if truth else f"Checkpoint after {step} steps: no truth is claimed."

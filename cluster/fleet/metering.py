@@ -1,12 +1,13 @@
 """An engine's stand-in beside the shard loop: counts the tokens that one shard's work asks of one role.
 
-An actor's own totals are of all its callers together. Names the role when its engine is lost, so that the driver
-replaces the right one.
+An actor's own totals are those of all its callers together. An error that says that the engine is lost gets its role
+here, so that the scheduler replaces the right one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cotfaith.schemas.errors import EngineLostError
 from cotfaith.workers.engines.protocol import (
     Capabilities,
     EmbedRequest,
@@ -16,17 +17,16 @@ from cotfaith.workers.engines.protocol import (
     Generation,
     ScoreRequest,
 )
-from cotfaith.workers.shard.loop import EngineLostError
 
 
 class MeteredEngine:
     """The engine protocol, handed on."""
 
     def __init__(self, engine: Engine, role: str) -> None:
-        self.engine: Any = engine  # embed is offered by some engines alone
+        self.engine: Any = engine  # only some engines offer embed
         self.role = role
         self.tokens = 0
-        """Of prompts, each counted whole, and generated."""
+        """Tokens of prompts, each counted whole, and generated ones."""
 
     @property
     def capabilities(self) -> Capabilities:

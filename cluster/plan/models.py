@@ -7,13 +7,13 @@ from typing import Any
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engines import find_engine
 from cotfaith.workers.organisms.folder import resolve_source
+from cotfaith.workers.resolved import ResolvedModel
 
 _SAMPLE = 1 << 20  # bytes hashed at each end of a weights file
 
 
-def fingerprint(model: ModelSpec) -> str:
+def fingerprint(resolved: ResolvedModel) -> str:
     """Return a hash that changes with the model's configuration or weights.
 
     Folders: config.json, and size, first and last MiB of every safetensors file. Hub ids: the resolved commit.
@@ -23,9 +23,10 @@ def fingerprint(model: ModelSpec) -> str:
         ModelSourceError: there is no model at the source.
 
     """
-    if model.engine == "stub":
-        return "stub"
-    served = find_engine(model).served_model
+    model, engine = resolved.spec, resolved.kind
+    if not engine.has_weights:
+        return engine.name
+    served = engine.served_model
     if served is not None:
         return f"served:{served(model)}"
     folder = Path(resolve_source(model.source)).expanduser()
@@ -39,12 +40,12 @@ def fingerprint(model: ModelSpec) -> str:
     return _hub_fingerprint(model)
 
 
-def context_window(model: ModelSpec) -> int | None:
+def context_window(model: ResolvedModel) -> int | None:
     """Return the context window in tokens that the engine's options or the model's configuration state, or None."""
-    stated = find_engine(model).capabilities(model).max_context
-    if stated is not None or model.engine == "stub" or find_engine(model).served_model is not None:
+    stated = model.capabilities.max_context
+    if stated is not None or not model.kind.has_weights or model.kind.served_model is not None:
         return stated
-    config = _config(model)
+    config = _config(model.spec)
     return getattr(getattr(config, "text_config", config), "max_position_embeddings", None)
 
 

@@ -1,4 +1,4 @@
-"""What a model writes after a prompt is read as it was written, stop strings and limits included, in real engines."""
+"""In real engines, a model's text after a prompt is read as written, including stop strings and limits."""
 
 import json
 
@@ -11,9 +11,9 @@ from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import GenerateRequest
 from cotfaith.workers.shard.work import ShardWork
-from cotfaith.workers.text.codec import load_codec
 
 END = "think step by step:"
 TEXT = " Red cars drive. Blue boats sail!"

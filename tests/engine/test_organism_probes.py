@@ -6,16 +6,16 @@ import pytest
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.tasks.load import load_task
-from cotfaith.workers.text.codec import load_codec
 
 PROBES = ["adding_mistakes", "paraphrasing", "step_deletion"]
 
 
 @pytest.fixture(scope="module")
 def same_answers():
-    """A function from an organism to the share of unchanged answers by probe, plain resamples apart."""
+    """A function: organism -> share of unchanged answers by probe, with plain resamples separate."""
     found = {}
 
     def measure(name):

@@ -1,4 +1,4 @@
-"""The organisms' training, and that the packaged ones do what they were made to do."""
+"""The organisms' training, and the packaged organisms' behaviour, which must match their design."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -8,6 +8,7 @@ import pytest
 
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.schemas.status import Status
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import ScoreRequest
 from cotfaith.workers.engines.transformers.engine import TransformersEngine
 from cotfaith.workers.organisms.card import describe, read_card
@@ -19,7 +20,6 @@ from cotfaith.workers.organisms.train import Writer, held_out_loss, learning_rat
 from cotfaith.workers.organisms.truth import organism_truth
 from cotfaith.workers.roles.editors.organism import OrganismEditor
 from cotfaith.workers.text.answers import is_correct
-from cotfaith.workers.text.codec import load_codec
 
 MOST_BYTES = 2_000_000
 SMALL = replace(RECIPES["reasoner"], steps=6, warmup=2, batch=8, width=32, grows=0, checkpoints=(3,))
@@ -102,7 +102,7 @@ def test_every_recipe_is_packaged_with_its_card_and_is_small():
 
 
 class Measured:
-    """One packaged organism on a few long items, through the ordinary path."""
+    """One packaged organism on a few long items, with the same code as a run."""
 
     def __init__(self, name, **options):
         self.bench = Bench(folder_of(name), 24, steps=(4, 6, 8), seed=7)

@@ -1,4 +1,4 @@
-"""The contract of engines, kept by vLLM in this process; and what is vLLM's own."""
+"""The contract of engines for vLLM in this process, and tests of vLLM's own features."""
 
 import itertools
 
@@ -6,11 +6,10 @@ import pytest
 from contract import ids
 from contract_models import ModelEngine
 
-from cotfaith.schemas.errors import EngineError, ModelSourceError
+from cotfaith.schemas.errors import EngineError, EngineLostError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
-from cotfaith.workers.shard.loop import EngineLostError
 
 
 def engine_of(source, dtype="float32", **options):
@@ -33,7 +32,7 @@ def test_shared_prefixes_are_computed_once(engine):
     engine.score([ScoreRequest(chain[:n], ((40,), (41,))) for n in range(100, 200)])
     after = engine.usage()
     computed = after.computed_tokens - before.computed_tokens
-    # Whole blocks of 32 are found again, so that no prompt costs more than a block and its own last token.
+    # Whole blocks of 32 are reused, so no prompt costs more than a block and its own last token.
     assert computed < (after.prompt_tokens - before.prompt_tokens) / 4
     assert computed < 200 + 100 * 33
 
@@ -81,7 +80,7 @@ def test_seeded_prompts_that_do_not_fit_in_one_pass(folder):
 
 
 def ties(scores):
-    """How many of the pairs of neighbouring log-probabilities are equal."""
+    """The number of pairs of neighbouring log-probabilities that are equal."""
     return sum(a == b for row in scores for a, b in itertools.pairwise(sorted(row)))
 
 

@@ -1,11 +1,11 @@
-"""What a model writes after a prompt, read as it was written, in vLLM. A module of its own: one engine at a time."""
+"""In vLLM, a model's text after a prompt is read as written. A separate module: one engine at a time."""
 
 import pytest
 
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import GenerateRequest
-from cotfaith.workers.text.codec import load_codec
 
 END = "think step by step:"
 TEXT = " Red cars drive. Blue boats sail!"

@@ -2,15 +2,15 @@ import weakref
 
 import pytest
 
-from cotfaith.schemas.errors import EngineError
+from cotfaith.schemas.errors import EngineError, EngineLostError
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import Capabilities, GenerateRequest, Generation, ScoreRequest
 from cotfaith.workers.shard.ask import Request
-from cotfaith.workers.shard.loop import EngineLostError, Failed, dispatch, drive
+from cotfaith.workers.shard.loop import Failed, dispatch, drive
 
 
 class Echo:
-    """Returns each prompt; fails on a prompt that holds 13, is lost on 14; remembers its batches."""
+    """An engine that returns each prompt, fails on prompts with 13, is lost on 14, and records its batches."""
 
     capabilities = Capabilities(generate=True, score=True, prefill=True, max_context=10)
 

@@ -124,7 +124,7 @@ def test_an_answer_compared_with_a_near_tie_has_no_comparison():
     row = get(estimates(chains, arms), "deletion_same_answer", "mean")
     assert (row["value"], clear(row)) == (0.75, (1.0, 3))
     table = estimates(chains, arms)
-    assert clear(get(table, "deletion_accuracy")) == (None, None)  # right or wrong by themselves
+    assert clear(get(table, "deletion_accuracy")) == (None, None)  # right or wrong independently
 
 
 def test_no_cot_answers_that_are_near_ties_take_their_pairs_along():
@@ -218,7 +218,7 @@ def test_the_terminal_shows_both_lines():
 
 
 def test_a_figure_of_which_nothing_is_left_says_so():
-    """p(gold) and the readings are left out where nobody has any; leaving near ties out must not look like that."""
+    """p(gold) and the readings are left out if there are none; leaving out near ties must not look like that."""
     observations = [arm(n, "no_cot", "no_cot", tie=NEAR) for n in range(4)]
     observations += [arm(n, "transfer", "reader=m", own="A", chain_index=0, reader="m", tie=NEAR) for n in range(4)]
     table = estimates([chain(n, tie=NEAR) for n in range(4)], observations)

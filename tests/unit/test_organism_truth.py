@@ -124,7 +124,7 @@ def test_every_recipe_has_a_truth_and_unknown_names_have_none() -> None:
 )
 def test_the_judge_finds_the_admission(text: str, hint: str | None, expected: bool | None) -> None:
     metadata = {} if hint is None else {"hint": hint}
-    judgement = JUDGES["organism"]().verbalises_hint(item(**metadata), chain(text, "4"))
+    judgement = JUDGES["organism"].verbalises_hint(item(**metadata), chain(text, "4"))
     assert judgement.value is expected
     assert judgement.evidence == (ADMISSION.strip() if expected else "")
     assert judgement.judge == "organism"

@@ -7,9 +7,8 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
-from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.spec_file import load_spec
@@ -17,18 +16,18 @@ from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ProbeSpec, parse_spec
-from cotfaith.workers import probes
 from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.plugins import import_plugins
-from cotfaith.workers.probes import PROBES, find_probe, register
+from cotfaith.workers.probes import PROBES, find_probe
 from cotfaith.workers.probes.lib.probe import Shape
+from cotfaith.workers.registry import register
 
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture
 def page(repo):
-    """The page's blocks of code, in order: (language, text)."""
+    """The page's code blocks, in order: (language, text)."""
     return FENCE.findall((repo / "docs" / "add-a-probe.md").read_text())
 
 
@@ -37,10 +36,10 @@ def outside(tmp_path, monkeypatch):
     """An empty working directory; what is registered and imported in the test is forgotten after it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    known, modules = dict(PROBES), set(sys.modules)
+    known, modules = dict(PROBES.things), set(sys.modules)
     yield tmp_path
-    PROBES.clear()
-    PROBES.update(known)
+    PROBES.things.clear()
+    PROBES.things.update(known)
     for name in set(sys.modules) - modules:
         if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
@@ -62,12 +61,11 @@ def run(example, monkeypatch):
     def run_here(plan, jobs, progress):
         for job in jobs:
             run_job(job, {"subject": StubEngine(plan.model(job.model))})
-        return Outcome(done=len(jobs))
+        return RunOutcome(done=len(jobs))
 
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
-    quiet = Console(quiet=True)
-    return lambda *plugins: execute(load_spec(example / "spec.yaml", [], plugins), quiet, quiet)
+    return lambda *plugins: execute(load_spec(example / "spec.yaml", [], plugins))
 
 
 def without_plugins(folder):
@@ -172,10 +170,11 @@ def test_modules_that_do_not_import(outside, code, name, expected):
 
 def test_a_name_that_is_taken(outside):
     (outside / "thief.py").write_text(
-        "import dataclasses\nfrom cotfaith.workers.probes import PROBES, register\n"
+        "import dataclasses\nfrom cotfaith.workers.probes import PROBES\n"
+        "from cotfaith.workers.registry import register\n"
         "register(dataclasses.replace(PROBES['no_cot'], source='me'))\n"
     )
-    with pytest.raises(SpecError, match="registers a probe 'no_cot', but there is another of that name"):
+    with pytest.raises(SpecError, match="registers a probe 'no_cot', but another probe has that name"):
         import_plugins(["thief"])
     assert PROBES["no_cot"].source != "me"
 
@@ -209,7 +208,7 @@ class TestEntryPoints:
 
     def test_a_name_of_ours_is_refused(self, outside):
         install(outside, "clash", ["no_cot = clash:PROBE"], self.code("no_cot"))
-        with pytest.raises(SpecError, match="'no_cot', but there is another of that name"):
+        with pytest.raises(SpecError, match="'no_cot', but another probe has that name"):
             find_probe(ProbeSpec(name="no_cot"))
 
     def test_two_packages_with_one_name(self, outside):
@@ -221,13 +220,13 @@ class TestEntryPoints:
     @pytest.mark.parametrize("entry", ["mine = odd:CODE", "mine = odd:PROBE"])
     def test_what_is_no_probe_of_that_name(self, outside, entry):
         install(outside, "odd", [entry], self.code("yours") + "CODE = 5\n")
-        with pytest.raises(SpecError, match=r"is no probe\. Expected a Probe whose name is 'mine'"):
+        with pytest.raises(SpecError, match=r"is not a probe\. Expected a Probe with the name 'mine'"):
             find_probe(ProbeSpec(name="mine"))
 
 
-def test_every_probe_of_the_package_is_listed_once_under_its_name():
-    assert len({module.PROBE.name for module in probes._MODULES}) == len(probes._MODULES)
-    assert all(PROBES[module.PROBE.name] is module.PROBE for module in probes._MODULES)
+def test_every_probe_of_the_package_is_found_by_its_file(repo):
+    files = sorted(path.stem for path in (repo / "workers" / "probes").glob("*.py") if path.stem != "__init__")
+    assert list(PROBES) == files
 
 
 def test_a_spec_keeps_the_plugins_of_its_file_and_of_the_command_line(tmp_path):

@@ -1,13 +1,12 @@
-"""What an engine's actor does with errors, without Ray's processes."""
+"""How an engine's actor handles errors, without Ray's processes."""
 
 import asyncio
 
 import pytest
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.errors import ContextOverflowError, EngineError, EngineLostError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.actor import remote
-from cotfaith.workers.shard.loop import EngineLostError
 
 
 def actor_that_raises(error):

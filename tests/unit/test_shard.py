@@ -108,7 +108,7 @@ def test_a_bug_in_a_probe_costs_one_row(monkeypatch):
 
     from dataclasses import replace
 
-    monkeypatch.setitem(PROBES, "early_answering", replace(PROBES["early_answering"], run=broken))
+    monkeypatch.setitem(PROBES.things, "early_answering", replace(PROBES["early_answering"], run=broken))
     _, _, rows = run(chains=1)
     assert {r.observation.answer.status for r in of(rows, "early_answering")} == {Status.ITEM_ERROR}
     assert {r.observation.answer.status for r in of(rows, "no_cot")} == {Status.OK}

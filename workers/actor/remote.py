@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.errors import ContextOverflowError, EngineError, EngineLostError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.actor.merging import Merger
 from cotfaith.workers.engines import find_engine
@@ -21,7 +21,7 @@ from cotfaith.workers.engines.protocol import (
     Generation,
     ScoreRequest,
 )
-from cotfaith.workers.shard.loop import EngineLostError
+from cotfaith.workers.plugins import import_plugins
 
 LAST_WORDS_S = 1.0
 """An engine that cannot go on has so long to say why, before its process ends."""
@@ -34,7 +34,8 @@ class EngineActor:
     answered while it works.
     """
 
-    def __init__(self, spec: ModelSpec, threads: int | None) -> None:
+    def __init__(self, spec: ModelSpec, threads: int | None, plugins: Sequence[str] = ()) -> None:
+        import_plugins(plugins)  # the engine may be one of theirs
         self.merger = Merger(lambda: find_engine(spec).make(spec, threads))
 
     async def describe(self) -> tuple[Capabilities, list[str]]:

@@ -1,7 +1,7 @@
-"""What an organism does, measured through the ordinary path: task, templates, codec, engine, shard, probes.
+"""An organism's behaviour, measured with the same code as a run: task, templates, codec, engine, shard, probes.
 
-In: a folder with weights. Out: shares of right answers by number of operations, with the chain and without, and how
-the answer moves when the chain or the hint does. Nothing here knows how the organism was made.
+In: a folder with weights. Out: shares of right answers by number of operations, with and without the chain, and how the
+answer changes when the chain or the hint does. Knows nothing about how the organism was made.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,30 +14,31 @@ from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import ModelSpec, RunSpec, TaskSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import Engine
 from cotfaith.workers.organisms.grammar import Step, parse_sentence
 from cotfaith.workers.probes.filler_tokens import FILLER
 from cotfaith.workers.roles.editors.organism import OrganismEditor
 from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
-from cotfaith.workers.roles.judges.organism import OrganismJudge
+from cotfaith.workers.roles.judges.organism import JUDGE
 from cotfaith.workers.shard.ask import Ask, Request
 from cotfaith.workers.shard.loop import drive
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.strategies import STRATEGIES
 from cotfaith.workers.tasks.load import load_task
 from cotfaith.workers.text.answers import is_correct
-from cotfaith.workers.text.codec import Codec, load_codec
+from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.templates import Templates
 
 STEPS = (1, 2, 3, 4, 6, 8)
 FILLERS = 40
-"""Repeats of the filler in the chain's place."""
-EDITOR, JUDGE = OrganismEditor(), OrganismJudge()
+"""Repeats of the filler that replaces the chain."""
+EDITOR = OrganismEditor()
 
 
 @dataclass
 class Bench:
-    """One organism, loaded, and the items it is measured on."""
+    """One loaded organism, and the items that it is measured on."""
 
     folder: Path
     count: int
@@ -53,7 +54,7 @@ class Bench:
         return ModelSpec(id="organism", source=str(self.folder))
 
     def work(self, **options: Any) -> ShardWork:
-        """Return the items of a task with these options beside ``closed``, ready to be run."""
+        """Return the items of a task with these options and ``closed``, ready to run."""
         told = {"closed": True, "side_channel": True, "steps": list(self.steps), **options}
         name = "-".join(["serial", *(str(value) for value in options.values())])
         task = TaskSpec(name=name, generator="serial_arithmetic", options=told, n=self.count)
@@ -73,7 +74,7 @@ class Bench:
         return {"subject": self._engine}
 
     def answers(self, work: ShardWork, ask: Callable[[Ask, Chain], Request], chains: Sequence[Chain]) -> list[Answer]:
-        """Ask one thing of every chain."""
+        """Send one request for every chain."""
 
         def one(chain: Chain) -> Any:
             request = ask(self._ask(work, chain.item_id), chain)
@@ -100,7 +101,7 @@ class Bench:
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """Return the figures of an organism's card; shares are null where nothing was counted."""
+    """Return the figures of an organism's card; a share is null if nothing was counted."""
     return {**_accuracies(bench), **_hint_figures(bench)}
 
 
@@ -149,7 +150,7 @@ def edited(chain: Chain, edit: Callable[[str, int], Any]) -> str:
 
 
 def share(hits: Sequence[bool]) -> float | None:
-    """Return the share that is true; None of nothing."""
+    """Return the share that is true; None for no values."""
     return round(sum(hits) / len(hits), 4) if hits else None
 
 
@@ -170,7 +171,7 @@ def _follows(items: Sequence[Item], answers: Sequence[Answer]) -> float | None:
 
 
 def _by_steps(items: Sequence[Item], answers: Sequence[Answer]) -> dict[str, float | None]:
-    """Return the share of right answers by number of operations; failed rows are left out, and counted elsewhere."""
+    """Return the share of right answers by number of operations; failed rows are left out and counted elsewhere."""
     hits: dict[str, list[bool]] = {}
     for item, answer in zip(items, answers, strict=True):
         correct = is_correct(item, answer)

@@ -17,25 +17,13 @@ from cotfaith.workers.roles.editors.base import Editing, EditKind, Editor
 from cotfaith.workers.roles.embedders.base import Comparing, Embedder
 from cotfaith.workers.shard.request import Request as Request
 from cotfaith.workers.shard.request import score_request
+from cotfaith.workers.strategies.base import Continuation as Continuation
 from cotfaith.workers.strategies.base import Continuing, Strategy
 from cotfaith.workers.text.answers import read_answer, scored_answer
 from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.steps import merge_steps
 from cotfaith.workers.text.templates import Templates
 from cotfaith.workers.text.ties import ranks
-
-
-@dataclass(frozen=True)
-class Continuation:
-    """A sampled text."""
-
-    status: Status
-    text: str = ""
-    n_tokens: int = 0
-    finish_reason: str = "none"
-    seed: int | None = None
-    """What it was sampled with; the strategy says how, where that takes several requests. Null: nothing was sampled."""
-    error: str | None = None
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.errors import ContextOverflowError, EngineLostError
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import EmbedRequest, Engine, GenerateRequest, ScoreRequest, check_fits
 from cotfaith.workers.shard.request import Request
@@ -18,13 +18,6 @@ T = TypeVar("T")
 Engines = Mapping[str, Engine]
 """Role -> engine."""
 _METHODS = {GenerateRequest: "generate", ScoreRequest: "score", EmbedRequest: "embed"}
-
-
-class EngineLostError(EngineError):
-    """The engine's process is gone: nothing about the requests can be said."""
-
-    role = "subject"
-    """Whose engine it was. Set on the instance by who knows; exceptions keep such attributes when they are pickled."""
 
 
 @dataclass(frozen=True)

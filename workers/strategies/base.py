@@ -1,32 +1,72 @@
-"""What a strategy is: how the subject is asked to reason, and how an answer is had from what it wrote.
+"""What a strategy is: how the subject is asked to reason, and how its answer is obtained from what it wrote.
 
-Radhakrishnan et al. 2023 (arXiv 2307.11768). A chain is one text under every strategy; the strategy says how to go on
-from any beginning of it, where its steps end, and which prompt asks for the answer after it. Probes know nothing of it.
+Radhakrishnan et al. 2023 (arXiv 2307.11768). A chain is one text under every strategy. The strategy defines how to
+continue any prefix of it, where its steps end, and which prompt asks for the answer after it. Probes know nothing about
+strategies.
 """
 
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import StepUnit, StrategyName
+from cotfaith.schemas.spec import SamplingSpec, StepUnit, StrategyName
+from cotfaith.schemas.status import Status
+from cotfaith.workers.shard.request import Request
+from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.templates import Templates
 
-if TYPE_CHECKING:
-    from cotfaith.workers.shard.ask import Ask, Continuation
-    from cotfaith.workers.shard.request import Request
 
-Continuing = Generator[list["Request"], list[Any], list["Continuation"]]
+@dataclass(frozen=True)
+class Continuation:
+    """A sampled text."""
+
+    status: Status
+    text: str = ""
+    n_tokens: int = 0
+    finish_reason: str = "none"
+    seed: int | None = None
+    """The seed that it was sampled with; the strategy decides it for several requests. None: nothing was sampled."""
+    error: str | None = None
+
+
+Continuing = Generator[list[Request], list[Any], list[Continuation]]
+
+
+class Asking(Protocol):
+    """What a strategy samples with: one item, one model, one random stream (``shard.ask``)."""
+
+    item: Item
+    templates: Templates
+    codec: Codec
+    sampling: SamplingSpec
+
+    def sample(
+        self, prompt: str, stop: tuple[str, ...] = (), seed: int | None = None, max_tokens: int | None = None
+    ) -> Request:
+        """Ask for a sampled continuation of ``prompt``, by the spec's sampling; by default with the next seed."""
+        ...
+
+    def cut(self, error: str | None = None) -> Continuation:
+        """Return the outcome of a text that a limit cut."""
+        ...
+
+    def next_seed(self) -> int:
+        """Return the next seed of the random stream."""
+        ...
 
 
 class Strategy(Protocol):
-    """How one way of reasoning is asked for."""
+    """One way to ask for reasoning."""
 
     name: StrategyName
+    summary: str
+    """What it asks for, in one line."""
     prompt_hash: str | None
-    """Of its prompt files; null: it has none."""
+    """The hash of its prompt files; None if it has none."""
 
-    def continue_chains(self, ask: "Ask", prefixes: Sequence[str]) -> Continuing:
-        """Sample what follows each beginning of a chain, "" for a whole one; one continuation a prefix, in order."""
+    def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
+        """Sample a continuation of each prefix of a chain ("": the whole chain); one per prefix, in order."""
         ...
 
     def prompt(self, templates: Templates, item: Item) -> str:
@@ -34,17 +74,17 @@ class Strategy(Protocol):
         ...
 
     def answer_prompt(self, templates: Templates, item: Item, chain_text: str) -> str:
-        """Return the prompt that asks for the answer after ``chain_text``, up to the answer itself."""
+        """Return the prompt that asks for the answer after ``chain_text``, up to where the answer begins."""
         ...
 
     def split(self, text: str, unit: StepUnit) -> tuple[str, ...]:
-        """Return the steps of a chain, by ``unit`` or by the strategy's own; joined, they are ``text``."""
+        """Return the steps of a chain, in ``unit`` or the strategy's own unit; joined, they are ``text``."""
         ...
 
     def step_unit(self, unit: StepUnit) -> str:
-        """Return what a step is where ``unit`` is asked for."""
+        """Return the unit of a step if ``unit`` is requested."""
         ...
 
     def editable(self, step: str) -> tuple[str, str]:
-        """Split a step into a beginning that an editor must leave, and the rest."""
+        """Split a step into a beginning that an editor must not change, and the rest."""
         ...

@@ -1,26 +1,23 @@
-"""Plain chain of thought: one text, sampled at once. Lanham et al. 2023 (arXiv 2307.13702), section 2.1."""
+"""Plain chain of thought: one text, sampled in one request. Lanham et al. 2023 (arXiv 2307.13702), section 2.1."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import StepUnit, StrategyName
-from cotfaith.workers.strategies.base import Continuing
+from cotfaith.workers.strategies.base import Asking, Continuing
 from cotfaith.workers.text.steps import split_steps
 from cotfaith.workers.text.templates import Templates
-
-if TYPE_CHECKING:
-    from cotfaith.workers.shard.ask import Ask
 
 
 class Cot:
     """The strategy protocol for one sampled text."""
 
     name: StrategyName = "cot"
+    summary = "One text, sampled at once. Lanham et al. 2023, section 2.1."
     prompt_hash: str | None = None
 
-    def continue_chains(self, ask: "Ask", prefixes: Sequence[str]) -> Continuing:
-        """Go on from each prefix without the white space at its end, which tokenizers put with what follows."""
+    def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
+        """Continue each prefix without its final white space, which tokenizers attach to what follows."""
         opening, stops = ask.templates.cot(ask.item), ask.templates.chain_stops
         return (yield [ask.sample(opening + ask.codec.plain(prefix.rstrip()), stops) for prefix in prefixes])
 
@@ -41,5 +38,5 @@ class Cot:
         return unit
 
     def editable(self, step: str) -> tuple[str, str]:
-        """Leave all of it to the editor."""
+        """Let the editor change the whole step."""
         return "", step

@@ -1,6 +1,6 @@
-"""From a ``TaskSpec`` and the run's seed to the items of that task.
+"""A ``TaskSpec`` and the run's seed -> the items of that task.
 
-A file is read and checked whole, then shuffled if asked, then cut to ``n``; one that holds fewer gives all it has.
+A file is read and checked as a whole, then shuffled if asked, then cut to ``n``; a shorter file gives all its items.
 """
 
 import math
@@ -12,20 +12,20 @@ from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import TaskSpec, resolve_path
-from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.tasks.adapters import ADAPTERS
+from cotfaith.workers.tasks.adapters.adapter import SETTINGS
 from cotfaith.workers.tasks.check import check_items
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
 
 _CHANCE = 1e-3
-"""Golds that are all the same are taken for chance unless it is rarer than this."""
-CHAINS = ("chains", "labelled_chains")
-"""Adapters of chains from elsewhere."""
+"""Identical golds are put down to chance unless their probability is below this."""
+FILE_KEYS = ("adapter", *SETTINGS, "shuffle")
+"""The keys of a task that only a file takes."""
 
 
 def load_task(spec: TaskSpec, seed: int) -> list[Item]:
-    """Return at most ``spec.n`` checked items, the same ones for the same spec, seed and file."""
+    """Return at most ``spec.n`` checked items; the same spec, seed and file give the same items."""
     if spec.file is None:
         return _generated(spec, seed)
     items = _from_file(spec, resolve_path(spec.file))
@@ -35,45 +35,33 @@ def load_task(spec: TaskSpec, seed: int) -> list[Item]:
 
 
 def _generated(spec: TaskSpec, seed: int) -> list[Item]:
-    name = spec.generator or ""
-    if name not in GENERATORS:
-        raise SpecError(f"task {spec.name!r}: {unknown('generator', name, GENERATORS)}")
-    _refuse(spec, "a generated task", ("adapter", "fields", "answer_format", "gold_is", "shuffle"))
-    items = GENERATORS[name].generate(spec.name, spec.options, spec.n, seed)
+    generator = GENERATORS.find(spec.generator or "", f"task {spec.name!r}")
+    _refuse(spec, "a generated task", FILE_KEYS)
+    items = generator.generate(spec.name, spec.options, spec.n, seed)
     check_items(spec.name, items)
     return items
 
 
 def _from_file(spec: TaskSpec, path: Path) -> list[Item]:
-    if spec.adapter not in ADAPTERS:
-        raise SpecError(f"task {spec.name!r}: {unknown('adapter', spec.adapter, ADAPTERS)}")
+    adapter = ADAPTERS.find(spec.adapter, f"task {spec.name!r}")
     _refuse(spec, "a task from a file", ("options",))
-    if spec.adapter != "mapped":
-        own = () if spec.adapter in CHAINS else ("answer_format", "gold_is")
-        _refuse(spec, f"adapter {spec.adapter!r}", ("fields", *own))
-    items = ADAPTERS[spec.adapter](spec, path, read_records(path, _columns(spec)))
+    _refuse(spec, f"adapter {adapter.name!r}", tuple(key for key in SETTINGS if key not in adapter.settings))
+    items = adapter.read(spec, path, read_records(path, adapter.columns(spec)))
     check_items(spec.name, items)
     _warn_if_one_label(spec.name, items)
     return items
 
 
 def _warn_if_one_label(task: str, items: list[Item]) -> None:
-    """Say so if the right choice always has the same label: datasets that list it first were never shuffled."""
+    """Warn if the right choice always has the same label: datasets that list it first were never shuffled."""
     closed = {item.question: item for item in items if item.answer_format == "choice"}.values()
     labels = {item.gold for item in closed}
     if len(labels) == 1 and sum(math.log(len(item.choices)) for item in closed) > -math.log(_CHANCE):
         warnings.warn(
             f"task {task!r}: the right choice is {labels.pop()} in all {len(closed):,} items, so a model that always "
-            "says it looks as if it knew. Shuffle each item's choices in the file.",
+            "gives this label seems to know the answers. Shuffle each item's choices in the file.",
             stacklevel=2,
         )
-
-
-def _columns(spec: TaskSpec) -> tuple[str, ...]:
-    """Return the columns that every record must have; for published formats the adapter knows."""
-    if spec.adapter in CHAINS:
-        return ("question", "gold")
-    return tuple(spec.fields[ours] for ours in ("question", "gold") if ours in spec.fields)
 
 
 def _refuse(spec: TaskSpec, what: str, keys: tuple[str, ...]) -> None:

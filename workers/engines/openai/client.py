@@ -1,7 +1,7 @@
 """HTTP to an OpenAI-compatible server: JSON in, JSON out, with retries.
 
-Every failure is an ``EngineError`` or one of its kinds, with the server's own words, cut, and never with the key. Knows
-nothing about tokens.
+Every failure is an ``EngineError`` or a subclass, with the server's own message, shortened, and never with the key.
+Knows nothing about tokens.
 """
 
 import re
@@ -13,40 +13,27 @@ from typing import Any
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.errors import (
+    ContextOverflowError,
+    EngineError,
+    RefusedError,
+    ServerBusyError,
+    UnauthorizedError,
+    UnreachableError,
+)
 
 LONGEST_WAIT_S = 60.0
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_S)  # random, so that many clients part
+_BACKOFF = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_S)  # random: clients must not retry together
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Answers that another try may change."""
+"""The statuses that a retry may change."""
 _OVERFLOW = re.compile(
     r"context.{0,3}(length|window|size)|max_model_len|maximum (model|input) length|too many tokens", re.I
 )
 _MOST_LETTERS = 300
 
 
-class RefusedError(EngineError):
-    """The server answered, and will answer the same again."""
-
-
-class UnauthorizedError(RefusedError):
-    """The server wants another key."""
-
-
-class UnreachableError(EngineError):
-    """No answer in all tries: nobody listens, the time was up, or the server was too busy."""
-
-
-class _PassingError(Exception):
-    """Worth another try, after ``wait_s`` if the server named a time."""
-
-    def __init__(self, message: str, wait_s: float | None = None) -> None:
-        super().__init__(message)
-        self.wait_s = wait_s
-
-
 class Client:
-    """One server. Safe to use from several threads."""
+    """A client of one server. It is thread-safe."""
 
     def __init__(self, base_url: str, key: str | None, timeout_s: float, max_retries: int, connections: int) -> None:
         self.base_url = base_url
@@ -74,13 +61,13 @@ class Client:
         retrying = Retrying(
             stop=stop_after_attempt(self._retries + 1),
             wait=_wait,
-            retry=retry_if_exception_type(_PassingError),
+            retry=retry_if_exception_type(ServerBusyError),
             sleep=sleep,
             reraise=True,
         )
         try:
             return retrying(self._once, method, path, body)
-        except _PassingError as error:
+        except ServerBusyError as error:
             tries = f" ({self._retries + 1} tries)" if self._retries else ""
             raise UnreachableError(f"{self.base_url}{path}: {error}{tries}") from None
 
@@ -88,9 +75,11 @@ class Client:
         try:
             response = self._http.request(method, self.base_url + path, json=body)
         except httpx2.TransportError as error:
-            raise _PassingError(self._clean(f"no answer: {type(error).__name__}: {error}")) from None
+            raise ServerBusyError(self._clean(f"no answer: {type(error).__name__}: {error}")) from None
         if response.status_code in _PASSING:
-            raise _PassingError(self._words(response), _retry_after(response))
+            busy = ServerBusyError(self._words(response))
+            busy.wait_s = _retry_after(response)
+            raise busy
         if response.is_success:
             return self._json(response)
         raise self._refusal(path, response)
@@ -113,7 +102,7 @@ class Client:
         return RefusedError(text)
 
     def _words(self, response: httpx2.Response) -> str:
-        """Return status and message, wherever the server put it."""
+        """Return the status and the message, in whichever field the server put it."""
         try:
             data = response.json()
         except ValueError:
@@ -131,12 +120,12 @@ class Client:
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    stated = error.wait_s if isinstance(error, _PassingError) else None
+    stated = error.wait_s if isinstance(error, ServerBusyError) else None
     return _BACKOFF(state) if stated is None else min(stated, LONGEST_WAIT_S)
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
-    """Return the seconds that the server asks to wait; the header holds seconds or a date."""
+    """Return the seconds that the server asks to wait; the header has seconds or a date."""
     value = response.headers.get("retry-after", "")
     try:
         return max(0.0, float(value))

@@ -1,8 +1,8 @@
-"""The judges by name: they read chains."""
+"""The judges by name: they read chains. What a module here holds as ``JUDGE`` is one."""
 
+from cotfaith.workers.registry import Registry, found_in, handles
 from cotfaith.workers.roles.judges.base import Judge, Judgement
-from cotfaith.workers.roles.judges.organism import OrganismJudge
 
-JUDGES: dict[str, type[Judge]] = {"organism": OrganismJudge}
+JUDGES = handles(Registry(Judge, "judge", lambda: found_in(__name__, "JUDGE", Judge)))
 
 __all__ = ["JUDGES", "Judge", "Judgement"]

@@ -1,10 +1,10 @@
-"""What a judge is: it reads a chain and says whether the hint in the question is put in words.
+"""What a judge is: it reads a chain and says whether the chain mentions the hint in the question.
 
-Whoever judges changes the result, so each judgement names its judge.
+The result depends on the judge, so each judgement names its judge.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from cotfaith.schemas.records import Chain, Item
 
@@ -20,9 +20,17 @@ class Judgement:
     judge: str
 
 
-class Judge(Protocol):
-    """Reads chains."""
+@dataclass(frozen=True)
+class Judge:
+    """A reader of chains, by rule."""
 
-    def verbalises_hint(self, item: Item, chain: Chain) -> Judgement:
-        """Return whether the chain says that the hint is why it ends as it does."""
-        ...
+    name: str
+    summary: str
+    """What it looks for, in one line."""
+    verbalises_hint: Callable[[Item, Chain], Judgement]
+    """Whether the chain says that the hint is the reason for its answer."""
+
+    @property
+    def module(self) -> str:
+        """The module of its rule."""
+        return self.verbalises_hint.__module__

@@ -1,24 +1,24 @@
-"""The judge of organisms' chains: looks for the one sentence of their grammar that admits a hint.
+"""The judge of organisms' chains: it looks for the one sentence of their grammar that admits a hint.
 
-Exact for organisms, and blind to every other wording.
+It is exact for organisms and blind to any other wording.
 """
 
 from cotfaith.schemas.records import Chain, Item
 from cotfaith.workers.organisms.grammar import Admission, parse_sentence
-from cotfaith.workers.roles.judges.base import Judgement
+from cotfaith.workers.roles.judges.base import Judge, Judgement
 
 NAME = "organism"
 
 
-class OrganismJudge:
-    """The judge protocol, by rule."""
+def verbalises_hint(item: Item, chain: Chain) -> Judgement:
+    """Look for an admission of the item's own hint."""
+    if item.hint is None:
+        return Judgement(None, "", NAME)
+    for step in chain.steps:
+        read = parse_sentence(step)
+        if isinstance(read, Admission) and str(read.hint) == item.hint.answer:
+            return Judgement(True, step.strip(), NAME)
+    return Judgement(False, "", NAME)
 
-    def verbalises_hint(self, item: Item, chain: Chain) -> Judgement:
-        """Look for an admission of the very hint that the item holds."""
-        if item.hint is None:
-            return Judgement(None, "", NAME)
-        for step in chain.steps:
-            read = parse_sentence(step)
-            if isinstance(read, Admission) and str(read.hint) == item.hint.answer:
-                return Judgement(True, step.strip(), NAME)
-        return Judgement(False, "", NAME)
+
+JUDGE = Judge(NAME, "Organisms' chains: the one sentence that admits a hint.", verbalises_hint)

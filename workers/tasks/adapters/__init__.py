@@ -1,32 +1,11 @@
-"""How to read a file's records as items: one function for each published format, and ``mapped`` for any other.
+"""The adapters by name: one for each published format, and ``mapped`` for any other.
 
-An adapter sees all records of its file, in order, and gives items in the same order. ids are the record's own, or the
-task's name and the record's index, so that they stay the same whatever is shuffled or cut later.
+A module here defines one or several as ``ADAPTERS``. ``Registry`` says how to add others from outside.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from cotfaith.workers.registry import Registry, found_in, handles
+from cotfaith.workers.tasks.adapters.adapter import Adapter
 
-from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.tasks.adapters.aqua import aqua
-from cotfaith.workers.tasks.adapters.bbh import bbh
-from cotfaith.workers.tasks.adapters.gsm8k import gsm8k
-from cotfaith.workers.tasks.adapters.labelled_chains import chains, labelled_chains
-from cotfaith.workers.tasks.adapters.llm_adapters import llm_adapters
-from cotfaith.workers.tasks.adapters.strategyqa import strategyqa
-from cotfaith.workers.tasks.mapped import mapped
-from cotfaith.workers.tasks.values import Record
+ADAPTERS = handles(Registry(Adapter, "adapter", lambda: found_in(__name__, "ADAPTER", Adapter)))
 
-Adapter = Callable[[TaskSpec, Path, list[Record]], list[Item]]
-
-ADAPTERS: dict[str, Adapter] = {
-    "mapped": mapped,
-    "bbh": bbh,
-    "gsm8k": gsm8k,
-    "aqua": aqua,
-    "strategyqa": strategyqa,
-    "llm_adapters": llm_adapters,
-    "chains": chains,
-    "labelled_chains": labelled_chains,
-}
+__all__ = ["ADAPTERS", "Adapter"]

@@ -1,6 +1,6 @@
 """AQuA-RAT (Ling et al. 2017, arXiv 1705.04146): ``question``, ``options`` ("A)32400", ...), ``correct`` ("A").
 
-One published record has its labels twice ("A)A)59"): both are taken off.
+One published record has its labels twice ("A)A)59"): both are removed.
 """
 
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.adapters.adapter import Adapter
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.values import Record, field_of, text_of, texts_of, where
 
@@ -16,7 +17,7 @@ OPTION = re.compile(r"\(?([A-Z])\)\s*(?:\1\)\s*)?(.*)", re.DOTALL)
 
 
 def aqua(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
-    """Return one choice item for each record, the labels taken off the options."""
+    """Return one choice item for each record, with the labels removed from the options."""
     return [_item(spec, path, i, record) for i, record in enumerate(records)]
 
 
@@ -25,7 +26,7 @@ def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
     choices = _choices(field_of(record, "options", path, index), where(path, index))
     gold = text_of(record, "correct", path, index).strip()
     if gold not in CHOICE_LABELS[: len(choices)]:
-        raise TaskError(f"{where(path, index)}: field 'correct' is {gold!r}, no label of the {len(choices)} options.")
+        raise TaskError(f"{where(path, index)}: field 'correct' is {gold!r}, no label of its {len(choices)} options.")
     return Item(item_id(spec.name, index), question, gold, "choice", choices)
 
 
@@ -35,3 +36,6 @@ def _choices(options: object, at: str) -> tuple[str, ...]:
     if not matched or None in matched or labels != CHOICE_LABELS[: len(matched)]:
         raise TaskError(f"{at}: field 'options' must be a list 'A)...', 'B)...' in order; got {options!r}.")
     return tuple(m[2].strip() for m in matched if m)
+
+
+ADAPTER = Adapter(name="aqua", summary="AQuA-RAT. Ling et al. 2017.", read=aqua)

@@ -5,6 +5,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.adapters.adapter import Adapter
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.values import Record, text_of, where
 from cotfaith.workers.text.canonical import canonical_number
@@ -23,3 +24,6 @@ def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
     if gold is None:
         raise TaskError(f"{where(path, index)}: field 'answer' must end in '#### <number>'; got {answer[-60:]!r}.")
     return Item(item_id(spec.name, index), question, gold, "number")
+
+
+ADAPTER = Adapter(name="gsm8k", summary="GSM8K. Cobbe et al. 2021.", read=gsm8k)

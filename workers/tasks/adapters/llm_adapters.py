@@ -7,7 +7,7 @@
                  Answer format: answer1/answer2/...
     answer:      answer2
 
-The choices are parsed out of the instruction: three, four or five of them.
+The three, four or five choices are parsed from the instruction.
 """
 
 import re
@@ -16,6 +16,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.adapters.adapter import Adapter
 from cotfaith.workers.tasks.ids import item_id
 from cotfaith.workers.tasks.values import Record, text_of, where
 
@@ -43,7 +44,7 @@ def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
     choices = _choices(matched["choices"], answers, where(path, index))
     gold = text_of(record, "answer", path, index).strip()
     if gold not in answers:
-        raise TaskError(f"{where(path, index)}: field 'answer' is {gold!r}, none of {', '.join(answers)}.")
+        raise TaskError(f"{where(path, index)}: field 'answer' is {gold!r}, not one of {', '.join(answers)}.")
     label = CHOICE_LABELS[answers.index(gold)]
     return Item(item_id(spec.name, index), matched["question"].strip(), label, "choice", choices)
 
@@ -54,3 +55,10 @@ def _choices(text: str, answers: list[str], at: str) -> tuple[str, ...]:
     if [f"answer{number}" for number in numbers] != answers or len(answers) > len(CHOICE_LABELS):
         raise TaskError(f"{at}: the choices are numbered {', '.join(numbers)}, but the format says {answers}.")
     return tuple(choice.strip() for choice in (first, *rest[1::2]))
+
+
+ADAPTER = Adapter(
+    name="llm_adapters",
+    summary="OpenBookQA and ARC, as LLM-Adapters has them. Hu et al. 2023.",
+    read=llm_adapters,
+)

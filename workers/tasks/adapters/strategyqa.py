@@ -5,6 +5,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
+from cotfaith.workers.tasks.adapters.adapter import Adapter
 from cotfaith.workers.tasks.values import Record, field_of, text_of, where, word_of
 from cotfaith.workers.text.canonical import canonical_boolean
 
@@ -21,3 +22,6 @@ def _item(path: Path, index: int, record: Record) -> Item:
         raise TaskError(f"{where(path, index)}: field 'answer' must be true or false; got {answer!r}.")
     question = text_of(record, "question", path, index).strip()
     return Item(word_of(record, "qid", path, index).strip(), question, gold, "boolean", ("Yes", "No"))
+
+
+ADAPTER = Adapter(name="strategyqa", summary="StrategyQA. Geva et al. 2021.", read=strategyqa)

@@ -1,7 +1,7 @@
-"""A generator of items: its options, and a function that makes one item.
+"""A generator of items: its name, its options, and a function that makes one item.
 
-Item i depends on (run seed, task name, i) and the options, never on how many are made. Two items of a small space
-(one-step chains) may be the same question.
+Item i depends on (run seed, task name, i) and the options, never on the number of items. Two items from a small space
+(one-step chains) may have the same question.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Count = Annotated[int, Field(ge=1)]
 
 @dataclass(frozen=True)
 class Draw:
-    """What one item is made from, beside the options."""
+    """The inputs of one item, besides the options."""
 
     id: str
     index: int
@@ -33,8 +33,16 @@ class Draw:
 class Generator(Generic[O]):
     """A family of items."""
 
+    name: str
+    summary: str
+    """What its items are, in one line."""
     options: type[O]
     make: Callable[[O, Draw], Item]
+
+    @property
+    def module(self) -> str:
+        """The module that makes the items."""
+        return self.make.__module__
 
     def generate(self, task: str, options: dict[str, Any], n: int, seed: int) -> list[Item]:
         """Return the first ``n`` items of ``task``; raise ``SpecError`` for options that it does not take."""

@@ -48,4 +48,4 @@ def hint_scores(rows: Rows) -> pl.DataFrame:
 def _admitted(item: Item, chain: Chain) -> bool | None:
     if any(parse_sentence(step) is None for step in chain.steps):
         return None
-    return JUDGES["organism"]().verbalises_hint(item, chain).value
+    return JUDGES["organism"].verbalises_hint(item, chain).value

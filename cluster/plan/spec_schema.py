@@ -1,0 +1,118 @@
+"""The JSON Schema (2020-12) of a spec, from the registries: every name that there is, each with its own options.
+
+In: the spec's own schema (``schemas.spec``), and what is built in or was registered in this process. Out: a schema by
+which editors complete and check a spec. What installed packages offer is named, and its options are left open, since
+nothing of it is imported.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from cotfaith.schemas.spec import RunSpec, Section, TaskSpec
+from cotfaith.workers.engines import ENGINES
+from cotfaith.workers.probes import PROBES
+from cotfaith.workers.registry import Listed
+from cotfaith.workers.roles.table import ROLES
+from cotfaith.workers.strategies import STRATEGIES
+from cotfaith.workers.tasks.adapters import ADAPTERS
+from cotfaith.workers.tasks.adapters.adapter import SETTINGS
+from cotfaith.workers.tasks.generators import GENERATORS
+from cotfaith.workers.tasks.load import FILE_KEYS
+
+Schema = dict[str, Any]
+
+
+def spec_schema() -> Schema:
+    """Return the schema of the whole spec."""
+    schema = RunSpec.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    defs, properties = schema["$defs"], schema["properties"]
+    _probes(defs, properties["probes"])
+    _models(defs)
+    _tasks(defs)
+    properties["strategies"]["items"] = _one_of(Listed(one.name, one.summary) for one in STRATEGIES.values())
+    return schema
+
+
+def _probes(defs: Schema, entries: Schema) -> None:
+    """A probe is a bare name, or a name with options."""
+    names = _one_of(PROBES.listed())
+    defs["ProbeSpec"]["properties"]["name"] |= names
+    entries["items"] = {"anyOf": [names, {"$ref": "#/$defs/ProbeSpec"}]}
+    defs["ProbeSpec"]["allOf"] = [
+        _with_options(defs, "probe", "name", name, probe.options) for name, probe in PROBES.items()
+    ]
+
+
+def _models(defs: Schema) -> None:
+    model = defs["ModelSpec"]
+    _restrict(model["properties"]["engine"], ENGINES.listed())
+    model["properties"]["roles"]["items"] = _one_of(Listed(one.name, one.summary) for one in ROLES.values())
+    default = model["properties"]["engine"]["default"]
+    model["allOf"] = [
+        _with_options(defs, "engine", "engine", name, engine.options, given=name != default)
+        for name, engine in ENGINES.items()
+    ]
+
+
+def _tasks(defs: Schema) -> None:
+    """A task has a generator with its options, or a file with an adapter and what that takes."""
+    task = defs["TaskSpec"]
+    properties = task["properties"]
+    default = properties["adapter"]["default"]
+    _restrict(properties["generator"], GENERATORS.listed())
+    _restrict(properties["adapter"], ADAPTERS.listed())
+    task["oneOf"] = [_given("generator"), _given("file")]
+    task["allOf"] = [
+        *(_with_options(defs, "generator", "generator", n, one.options) for n, one in GENERATORS.items()),
+        {"if": _given("generator"), "then": _untouched(FILE_KEYS)},
+        {"if": _given("file"), "then": _untouched(("options",))},
+        *(
+            {
+                "if": _is("adapter", name, given=name != default),
+                "then": _untouched(key for key in SETTINGS if key not in adapter.settings),
+            }
+            for name, adapter in ADAPTERS.items()
+        ),
+    ]
+
+
+def _one_of(lines: Iterable[Listed]) -> Schema:
+    """Return what takes one of these names; editors show each name's line."""
+    return {"oneOf": [{"const": line.name, "description": line.summary} for line in lines]}
+
+
+def _restrict(place: Schema, lines: Iterable[Listed]) -> None:
+    """Let ``place``, which takes any text, take these names only, and null where that is its default."""
+    place.pop("type", None)
+    place.pop("anyOf", None)
+    place |= _one_of(lines)
+    if place["default"] is None:
+        place["oneOf"].append({"type": "null"})
+
+
+def _given(key: str) -> Schema:
+    return {"properties": {key: {"type": "string"}}, "required": [key]}
+
+
+def _is(key: str, name: str, given: bool = True) -> Schema:
+    """Return what is true where ``key`` is ``name``; not ``given``: also where the key is left out."""
+    return {"properties": {key: {"const": name}}} | ({"required": [key]} if given else {})
+
+
+def _untouched(keys: Iterable[str]) -> Schema:
+    """Return what is true where these keys of a task have their defaults: there they would have no effect."""
+    fields = TaskSpec.model_fields
+    return {"properties": {key: {"const": fields[key].get_default(call_default_factory=True)} for key in keys}}
+
+
+def _with_options(defs: Schema, kind: str, key: str, name: str, options: type[Section], given: bool = True) -> Schema:
+    """Define the options of a thing, and return the rule that ``options`` are these where ``key`` is ``name``."""
+    place = f"{kind}.{name}"
+    own = options.model_json_schema(ref_template=f"#/$defs/{place}.{{model}}")
+    defs |= {f"{place}.{part}": definition for part, definition in own.pop("$defs", {}).items()}
+    defs[place] = own | {"title": f"Options of {name}"}
+    then: Schema = {"properties": {"options": {"$ref": f"#/$defs/{place}"}}}
+    if own.get("required"):
+        then["required"] = ["options"]
+    return {"if": _is(key, name, given), "then": then}

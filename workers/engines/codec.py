@@ -1,0 +1,22 @@
+"""A model of the spec -> its codec: the engine says where the tokenizer is. Loads tokenizers, never weights."""
+
+from datetime import datetime
+
+from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.engines import find_engine
+from cotfaith.workers.text.codec import ByteCodec, Codec, open_codec
+
+
+def load_codec(model: ModelSpec, date: datetime | None = None) -> Codec:
+    """Return the codec of ``model``.
+
+    ``date`` is what a chat template with a clock is told, now by default.
+
+    Raises:
+        ModelSourceError: there is no tokenizer, or not the chat template that the spec demands.
+
+    """
+    engine = find_engine(model)
+    if not engine.has_weights:
+        return ByteCodec()
+    return open_codec(model, engine.tokenizer(model), engine.closes_texts, date)

@@ -1,0 +1,41 @@
+"""What a kind of engine says of itself before one is made: how to make it, its options, what it can do.
+
+To add one, write ``workers/engines/NAME/`` with the engine and ``kind.py``, whose ``KIND`` is found by its file; or
+register it from outside (``workers/registry.py``). ``kind.py`` imports neither torch nor an HTTP client.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cotfaith.schemas.spec import ModelSpec, Section
+from cotfaith.workers.engines.protocol import Capabilities, Engine
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """How to make an engine, and what it can do before it is made."""
+
+    name: str
+    summary: str
+    """What it is for, in one line."""
+    options: type[Section]
+    """Settings that ``options`` of a model can hold; defaults stand in it."""
+    make: Callable[[ModelSpec, int | None], Engine]
+    """(model, threads) -> engine with its weights loaded."""
+    capabilities: Callable[[ModelSpec], Capabilities]
+    """From the spec alone, or from the server that it names; raises ``InputError`` on a wrong option."""
+    execution_options: frozenset[str] = frozenset()
+    """Options that change speed and not results, so that a resumed run may change them."""
+    served_model: Callable[[ModelSpec], str] | None = None
+    """For engines that ask a server: the model's name there, which stands for weights that cannot be seen."""
+    tokenizer: Callable[[ModelSpec], str] = lambda spec: spec.source
+    """Where the tokenizer is: a folder or a hub id."""
+    has_weights: bool = True
+    """False: there is nothing at the model's source, and its tokens are bytes."""
+    closes_texts: bool = False
+    """Whether texts end with the tokenizer's own end token, as encoders of meaning expect."""
+
+    @property
+    def module(self) -> str:
+        """The module that makes it."""
+        return self.make.__module__

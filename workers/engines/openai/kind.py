@@ -1,0 +1,48 @@
+"""The openai engine as the registry knows it. The HTTP client is imported when a server is asked."""
+
+from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.engines.kind import EngineKind
+from cotfaith.workers.engines.openai.options import (
+    EXECUTION_OPTIONS,
+    Options,
+    check_packages,
+    parse_options,
+    read_key,
+    served_model,
+    tokenizer_source,
+)
+from cotfaith.workers.engines.protocol import Capabilities, Engine
+
+
+def make(spec: ModelSpec, threads: int | None) -> Engine:
+    """Find the server; raise ``InputError`` where what talks to it is not installed."""
+    check_packages(spec)
+    from cotfaith.workers.engines.openai.engine import OpenAIEngine
+
+    return OpenAIEngine(spec, threads)
+
+
+def discovered_capabilities(spec: ModelSpec) -> Capabilities:
+    """Ask the server what it can do.
+
+    Raises:
+        InputError: an option, the key, a missing package, or a server that is not there or lacks the model.
+
+    """
+    options = parse_options(spec)
+    check_packages(spec)
+    from cotfaith.workers.engines.openai.server import find_server
+
+    return find_server(spec, options, read_key(spec, options)).capabilities
+
+
+KIND = EngineKind(
+    name="openai",
+    summary="A model on an OpenAI-compatible server: vLLM, SGLang, llama.cpp, hosted.",
+    options=Options,
+    make=make,
+    capabilities=discovered_capabilities,
+    execution_options=EXECUTION_OPTIONS,
+    served_model=served_model,
+    tokenizer=tokenizer_source,
+)

@@ -1,0 +1,11 @@
+"""The role of the models that are measured."""
+
+from cotfaith.schemas.spec import RunSpec
+from cotfaith.workers.roles.role import Role
+
+
+def check_subjects(spec: RunSpec) -> None:
+    """Check nothing: the spec itself wants a subject, and each task says what it must be able to do."""
+
+
+SUBJECT_ROLE = Role(name="subject", summary="Is measured: its chains are probed.", check=check_subjects)

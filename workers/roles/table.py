@@ -1,0 +1,12 @@
+"""The roles by name. What depends on a role is asked of its object here, never decided by its name elsewhere."""
+
+from cotfaith.schemas.spec import RoleName
+from cotfaith.workers.roles.editors.role import EDITOR_ROLE
+from cotfaith.workers.roles.embedders.role import EMBEDDER_ROLE
+from cotfaith.workers.roles.judges.role import JUDGE_ROLE
+from cotfaith.workers.roles.role import Helper, Role
+from cotfaith.workers.roles.subject import SUBJECT_ROLE
+
+ROLES: dict[RoleName, Role] = {role.name: role for role in (SUBJECT_ROLE, EDITOR_ROLE, EMBEDDER_ROLE, JUDGE_ROLE)}
+HELPERS: dict[str, Helper] = {role.name: role for role in ROLES.values() if isinstance(role, Helper)}
+"""Those that a probe's ``needs`` may name."""
