@@ -7,17 +7,12 @@ functions and tokenizers, which do not travel: each process resolves for itself.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
-from cotfaith.schemas.spec import ModelSpec, ProbeSpec, RunSpec, Section
-from cotfaith.workers.engines import find_engine
-from cotfaith.workers.engines.codec import load_codec
-from cotfaith.workers.engines.kind import EngineKind
-from cotfaith.workers.engines.protocol import Capabilities
+from cotfaith.schemas.spec import ProbeSpec, RunSpec, Section
+from cotfaith.workers.engines.resolved import ResolvedModel, resolve_model
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Probe
 from cotfaith.workers.probes.transfer import reader_ids
-from cotfaith.workers.text.codec import Codec
 
 
 @dataclass(frozen=True)
@@ -34,22 +29,6 @@ class ResolvedProbe:
     def name(self) -> str:
         """Its name in the spec and in tables."""
         return self.kind.name
-
-
-@dataclass(frozen=True)
-class ResolvedModel:
-    """A model of the spec."""
-
-    spec: ModelSpec
-    kind: EngineKind
-    capabilities: Capabilities
-    date: datetime | None
-    """What its chat template is told; null: now."""
-
-    @cached_property
-    def codec(self) -> Codec:
-        """Its codec; the tokenizer loads when this is first asked for."""
-        return load_codec(self.spec, self.date)
 
 
 @dataclass(frozen=True)
@@ -83,12 +62,6 @@ def resolve(spec: RunSpec, date: datetime | None = None) -> Resolved:
 def resolve_probes(spec: RunSpec) -> tuple[ResolvedProbe, ...]:
     """Look up the spec's probes, in its order; raise ``SpecError`` if there is no such probe or an option is wrong."""
     return tuple(_probe(spec, probe) for probe in spec.probes)
-
-
-def resolve_model(model: ModelSpec, date: datetime | None = None) -> ResolvedModel:
-    """Look up the model's engine; raise ``SpecError`` if there is none, or an option is wrong."""
-    kind = find_engine(model)
-    return ResolvedModel(model, kind, kind.capabilities(model), date)
 
 
 def _probe(spec: RunSpec, probe: ProbeSpec) -> ResolvedProbe:

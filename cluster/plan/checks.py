@@ -10,8 +10,9 @@ from cotfaith.cluster.plan.roles import helpers
 from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import RunSpec, TaskSpec
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.probes.lib.probe import ENGINE_NEEDS, Need
-from cotfaith.workers.resolved import Resolved, ResolvedModel
+from cotfaith.workers.resolved import Resolved
 from cotfaith.workers.roles.table import HELPERS, ROLES
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.text.template_check import check_template

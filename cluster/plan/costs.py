@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.schemas.spec import StrategyName, TaskSpec
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.probes.lib.probe import Arm, Shape
-from cotfaith.workers.resolved import ResolvedModel
 from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.strategies import STRATEGIES

@@ -12,7 +12,8 @@ from typing import Any
 
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.run_objects import Identity, Settings
-from cotfaith.workers.resolved import Resolved, ResolvedModel, ResolvedProbe
+from cotfaith.workers.engines.resolved import ResolvedModel
+from cotfaith.workers.resolved import Resolved, ResolvedProbe
 from cotfaith.workers.roles.role import Helper
 from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.strategies import STRATEGIES

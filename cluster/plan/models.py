@@ -7,8 +7,8 @@ from typing import Any
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.organisms.folder import resolve_source
-from cotfaith.workers.resolved import ResolvedModel
 
 _SAMPLE = 1 << 20  # bytes hashed at each end of a weights file
 

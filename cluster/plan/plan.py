@@ -20,8 +20,9 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, RunSpec
 from cotfaith.workers import tasks
 from cotfaith.workers.engines.codec import load_codec
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.plugins import import_plugins
-from cotfaith.workers.resolved import Resolved, ResolvedModel, ResolvedProbe, resolve
+from cotfaith.workers.resolved import Resolved, ResolvedProbe, resolve
 from cotfaith.workers.text.template_check import template_digest
 from cotfaith.workers.text.templates import Templates
 

@@ -7,7 +7,7 @@ Chinese, no line break; some lower the case. What they drop is not in the prompt
 from collections.abc import Iterable, Mapping, Sequence
 
 from cotfaith.schemas.records import Item
-from cotfaith.workers.resolved import ResolvedModel
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.text.templates import question_text
 
 

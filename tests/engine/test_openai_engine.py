@@ -23,7 +23,8 @@ from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.openai import options as openai_options
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
-from cotfaith.workers.resolved import resolve, resolve_model
+from cotfaith.workers.engines.resolved import resolve_model
+from cotfaith.workers.resolved import resolve
 
 KEY = "sk-not-to-be-shown"
 

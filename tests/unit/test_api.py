@@ -69,9 +69,9 @@ def test_run_again_does_nothing_anew(here):
 
 
 def test_what_was_given_up_is_told_and_the_run_is_not_complete(here, monkeypatch):
-    from cotfaith.cluster.fleet.driver import Outcome
+    from cotfaith.cluster.fleet.driver import RunOutcome
 
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", lambda *_: Outcome(given_up=["m~t: killed"]))
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", lambda *_: RunOutcome(given_up=["m~t: killed"]))
     handle = cotfaith.run(SPEC)
     assert handle.given_up == ("m~t: killed",)
     assert not handle.complete

@@ -236,7 +236,7 @@ def test_other_weights_are_another_run(command, tmp_path, monkeypatch):
     """The same folder of weights, with other content."""
     monkeypatch.setattr("cotfaith.cluster.fleet.run.missing_jobs", lambda *_: [])
     monkeypatch.setattr("cotfaith.cluster.plan.plan.load_codec", lambda *_: None)
-    monkeypatch.setattr("cotfaith.workers.resolved.load_codec", lambda *_: None)
+    monkeypatch.setattr("cotfaith.workers.engines.resolved.load_codec", lambda *_: None)
     monkeypatch.setattr("cotfaith.cluster.plan.checks.check_template", lambda *_: [])
     monkeypatch.setattr("cotfaith.cluster.plan.plan.template_digest", lambda *_: "none")
     monkeypatch.setattr("cotfaith.cluster.fleet.run.overflow_warnings", lambda _: [])

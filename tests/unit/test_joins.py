@@ -8,7 +8,7 @@ from tokenizer_families import BYTES, FAMILIES
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.resolved import resolve_model
+from cotfaith.workers.engines.resolved import resolve_model
 from cotfaith.workers.text.codec import ByteCodec, HuggingFaceCodec
 from cotfaith.workers.text.joins import Joins
 
@@ -176,7 +176,7 @@ def test_what_a_tokenizer_changes_or_drops_is_named(family, text, near):
 
 def test_the_plan_says_which_questions_a_model_does_not_see_as_they_are_written(monkeypatch):
     codec = HuggingFaceCodec(made("word_level"), chat=False)
-    monkeypatch.setattr("cotfaith.workers.resolved.load_codec", lambda *_: codec)
+    monkeypatch.setattr("cotfaith.workers.engines.resolved.load_codec", lambda *_: codec)
     known, unknown = Item("a", "Which colour wins?", "1", "number"), Item("b", "Which zebra wins?", "1", "number")
     subjects = (resolve_model(ModelSpec(id="m", source="s")),)
     assert tokenizer_notes(subjects, {"t": [known]}) == []

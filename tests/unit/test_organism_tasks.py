@@ -14,8 +14,8 @@ from cotfaith.schemas.errors import ModelSourceError, SpecError, TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, TaskSpec
 from cotfaith.workers.engines.codec import load_codec
+from cotfaith.workers.engines.resolved import resolve_model
 from cotfaith.workers.organisms.folder import resolve_source
-from cotfaith.workers.resolved import resolve_model
 from cotfaith.workers.shard.ask import candidates
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.tasks import check_items, load_task

@@ -17,6 +17,7 @@ from cotfaith.cluster.storage.store import LocalStore, open_store
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.workers import resolved
+from cotfaith.workers.engines import resolved as resolved_model
 from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.resolved import resolve
 
@@ -43,17 +44,18 @@ def looked_up(monkeypatch):
     """How often each name is looked up, and each codec made."""
     counts = Counter()
 
-    def counting(name):
-        real = getattr(resolved, name)
+    def counting(module, name):
+        real = getattr(module, name)
 
         def call(named, *more):
             counts[name, named.id if isinstance(named, ModelSpec) else named.name] += 1
             return real(named, *more)
 
-        monkeypatch.setattr(resolved, name, call)
+        monkeypatch.setattr(module, name, call)
 
-    for name in ("find_probe", "find_engine", "load_codec"):
-        counting(name)
+    counting(resolved, "find_probe")
+    counting(resolved_model, "find_engine")
+    counting(resolved_model, "load_codec")
     return counts
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cotfaith.schemas.spec import ModelSpec, RoleName, RunSpec
-from cotfaith.workers.resolved import ResolvedModel
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.roles.editors.prompt import Prompt
 
 

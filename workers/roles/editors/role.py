@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cotfaith.schemas.spec import RunSpec
-from cotfaith.workers.resolved import ResolvedModel
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.roles.editors.choice import check_editor, editor_identity, editor_model, make_editor
 from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, Prompt, find_prompt
 from cotfaith.workers.roles.role import Helper, PlannedArm, Work

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cotfaith.schemas.spec import RunSpec
-from cotfaith.workers.resolved import ResolvedModel
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.roles.embedders import check_embedder, embedder_model, make_embedder
 from cotfaith.workers.roles.role import Helper, PlannedArm, Work
 from cotfaith.workers.text.steps import TOKENS_PER_STEP
