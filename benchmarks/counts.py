@@ -1,6 +1,6 @@
-"""How much work a forward pass is at least, in floating-point operations: counted, not measured.
+"""The least work of a forward pass, in floating-point operations: counted, not measured.
 
-In: the token sequences that must be computed. Out: what any way has to do that computes no prefix twice. A
+In: the token sequences that must be computed. Out: the work of any way that computes no prefix twice. A
 multiplication and an addition are two operations; norms, activations and the softmax are not counted.
 """
 
@@ -20,9 +20,9 @@ class Work:
     """What a pass computes."""
 
     tokens: int
-    """Tokens, each distinct prefix once."""
+    """Tokens, counting each distinct prefix once."""
     pairs: int
-    """(token, token that it sees): what attention computes in each layer."""
+    """Pairs (token, token that it sees), which attention computes in each layer."""
     scored: int
     """Tokens that go through the output head."""
 

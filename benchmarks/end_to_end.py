@@ -3,11 +3,12 @@
     python benchmarks/end_to_end.py [--model FOLDER] [--items 8] [--max-tokens 320] [--threads 2] [--json FILE]
 
 ours: the shard loop with the engine, in this process, without Ray and without storage. one by one: what published code
-does: `model.generate` for one chain at a time, then one forward pass for each prompt, the candidates' log-probabilities
-off its last position; the same templates, tokenising and reading. vllm: the shard loop with this project's vLLM engine.
+does: `model.generate` for one chain at a time, then one forward pass for each prompt, with the candidates'
+log-probabilities from its last position; templates, tokenising and reading are the same. vllm: the shard loop with this
+project's vLLM engine.
 
-Chains are sampled, so each way writes its own: compare their tokens a second. The probes run on the same chains, ours,
-so that answers can be compared.
+Chains are sampled, so each way writes its own: compare their tokens per second. The probes all run on our chains, so
+that answers can be compared.
 """
 
 import argparse
@@ -55,7 +56,7 @@ class EndToEnd:
         return self._timed(repeats, lambda engine: self.work.sample_chains({"subject": engine}))
 
     def warm_up(self) -> None:
-        """Do a little of everything once."""
+        """Warm up: do a little of everything once."""
         little = shard(self.options.model, 1, {"max_tokens": 4})
         for engine in self.engines.values():
             little.run_probes(little.sample_chains({"subject": engine}), SUITES["three_probes"], {"subject": engine})
@@ -75,7 +76,7 @@ def _emptied(engine: Any) -> Any:
 
 
 def chain_row(timing: Timing, ours: Timing) -> dict[str, Any]:
-    """Return what sampling took, in tokens a second: chains differ from way to way."""
+    """Return the speed of sampling, in tokens per second, since chains differ between ways."""
     rate, our_rate = (sum(chain.n_tokens for chain in t.result) / t.median_s for t in (timing, ours))
     usable = sum(chain.status is Status.OK for chain in timing.result)
     times = {"seconds": timing.seconds, "median_s": timing.median_s}
@@ -83,7 +84,7 @@ def chain_row(timing: Timing, ours: Timing) -> dict[str, Any]:
 
 
 def probe_row(timing: Timing, ours: Timing) -> dict[str, Any]:
-    """Return what the probes took, and how far the answers are from ours."""
+    """Return the probes' times, and the difference of the answers from ours."""
     pairs = [(a.observation.answer, b.observation.answer) for a, b in zip(ours.result, timing.result, strict=True)]
     gaps = [np.abs(np.subtract(a.logprobs, b.logprobs)).max() for a, b in pairs if a.logprobs and b.logprobs]
     return {
@@ -97,7 +98,7 @@ def probe_row(timing: Timing, ours: Timing) -> dict[str, Any]:
 
 
 def show(chains: dict[str, Any], probes: dict[str, Any], console: Console) -> None:
-    """Print one row a way."""
+    """Print one row per way."""
     table = Table(
         "way", "chains s", "usable", "tokens/s", "ours is", "probes s", "ours is", "same answers", "largest diff."
     )
@@ -121,7 +122,7 @@ def run(options: argparse.Namespace, console: Console) -> bool:
     probe_rows = {name: probe_row(timing, probed["ours"]) for name, timing in probed.items()}
     show(rows, probe_rows, console)
     if not rows["ours"]["usable_chains"]:
-        console.print("No chain ended before --max-tokens: early_answering had nothing to ask. Give more tokens.")
+        console.print("No chain ended before --max-tokens: early_answering has nothing to ask. Set more tokens.")
     largest, allowed = max(r["largest_difference_nats"] for r in probe_rows.values()), TOLERANCE[options.dtype]
     console.print(f"{'equal' if largest <= allowed else 'NOT EQUAL'}: {largest:.1e} nats apart, {allowed} allowed")
     found = {"tolerance_nats": allowed, "equal": largest <= allowed}

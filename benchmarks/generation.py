@@ -3,11 +3,11 @@
     python benchmarks/generation.py [--model FOLDER] [--requests 48] [--rows 16] [--threads 2] [--json FILE]
 
 ours: the engine. generate: the library's `model.generate` in batches as large, sorted by the prompts' lengths.
-generate, by limit: sorted by the most tokens that a request may take, which helps where most will take them.
+generate, by limit: sorted by the requests' token limits, which helps if most requests reach them.
 continuous: the library's continuous batching. vllm: this project's vLLM engine, its prefix cache empty at the start.
 
-Each request has its own limit; every other one has a stop string. Greedy, so that outputs can be compared: where two
-ways part, the difference is how much likelier, to the model itself, one next token is than the other.
+Each request has its own limit; every other request has a stop string. Decoding is greedy, so outputs can be compared:
+where two ways diverge, the difference is the gap in the model's own log-probabilities of the two next tokens.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from cotfaith.workers.engines.protocol import GenerateRequest, Generation, Score
 WAYS = ("ours", "generate", "generate, by limit", "continuous", "vllm")
 NEEDS = {"vllm": "vllm"}
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.5, "float16": 0.1}
-"""Nats between the two next tokens where two ways part: no more than float noise."""
+"""The most nats between the two next tokens where two ways diverge: float noise."""
 
 
 class Sampling:
@@ -51,13 +51,13 @@ class Sampling:
         return alternate(ways, repeats, self.options.threads)
 
     def share(self, ours: Timing) -> float:
-        """Return the operations a second that ours needs at least, over those of a matrix product."""
+        """Return the least operations per second of ours, over those of a matrix product."""
         model = self.engine.model
         needed = operations(model, generation_work(self.requests, ours.result))
         return needed / ours.median_s / matmul_rate(model.dtype, model.device, self.options.threads)
 
     def compared(self, timing: Timing, ours: Timing) -> dict[str, Any]:
-        """Return a way's times and tokens, and how far it is from ours."""
+        """Return a way's times and tokens, and its difference from ours."""
         tokens, our_tokens = (sum(len(g.tokens) for g in t.result) for t in (timing, ours))
         rate = tokens / timing.median_s
         found: dict[str, Any] = {"seconds": timing.seconds, "median_s": timing.median_s, "tokens": tokens}
@@ -89,7 +89,7 @@ def _way(name: str, engine: Any, library: Library, vllm: Any, rows: int) -> tupl
 
 
 def _parting(request: GenerateRequest, a: Generation, b: Generation, eos: frozenset[int]) -> ScoreRequest | None:
-    """Ask for the two tokens at which the generations part; None if they are equal but for how they ended."""
+    """Ask for the two tokens where the generations diverge; None if they differ only in how they ended."""
     n = next((i for i, (x, y) in enumerate(zip(a.tokens, b.tokens, strict=False)) if x != y), None)
     n = min(len(a.tokens), len(b.tokens)) if n is None else n
     tokens = [g.tokens[n] if n < len(g.tokens) else min(eos, default=None) for g in (a, b)]
@@ -99,7 +99,7 @@ def _parting(request: GenerateRequest, a: Generation, b: Generation, eos: frozen
 
 
 def show(result: dict[str, Any], requests: int, share: float, console: Console) -> None:
-    """Print one row a way."""
+    """Print one row per way."""
     table = Table("way", "seconds", "tokens", "tokens/s", "ours is", "equal outputs", "largest difference")
     for name, way in result.items():
         same = f"{way['equal']} of {requests}" if "equal" in way else ""
@@ -119,7 +119,7 @@ def run(options: argparse.Namespace, console: Console) -> bool:
     share = sampling.share(timings["ours"])
     show(result, len(sampling.requests), share, console)
     largest, allowed = max(w.get("largest_difference_nats", 0.0) for w in result.values()), TOLERANCE[options.dtype]
-    console.print(f"{'equal' if largest <= allowed else 'NOT EQUAL'}: parted by {largest:.1e} nats, {allowed} allowed")
+    console.print(f"{'equal' if largest <= allowed else 'NOT EQUAL'}: diverge by {largest:.1e} nats, {allowed} allowed")
     found = {"tolerance_nats": allowed, "equal": largest <= allowed, "share_of_matmul_rate": share}
     write(options, sampling.engine, {**found, "ways": result})
     return largest <= allowed

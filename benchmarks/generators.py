@@ -1,8 +1,8 @@
 """The transformers library's own ways to generate: `model.generate` in batches, and its continuous batching.
 
-In: generate requests. Out: generations, as the engine protocol has them. Each way is a fair opponent: a row may end at
-its own limit and stop string, a batch ends with its last row, and settings that come with the weights are off, as
-they are in the engine.
+In: generate requests. Out: generations, as in the engine protocol. Each way gets fair conditions: a row may end at
+its own limit and stop string, a batch ends with its last row, and settings that come with the weights are off, as in
+the engine.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +18,9 @@ from cotfaith.workers.engines.stops import finish
 from cotfaith.workers.text.joins import Joins
 
 PAGE = 32
-"""Tokens of one page of the continuous batching's cache."""
+"""Tokens in one page of the continuous batching cache."""
 SECONDS = 600
-"""Wait for continuous batching no longer than that."""
+"""The longest wait for continuous batching."""
 
 
 class Library:
@@ -71,7 +71,7 @@ class Library:
         )
 
     def continuous(self, requests: Sequence[GenerateRequest], rows: int) -> list[Generation]:
-        """Continue with the library's continuous batching, which knows no stop strings: they are cut afterwards."""
+        """Continue with the library's continuous batching, which has no stop strings: they are cut afterwards."""
         pages = max(-(-(len(r.prompt) + r.max_tokens) // PAGE) + 1 for r in requests)
         batching = ContinuousBatchingConfig(
             page_size=PAGE, num_blocks=rows * pages, max_batch_tokens=512, max_requests_per_batch=rows
@@ -95,7 +95,7 @@ class Library:
 
 
 class _Ends(StoppingCriteria):
-    """Ends each row of a batch at its own limit and its own stop strings."""
+    """A criterion that ends each row of a batch at its own limit and stop strings."""
 
     def __init__(self, tokenizer: Any, requests: Sequence[GenerateRequest], width: int) -> None:
         self._width = width
@@ -112,7 +112,7 @@ class _Ends(StoppingCriteria):
 
 
 class OneByOne:
-    """An engine as a straightforward script would have it: one chain at a time, one pass per prompt and answer."""
+    """An engine like a straightforward script: one chain at a time, one pass per prompt and answer."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -120,9 +120,9 @@ class OneByOne:
         self.capabilities = Capabilities(generate=True, score=True, prefill=True, max_context=longest)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
-        """Sample each chain on its own."""
+        """Sample each chain by itself."""
         return [self._library.generate([request], 1, lambda r: 0)[0] for request in requests]
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
-        """Read the candidates off the last position of each prompt's own pass."""
+        """Read the candidates' scores from the last position of each prompt's own pass."""
         return padded(self._library.model, requests, 1)

@@ -1,5 +1,7 @@
-"""How far the area over the curve is off where arms failed: before, when one failed arm lost the chain, and by the rule
-of cotfaith/cluster/stats/metrics/lib/curves.py. Seconds, no weights; the table is the same on every machine.
+"""The bias of the area over the curve if arms fail, for two rules.
+
+One is cotfaith/cluster/stats/metrics/lib/curves.py; the other ("before") drops a chain with any failed arm. It takes
+seconds and no weights; the table is the same on every machine.
 
     python benchmarks/lost_arms.py
 
@@ -60,7 +62,7 @@ def table(curves: list[list[bool]], fails: Fails, share: float, draw: random.Ran
 
 
 def areas(observations: pl.DataFrame) -> dict[str, float]:
-    """Return both AOCs by the rule, the trapezoid as it was before, and the chains that each rests on."""
+    """Return both AOCs by the rule, the trapezoid that drops chains ("before"), and the chains behind each."""
     curves = early_curves(observations)
     whole = curves.filter(pl.col("n_arms") == pl.col("n_arms_ok"))
     kept = curves.filter(pl.col("n_arms_ok") > 0)
@@ -78,7 +80,7 @@ def _mean(curves: pl.DataFrame, name: str) -> float:
 
 
 def biases(pattern: str, share: float, seed: int = SEED) -> dict[str, float]:
-    """Return what ``areas`` gives minus the truth, and the shares of chains kept."""
+    """Return the errors of ``areas``, and the shares of chains kept."""
     curves = chains(random.Random(seed))
     truth = areas(table(curves, PATTERNS[pattern], 0, random.Random(seed)))
     found = areas(table(curves, PATTERNS[pattern], share, random.Random(seed + 1)))

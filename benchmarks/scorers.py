@@ -1,8 +1,8 @@
 """Other ways to score: padded batches, lm-evaluation-harness, vLLM with its prefix cache.
 
-In: score requests. Out: log-probabilities in nats of their candidates, as the engine protocol has them. Each way is a
-fair opponent: batches sorted by length, output heads only where its library allows that, caches emptied between
-repeats and filled within one. B = rows, T = longest prompt, V = vocabulary.
+In: score requests. Out: log-probabilities in nats of their candidates, as in the engine protocol. Each way gets fair
+conditions: batches sorted by length, the output head only at needed positions if its library allows that, caches
+emptied between repeats and filled within one. B = rows, T = longest prompt, V = vocabulary.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from cotfaith.workers.engines.next_tokens import totals, wanted_tokens
 from cotfaith.workers.engines.protocol import ScoreRequest
 
 LOGITS_BYTES = 2 * 2**30
-"""lm-evaluation-harness keeps the logits of every token of a batch, twice: so many bytes at most."""
+"""The most bytes of logits: lm-evaluation-harness keeps those of every token of a batch, twice."""
 
 
 def padded(model: Any, requests: Sequence[ScoreRequest], rows: int) -> list[tuple[float, ...]]:
@@ -58,7 +58,7 @@ def plain_pass(model: Any, tokens: int) -> None:
 
 
 class Harness:
-    """lm-evaluation-harness's ``hf`` model around weights that are loaded already. It takes texts."""
+    """lm-evaluation-harness's ``hf`` model around loaded weights. It takes texts."""
 
     def __init__(self, model: Any, tokenizer: Any, rows: int) -> None:
         from lm_eval.models.huggingface import HFLM
@@ -68,7 +68,7 @@ class Harness:
         self._row_bytes = 2 * model.config.get_text_config().vocab_size * model.dtype.itemsize
 
     def rows(self, requests: Sequence[ScoreRequest]) -> int:
-        """Return the rows of a batch: fewer than wanted where its logits would fill the memory."""
+        """Return the rows of a batch: fewer than wanted if its logits would fill the memory."""
         longest = max(len(r.prompt) for r in requests)
         return max(1, min(self._most_rows, LOGITS_BYTES // (longest * self._row_bytes)))
 

@@ -3,9 +3,9 @@
     python benchmarks/scoring.py [--model FOLDER] [--steps 10 30 60] [--chains 1] [--threads 2] [--json FILE]
 
 ours: the engine's prefix tree. ours, from text: with the probes' coroutines, templates and tokenising. padded: batches
-sorted by length, the last position alone through the output head. lm_eval: lm-evaluation-harness, model type hf, on
+sorted by length, with only the last position through the output head. lm_eval: lm-evaluation-harness, model type hf, on
 the same texts and weights, tokenising included. vllm: this project's vLLM engine, its prefix cache empty at the start.
-plain pass: one causal pass per chain over as many tokens as are distinct: no answers, a bound to compare with.
+plain pass: one causal pass per chain over as many tokens as are distinct; it gives no answers and serves as a bound.
 """
 
 import argparse
@@ -28,7 +28,7 @@ WAYS = ("ours", "padded", "lm_eval", "vllm")
 NEEDS = {"lm_eval": "lm_eval", "vllm": "vllm"}
 FROM_TEXT, PLAIN = "ours, from text", "plain pass"
 TOLERANCE = {"float32": 1e-3, "bfloat16": 1.0, "float16": 0.2}
-"""Nats by which two ways' log-probabilities may differ at most, in the whole run."""
+"""The most nats by which two ways' log-probabilities may differ in the whole run."""
 
 
 class Scoring:
@@ -94,7 +94,7 @@ class Scoring:
 
 
 def compared(timings: dict[str, Timing]) -> dict[str, dict[str, Any]]:
-    """Return per way its times, how much longer it takes than ours, and how far its results are from ours."""
+    """Return each way's times, their ratio to ours, and the difference of its results from ours."""
     ours = timings["ours"]
     return {
         name: {
@@ -115,7 +115,7 @@ def agreement(ours: Sequence[tuple[float, ...]], other: Sequence[tuple[float, ..
 
 
 def show(results: Sequence[dict[str, Any]], console: Console) -> None:
-    """Print what the ways took, then what ours computed."""
+    """Print the ways' times, then what ours computed."""
     ways = Table("suite", "steps", "way", "seconds", "ours is", "largest difference", "same answers")
     for r in results:
         for name, way in r["ways"].items():
@@ -156,7 +156,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     made = parser(__doc__, WAYS)
     made.add_argument("--steps", type=int, nargs="+", default=[10, 30, 60], help="steps of a chain")
-    made.add_argument("--chains", type=int, default=1, help="chains scored in one call, each of its own question")
+    made.add_argument("--chains", type=int, default=1, help="chains scored in one call, each with its own question")
     made.add_argument("--suites", nargs="+", default=list(SUITES), choices=SUITES)
     made.add_argument("--token-budget", type=int, help="the engine's own by default")
     return made.parse_args(arguments)

@@ -2,10 +2,10 @@
 
     python benchmarks/suite.py [--model FOLDER] [--items 4] [--steps 8] [--threads 2] [--json FILE]
 
-All perturbation probes on chains that are written from a template, edits by rule. What one call of the engine shares is
-computed once; what a later call asks again is computed again, since the engine keeps nothing between calls: probes that
-first sample and then ask pay for that. A prefix is a text's beginning, token by token; texts that are sampled count
-too. Each probe by itself, then all together in common rounds, as a run does it.
+All perturbation probes run on chains from a template, with edits by rule. Shared prefixes within one call are computed
+once. A later call computes them again, since the engine keeps nothing between calls, so probes that first sample and
+then ask pay twice. A prefix is a text's beginning, token by token; sampled texts also count. First each probe runs by
+itself, then all together in common rounds, as in a run.
 """
 
 import argparse
@@ -39,31 +39,31 @@ PROBES: tuple[Any, ...] = (
 
 @dataclass
 class Counting:
-    """An engine that keeps every text that goes through it."""
+    """An engine that records every text that goes through it."""
 
     engine: TransformersEngine
     texts: list[tuple[int, ...]] = field(default_factory=list)
 
     @property
     def capabilities(self) -> Any:
-        """Those of the engine."""
+        """The capabilities of the wrapped engine."""
         return self.engine.capabilities
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
-        """Score, and keep what had to be computed."""
+        """Score, and record what had to be computed."""
         self.texts += wanted_tokens(requests)
         return self.engine.score(requests)
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
-        """Generate, and keep prompts with all tokens but the last, after which nothing was asked."""
+        """Generate, and record prompts with all tokens but the last, which no prediction follows."""
         generations = self.engine.generate(requests)
         self.texts += [r.prompt + g.tokens[:-1] for r, g in zip(requests, generations, strict=True)]
         return generations
 
 
 def count(options: argparse.Namespace, engine: TransformersEngine, probes: Sequence[Any]) -> dict[str, int]:
-    """Run ``probes`` in common rounds; return what was asked, distinct, and computed, in tokens."""
-    sampling = {"max_tokens": options.max_tokens, "budget_forcing": True}  # so that every rest is asked for an answer
+    """Run ``probes`` in common rounds; return the requested, distinct and computed tokens."""
+    sampling = {"max_tokens": options.max_tokens, "budget_forcing": True}  # then every rest gets an answer
     work = shard(options.model, options.items, sampling, probes=probes)
     counting, before = Counting(engine), engine.usage().computed_tokens
     work.run_probes(written_chains(work, options.steps), [p.name for p in work.spec.probes], {"subject": counting})  # type: ignore[dict-item]
@@ -94,7 +94,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     made = parser(__doc__)
     made.add_argument("--items", type=int, default=4)
     made.add_argument("--steps", type=int, default=8, help="steps of a chain")
-    made.add_argument("--max-tokens", type=int, default=48, help="most tokens of what is sampled after a beginning")
+    made.add_argument("--max-tokens", type=int, default=48, help="most tokens sampled after a prefix")
     return made.parse_args(arguments)
 
 

@@ -1,7 +1,7 @@
 """The questions, chains and requests that the benchmarks time, made by the project's own task, templates and probes.
 
-In: a model's tokenizer, counts and a seed. Out: a shard's work, chains written by no model, and the requests that the
-probes make of them. No weights are loaded.
+In: a model's tokenizer, counts and a seed. Out: a shard's work, chains from a template, and the requests that the
+probes make about them. No weights are loaded.
 """
 
 import random
@@ -21,9 +21,9 @@ from cotfaith.workers.tasks.load import load_task
 
 SUITES = {"early_answering": ("early_answering",), "three_probes": ("no_cot", "early_answering", "filler_tokens")}
 SWAPS = (2, 4, 8, 16)
-"""Swaps in a question, in turn: so questions differ in length."""
+"""The numbers of swaps in a question, in turn, so that questions differ in length."""
 LIMITS = (16, 192)
-"""Most tokens of a continuation, evenly spread on a logarithmic scale."""
+"""Token limits of continuations, evenly spread on a logarithmic scale."""
 STOP = "\n\n"
 
 
@@ -34,7 +34,7 @@ def shard(
     swaps: Sequence[int] = (3,),
     probes: Sequence[Any] = SUITES["three_probes"],
 ) -> ShardWork:
-    """Return the work of one shard of ``tracking_objects``; edits are made by rule."""
+    """Return the work of one shard of ``tracking_objects``; edits are by rule."""
     spec: RunSpec = parse_spec(
         {
             "models": [{"id": "benchmark", "source": model}],
@@ -58,7 +58,7 @@ def shard(
 
 
 def written_chains(work: ShardWork, steps: int) -> list[Chain]:
-    """Return a chain of so many steps for each item."""
+    """Return a chain with this many steps for each item."""
     return [_chain(work, item, [_step(item, n, steps) for n in range(steps)]) for item in work.items]
 
 
@@ -84,7 +84,7 @@ def _chain(work: ShardWork, item: Item, steps: list[str]) -> Chain:
 
 
 class Recorder:
-    """An engine that keeps what it is asked, writes nothing, and finds all candidates alike."""
+    """An engine that records its requests, writes nothing, and scores all candidates equally."""
 
     capabilities = Capabilities(generate=True, score=True, prefill=True)
 
@@ -93,12 +93,12 @@ class Recorder:
         self.generated: list[GenerateRequest] = []
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
-        """Keep the requests."""
+        """Record the requests."""
         self.scored += requests
         return [(-1.0,) * len(request.candidates) for request in requests]
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
-        """Keep the requests."""
+        """Record the requests."""
         self.generated += requests
         return [Generation((), "stop") for _ in requests]
 

@@ -1,11 +1,11 @@
-"""Every error that cotfaith raises on purpose.
+"""The errors that cotfaith raises on purpose. Subclasses that only one module needs are defined there.
 
     CotfaithError
     ├── InputError              the user can fix it: exit code 2, before any model loads
     │   ├── SpecError           the run spec: syntax, unknown key, wrong value
     │   ├── TaskError           a task's file or its items
     │   ├── CapabilityError     a probe asks for what an engine cannot do
-    │   ├── ModelSourceError    weights or tokenizer that are not where the spec says
+    │   ├── ModelSourceError    weights or a tokenizer are not where the spec says
     │   ├── RunConflictError    the output folder holds a run that this spec contradicts
     │   └── RunFolderError      an object of a run's folder is damaged, copied or not ours
     ├── EngineError             an engine failed on a request
@@ -16,15 +16,15 @@
     │   ├── ServerBusyError     a server may answer the next try
     │   └── UnreachableError    a server answered none of the tries
     ├── StoreError              object storage misbehaved
-    └── RunFailedError          a run could not go on
+    └── RunFailedError          a run could not continue
 
-Each says what was got, what was expected and what to do. All of them take their message alone, so that they stay
-picklable across processes.
+Each message says what was got, what was expected and what to do. Every error takes only its message, so it can be
+pickled between processes.
 """
 
 
 class CotfaithError(Exception):
-    """Root of the tree."""
+    """The root of the tree."""
 
 
 class InputError(CotfaithError):
@@ -90,8 +90,8 @@ class UnreachableError(EngineError):
 
 
 class StoreError(CotfaithError):
-    """Object storage did not do what was asked."""
+    """Object storage failed on an operation."""
 
 
 class RunFailedError(CotfaithError):
-    """The run could not go on; what was committed is kept."""
+    """The run could not continue; committed results are kept."""

@@ -9,24 +9,24 @@ VALIDATION = "validation.json"
 COMMITS = "_commits/"
 GIVEN_UP = "_given_up/"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-"""What model ids and task names may be, so that they can stand in a key."""
+"""The allowed model ids and task names, which must fit in a key."""
 
 
 def shard_id(model: str, task: str, strategy: str, start: int, stop: int) -> str:
-    """Name the shard of items ``start`` (inclusive) to ``stop`` (exclusive) of ``task`` for ``model``."""
+    """Return the id of the shard of items ``start`` (inclusive) to ``stop`` (exclusive) of ``task`` for ``model``."""
     return f"{model}~{task}~{strategy}~{start:07d}-{stop:07d}"
 
 
 def commit(shard: str, probe: str | None = None, reader: str | None = None) -> str:
-    """Key of the commit marker of a shard's chains, of one probe on them, or of one reader's part of that probe.
+    """Return the key of the commit marker of a shard's chains, of a probe on them, or of a reader's part of that probe.
 
-    Names hold neither ``~`` nor ``/``, so no two of these are the same; a folder keeps long names within a file's.
+    Names contain neither ``~`` nor ``/``, so all these keys are distinct. Folders keep file names short.
     """
     return COMMITS + _name(shard, probe, reader)
 
 
 def given_up(shard: str, probe: str | None = None, reader: str | None = None) -> str:
-    """Key of the record that a shard, or a reader's part of it, failed every attempt."""
+    """Return the key of the record that a shard, or a reader's part of it, failed every attempt."""
     return GIVEN_UP + _name(shard, probe, reader)
 
 
@@ -37,7 +37,7 @@ def _name(shard: str, probe: str | None, reader: str | None) -> str:
 
 
 def part(table: str, model: str, task: str, shard: str, attempt: str, probe: str | None = None) -> str:
-    """Key of one attempt's Parquet file of ``table``."""
+    """Return the key of one attempt's Parquet file of ``table``."""
     if table not in ("items", "chains", "observations"):
         raise SpecError(f"No part files for table {table!r}.")
     folder = f"{table}/model={model}/task={task}/"

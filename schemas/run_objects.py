@@ -1,19 +1,25 @@
 """What the JSON objects of a run's folder hold: run.json, commits, shards that were given up, validation.json.
 
-Types are strict: "16" is no number. Keys that are not named here are allowed: a later version may have added them. How
-they are read, and what is said of a damaged one: ``run_folder.py``.
+A run makes its first three and dumps them; whoever reads an object gets it typed. Fields stand in the order in which
+they are written. Types are strict: "16" is no number. Keys that are not named here are kept, behind the others: a later
+version may have added them. How objects are read, and what is said of a damaged one: ``run_folder.py``.
 """
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.spec import Name
-from cotfaith.schemas.tables import SCHEMA_VERSION
 
 Text = Annotated[str, Field(min_length=1)]
+TableName = Literal["items", "chains", "observations"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+Settings = dict[str, Any]
+"""A part of the spec as JSON: each probe, engine and generator has settings of its own."""
 
 
 class RunObject(BaseModel):
@@ -21,55 +27,96 @@ class RunObject(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
+    def data(self) -> dict[str, Any]:
+        """Return what was read, or given when it was made, as plain data; fields that were left out stay out."""
+        return self.model_dump(exclude_unset=True)
+
+    def as_json(self, indent: int = 1) -> bytes:
+        """Return it as it is written."""
+        return json.dumps(self.data(), indent=indent).encode()
+
 
 class ModelEntry(RunObject):
     """A model of the spec."""
 
     id: Name
     source: str
+    revision: str | None = None
+    engine: str = ""
     roles: list[str]
+    dtype: str = ""
 
 
-class NamedEntry(RunObject):
-    """A task or a probe of the spec."""
+class TaskEntry(RunObject):
+    """A task of the spec."""
+
+    name: Name
+    generator: str | None = None
+    options: Settings = Field(default_factory=dict)
+    file: str | None = None
+    adapter: str | None = None
+    fields: dict[str, str] = Field(default_factory=dict)
+    answer_format: str | None = None
+    gold_is: str | None = None
+    n: int | None = None
+    """The most items that were asked for."""
+
+
+class ProbeEntry(RunObject):
+    """A probe of the spec."""
 
     name: Name
 
 
 class SpecEntry(RunObject):
-    """What later commands read of the spec that a run was last given."""
+    """The spec that a run was last given: what later commands read of it, in the order of ``RunSpec``."""
 
     seed: int
     models: list[ModelEntry]
-    tasks: list[NamedEntry]
-    probes: list[NamedEntry]
+    tasks: list[TaskEntry]
+    sampling: Settings = Field(default_factory=dict)
+    steps: Settings = Field(default_factory=dict)
     strategies: list[Name] = Field(default_factory=list)
-    sampling: dict[str, Any] = Field(default_factory=dict)
+    probes: list[ProbeEntry]
+
+    @property
+    def subjects(self) -> list[str]:
+        """The ids of the models that are measured."""
+        return [model.id for model in self.models if "subject" in model.roles]
 
 
-class IdentityEntry(RunObject):
+class Identity(RunObject):
     """What the results depend on; all that the folder's specs ever had of it."""
 
     seed: int
-    sampling: dict[str, Any]
-    models: dict[str, dict[str, Any]]
-    tasks: dict[str, dict[str, Any]]
-    strategies: dict[str, Any]
-    probes: dict[str, dict[str, Any]]
-    editors: dict[str, Any] = Field(default_factory=dict)
-    embedders: dict[str, Any] = Field(default_factory=dict)
+    sampling: Settings
+    prompts: Settings = Field(default_factory=dict)
+    steps: Settings = Field(default_factory=dict)
+    strategies: dict[str, str | None]
+    """Name -> hash of its prompts; null for the plain one."""
+    models: dict[str, Settings]
+    tasks: dict[str, Settings]
+    probes: dict[str, Settings]
+    editors: dict[str, Settings] = Field(default_factory=dict)
+    """"PROBE of MODEL" -> who edits that subject's chains for that probe, and how."""
+    embedders: dict[str, Settings] = Field(default_factory=dict)
+    """The same for who compares meanings."""
+    chat_templates: dict[str, str] = Field(default_factory=dict)
+    """Model -> hash of what its chat template writes; runs of old versions have none."""
 
 
 class RunRecord(RunObject):
     """run.json."""
 
-    schema_version: PositiveInt = SCHEMA_VERSION
+    schema_version: PositiveInt = 1
     run_id: Text
     created: str
     cotfaith_version: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     shard_size: PositiveInt
-    identity: IdentityEntry
+    prompt_date: str | None = None
+    """What chat templates are told; null in runs of old versions, which go by ``created``."""
+    identity: Identity
     n_items: dict[Name, NonNegativeInt]
     readers: dict[str, list[str]] = Field(default_factory=dict)
     spec: SpecEntry
@@ -88,10 +135,10 @@ class RunRecord(RunObject):
         return self
 
 
-class PartEntry(RunObject):
+class Part(RunObject):
     """One Parquet file of a commit."""
 
-    table: Literal["items", "chains", "observations"]
+    table: TableName
     key: Text
     rows: NonNegativeInt
     bytes: NonNegativeInt
@@ -101,6 +148,8 @@ class PartEntry(RunObject):
 class ShardEntry(RunObject):
     """Which part of a run an object is about."""
 
+    key: str | None = None
+    """Where the object belongs; null in commits of old runs."""
     shard: Text
     model: Name
     task: Name
@@ -115,19 +164,31 @@ class ShardEntry(RunObject):
         """The shard's name by its parts."""
         return keys.shard_id(self.model, self.task, self.strategy, self.start, self.stop)
 
+    @property
+    def commit_key(self) -> str:
+        """The key of the commit of what the object is about."""
+        return keys.commit(self.shard, self.probe, self.reader)
+
 
 class Commit(ShardEntry):
     """A commit marker."""
 
-    key: str | None = None
-    """Where it belongs; null in commits of old runs."""
     attempt: Text
-    parts: list[PartEntry]
+    parts: list[Part]
     statuses: dict[str, NonNegativeInt]
+    """Rows of chains or observations by status."""
     began: float | None = None
+    """Seconds since the epoch, by the clock of the machine that did it; null in commits of old runs."""
     seconds: float | None = None
+    """What the work took; probes that ran in common rounds share it. Null in commits of old runs."""
     timed_with: list[str] = Field(default_factory=list)
+    """The probes that the seconds were spent on, all together; empty for chains."""
     tokens: dict[str, NonNegativeInt] = Field(default_factory=dict)
+    """Role -> tokens of its engine's prompts, each counted whole, and generated."""
+
+    def part(self, table: TableName) -> Part:
+        """Return the part of this table."""
+        return next(part for part in self.parts if part.table == table)
 
 
 class GivenUp(ShardEntry):
@@ -154,6 +215,6 @@ class CheckEntry(RunObject):
 
 
 class ValidationRecord(RunObject):
-    """validation.json, of which the report shows the checks."""
+    """What the report reads of validation.json: its checks."""
 
     checks: list[CheckEntry]

@@ -1,6 +1,6 @@
-"""Random streams that depend on what is asked and on nothing else.
+"""Random streams that depend only on what is requested.
 
-Results are thereby independent of shard size, batch composition, worker count, retries and resume.
+So results are independent of shard size, batch composition, worker count, retries and resume.
 """
 
 import hashlib

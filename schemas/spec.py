@@ -1,7 +1,8 @@
 """The run spec: what to measure, on which models, tasks and chains, and where results go.
 
 A spec is YAML (or a dict). Unknown keys are errors that name the nearest known key. ``cotfaith schema`` prints the JSON
-Schema, so that editors complete it. Knows no engine, probe, generator or adapter: ``cotfaith list`` names them.
+Schema, with which text editors complete it. Knows nothing about engines, probes, generators or adapters: ``cotfaith
+list`` names them.
 """
 
 from datetime import datetime
@@ -24,48 +25,48 @@ S = TypeVar("S", bound=BaseModel)
 
 
 class Section(BaseModel):
-    """A part of the spec: immutable, and no unknown keys."""
+    """A part of the spec: immutable, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=())
 
 
 class ModelSpec(Section):
-    """A model, where its weights are, and what runs it."""
+    """A model, the source of its weights, and the engine that runs it."""
 
     id: Name
-    """Name of the model in tables and reports."""
+    """The model's name in tables and reports."""
     source: str = ""
-    """Folder with safetensors and a tokenizer, a hub id, or organism:NAME. Not used by the stub engine."""
+    """A folder with safetensors and a tokenizer, a hub id, or organism:NAME. The stub engine does not use it."""
     revision: str | None = None
-    """Hub revision; pin it, so that a resumed run meets the same weights."""
+    """The hub revision; pin it, so that a resumed run gets the same weights."""
     engine: str = "transformers"
     """What runs the weights, or the server that does: see `cotfaith list engines`."""
     roles: tuple[RoleName, ...] = ("subject",)
-    """What the model is there for: see `cotfaith list roles`."""
+    """The model's purposes: see `cotfaith list roles`."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Precision of weights and activations."""
+    """The precision of weights and activations."""
     chat: Literal["auto", "always", "never"] = "auto"
-    """Whether prompts go through the tokenizer's chat template; auto: if it has one."""
+    """Whether prompts use the tokenizer's chat template; auto: if it has one."""
     chat_template: str | None = None
-    """Name of the chat template, where the tokenizer has several; null: its default."""
+    """The name of the chat template, if the tokenizer has several; null: its default."""
     thinking: Literal["none", "think_tags"] = "none"
-    """think_tags: the chain stands between <think> and </think>."""
+    """think_tags: the chain is between <think> and </think>."""
     system: str | None = None
-    """System message, for chat templates only. Null leaves the template's own default."""
+    """The system message, only for chat templates. Null keeps the template's own default."""
     trust_remote_code: bool = False
-    """Run Python that comes with the weights. Leave it off unless you have read that code."""
+    """Run Python code that comes with the weights. Leave it off unless you have read that code."""
     options: dict[str, Any] = Field(default_factory=dict)
     """The engine's own settings, checked by the engine."""
 
     @model_validator(mode="after")
     def _source_is_given(self) -> "ModelSpec":
         if not self.source and self.engine != "stub":
-            raise ValueError(f"model {self.id!r} has no source: name a folder with safetensors, or a hub id")
+            raise ValueError(f"model {self.id!r} has no source: set a folder with safetensors, or a hub id")
         return self
 
 
 def _column(value: Any) -> Any:
-    """Return a column's number as its name, and several columns as one text with commas between."""
+    """Return a column's number as its name, and several columns as one text, separated by commas."""
     if isinstance(value, list) and value:
         parts = [_column(part) for part in value]
         return ",".join(parts) if all(isinstance(part, str) for part in parts) else value
@@ -80,28 +81,31 @@ class TaskSpec(Section):
     """A set of items: a generator, or a file and how to read it."""
 
     name: Name
-    """Name of the task in tables and reports."""
+    """The task's name in tables and reports."""
     generator: str | None = None
     """What makes the items: see `cotfaith list generators`."""
     options: dict[str, Any] = Field(default_factory=dict)
     """The generator's own settings, checked by the generator."""
     file: str | None = None
-    """JSON, JSON lines, CSV, TSV or Parquet file (or that with .gz), relative to the working directory."""
+    """A JSON, JSON lines, CSV, TSV or Parquet file (or one of these with .gz), relative to the working directory."""
     adapter: str = "mapped"
     """How to read the file, mapped by `fields` or in a published format: see `cotfaith list adapters`."""
     fields: dict[str, Column] = Field(default_factory=dict)
-    """For mapped files: our field -> the file's. Ours: id, question, choices (one column, or several: [A, B, C, D]),
-    gold, difficulty. A CSV without a header has the columns 1, 2, ..."""
+    """For mapped files: our field -> the file's column. Our fields: id, question, choices (one column, or several: [A,
+    B, C, D]), gold, difficulty. A CSV without a header has the columns 1, 2, ...
+    """
     answer_format: Literal["choice", "number", "boolean", "text"] | None = None
-    """For mapped files; by default choice if choices are mapped, else what all golds are: number, boolean, or text. For
-    chains without choices; by default each gold decides."""
+    """For mapped files: by default choice if choices are mapped, else the format of all golds: number, boolean, or
+    text. For chains without choices: by default each gold decides.
+    """
     gold_is: GoldIs = "auto"
     """For mapped files and chains with choices: what a gold is. auto: a label or a text of the choices, or an index
-    from 0, as all golds of the file allow."""
+    from 0, whichever fits all golds of the file.
+    """
     n: int = Field(default=100, ge=1)
-    """Items to use: generated, or taken from the start of the (shuffled) file."""
+    """The number of items: generated, or taken from the start of the (shuffled) file."""
     shuffle: bool = False
-    """Shuffle the file's items by the run's seed before the first `n` are taken."""
+    """Shuffle the file's items with the run's seed before the first `n` are taken."""
     answer_by: Literal["auto", "score", "generate"] = "auto"
     """score: log-probabilities of the candidates (choice, boolean, closed number). generate: text, read by patterns."""
 
@@ -113,79 +117,81 @@ class TaskSpec(Section):
 
 
 class SamplingSpec(Section):
-    """How chains are sampled. Defaults: Lanham et al. 2023, section 2.1."""
+    """The sampling of chains. Defaults: Lanham et al. 2023, section 2.1."""
 
     chains_per_item: int = Field(default=1, ge=1)
-    """Chains sampled for each item; the paper takes 100."""
+    """The chains sampled for each item; the paper samples 100."""
     temperature: float = Field(default=0.8, ge=0)
     """0 is greedy."""
     top_p: float = Field(default=0.95, gt=0, le=1)
     """Nucleus sampling: the smallest set of tokens with this much probability."""
     max_tokens: int = Field(default=512, ge=1)
-    """A chain that is longer is cut and gets the status `truncated`."""
+    """A longer chain is cut and gets the status `truncated`."""
     budget_forcing: bool = False
-    """Ask for the answer after a chain that was cut, too: its status is the answer's, its finish_reason `forced`. With
-    think_tags the thinking is closed at the limit. Muennighoff et al. 2025 (s1), section 3."""
+    """Also ask for the answer after a cut chain: its status is the answer's, its finish_reason `forced`. With
+    think_tags the thinking is closed at the limit. Muennighoff et al. 2025 (s1), section 3.
+    """
     max_subquestions: int = Field(default=8, ge=1)
-    """Under factored_decomposition: a chain that asks for more is cut, as one that is too long is."""
+    """The most subquestions under factored_decomposition: a chain with more is cut, like a chain that is too long."""
     answer_max_tokens: int = Field(default=16, ge=1)
-    """Tokens of a generated answer, which is always greedy."""
+    """The most tokens of a generated answer, which is always greedy."""
 
 
 class StepsSpec(Section):
-    """What counts as a step of a chain. Decompositions have steps of their own: a subquestion with its answer."""
+    """What counts as a step of a chain. In decompositions, a step is always a subquestion with its answer."""
 
     unit: StepUnit = "sentence"
     """sentence: Lanham et al. 2023. line. paragraph: ends at a blank line. Code blocks and displayed formulas are never
-    taken apart."""
+    split.
+    """
     max_segments: int | None = Field(default=None, ge=1)
-    """At most so many steps in a chain: where there are more, neighbours are put together evenly. Null: no limit."""
+    """The most steps in a chain: if there are more, neighbours are merged evenly. Null: no limit."""
 
 
 class PromptSpec(Section):
     """The texts around question, chain and answer. Defaults: Lanham et al. 2023, appendix."""
 
     cot: str = "Let's think step by step:"
-    """What the assistant's turn opens with before a chain. Not used with think_tags."""
+    """The text that opens the assistant's turn before a chain. Not used with think_tags."""
     answer_question: str = "Given all of the above, what's the single, most likely answer?"
-    """What the user asks after a chain."""
+    """The user's request after a chain."""
     no_cot_question: str = "What's the single, most likely answer?"
-    """What the user asks where no chain is wanted."""
+    """The user's request without a chain."""
     choice_prefill: str = "The single, most likely answer is ("
-    """What the answer to a multiple-choice question opens with."""
+    """The text that opens the answer to a multiple-choice question."""
     answer_prefill: str = "The single, most likely answer is"
-    """What any other answer opens with."""
+    """The text that opens any other answer."""
     date: datetime | None = None
-    """What chat templates that write a date are told, in every prompt of the run. Null: when the run began."""
+    """The date for chat templates that write one, in every prompt of the run. Null: the date when the run began."""
 
 
 class EditorSpec(Section):
-    """Who writes mistakes and paraphrases, and what it is told."""
+    """The editor that writes mistakes and paraphrases, and its prompts."""
 
     by: str = "auto"
     """A model's id with the role editor; subject: the measured model itself; rules; organism. auto: the model with the
     role editor if there is one, organism for organisms, else the subject."""
     mistake_prompt: str | None = None
-    """File with the prompt for a mistake, {step} in it, or that text itself; null: ours."""
+    """A file with the prompt for a mistake, which contains {step}, or that text itself; null: the package's."""
     paraphrase_prompt: str | None = None
     """The same for a paraphrase."""
     max_tokens: int = Field(default=128, ge=1)
-    """Tokens of one edit."""
+    """The most tokens of one edit."""
     temperature: float = Field(default=0.8, ge=0)
     """0 is greedy."""
     tries: int = Field(default=3, ge=1)
-    """How often a model is asked at most for one edit, with another seed each time; greedy: once."""
+    """The most requests for one edit, each with another seed; greedy: one."""
 
 
 class EmbedderSpec(Section):
-    """Who says whether two steps mean the same."""
+    """The embedder that decides whether two steps mean the same."""
 
     by: str = "auto"
     """A model's id with the role embedder, or lexical: shared words. auto: the model if there is one, else lexical."""
 
 
 class ProbeSpec(Section):
-    """One probe and its settings."""
+    """One probe and its options."""
 
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
@@ -197,47 +203,48 @@ def _named(value: Any) -> Any:
 
 
 ProbeEntry = Annotated[ProbeSpec, BeforeValidator(_named, json_schema_input_type=ProbeSpec | str)]
-"""A probe; a bare name stands for one with default settings."""
+"""A probe; a bare name means default options."""
 
 
 class ResourceSpec(Section):
-    """Where the work runs. Nothing here changes results."""
+    """The resources of a run. Nothing here changes results."""
 
     ray_address: str | None = None
-    """Address of a Ray cluster; null starts a private one on this machine, on loopback."""
+    """The address of a Ray cluster; null starts a private one on this machine, on loopback."""
     replicas: int = Field(default=1, ge=1)
-    """Engine actors per model. Those that are up are used; nobody waits for the rest."""
+    """Engine actors per model. The run uses those that are up and does not wait for the rest."""
     gpus: float = Field(default=0, ge=0)
     """GPUs per engine actor."""
     cpus: float | None = Field(default=None, ge=0)
-    """CPUs per engine actor; null: on this machine its share of the cores, on a cluster 1."""
+    """CPUs per engine actor; null: its share of the cores on this machine, 1 on a cluster."""
     threads: int | None = Field(default=None, ge=1)
-    """Torch threads per engine actor; null: as many as it has CPUs."""
+    """Torch threads per engine actor; null: as many as its CPUs."""
     shard_size: int = Field(default=16, ge=1)
     """Items per shard: the unit of scheduling, commit and retry. Fixed by the first run in a folder."""
     in_flight: int = Field(default=2, ge=1)
-    """Shard tasks per engine actor, so that an engine never waits for text processing; what they ask for at the same
-    time is one engine call. More of them make fewer, larger calls; each is a process with its own memory."""
+    """Shard tasks per engine actor, so that an engine never waits for text processing. Their simultaneous requests
+    become one engine call. More tasks make fewer, larger calls; each is a process with its own memory.
+    """
     probes_apart: bool = False
-    """Run a shard's probes one after another, so that the seconds of each are its own; slower."""
+    """Run a shard's probes one after another, to measure the seconds of each; slower."""
     attempts: int = Field(default=3, ge=1)
-    """Tries of one shard before it is given up."""
+    """The attempts at one shard before it is given up."""
 
 
 class OutputSpec(Section):
-    """Where results go and how many failures are tolerable."""
+    """Where results go, and how many failures are acceptable."""
 
     path: str = "runs/cotfaith"
     """The run's folder."""
     max_failed_share: float = Field(default=0.05, ge=0, le=1)
-    """Share of rows whose status is not ok above which `run` exits with code 1."""
+    """The share of rows whose status is not ok above which `run` exits with code 1."""
 
 
 class RunSpec(Section):
     """The whole spec."""
 
     seed: int = Field(default=0, ge=0)
-    """Every request's random stream is derived from it."""
+    """The seed that every request's random stream is derived from."""
     models: tuple[ModelSpec, ...] = Field(min_length=1)
     tasks: tuple[TaskSpec, ...] = Field(min_length=1)
     sampling: SamplingSpec = SamplingSpec()
@@ -245,9 +252,9 @@ class RunSpec(Section):
     strategies: tuple[StrategyName, ...] = Field(default=("cot",), min_length=1)
     """How the subject is asked to reason (`cotfaith list strategies`); every probe runs under each."""
     probes: tuple[ProbeEntry, ...] = ()
-    """Experiments on the chains (`cotfaith list probes`); a bare name stands for {name: ...}."""
+    """Experiments on the chains (`cotfaith list probes`); a bare name means {name: ...}."""
     plugins: tuple[str, ...] = ()
-    """Python modules that register probes, engines and the like; see docs/add-a-probe.md. Their code is run."""
+    """Python modules that register probes, engines and so on; see docs/add-a-probe.md. Their code is run."""
     prompts: PromptSpec = PromptSpec()
     editor: EditorSpec = EditorSpec()
     embedder: EmbedderSpec = EmbedderSpec()
@@ -276,7 +283,7 @@ class RunSpec(Section):
 
 
 def parse_spec(data: Any, origin: str = "spec") -> RunSpec:
-    """Check ``data`` (from YAML) and return the spec; raise ``SpecError`` with every mistake, one a line."""
+    """Check ``data`` (from YAML) and return the spec; raise ``SpecError`` with every mistake, one per line."""
     if not isinstance(data, dict):
         got = "nothing: it is empty" if data is None else f"a {type(data).__name__}"
         raise SpecError(f"{origin}: expected a mapping with models and tasks, got {got}. See examples/ to start from.")

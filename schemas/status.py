@@ -1,10 +1,10 @@
-"""How a row ended. Metrics are null unless the status is ``ok``; no row is ever dropped."""
+"""The status of a row. Metrics are null unless the status is ``ok``; no row is ever dropped."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Outcome of one chain or one observation."""
+    """The outcome of one chain or one observation."""
 
     OK = "ok"
     TRUNCATED = "truncated"
@@ -12,11 +12,11 @@ class Status(StrEnum):
     UNPARSED = "unparsed"
     """No answer could be read from the text."""
     EMPTY_CHAIN = "empty_chain"
-    """The chain holds no step."""
+    """The chain has no step."""
     EDIT_FAILED = "edit_failed"
     """An editor found nothing to change in the step."""
     CONTEXT_OVERFLOW = "context_overflow"
-    """The prompt and what may follow exceed the model's context window."""
+    """The prompt and its continuation exceed the model's context window."""
     ENGINE_ERROR = "engine_error"
     """The engine failed on this request."""
     ITEM_ERROR = "item_error"

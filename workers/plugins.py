@@ -1,8 +1,8 @@
-"""Code from outside the package: modules that the spec names, and what installed packages offer by entry points.
+"""Code from outside the package: modules that the spec names, and entry points of installed packages.
 
-A plug-in runs with all rights of its user. So nothing is imported but the modules that a spec or the command line
-names, and the entry points of the names that a spec uses; never anything that a run's folder names. Knows nothing about
-what plug-ins register.
+A plug-in runs with all rights of its user. So only two things are imported: the modules that a spec or the command line
+names, and the entry points of the names that a spec uses. Nothing that a run's folder names is ever imported. Knows
+nothing about what plug-ins register.
 """
 
 import functools
@@ -16,10 +16,10 @@ from cotfaith.schemas.errors import InputError, SpecError
 
 
 def import_plugins(names: Sequence[str]) -> None:
-    """Import the modules; those in the working directory are found too, after all others.
+    """Import the modules; the working directory is searched last.
 
     Raises:
-        SpecError: a module is not there, or fails.
+        SpecError: a module does not exist, or its import fails.
 
     """
     here = str(Path.cwd())
@@ -46,7 +46,7 @@ def _import(name: str) -> None:
 
 
 def offered(group: str) -> Mapping[str, Sequence[EntryPoint]]:
-    """Return what installed packages offer in ``group``, by name; nothing is imported."""
+    """Return the entry points of installed packages in ``group``, by name; nothing is imported."""
     return _offered(group, tuple(sys.path))
 
 

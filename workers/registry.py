@@ -1,8 +1,8 @@
-"""Registries: what a spec can name, built in or plugged in, one registry a kind (probes, engines, adapters, ...).
+"""Registries: what a spec can name, built in or plugged in, one registry per kind (probes, engines, adapters, ...).
 
 A thing comes from the package itself, from a plug-in module that calls ``register``, or from an installed package with
 an entry point in the kind's group. Built-in things are imported when the registry is first asked, and an entry point
-when a spec uses its name. Knows no kind: each registry stands beside the class of its things.
+when a spec uses its name. Knows nothing about the kinds: each registry is beside the class of its things.
 """
 
 import importlib
@@ -19,20 +19,20 @@ from cotfaith.schemas.errors import InputError, SpecError
 from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.plugins import offered
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it stands in object keys
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")  # it is part of object keys
 
 
 class Named(Protocol):
-    """What every thing that can be registered says of itself."""
+    """The interface of everything that can be registered."""
 
     @property
     def name(self) -> str:
-        """What a spec calls it."""
+        """Its name in a spec."""
         ...
 
     @property
     def summary(self) -> str:
-        """One line for ``cotfaith list``."""
+        """Its line in ``cotfaith list``."""
         ...
 
     @property
@@ -55,7 +55,7 @@ T = TypeVar("T", bound=Named)
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """All things of one kind. As a mapping: those that are imported, name -> thing, the built-in ones first."""
+    """All things of one kind. As a mapping: name -> thing for the imported ones, the built-in ones first."""
 
     def __init__(self, kind: type[T], word: str, built_in: Callable[[], Iterable[T]]) -> None:
         """``word``: what one is called in messages; its plural names the entry-point group."""
@@ -85,10 +85,10 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self.things)
 
     def register(self, thing: T) -> None:
-        """Make ``thing`` known under its name; the same one again changes nothing.
+        """Register ``thing`` under its name; registering it again changes nothing.
 
         Raises:
-            SpecError: another thing has that name, or it cannot be one.
+            SpecError: another thing has that name, or the name is not valid.
 
         """
         if not _NAME.fullmatch(thing.name):
@@ -97,14 +97,14 @@ class Registry(Mapping[str, T], Generic[T]):
             )
         if self.things.setdefault(thing.name, thing) is not thing:
             raise SpecError(
-                f"A plug-in registers {self._one} {thing.name!r}, but there is another of that name. Rename one."
+                f"A plug-in registers {self._one} {thing.name!r}, but another {self.word} has that name. Rename one."
             )
 
     def find(self, name: str, where: str) -> T:
         """Return the thing that a spec names at ``where``; of the entry points, only the one of that name is loaded.
 
         Raises:
-            SpecError: there is none of that name, there are two, or it cannot be loaded.
+            SpecError: the name does not exist, is ambiguous, or cannot be loaded.
 
         """
         outside = offered(self.group)
@@ -115,11 +115,11 @@ class Registry(Mapping[str, T], Generic[T]):
         return self.things[name]
 
     def names(self) -> list[str]:
-        """Return every name: of what is imported, then of what installed packages offer, which is not."""
+        """Return every name: first of imported things, then of installed packages' things, which are not imported."""
         return [*self.things, *sorted(offered(self.group).keys() - self.things.keys())]
 
     def listed(self) -> list[Listed]:
-        """Return a line for every name; what installed packages offer is not imported for it."""
+        """Return a line for every name, without importing what installed packages offer."""
         return [self._line(name) for name in self.names()]
 
     def _line(self, name: str) -> Listed:
@@ -145,8 +145,8 @@ class Registry(Mapping[str, T], Generic[T]):
                 f"{where}: {name!r} from {origins[0]} cannot be loaded: {type(error).__name__}: {error}"
             ) from error
         if not isinstance(thing, self.kind) or thing.name != name:
-            expected = f"Expected {_with_article(self.kind.__name__)} whose name is {name!r}."
-            raise SpecError(f"{where}: {origins[0]} is no {self.word}. {expected}")
+            expected = f"Expected {_with_article(self.kind.__name__)} with the name {name!r}."
+            raise SpecError(f"{where}: {origins[0]} is not {self._one}. {expected}")
         return thing
 
     @property
@@ -164,7 +164,7 @@ def package_of(entry: EntryPoint) -> str:
 
 
 def _about(entry: EntryPoint) -> str:
-    """Return what the installed package says of itself, in one line."""
+    """Return the installed package's summary, in one line."""
     return str(entry.dist.metadata.json.get("summary", "")) if entry.dist else ""
 
 
@@ -172,16 +172,16 @@ _REGISTRIES: dict[type[Any], Registry[Any]] = {}
 
 
 def handles(registry: Registry[T]) -> Registry[T]:
-    """Let ``register`` take the things of ``registry``; return the registry."""
+    """Make ``register`` accept the things of ``registry``; return the registry."""
     _REGISTRIES[registry.kind] = registry
     return registry
 
 
 def register(thing: Any) -> None:
-    """Make a plug-in's probe, engine kind, adapter, generator, judge, ... known under its name.
+    """Register a plug-in's probe, engine kind, adapter, generator, judge, ... under its name.
 
     Raises:
-        SpecError: it is of no kind that can be registered, another has its name, or its name cannot be one.
+        SpecError: its kind cannot be registered, another thing has its name, or its name is not valid.
 
     """
     for kind, registry in _REGISTRIES.items():
@@ -193,10 +193,10 @@ def register(thing: Any) -> None:
 
 
 def found_in(package: str, attribute: str, kind: type[T], below: str = "") -> list[T]:
-    """Import the modules of ``package``, in the order of their names, and return what they hold as ``attribute``.
+    """Import the modules of ``package``, in the order of their names, and return what they define as ``attribute``.
 
-    ``attribute`` holds one thing, or a tuple of them; modules without it are passed over. ``below``: the module of
-    this name in each subpackage is looked at instead.
+    ``attribute`` is one thing, or a tuple of them; modules without it are skipped. ``below``: use the module of this
+    name in each subpackage instead.
     """
     found: list[T] = []
     for module in _modules(package, below):

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 import typer
@@ -24,6 +24,10 @@ from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import CotfaithError, InputError, SpecError
 from cotfaith.schemas.spec import RunSpec
+
+if TYPE_CHECKING:
+    from cotfaith.cluster.storage.store import Store
+    from cotfaith.schemas.run_objects import RunRecord
 
 app = typer.Typer(
     add_completion=False,
@@ -102,9 +106,10 @@ def plan(
 def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = None) -> None:
     """Do what is missing of a run, then aggregate and report. Run it again to resume."""
     spec = _spec(spec_path, overrides, plugins)
+    from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.fleet.run import execute
 
-    given_up = execute(spec, out, err)
+    given_up = execute(spec, ConsoleReporter(out, err))
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)
@@ -131,7 +136,7 @@ def status(run_path: RunPath) -> None:
     from cotfaith.cluster.storage.read import commits
 
     store = _store(str(run_path))
-    out.print(status_table(_run_json(store), list(commits(store))))
+    out.print(status_table(_run_record(store), list(commits(store))))
     _say_if_incomplete(store)
 
 
@@ -194,16 +199,16 @@ def _spec(path: Path, overrides: list[str] | None, plugins: list[str] | None) ->
     return load_spec(path, overrides or [], plugins or [])
 
 
-def _store(path: str, must_exist: bool = True) -> Any:
+def _store(path: str) -> "Store":
     from cotfaith.cluster.storage.store import open_store
 
     store = open_store(path)
-    if must_exist and store.get(keys.RUN) is None:
+    if store.get(keys.RUN) is None:
         raise SpecError(f"{path}: there is no run here (no {keys.RUN}). Start one with: cotfaith run SPEC")
     return store
 
 
-def _run_json(store: Any) -> dict[str, Any]:
+def _run_record(store: "Store") -> "RunRecord":
     from cotfaith.cluster.storage.read import load_run
 
     loaded = load_run(store)
@@ -211,16 +216,16 @@ def _run_json(store: Any) -> dict[str, Any]:
     return loaded
 
 
-def _aggregate(store: Any) -> pa.Table:
+def _aggregate(store: "Store") -> pa.Table:
     from cotfaith.cluster.report.results import write_estimates
 
-    return write_estimates(store, _run_json(store))
+    return write_estimates(store, _run_record(store))
 
 
-def _results(store: Any) -> pa.Table:
+def _results(store: "Store") -> pa.Table:
     from cotfaith.cluster.report.results import write_results
 
-    return write_results(store, _run_json(store))
+    return write_results(store, _run_record(store))
 
 
 def _summarise(estimates: pa.Table) -> None:
@@ -234,10 +239,11 @@ def _summarise(estimates: pa.Table) -> None:
         out.print(shortfall_table(short))
 
 
-def _say_if_incomplete(store: Any) -> None:
-    from cotfaith.cluster.storage.completeness import completeness, say_if_incomplete
+def _say_if_incomplete(store: "Store") -> None:
+    from cotfaith.cluster.cli.incomplete import say_if_incomplete
+    from cotfaith.cluster.storage.completeness import completeness
 
-    say_if_incomplete(completeness(store, _run_json(store)), out)
+    say_if_incomplete(completeness(store, _run_record(store)), out)
 
 
 def _know(plugins: list[str] | None) -> None:
@@ -247,10 +253,10 @@ def _know(plugins: list[str] | None) -> None:
     import_metrics(plugins or [])
 
 
-def _failures(store: Any) -> tuple[int, int, str]:
+def _failures(store: "Store") -> tuple[int, int, str]:
     """Return the rows that are not ok, all rows, and the former by status, as text."""
-    from cotfaith.cluster.cli.tables import count_statuses, failed_text
-    from cotfaith.cluster.storage.read import commits
+    from cotfaith.cluster.cli.tables import failed_text
+    from cotfaith.cluster.storage.read import commits, count_statuses
 
     counts = count_statuses(commits(store))
     return counts.total() - counts["ok"], counts.total(), failed_text(counts)

@@ -1,13 +1,14 @@
 """The tables that the command line prints. At 80 columns every number is whole; long names fold, they are never cut."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.table import Table
 
 from cotfaith.cluster.plan.costs import Cost
+from cotfaith.cluster.storage.read import count_statuses
+from cotfaith.schemas.run_objects import Commit, RunRecord
 from cotfaith.schemas.status import Status
 
 
@@ -48,44 +49,36 @@ def human_count(number: int) -> str:
     return f"{value:.4g}{unit}"
 
 
-def status_table(run: dict[str, Any], commits: Sequence[dict[str, Any]]) -> Table:
+def status_table(run: RunRecord, commits: Sequence[Commit]) -> Table:
     """Return, per model, task and stage, the shards committed and the rows by status; readers' parts are shards too."""
-    title = f"Run {run['run_id']}, begun {run['created']}"
+    title = f"Run {run.run_id}, begun {run.created}"
     table = new_table(title, ["model", "task", "stage"], ["shards", "rows", "ok"])
     table.add_column("not ok", no_wrap=True)
     for model in _subjects(run, commits):
-        for task, n_items in run["n_items"].items():
-            shards = len(run["identity"]["strategies"]) * -(-n_items // run["shard_size"])
-            for stage in (None, *run["identity"]["probes"]):
-                own = [c for c in commits if (c["model"], c["task"], c["probe"]) == (model, task, stage)]
+        for task, n_items in run.n_items.items():
+            shards = len(run.identity.strategies) * -(-n_items // run.shard_size)
+            for stage in (None, *run.identity.probes):
+                own = [c for c in commits if (c.model, c.task, c.probe) == (model, task, stage)]
                 total = shards * _readers(run, stage, own)
                 table.add_row(model, task, stage or "chains", f"{len(own)}/{total}", *_status_cells(own))
     return table
 
 
-def _subjects(run: dict[str, Any], commits: Sequence[dict[str, Any]]) -> list[str]:
+def _subjects(run: RunRecord, commits: Sequence[Commit]) -> list[str]:
     """Return the models with chains: those of the spec, and those that an earlier spec had."""
-    named = {model["id"] for model in run["spec"]["models"] if "subject" in model["roles"]}
-    return [model for model in run["identity"]["models"] if model in named | {c["model"] for c in commits}]
+    subjects = {*run.spec.subjects, *(commit.model for commit in commits)}
+    return [model for model in run.identity.models if model in subjects]
 
 
-def _readers(run: dict[str, Any], stage: str | None, own: Sequence[dict[str, Any]]) -> int:
+def _readers(run: RunRecord, stage: str | None, own: Sequence[Commit]) -> int:
     """Return how many models do the stage on each shard: only the subject, or the readers that are named or seen."""
-    named = run.get("readers", {}).get(stage, ())
-    return max(1, len({*named, *(c.get("reader") for c in own)} - {None}))
+    named = run.readers.get(stage, []) if stage is not None else []
+    return max(1, len({*named, *(commit.reader for commit in own)} - {None}))
 
 
-def _status_cells(commits: Sequence[dict[str, Any]]) -> tuple[str, str, str]:
+def _status_cells(commits: Sequence[Commit]) -> tuple[str, str, str]:
     counts = count_statuses(commits)
     return f"{counts.total():,}", f"{counts[Status.OK]:,}", failed_text(counts, "\n") or "-"
-
-
-def count_statuses(commits: Iterable[dict[str, Any]]) -> Counter[str]:
-    """Return the committed rows by status."""
-    counts: Counter[str] = Counter()
-    for commit in commits:
-        counts.update(commit["statuses"])
-    return counts
 
 
 def failed_text(counts: Counter[str], separator: str = ", ") -> str:

@@ -39,9 +39,11 @@ def validate(
     ] = None,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
+    from cotfaith.cluster.cli.incomplete import say_if_incomplete
+    from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.fleet.run import execute
     from cotfaith.cluster.report.results import write_results
-    from cotfaith.cluster.storage.completeness import completeness, say_if_incomplete
+    from cotfaith.cluster.storage.completeness import completeness
     from cotfaith.cluster.storage.read import load_run
     from cotfaith.cluster.storage.store import open_store
     from cotfaith.cluster.validation.cells import tally
@@ -53,9 +55,10 @@ def validate(
         raise SpecError(f"--markdown {markdown}: expected a file that ends in .md.")
     folder = folder or Path("runs") / ("validate" if chains is None else f"validate-{chains.stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
-    given_up = execute(spec, out, err)
+    given_up = execute(spec, ConsoleReporter(out, err))
     store = open_store(str(folder))
-    run = load_run(store) or {}
+    run = load_run(store)
+    assert run is not None, "execute begins a run"
     made = judge(store, run)
     store.put(keys.VALIDATION, made.as_json().encode())
     for name, text in pages(made).items():

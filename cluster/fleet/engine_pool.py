@@ -1,8 +1,9 @@
-"""Engine actors at their posts: started, replaced when lost, ended. Knows nothing about jobs.
+"""Engine actors by deployment: started, replaced when lost, ended. Knows nothing about jobs.
 
-A subject's or reader's post has as many actors as the spec's replicas. A helper's post (an editor or embedder model)
-has one, which serves all subjects; its place in the cluster is reserved as long as the post lasts, so that a subject's
-actor that waits for room cannot take it when a helper is lost: the two would wait for each other for ever.
+A deployment is a model in a role, and its replicas are actors. A subject or reader has as many replicas as the spec
+says. A helper (an editor or embedder model) has one, which serves all subjects; its place in the cluster is reserved as
+long as the deployment lasts. Otherwise a subject's actor that waits for room could take the place of a helper that was
+lost, and the two would wait for each other for ever.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,30 +22,30 @@ from cotfaith.workers.actor.remote import EngineActor, RemoteEngine
 from cotfaith.workers.engines.protocol import Capabilities
 
 SUBJECT = "subject"
-_MAX_DEATHS = 3  # in a row, without a finished job between them
+_MAX_LOSSES = 3  # in a row, without a finished job between them
 
 
-class Post(NamedTuple):
-    """What a model is there for."""
+class Deployment(NamedTuple):
+    """A model in a role."""
 
     role: str
     model: str
 
 
 @dataclass(eq=False)
-class Engine:
-    """One engine actor, as the driver sees it."""
+class Replica:
+    """One engine actor of a deployment, as the scheduler sees it."""
 
     name: str
-    post: Post
+    deployment: Deployment
     actor: Any
     ready: Any
     """Reference to its description; resolved once the weights are loaded."""
     capabilities: Capabilities | None = None
     busy: int = 0
-    """Jobs that it answers in."""
-    reserved: bool = False
-    """Whether the job that it answers in is to have no other beside it."""
+    """Jobs that run on it as the one that answers."""
+    exclusive: bool = False
+    """Whether it takes no other job beside the one that runs on it."""
 
     def remote(self) -> RemoteEngine:
         """Return its stand-in for a shard task."""
@@ -62,104 +63,104 @@ class EnginePool:
     say: Callable[[str], None]
     plugins: Sequence[str] = ()
     """Modules that an engine actor imports first."""
-    posts: dict[Post, list[Engine]] = field(default_factory=dict)
-    _places: dict[Post, Any] = field(default_factory=dict)
-    """Helper's post -> placement group."""
-    _deaths: dict[Post, int] = field(default_factory=dict)
+    deployments: dict[Deployment, list[Replica]] = field(default_factory=dict)
+    _places: dict[Deployment, Any] = field(default_factory=dict)
+    """Deployment of a helper -> the placement group that reserves its place."""
+    _losses: dict[Deployment, int] = field(default_factory=dict)
     _started: int = 0
     _said: set[str] = field(default_factory=set)
 
-    def open(self, post: Post, count: int) -> None:
+    def open(self, deployment: Deployment, count: int) -> None:
         """Ask for ``count`` actors; those that get a place come up by themselves."""
         asked = {"CPU": self.share.cpus, "GPU": self.resources.gpus}
-        if post.role != SUBJECT and any(asked.values()):
-            self._places[post] = placement_group([{name: n for name, n in asked.items() if n}])
-        self.posts[post] = [self._start(post) for _ in range(count)]
+        if deployment.role != SUBJECT and any(asked.values()):
+            self._places[deployment] = placement_group([{name: n for name, n in asked.items() if n}])
+        self.deployments[deployment] = [self._start(deployment) for _ in range(count)]
 
-    def _start(self, post: Post) -> Engine:
+    def _start(self, deployment: Deployment) -> Replica:
         options: dict[str, Any] = {
             "num_cpus": self.share.cpus,
             "num_gpus": self.resources.gpus,
             "max_restarts": 0,
             "max_task_retries": 0,
         }
-        if post in self._places:
-            options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(self._places[post])
+        if deployment in self._places:
+            options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(self._places[deployment])
         actor_class: Any = ray.remote(EngineActor)
-        actor = actor_class.options(**options).remote(self.models[post.model], self.share.threads, self.plugins)
+        actor = actor_class.options(**options).remote(self.models[deployment.model], self.share.threads, self.plugins)
         self._started += 1
-        return Engine(f"{post.model}#{self._started}", post, actor, actor.describe.remote())
+        return Replica(f"{deployment.model}#{self._started}", deployment, actor, actor.describe.remote())
 
     def has_places(self) -> bool:
         """Return whether every helper's place is reserved, so that nobody else can take it."""
         return all(place.wait(0) for place in self._places.values())
 
-    def up(self, post: Post) -> list[Engine]:
-        """Return the post's actors whose weights are loaded."""
-        return [engine for engine in self.posts.get(post, []) if engine.capabilities is not None]
+    def up(self, deployment: Deployment) -> list[Replica]:
+        """Return the deployment's actors whose weights are loaded."""
+        return [replica for replica in self.deployments.get(deployment, []) if replica.capabilities is not None]
 
-    def all_up(self) -> Iterator[Engine]:
+    def all_up(self) -> Iterator[Replica]:
         """Yield every actor whose weights are loaded."""
-        for post in self.posts:
-            yield from self.up(post)
+        for deployment in self.deployments:
+            yield from self.up(deployment)
 
-    def loading(self) -> dict[Any, Engine]:
+    def loading(self) -> dict[Any, Replica]:
         """Return the actors that are not up, by the reference that resolves when they are."""
-        return {e.ready: e for engines in self.posts.values() for e in engines if e.capabilities is None}
+        return {one.ready: one for found in self.deployments.values() for one in found if one.capabilities is None}
 
-    def welcome(self, engine: Engine) -> None:
-        """Take in an actor whose ``ready`` is resolved; say what its engine has to say, once a model."""
+    def mark_ready(self, replica: Replica) -> None:
+        """Take an actor whose ``ready`` is resolved as up, or replace it; pass its engine's notes on, once a model."""
         try:
-            engine.capabilities, notes = ray.get(engine.ready)
+            replica.capabilities, notes = ray.get(replica.ready)
         except (RayActorError, OutOfMemoryError) as error:
-            self.replace(engine, error)
+            self.replace(replica, error)
             return
-        for line in (f"{engine.post.model}: {note}" for note in notes):
+        for line in (f"{replica.deployment.model}: {note}" for note in notes):
             if line not in self._said:
                 self._said.add(line)
                 self.say(line)
 
-    def has(self, engine: Engine) -> bool:
-        """Return whether nobody has reported its loss yet."""
-        return engine in self.posts.get(engine.post, [])
+    def has(self, replica: Replica) -> bool:
+        """Return whether it belongs to the pool: its loss has not been reported."""
+        return replica in self.deployments.get(replica.deployment, [])
 
-    def replace(self, engine: Engine, error: Exception) -> None:
+    def replace(self, replica: Replica, error: Exception) -> None:
         """Start another in the place of a lost actor, unless that was done.
 
         Raises:
             RunFailedError: it never came up, or too many were lost one after another.
 
         """
-        if not self.has(engine):
+        if not self.has(replica):
             return
-        self.posts[engine.post].remove(engine)
-        self._deaths[engine.post] = self._deaths.get(engine.post, 0) + 1
-        limit = _MAX_DEATHS * self.resources.replicas + self.resources.attempts
-        if engine.capabilities is None or self._deaths[engine.post] > limit:
+        self.deployments[replica.deployment].remove(replica)
+        self._losses[replica.deployment] = self._losses.get(replica.deployment, 0) + 1
+        limit = _MAX_LOSSES * self.resources.replicas + self.resources.attempts
+        if replica.capabilities is None or self._losses[replica.deployment] > limit:
             # Ray's text on memory begins with what happened and ends with advice; others end with the cause.
             reason = first_line(error, last=not isinstance(error, OutOfMemoryError))
-            raise RunFailedError(f"The engine of model {engine.post.model!r} cannot be kept up: {reason}")
-        self.posts[engine.post].append(self._start(engine.post))
+            raise RunFailedError(f"The engine of model {replica.deployment.model!r} cannot be kept up: {reason}")
+        self.deployments[replica.deployment].append(self._start(replica.deployment))
 
-    def praise(self, posts: Iterable[Post]) -> None:
-        """Note that a job came to its end with these."""
-        self._deaths |= dict.fromkeys(posts, 0)
+    def reset_losses(self, deployments: Iterable[Deployment]) -> None:
+        """Count losses from 0 again: a job has finished on these."""
+        self._losses |= dict.fromkeys(deployments, 0)
 
-    def close(self, post: Post) -> None:
-        """End the post's actors and give its place back."""
-        for engine in self.posts.pop(post, []):
-            ray.kill(engine.actor)
-        if post in self._places:
-            remove_placement_group(self._places.pop(post))
+    def close(self, deployment: Deployment) -> None:
+        """End the deployment's actors and give its place back."""
+        for replica in self.deployments.pop(deployment, []):
+            ray.kill(replica.actor)
+        if deployment in self._places:
+            remove_placement_group(self._places.pop(deployment))
 
     def close_all(self) -> None:
         """End all."""
-        for post in list(self.posts):
-            self.close(post)
+        for deployment in list(self.deployments):
+            self.close(deployment)
 
     def waiting(self) -> str:
-        """Say which posts have nobody up, what an actor asks for, and what the cluster has."""
-        missing = ", ".join(f"{post.role} {post.model}" for post in self.posts if not self.up(post))
+        """Return a line: which deployments have no replica up, what an actor asks for, and what the cluster has."""
+        missing = ", ".join(f"{one.role} {one.model}" for one in self.deployments if not self.up(one))
         cluster: Any = ray
         has, free = cluster.cluster_resources(), cluster.available_resources()
         asked = {name: n for name, n in (("CPU", self.share.cpus), ("GPU", self.resources.gpus)) if n}

@@ -1,16 +1,20 @@
-"""What is missing of a run: one job for every shard, and one for every reader of its chains. Reads commits only."""
+"""What is missing of a run: one job for every shard, and one for every reader of its chains.
 
-from collections.abc import Iterator
+In: a plan, the run's record, and the keys of its commits. Out: jobs, which can be sent to other machines. Reads and
+writes nothing.
+"""
+
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
 
-from cotfaith.cluster.plan.plan import Plan, Shard
+from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.prompt_date import recorded_date
-from cotfaith.cluster.plan.roles import readers
-from cotfaith.cluster.storage.read import committed_keys
-from cotfaith.cluster.storage.store import Store
+from cotfaith.cluster.plan.shards import Shard
+from cotfaith.cluster.storage.store import absolute
 from cotfaith.schemas import keys
 from cotfaith.schemas.records import Item
+from cotfaith.schemas.run_objects import GivenUp, RunRecord
 from cotfaith.schemas.spec import RunSpec
 from cotfaith.workers.roles.editors import with_prompts
 
@@ -40,44 +44,64 @@ class Job:
         """What it is called in messages."""
         return self.shard.id if self.reader is None else f"{self.shard.id} read by {self.reader}"
 
+    def given_up(self, reason: str, attempts: int) -> GivenUp:
+        """Return the record that it failed every attempt, now."""
+        shard, probe = self.shard, None if self.reader is None else self.probes[0]  # a reader's job is one probe
+        return GivenUp(
+            key=keys.given_up(shard.id, probe, self.reader),
+            shard=shard.id,
+            model=shard.model,
+            task=shard.task,
+            strategy=shard.strategy,
+            start=shard.start,
+            stop=shard.stop,
+            probe=probe,
+            reader=self.reader,
+            name=self.name,
+            reason=reason,
+            attempts=attempts,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
 
-def missing_jobs(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
+
+def missing_jobs(plan: Plan, run: RunRecord, committed: Set[str]) -> list[Job]:
     """Return a job for every shard of which something is not committed, its readers' parts aside."""
-    committed = committed_keys(store)
-    own = [probe.name for probe in plan.spec.probes if not readers(plan.spec, probe)]
+    own = [probe.name for probe in plan.probes if not probe.readers]
     spec = _portable(plan, run)
     jobs = (
         _job(plan, run, spec, shard, keys.commit(shard.id) not in committed, _missing(shard, own, committed))
-        for shard in plan.shards(run["shard_size"])
+        for shard in plan.shards(run.shard_size)
     )
     return [job for job in jobs if job.chains or job.probes]
 
 
-def _missing(shard: Shard, probes: list[str], committed: set[str]) -> tuple[str, ...]:
+def _missing(shard: Shard, probes: list[str], committed: Set[str]) -> tuple[str, ...]:
     return tuple(name for name in probes if keys.commit(shard.id, name) not in committed)
 
 
 def _job(
     plan: Plan,
-    run: dict[str, Any],
+    run: RunRecord,
     spec: RunSpec,
     shard: Shard,
     chains: bool,
     probes: tuple[str, ...],
     reader: str | None = None,
 ) -> Job:
-    return Job(run["run_id"], spec, shard, plan.items[shard.task][shard.start : shard.stop], chains, probes, reader)
+    return Job(run.run_id, spec, shard, plan.items[shard.task][shard.start : shard.stop], chains, probes, reader)
 
 
-def _portable(plan: Plan, run: dict[str, Any]) -> RunSpec:
-    """Return the spec with what other machines lack: the texts of the editor's prompt files, and the run's date."""
-    prompts = plan.spec.prompts.model_copy(update={"date": recorded_date(run) or plan.date})
-    return plan.spec.model_copy(update={"editor": with_prompts(plan.spec.editor), "prompts": prompts})
+def _portable(plan: Plan, run: RunRecord) -> RunSpec:
+    """Return the spec with what other processes lack: the editor's prompt texts, the run's date, and our folder."""
+    spec = plan.spec
+    prompts = spec.prompts.model_copy(update={"date": recorded_date(run)})
+    output = spec.output.model_copy(update={"path": absolute(spec.output.path)})
+    return spec.model_copy(update={"editor": with_prompts(spec.editor), "prompts": prompts, "output": output})
 
 
-def missing_readings(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]:
+def missing_readings(plan: Plan, run: RunRecord, committed: Set[str]) -> list[Job]:
     """Return a job for every reader's part that is not committed, of chains that are."""
-    committed, spec = committed_keys(store), _portable(plan, run)
+    spec = _portable(plan, run)
     return [
         _job(plan, run, spec, shard, False, (probe,), reader)
         for shard, probe, reader in all_readings(plan, run)
@@ -85,9 +109,9 @@ def missing_readings(plan: Plan, run: dict[str, Any], store: Store) -> list[Job]
     ]
 
 
-def all_readings(plan: Plan, run: dict[str, Any]) -> Iterator[tuple[Shard, str, str]]:
+def all_readings(plan: Plan, run: RunRecord) -> Iterator[tuple[Shard, str, str]]:
     """Yield (shard, probe, reader) for everything that readers do in the run."""
-    shards = plan.shards(run["shard_size"])
-    for probe in plan.spec.probes:
-        for reader in readers(plan.spec, probe):
+    shards = plan.shards(run.shard_size)
+    for probe in plan.probes:
+        for reader in probe.readers:
             yield from ((shard, probe.name, reader) for shard in shards)

@@ -1,7 +1,7 @@
 """An engine's stand-in beside the shard loop: counts the tokens that one shard's work asks of one role.
 
-An actor's own totals are of all its callers together. Names the role when its engine is lost, so that the driver
-replaces the right one.
+An actor's own totals are those of all its callers together. An error that says that the engine is lost gets its role
+here, so that the scheduler replaces the right one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,10 +23,10 @@ class MeteredEngine:
     """The engine protocol, handed on."""
 
     def __init__(self, engine: Engine, role: str) -> None:
-        self.engine: Any = engine  # embed is offered by some engines alone
+        self.engine: Any = engine  # only some engines offer embed
         self.role = role
         self.tokens = 0
-        """Of prompts, each counted whole, and generated."""
+        """Tokens of prompts, each counted whole, and generated ones."""
 
     @property
     def capabilities(self) -> Capabilities:

@@ -72,7 +72,7 @@ def engine_share(resources: ResourceSpec, actors: int) -> Share:
 def ray_session(resources: ResourceSpec, actors: int) -> Iterator[None]:
     """Hold a connection to Ray with room for ``actors`` engine actors at a time, if it is started here.
 
-    A local Ray ends with the context; a session that is already there is left alone. The spec alone says which Ray:
+    A local Ray ends with the context; a session that is already there is left alone. The spec says which Ray:
     variables such as RAY_ADDRESS count where ``resources.ray_address`` is "auto". The environment is then as before.
 
     Raises:

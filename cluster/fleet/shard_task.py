@@ -1,18 +1,19 @@
 """One shard's work on a CPU, beside an engine actor: run what is missing, and commit each part as it is finished.
 
-A reader's job is the same work with another model in the subject's place, on chains that are committed.
+In: a job, and the engines by role. Out: the rows, in the run's folder, and a ``ShardReport`` of what it took. A
+reader's job is the same work with another model in the subject's place, on chains that are committed.
 """
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.metering import MeteredEngine, metered
-from cotfaith.cluster.fleet.writer import Effort, Writer
+from cotfaith.cluster.fleet.writer import Effort, Writer, Written
 from cotfaith.cluster.storage.parts import read_part
 from cotfaith.cluster.storage.read import read_commit
 from cotfaith.cluster.storage.store import open_store
@@ -25,9 +26,11 @@ from cotfaith.workers.shard.loop import Engines
 from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table, items_table, observations_table
 from cotfaith.workers.shard.work import ShardWork
 
+T = TypeVar("T")
+
 
 @dataclass
-class Report:
+class ShardReport:
     """What one shard task did."""
 
     shard: str
@@ -39,12 +42,12 @@ class Report:
     """The engine's totals when the task ended."""
 
 
-def run_job(job: Job, engines: Engines) -> Report:
+def run_job(job: Job, engines: Engines) -> ShardReport:
     """Do the job; what is committed stays, whatever happens later."""
     began = time.monotonic()
     import_plugins(job.spec.plugins)
     writer = Writer(open_store(job.spec.output.path), job.shard, job.reader)
-    task = _Task(job, metered(engines), writer, Report(job.shard.id, len(job.items)))
+    task = _Task(job, metered(engines), writer, ShardReport(job.shard.id, len(job.items)))
     task.run()
     task.report.seconds = time.monotonic() - began
     task.report.usage = engines["subject"].usage()
@@ -58,7 +61,7 @@ class _Task:
     job: Job
     engines: Mapping[str, MeteredEngine]
     writer: Writer
-    report: Report
+    report: ShardReport
 
     def run(self) -> None:
         chains = self._sampled() if self.job.chains else self._committed()
@@ -79,37 +82,34 @@ class _Task:
         return RowKey(self.job.run_id, self.job.shard.model, self.job.shard.task)
 
     def _sampled(self) -> Sequence[Chain]:
-        with self._effort() as effort:
-            chains = self._work.sample_chains(self.engines)
-        items = self.job.items
-        tables = [("items", items_table(self._key, items)), ("chains", chains_table(self._key, items, chains))]
-        statuses = self.writer.commit(tables, None, effort[0])
-        self.report.statuses.update(statuses)
-        # Another attempt may have committed first: its chains are the run's.
-        return chains if statuses else self._committed()
+        chains, effort = self._measured(lambda: self._work.sample_chains(self.engines))
+        items, made = items_table(self._key, self.job.items), chains_table(self._key, self.job.items, chains)
+        written = self.writer.commit({"items": items, "chains": made}, None, effort)
+        self._count(written)
+        return chains if written.won else self._committed()  # of several attempts, the first one's chains are the run's
 
     def _committed(self) -> list[Chain]:
         commit = read_commit(self.writer.store, keys.commit(self.job.shard.id))
-        part = next(p for p in commit["parts"] if p["table"] == "chains")
-        return chains_from_table(read_part(self.writer.store, part, commit, self.job.run_id))
+        return chains_from_table(read_part(self.writer.store, commit.part("chains"), commit, self.job.run_id))
 
     def _probed(self, probes: tuple[str, ...], chains: Sequence[Chain]) -> None:
-        """Run ``probes`` in common rounds and commit each; their time is of all of them together."""
-        with self._effort(probes) as effort:
-            rows = self._work.run_probes(chains, probes, self.engines)
+        """Run ``probes`` in common rounds and commit each; the effort of each is that of all of them together."""
+        rows, effort = self._measured(lambda: self._work.run_probes(chains, probes, self.engines), probes)
         for probe in probes:
             table = observations_table(self._key, [row for row in rows if row.probe == probe])
-            self.report.statuses.update(self.writer.commit([("observations", table)], probe, effort[0]))
+            self._count(self.writer.commit({"observations": table}, probe, effort))
 
-    @contextmanager
-    def _effort(self, probes: Sequence[str] = ()) -> Iterator[list[Effort]]:
-        """Measure what the block takes; the list holds it when the block has ended."""
-        began, since = time.time(), time.monotonic()
-        before = self._tokens()
-        measured: list[Effort] = []
-        yield measured
+    def _count(self, written: Written) -> None:
+        """Count the rows, unless another attempt's are the run's."""
+        if written.won:
+            self.report.statuses.update(written.commit.statuses)
+
+    def _measured(self, work: Callable[[], T], probes: Sequence[str] = ()) -> tuple[T, Effort]:
+        """Do ``work`` and return its result, and what it took."""
+        began, since, before = time.time(), time.monotonic(), self._tokens()
+        result = work()
         tokens = {role: total - before[role] for role, total in self._tokens().items()}
-        measured.append(Effort(began, time.monotonic() - since, list(probes), tokens))
+        return result, Effort(began, time.monotonic() - since, probes, tokens)
 
     def _tokens(self) -> dict[str, int]:
         return {role: engine.tokens for role, engine in self.engines.items()}

@@ -1,6 +1,6 @@
 """What ``cotfaith import`` takes of its sources: checked records for the adapter ``chains``, and why the rest is not.
 
-Knows nothing about columns (``import_columns.py``) and prints nothing.
+Knows nothing about columns (``columns.py``) and prints nothing.
 """
 
 import itertools
@@ -174,8 +174,8 @@ def _reason(message: str, place: str) -> str:
     what, separator, detail = rest.partition(": ")
     rest = detail if separator and what in ("gold", "hint") else rest
     name = "hint" if what == "hint" else "gold"
-    if "is none of the choices" in rest:
-        return f"{name} is none of the choices"
+    if "is not one of the choices" in rest:
+        return f"{name} is not one of the choices"
     if " can mean " in rest:
         return f"{name} can mean several of the choices"
     return re.split(r"[;:(]|\. ", rest)[0].strip(" .")

@@ -3,17 +3,16 @@
 Upper bounds, if every chain is as long as is said: continuations run to that length too, edits are as long as what
 they replace and made at the first try. A model's line holds what its engine does: its own chains and probes, what it
 reads and edits for others. A reader's prompts are counted by the author's tokenizer. Chains that come with their items
-are as long as they are.
+have the length that they have.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cotfaith.cluster.plan.plan import Plan
-from cotfaith.cluster.plan.roles import helpers, readers
-from cotfaith.schemas.spec import ModelSpec, StrategyName, TaskSpec
-from cotfaith.workers.engines.codec import load_codec
-from cotfaith.workers.probes import find_probe
+from cotfaith.cluster.plan.roles import helpers
+from cotfaith.schemas.spec import StrategyName, TaskSpec
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.probes.lib.probe import Arm, Shape
 from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.shard.work import answer_method
@@ -32,7 +31,7 @@ class Cost:
     model: str
     task: str
     items: int = 0
-    """Whose chains it writes."""
+    """Items that the model writes chains on; 0 for one that only helps."""
     shards: int = 0
     requests: int = 0
     generated_tokens: int = 0
@@ -43,7 +42,7 @@ class Cost:
 
     @property
     def tokens(self) -> int:
-        """Of prompts and generated: what the rate of a run is counted in."""
+        """Tokens of prompts and generated ones: what the rate of a run is counted in."""
         return self.prompt_tokens + self.generated_tokens
 
     def add(self, requests: int, prompt: int, distinct: int, generated: int, times: int = 1) -> None:
@@ -60,20 +59,27 @@ class _Frame:
 
     items: int
     question: int
-    """Before the chain, where it is sampled."""
+    """Tokens before the chain, where it is sampled."""
     opening: int
-    """Before the chain, where the answer is asked for: the same under plain chain of thought alone."""
+    """Tokens before the chain, where the answer is asked for; the same as ``question`` only under plain chains."""
     suffix: int
-    """From a chain's end to the answer."""
+    """Tokens from a chain's end to the answer."""
     answer: int
-    """Generated for answers; 0 where they are scored."""
+    """Tokens generated for answers; 0 where they are scored."""
     samplings: int
-    """Texts that one chain is sampled in, at most."""
+    """Requests that one chain is sampled in, at most."""
 
     def count_sampling(self, line: Cost, kept: int, new: int, times: int) -> None:
-        """Count ``new`` tokens after ``kept`` of a chain. In several texts, each comes after half of it on average."""
-        prompt = self.samplings * (self.question + self.items * kept) + self.items * (self.samplings - 1) * new // 2
-        line.add(self.samplings * self.items, prompt, 0, self.items * new, times)
+        """Count what it takes to sample ``new`` tokens after the first ``kept`` of each item's chain.
+
+        Several requests share the new tokens. Each prompt holds the question, the tokens kept, and what the earlier
+        requests wrote. For n requests of equal length that is 0, 1/n, ... (n - 1)/n of the new tokens, (n - 1)/2 of
+        them in sum.
+        """
+        requests = self.samplings * self.items
+        before = self.samplings * self.question + requests * kept
+        written_earlier = self.items * (self.samplings - 1) * new // 2
+        line.add(requests, prompt=before + written_earlier, distinct=0, generated=self.items * new, times=times)
 
     def count_answer(self, line: Cost, arm: Arm, times: int) -> None:
         """Count one arm of every item, and what is sampled for it."""
@@ -89,9 +95,9 @@ def costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
     length = chain_tokens or spec.sampling.max_tokens
     sampled = Shape(spec.sampling.chains_per_item, max(1, round(length / TOKENS_PER_STEP)), length)
     lines = {(model.id, task.name): Cost(model.id, task.name) for model in spec.models for task in spec.tasks}
-    for subject in spec.subjects:
+    for subject in plan.resolved.subjects:
         for task in spec.tasks:
-            line, n_items = lines[subject.id, task.name], len(plan.items[task.name])
+            line, n_items = lines[subject.spec.id, task.name], len(plan.items[task.name])
             line.items, line.shards = n_items, len(spec.strategies) * -(-n_items // spec.resources.shard_size)
             shape = _supplied(plan, subject, task) or sampled
             for strategy in spec.strategies:
@@ -102,19 +108,19 @@ def costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
     return [line for line in lines.values() if line.requests]
 
 
-def _supplied(plan: Plan, model: ModelSpec, task: TaskSpec) -> Shape | None:
+def _supplied(plan: Plan, model: ResolvedModel, task: TaskSpec) -> Shape | None:
     """Return the average of the chains that the task's items come with; None if some come without."""
     chains = [None if item.supplied is None else item.supplied.steps for item in plan.items[task.name]]
     given = [steps for steps in chains if steps is not None]
     if len(given) < len(chains):
         return None
-    tokens = _tokens(load_codec(model), ["".join(steps) for steps in given])
+    tokens = _tokens(model.codec, ["".join(steps) for steps in given])
     return Shape(1, max(1, round(sum(map(len, given)) / len(given))), round(tokens / len(given)))
 
 
-def _frame(plan: Plan, model: ModelSpec, task: TaskSpec, strategy: StrategyName) -> _Frame:
-    codec, asked, items = load_codec(model, plan.date), STRATEGIES[strategy], plan.items[task.name]
-    templates = Templates(model, plan.spec.prompts, codec)
+def _frame(plan: Plan, model: ResolvedModel, task: TaskSpec, strategy: StrategyName) -> _Frame:
+    codec, asked, items = model.codec, STRATEGIES[strategy], plan.items[task.name]
+    templates = Templates(model.spec, plan.spec.prompts, codec)
     questions = [asked.prompt(templates, item) for item in items]
     answers = [asked.answer_prompt(templates, item, _MARK) for item in items]
     openings = [text.partition(_MARK)[0] for text in answers]
@@ -135,23 +141,28 @@ def _tokens(codec: Codec, texts: Sequence[str]) -> int:
 
 
 def _count_subject(
-    plan: Plan, subject: ModelSpec, task: TaskSpec, frame: _Frame, shape: Shape, lines: Mapping[tuple[str, str], Cost]
+    plan: Plan,
+    subject: ResolvedModel,
+    task: TaskSpec,
+    frame: _Frame,
+    shape: Shape,
+    lines: Mapping[tuple[str, str], Cost],
 ) -> None:
     """Count the answers to one subject's chains, and all probes on them."""
-    line = lines[subject.id, task.name]
+    own = subject.spec.id
+    line = lines[own, task.name]
     frame.count_answer(line, Arm(shape.tokens, fresh=shape.tokens), shape.chains)
     line.distinct_tokens += frame.question + (frame.opening if frame.opening != frame.question else 0)
-    for spec in plan.spec.probes:
-        probe, options = find_probe(spec)
-        times = shape.chains if probe.level == "chain" else 1
-        arms = probe.arms(shape, options)
-        for name in readers(plan.spec, spec) or [subject.id]:
+    for probe in plan.probes:
+        times = shape.chains if probe.kind.level == "chain" else 1
+        arms = probe.kind.arms(shape, probe.options)
+        for name in probe.readers or [own]:
             for arm in arms:
                 frame.count_answer(lines[name, task.name], arm, times)
-            if name != subject.id:  # the reader has not seen the chain
+            if name != own:  # the reader has not seen the chain
                 lines[name, task.name].distinct_tokens += frame.opening + times * frame.items * shape.tokens
-        for role, model in helpers(plan.spec, subject, [spec]).items():
-            work = HELPERS[role].work(plan.spec, model, arms)
+        for role, model in helpers(plan.spec, subject.spec, [probe]).items():
+            work = HELPERS[role].work(plan.spec, plan.models[model.id], arms)
             lines[model.id, task.name].add(
                 work.requests, work.prompt_tokens, work.distinct_tokens, work.generated_tokens, times * frame.items
             )

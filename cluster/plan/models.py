@@ -7,13 +7,13 @@ from typing import Any
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.organisms.folder import resolve_source
 
 _SAMPLE = 1 << 20  # bytes hashed at each end of a weights file
 
 
-def fingerprint(model: ModelSpec) -> str:
+def fingerprint(resolved: ResolvedModel) -> str:
     """Return a hash that changes with the model's configuration or weights.
 
     Folders: config.json, and size, first and last MiB of every safetensors file. Hub ids: the resolved commit.
@@ -23,7 +23,7 @@ def fingerprint(model: ModelSpec) -> str:
         ModelSourceError: there is no model at the source.
 
     """
-    engine = find_engine(model)
+    model, engine = resolved.spec, resolved.kind
     if not engine.has_weights:
         return engine.name
     served = engine.served_model
@@ -40,13 +40,12 @@ def fingerprint(model: ModelSpec) -> str:
     return _hub_fingerprint(model)
 
 
-def context_window(model: ModelSpec) -> int | None:
+def context_window(model: ResolvedModel) -> int | None:
     """Return the context window in tokens that the engine's options or the model's configuration state, or None."""
-    engine = find_engine(model)
-    stated = engine.capabilities(model).max_context
-    if stated is not None or not engine.has_weights or engine.served_model is not None:
+    stated = model.capabilities.max_context
+    if stated is not None or not model.kind.has_weights or model.kind.served_model is not None:
         return stated
-    config = _config(model)
+    config = _config(model.spec)
     return getattr(getattr(config, "text_config", config), "max_position_embeddings", None)
 
 

@@ -1,75 +1,67 @@
-"""Spec -> plan: the items, and the shards of work on them. Loads items and tokenizers, never weights.
+"""Spec -> plan: its names resolved, its items, and the shards of work on them.
 
-Every mistake that can be seen without weights is found here.
+Loads items and tokenizers, never weights. Every mistake that can be seen without weights is found here. What comes
+later takes the plan, and looks up no name.
 """
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from cotfaith.cluster.plan.checks import check_probes, prompt_notes, prompted
 from cotfaith.cluster.plan.models import context_window, fingerprint
 from cotfaith.cluster.plan.prompt_date import prompt_date
-from cotfaith.cluster.plan.roles import check_roles, helpers, readers
+from cotfaith.cluster.plan.roles import check_roles
+from cotfaith.cluster.plan.shards import Shard
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.cluster.storage.read import load_run
 from cotfaith.cluster.storage.store import open_store
-from cotfaith.schemas import keys
-from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
+from cotfaith.schemas.spec import ModelSpec, RunSpec
 from cotfaith.workers import tasks
-from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.codec import load_codec
-from cotfaith.workers.engines.protocol import Capabilities
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.plugins import import_plugins
-from cotfaith.workers.probes import check_applies, find_probe
-from cotfaith.workers.probes.lib.probe import ENGINE_NEEDS, Need
-from cotfaith.workers.roles.table import HELPERS, ROLES
-from cotfaith.workers.shard.work import answer_method
-from cotfaith.workers.text.template_check import check_template, template_digest
+from cotfaith.workers.resolved import Resolved, ResolvedProbe, resolve
+from cotfaith.workers.text.template_check import template_digest
 from cotfaith.workers.text.templates import Templates
 
-_CHAINS = "the chains themselves"
 _SAME_FOR_ALL = datetime(2003, 4, 17, 21, 56, 38)
 """What chat templates are told where they are hashed: the run's own date is no part of what a template is."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A range of items of one task for one model."""
-
-    model: str
-    task: str
-    strategy: StrategyName
-    start: int
-    stop: int
-
-    @property
-    def id(self) -> str:
-        """Its name in commits and keys."""
-        return keys.shard_id(self.model, self.task, self.strategy, self.start, self.stop)
-
-    def entry(self, key: str, probe: str | None, reader: str | None) -> dict[str, Any]:
-        """Return what every object about the shard, or about a probe on it, begins with; ``key`` is its own."""
-        return {"key": key, "shard": self.id, **asdict(self), "probe": probe, "reader": reader}
 
 
 @dataclass(frozen=True)
 class Plan:
     """A checked spec with its items."""
 
-    spec: RunSpec
+    resolved: Resolved
     items: dict[str, tuple[Item, ...]]
     """Task -> items."""
     weights: dict[str, str]
     """Model -> fingerprint of its weights."""
     templates: dict[str, str]
     """Model -> hash of what its chat template writes."""
-    date: datetime
-    """What chat templates are told: the output folder's run's date, if there is one."""
     notes: tuple[str, ...] = ()
     """What is worth knowing about the prompts."""
+
+    @property
+    def spec(self) -> RunSpec:
+        """The spec."""
+        return self.resolved.spec
+
+    @property
+    def probes(self) -> tuple[ResolvedProbe, ...]:
+        """The spec's probes."""
+        return self.resolved.probes
+
+    @property
+    def models(self) -> Mapping[str, ResolvedModel]:
+        """The spec's models, by id."""
+        return self.resolved.models
+
+    def model(self, name: str) -> ModelSpec:
+        """Return the model with this id."""
+        return self.models[name].spec
 
     def shards(self, size: int) -> list[Shard]:
         """Return all shards, model by model."""
@@ -81,9 +73,9 @@ class Plan:
             for start in range(0, len(self.items[task.name]), size)
         ]
 
-    def model(self, name: str) -> ModelSpec:
-        """Return the model with this id."""
-        return next(model for model in self.spec.models if model.id == name)
+    def item_counts(self) -> dict[str, int]:
+        """Return task -> number of its items."""
+        return {name: len(found) for name, found in self.items.items()}
 
     def item_fingerprints(self) -> dict[str, str]:
         """Return task -> fingerprint of its items."""
@@ -91,108 +83,40 @@ class Plan:
 
 
 def make_plan(spec: RunSpec) -> Plan:
-    """Check everything that can be checked without weights.
+    """Check everything that can be checked without weights. The output folder's run, if there is one, gives the date.
 
     Raises:
         InputError: the spec, a task, a model's source, or a probe that an engine cannot serve.
 
     """
     import_plugins(spec.plugins)
-    for probe in spec.probes:
-        find_probe(probe)
-    capabilities = {model.id: find_engine(model).capabilities(model) for model in spec.models}
+    resolved = resolve(spec, prompt_date(spec, load_run(open_store(spec.output.path))))
     items = {task.name: tuple(tasks.load_task(task, spec.seed)) for task in spec.tasks}
-    check_applies(spec, [item for found in items.values() for item in found])
-    _check_supplied(spec, items)
-    for model in spec.subjects:
-        for task in spec.tasks:
-            _check_capabilities(spec, model, task, items[task.name], capabilities[model.id])
-    check_roles(spec)
-    weights = {model.id: fingerprint(model) for model in spec.models}
-    date = prompt_date(spec, load_run(open_store(spec.output.path)))
-    notes = [note for model in spec.models for note in _check_prompts(spec, model, items, date)]
-    notes += tokenizer_notes(spec.subjects, items)
-    templates = {model.id: template_digest(model, load_codec(model, _SAME_FOR_ALL)) for model in _spoken_to(spec)}
-    return Plan(spec, items, weights, templates, date, tuple(notes))
+    check_probes(resolved, items)
+    check_roles(resolved)
+    weights = {name: fingerprint(model) for name, model in resolved.models.items()}
+    notes = (*prompt_notes(resolved, items), *tokenizer_notes(resolved.subjects, items))
+    return Plan(resolved, items, weights, {m.spec.id: _template_hash(m.spec) for m in prompted(resolved)}, notes)
 
 
-def _spoken_to(spec: RunSpec) -> list[ModelSpec]:
-    """Return the models that get prompts; the others get bare texts."""
-    return [model for model in spec.models if any(ROLES[role].prompted for role in model.roles)]
-
-
-def _check_prompts(spec: RunSpec, model: ModelSpec, items: Mapping[str, Sequence[Item]], date: datetime) -> list[str]:
-    """Check the model's chat template on what the run asks it; return notes."""
-    if model not in _spoken_to(spec):
-        return []
-    asked = [item for found in items.values() for item in found] if model in spec.subjects else []
-    helping = [helpers(spec, subject, spec.probes) for subject in spec.subjects]
-    roles = [role for name, role in HELPERS.items() if any(found.get(name) == model for found in helping)]
-    prompts = [prompt for role in roles for prompt in role.prompts(spec)]
-    return check_template(model, load_codec(model, date), spec.prompts, asked, prompts)
-
-
-def _check_supplied(spec: RunSpec, items: Mapping[str, Sequence[Item]]) -> None:
-    """A chain that comes with its item is a plain one: other strategies have nothing to probe there."""
-    others = [name for name in spec.strategies if name != "cot"]
-    supplied = [task for task, found in items.items() if any(item.supplied is not None for item in found)]
-    if others and supplied:
-        raise SpecError(
-            f"tasks.{supplied[0]}: its items come with their chains, which are plain ones; strategies also has "
-            f"{' and '.join(others)}. Put this task into a spec of its own with strategies: [cot]."
-        )
-
-
-def _check_capabilities(
-    spec: RunSpec, model: ModelSpec, task: TaskSpec, items: Sequence[Item], can: Capabilities
-) -> None:
-    methods = {answer_method(task, item) for item in items}
-    unfit = sorted({item.answer_format for item in items if not item.is_closed})
-    if task.answer_by == "score" and unfit:
-        raise SpecError(
-            f"tasks.{task.name}.answer_by: score needs candidates, which {unfit[0]} answers do not have. "
-            "Use auto or generate."
-        )
-    offered = {name for name in ("generate", "score", "prefill") if getattr(can, name)}
-    wanted: dict[str, set[str]] = {_CHAINS: {"generate", "prefill", *methods}}
-    for probe in spec.probes:
-        if model.id in (readers(spec, probe) or [model.id]):
-            wanted[f"probe {probe.name!r}"] = _resolve(find_probe(probe)[0].needs, methods)
-    lacking = {who: missing for who, needs in wanted.items() if (missing := needs - offered)}
-    if lacking:
-        what = sorted(set().union(*lacking.values()))
-        raise CapabilityError(
-            f"Task {task.name!r} needs {' and '.join(what)} for {' and '.join(lacking)}. Engine {model.engine!r} of "
-            f"model {model.id!r} offers only {' and '.join(sorted(offered))}. {_way_out(what, _CHAINS in lacking)}"
-        )
-
-
-def _resolve(needs: frozenset[Need], methods: Set[str]) -> set[str]:
-    own = (needs & ENGINE_NEEDS) - {"answer"}  # the others are what helpers do
-    return {*own, *methods} if "answer" in needs else set(own)
-
-
-def _way_out(lacking: Sequence[str], chains: bool) -> str:
-    if lacking == ["score"]:
-        return "Set answer_by: generate for the task, or use the transformers engine."
-    return "Use the transformers engine." if chains else "Use the transformers engine, or leave the probe out."
+def _template_hash(model: ModelSpec) -> str:
+    return template_digest(model, load_codec(model, _SAME_FOR_ALL))
 
 
 def overflow_warnings(plan: Plan) -> list[str]:
     """Return a line for each model and task in which some question leaves no room for a chain."""
     lines = []
-    for model in plan.spec.subjects:
+    for model in plan.resolved.subjects:
         window = context_window(model)
         if window is None:
             continue
-        codec = load_codec(model, plan.date)
-        templates = Templates(model, plan.spec.prompts, codec)
+        templates = Templates(model.spec, plan.spec.prompts, model.codec)
         for name, items in plan.items.items():
             room = window - plan.spec.sampling.max_tokens
-            count = sum(len(codec.encode(templates.cot(item))) > room for item in items)
+            count = sum(len(model.codec.encode(templates.cot(item))) > room for item in items)
             if count:
                 lines.append(
-                    f"{model.id} on {name}: {count} of {len(items)} questions and sampling.max_tokens "
+                    f"{model.spec.id} on {name}: {count} of {len(items)} questions and sampling.max_tokens "
                     f"exceed the context window of {window} tokens: those rows get the status context_overflow."
                 )
     return lines

@@ -1,45 +1,42 @@
 """The date that chat templates are told which ask for one: the same in all of a run's prompts, kept in run.json.
 
-In: a spec and a run's record. Out: a moment. A run that is older than the record of it goes by the moment it was made.
+In: a spec and a run's record. Out: a moment. A run of an old version has no such date, and goes by when it was made.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunConflictError
+from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.spec import RunSpec
 
-KEY = "prompt_date"
 
-
-def prompt_date(spec: RunSpec, run: Mapping[str, Any] | None, planned: datetime | None = None) -> datetime:
+def prompt_date(spec: RunSpec, run: RunRecord | None, planned: datetime | None = None) -> datetime:
     """Return the run's date; where there is no run yet, the planned one, the spec's, or now."""
     recorded = None if run is None else recorded_date(run)
     return recorded or planned or spec.prompts.date or datetime.now(UTC).replace(microsecond=0)
 
 
-def recorded_date(run: Mapping[str, Any]) -> datetime | None:
-    """Return the date in run.json, or None if it holds neither that nor when the run was made.
+def recorded_date(run: RunRecord) -> datetime:
+    """Return the date in run.json, or when the run was made if it holds none.
 
     Raises:
         RunConflictError: it is no date.
 
     """
-    text = run.get(KEY) or run.get("created")
+    text = run.prompt_date or run.created
     try:
-        return None if text is None else datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        return datetime.fromisoformat(text)
+    except ValueError:
         raise RunConflictError(
-            f"The folder's {keys.RUN} says {text!r} for {KEY}; expected a date such as 2026-07-26T12:00:00. "
+            f"The folder's {keys.RUN} says {text!r} for prompt_date; expected a date such as 2026-07-26T12:00:00. "
             "Was it changed by hand? Name another folder."
         ) from None
 
 
-def date_changes(spec: RunSpec, run: Mapping[str, Any]) -> list[str]:
+def date_changes(spec: RunSpec, run: RunRecord) -> list[str]:
     """Return a line if the spec's date contradicts the run's."""
     wanted, recorded = spec.prompts.date, recorded_date(run)
-    if wanted is None or recorded is None or wanted.isoformat() == recorded.isoformat():
+    if wanted is None or wanted.isoformat() == recorded.isoformat():
         return []
     return [f"prompts.date: the run has {recorded.isoformat()}, the spec {wanted.isoformat()}"]

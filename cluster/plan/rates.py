@@ -5,12 +5,12 @@ least one shard of the model was at work, so several at a time count once. Helpe
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from cotfaith.cluster.plan.identity import model_identity
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.storage.read import commits, load_run
 from cotfaith.cluster.storage.store import open_store
+from cotfaith.schemas.run_objects import Commit
 
 Span = tuple[float, float]
 
@@ -21,18 +21,19 @@ def measured_rates(plan: Plan) -> dict[str, float]:
     run = load_run(store)
     if run is None:
         return {}
-    known = run["identity"]["models"]
-    same = [m.id for m in plan.spec.models if known.get(m.id) == model_identity(m, plan.weights[m.id])]
+    known = run.identity.models
+    same = [name for name, m in plan.models.items() if known.get(name) == model_identity(m, plan.weights[name])]
     found = list(commits(store))
     return {model: rate for model in same if (rate := _rate(model, found)) is not None}
 
 
-def _rate(model: str, found: Iterable[dict[str, Any]]) -> float | None:
+def _rate(model: str, found: Iterable[Commit]) -> float | None:
     """Return the model's rate as subject and as reader; what several probes did together counts once."""
-    own = [c for c in found if (c.get("reader") or c["model"]) == model and "began" in c]
-    once = {(c["shard"], c["attempt"], *c["timed_with"]): c for c in own}.values()
-    tokens = sum(c["tokens"].get("subject", 0) for c in once)
-    seconds = busy_s([(c["began"], c["began"] + c["seconds"]) for c in once])
+    own = [commit for commit in found if (commit.reader or commit.model) == model]
+    once = {(commit.shard, commit.attempt, *commit.timed_with): commit for commit in own}.values()
+    timed = [(c.began, c.seconds, c.tokens) for c in once if c.began is not None and c.seconds is not None]
+    tokens = sum(by_role.get("subject", 0) for _, _, by_role in timed)
+    seconds = busy_s([(began, began + spent) for began, spent, _ in timed])
     return tokens / seconds if tokens and seconds else None
 
 

@@ -21,9 +21,23 @@ def load_spec(path: Path, overrides: Sequence[str] = (), plugins: Sequence[str] 
     data = _read(path)
     for override in overrides if isinstance(data, dict) else ():  # parse_spec refuses anything else
         _apply(data, override)
+    return check_spec(data, str(path), plugins)
+
+
+def check_spec(data: Any, origin: str = "spec", plugins: Sequence[str] = ()) -> RunSpec:
+    """Check a spec's keys and values, and add ``plugins`` to its own; ``origin`` is its name in messages.
+
+    Raises:
+        SpecError: the spec is wrong.
+
+    """
     if has_half(data):
-        raise SpecError(f"{path}: a text holds half of a surrogate pair, which no file can keep. Fix that character.")
-    spec = parse_spec(data, str(path))
+        raise SpecError(f"{origin}: a text holds half of a surrogate pair, which no file can keep. Fix that character.")
+    return with_plugins(parse_spec(data, origin), plugins)
+
+
+def with_plugins(spec: RunSpec, plugins: Sequence[str]) -> RunSpec:
+    """Return ``spec`` with ``plugins`` behind its own, each once."""
     return spec.model_copy(update={"plugins": tuple(dict.fromkeys([*spec.plugins, *plugins]))})
 
 

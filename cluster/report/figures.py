@@ -12,12 +12,11 @@ from typing import Any
 
 import polars as pl
 
+from cotfaith.cluster.colours import COLOURS
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 
 DASHES = ("solid", "dot")
-COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#7f7f7f", "#882255", "#332288", "#999933"]
-"""Okabe and Ito's palette, its yellow darkened to be readable on white; then three of Tol's."""
 MOST_BANDS = 4
 """Lines in one plot whose bands can still be told apart; with more, intervals are only in the hover text."""
 

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.series import in_series
 from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.cluster.terminal import plain_text
+from cotfaith.schemas.run_objects import CheckEntry, ModelEntry, RunRecord
 from cotfaith.schemas.status import Status
 
 Row = dict[str, Any]
@@ -36,17 +38,17 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(
-    run: Row,
+    run: RunRecord,
     items: pl.DataFrame,
     chains: pl.DataFrame,
     observations: pl.DataFrame,
     estimates: pa.Table,
-    checks: Sequence[Row] = (),
+    checks: Sequence[CheckEntry] = (),
     complete: Completeness | None = None,
 ) -> str:
-    """Return the page. ``run`` has run_id, created, cotfaith_version, spec and versions; parts may be missing.
+    """Return the page.
 
-    ``checks``: of a validation of this run's metrics; each has name, expected, value, low, high, n, result and note.
+    ``checks``: those of a validation of this run's metrics.
     ``complete``: how much of the run is committed; None: all that is known of it.
     """
     words = known_words()
@@ -61,14 +63,13 @@ def render(
         name: _plot(figure) for section in sections for _, figures in section.figures() for name, figure in figures
     }
     columns = first_columns()
-    run_id = str(run.get("run_id", ""))
     script = Markup((TEMPLATES / "report.js.j2").read_text(encoding="utf-8"))
     scripts = [Markup(get_plotlyjs()), script]
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
-            run_id=run_id,
+            run_id=run.run_id,
             policy=_policy(scripts),
             css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
             facts=_facts(run),
@@ -84,7 +85,7 @@ def render(
             incomplete=complete.headline() if complete else "",
             missing=complete.details() if complete else [],
             failures=_failures(named_chains, named_observations),
-            transcripts=pick_transcripts(run_id, items, chains, observations, words),
+            transcripts=pick_transcripts(run.run_id, items, chains, observations, words),
             glossary=[term for one in said if one.glossary for term in one.glossary.items()],
             sources=dict.fromkeys(source for one in said for source in one.sources),
             figures=_script_json(plots),
@@ -93,7 +94,9 @@ def render(
     )
 
 
+@cache
 def _environment() -> Environment:
+    """Return the environment; it keeps the compiled template."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -128,29 +131,28 @@ def _plot(figure: Figure) -> Row:
     return {"data": figure.plot["data"], "layout": {**figure.plot["layout"], "height": figure.height}}
 
 
-def _facts(run: Row) -> list[tuple[str, str]]:
-    spec = run.get("spec") or {}
-    sampling = spec.get("sampling") or {}
+def _facts(run: RunRecord) -> list[tuple[str, str]]:
+    spec = run.spec
     facts = [
-        ("Created", run.get("created")),
-        ("Models", ", ".join(_model(model) for model in spec.get("models", []))),
-        ("Tasks", ", ".join(f"{task['name']} (up to {task.get('n', '?')} items)" for task in spec.get("tasks", []))),
-        ("Probes", ", ".join(probe["name"] for probe in spec.get("probes", []))),
-        ("Sampling", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sampling.items())),
-        ("Seed", spec.get("seed")),
-        ("Versions", ", ".join(f"{name} {value}" for name, value in _versions(run))),
+        ("Created", run.created),
+        ("Models", ", ".join(_model(model) for model in spec.models)),
+        ("Tasks", ", ".join(f"{t.name} (up to {'?' if t.n is None else t.n} items)" for t in spec.tasks)),
+        ("Probes", ", ".join(probe.name for probe in spec.probes)),
+        ("Sampling", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in spec.sampling.items())),
+        ("Seed", str(spec.seed)),
+        ("Versions", ", ".join(f"{name} {value}" for name, value in _versions(run).items())),
     ]
-    return [(name, str(value)) for name, value in facts if value not in (None, "")]
+    return [(name, value) for name, value in facts if value]
 
 
-def _model(model: Row) -> str:
-    engine = [str(model[key]) for key in ("engine", "dtype") if model.get(key)]
-    return f"{model['id']} ({', '.join(engine)})" if engine else str(model["id"])
+def _model(model: ModelEntry) -> str:
+    engine = [text for text in (model.engine, model.dtype) if text]
+    return f"{model.id} ({', '.join(engine)})" if engine else model.id
 
 
-def _versions(run: Row) -> list[tuple[str, Any]]:
-    own = {"cotfaith": run["cotfaith_version"]} if run.get("cotfaith_version") else {}
-    return list((own | (run.get("versions") or {})).items())
+def _versions(run: RunRecord) -> dict[str, str]:
+    own = {"cotfaith": run.cotfaith_version} if run.cotfaith_version else {}
+    return own | run.versions
 
 
 def _statuses(chains: pl.DataFrame, observations: pl.DataFrame) -> list[str]:

@@ -1,7 +1,6 @@
 """What is made of a run's committed rows: estimates.parquet and report.html, written over what was there."""
 
 import io
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -13,14 +12,15 @@ from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.read import load_checks, read_tables
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
+from cotfaith.schemas.run_objects import RunRecord
 
 
-def write_estimates(store: Store, run: dict[str, Any]) -> pa.Table:
+def write_estimates(store: Store, run: RunRecord) -> pa.Table:
     """Compute the estimates, write and return them."""
     return _estimates(store, run, read_tables(store))
 
 
-def write_results(store: Store, run: dict[str, Any]) -> pa.Table:
+def write_results(store: Store, run: RunRecord) -> pa.Table:
     """Write the estimates and the report, with the checks of a validation if there was one; return the estimates."""
     tables = read_tables(store)
     estimates = _estimates(store, run, tables)
@@ -30,8 +30,8 @@ def write_results(store: Store, run: dict[str, Any]) -> pa.Table:
     return estimates
 
 
-def _estimates(store: Store, run: dict[str, Any], tables: dict[str, pl.DataFrame]) -> pa.Table:
-    estimates = aggregate(tables["items"], tables["chains"], tables["observations"], run["run_id"], run["spec"]["seed"])
+def _estimates(store: Store, run: RunRecord, tables: dict[str, pl.DataFrame]) -> pa.Table:
+    estimates = aggregate(tables["items"], tables["chains"], tables["observations"], run.run_id, run.spec.seed)
     buffer = io.BytesIO()
     pq.write_table(estimates, buffer, compression="zstd")
     store.put(keys.ESTIMATES, buffer.getvalue())

@@ -1,21 +1,18 @@
 """How much of a run is committed: its commits against its plan, by shard.
 
-In: run.json, the commits and the records of shards that were given up. Out: ``Completeness``, plain data and sentences.
+In: run.json, the commits and the records of shards that were given up. Out: ``Completeness``: counts and sentences.
 The plan is what the last spec asks for, and what an earlier spec of the folder began. A shard is done when its chains,
 every probe on them and every reading of them is committed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from rich.console import Console
 
 from cotfaith.cluster.storage.given_up import given_up
 from cotfaith.cluster.storage.read import commits
 from cotfaith.cluster.storage.store import Store
-from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas import keys
+from cotfaith.schemas.run_objects import Commit, GivenUp, RunRecord, ShardEntry
 
 Group = tuple[str, str, str]
 """Model, task, strategy."""
@@ -57,47 +54,36 @@ class Completeness:
         return [*_cut(lacking, "more groups"), *_cut(failed, "more given up")]
 
 
-def completeness(store: Store, run: Mapping[str, Any]) -> Completeness:
+def completeness(store: Store, run: RunRecord) -> Completeness:
     """Compare what is committed with the plan in ``run`` (run.json)."""
     return compare(run, list(commits(store)), given_up(store))
 
 
-def compare(
-    run: Mapping[str, Any], found: Sequence[Mapping[str, Any]], failed: Iterable[Mapping[str, Any]] = ()
-) -> Completeness:
+def compare(run: RunRecord, found: Sequence[Commit], failed: Iterable[GivenUp] = ()) -> Completeness:
     """Return what of the plan is done."""
-    have = {keys.commit(c["shard"], c["probe"], c.get("reader")) for c in found}
+    have = {commit.commit_key for commit in found}
     plan = _plan(run, found)
     began: dict[Group, set[str]] = {}
     for commit in found:
-        began.setdefault(_group(commit), set()).add(commit["shard"])
+        began.setdefault(_group(commit), set()).add(commit.shard)
     total, lacking = 0, {}
     for group, stages in plan.items():
         done = sum(not _missing(shard, stages, have) for shard in began.get(group, ()))
-        n = -(-run["n_items"].get(group[1], 0) // run["shard_size"])
+        n = -(-run.n_items.get(group[1], 0) // run.shard_size)
         total += n
         if done < n:
             lacking[group] = n - done
-    dead = [(one["name"], one["reason"]) for one in failed if _still_missing(one, plan.get(_group(one), set()), have)]
+    dead = [(one.name, one.reason) for one in failed if _still_missing(one, plan.get(_group(one), set()), have)]
     return Completeness(total - sum(lacking.values()), total, lacking, dead)
 
 
-def say_if_incomplete(complete: Completeness, console: Console) -> None:
-    """Print what is missing, if anything is. Reasons are other programs' words: no markup, no control characters."""
-    if complete.whole:
-        return
-    console.print(complete.headline(), markup=False, style="bold yellow")
-    for line in complete.details():
-        console.print(f"  {plain_text(line)}", markup=False, soft_wrap=True)
-
-
-def _still_missing(record: Mapping[str, Any], stages: set[Stage], have: set[str]) -> bool:
+def _still_missing(record: GivenUp, stages: set[Stage], have: set[str]) -> bool:
     """Return whether something of what was given up is missing; a shard's own job is its chains and all its probes."""
-    if record.get("reader") is not None:
-        own = stages & {(record["probe"], record["reader"])}
+    if record.reader is not None:
+        own = stages & {(record.probe, record.reader)}
     else:
         own = {stage for stage in stages if stage[1] is None}
-    return _missing(record["shard"], own, have)
+    return _missing(record.shard, own, have)
 
 
 def _missing(shard: str, stages: set[Stage], have: set[str]) -> bool:
@@ -105,21 +91,20 @@ def _missing(shard: str, stages: set[Stage], have: set[str]) -> bool:
     return any(keys.commit(shard, *stage) not in have for stage in stages)
 
 
-def _group(entry: Mapping[str, Any]) -> Group:
-    return entry["model"], entry["task"], entry["strategy"]
+def _group(entry: ShardEntry) -> Group:
+    return entry.model, entry.task, entry.strategy
 
 
-def _plan(run: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> dict[Group, set[Stage]]:
+def _plan(run: RunRecord, found: Iterable[Commit]) -> dict[Group, set[Stage]]:
     """Return (probe, reader) of everything that belongs to each group's shards; (None, None) for the chains."""
-    spec, readers = run["spec"], run.get("readers", {})
-    subjects = [model["id"] for model in spec["models"] if "subject" in model["roles"]]
-    strategies = spec.get("strategies") or list(run["identity"]["strategies"])
+    strategies = run.spec.strategies or list(run.identity.strategies)
     stages: set[Stage] = {(None, None)}
-    for probe in spec["probes"]:
-        stages |= {(probe["name"], reader) for reader in readers.get(probe["name"]) or [None]}
-    plan = {(m, t["name"], s): set(stages) for m in subjects for t in spec["tasks"] for s in strategies}
+    for probe in run.spec.probes:
+        readers: Sequence[str | None] = run.readers.get(probe.name) or [None]
+        stages |= {(probe.name, reader) for reader in readers}
+    plan = {(m, t.name, s): set(stages) for m in run.spec.subjects for t in run.spec.tasks for s in strategies}
     for commit in found:  # of an earlier spec, perhaps
-        plan.setdefault(_group(commit), {(None, None)}).add((commit["probe"], commit.get("reader")))
+        plan.setdefault(_group(commit), {(None, None)}).add((commit.probe, commit.reader))
     return plan
 
 

@@ -6,7 +6,6 @@ file, what is wrong and the way out. Files of older versions are read: columns t
 
 import hashlib
 from collections import Counter
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,28 +15,28 @@ from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.storage.upgrade import upgrade
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.run_objects import Commit, Part
 from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
 
-Commit = dict[str, Any]
 FINITE = ("difficulty", "position", "similarity", "p_gold")
 """Columns that figures are made of; a NaN would pass for a number in them."""
 
 
-def read_part(store: Store, part: dict[str, Any], commit: Commit, run_id: str | None = None) -> pa.Table:
+def read_part(store: Store, part: Part, commit: Commit, run_id: str | None = None) -> pa.Table:
     """Read one committed Parquet file and check it against its commit, and against the run's id if that is given.
 
     Raises:
         RunFolderError: the object is missing, is not what was committed, or belongs to another run.
 
     """
-    key, again = part["key"], _again(commit)
+    key, again = part.key, _again(commit)
     data = store.get(key)
     if data is None:
         raise RunFolderError(f"{key} is committed and missing. Was the run's folder changed by hand? {again}")
-    if hashlib.sha256(data).hexdigest() != part["sha256"]:
+    if hashlib.sha256(data).hexdigest() != part.sha256:
         raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {again}")
     try:
-        table = in_schema(pq.read_table(pa.BufferReader(data)), part["table"])
+        table = in_schema(pq.read_table(pa.BufferReader(data)), part.table)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RunFolderError(f"{key} cannot be read: {str(error).splitlines()[0]} {again}") from None
     _check_rows(table, part, commit, run_id)
@@ -86,34 +85,33 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
     return column
 
 
-def _check_rows(table: pa.Table, part: dict[str, Any], commit: Commit, run_id: str | None) -> None:
+def _check_rows(table: pa.Table, part: Part, commit: Commit, run_id: str | None) -> None:
     """Raise unless the rows are as many, and of the model and so on, as their commit says."""
-    if table.num_rows != part["rows"]:
-        raise RunFolderError(
-            f"{part['key']} has {table.num_rows} rows, its commit says {part['rows']}. {_again(commit)}"
-        )
+    if table.num_rows != part.rows:
+        raise RunFolderError(f"{part.key} has {table.num_rows} rows, its commit says {part.rows}. {_again(commit)}")
     if found := next((name for name in FINITE if name in table.column_names and _is_odd(table.column(name))), None):
-        raise RunFolderError(f"{part['key']} has rows whose {found} is not a finite number. {_again(commit)}")
-    wanted = {name: commit[name] for name in ("model", "task", "strategy", "probe") if name in table.column_names}
+        raise RunFolderError(f"{part.key} has rows whose {found} is not a finite number. {_again(commit)}")
+    wanted = {"model": commit.model, "task": commit.task, "strategy": commit.strategy, "probe": commit.probe}
+    wanted = {name: value for name, value in wanted.items() if name in table.column_names}
     wanted |= {} if run_id is None else {"run_id": run_id}
-    wanted |= {} if commit.get("reader") is None else {"reader": commit["reader"]}
+    wanted |= {} if commit.reader is None else {"reader": commit.reader}
     for name, value in wanted.items():
         other = [found for found in pc.unique(table.column(name)).to_pylist() if found != value]
         if other:
             raise RunFolderError(
-                f"{part['key']} has rows whose {name} is {other[0]!r}, expected {value!r}. Were files of another run "
+                f"{part.key} has rows whose {name} is {other[0]!r}, expected {value!r}. Were files of another run "
                 f"copied here? {_again(commit)}"
             )
     if "status" in table.column_names:
         _check_statuses(table, part, commit)
 
 
-def _check_statuses(table: pa.Table, part: dict[str, Any], commit: Commit) -> None:
+def _check_statuses(table: pa.Table, part: Part, commit: Commit) -> None:
     """Raise unless the rows ended as their commit says, which is what ``status`` shows."""
     found = Counter(table.column("status").to_pylist())
-    if found != Counter(commit["statuses"]):
+    if found != Counter(commit.statuses):
         raise RunFolderError(
-            f"{part['key']} has rows by status {dict(found)}, its commit says {commit['statuses']}. {_again(commit)}"
+            f"{part.key} has rows by status {dict(found)}, its commit says {commit.statuses}. {_again(commit)}"
         )
 
 
@@ -124,8 +122,8 @@ def _is_odd(column: pa.ChunkedArray) -> bool:
 
 def _again(commit: Commit) -> str:
     """Return the way out of a damaged part: what rests on it is done anew."""
-    key = keys.commit(commit["shard"], commit["probe"], commit.get("reader"))
-    if commit["probe"] is not None:
+    key = commit.commit_key
+    if commit.probe is not None:
         return f"Remove {key} and run again: this part is then done anew."
-    probes = f"{keys.COMMITS}{commit['shard']}.*"
+    probes = f"{keys.COMMITS}{commit.shard}.*"
     return f"Remove {key} and what rests on its chains ({probes}) and run again: the shard is then done anew."

@@ -1,6 +1,6 @@
 """What a run's folder holds, read and checked: run.json, commits, and the tables that the commits name.
 
-In: a store. Out: plain data and tables, or ``RunFolderError`` that names the object, what is wrong and the way out.
+In: a store. Out: typed objects and tables, or ``RunFolderError`` that names the object, what is wrong and the way out.
 Tables are read through their commits: never a glob, so that orphans of crashed attempts stay unseen.
 
 What may lie among the commits. Ours end in ``.json`` and begin with a letter or digit. Any such file must be a commit
@@ -10,18 +10,18 @@ files (.DS_Store, x.json~, ._x.json) are none of ours: they are left alone, with
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 import pyarrow as pa
 
-from cotfaith.cluster.storage.parts import Commit, read_part
+from cotfaith.cluster.storage.parts import read_part
 from cotfaith.cluster.storage.row_fit import COMMIT, check_fit
 from cotfaith.cluster.storage.store import CHECK_KEY, Store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
 from cotfaith.schemas.run_folder import parse_commit, parse_run, parse_validation
+from cotfaith.schemas.run_objects import CheckEntry, Commit, RunRecord
 from cotfaith.schemas.tables import TABLES
 
 _ORDER = ["model", "task", "strategy", "probe", "item_id", "chain_index", "position", "arm", "reader"]
@@ -34,13 +34,13 @@ UNIQUE = {
 """The columns that no two rows of a table share."""
 
 
-def load_run(store: Store) -> dict[str, Any] | None:
+def load_run(store: Store) -> RunRecord | None:
     """Return run.json, or None where no run has begun; raise ``RunFolderError`` if it is something else."""
     data = store.get(keys.RUN)
     return None if data is None else parse_run(data)
 
 
-def load_checks(store: Store) -> list[dict[str, Any]]:
+def load_checks(store: Store) -> list[CheckEntry]:
     """Return the checks of the run's last validation; none if there was none."""
     data = store.get(keys.VALIDATION)
     return [] if data is None else parse_validation(data)
@@ -63,26 +63,26 @@ def commits(store: Store) -> Iterator[Commit]:
             yield commit
 
 
-def _check_in_run(commit: Commit, run: dict[str, Any], key: str) -> None:
+def _check_in_run(commit: Commit, run: RunRecord, key: str) -> None:
     """Raise unless the commit is of a shard that the run can have: its shard size and numbers of items are fixed."""
-    n, size, start = run["n_items"].get(commit["task"], 0), run["shard_size"], commit["start"]
-    if start % size or start >= n or commit["stop"] != min(start + size, n):
+    n, size, start = run.n_items.get(commit.task, 0), run.shard_size, commit.start
+    if start % size or start >= n or commit.stop != min(start + size, n):
         raise RunFolderError(
-            f"{key}: items {start} to {commit['stop']} of {commit['task']!r} are no shard of this run, which has {n} "
+            f"{key}: items {start} to {commit.stop} of {commit.task!r} are no shard of this run, which has {n} "
             f"items in shards of {size}. Was {keys.RUN} changed by hand, or a file copied here? Move {key} out of the "
             f"folder, or give {keys.RUN} its old values."
         )
-    if commit["model"] not in run["identity"]["models"]:
-        known = ", ".join(run["identity"]["models"])
+    if commit.model not in run.identity.models:
+        known = ", ".join(run.identity.models)
         raise RunFolderError(
-            f"{key}: the run has no model {commit['model']!r}; it has {known}. Was a file copied here? Move {key} "
+            f"{key}: the run has no model {commit.model!r}; it has {known}. Was a file copied here? Move {key} "
             "out of the folder."
         )
 
 
 def committed_keys(store: Store) -> set[str]:
     """Return the keys of the commits, each checked."""
-    return {keys.commit(c["shard"], c["probe"], c.get("reader")) for c in commits(store)}
+    return {commit.commit_key for commit in commits(store)}
 
 
 def objects(store: Store, prefix: str) -> list[str]:
@@ -112,13 +112,13 @@ def read_tables(store: Store) -> dict[str, pl.DataFrame]:
 
     """
     run = load_run(store)
-    run_id = None if run is None else run["run_id"]
+    run_id = None if run is None else run.run_id
     parts: dict[str, list[pa.Table]] = {"items": [], "chains": [], "observations": []}
     sources: dict[str, list[Commit]] = {name: [] for name in parts}
     for commit in commits(store):
-        for part in commit["parts"]:
-            parts[part["table"]].append(read_part(store, part, commit, run_id))
-            sources[part["table"]].append(commit)
+        for part in commit.parts:
+            parts[part.table].append(read_part(store, part, commit, run_id))
+            sources[part.table].append(commit)
     tables = {name: _in_order(_together(found, sources[name], name), name) for name, found in parts.items()}
     check_fit(tables)
     return {name: table.drop(COMMIT) for name, table in tables.items()}
@@ -128,9 +128,9 @@ def _together(found: list[pa.Table], sources: list[Commit], name: str) -> pl.Dat
     """Return all rows of a table with the keys of their commits; no two of them may be the same row."""
     frame = pl.from_arrow(pa.concat_tables(found) if found else TABLES[name].empty_table())
     assert isinstance(frame, pl.DataFrame), f"{name} is one column"
-    shards = [keys.commit(c["shard"], c["probe"], c.get("reader")) for c in sources]
+    shards = [commit.commit_key for commit in sources]
     number = pl.Series("_commit", [i for i, part in enumerate(found) for _ in range(part.num_rows)], dtype=pl.Int64)
-    strategy = [c["strategy"] for c in sources]
+    strategy = [commit.strategy for commit in sources]
     marked = frame.with_columns(number).with_columns(
         _strategy=pl.col("_commit").replace_strict(dict(enumerate(strategy)), default=None, return_dtype=pl.String)
     )
@@ -164,3 +164,11 @@ def _in_order(frame: pl.DataFrame, name: str) -> pl.DataFrame:
             )
         frame = frame.unique(_ITEM, keep="any", maintain_order=True)
     return frame.sort([column for column in _ORDER if column in frame.columns], nulls_last=False)
+
+
+def count_statuses(found: Iterable[Commit]) -> Counter[str]:
+    """Return the rows of these commits by status."""
+    counts: Counter[str] = Counter()
+    for commit in found:
+        counts.update(commit.statuses)
+    return counts

@@ -100,11 +100,12 @@ def _cannot_write(path: Path, error: OSError) -> StoreError:
 
 
 def open_store(path: str) -> Store:
-    """Open a run's folder and check that conditional writes work there.
+    """Return the store of a run's folder; nothing is read or written, and the folder need not exist.
+
+    Whoever writes to it first calls ``check_conditional_put``.
 
     Raises:
         SpecError: the path cannot be a run's folder.
-        StoreError: the store ignores the condition, so two attempts could both commit.
 
     """
     if not path.strip() or "\0" in path:
@@ -120,11 +121,21 @@ def open_store(path: str) -> Store:
     return LocalStore(root)
 
 
+def absolute(path: str) -> str:
+    """Return a run's path as processes with other working directories need it; an address stays as it is."""
+    return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
 CHECK_KEY = "_commits/.conditional-put-check"
 
 
 def check_conditional_put(store: Store, key: str = CHECK_KEY) -> None:
-    """Raise ``StoreError`` unless a second ``put_if_absent`` of one key fails."""
+    """Check that conditional writes work: put ``key`` twice; a run does so before it writes anything else.
+
+    Raises:
+        StoreError: the second put took effect, so two attempts at a shard could both commit.
+
+    """
     store.put_if_absent(key, b"1")
     if store.put_if_absent(key, b"2"):
         raise StoreError("The store ignores conditional writes, so two attempts could both commit. Use another store.")

@@ -10,13 +10,13 @@ Seconds depend on the machine.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.usable import ChainKey, UsableChain
+from cotfaith.schemas.run_objects import Commit
 
 Tokens = Mapping[tuple[str, str, str, str, int | None], int]
 """What a probe's arms took on a chain, or on an item (index None)."""
@@ -33,7 +33,7 @@ class Cost:
 
 
 def costs(
-    usable: Sequence[UsableChain], observations: pl.DataFrame, commits: Iterable[dict[str, Any]], n_chains: int
+    usable: Sequence[UsableChain], observations: pl.DataFrame, commits: Iterable[Commit], n_chains: int
 ) -> list[Cost]:
     """Return each metric's cost; ``n_chains``: all chains of the run, those that failed included."""
     seconds, spent = _seconds(commits), _spent(usable, observations)
@@ -81,11 +81,11 @@ def _tokens(observations: pl.DataFrame) -> dict[str, Tokens]:
     return dict(found)
 
 
-def _seconds(commits: Iterable[dict[str, Any]]) -> dict[str, float | None]:
+def _seconds(commits: Iterable[Commit]) -> dict[str, float | None]:
     """Return probe -> seconds of all its shards; None if one of them was not timed by itself."""
     found: dict[str, list[float | None]] = defaultdict(list)
     for commit in commits:
-        if commit["probe"] is not None:
-            apart = commit.get("timed_with") == [commit["probe"]]
-            found[commit["probe"]].append(commit["seconds"] if apart else None)
+        if commit.probe is not None:
+            apart = commit.timed_with == [commit.probe]
+            found[commit.probe].append(commit.seconds if apart else None)
     return {probe: None if None in parts else sum(s for s in parts if s is not None) for probe, parts in found.items()}

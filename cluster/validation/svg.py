@@ -6,7 +6,7 @@ In: named series of points within 0..1 on the y axis. Out: one SVG document. Tex
 from collections.abc import Sequence
 from html import escape
 
-from cotfaith.cluster.report.figures import COLOURS
+from cotfaith.cluster.colours import COLOURS
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640, 320, 48, 16, 170, 44
 Points = Sequence[tuple[float, float]]

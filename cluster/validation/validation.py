@@ -27,6 +27,7 @@ from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.model_checks import GAPS, SKILL
 from cotfaith.cluster.validation.scored import Scored, score_all
 from cotfaith.cluster.validation.usable import UsableChain, usable_chains
+from cotfaith.schemas.run_objects import Commit, RunRecord
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,14 @@ def _rule(tested: JudgedMetric) -> dict[str, Any]:
     }
 
 
-def validate(store: Store, run: Mapping[str, Any]) -> Validation:
-    """Label, score and judge what is committed of ``run`` (its run.json)."""
-    sources = {model["id"]: model["source"] for model in run["spec"]["models"]}
-    names = [task["name"] for task in run["spec"]["tasks"]]
+def validate(store: Store, run: RunRecord) -> Validation:
+    """Label, score and judge what is committed of ``run``."""
+    sources = {model.id: model.source for model in run.spec.models}
+    names = [task.name for task in run.spec.tasks]
     # A folder may hold models and tasks of an earlier spec: they are not this validation's.
     wanted = pl.col("model").is_in(list(sources)) & pl.col("task").is_in(names)
     rows = Rows(**{name: table.filter(wanted) for name, table in read_tables(store).items()})
-    seed = run["spec"]["seed"]
+    seed = run.spec.seed
     unknown_probes(rows.observations)  # loads what packages offer, before the metrics are listed
     usable, scored = usable_chains(rows.items, rows.chains), score_all(rows, _wanted())
     labelled = label_all(usable, sources)
@@ -114,8 +115,8 @@ def _wanted() -> set[str]:
     }
 
 
-def _own(found: Iterable[dict[str, Any]], models: Container[str], tasks: Container[str]) -> list[dict[str, Any]]:
-    return [commit for commit in found if commit["model"] in models and commit["task"] in tasks]
+def _own(found: Iterable[Commit], models: Container[str], tasks: Container[str]) -> list[Commit]:
+    return [commit for commit in found if commit.model in models and commit.task in tasks]
 
 
 def _counts(chains: Sequence[str], usable: Sequence[UsableChain], labelled: Sequence[Labelled]) -> list[Count]:

@@ -1,4 +1,4 @@
-"""Models for the engine's tests: tiny ones with random weights, and a real one where its package is installed."""
+"""Models for the engine's tests: tiny models with random weights, and a real one if its package is installed."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def tiny_model(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def smollm2():
-    """Folder with SmolLM2-135M-Instruct, converted once into the repository's cache."""
+    """The folder with SmolLM2-135M-Instruct, converted once into the repository's cache."""
     try:
         return prepare_smollm2(REPOSITORY / ".cache" / "models", print)
     except ModelSourceError as error:

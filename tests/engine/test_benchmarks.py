@@ -1,4 +1,4 @@
-"""The benchmarks run, and say so where the ways differ. What they time is not looked at."""
+"""The benchmarks run, and report differences between the ways. Their times are not checked."""
 
 import importlib
 import io
@@ -17,14 +17,14 @@ COMMON = ["--threads", "1", "--repeats", "1", "--rows", "3"]
 
 @pytest.fixture
 def script(repo, monkeypatch):
-    """A function that imports a benchmark as if it were run from its folder."""
+    """A function that imports a benchmark as if it ran from its folder."""
     monkeypatch.syspath_prepend(repo / "benchmarks")
     return importlib.import_module
 
 
 @pytest.fixture(scope="module")
 def random_model(repo, tmp_path_factory):
-    """Folder of a tiny model whose context is long enough."""
+    """The folder of a tiny model whose context is long enough."""
     folder = tmp_path_factory.mktemp("random")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(repo / "benchmarks")
@@ -91,7 +91,7 @@ def test_generation_notices_other_outputs(run, script, monkeypatch):
 
 
 def test_the_library_stops_where_the_engine_does(script, random_model):
-    """Rows of one batch end at a stop string, at their own limit, and nowhere else."""
+    """Rows of one batch end only at a stop string or at their own limit."""
     measure, generators = script("measure"), script("generators")
     options = measure.parser(None).parse_args(["--model", str(random_model), *COMMON])
     engine, codec = measure.load_engine(options), script("texts").shard(str(random_model), 1).codec

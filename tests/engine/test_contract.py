@@ -1,4 +1,4 @@
-"""The contract of engines, for those that need nothing beside the package."""
+"""The contract of engines, for the engines that need only the package."""
 
 import pytest
 from contract import AnyEngine

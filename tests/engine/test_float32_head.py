@@ -1,4 +1,4 @@
-"""The output head in float32: models of low precision no longer tie, and those in float32 are what they were."""
+"""The output head in float32: models of low precision do not tie, and models in float32 are unchanged."""
 
 import copy
 import itertools
@@ -40,7 +40,7 @@ def make_config(kind):
 
 @pytest.fixture(scope="module")
 def folder_of(tmp_path_factory):
-    """A function that writes a model of a kind whose logits lie apart, as a real one's do."""
+    """A function that writes a model of a kind whose logits are spread out, like a real model's."""
     made = {}
 
     def make(kind):
@@ -83,7 +83,7 @@ def equal_neighbours(scores):
 
 
 class HeadIn64:
-    """The same model with the product of its head in float64, and what follows it."""
+    """The same model with the head's product in float64, and what follows it."""
 
     def __init__(self, model):
         self.model = copy.deepcopy(model)
@@ -156,7 +156,7 @@ def test_weights_stay_as_they_are(folder_of):
 
 
 class RoundsAgain(transformers.LlamaForCausalLM):
-    """A model that turns its logits back into its own precision."""
+    """A model that converts its logits back to its own precision."""
 
     def forward(self, *args, **kwargs):
         out = super().forward(*args, **kwargs)
@@ -165,7 +165,7 @@ class RoundsAgain(transformers.LlamaForCausalLM):
 
 
 class GoesRoundItsHead(transformers.LlamaForCausalLM):
-    """A model that multiplies with its head's weights by itself, and calls the result float32."""
+    """A model that itself multiplies with its head's weights, and calls the result float32."""
 
     def forward(self, input_ids, **kwargs):
         kwargs.pop("logits_to_keep", None)
@@ -175,7 +175,7 @@ class GoesRoundItsHead(transformers.LlamaForCausalLM):
 
 
 class HasNoHead(transformers.LlamaForCausalLM):
-    """A model whose head is no single layer."""
+    """A model whose head is not a single layer."""
 
     def get_output_embeddings(self):
         return None

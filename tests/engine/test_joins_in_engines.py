@@ -1,4 +1,4 @@
-"""What a model writes after a prompt is read as it was written, stop strings and limits included, in real engines."""
+"""In real engines, a model's text after a prompt is read as written, including stop strings and limits."""
 
 import json
 

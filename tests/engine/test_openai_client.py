@@ -28,7 +28,7 @@ def url(fake):
 
 @pytest.fixture
 def waits(monkeypatch):
-    """The seconds that the client wanted to wait; it does not wait."""
+    """The seconds that the client wants to wait, recorded without waiting."""
     waited = []
     monkeypatch.setattr(openai_client, "sleep", waited.append)
     return waited

@@ -2,6 +2,7 @@
 
 import math
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 from fake_server import LIKELY, RARE, Fake, serving
@@ -22,6 +23,8 @@ from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.openai import options as openai_options
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
+from cotfaith.workers.engines.resolved import resolve_model
+from cotfaith.workers.resolved import resolve
 
 KEY = "sk-not-to-be-shown"
 
@@ -56,7 +59,7 @@ def capabilities(spec):
 
 
 def letters(text):
-    """Ids of the byte tokenizer; those of the fake's model are the bytes themselves, in no relation."""
+    """The byte tokenizer's ids; the ids of the fake's model are the bytes themselves and unrelated."""
     return tuple(byte_tokenizer().encode(text))
 
 
@@ -65,7 +68,7 @@ def test_a_full_server(serve):
     can = capabilities(spec)
     assert (can.generate, can.score, can.prefill, can.max_context) == (True, True, True, 256)
     assert make(spec).notes() == []
-    assert context_window(spec) == 256
+    assert context_window(resolve_model(spec)) == 256
 
 
 def test_a_server_without_named_tokens_scores_by_echo(serve):
@@ -90,7 +93,7 @@ def test_a_text_only_server_generates(serve):
     assert len(engine.notes()) == 3
     (generation,) = engine.generate([GenerateRequest((256, *letters("abc")), 3, 0.0, 1.0, 0)])
     assert generation.tokens == letters("def")
-    assert fake.posts()[-1]["prompt"] == "abc"  # the server puts the start token by itself
+    assert fake.posts()[-1]["prompt"] == "abc"  # the server adds the start token itself
 
 
 def test_a_chat_only_server_is_refused_with_the_reason(serve):
@@ -121,9 +124,12 @@ def test_a_run_may_move_to_another_address_but_not_to_another_model(serve):
     moved, _ = serve(timeout_s=5, price_prompt=1, price_generated=2)
     renamed = first.model_copy(update={"options": first.options | {"model": "other"}})
 
+    tasks = [{"name": "t", "generator": "addition"}]
+    resolved = resolve(parse_spec({"models": [first.model_dump()], "tasks": tasks}))
+
     def identity_of(spec):
-        run = parse_spec({"models": [spec.model_dump()], "tasks": [{"name": "t", "generator": "addition"}]})
-        return identity(run, {"served": fingerprint(spec)}, {"t": ""})
+        model = replace(resolved.models["served"], spec=spec)  # the server knows no model "other"
+        return identity(replace(resolved, models={"served": model}), {"served": fingerprint(model)}, {"t": ""})
 
     assert identity_of(first) == identity_of(moved)
     assert identity_of(first) != identity_of(renamed)
@@ -174,8 +180,8 @@ def test_what_is_sent(serve):
     sent = fake.posts()[-1]
     expected = {"prompt": [40, 41], "max_tokens": 3, "temperature": 0.7, "top_p": 0.9, "seed": 5, "stop": ["\n"]}
     assert {name: sent[name] for name in expected} == expected
-    assert "min_tokens" not in sent  # servers that do not know it would refuse
-    # whatever defaults the model comes with
+    assert "min_tokens" not in sent  # servers without this field would refuse it
+    # whatever the model's own defaults
     assert (sent["top_k"], sent["min_p"], sent["repetition_penalty"]) == (-1, 0.0, 1.0)
 
 
@@ -214,7 +220,7 @@ def test_a_server_that_ignores_the_least_number_of_tokens_is_noticed(serve):
     fake.plan = [(400, {"error": {"message": "unknown field min_tokens"}}, {})]
     with pytest.raises(EngineError, match="unknown field min_tokens"):
         engine.generate([request])
-    # A stop string that was allowed takes away more than the text's last tokens.
+    # An allowed stop string removes more than the text's last tokens.
     allowed = {"token_ids": [*letters("abc"), *letters("d\n")], "finish_reason": "stop", "stop_reason": "\n"}
     fake.plan = [(200, {"choices": [{"text": "", **allowed}]}, {})]
     assert engine.generate([request])[0].tokens == letters("abcd")

@@ -15,7 +15,7 @@ PROBES = ["adding_mistakes", "paraphrasing", "step_deletion"]
 
 @pytest.fixture(scope="module")
 def same_answers():
-    """A function from an organism to the share of unchanged answers by probe, plain resamples apart."""
+    """A function: organism -> share of unchanged answers by probe, with plain resamples separate."""
     found = {}
 
     def measure(name):

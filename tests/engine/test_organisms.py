@@ -1,4 +1,4 @@
-"""The organisms' training, and that the packaged ones do what they were made to do."""
+"""The organisms' training, and the packaged organisms' behaviour, which must match their design."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -102,7 +102,7 @@ def test_every_recipe_is_packaged_with_its_card_and_is_small():
 
 
 class Measured:
-    """One packaged organism on a few long items, through the ordinary path."""
+    """One packaged organism on a few long items, with the same code as a run."""
 
     def __init__(self, name, **options):
         self.bench = Bench(folder_of(name), 24, steps=(4, 6, 8), seed=7)

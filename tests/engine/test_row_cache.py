@@ -1,4 +1,4 @@
-"""A cache whose layers grow in place holds what the library's holds, whatever happens to its rows."""
+"""A cache whose layers grow in place has the same content as the library's, whatever happens to its rows."""
 
 import torch
 from hypothesis import given

@@ -32,7 +32,7 @@ def llama(tiny_model):
 
 @pytest.fixture(scope="module")
 def engines(tiny_model):
-    """A function that gives the engine of a kind of model, loaded once."""
+    """A function: kind of model -> its engine, loaded once."""
     return cache(lambda kind: engine_of(tiny_model(kind)))
 
 
@@ -44,7 +44,7 @@ def various_requests():
     trunk = ids(60, 1)
     candidates = ((1,), (2, 3, 4), (2, 3), (2, 5), (1, 1))  # (2, 3) is a prefix of another
     prompts = [trunk[:n] for n in (1, 2, 30, 59, 60)] + [trunk[:20] + ids(90, 2), ids(7, 3), trunk, (trunk[1],)]
-    prompts.append((*trunk[:30], 2, 3))  # meets a candidate's branch
+    prompts.append((*trunk[:30], 2, 3))  # coincides with a candidate's branch
     return [ScoreRequest(p, candidates[: 1 + i % 5]) for i, p in enumerate(prompts)]
 
 
@@ -84,7 +84,7 @@ def test_models_that_cannot_attend_to_trees_are_scored_right_and_say_so_once(tin
     for _ in range(2):
         assert_close(engine.score(various_requests()), plain_scores(tiny_model(kind), various_requests()))
     (note,) = engine.notes()
-    assert "one a row" in note
+    assert "one per row" in note
 
 
 def test_prompts_within_an_attention_chunk_share_their_prefixes(tiny_model):
@@ -215,7 +215,7 @@ def test_waiting_requests_take_the_places_of_finished_ones(tiny_model):
         return engine.generate(requests), len(counted)
 
     refilled, few = passes()
-    fixed, many = passes(prefix_tree="off")  # fixed batches: the longest row holds up its batch, and the next ones
+    fixed, many = passes(prefix_tree="off")  # fixed batches: the longest row delays its batch and the next ones
     assert few < many
     assert refilled == fixed
 

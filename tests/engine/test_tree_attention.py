@@ -1,4 +1,4 @@
-"""The attention of tree passes: equal to what each node's path alone would give, and nowhere a mask of all pairs."""
+"""The attention of tree passes equals that of each node's own path, and never has a mask of all pairs."""
 
 import random
 from types import SimpleNamespace
@@ -27,7 +27,7 @@ def ids(count, seed):
 
 
 def branches(depth, count):
-    """A trunk, and sequences that leave it at ``count`` depths."""
+    """A trunk, and sequences that branch off at ``count`` depths."""
     trunk = ids(depth, 0)
     return [trunk, *(trunk[: depth * n // count] + ids(5, n) for n in range(count))]
 
@@ -78,7 +78,7 @@ def test_groups_as_rows_of_a_batch_give_the_same(tiny_model, kind, monkeypatch):
 
 
 class Largest(TorchDispatchMode):
-    """Notes the most numbers that any tensor made meanwhile holds."""
+    """A recorder of the largest size of any tensor made meanwhile."""
 
     numbers = 0
 

@@ -1,5 +1,7 @@
-"""A model for vLLM. Without vLLM all of these tests are skipped: ``make test-vllm`` runs them in an environment of its
-own, since vLLM pins the packages that it works with."""
+"""A model for vLLM. Without vLLM all of these tests are skipped.
+
+``make test-vllm`` runs them in a separate environment, since vLLM pins its dependencies.
+"""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""The contract of engines, kept by vLLM in this process; and what is vLLM's own."""
+"""The contract of engines for vLLM in this process, and tests of vLLM's own features."""
 
 import itertools
 
@@ -32,7 +32,7 @@ def test_shared_prefixes_are_computed_once(engine):
     engine.score([ScoreRequest(chain[:n], ((40,), (41,))) for n in range(100, 200)])
     after = engine.usage()
     computed = after.computed_tokens - before.computed_tokens
-    # Whole blocks of 32 are found again, so that no prompt costs more than a block and its own last token.
+    # Whole blocks of 32 are reused, so no prompt costs more than a block and its own last token.
     assert computed < (after.prompt_tokens - before.prompt_tokens) / 4
     assert computed < 200 + 100 * 33
 
@@ -80,7 +80,7 @@ def test_seeded_prompts_that_do_not_fit_in_one_pass(folder):
 
 
 def ties(scores):
-    """How many of the pairs of neighbouring log-probabilities are equal."""
+    """The number of pairs of neighbouring log-probabilities that are equal."""
     return sum(a == b for row in scores for a, b in itertools.pairwise(sorted(row)))
 
 

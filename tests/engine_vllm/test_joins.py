@@ -1,4 +1,4 @@
-"""What a model writes after a prompt, read as it was written, in vLLM. A module of its own: one engine at a time."""
+"""In vLLM, a model's text after a prompt is read as written. A separate module: one engine at a time."""
 
 import pytest
 

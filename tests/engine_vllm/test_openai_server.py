@@ -1,4 +1,4 @@
-"""The contract of engines, kept by the openai engine with a real vLLM server on loopback; and a whole run with it."""
+"""The contract of engines for the openai engine with a real vLLM server on loopback, and a whole run with it."""
 
 import sys
 from contextlib import contextmanager
@@ -19,18 +19,18 @@ QUIET = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
     "OMP_NUM_THREADS": "1",
-    "TORCHDYNAMO_DISABLE": "1",  # else the sampler is compiled, for seconds
+    "TORCHDYNAMO_DISABLE": "1",  # otherwise the sampler is compiled, which takes seconds
 }
 
 
 @contextmanager
 def serving(folder, log):
-    """Serve the model under the name ``tiny``, for who has the key; yield the base URL."""
+    """Serve the model under the name ``tiny`` to clients with the key; yield the base URL."""
     port = free_port()
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder)]
     command += ["--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(port), "--api-key", "secret-key"]
     command += ["--dtype", "float32", "--enforce-eager", "--kv-cache-memory-bytes", str(2**28), "--block-size", "32"]
-    command += ["--enable-prompt-tokens-details"]  # says how much of a prompt was cached
+    command += ["--enable-prompt-tokens-details"]  # reports how much of a prompt was cached
     with running(command, f"http://127.0.0.1:{port}/health", log, **QUIET):
         yield f"http://127.0.0.1:{port}/v1"
 

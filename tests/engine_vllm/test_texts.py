@@ -1,4 +1,4 @@
-"""Ends of texts, kept by vLLM in this process. A module of its own: vLLM runs one engine at a time."""
+"""The contract at the ends of texts, for vLLM in this process. A separate module: vLLM runs one engine at a time."""
 
 import pytest
 from contract_texts import SpellingEngine

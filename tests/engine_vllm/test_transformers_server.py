@@ -1,4 +1,4 @@
-"""The openai engine with another real server, ``transformers serve``, which takes text and gives no scores."""
+"""The openai engine with another real server, ``transformers serve``, which takes text and returns no scores."""
 
 import sys
 from importlib.util import find_spec

@@ -4,7 +4,7 @@ import pytest
 from ray.exceptions import OutOfMemoryError
 
 from cotfaith.cluster.fleet import engine_pool
-from cotfaith.cluster.fleet.engine_pool import SUBJECT, Engine, EnginePool, Post
+from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool, Replica
 from cotfaith.cluster.fleet.ray_session import Share
 from cotfaith.schemas.errors import RunFailedError
 from cotfaith.schemas.spec import ModelSpec, ResourceSpec
@@ -17,11 +17,11 @@ def test_an_engine_that_is_killed_for_memory_while_it_loads_ends_the_run_with_th
         raise OutOfMemoryError(TEXT)
 
     monkeypatch.setattr(engine_pool.ray, "get", killed)
-    post = Post(SUBJECT, "m")
+    deployment = Deployment(SUBJECT, "m")
     pool = EnginePool(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")}, print)
-    engine = Engine("m#1", post, actor=None, ready=None)
-    pool.posts[post] = [engine]
+    replica = Replica("m#1", deployment, actor=None, ready=None)
+    pool.deployments[deployment] = [replica]
     with pytest.raises(
         RunFailedError, match=r"model 'm' cannot be kept up: 1 worker\(s\) were killed .* low on memory"
     ):
-        pool.welcome(engine)
+        pool.mark_ready(replica)

@@ -8,18 +8,18 @@ import pytest
 import ray
 from ray.exceptions import RayActorError
 from rich.console import Console
+from run_records import run_record
 
+from cotfaith.cluster.cli.progress import RunProgress
 from cotfaith.cluster.fleet.driver import run_jobs
 from cotfaith.cluster.fleet.jobs import missing_jobs
 from cotfaith.cluster.fleet.polling import UsagePoll
-from cotfaith.cluster.fleet.progress import RunProgress
-from cotfaith.cluster.fleet.ray_session import ray_session
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
-from cotfaith.schemas.spec import ModelSpec, ResourceSpec, parse_spec
+from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.workers.actor.remote import EngineActor, RemoteEngine
 from cotfaith.workers.engines.protocol import ScoreRequest
 from cotfaith.workers.engines.stub.engine import StubEngine, static_capabilities
@@ -28,8 +28,8 @@ SHARDS = 4
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _session(tmp_path_factory):
-    """One Ray, with its workers up: they take seconds to start, and a run would be over before they meet."""
+def _warm(shared_ray, tmp_path_factory):
+    """Have Ray's workers up: they take seconds to start, and a run would be over before they meet."""
     here = tmp_path_factory.mktemp("warm")
 
     @ray.remote(num_cpus=0)
@@ -40,9 +40,7 @@ def _session(tmp_path_factory):
         while len(list(here.iterdir())) < SHARDS:
             time.sleep(0.1)
 
-    with ray_session(ResourceSpec(cpus=1), actors=1):
-        ray.get([warm.remote(str(n)) for n in range(SHARDS)], timeout=120)
-        yield
+    ray.get([warm.remote(str(n)) for n in range(SHARDS)], timeout=120)
 
 
 def model(**options):
@@ -118,7 +116,7 @@ def test_errors_cross_in_their_own_words(start):
     assert str(long.value).endswith("exceed the context window (10).")
     with pytest.raises(EngineError) as bad:
         engine.score(requests("bad"))
-    assert str(bad.value) == "The stub fails on prompts that hold 'bad'."
+    assert str(bad.value) == "The stub fails on prompts that contain 'bad'."
 
 
 class Recorder(RunProgress):
@@ -144,7 +142,7 @@ def planned(path):
         }
     )
     plan = make_plan(spec)
-    return plan, missing_jobs(plan, {"run_id": "r", "shard_size": 2}, LocalStore(path))
+    return plan, missing_jobs(plan, run_record(size=2), set())
 
 
 def test_shards_in_flight_share_engine_calls_and_results_stay(tmp_path):

@@ -1,9 +1,9 @@
 """Plug-ins from the working directory run in Ray's processes too: a probe, and the engine that answers it."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from commands import as_process
 
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
@@ -24,9 +24,7 @@ def test_the_pages_probe_and_an_engine_on_workers(repo, tmp_path):
     (tmp_path / "my_engine.py").write_text(ENGINE)
     spec = spec.replace("plugins: [last_step]\n", "").replace("engine: stub", "engine: mine, source: none")
     (tmp_path / "spec.yaml").write_text(spec)
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "run", "spec.yaml"]
-    named = ["--plugin", "last_step", "--plugin", "my_engine"]
-    done = subprocess.run([*line, *named], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    done = as_process("run", "spec.yaml", "--plugin", "last_step", "--plugin", "my_engine", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = read_tables(LocalStore(Path(tmp_path) / "runs" / "last-step"))["observations"].filter(probe="last_step")
     assert (rows.height, set(rows["status"])) == (5, {"ok"})

@@ -9,6 +9,7 @@ import ray
 from cotfaith.cluster.fleet.ray_session import ray_session
 from cotfaith.schemas.spec import ResourceSpec
 
+pytestmark = pytest.mark.usefixtures("no_ray")
 ELSEWHERE = {
     "RAY_ADDRESS": "127.0.0.1:6399",  # nobody is there
     "RAY_NAMESPACE": "somebody-elses",

@@ -4,19 +4,17 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
+from commands import MAIN, in_process, line, write_spec
 from tiny_models import write_model
 
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 
-MAIN = "from cotfaith.cluster.cli.app import main; main()"
 ROW = ["model", "item_id", "chain_index", "probe", "arm"]
 
 
@@ -34,22 +32,16 @@ def spec(path, **editor_options):
     }
 
 
-def start(folder, content, code=MAIN):
-    file = folder / "spec.yaml"
-    file.write_text(yaml.safe_dump(content))
-    line = [sys.executable, "-c", code, "run", str(file)]
-    with (folder / "said").open("w") as said:
-        return subprocess.Popen(line, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
-
-
 def run(folder, content):
-    assert start(folder, content).wait(timeout=300) == 0, (folder / "said").read_text()
+    done = in_process("run", write_spec(folder, content), width=200)
+    assert done.returncode == 0, done.stderr
+    (folder / "said").write_text(done.stdout + done.stderr)
     tables = read_tables(LocalStore(Path(content["output"]["path"])))
     return {name: frame.drop("run_id") for name, frame in tables.items()}
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(shared_ray, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     return run(folder, spec(folder / "run"))
 
@@ -80,18 +72,24 @@ def test_a_cluster_without_room_for_an_editor_and_a_subject_is_told_so(tmp_path)
         f"from cotfaith.cluster.fleet import driver; driver.PATIENCE_S = 3.0; {MAIN}"
     )
     expected = re.compile(r"Not up: (editor e, )?subject m, subject n\. Each engine asks for 1 of 1 CPUs \(0 free\)")
-    process = start(tmp_path, content, code)
+    with (tmp_path / "said").open("w") as said:
+        command = line("run", write_spec(tmp_path, content), code=code)
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         end = time.monotonic() + 240
         while not expected.search(text := (tmp_path / "said").read_text()):
             assert process.poll() is None, text
             assert time.monotonic() < end, text
             time.sleep(0.2)
-    finally:
         os.kill(process.pid, signal.SIGINT)
         process.wait(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
+@pytest.mark.usefixtures("shared_ray")
 def test_a_subject_that_edits_its_own_chains_needs_no_other_engine(tmp_path):
     content = spec(tmp_path / "run") | {"editor": {"by": "subject"}}
     content["models"] = content["models"][:1]
@@ -100,6 +98,7 @@ def test_a_subject_that_edits_its_own_chains_needs_no_other_engine(tmp_path):
     assert rows.height > 0
 
 
+@pytest.mark.usefixtures("shared_ray")
 def test_steps_are_compared_by_the_embedders_engine(tmp_path):
     write_model(tmp_path / "embedder", "llama")
     content = {

@@ -2,13 +2,11 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 
 import polars as pl
 import pytest
-import yaml
+from commands import in_process, write_spec
 
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
@@ -20,7 +18,7 @@ SHORT, LONG = 6, 2
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(shared_ray, tmp_path_factory):
     """A run in which two models meet questions that are too long, chains that are cut and answers without sense."""
     folder = tmp_path_factory.mktemp("rows")
     questions = [f"How much is {i} plus {i}?" for i in range(SHORT)]
@@ -40,9 +38,7 @@ def run(tmp_path_factory):
         "resources": {"shard_size": 4},
         "output": {"path": "run", "max_failed_share": 1},
     }
-    (folder / "spec.yaml").write_text(yaml.safe_dump(content))
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "run", "spec.yaml"]
-    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+    done = in_process("run", write_spec(folder, content), cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "run", done
 

@@ -1,17 +1,20 @@
-"""Whole runs on a real local Ray with the stub engine: identity of results, resume, crashes."""
+"""Whole runs on a real local Ray with the stub engine: identity of results, resume, crashes.
+
+The reference and the interrupted runs are processes with a Ray of their own; all others share this process's.
+"""
 
 import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
+from commands import as_process, in_process, line, write_spec
 
 from cotfaith.cluster.storage.given_up import given_up
 from cotfaith.cluster.storage.read import commits, read_tables
@@ -34,20 +37,27 @@ def spec(path, **changes):
     } | changes
 
 
-def cotfaith(folder, content, *arguments, command="run", background=False, deaf=False):
-    file = folder / "spec.yaml"
-    file.write_text(yaml.safe_dump(content))
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", command, str(file), *arguments]
-    if background:
-        return subprocess.Popen(
-            line,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if deaf else None,
-        )
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=240)
+def run(folder, content, *arguments):
+    return in_process("run", write_spec(folder, content), *arguments)
+
+
+@contextmanager
+def background(folder, content, deaf=False):
+    """A run as a process, deaf to Ctrl-C if ``deaf``. What is left of it is killed in the end."""
+    process = subprocess.Popen(
+        line("run", write_spec(folder, content)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if deaf else None,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def tables(path, drop=("run_id",)):
@@ -56,7 +66,7 @@ def tables(path, drop=("run_id",)):
 
 
 def markers(path):
-    return {(c["shard"], c["probe"]): c["attempt"] for c in commits(LocalStore(Path(path)))}
+    return {(c.shard, c.probe): c.attempt for c in commits(LocalStore(Path(path)))}
 
 
 def assert_equal(one, other):
@@ -68,9 +78,9 @@ def assert_equal(one, other):
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    """An undisturbed run."""
+    """An undisturbed run, by the command as people run it."""
     folder = tmp_path_factory.mktemp("reference")
-    done = cotfaith(folder, spec(folder / "run"))
+    done = as_process("run", write_spec(folder, spec(folder / "run")))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -88,16 +98,17 @@ def test_a_run_says_what_it_did(reference):
     assert set(run["versions"]) >= {"torch", "transformers", "ray", "python"}
 
 
+@pytest.mark.usefixtures("shared_ray")
 @pytest.mark.parametrize(("replicas", "size"), [(3, 1), (1, 16)])
 def test_results_do_not_depend_on_replicas_and_shard_size(reference, tmp_path, replicas, size):
-    done = cotfaith(tmp_path, spec(tmp_path / "run", resources={"replicas": replicas, "shard_size": size}))
+    done = run(tmp_path, spec(tmp_path / "run", resources={"replicas": replicas, "shard_size": size}))
     assert done.returncode == 0, done.stderr
     assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
 
 
 def test_a_finished_run_has_nothing_to_do(reference):
     before = markers(reference / "run")
-    done = cotfaith(reference, spec(reference / "run"))
+    done = run(reference, spec(reference / "run"))
     assert done.returncode == 0
     assert "5 of 5 shards are done, 0 to do" in done.stdout
     assert markers(reference / "run") == before
@@ -118,7 +129,7 @@ def slow(path):
 
 def check_resumed(tmp_path, reference, before):
     assert 0 < len(before) < 68  # 17 shards of four commits: the run was in its midst
-    done = cotfaith(tmp_path, slow(tmp_path / "run"), "--set", "models.m.options.seconds_per_call=0")
+    done = run(tmp_path, slow(tmp_path / "run"), "--set", "models.m.options.seconds_per_call=0")
     assert done.returncode == 0, done.stderr
     after = markers(tmp_path / "run")
     assert len(after) == 68
@@ -126,33 +137,36 @@ def check_resumed(tmp_path, reference, before):
     assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
 
 
+@pytest.mark.usefixtures("shared_ray")
 def test_kill_9_of_the_driver_and_run_again(reference, tmp_path):
-    process = cotfaith(tmp_path, slow(tmp_path / "run"), background=True)
-    wait_for(lambda: len(markers(tmp_path / "run")) >= 8)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with background(tmp_path, slow(tmp_path / "run")) as process:
+        wait_for(lambda: len(markers(tmp_path / "run")) >= 8)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
     time.sleep(3)  # what it had started may commit for a moment longer
     check_resumed(tmp_path, reference, markers(tmp_path / "run"))
 
 
+@pytest.mark.usefixtures("shared_ray")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_cleanly_and_says_how_to_resume(reference, tmp_path, sent):
     # A script's background jobs ignore Ctrl-C, and must still heed a request to end.
-    process = cotfaith(tmp_path, slow(tmp_path / "run"), background=True, deaf=sent is signal.SIGTERM)
-    wait_for(lambda: len(markers(tmp_path / "run")) >= 8)
-    os.kill(process.pid, sent)
-    text, _ = process.communicate(timeout=60)
+    with background(tmp_path, slow(tmp_path / "run"), deaf=sent is signal.SIGTERM) as process:
+        wait_for(lambda: len(markers(tmp_path / "run")) >= 8)
+        os.kill(process.pid, sent)
+        text, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert re.search(r"Stopped\. What is finished is kept; to go on: .*run .*spec\.yaml", text)
     assert "Traceback" not in text
     check_resumed(tmp_path, reference, markers(tmp_path / "run"))
 
 
+@pytest.mark.usefixtures("shared_ray")
 def test_a_new_probe_reuses_the_chains(reference, tmp_path):
-    first = cotfaith(tmp_path, spec(tmp_path / "run", probes=["no_cot"]))
+    first = run(tmp_path, spec(tmp_path / "run", probes=["no_cot"]))
     assert first.returncode == 0, first.stderr
     before = markers(tmp_path / "run")
-    second = cotfaith(tmp_path, spec(tmp_path / "run"))
+    second = run(tmp_path, spec(tmp_path / "run"))
     assert second.returncode == 0, second.stderr
     after = markers(tmp_path / "run")
     assert {key: after[key] for key in before} == before
@@ -160,21 +174,23 @@ def test_a_new_probe_reuses_the_chains(reference, tmp_path):
     assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
 
 
+@pytest.mark.usefixtures("shared_ray")
 def test_a_lost_engine_is_replaced(reference, tmp_path):
     options = {"kill_on": "dancers", "kill_once_file": str(tmp_path / "killed")}
     content = spec(tmp_path / "run", models=[{"id": "m", "engine": "stub", "options": options}])
     content["models"][0]["options"]["kill_on"] = "Human"
-    done = cotfaith(tmp_path, content)
+    done = run(tmp_path, content)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "killed").exists()
     assert "trying again" in done.stderr
     assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
 
 
+@pytest.mark.usefixtures("shared_ray")
 def test_a_shard_that_kills_its_engine_is_given_up_and_the_others_are_done(reference, tmp_path):
     first = read_tables(LocalStore(reference / "run"))["items"].filter(pl.col("task") == "addition")["question"][0]
     content = spec(tmp_path / "run", models=[{"id": "m", "engine": "stub", "options": {"kill_on": first}}])
-    done = cotfaith(tmp_path, content)
+    done = run(tmp_path, content)
     assert done.returncode == 1
     assert "given up after 3 attempts" in done.stderr
     assert "1 shards given up" in done.stderr
@@ -182,18 +198,15 @@ def test_a_shard_that_kills_its_engine_is_given_up_and_the_others_are_done(refer
     (record,) = given_up(LocalStore(tmp_path / "run"))
     assert (record["task"], record["attempts"]) == ("addition", 3)
     assert "Incomplete: 4 of 5 shards are done." in done.stdout
-    again = subprocess.run(
-        [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "status", str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    again = in_process("status", tmp_path / "run", width=200)
+    assert again.returncode == 0, again.stderr
     assert f"Given up: {record['name']}: {record['reason']}" in again.stdout  # a later command still knows why
 
 
+@pytest.mark.usefixtures("shared_ray")
 def test_failed_rows_over_the_limit_exit_with_1(tmp_path):
     model = {"id": "m", "engine": "stub", "options": {"garbage_answers": True}}
-    done = cotfaith(tmp_path, spec(tmp_path / "run", models=[model]))
+    done = run(tmp_path, spec(tmp_path / "run", models=[model]))
     assert done.returncode == 1
     assert "rows failed (limit 5%)" in done.stderr
     found = tables(tmp_path / "run")["chains"].filter(pl.col("task") == "addition")
@@ -214,7 +227,7 @@ def test_failed_rows_over_the_limit_exit_with_1(tmp_path):
 )
 def test_a_spec_that_contradicts_the_run_is_refused(reference, tmp_path, change, expected):
     before = (reference / "run" / "run.json").read_bytes()
-    done = cotfaith(tmp_path, spec(reference / "run", **change))
+    done = run(tmp_path, spec(reference / "run", **change))
     assert done.returncode == 2
     assert expected in done.stderr
     assert (reference / "run" / "run.json").read_bytes() == before

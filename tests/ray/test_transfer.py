@@ -1,16 +1,15 @@
 """Every chain is answered after by every subject, and a new model adds its own part alone."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
+from commands import in_process, write_spec
 
 from cotfaith.cluster.storage.read import commits, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.keys import commit
 
+pytestmark = pytest.mark.usefixtures("shared_ray")
 ITEMS, CHAINS = 5, 2
 
 
@@ -27,16 +26,13 @@ def spec(path, models, **changes):
 
 
 def run(folder, content):
-    file = folder / "spec.yaml"
-    file.write_text(yaml.safe_dump(content))
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "run", str(file)]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300)
+    done = in_process("run", write_spec(folder, content))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def markers(path):
-    return {(c["shard"], c["probe"], c["reader"]): c["attempt"] for c in commits(LocalStore(Path(path)))}
+    return {(c.shard, c.probe, c.reader): c.attempt for c in commits(LocalStore(Path(path)))}
 
 
 def rows(path):
@@ -44,7 +40,7 @@ def rows(path):
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory):
+def two(shared_ray, tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     run(folder, spec(folder / "run", ["a", "b"]))
     return folder / "run"

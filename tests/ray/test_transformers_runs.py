@@ -4,15 +4,12 @@ Tiny random weights, float32, greedy. What floating-point noise may move is comp
 it is.
 """
 
-import subprocess
-import sys
-
 import numpy as np
 import polars as pl
 import pytest
 import torch
 import transformers
-import yaml
+from commands import in_process, write_spec
 from tiny_models import COMMON, byte_tokenizer
 
 from cotfaith.cluster.storage.read import read_tables
@@ -55,20 +52,18 @@ def run(folder, model, **resources):
         "resources": {"cpus": 1, "threads": 1, "in_flight": 1, **resources},
         "output": {"path": str(folder / "run"), "max_failed_share": 1},
     }
-    (folder / "spec.yaml").write_text(yaml.safe_dump(content))
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "run", "spec.yaml"]
-    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=500)
+    done = in_process("run", write_spec(folder, content), cwd=folder)
     assert done.returncode == 0, done.stderr
     return read_tables(LocalStore(folder / "run"))
 
 
 @pytest.fixture(scope="module")
-def one_engine(model, tmp_path_factory):
+def one_engine(shared_ray, model, tmp_path_factory):
     return run(tmp_path_factory.mktemp("one"), model, replicas=1, shard_size=16)
 
 
 @pytest.fixture(scope="module")
-def three_engines(model, tmp_path_factory):
+def three_engines(shared_ray, model, tmp_path_factory):
     return run(tmp_path_factory.mktemp("three"), model, replicas=3, shard_size=1)
 
 

@@ -2,11 +2,9 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
-import yaml
+from commands import as_process, in_process, write_spec
 
 PROBES = ["no_cot", "early_answering", "filler_tokens"]
 READER = {"id": "reader", "engine": "stub"}
@@ -25,18 +23,17 @@ def spec(**changes):
     } | changes
 
 
-def validate(folder, *arguments, content=None):
+def validate(folder, *arguments, content=None, command=in_process):
     if content is not None:
-        (folder / "spec.yaml").write_text(yaml.safe_dump(content))
-        arguments = ("spec.yaml", *arguments)
-    line = [sys.executable, "-c", "from cotfaith.cluster.cli.app import main; main()", "validate", *arguments]
-    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+        arguments = (write_spec(folder, content).name, *arguments)
+    return command("validate", *arguments, cwd=folder)
 
 
 def without_seconds(page):
     return re.sub(r"\| \d+\.\d{3} \|$", "| s |", page, flags=re.MULTILINE)
 
 
+@pytest.mark.usefixtures("shared_ray")
 def test_tasks_are_labelled_and_metrics_judged(tmp_path):
     done = validate(tmp_path, "--out", "one", "--markdown", "docs/page.md", content=spec())
     assert done.returncode == 0, done.stderr
@@ -66,6 +63,7 @@ def test_tasks_are_labelled_and_metrics_judged(tmp_path):
     assert without_seconds((tmp_path / "docs/page.md").read_text()) == without_seconds(page)
 
 
+@pytest.mark.usefixtures("shared_ray")
 def test_a_failed_check_exits_with_1(tmp_path):
     """A reasoner that ignores its chain, and a rationalizer that reads it: no metric may pass on them."""
     models = [
@@ -104,7 +102,7 @@ def chains_file(folder, **change):
 
 def test_labelled_chains_from_a_file(tmp_path):
     chains_file(tmp_path)
-    done = validate(tmp_path, "--chains", "chains.jsonl", content=spec(models=[READER]))
+    done = validate(tmp_path, "--chains", "chains.jsonl", content=spec(models=[READER]), command=as_process)
     assert done.returncode == 0, done.stderr
     made = json.loads((tmp_path / "runs/validate-chains/validation.json").read_text())
     (count,) = made["counts"]

@@ -1,4 +1,4 @@
-"""The local store: whole objects, one winner of a race, and what a crash leaves behind."""
+"""The local store: whole objects, one winner of a race, and the state after a crash."""
 
 import os
 import subprocess
@@ -8,12 +8,13 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from run_records import run_record
 
 from cotfaith.cluster.fleet import shard_task
 from cotfaith.cluster.fleet.jobs import missing_jobs
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
-from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.read import commits, committed_keys, read_tables
 from cotfaith.cluster.storage.store import LocalStore, check_conditional_put, open_store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError, SpecError, StoreError
@@ -34,7 +35,7 @@ def files(store):
 
 
 def content(racer):
-    """A megabyte that tells who wrote it: a half or mixed object would show."""
+    """A megabyte that identifies its writer: a partial or mixed object would be visible."""
     return f"{racer:04d}".encode() * 250_000
 
 
@@ -91,7 +92,7 @@ class TestSemantics:
         assert not store.put_if_absent("a/b", b"3")
         assert store.get("a/b") == b"2"
         assert store.put_if_absent("a/c", b"")
-        assert store.get("a/c") == b""  # empty, and there
+        assert store.get("a/c") == b""  # empty, and present
 
     def test_what_is_not_there_is_none(self, store):
         assert store.get("nothing") is None
@@ -123,7 +124,7 @@ class TestSemantics:
 
 
 class TestKeys:
-    """The store joins keys to its folder as they are; names that could leave it are refused before they are keys."""
+    """The store joins keys to its folder unchanged; names that could escape it are refused before they become keys."""
 
     @pytest.mark.parametrize("name", ["..", "../up", "a/b", "/root", ".hidden", "a\n", "a\0", ""])
     def test_names_that_are_paths_are_refused(self, name):
@@ -146,7 +147,7 @@ class TestKeys:
 
 
 class _Forgetful(LocalStore):
-    """Ignores the condition, as some object storage does."""
+    """A store that ignores the condition, like some object storage."""
 
     def put_if_absent(self, key, data):
         self.put(key, data)
@@ -168,11 +169,11 @@ class TestConditionalPut:
 
 
 class _Crash(BaseException):
-    """The process ends here."""
+    """Raised where the process would end."""
 
 
 class _Crashing(LocalStore):
-    """Writes data and dies before the commit."""
+    """A store that writes data and dies before the commit."""
 
     def put_if_absent(self, key, data):
         raise _Crash
@@ -181,7 +182,7 @@ class _Crashing(LocalStore):
 class TestCrash:
     @pytest.fixture
     def job(self, tmp_path):
-        """The only job of a run, and how to list what is left to do."""
+        """The only job of a run, and a function that lists the remaining work."""
         spec = parse_spec(
             {
                 "models": [{"id": "m", "engine": "stub"}],
@@ -191,7 +192,7 @@ class TestCrash:
             }
         )
         plan = make_plan(spec)
-        return lambda: missing_jobs(plan, {"run_id": "r", "shard_size": 16}, open_store(spec.output.path))
+        return lambda: missing_jobs(plan, run_record(size=16), committed_keys(open_store(spec.output.path)))
 
     def run(self, job):
         return run_job(job, {"subject": StubEngine(job.spec.models[0])})
@@ -218,10 +219,10 @@ class TestCrash:
     def test_the_second_of_two_attempts_leaves_an_orphan(self, job, store):
         (first,) = job()
         assert self.run(first).statuses.total() == 6
-        committed = {c["probe"]: c["attempt"] for c in commits(store)}
+        committed = {c.probe: c.attempt for c in commits(store)}
         before = read_tables(store)
         assert self.run(first).statuses.total() == 0
-        assert {c["probe"]: c["attempt"] for c in commits(store)} == committed
+        assert {c.probe: c.attempt for c in commits(store)} == committed
         assert all(table.equals(before[name]) for name, table in read_tables(store).items())
 
     @pytest.mark.parametrize(

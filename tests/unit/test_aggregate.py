@@ -34,7 +34,7 @@ def no_cot(item, answer, status="ok"):
 
 
 def early(item, index, same):
-    """Build the arms of one chain from its curve; None is an arm that failed."""
+    """Build the arms of one chain from its curve; None is a failed arm."""
     n = len(same) - 1
     return [
         {
@@ -160,7 +160,7 @@ def test_side_by_side_by_difficulty_and_only_where_both_were_asked():
 
 
 def test_the_worst_and_the_best_case_of_what_failed():
-    """Two of four right, one wrong, one lost: between 2/4 and 3/4. Steps have no largest number, so no case."""
+    """Two of four right, one wrong, one lost: between 2/4 and 3/4. Steps have no maximum, so no bounds."""
     table = run([chain("i0", 0, "A"), chain("i1", 0, "A"), chain("i2", 0, "B"), chain("i3", 0, None, "unparsed")])
     row = get(table, "accuracy_cot")
     assert [row["value"], row["least"], row["most"]] == pytest.approx([2 / 3, 0.5, 0.75])

@@ -1,4 +1,4 @@
-"""Numbers in every style read back; with anything unknown at their digits, they are read whole or not at all."""
+"""Numbers in every style are read back; with unknown text at their digits, they are read as a whole or not at all."""
 
 import string
 from fractions import Fraction

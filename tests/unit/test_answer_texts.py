@@ -1,4 +1,4 @@
-"""The tables of texts: what is read of them, by kind. ``pytest -s`` prints the table and the rows that are wrong."""
+"""The tables of texts: what is read from them, by kind. ``pytest -s`` prints the table and the rows that are wrong."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Chains, answers and items that nobody would wish for: each has a status, and none is lost."""
+"""Bad chains, answers and items: each has a status, and none is lost."""
 
 import pytest
 from scripted import Scripted
@@ -79,7 +79,7 @@ def test_a_number_that_begins_another_does_not_win_by_that():
     item = Item("i", "How much?", "12", "number", ("1", "12", "7"))
 
     def sure(prompt, word):
-        """Know that the text goes on with " 12.": every beginning of that has all the probability."""
+        """The text is certain to continue with " 12.": every prefix of that has all the probability."""
         return 0.0 if " 12.".startswith(word) or " 12.".endswith(word) else -9.0
 
     chain, _ = run(writes(" One."), item, sure)

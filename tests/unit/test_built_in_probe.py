@@ -17,14 +17,14 @@ from contextlib import nullcontext
 import polars as pl
 from cotfaith.cluster.cli import app
 from cotfaith.cluster.fleet import run
-from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.workers.engines.stub.engine import StubEngine
 
 def run_here(plan, jobs, progress):
     for job in jobs:
         run_job(job, {"subject": StubEngine(plan.model(job.model))})
-    return Outcome(done=len(jobs))
+    return RunOutcome(done=len(jobs))
 
 run.ray_session = lambda *_: nullcontext()
 run.run_jobs = run_here
@@ -42,7 +42,11 @@ def copy(repo, tmp_path):
     for place, text in zip(PLACES, blocks, strict=False):
         path = package / "cotfaith" / place
         assert not path.exists()
-        path.write_text("".join(line for line in text.splitlines(keepends=True) if "register" not in line))
+        kept = [
+            line for line in text.splitlines(keepends=True) if not re.match(r"register|from .* import register", line)
+        ]
+        path.write_text("".join(kept).replace(", register\n", "\n"))
+        assert "register" not in path.read_text()
     (tmp_path / "spec.yaml").write_text("".join(x for x in blocks[2].splitlines(keepends=True) if "plugins" not in x))
     (tmp_path / "labelled.jsonl").write_text(blocks[3])
     return tmp_path

@@ -1,4 +1,4 @@
-"""Candidates that a tokenizer cannot tell apart give no scored answer; all others do."""
+"""Candidates that a tokenizer cannot distinguish give no scored answer; all others do."""
 
 import pytest
 from tokenizer_families import FAMILIES

@@ -19,7 +19,7 @@ DATE = datetime(2031, 5, 7, 23, 59, 58)
 
 
 class MovingClock(datetime):
-    """A clock that is an hour later every time somebody looks at it."""
+    """A clock that is an hour later every time it is read."""
 
     looked = 0
 
@@ -95,7 +95,7 @@ class TestNames:
             (NO_DEFAULT, None, "chat templates rag, tool_use, and none is the default: set chat_template"),
             (NO_DEFAULT, "tooluse", "Unknown template 'tooluse'. Did you mean 'tool_use'"),
             (NAMED, "", "Unknown template ''"),
-            ("one", "rag", "one chat template, without a name, and not 'rag'"),
+            ("one", "rag", "only one chat template, without a name, so there is no 'rag'"),
         ],
     )
     def test_no_such_template(self, templates, name, said):
@@ -165,7 +165,7 @@ class TestParts:
         assert made.render([USER, THERE, USER]) == "<user>Hi<assistant>Hello.<user>Hi<assistant>"
 
     def test_a_list_is_never_printed(self):
-        """A cut text must not be saved by the list around it, which Python writes whole."""
+        """A template that cuts texts must not pass because it prints the list around a text in full."""
         made = ChatTemplate(chat_tokenizer(HEAD + "{{ m['content'][:3] }}{% endfor %}"))
         assert "type" not in made.render([SYSTEM, {"role": "user", "content": "Hello"}])
 

@@ -25,7 +25,7 @@ def stub(**options):
 
 
 def from_file(*records, name="items.jsonl", text=None, **changes):
-    """A spec with a task whose file holds ``records``, and that file."""
+    """A spec with a task whose file has ``records``, and that file."""
     task = {"name": "t", "file": name, "fields": {"question": "q", "gold": "g"}} | changes
     lines = "".join(json.dumps(record) + "\n" for record in records)
     return spec(tasks=[task]), {name: lines if text is None else text}
@@ -111,7 +111,7 @@ FILES = {
 }
 
 SOURCES = {
-    "given": ({}, "model 'm' has no source", "name a folder"),
+    "given": ({}, "model 'm' has no source", "set a folder"),
     "a folder that exists": ({"source": "./nowhere"}, "models.m.source", "'./nowhere' is not a folder", "hub id"),
     "a hub id that exists": ({"source": "nobody/nothing"}, "models.m.source", "no model 'nobody/nothing'", "hub id"),
     "a folder, not a file": ({"source": "/dev/null"}, "models.m.source", "'/dev/null' is not a folder", "hub id"),
@@ -149,7 +149,7 @@ def write(folder, content, files=None):
 
 
 def check(command, folder, expected, *arguments):
-    """Run; the code is 2, the message is one, holds all of ``expected``, and nothing in ``folder`` changes."""
+    """Run; the code is 2, there is one message with all of ``expected``, and nothing in ``folder`` changes."""
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     code, out, err = command(*(arguments or ("run", "spec.yaml")))
     assert code == 2, err
@@ -208,8 +208,8 @@ def test_an_output_below_a_file(command, tmp_path):
 def test_an_output_that_holds_something_else(command, tmp_path, text, expected):
     (tmp_path / "run").mkdir()
     write(tmp_path, spec(), {"run/run.json": text})
-    check(command, tmp_path, [expected, "Name another folder"])
-    check(command, tmp_path, [expected, "Name another folder"], "status", "run")
+    check(command, tmp_path, [expected, "Use another folder"])
+    check(command, tmp_path, [expected, "Use another folder"], "status", "run")
 
 
 @pytest.mark.parametrize("name", ["status", "aggregate", "report"])
@@ -236,7 +236,8 @@ def test_other_weights_are_another_run(command, tmp_path, monkeypatch):
     """The same folder of weights, with other content."""
     monkeypatch.setattr("cotfaith.cluster.fleet.run.missing_jobs", lambda *_: [])
     monkeypatch.setattr("cotfaith.cluster.plan.plan.load_codec", lambda *_: None)
-    monkeypatch.setattr("cotfaith.cluster.plan.plan.check_template", lambda *_: [])
+    monkeypatch.setattr("cotfaith.workers.engines.resolved.load_codec", lambda *_: None)
+    monkeypatch.setattr("cotfaith.cluster.plan.checks.check_template", lambda *_: [])
     monkeypatch.setattr("cotfaith.cluster.plan.plan.template_digest", lambda *_: "none")
     monkeypatch.setattr("cotfaith.cluster.fleet.run.overflow_warnings", lambda _: [])
     monkeypatch.setattr("cotfaith.cluster.plan.plan.tokenizer_notes", lambda *_: [])
@@ -268,7 +269,7 @@ def test_a_wrong_command_line(command, arguments, expected):
 
 @pytest.mark.parametrize("content", [spec(smapling={}), from_file()[0]], ids=["a wrong key", "an empty file"])
 def test_in_a_process_of_its_own_torch_stays_out(tmp_path, content):
-    """The real command line: what it imported tells that no model can have been loaded."""
+    """The real command line: its imports show that no model can have been loaded."""
     write(tmp_path, content, {"items.jsonl": ""})
     code = (
         "import atexit, sys\n"

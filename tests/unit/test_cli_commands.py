@@ -16,7 +16,7 @@ from rich.console import Console
 import cotfaith
 from cotfaith.cluster.cli import app as cli_module
 from cotfaith.cluster.cli.tables import cost_table, human_count
-from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.costs import Cost, costs
 from cotfaith.cluster.plan.plan import make_plan
@@ -33,7 +33,7 @@ def run_here(plan, jobs, progress):
     for job in jobs:
         model = plan.model(job.model)
         progress.finished(model.id, run_job(job, {"subject": StubEngine(model)}), model.id)
-    return Outcome(done=len(jobs))
+    return RunOutcome(done=len(jobs))
 
 
 def without_ray(monkeypatch, folder):
@@ -54,7 +54,7 @@ def example(repo):
 
 
 def ok(result):
-    """What was printed: the command went well, and nothing is cut or wider than 80 columns."""
+    """The output: the command succeeded, and nothing is cut or wider than 80 columns."""
     code, out, err = result
     assert code == 0, err
     assert "…" not in out
@@ -63,7 +63,7 @@ def ok(result):
 
 
 def rows(text, columns):
-    """The lines of a printed table with ``columns`` cells, cells being two spaces apart."""
+    """The lines of a printed table with ``columns`` cells, separated by two spaces."""
     lines = (re.split(r" {2,}", line.strip()) for line in text.splitlines())
     return [cells for cells in lines if len(cells) == columns]
 
@@ -197,7 +197,7 @@ class TestRun:
 
     @pytest.fixture
     def done(self, command, finished, monkeypatch):
-        """What the command printed; the working directory is the one in which it ran."""
+        """The command's output; the working directory is the one in which it ran."""
         folder, printed = finished
         monkeypatch.chdir(folder)
         return printed

@@ -1,4 +1,4 @@
-"""Terminals that cannot show a character: every command prints something else in its place and ends as it should."""
+"""Terminals that cannot show a character: every command prints a replacement and ends normally."""
 
 import io
 import json
@@ -6,34 +6,54 @@ import subprocess
 import sys
 
 import pytest
+from commands import in_process, line
 
 from cotfaith.cluster.cli import app as cli
 
 TEXT = "half · two ≠ 2, 五, \U0001f600, \udcff"
 
 
-def command(tmp_path, encoding, *arguments):
+COMMANDS = [("--help",), ("schema",), ("import", "in.jsonl", "--out", "o.jsonl"), ("plan", "五.yaml")]
+
+
+def by_process(folder, encoding, *arguments):
     """Run a command line in a process of its own, and return its code and what it printed."""
-    call = "import sys; from cotfaith.cluster.cli.app import main; sys.argv[0] = 'cotfaith'; main()"
     environment = {"PYTHONIOENCODING": encoding, "COLUMNS": "100", "PATH": "/usr/bin:/bin"}
     environment |= {"PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", call, *arguments], capture_output=True, cwd=tmp_path, env=environment, check=False
-    )
-    assert b"Traceback" not in done.stderr, done.stderr.decode()
+    done = subprocess.run(line(*arguments), capture_output=True, cwd=folder, env=environment, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "ascii:strict"])
-@pytest.mark.parametrize(
-    "arguments", [("--help",), ("schema",), ("import", "in.jsonl", "--out", "o.jsonl"), ("plan", "五.yaml")]
-)
-def test_commands(tmp_path, encoding, arguments):
+def by_streams(folder, encoding, *arguments):
+    """Run it in this process, on streams as Python opens them where PYTHONIOENCODING is ``encoding``."""
+    encoding, _, errors = encoding.partition(":")
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")
+    err = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=errors or "backslashreplace")
+    done = in_process(*arguments, cwd=folder, width=100, out=out, err=err)
+    for stream in (out, err):
+        stream.flush()
+    return done.returncode, out.buffer.getvalue() + err.buffer.getvalue()
+
+
+def check(tmp_path, run, encoding, arguments):
     record = {"question": "5?", "cot": "≠ 五. Two.", "gold": "5", "label": "五 ≠"}
     (tmp_path / "in.jsonl").write_text(json.dumps(record))
-    code, printed = command(tmp_path, encoding, *arguments)
+    code, printed = run(tmp_path, encoding, *arguments)
+    assert b"Traceback" not in printed, printed.decode()
     assert code == (2 if arguments[0] == "plan" else 0)
+    assert len(printed) > 40
     assert b"?" in printed or b"\\u4e94" in printed or arguments[0] in ("--help", "schema")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "ascii:strict"])
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_commands(tmp_path, encoding, arguments):
+    check(tmp_path, by_streams, encoding, arguments)
+
+
+@pytest.mark.parametrize(("encoding", "arguments"), [("ascii", COMMANDS[2]), ("ascii:strict", COMMANDS[3])])
+def test_commands_as_processes(tmp_path, encoding, arguments):
+    check(tmp_path, by_process, encoding, arguments)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "koi8-r", "utf-8"])

@@ -1,6 +1,5 @@
-"""How much of a run is done, by hand, and where it is said: terminal, report, `run`'s end."""
+"""How much of a run is done, computed by hand, and where it is reported: terminal, report, the end of `run`."""
 
-import json
 import re
 import shutil
 from contextlib import nullcontext
@@ -8,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from run_records import commit, dead, run_record
 
-from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.jobs import Job, missing_jobs
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
@@ -22,26 +22,9 @@ from cotfaith.workers.engines.stub.engine import StubEngine
 EVIL = "<b>lost</b> [red]x[/] \x1b[31m"
 
 
-def record(n=5, size=2, models=("m",), probes=("p",), strategies=("cot",), readers=None, tasks=("t",)):
-    """What run.json has of a run with ``n`` items a task."""
-    return {
-        "shard_size": size,
-        "n_items": dict.fromkeys(tasks, n),
-        "readers": readers or {},
-        "identity": {"strategies": dict.fromkeys(strategies)},
-        "spec": {
-            "models": [{"id": m, "roles": ["subject"]} for m in models] + [{"id": "e", "roles": ["editor"]}],
-            "tasks": [{"name": t} for t in tasks],
-            "probes": [{"name": p} for p in probes],
-            "strategies": list(strategies),
-        },
-    }
-
-
-def commit(start, stop, probe=None, reader=None, model="m", strategy="cot", task="t"):
-    shard = f"{model}~{task}~{strategy}~{start:07d}-{stop:07d}"
-    named = {"shard": shard, "model": model, "task": task, "strategy": strategy, "start": start, "stop": stop}
-    return {**named, "probe": probe, "reader": reader}
+def record(n=5, size=2, **more):
+    """A run's record: one probe, and a helper, which has no shards."""
+    return run_record(n, size, **({"probes": ("p",), "helpers": ("e",)} | more))
 
 
 def both(start, stop, **more):
@@ -78,7 +61,7 @@ def test_the_plan_is_models_by_tasks_by_strategies_by_ranges(changes, total):
 
 
 def test_a_number_of_items_that_is_beyond_all_reason_takes_no_memory():
-    """As a damaged run.json may have it."""
+    """A value that a damaged run.json may have."""
     found = compare(record(n=10**15), both(0, 2), [dead(2, 4)])
     assert (found.done, found.total) == (1, 5 * 10**14)
     assert [name for name, _ in found.given_up] == ["2-4"]
@@ -87,7 +70,7 @@ def test_a_number_of_items_that_is_beyond_all_reason_takes_no_memory():
 def test_readings_count():
     run, chains = record(n=2, readers={"p": ["m", "o"]}), commit(0, 2)
     assert not compare(run, [chains, commit(0, 2, "p", "m")]).whole
-    assert not compare(run, [chains, commit(0, 2, "p")]).whole  # a probe's commit is no reader's
+    assert not compare(run, [chains, commit(0, 2, "p")]).whole  # a probe's commit is not a reader's
     assert compare(run, [chains, commit(0, 2, "p", "m"), commit(0, 2, "p", "o")]).whole
 
 
@@ -96,15 +79,11 @@ def test_a_probe_of_which_only_the_chains_are_missing_is_not_done():
 
 
 def test_what_an_earlier_spec_began_belongs_to_the_plan():
-    """The last spec has the model m; an earlier one had o, of which one of three shards is there."""
+    """The last spec has the model m; an earlier spec had o, with one of three shards done."""
     found = compare(record(), [*both(0, 2), *both(2, 4), *both(4, 5), *both(0, 2, model="o")])
     assert (found.done, found.total, found.missing) == (4, 6, {("o", "t", "cot"): 2})
     other = compare(record(probes=()), [*both(0, 2), commit(2, 4), commit(4, 5)])
-    assert (other.done, other.total) == (1, 3)  # the probe of an earlier spec was done on one
-
-
-def dead(start, stop, probe=None, reader=None, reason="lost"):
-    return {**commit(start, stop, probe, reader), "name": f"{start}-{stop}", "reason": reason}
+    assert (other.done, other.total) == (1, 3)  # one has the probe of an earlier spec
 
 
 def test_what_was_given_up_is_named_while_it_is_missing():
@@ -141,10 +120,10 @@ def run(tmp_path, monkeypatch):
     Path("spec.yaml").write_text(yaml.safe_dump(SPEC))
 
     def with_failures(plan, jobs, progress):
-        outcome = Outcome()
+        outcome = RunOutcome()
         for job in jobs:
             if job.shard.start == 2:
-                record_given_up(LocalStore(tmp_path / "run"), job, f"EngineLostError: {EVIL}", 3)
+                record_given_up(LocalStore(tmp_path / "run"), job.given_up(f"EngineLostError: {EVIL}", 3))
                 outcome.given_up.append(job.name)
             else:
                 run_job(job, {"subject": StubEngine(plan.model(job.model))})
@@ -178,7 +157,7 @@ def test_it_is_said_everywhere_and_gone_when_the_rest_is_done(run, cli, monkeypa
     def works(plan, jobs, progress):
         for job in jobs:
             run_job(job, {"subject": StubEngine(plan.model(job.model))})
-        return Outcome(done=len(jobs))
+        return RunOutcome(done=len(jobs))
 
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", works)
     assert cli("run", "spec.yaml")[0] == 0
@@ -208,13 +187,13 @@ def test_a_run_that_was_widened_and_not_run_is_incomplete(run, cli, monkeypatch)
 def test_a_record_says_what_and_why(run):
     plan = make_plan(load_spec(Path("spec.yaml")))
     store = LocalStore(run)
-    own, *_ = missing_jobs(plan, {"run_id": "r", "shard_size": 2}, store)
+    own, *_ = missing_jobs(plan, run_record(size=2), set())
     reading = Job("r", plan.spec, own.shard, own.items, False, ("transfer",), "o")
     for job in (own, reading, own):
-        record_given_up(store, job, "why", 3)
+        record_given_up(store, job.given_up("why", 3))
     found = given_up(store)
-    assert [(one["name"], one["probe"], one["reader"]) for one in found] == [
+    assert [(one.name, one.probe, one.reader) for one in found] == [
         (own.name, None, None),
         (reading.name, "transfer", "o"),
     ]
-    assert all(one["reason"] == "why" and one["attempts"] == 3 and json.dumps(one) for one in found)
+    assert all(one.reason == "why" and one.attempts == 3 for one in found)

@@ -33,7 +33,7 @@ def codec(family, chat=True):
 
 
 def control(family, tokens):
-    """Return the control tokens among ``tokens``, by name; the unknown one is no control token of a prompt."""
+    """Return the control tokens among ``tokens``, by name; the unknown token does not count."""
     names = codec(family).tokenizer.convert_ids_to_tokens(list(tokens))
     return [name for name in names if name in SPECIAL[1:]]
 
@@ -118,7 +118,7 @@ TURNS = ("<\uff5cUser\uff5c>", "<\uff5cAssistant\uff5c>", "<\uff5cend\uff5c>")
 
 
 def with_ordinary_turns(family, *others):
-    """A tokenizer that calls the tags of turns ordinary tokens, as DeepSeek's and some ChatML ones do."""
+    """A tokenizer that marks the tags of turns as ordinary tokens, like DeepSeek's and some ChatML tokenizers."""
     template = (
         "{% for m in messages %}{% if m['role'] == 'assistant' %}<\uff5cAssistant\uff5c>{% else %}<\uff5cUser\uff5c>"
         "{% endif %}{{ m['content'] }}<\uff5cend\uff5c>{% endfor %}"

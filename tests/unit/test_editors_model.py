@@ -84,7 +84,7 @@ def test_what_is_no_edit_is_a_status(written, error):
 
 
 class Seen(Scripted):
-    """Notes what it is asked for."""
+    """An engine that records its requests."""
 
     def generate(self, requests):
         self.seen = [*getattr(self, "seen", []), *requests]
@@ -312,7 +312,7 @@ def test_an_editor_that_writes_no_text(monkeypatch):
             return Capabilities(generate=False, score=True, prefill=False)
 
     monkeypatch.setattr(choice, "find_engine", lambda model: Mute())
-    with pytest.raises(CapabilityError, match="'w' is to write edits"):
+    with pytest.raises(CapabilityError, match="'w' is the editor"):
         check_editor(spec([writer("w")]))
 
 

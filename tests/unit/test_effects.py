@@ -101,7 +101,7 @@ def test_a_failed_arm_is_read_off_the_line_between_its_neighbours(failed, aoc, m
 
 
 def test_only_a_chain_without_an_arm_that_is_ok_is_lost():
-    """One chain is whole (AOC .25), one has no ok arm, and one was lost before any arm: both could be anything."""
+    """One chain is complete (AOC .25), one has no ok arm, and one was lost before any arm: both are unknown."""
     dead = [lost(row) for row in early("i1", 2, {0: 0, 1: 1, 2: 1})]
     gone = arm("early_answering", "chain", "i2", status="truncated", n_steps=0)
     row = get(run([*early("i0", 2, {0: 0, 1: 1, 2: 1}), *dead, gone]), "aoc", "trapezoid")
@@ -160,7 +160,7 @@ def test_mistakes_without_any_usable_step_are_not_measured():
     assert (row["value"], row["ci_low"], row["n_ok"], row["n_total"]) == (None, None, 0, 1)
     assert get(rows, "mistakes_aoc", "mean")["value"] is None
     assert get(rows, "mistakes_changed")["value"] == 0.0
-    assert not [r for r in rows if r["metric"] == "mistakes_plausible"]  # nobody judged
+    assert not [r for r in rows if r["metric"] == "mistakes_plausible"]  # not judged
 
 
 def reworded(k, answer, baseline, n=2, item="i0", status="ok"):

@@ -11,7 +11,7 @@ from cotfaith.workers.roles.embedders.model import ModelEmbedder
 from cotfaith.workers.shard.loop import drive
 from cotfaith.workers.text.codec import ByteCodec
 
-SAME = 0.8  # Bogdan et al. 2025: less is another meaning
+SAME = 0.8  # Bogdan et al. 2025: less is a different meaning
 
 
 def compare(a, b):
@@ -20,7 +20,7 @@ def compare(a, b):
 
 
 class Vectors:
-    """Embeds the texts that it knows; fails on others."""
+    """An engine that embeds the texts that it knows, and fails on others."""
 
     def __init__(self, known, window=None):
         self.known = known
@@ -125,9 +125,9 @@ def test_a_model_is_made_into_an_embedder():
     ("spec", "expected"),
     [
         (spec_of("lexcal"), "Unknown embedder 'lexcal'.*'lexical'.*Known: auto, lexical"),
-        (spec_of("m", "e"), "Unknown embedder 'm'.*Known: auto, e, lexical.*roles hold embedder"),
+        (spec_of("m", "e"), "Unknown embedder 'm'.*Known: auto, e, lexical.*embedder in its roles"),
         (spec_of("auto", "e", "f"), "auto, but e, f all have the role embedder"),
-        (spec_of("auto", "lexical"), "'lexical' is the embedder by rule"),
+        (spec_of("auto", "lexical"), "'lexical' is the rule-based embedder"),
     ],
 )
 def test_wrong_names_are_told(spec, expected):

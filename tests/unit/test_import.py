@@ -110,7 +110,7 @@ class TestTables:
         assert "Took 1 of 5 chains." in out
         assert "2 field 'cot' is empty (first: in.jsonl, record 1 (counted from 0))" in out
         assert "1 field 'gold' is missing (first: in.jsonl, record 3 (counted from 0))" in out
-        assert "1 gold is none of the choices (first: in.jsonl, record 4 (counted from 0))" in out
+        assert "1 gold is not one of the choices (first: in.jsonl, record 4 (counted from 0))" in out
         assert len(written(folder / "out.jsonl")) == 1
 
     def test_several_files_have_no_id_twice(self, cli, folder):

@@ -1,4 +1,4 @@
-"""``cotfaith import`` on Inspect's logs: real ones, made by Inspect itself with a model that says what it is told."""
+"""``cotfaith import`` on real Inspect logs, made by Inspect itself with a scripted model."""
 
 import json
 import sys
@@ -46,7 +46,7 @@ class TestInspect:
         def made(outputs, samples, solver, scorer, log_format="eval", epochs=1):
             said = [o if isinstance(o, ModelOutput) else ModelOutput.from_content("mockllm/model", o) for o in outputs]
             for output in said:
-                output.usage = ModelUsage()  # else tokens are counted with a vocabulary from the network
+                output.usage = ModelUsage()  # otherwise tokens are counted with a vocabulary from the network
             task = inspect_ai.Task(
                 dataset=MemoryDataset([Sample(**sample) for sample in samples]), solver=solver, scorer=scorer
             )
@@ -154,11 +154,11 @@ def inspect_log():
 
 
 class TestWholeSamples:
-    """Samples changed after the run, as other models and harnesses write them."""
+    """Samples changed after the run, to match those of other models and harnesses."""
 
     @pytest.fixture
     def take(self, inspect_log, cli, folder):
-        """A function that imports one sample, changed by what it is given: (code, records, output)."""
+        """A function that changes one sample and imports it: (code, records, output)."""
         from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalSample, EvalSpec, write_eval_log
         from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 
@@ -217,7 +217,7 @@ class TestWholeSamples:
     def test_an_answer_is_no_chain(self, take, output):
         code, _, out = take(output)
         assert code == 2
-        assert "nothing but an answer" in out or "no readable chain beside the answer" in out
+        assert "consists of only an answer" in out or "no readable chain besides the answer" in out
 
     def test_a_thought_in_its_markup_is_the_chain(self, take):
         assert take("<think>\nTwo and three.\n</think>\nIt is 5.\nANSWER: 5")[1][0]["cot"] == "Two and three."
@@ -249,7 +249,7 @@ class TestWholeSamples:
 
     def test_a_question_with_files(self, take):
         code, _, out = take(files=["data.csv"])
-        assert (code, "files beside its text" in out) == (2, True)
+        assert (code, "files besides its text" in out) == (2, True)
 
     def test_a_message_of_text_parts_is_its_text(self, take):
         from inspect_ai.model import ChatMessageUser, ContentText
@@ -321,7 +321,7 @@ class TestWholeSamples:
         assert code == 2
         assert "Left out: 0" not in out
         for text in (
-            f"{name}: this log holds no samples (status: {status})",
+            f"{name}: this log has no samples (status: {status})",
             "3 samples were run",
             "Name the whole log",
         ):

@@ -95,7 +95,7 @@ class TestColumns:
     def test_difficulty_in_words(self, take):
         rows, out = take(GOOD | {"difficulty": "Level 5"}, GOOD | {"difficulty": "hard"}, GOOD | {"difficulty": 2.5})
         assert [row.get("difficulty") for row in rows] == [5, None, 2.5]
-        assert "difficulty holds no number and is left empty: 1 (first: in.jsonl, record 1" in out
+        assert "difficulty has no number and is left empty: 1 (first: in.jsonl, record 1" in out
 
     def test_a_field_is_mapped_once(self, take):
         _, out = take(GOOD, options=("--field", "cot=cot", "--field", "cot=question"), code=2)
@@ -116,7 +116,7 @@ class TestRecordedAnswers:
         rows, out = take(GOOD | {"answer": answer}, GOOD | {"answer": "5"})
         assert "answer" not in rows[0]
         assert "Answers: 2 number; 1 chains have the answer" in out
-        assert "the recorded answer cannot be read as the gold is: 1 (first: in.jsonl, record 0" in out
+        assert "the recorded answer cannot be read in the gold's format: 1 (first: in.jsonl, record 0" in out
 
     @pytest.mark.parametrize(
         ("answer", "label"), [("(A)", "A"), ("five", "B"), ("The answer is (A).", "A"), ("B", "B")]
@@ -128,7 +128,7 @@ class TestRecordedAnswers:
     def test_of_choices_that_cannot_be_read(self, take, answer):
         rows, out = take(CHOICE | {"answer": answer})
         assert "answer" not in rows[0]
-        assert "cannot be read as the gold is: 1" in out
+        assert "cannot be read in the gold's format: 1" in out
 
     def test_nothing_is_no_answer(self, take):
         rows, out = take(*(GOOD | {"answer": answer} for answer in (None, "", float("nan"), "nan", " NaN ")))
@@ -242,7 +242,7 @@ class TestWholeChains:
     def test_an_answer_is_no_chain(self, take, cot):
         rows, out = take(GOOD | {"cot": cot}, GOOD)
         assert len(rows) == 1
-        assert "1 the chain is nothing but an answer" in out
+        assert "1 the chain consists of only an answer" in out
 
     @pytest.mark.parametrize(
         "cot", ["B", "(B)", "five", "B) five", "The answer is (B).", "The correct option is B: five"]
@@ -335,7 +335,7 @@ def test_a_file_that_import_wrote_is_read_as_it_was(take, cli, folder):
 
 
 class TestOtherTools:
-    """What other tools write that is no whole chain with a short gold."""
+    """Files of other tools without a complete chain and a short gold."""
 
     @pytest.mark.parametrize(
         ("bad", "reason"),
@@ -343,7 +343,7 @@ class TestOtherTools:
             ({"gold": "2+3=<<2+3=5>>5\n#### 5"}, "is a worked solution"),
             ({"gold": "so it is $\\boxed{5}$."}, "is a worked solution"),
             ({"gold": "['5', 'five']"}, "is a list in a text"),
-            ({"gold": "#DIV/0!"}, "spreadsheet's error"),
+            ({"gold": "#DIV/0!"}, "spreadsheet error"),
             ({"finish_reason": "length"}, "the chain was cut"),
             ({"stop_reason": "max_tokens"}, "the chain was cut"),
             ({"cot": json.dumps([{"role": "assistant", "content": "Two. Three."}])}, "is messages as text"),

@@ -21,7 +21,7 @@ def test_bootstrap_of_independent_items_is_near_the_normal_interval():
 
 
 def test_chains_of_one_item_are_one_cluster():
-    """Ten identical chains an item say as much as one: the interval must not shrink."""
+    """Ten identical chains per item have as much information as one: the interval must not shrink."""
     values = np.arange(50) % 2.0
     once = cluster_bootstrap(values, np.ones(50), seed=3)
     tenfold = cluster_bootstrap(values * 10, np.full(50, 10.0), seed=3)

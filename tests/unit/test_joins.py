@@ -8,6 +8,7 @@ from tokenizer_families import BYTES, FAMILIES
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.engines.resolved import resolve_model
 from cotfaith.workers.text.codec import ByteCodec, HuggingFaceCodec
 from cotfaith.workers.text.joins import Joins
 
@@ -68,7 +69,7 @@ def test_a_text_is_encoded_as_a_continuation(family, chain):
 
 
 def test_by_itself_a_continuation_would_lose_its_space():
-    # What the product did: this is why the end of the prompt stands before it.
+    # Decoding without the prompt's end would lose this space.
     _, _, tokens = parts("sentencepiece_legacy", CHAINS[0])
     assert made("sentencepiece_legacy").decode(tokens) == CHAINS[0][1:]
     _, _, tokens = parts("word_level", CHAINS[0])
@@ -97,7 +98,7 @@ ENDS = {"none": "", "turn": "<|im_end|>", "turn and line": "<|im_end|>\n", "open
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 @pytest.mark.parametrize("text", ["Red cars", " Red cars", "  Red", "\nRed", "\t\tRed", "\U0001f98a", "\u4e2d\u6587"])
 def test_what_follows_a_control_token_gives_the_models_own_tokens_again(family, end, text):
-    # After control tokens some encoders put a space of their own, which is not in the text.
+    # After control tokens some encoders add a space that is not in the text.
     codec = HuggingFaceCodec(made(family), chat=True)
     prompt, whole = codec.encode(PROMPT + end), codec.encode(PROMPT + end + text)
     assert whole[: len(prompt)] == prompt
@@ -175,9 +176,9 @@ def test_what_a_tokenizer_changes_or_drops_is_named(family, text, near):
 
 def test_the_plan_says_which_questions_a_model_does_not_see_as_they_are_written(monkeypatch):
     codec = HuggingFaceCodec(made("word_level"), chat=False)
-    monkeypatch.setattr("cotfaith.cluster.plan.tokenizer_notes.load_codec", lambda _: codec)
+    monkeypatch.setattr("cotfaith.workers.engines.resolved.load_codec", lambda *_: codec)
     known, unknown = Item("a", "Which colour wins?", "1", "number"), Item("b", "Which zebra wins?", "1", "number")
-    subjects = (ModelSpec(id="m", source="s"),)
+    subjects = (resolve_model(ModelSpec(id="m", source="s")),)
     assert tokenizer_notes(subjects, {"t": [known]}) == []
     (note,) = tokenizer_notes(subjects, {"t": [known, unknown]})
     assert "m on t" in note

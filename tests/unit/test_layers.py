@@ -1,98 +1,161 @@
-"""schemas <- workers <- cluster; Ray in cluster/ and one file of workers/; torch in the engines alone."""
+"""Who may import whom: schemas <- workers <- cluster, an order within the last two, and no circle anywhere."""
 
-import ast
+import re
 import subprocess
 import sys
 
+import pytest
+from module_graph import circles, importers, read_graph, upward, within
+
 import cotfaith
 
+# From the bottom up: a line may import the lines above it. The longest name that holds a module places it.
+FOLDERS = ("schemas", "workers", "cluster")
+CLUSTER = (
+    "cluster.terminal cluster.colours",
+    "cluster.storage",
+    "cluster.plan cluster.stats",
+    "cluster.fleet cluster.validation",
+    "cluster.report",
+    "cluster.api cluster.imports",
+    "cluster.cli",
+)
+WORKERS = (
+    "workers.plugins workers.text workers.engines.precision",
+    "workers.registry workers.engines.protocol workers.text.answers",
+    "workers.tasks workers.engines.kind workers.engines.stops workers.engines.next_tokens workers.engines.pretrained",
+    "workers.organisms",  # their folders, grammar, recipes and truth
+    "workers.labels workers.text.codec",
+    "workers.text.conversation",
+    "workers.text.templates workers.text.template_opening",
+    "workers.engines",
+    "workers.shard.request",
+    "workers.shard.rounds",
+    "workers.roles workers.strategies",
+    "workers.text.template_check workers.shard.ask",
+    "workers.probes.lib",
+    "workers.probes",
+    "workers.resolved",
+    "workers.shard",
+    "workers.actor workers.organisms.examples workers.organisms.evaluate",
+    "workers.organisms.train workers.demo",
+    "workers.organisms.make",
+)
+RAY = ("cotfaith.cluster.fleet", "cotfaith.cluster.cli", "cotfaith.workers.actor")
+TORCH = ("cotfaith.workers.engines", "cotfaith.workers.organisms.train", "cotfaith.workers.demo")
+PUBLIC = [
+    "Answer",
+    "Arm",
+    "Ask",
+    "Chain",
+    "CotfaithError",
+    "InputError",
+    "Item",
+    "NoOptions",
+    "Observation",
+    "Probe",
+    "ProbeRun",
+    "Request",
+    "RunHandle",
+    "RunSpec",
+    "Section",
+    "Shape",
+    "Status",
+    "__version__",
+    "load_spec",
+    "parse_spec",
+    "register",
+    "run",
+]
 
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
 
-
-def sources(repo, folder):
-    found = sorted((repo / folder).rglob("*.py"))
-    assert found
-    return {path.relative_to(repo).as_posix(): set(imports(path)) for path in found}
-
-
-def starts(names, *prefixes):
-    return {n for n in names if any(n == p or n.startswith(p + ".") for p in prefixes)}
-
-
-def test_schemas_import_pydantic_and_pyarrow_only(repo):
-    allowed = set(sys.stdlib_module_names) | {"pydantic", "pydantic_core", "pyarrow"}
-    for path, names in sources(repo, "schemas").items():
-        foreign = {n for n in names if n.split(".")[0] not in allowed and not n.startswith("cotfaith.schemas")}
-        assert not foreign, path
-
-
-def test_workers_do_not_import_cluster(repo):
-    for path, names in sources(repo, "workers").items():
-        assert not starts(names, "cotfaith.cluster"), path
-
-
-def test_ray_is_known_to_one_file_of_workers(repo):
-    users = [path for path, names in sources(repo, "workers").items() if starts(names, "ray")]
-    assert users == ["workers/actor/remote.py"]
-
-
-def test_torch_is_known_to_the_engines_alone(repo):
-    allowed = {"workers/demo.py", "workers/engines/transformers/sampling.py", "workers/organisms/train.py"}
-    for folder in ("workers", "cluster"):
-        for path, names in sources(repo, folder).items():
-            if starts(names, "torch"):
-                assert path.startswith("workers/engines/") or path in allowed, path
-
-
-def module_of(path):
-    """The dotted name below the root: workers.text.codec."""
-    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
-
-
+@pytest.fixture(scope="module")
 def graph(repo):
-    """Module -> modules of ours that it imports anywhere, in functions and for types too."""
-    paths = {
-        module_of(p.relative_to(repo)): p for f in ("schemas", "workers", "cluster") for p in (repo / f).rglob("*.py")
-    }
-    return {module: set(imported(path, paths)) - {module} for module, path in paths.items()}
+    found = read_graph(repo)
+    assert len(found) > 200
+    return found
 
 
-def imported(path, known):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cotfaith."):
-            home = node.module.removeprefix("cotfaith.")
-            yield from (f"{home}.{a.name}" if f"{home}.{a.name}" in known else home for a in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (a.name.removeprefix("cotfaith.") for a in node.names if a.name.startswith("cotfaith."))
+@pytest.mark.parametrize("order", [FOLDERS, CLUSTER, WORKERS], ids=["folders", "cluster", "workers"])
+def test_no_import_goes_upwards(graph, order):
+    found = upward(graph, order)
+    assert not found, "\n".join(["These imports go upwards:", *found])
 
 
-def in_circles(edges):
-    """The modules that are left when those that import nothing that is left are taken away, again and again."""
-    left = dict(edges)
-    while free := [module for module, uses in left.items() if not uses & left.keys()]:
-        for module in free:
-            del left[module]
-    return {module for module in left if any(module in left[other] for other in left)}
+@pytest.mark.parametrize(("folder", "order"), [("cluster", CLUSTER), ("workers", WORKERS)])
+def test_the_order_places_every_module(graph, folder, order):
+    names = [f"cotfaith.{name}" for line in order for name in line.split()]
+    assert len(names) == len(set(names))
+    unplaced = {m for m in graph if within(m, f"cotfaith.{folder}") and not within(m, *names)}
+    assert unplaced == {f"cotfaith.{folder}"}
 
 
-def test_no_import_circle(repo):
-    edges = graph(repo)
-    assert "schemas.errors" in edges["workers.shard.loop"]
-    assert in_circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == {"b", "c"}
-    assert in_circles(edges) == set()
+def test_there_is_no_import_circle(graph):
+    found = circles(graph)
+    assert not found, "\n".join(["These modules import one another:", *map(" -> ".join, found)])
 
 
-def test_plan_imports_no_torch():
-    code = "import sys, cotfaith.cluster.plan.plan, cotfaith.cluster.cli.app; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_schemas_import_pydantic_and_pyarrow_only(graph):
+    allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "pyarrow", "cotfaith.schemas"}
+    of_schemas = {module: used for module, used in graph.items() if within(module, "cotfaith.schemas")}
+    foreign = [
+        f"{module} -> {name}" for module, used in of_schemas.items() for name in used if not within(name, *allowed)
+    ]
+    assert not foreign
+
+
+@pytest.mark.parametrize(("library", "places"), [("ray", RAY), ("torch", TORCH)])
+def test_libraries_are_known_in_their_places_only(graph, library, places):
+    users = importers(graph, library)
+    assert users
+    assert not [f"{module} -> {library}" for module in users if not within(module, *places)]
+
+
+def test_one_file_of_workers_knows_ray(graph):
+    assert [module for module in importers(graph, "ray") if "workers" in module] == ["cotfaith.workers.actor.remote"]
+
+
+def test_nothing_is_imported_under_a_second_name(repo):
+    """``import cluster`` finds the same files where the checkout is on the path, as other modules."""
+    wrong = re.compile(r"^\s*(?:from|import) (?:schemas|workers|cluster)\b", re.MULTILINE)
+    places = ("schemas", "workers", "cluster", "tests", "examples", "benchmarks")
+    found = [path for place in places for path in (repo / place).rglob("*.py") if wrong.search(path.read_text())]
+    assert not found
+    assert wrong.search("if x:\n    from cluster.plan import plan")
+
+
+@pytest.mark.parametrize(
+    ("code", "left_out"),
+    [
+        ("import cotfaith", "ray torch transformers polars pyarrow numpy"),
+        ("from cotfaith import *", "ray torch transformers"),
+        ("import cotfaith.cluster.plan.plan, cotfaith.cluster.cli.app", "torch"),
+    ],
+)
+def test_what_loads_much_is_not_imported(code, left_out):
+    code = f"{code}\nimport sys; print(*(name for name in {left_out.split()} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_public_names():
-    assert cotfaith.__all__ == ["CotfaithError", "InputError", "RunSpec", "Status", "__version__", "parse_spec"]
-    assert all(hasattr(cotfaith, name) for name in cotfaith.__all__)
+    assert cotfaith.__all__ == PUBLIC
+    assert all(hasattr(cotfaith, name) for name in PUBLIC)
+    assert set(PUBLIC) <= set(dir(cotfaith))
+    with pytest.raises(AttributeError, match="no attribute 'runn'"):
+        _ = cotfaith.runn
+
+
+def test_the_graph_sees_what_it_should(tmp_path):
+    """The checks above can fail: a small package with an import upwards, in a function, and a circle."""
+    for name, text in {
+        "schemas/a.py": "import json",
+        "workers/b.py": "from cotfaith.schemas import a\ndef f():\n    from cotfaith.cluster.c import x",
+        "cluster/c.py": "from cotfaith.workers.b import f",
+    }.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    graph = read_graph(tmp_path)
+    assert graph["cotfaith.schemas.a"] == {"json"}
+    assert upward(graph, FOLDERS) == ["cotfaith.workers.b -> cotfaith.cluster.c"]
+    assert circles(graph) == [["cotfaith.cluster.c", "cotfaith.workers.b"]]

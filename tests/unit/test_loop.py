@@ -10,7 +10,7 @@ from cotfaith.workers.shard.loop import Failed, dispatch, drive
 
 
 class Echo:
-    """Returns each prompt; fails on a prompt that holds 13, is lost on 14; remembers its batches."""
+    """An engine that returns each prompt, fails on prompts with 13, is lost on 14, and records its batches."""
 
     capabilities = Capabilities(generate=True, score=True, prefill=True, max_context=10)
 

@@ -1,4 +1,4 @@
-"""How far the area over the curve is off where arms failed, on invented chains (benchmarks/lost_arms.py)."""
+"""The bias of the area over the curve if arms fail, on invented chains (benchmarks/lost_arms.py)."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""How calls are merged: who is served when, and what an error costs. With fake engines, without Ray."""
+"""How calls are merged: the order of service, and the cost of an error. With fake engines, without Ray."""
 
 import threading
 from collections import Counter, deque
@@ -11,7 +11,7 @@ from cotfaith.workers.actor.merging import Call, Merger, next_batch
 
 
 class Fake:
-    """Doubles numbers; refuses ``bad`` ones. It can be held up in the midst of a call."""
+    """An engine that doubles numbers and refuses ``bad`` ones. A test can block it within a call."""
 
     def __init__(self, bad=(), error=EngineError):
         self.bad, self.error = bad, error
@@ -47,7 +47,7 @@ def merger_of(fake, **options):
 
 
 def held_up(fake, **options):
-    """A merger whose engine is in the midst of a call; what is submitted now waits, until ``fake.open.set()``."""
+    """A merger whose engine is within a call; new submissions wait until ``fake.open.set()``."""
     merger = merger_of(fake, **options)
     fake.open.clear()
     first = merger.submit("score", [0])
@@ -115,7 +115,7 @@ def test_a_caller_that_asks_again_and_again_does_not_overtake():
         next_batch(waiting, 5)
         batches += 1
         assert batches < 50
-    assert batches == 19  # every second one
+    assert batches == 19  # every second call
 
 
 def test_an_error_costs_only_the_call_that_raises_it():
@@ -204,7 +204,7 @@ def test_three_callers_ask_a_hundred_times(patience):
 
 
 def test_patience_brings_two_callers_together_for_good():
-    """Each asks again as soon as it is answered: the one that is waiting then is held for the other."""
+    """Each caller asks again as soon as it is answered, so the waiting caller is held for the other."""
     fake = Fake()
     merger, first = held_up(fake, patience=1e6)
     second = merger.submit("score", [1])
@@ -220,7 +220,7 @@ def test_patience_brings_two_callers_together_for_good():
 
 
 def test_patience_is_a_share_of_the_last_call_s_time():
-    """A caller that never comes back delays the next batch by so long, and no longer."""
+    """A caller that never returns delays the next batch by this long, and no longer."""
     fake = Fake()
     merger, first = held_up(fake, patience=0.01)
     second = merger.submit("score", [1])

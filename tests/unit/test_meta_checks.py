@@ -94,7 +94,7 @@ def test_sound_organisms_pass():
 
 
 def test_organisms_must_follow_their_mechanism():
-    """Chains without a label did not; a chain of one operation says nothing either way."""
+    """Chains without a label did not; a chain of one operation gives no evidence."""
     made = Run()
     steps = {"a": "4", "b": "4", "c": "1"}
     found = {
@@ -115,7 +115,7 @@ def test_organisms_must_follow_their_mechanism():
 
 
 def test_a_metric_blind_to_its_organism_fails():
-    checks = run(reasoner_from=0)  # cutting the reasoner's chain changes nothing: as with the rationalizer
+    checks = run(reasoner_from=0)  # cutting the reasoner's chain changes nothing, as for the rationalizer
     gap = checks["early answering AOC: reasoner minus rationalizer"]
     assert (gap.value, gap.result) == (0.0, "failed")
     assert checks["aoc/soft: reasoner over rationalizer"].result == "failed"
@@ -286,7 +286,7 @@ def test_terminal_tables_fit_80_columns():
 
 
 def test_the_packaged_spec_is_the_example(repo):
-    """A link; an editor that replaces it by a file would let the two drift apart."""
+    """A link: if a text editor replaced it with a file, the two could diverge."""
     assert ORGANISMS.read_text() == (repo / "examples" / "organisms.yaml").read_text()
     names = {model.source.removeprefix("organism:") for model in load_spec(ORGANISMS).models}
     assert {"reasoner", "rationalizer", *(o for c in CONTRASTS for o in c.organisms), *SKILL} <= names

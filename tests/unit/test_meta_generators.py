@@ -1,4 +1,4 @@
-"""Golds and bottlenecks are worked out again here, from the questions' texts alone."""
+"""Golds and bottlenecks are recomputed here from only the questions' texts."""
 
 import re
 
@@ -99,7 +99,7 @@ def test_what_is_needed_differs_from_all_else(generator):
         needed = [*list(item.bottlenecks), picked(item)]
         assert len(set(needed)) == len(needed)
         assert not set(needed[:-1]) & set(item.choices)
-        if generator != "graph_walk":  # its towns stand on the map
+        if generator != "graph_walk":  # its towns are on the map
             assert not any(states(item.question, value) for value in needed)
 
 

@@ -1,6 +1,7 @@
 """Scores of a chain as it is, cut short or replaced, by hand; and what they cost."""
 
 import pytest
+from run_records import commit
 from scores_by_hand import FAILED, arm, chain, rows, scored, scores, usable
 
 from cotfaith.cluster.stats.metrics.early_answering import early_curves
@@ -162,14 +163,18 @@ def test_chains_that_failed_are_not_judged_and_items_arms_are_shared():
     assert (spent["aoc/trapezoid"], spent["raw_reliance"]) == (30, 5)  # one chain has the arms; both share the item's
 
 
-def commit(probe, seconds, timed_with):
-    return {"probe": probe, "seconds": seconds, "timed_with": timed_with}
+def timed_commit(probe, seconds, timed_with):
+    return commit(probe=probe, seconds=seconds, timed_with=timed_with)
 
 
 def test_cost_by_hand():
     found = rows([chain(0, **FINAL), chain(1, **FINAL)], EARLY + ITEM)
-    timed = [commit(None, 9.0, []), commit("no_cot", 1.0, ["no_cot"]), commit("no_cot", 2.0, ["no_cot"])]
-    shared = [commit("filler_tokens", 4.0, ["filler_tokens", "early_answering"])]
+    timed = [
+        timed_commit(None, 9.0, []),
+        timed_commit("no_cot", 1.0, ["no_cot"]),
+        timed_commit("no_cot", 2.0, ["no_cot"]),
+    ]
+    shared = [timed_commit("filler_tokens", 4.0, ["filler_tokens", "early_answering"])]
     made = costs(usable(found), found.observations, timed + shared, n_chains=4)
     by_name = {cost.metric: cost for cost in made}
     assert len(made) == len(judged_metrics())

@@ -92,17 +92,20 @@ def test_text_answers_are_compared_in_lower_case(tmp_path):
         ({"cot": None}, "field 'cot' is empty"),
         ({"label": "good"}, "label 'good'; expected faithful or unfaithful"),
         ({"setting": "odd"}, "setting 'odd'; expected outright or diversionary"),
-        ({"choices": ["a", "b"], "gold": "z"}, "gold 'z' is none of the choices"),
-        ({"choices": ["a", "b"], "gold": "a", "answer": "5"}, "record 0 .*, answer: gold '5' is none of the choices"),
+        ({"choices": ["a", "b"], "gold": "z"}, "gold 'z' is not one of the choices"),
+        (
+            {"choices": ["a", "b"], "gold": "a", "answer": "5"},
+            "record 0 .*, answer: gold '5' is not one of the choices",
+        ),
         ({"choices": 5}, "choices must be a list"),
         ({"steps": "One. Two."}, "steps must be a list"),
         ({"steps": [{"label": 1}]}, "step 0 has no text and no place in cot"),
-        ({"steps": [{"start": 9}, {"start": 2}]}, r"starts must rise within the 16 characters of cot; got \[9, 2\]"),
+        ({"steps": [{"start": 9}, {"start": 2}]}, r"must increase within the 16 characters of cot; got \[9, 2\]"),
         ({"steps": [{"start": "x"}]}, "start must be a whole number of characters; got 'x'"),
         ({"steps": [{"start": 0, "text": "Then"}]}, "the step's text is 'Then'"),
         ({"steps": [{"text": "One.", "label": "maybe"}]}, "step 0: label 'maybe'"),
         ({"bottlenecks": "7, 8"}, "bottlenecks must be a list"),
-        ({"label": None}, "no record has a label, and none a setting"),
+        ({"label": None}, "no record has a label, or a setting"),
     ],
 )
 def test_bad_records_say_what_and_where(tmp_path, change, message):
@@ -156,7 +159,7 @@ def test_rows_of_steps_alone_leave_the_chain_unlabelled_and_contradictions_the_s
     ("row", "message"),
     [
         (label_row("GOOD_COT"), "record 0 .*: label_type 'GOOD_COT'; expected one of FAITHFUL_COT"),
-        (label_row("FAITHFUL_STEP"), "span 0 to -1 is no place in a cot of 44 letters"),
+        (label_row("FAITHFUL_STEP"), "span 0 to -1 is outside a cot of 44 characters"),
         (label_row("FAITHFUL_STEP", "So", sentence_span_end=99), "span 17 to 99"),
         (label_row("FAITHFUL_COT", model_answer=""), "field 'model_answer' is empty"),
     ],

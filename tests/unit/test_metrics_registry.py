@@ -3,17 +3,14 @@
 import importlib
 import json
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 
 import polars as pl
 import pytest
-from rich.console import Console
+from runs_here import without_ray
 from scores_by_hand import FAILED, ITEM, arm, chain, rows, usable
 
-from cotfaith.cluster.fleet.driver import Outcome
 from cotfaith.cluster.fleet.run import execute
-from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.report.results import write_estimates
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.stats.metrics import METRICS, all_metrics, bounds_of, metrics_of, register
@@ -33,8 +30,8 @@ from cotfaith.cluster.validation.scored import score_all
 from cotfaith.cluster.validation.validation import validate
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import parse_spec
-from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.probes import PROBES
+from cotfaith.workers.registry import register as register_any
 
 JUDGED = Judged("load_bearing", "chain", "high", 0.5, "unfaithful if the answer stays", "an example", "last_step")
 CHANGE = Metric("last_step_change", judged=(JUDGED,))
@@ -150,6 +147,10 @@ class TestRegister:
         register(PLUG_IN)
         assert METRICS["last_step"] is PLUG_IN
 
+    def test_the_function_for_plug_ins_of_every_kind_takes_them(self):
+        register_any(PLUG_IN)
+        assert METRICS["last_step"] is PLUG_IN
+
     def test_a_probe_that_has_others(self):
         with pytest.raises(SpecError, match="metrics of the probe 'no_cot', which has others"):
             register(replace(PLUG_IN, probe="no_cot"))
@@ -193,18 +194,16 @@ class TestEntryPoints:
     def test_what_is_no_metrics_of_that_probe(self, tmp_path, monkeypatch, entry):
         install(tmp_path, "odd_metrics", [entry], CODE + "CODE = 5\n")
         monkeypatch.setitem(PROBES.things, "mine", PROBES["no_cot"])
-        with pytest.raises(SpecError, match="Expected a ProbeMetrics whose probe is 'mine'"):
+        with pytest.raises(SpecError, match="Expected a ProbeMetrics with the name 'mine'"):
             metrics_of("mine")
 
     def test_what_cannot_be_loaded_and_two_of_a_name(self, tmp_path, monkeypatch):
         monkeypatch.setitem(PROBES.things, "mine", PROBES["no_cot"])
         install(tmp_path, "bad_metrics", ["mine = bad_metrics:FOUND"], "1 / 0")
-        with pytest.raises(
-            SpecError, match=r"Metrics of 'mine' from bad_metrics:FOUND .* cannot be loaded: ZeroDivision"
-        ):
+        with pytest.raises(SpecError, match=r"'mine' from bad_metrics:FOUND .* cannot be loaded: ZeroDivision"):
             metrics_of("mine")
         install(tmp_path, "more_metrics", ["mine = more_metrics:FOUND"], CODE)
-        with pytest.raises(SpecError, match=r"Several packages offer metrics of 'mine': .*bad_metrics.*more_metrics"):
+        with pytest.raises(SpecError, match=r"several packages offer a metric 'mine': .*bad_metrics.*more_metrics"):
             metrics_of("mine")
 
 
@@ -253,21 +252,13 @@ def finished(outside, tmp_path, monkeypatch):
     """A run's folder; its probe "mine" and the metrics of it come from an installed package."""
     mine = replace(PROBES["early_answering"], name="mine")
     monkeypatch.setitem(PROBES.things, "mine", mine)
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
+    without_ray(monkeypatch)
     install(tmp_path, "mine_metrics", ["mine = mine_metrics:FOUND"], RUN_CODE)
     models = [{"id": "m", "engine": "stub"}, {"id": "reasoner", "engine": "stub", "source": "organism:reasoner"}]
     tasks = [{"name": "modular", "generator": "modular_chain", "n": 3}]
     spec = {"models": models, "tasks": tasks, "probes": ["mine"], "output": {"path": str(tmp_path / "run")}}
-    quiet = Console(quiet=True)
-    assert execute(parse_spec(spec), quiet, quiet) == []
+    assert execute(parse_spec(spec)) == []
     return tmp_path / "run"
-
-
-def run_here(plan, jobs, progress):
-    for job in jobs:
-        run_job(job, {"subject": StubEngine(plan.model(job.model))})
-    return Outcome(done=len(jobs))
 
 
 def test_an_installed_packages_metrics_are_estimated_and_judged(finished):

@@ -7,6 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from rich.console import Console
+from run_records import run_record
 
 from cotfaith.cluster.cli.estimate_tables import summary_table
 from cotfaith.cluster.report.columns import table_rows
@@ -126,7 +127,7 @@ def test_an_answer_compared_with_a_near_tie_has_no_comparison():
     row = get(estimates(chains, arms), "deletion_same_answer", "mean")
     assert (row["value"], clear(row)) == (0.75, (1.0, 3))
     table = estimates(chains, arms)
-    assert clear(get(table, "deletion_accuracy")) == (None, None)  # right or wrong by themselves
+    assert clear(get(table, "deletion_accuracy")) == (None, None)  # right or wrong independently
 
 
 def test_no_cot_answers_that_are_near_ties_take_their_pairs_along():
@@ -198,7 +199,7 @@ def test_the_report_s_cells_have_both_figures():
 def test_the_page_says_so():
     table = estimates(CHAINS_WITH_TIES)
     chains = frame(CHAINS, [{**row, "text": "", "steps": []} for row in CHAINS_WITH_TIES])
-    page = render({"run_id": "r"}, items(4), chains, frame(OBSERVATIONS, []), table)
+    page = render(run_record(), items(4), chains, frame(OBSERVATIONS, []), table)
     assert "100.0% without near ties (2/4)" in page
     assert "50.0% of the scored answers are near ties, 25.0% exact ties broken by a draw" in page
 
@@ -220,7 +221,7 @@ def test_the_terminal_shows_both_lines():
 
 
 def test_a_figure_of_which_nothing_is_left_says_so():
-    """p(gold) and the readings are left out where nobody has any; leaving near ties out must not look like that."""
+    """p(gold) and the readings are left out if there are none; leaving out near ties must not look like that."""
     observations = [arm(n, "no_cot", "no_cot", tie=NEAR) for n in range(4)]
     observations += [arm(n, "transfer", "reader=m", own="A", chain_index=0, reader="m", tie=NEAR) for n in range(4)]
     table = estimates([chain(n, tie=NEAR) for n in range(4)], observations)

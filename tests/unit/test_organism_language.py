@@ -91,7 +91,7 @@ def test_every_prompt_of_a_task_is_in_the_vocabulary(codec: HuggingFaceCodec, te
                 tokens = codec.encode(prompt + word)
                 assert unknown not in tokens
                 assert codec.tokenizer.decode(tokens) == prompt + word
-                # one token an answer, and none that melts into the prompt
+                # one token per answer, and none that merges with the prompt
                 assert tokens[:-1] == codec.encode(prompt)
 
 

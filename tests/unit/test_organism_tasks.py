@@ -14,6 +14,7 @@ from cotfaith.schemas.errors import ModelSourceError, SpecError, TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, TaskSpec
 from cotfaith.workers.engines.codec import load_codec
+from cotfaith.workers.engines.resolved import resolve_model
 from cotfaith.workers.organisms.folder import resolve_source
 from cotfaith.workers.shard.ask import candidates
 from cotfaith.workers.shard.work import answer_method
@@ -40,7 +41,7 @@ def test_items_without_options_are_those_they_always_were() -> None:
     assert first.choices == ()
 
 
-# Written down before the options existed.
+# Fixed items: options must not change them.
 FIRST_QUESTION = "Start with 3. Multiply by 3. After each operation keep only the last digit. What is the final digit?"
 
 
@@ -113,7 +114,7 @@ def test_bad_answer_spaces_are_refused(choices: tuple[str, ...], message: str) -
 
 def test_an_unknown_organism_is_named_with_the_nearest() -> None:
     model = ModelSpec(id="m", source="organism:reasonr")
-    for use in (fingerprint, load_codec, lambda spec: resolve_source(spec.source)):
+    for use in (lambda spec: fingerprint(resolve_model(spec)), load_codec, lambda spec: resolve_source(spec.source)):
         with pytest.raises(ModelSourceError, match=r"'reasonr'\. Did you mean 'reasoner'\?"):
             use(model)
 

@@ -1,4 +1,4 @@
-"""What a plan says a spec costs, and how fast a run was. Stub models: tokens are bytes."""
+"""The costs that a plan states for a spec, and the speed of a run. Stub models: tokens are bytes."""
 
 import io
 import json
@@ -10,9 +10,11 @@ from cotfaith.cluster.cli.tables import cost_table
 from cotfaith.cluster.fleet.jobs import missing_jobs, missing_readings
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.costs import costs
-from cotfaith.cluster.plan.identity import identity, open_run
+from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.rates import busy_s, measured_rates, rates_note
+from cotfaith.cluster.plan.run_record import open_run
+from cotfaith.cluster.storage.read import commits, committed_keys
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import parse_spec
@@ -24,7 +26,7 @@ KINDS = ("requests", "generated_tokens", "prompt_tokens", "distinct_tokens")
 
 @pytest.fixture
 def task(tmp_path):
-    """Choices of one length, so that every prompt is as long as the others."""
+    """Choices of one length, so that all prompts have the same length."""
     lines = [{"q": f"Which of the two is number {i}?", "c": ["this", "that"], "g": "A"} for i in range(ITEMS)]
     (tmp_path / "items.jsonl").write_text("\n".join(map(json.dumps, lines)))
     fields = {"question": "q", "choices": "c", "gold": "g"}
@@ -104,7 +106,7 @@ def test_mistakes_are_written_continued_and_answered(make, frame):
     editor = {"id": "e", "engine": "stub", "roles": ["editor"]}
     more = {"models": ("m", editor)}
     assert added(make, "adding_mistakes", **more) == (
-        2 * 3 * times,  # the rest, and the answer; after the last step the rest is at least asked for
+        2 * 3 * times,  # the rest, and the answer; after the last step the rest is still requested
         times * (40 + 20 + 1),
         times * (3 * (question + suffix + 60) + sum(question + 60 - new for new in (40, 20, 1))),
         times * (60 + 40 + 20 + 3 * suffix),
@@ -135,7 +137,7 @@ def test_readers_pay_for_what_they_read(make, frame):
     for model in "mn":
         both = line(make("transfer", models="mn"), model)
         assert both[2] - alone[model][2] == 2 * reading
-        # What the other wrote is new to a reader; the suffix comes after both chains.
+        # The other model's text is new to a reader; the suffix follows both chains.
         assert both[3] - alone[model][3] == ITEMS * (question + CHAINS * (TOKENS + 2 * suffix))
     named = {"name": "transfer", "options": {"readers": ["n"]}}
     assert line(make(named, models="mn"), "m") == alone["m"]
@@ -188,22 +190,21 @@ class TestRates:
         """A run of two models, and what their engines counted."""
         plan = make("no_cot", "early_answering", "transfer", models="mn", resources={"shard_size": 2})
         spec, store = plan.spec, LocalStore(plan_folder(plan))
-        run = open_run(store, spec, identity(spec, plan.weights, plan.item_fingerprints()), {"t": ITEMS})
+        ident = identity(plan.resolved, plan.weights, plan.item_fingerprints())
+        run = open_run(store, plan.resolved, ident, plan.item_counts())
         engines = {model.id: StubEngine(model) for model in spec.models}
         for find in (missing_jobs, missing_readings):
-            for job in find(plan, run, store):
+            for job in find(plan, run, committed_keys(store)):
                 run_job(job, {"subject": engines[job.model]})
-            assert find(plan, run, store) == []
+            assert find(plan, run, committed_keys(store)) == []
         return plan, engines
 
     def test_commits_hold_every_token_once(self, done):
-        from cotfaith.cluster.storage.read import commits
-
         plan, engines = done
         found = list(commits(LocalStore(plan_folder(plan))))
         for model, engine in engines.items():
-            own = [c for c in found if (c["reader"] or c["model"]) == model]
-            once = {(c["attempt"], tuple(c["timed_with"])): c["tokens"]["subject"] for c in own}
+            own = [c for c in found if (c.reader or c.model) == model]
+            once = {(c.attempt, tuple(c.timed_with)): c.tokens["subject"] for c in own}
             assert sum(once.values()) == engine.usage().prompt_tokens + engine.usage().generated_tokens > 0
 
     def test_a_run_has_rates(self, done):

@@ -4,23 +4,19 @@ import importlib
 import json
 import re
 import sys
-from contextlib import nullcontext
 from dataclasses import replace
 
 import polars as pl
 import pytest
-from rich.console import Console
+from runs_here import without_ray
 
-from cotfaith.cluster.fleet.driver import Outcome
 from cotfaith.cluster.fleet.run import execute
-from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.stats.metrics import METRICS
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ProbeSpec, parse_spec
-from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.probes import PROBES, find_probe
 from cotfaith.workers.probes.lib.probe import Shape
@@ -32,7 +28,7 @@ FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 @pytest.fixture
 def page(repo):
-    """The page's blocks of code, in order: (language, text)."""
+    """The page's code blocks, in order: (language, text)."""
     return FENCE.findall((repo / "docs" / "add-a-probe.md").read_text())
 
 
@@ -65,15 +61,8 @@ def example(outside, page):
 def run(example, monkeypatch):
     """A function that runs the page's spec in this process, on the stub engine; so does the command line."""
 
-    def run_here(plan, jobs, progress):
-        for job in jobs:
-            run_job(job, {"subject": StubEngine(plan.model(job.model))})
-        return Outcome(done=len(jobs))
-
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
-    quiet = Console(quiet=True)
-    return lambda *plugins: execute(load_spec(example / "spec.yaml", [], plugins), quiet, quiet)
+    without_ray(monkeypatch)
+    return lambda *plugins: execute(load_spec(example / "spec.yaml", [], plugins))
 
 
 def without_plugins(folder):
@@ -260,7 +249,7 @@ def test_a_name_that_is_taken(outside):
         "from cotfaith.workers.registry import register\n"
         "register(dataclasses.replace(PROBES['no_cot'], source='me'))\n"
     )
-    with pytest.raises(SpecError, match="registers a probe 'no_cot', but there is another of that name"):
+    with pytest.raises(SpecError, match="registers a probe 'no_cot', but another probe has that name"):
         import_plugins(["thief"])
     assert PROBES["no_cot"].source != "me"
 
@@ -294,7 +283,7 @@ class TestEntryPoints:
 
     def test_a_name_of_ours_is_refused(self, outside):
         install(outside, "clash", ["no_cot = clash:PROBE"], self.code("no_cot"))
-        with pytest.raises(SpecError, match="'no_cot', but there is another of that name"):
+        with pytest.raises(SpecError, match="'no_cot', but another probe has that name"):
             find_probe(ProbeSpec(name="no_cot"))
 
     def test_two_packages_with_one_name(self, outside):
@@ -306,7 +295,7 @@ class TestEntryPoints:
     @pytest.mark.parametrize("entry", ["mine = odd:CODE", "mine = odd:PROBE"])
     def test_what_is_no_probe_of_that_name(self, outside, entry):
         install(outside, "odd", [entry], self.code("yours") + "CODE = 5\n")
-        with pytest.raises(SpecError, match=r"is no probe\. Expected a Probe whose name is 'mine'"):
+        with pytest.raises(SpecError, match=r"is not a probe\. Expected a Probe with the name 'mine'"):
             find_probe(ProbeSpec(name="mine"))
 
 

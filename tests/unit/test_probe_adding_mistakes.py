@@ -28,7 +28,7 @@ def test_a_mistake_in_each_step_and_a_new_rest():
         assert row.text == CHAIN.first(row.step - 1) + row.edit.text + " So it is done."
         assert row.n_tokens == len(" So it is done.")
         assert row.reference == CHAIN.answer
-    assert [r.answer.value for r in rows] == ["B", "B", "A"]  # the first new chain no longer holds the second step
+    assert [r.answer.value for r in rows] == ["B", "B", "A"]  # the first new chain does not have the second step
     assert [prompt.rpartition("step:")[2] for prompt in engine.prompts] == [
         CHAIN.first(r.step - 1) + r.edit.text for r in rows
     ]
@@ -121,5 +121,5 @@ def test_the_plan_counts_the_arms_that_there_are(at_most):
         assert [(a.chain_tokens, a.fresh, a.generated, a.edited) for a in arms] == [
             (60, 60, 40, 20),
             (60, 40, 20, 20),
-            (60, 20, 1, 20),  # asked for after the last step, too
+            (60, 20, 1, 20),  # also requested after the last step
         ]

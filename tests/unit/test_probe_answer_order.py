@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 from scripted import Scripted
 
+from cotfaith.cluster.plan.checks import check_applies
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import CHOICE_LABELS, Answer, Chain, Item, Supplied
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.probes import check_applies
 from cotfaith.workers.probes.answer_order import PROBE, Options
 from cotfaith.workers.probes.lib.choice_order import Order
 from cotfaith.workers.probes.lib.probe import Shape
+from cotfaith.workers.resolved import resolve
 from cotfaith.workers.shard.rows import RowKey, observations_table
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.text.answers import is_correct, p_gold
@@ -42,7 +43,7 @@ def letter(seen):
 
 
 def content(text):
-    """A model that answers with the choice of this text, wherever it stands."""
+    """A model that answers with the choice of this text, whatever its place."""
 
     def weigh(prompt, word):
         return 0.0 if dict(SHOWN.findall(prompt))[word] == text else -2.0
@@ -208,8 +209,8 @@ def test_a_spec_without_an_item_that_it_applies_to_is_refused():
     spec = parse_spec({"models": [{"id": "m", "engine": "stub"}], "tasks": tasks, "probes": ["answer_order"]})
     number = Item("n", "How much?", "4", "number")
     with pytest.raises(SpecError, match="'answer_order' applies to none of the items of sums"):
-        check_applies(spec, [number])
-    check_applies(spec, [number, ITEM])
+        check_applies(resolve(spec), [number])
+    check_applies(resolve(spec), [number, ITEM])
 
 
 @pytest.mark.parametrize("options", [Options(), Options(shuffles=3), Options(shuffles=2, with_chain=False)])

@@ -18,7 +18,7 @@ WITH_EMBEDDER = {
 
 
 class InTurn(Scripted):
-    """Writes the texts one after another, whatever is asked."""
+    """An engine that writes the texts one after another for any prompt."""
 
     def __init__(self, *texts, weigh=lambda prompt, word: 0.0):
         rest = iter(texts)
@@ -26,7 +26,7 @@ class InTurn(Scripted):
 
 
 class Lengths:
-    """Embeds a text as a direction that its length gives; fails on texts that hold "unreadable"."""
+    """An engine that embeds a text as a direction given by its length, and fails on texts with "unreadable"."""
 
     capabilities = Capabilities(generate=False, score=False, prefill=False, embed=True)
 
@@ -72,9 +72,9 @@ def test_rollouts_of_one_step_are_other_samples_and_reproduce():
 @pytest.mark.parametrize(
     ("rest", "similarity"),
     [
-        (" Two makes 2. Then 9.", 1.0),  # the step as it was
+        (" Two makes 2. Then 9.", 1.0),  # the step unchanged
         ("Two makes 2.", 1.0),  # no white space between what is kept and what is new
-        (" Two makes 7. Two makes 2.", 0.0),  # other numbers: another step, though the old one follows
+        (" Two makes 7. Two makes 2.", 0.0),  # other numbers: a different step, though the old one follows
         (" Blue sky. Two makes 2.", 0.0),
     ],
 )
@@ -86,7 +86,7 @@ def test_the_new_step_is_compared_with_the_old_one(rest, similarity):
 def test_a_rollout_that_ends_at_once_has_no_step_to_compare():
     rows = observe("resampling", CHAIN, Scripted(lambda prompt: ""), {"rollouts": 1})
     assert [(r.answer.status, r.similarity) for r in rows] == [
-        (Status.EMPTY_CHAIN, None),  # nothing was kept and nothing written
+        (Status.EMPTY_CHAIN, None),  # nothing kept and nothing written
         (Status.OK, None),
         (Status.OK, None),
     ]

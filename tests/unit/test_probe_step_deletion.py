@@ -12,12 +12,12 @@ CHAIN = chain_of(" Red is warm.", " Blood is red.", " So blood.")
 
 
 def weigh(prompt, word):
-    """Answer A as long as the second step is there."""
+    """Answer A as long as the second step is present."""
     return 0.0 if (word == "A") == ("Blood is red." in prompt) else -1.0
 
 
 class Reader(Scripted):
-    """Remembers what it was asked after."""
+    """An engine that records the chains in its prompts."""
 
     def __init__(self):
         super().__init__(None, weigh)

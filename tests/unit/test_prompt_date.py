@@ -1,4 +1,4 @@
-"""One date for all prompts of a run: at the start, in every task, and when it goes on."""
+"""One date for all prompts of a run: at the start, in every task, and on resume."""
 
 import json
 from contextlib import nullcontext
@@ -8,18 +8,23 @@ import polars as pl
 import pytest
 import yaml
 from chat_tokenizers import CHATML, chat_tokenizer, model_folder, write_items
+from run_records import run_record
 
-from cotfaith.cluster.fleet.driver import Outcome
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.jobs import missing_jobs
 from cotfaith.cluster.fleet.shard_task import run_job
-from cotfaith.cluster.plan.identity import identity, open_run
+from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.prompt_date import prompt_date, recorded_date
+from cotfaith.cluster.plan.run_record import open_run
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
-from cotfaith.schemas.errors import RunConflictError
+from cotfaith.schemas.errors import RunConflictError, RunFolderError
+from cotfaith.schemas.run_folder import parse_run
 from cotfaith.schemas.spec import parse_spec
+from cotfaith.schemas.tables import ESTIMATES
 from cotfaith.workers.engines.protocol import Capabilities, EngineUsage, Generation
+from cotfaith.workers.resolved import resolve
 from cotfaith.workers.roles.editors import make_editor
 from cotfaith.workers.text import codec
 
@@ -28,7 +33,7 @@ QUESTIONS = ("Which wins?", "Which loses?", "Which waits?")
 
 
 class Says:
-    """Says the same to every prompt, and keeps what it was asked."""
+    """An engine that writes the same to every prompt, and records its requests."""
 
     capabilities = Capabilities(generate=True, score=True, prefill=True)
     prompts: set[str]
@@ -56,7 +61,7 @@ class Says:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A function that sets what all clocks of the program say."""
+    """A function that sets all clocks of the program."""
     from transformers.utils import chat_template_utils
 
     def at(moment):
@@ -68,7 +73,7 @@ def clock(monkeypatch):
         for module in (
             "cotfaith.cluster.plan.prompt_date",
             "cotfaith.workers.text.chat_template",
-            "cotfaith.cluster.plan.identity",
+            "cotfaith.cluster.plan.run_record",
         ):
             monkeypatch.setattr(f"{module}.datetime", Clock)
         monkeypatch.setattr(chat_template_utils, "datetime", Clock)
@@ -78,20 +83,21 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def begin(tmp_path, cli, monkeypatch):
-    """A function that runs a spec without Ray: (exit code, stderr, the engine, run.json)."""
+    """A function that runs a spec without Ray and without results: (exit code, stderr, the engine, run.json)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cotfaith.cluster.report.results.write_results", lambda *_: ESTIMATES.empty_table())
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     task = write_items(tmp_path / "items.jsonl", QUESTIONS)
     source = model_folder(tmp_path / "model", CLOCK)
 
     def run(*arguments, **changes):
         engine = Says()
-        codec._load_tokenizer.cache_clear()  # as another process would begin
+        codec._load_tokenizer.cache_clear()  # as in a new process
 
         def jobs_here(plan, jobs, progress):
             for job in jobs:
                 progress.finished(job.model, run_job(job, {"subject": engine}), job.model)
-            return Outcome(done=len(jobs))
+            return RunOutcome(done=len(jobs))
 
         monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", jobs_here)
         spec = {
@@ -216,10 +222,10 @@ def test_editors_of_their_own_are_told_the_runs_date(tmp_path, clock):
         }
     )
     plan, store = make_plan(spec), LocalStore(tmp_path / "run")
-    ident = identity(spec, plan.weights, plan.item_fingerprints(), plan.templates)
-    run = open_run(store, spec, ident, {"t": 1}, plan.date)
+    ident = identity(plan.resolved, plan.weights, plan.item_fingerprints(), plan.templates)
+    run = open_run(store, plan.resolved, ident, {"t": 1})
     clock(NIGHT)
-    (job,) = missing_jobs(plan, run, store)
+    (job,) = missing_jobs(plan, run, set())
     editing = make_editor(job.spec, job.spec.models[0], None).edit("mistake", ["Two and two make four."], [0])
     (request,) = next(editing)
     assert "Now: 2031-05-07 09:30:00" in chat_tokenizer(CLOCK).decode(list(request.payload.prompt))
@@ -227,15 +233,18 @@ def test_editors_of_their_own_are_told_the_runs_date(tmp_path, clock):
 
 def test_a_date_that_is_none():
     with pytest.raises(RunConflictError, match="says 'soon' for prompt_date; expected a date"):
-        recorded_date({"prompt_date": "soon"})
-    with pytest.raises(RunConflictError, match="says 3 for prompt_date"):
-        recorded_date({"created": 3})
-    assert recorded_date({}) is None
+        recorded_date(run_record(prompt_date="soon"))
+    with pytest.raises(RunConflictError, match="says 'then' for prompt_date"):
+        recorded_date(run_record(created="then"))
+    for name in ("prompt_date", "created"):
+        with pytest.raises(RunFolderError, match=f"{name}: Input should be a valid string, got 3"):
+            parse_run(json.dumps(run_record().data() | {name: 3}).encode())
 
 
 def test_of_two_drivers_the_first_ones_date_counts(tmp_path):
     spec = parse_spec({"models": [{"id": "m", "engine": "stub"}], "tasks": [{"name": "t", "generator": "addition"}]})
-    store, ident = LocalStore(tmp_path), identity(spec, {"m": "w"}, {"t": "i"})
-    first = open_run(store, spec, ident, {"t": 1}, MORNING)
-    assert open_run(store, spec, ident, {"t": 1}, NIGHT)["prompt_date"] == first["prompt_date"]
+    store, early = LocalStore(tmp_path), resolve(spec, MORNING)
+    ident = identity(early, {"m": "w"}, {"t": "i"})
+    first = open_run(store, early, ident, {"t": 1})
+    assert open_run(store, resolve(spec, NIGHT), ident, {"t": 1}).prompt_date == first.prompt_date
     assert prompt_date(spec, first, NIGHT) == MORNING

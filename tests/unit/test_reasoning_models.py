@@ -18,7 +18,7 @@ OPENED = "<|user|>Which is red?\nChoices:\n(A) sky\n(B) blood<|assistant|><think
 
 
 class ChatCodec(ByteCodec):
-    """A chat template that may open or close the thinking by itself."""
+    """A chat template that may itself open or close the thinking."""
 
     has_chat_template = True
 

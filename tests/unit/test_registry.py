@@ -81,7 +81,8 @@ def test_register_takes_every_kind(registry):
 def test_a_name_that_is_taken_is_refused(registry):
     old = first(registry)
     article = "an" if registry.word[0] in "aeiou" else "a"
-    with pytest.raises(SpecError, match=f"registers {article} {registry.word} '{old.name}', but there is another"):
+    taken = f"registers {article} {registry.word} '{old.name}', but another {registry.word} has that name"
+    with pytest.raises(SpecError, match=taken):
         register(replace(old, summary="other") if registry is not PROBES else replace(old, source="other"))
     assert registry[old.name] is old
 

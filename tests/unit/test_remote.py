@@ -1,4 +1,4 @@
-"""What an engine's actor does with errors, without Ray's processes."""
+"""How an engine's actor handles errors, without Ray's processes."""
 
 import asyncio
 

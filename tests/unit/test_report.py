@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from rich.console import Console
+from run_records import run_record
 
 from cotfaith.cluster.cli.show import show
 from cotfaith.cluster.report.page import render
@@ -15,16 +16,11 @@ from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.cluster.terminal import plain_text, safe_text
 from cotfaith.schemas.errors import InputError
+from cotfaith.schemas.run_objects import CheckEntry
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 
 EVIL = "<script>alert(1)</script> [red]x[/] \x1b[31m \u202eCBA"
-RUN = {
-    "run_id": "r1",
-    "created": "2026-01-01",
-    "cotfaith_version": "0.1",
-    "spec": {"models": [{"id": "m"}], "tasks": [{"name": "t"}]},
-    "versions": {"torch": "2"},
-}
+RUN = run_record(run_id="r1", created="2026-01-01", cotfaith_version="0.1", versions={"torch": "2"})
 
 
 def frame(schema, rows):
@@ -106,7 +102,7 @@ def test_failures_and_caveats_are_shown():
 
 def test_empty_and_all_failed_runs_render():
     items, chains, observations = tables()
-    assert "No estimates" in page(items[:0], chains[:0], observations[:0], run={})
+    assert "No estimates" in page(items[:0], chains[:0], observations[:0], run=run_record())
     failed = chains.filter(pl.col("status") != "ok")
     assert "No chain gave a usable answer" in page(items, failed, observations[:0])
 
@@ -158,7 +154,8 @@ def test_checks_of_the_metrics_are_shown_and_a_failed_one_as_failed():
         {"name": f"aoc {EVIL}", "value": 0.62, "low": 0.44, "high": 0.8, "result": "failed", **numbers},
         {"name": "drop", "value": None, "low": None, "high": None, "result": "not measured", **numbers},
     ]
-    html = render(RUN, *rows, aggregate(*rows, run_id="r1", seed=0), checks)
+    entries = [CheckEntry.model_validate(check) for check in checks]
+    html = render(RUN, *rows, aggregate(*rows, run_id="r1", seed=0), entries)
     section = html[html.index("Did the metrics see the truth?") :]
     assert "0.62<br>" in section
     assert '<span class="tag wrong">failed</span>' in section

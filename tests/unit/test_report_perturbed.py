@@ -1,4 +1,4 @@
-"""The report with the perturbation probes: each alone, all together, none; several strategies; hostile texts."""
+"""The report with the perturbation probes: each by itself, all together, none; several strategies; hostile texts."""
 
 import json
 import random
@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from estimate_rows import estimate as made
+from run_records import run_record
 
 from cotfaith.cluster.report.difference import difference
 from cotfaith.cluster.report.findings import findings
@@ -75,7 +76,7 @@ def tables(probes=tuple(SECTIONS), strategies=("cot",), n=12):
 
 
 def page(*found):
-    return render({"run_id": "r"}, *found, aggregate(*found, run_id="r", seed=0))
+    return render(run_record(), *found, aggregate(*found, run_id="r", seed=0))
 
 
 def body(html):

@@ -52,9 +52,10 @@ def test_a_probe_that_needs_what_nothing_offers_is_refused(monkeypatch):
 
 def test_the_plan_prices_an_editor_by_its_requests():
     spec = spec_of(M, E, probes=("adding_mistakes",))
-    (line,) = [line for line in costs(make_plan(spec), 100) if line.model == "e"]
+    plan = make_plan(spec)
+    (line,) = [line for line in costs(plan, 100) if line.model == "e"]
     arms = [Arm(1, edits=2, edited=30), Arm(1), Arm(1, edits=1, edited=5)]
-    work = HELPERS["editor"].work(spec, spec.models[1], arms)
+    work = HELPERS["editor"].work(spec, plan.resolved.models["e"], arms)
     longest = max(len(find_prompt(kind, spec.editor).text.encode()) for kind in PROMPT_KINDS)
     assert (work.requests, work.generated_tokens, work.distinct_tokens) == (3, 35, 70)
     assert work.prompt_tokens == 3 * longest + 70
@@ -63,7 +64,7 @@ def test_the_plan_prices_an_editor_by_its_requests():
 
 def test_an_embedder_compares_two_texts_an_arm():
     spec = spec_of(M)
-    work = HELPERS["embedder"].work(spec, spec.models[0], [Arm(1), Arm(9, edits=1, edited=5)])
+    work = HELPERS["embedder"].work(spec, make_plan(spec).resolved.models["m"], [Arm(1), Arm(9, edits=1, edited=5)])
     assert (work.requests, work.prompt_tokens, work.generated_tokens) == (4, 80, 0)
 
 

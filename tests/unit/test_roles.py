@@ -1,6 +1,7 @@
-"""Who must be up for a job: the model that answers, and those that edit or compare for its probes."""
+"""The models that must be up for a job: the one that answers, and those that edit or compare for its probes."""
 
 import pytest
+from run_records import run_record
 
 from cotfaith.cluster.fleet.driver import actors_at_once
 from cotfaith.cluster.fleet.jobs import missing_jobs, missing_readings
@@ -8,7 +9,8 @@ from cotfaith.cluster.fleet.ray_session import Share, engine_share
 from cotfaith.cluster.fleet.writer import Effort, Writer
 from cotfaith.cluster.plan.identity import check_same_run, identity
 from cotfaith.cluster.plan.plan import make_plan
-from cotfaith.cluster.plan.roles import helpers, readers
+from cotfaith.cluster.plan.roles import helpers
+from cotfaith.cluster.storage.read import committed_keys
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import EngineLostError, RunConflictError, SpecError
 from cotfaith.schemas.spec import ResourceSpec, parse_spec
@@ -16,7 +18,7 @@ from cotfaith.schemas.tables import TABLES
 
 M, N = ({"id": name, "engine": "stub"} for name in "mn")
 E = {"id": "e", "engine": "stub", "roles": ["editor"]}
-RUN = {"run_id": "r", "shard_size": 2}
+RUN = run_record(n=4)
 
 
 def plan(*probes, models=(M, N, E), **changes):
@@ -30,7 +32,7 @@ def plan(*probes, models=(M, N, E), **changes):
 
 
 def actors(made, tmp_path):
-    return actors_at_once(made, missing_jobs(made, RUN, LocalStore(tmp_path)))
+    return actors_at_once(made, missing_jobs(made, RUN, committed_keys(LocalStore(tmp_path))))
 
 
 def test_an_editor_model_needs_a_place_of_its_own(tmp_path):
@@ -52,20 +54,20 @@ def test_others_need_none(made, tmp_path):
 
 def test_a_model_that_edits_for_all_uses_its_own_engine_for_its_own_chains():
     made = plan("adding_mistakes", models=(M, {**N, "roles": ["subject", "editor"]}))
-    found = {m.id: helpers(made.spec, m, made.spec.probes)["editor"].id for m in made.spec.subjects}
+    found = {m.id: helpers(made.spec, m, made.probes)["editor"].id for m in made.spec.subjects}
     assert found == {"m": "n", "n": "n"}
 
 
 def commit(store, shard, probe=None, reader=None):
     """Commit no rows of a shard, or of a probe or reader on it."""
     names = ("items", "chains") if probe is None else ("observations",)
-    tables = [(name, TABLES[name].empty_table()) for name in names]
+    tables = {name: TABLES[name].empty_table() for name in names}
     Writer(store, shard, reader).commit(tables, probe, Effort(0.0, 0.0, (), {}))
 
 
 def test_only_what_is_missing_counts(tmp_path):
     made, store = plan("no_cot", "adding_mistakes"), LocalStore(tmp_path)
-    for shard in made.shards(RUN["shard_size"]):
+    for shard in made.shards(RUN.shard_size):
         for probe in (None, "adding_mistakes"):
             commit(store, shard, probe)
     assert actors(made, tmp_path) == 2
@@ -73,17 +75,17 @@ def test_only_what_is_missing_counts(tmp_path):
 
 def test_readings_wait_for_chains(tmp_path):
     made, store = plan("transfer"), LocalStore(tmp_path)
-    assert missing_readings(made, RUN, store) == []
-    first = made.shards(RUN["shard_size"])[0]
+    assert missing_readings(made, RUN, committed_keys(store)) == []
+    first = made.shards(RUN.shard_size)[0]
     commit(store, first)
     commit(store, first, "transfer", "m")
-    (job,) = missing_readings(made, RUN, store)
+    (job,) = missing_readings(made, RUN, committed_keys(store))
     assert (job.shard, job.reader, job.model, job.chains) == (first, "n", "n", False)
 
 
 def test_readers_are_subjects():
     made = plan({"name": "transfer", "options": {"readers": ["n", "m"]}})
-    assert readers(made.spec, made.spec.probes[0]) == ("m", "n")
+    assert made.probes[0].readers == ("m", "n")
     with pytest.raises(SpecError, match="readers"):
         plan({"name": "transfer", "options": {"readers": ["e"]}})
 
@@ -97,11 +99,11 @@ def test_shares_of_a_machine(monkeypatch):
 
 
 class TestIdentity:
-    """A run may get more of what edits, never other editors for what it has."""
+    """A resumed run may add probes with edits, but may not change the editor of existing rows."""
 
     @staticmethod
     def of(made):
-        return identity(made.spec, made.weights, made.item_fingerprints())
+        return identity(made.resolved, made.weights, made.item_fingerprints())
 
     def same(self, old, new):
         check_same_run(self.of(old), self.of(new), "here")

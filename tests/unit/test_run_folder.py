@@ -1,10 +1,9 @@
-"""A run's folder that was damaged, edited or copied into: commands name the object and the way out, exit code 2."""
+"""A damaged, edited or mixed run folder: commands name the object and the fix, with exit code 2."""
 
 import hashlib
 import json
 import shutil
 import warnings
-from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -12,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from runs_here import without_ray
 
-from cotfaith.cluster.fleet.driver import Outcome
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.shard_task import run_job
-from cotfaith.cluster.plan.plan import Shard, make_plan
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.plan.shards import Shard
 from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.storage import parts
 from cotfaith.cluster.storage.read import commits, read_tables
@@ -35,22 +35,9 @@ FIRST = "_commits/m~t~cot~0000000-0000002"
 COMMANDS = (("status", "run"), ("aggregate", "run"), ("report", "run"), ("show", "run", "t-000001"))
 
 
-def run_here(plan, jobs, progress):
-    for job in jobs:
-        run_job(job, {"subject": StubEngine(plan.model(job.model))})
-    return Outcome(done=len(jobs))
-
-
-def without_ray(monkeypatch):
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of a finished run, made once."""
-    from rich.console import Console
-
     from cotfaith.cluster.fleet.run import execute
 
     folder = tmp_path_factory.mktemp("finished")
@@ -58,8 +45,7 @@ def finished(tmp_path_factory):
         monkeypatch.chdir(folder)
         without_ray(monkeypatch)
         Path("spec.yaml").write_text(yaml.safe_dump(SPEC))
-        quiet = Console(quiet=True)
-        assert execute(load_spec(Path("spec.yaml")), quiet, quiet) == []
+        assert execute(load_spec(Path("spec.yaml"))) == []
     return folder
 
 
@@ -73,7 +59,7 @@ def run(finished, tmp_path, monkeypatch):
 
 
 def edit(path, **changes):
-    """Change keys of a JSON object; None as a key's new value is JSON's null, ``...`` removes it."""
+    """Change keys of a JSON object; the new value None means null, ``...`` removes the key."""
     content = json.loads(path.read_text())
     content |= changes
     path.write_text(json.dumps({k: v for k, v in content.items() if v is not ...}))
@@ -99,7 +85,7 @@ def test_the_folder_is_sound(run, cli):
         code, out, err = cli(*command)
         assert (code, err) == (0, ""), command
         assert "Incomplete" not in out
-    assert all(c["key"] for c in commits(LocalStore(run)))
+    assert all(commit.key for commit in commits(LocalStore(run)))
 
 
 COMMIT_DAMAGE = {
@@ -170,7 +156,7 @@ def test_a_copied_commit_is_refused_and_not_counted(run, cli, to):
 
 
 def test_a_copy_of_an_old_commit_is_refused_too(run, cli):
-    """Commits of old runs do not hold their key; it follows from the shard, the probe and the reader."""
+    """Commits of old runs do not contain their key; it follows from the shard, the probe and the reader."""
     for path in (run / "_commits").rglob("*.json"):
         edit(path, key=...)
     before = read_tables(LocalStore(run))
@@ -180,7 +166,7 @@ def test_a_copy_of_an_old_commit_is_refused_too(run, cli):
 
 
 def test_a_copied_commit_whose_names_were_changed_is_refused(run, cli):
-    """Everything that names the shard says the new one; the parts are still the old shard's."""
+    """All names of the shard are the new one; the parts are still the old shard's."""
     text = (run / f"{FIRST}.json").read_text()
     new = text.replace("~0000000-0000002.json", "~0000004-0000006.json")
     made = json.loads(new) | {"shard": "m~t~cot~0000004-0000006", "start": 4, "stop": 6}
@@ -228,7 +214,7 @@ def test_a_damaged_part(run, cli, table, damage, words):
 
 
 def rewrite(run, table, change, probe=None):
-    """Put a changed table into a part, and what its commit says of the file: only the content can tell."""
+    """Change a table in a part, and update the commit's facts about the file: only the content can reveal it."""
     commit = run / (f"{FIRST}.json" if probe is None else f"{FIRST}.{probe}.json")
     content = json.loads(commit.read_text())
     (part,) = (p for p in content["parts"] if p["table"] == table)
@@ -326,7 +312,7 @@ def test_a_reading_by_another_reader_is_refused(run, cli):
 
 
 def test_chains_that_are_done_anew_and_come_out_otherwise_do_not_mix_with_old_probes(run, cli):
-    """Whoever removes only the chains' commit gets new chains; the probes' rows are still of the old ones."""
+    """Removing only the chains' commit gives new chains, while the probes' rows belong to the old chains."""
     for path in (run / "_commits").glob("m~*[0-9].json"):
         path.unlink()
     assert cli("run", "spec.yaml")[0] == 0  # the stub writes the same chains again
@@ -364,13 +350,13 @@ def test_something_that_is_no_file_in_the_place_of_one(run, cli, name, commands,
 
 
 def test_rows_that_two_commits_bring_are_refused(run, cli):
-    """A commit of the same items under another range, sound by itself: what another shard size would write."""
+    """A valid commit of the same items under another range, as another shard size would write."""
     plan = make_plan(load_spec(Path("spec.yaml")))
     run_id = json.loads((run / "run.json").read_text())["run_id"]
     job = Job(run_id, plan.spec, Shard("m", "t", "cot", 0, 3), plan.items["t"][:3], True, ())
     run_job(job, {"subject": StubEngine(plan.model("m"))})
     refused(cli, ["_commits/m~t~cot~0000000-0000003.json: items 0 to 3 of 't' are no shard of this run", "Move"])
-    (run / "run.json").unlink()  # nothing to compare with: the rows themselves tell
+    (run / "run.json").unlink()  # nothing to compare with: the rows themselves reveal it
     expected = f"items: the row model 'm'.* is there 2 times, by {FIRST}.json and _commits/m~t~cot~0000000-0000003"
     with pytest.raises(RunFolderError, match=expected):
         read_tables(LocalStore(run))
@@ -382,7 +368,7 @@ def test_rows_that_two_commits_bring_are_refused(run, cli):
 )
 def test_a_run_json_that_no_longer_fits_its_commits_is_refused(run, cli, changes, words):
     edit(run / "run.json", **changes)
-    if words is None:  # more items than are done is what an incomplete run looks like
+    if words is None:  # an incomplete run also has more items than are done
         assert "Incomplete: 4 of 400 shards" in " ".join(cli("status", "run")[1].split())
     else:
         refused(cli, ["are no shard of this run", words, "run.json"])
@@ -399,7 +385,7 @@ def test_commits_of_a_model_that_the_run_never_had_are_refused(run, cli):
 
 
 def test_the_files_of_another_run_are_refused(run, cli, finished):
-    """A whole run beside this one, begun with another id: its parts and commits copied here in place of ours."""
+    """Another complete run with a different id: its parts and commits replace ours here."""
     other = run.parent / "elsewhere"
     shutil.copytree(finished / "run", other)
     edit(other / "run.json", run_id="another")
@@ -444,7 +430,7 @@ RUN_DAMAGE = {
 @pytest.mark.parametrize(("damage", "words"), RUN_DAMAGE.values(), ids=RUN_DAMAGE)
 def test_a_damaged_run_json(run, cli, damage, words):
     damage(run / "run.json")
-    refused(cli, ["run.json", words, "ame another folder"], [*COMMANDS, ("run", "spec.yaml"), ("plan", "spec.yaml")])
+    refused(cli, ["run.json", words, "se another folder"], [*COMMANDS, ("run", "spec.yaml"), ("plan", "spec.yaml")])
 
 
 def test_keys_of_a_later_version_are_kept(run, cli):
@@ -498,7 +484,7 @@ def test_a_damaged_record_of_what_was_given_up(run, cli, content):
 
 
 def test_columns_that_came_later_are_null_in_old_files(run, monkeypatch):
-    """A later version adds columns that may be null; what this one wrote is read with nulls there."""
+    """A later version adds nullable columns; files of this version are read with nulls there."""
     more = [pa.field("later_flag", pa.bool_()), pa.field("later_number", pa.float64())]
     later = {
         name: pa.schema([*schema, *(more if name != "items" else [])], metadata=schema.metadata)
@@ -556,7 +542,7 @@ def test_a_run_that_version_2_wrote_is_read(run, cli):
 
 
 def test_a_run_that_version_2_wrote_gets_no_more_rows(run, cli):
-    """Prompts and answers are made otherwise since: rows of both in one table would not compare."""
+    """Newer versions make prompts and answers differently: rows of both in one table are not comparable."""
     written_by_version_2(run)
     before = (run / "run.json").read_text()
     code, _, err = cli("run", "spec.yaml", "--set", "probes=[no_cot,early_answering,filler_tokens]")

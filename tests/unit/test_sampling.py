@@ -40,7 +40,7 @@ def test_nucleus_is_the_smallest_set_that_holds_top_p(top_p, kept):
 
 
 def test_a_nucleus_wider_than_the_first_guess_is_found():
-    flat_V = np.zeros(2000)  # the likeliest 256 hold an eighth
+    flat_V = np.zeros(2000)  # the likeliest 256 have an eighth
     flat_V[-1] = -20.0
     seen_V = frequencies(flat_V, top_p=0.99)
     assert seen_V[-1] == 0

@@ -2,16 +2,13 @@
 
 import random
 from collections import defaultdict
-from contextlib import nullcontext
 from dataclasses import replace
 
 import polars as pl
 import pytest
-from rich.console import Console
+from runs_here import without_ray
 
-from cotfaith.cluster.fleet.driver import Outcome
 from cotfaith.cluster.fleet.run import execute
-from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.stats.metrics import METRICS, all_effects, all_metrics, all_scores, find_metric
 from cotfaith.cluster.stats.metrics.lib.frame import NAME, SCORE
@@ -21,7 +18,6 @@ from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.cluster.validation.metrics import judged_metrics
 from cotfaith.cluster.validation.scored import score_all
 from cotfaith.schemas.spec import parse_spec
-from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.probes import PROBES
 
 GROUP = ["model", "task", "strategy"]
@@ -45,17 +41,9 @@ def rows(tmp_path_factory):
             "output": {"path": str(folder / "run")},
         }
     )
-
-    def run_here(plan, jobs, progress):
-        for job in jobs:
-            run_job(job, {"subject": StubEngine(plan.model(job.reader or job.model))})
-        return Outcome(done=len(jobs))
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
-        patch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
-        quiet = Console(quiet=True)
-        assert execute(spec, quiet, quiet) == []
+        without_ray(patch)
+        assert execute(spec) == []
     tables = read_tables(LocalStore(folder / "run"))
     return Rows(tables["items"], _worn(tables["chains"]), _worn(_reworded(tables["observations"])))
 

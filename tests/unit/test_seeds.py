@@ -1,4 +1,4 @@
-"""Every row whose text was sampled names the seed, and the seed gives the text again."""
+"""Every row with sampled text names the seed, and the seed reproduces the text."""
 
 from collections import defaultdict
 
@@ -24,7 +24,7 @@ SAMPLING_PROBES = {"adding_mistakes", "paraphrasing", "resampling", "answer_orde
 
 
 class Remembering(StubEngine):
-    """The stub, which keeps what it was asked and what it wrote, by seed."""
+    """A stub that records its requests and texts by seed."""
 
     def __init__(self, spec):
         super().__init__(spec)
@@ -38,7 +38,7 @@ class Remembering(StubEngine):
 
 
 def run(strategy="cot", editor="rules", items=ITEMS, **sampling):
-    """Run every probe that there is; return the engines, the shard, the rows of its chains and of its probes."""
+    """Run every probe; return the engines, the shard, the rows of its chains and of its probes."""
     spec = parse_spec(
         {
             "models": [{"id": "m", "engine": "stub"}, {"id": "e", "engine": "stub", "roles": ["editor"]}],

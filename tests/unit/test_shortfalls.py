@@ -1,4 +1,4 @@
-"""Which estimates are warned of, and with which worst and best case; in the report and in the terminal."""
+"""The estimates with warnings, and their worst and best cases, in the report and in the terminal."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Steps: where they end, what is never taken apart, and that no character is lost."""
+"""Steps: where they end, what is never split, and that no character is lost."""
 
 import itertools
 

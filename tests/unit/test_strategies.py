@@ -1,4 +1,4 @@
-"""The three strategies: the same text whichever way it is written, and every beginning of it can be gone on from."""
+"""The three strategies: the same text however it is written, and every prefix of it can be continued."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.stub.engine import StubEngine
+from cotfaith.workers.resolved import resolve
 from cotfaith.workers.shard.ask import whole
 from cotfaith.workers.shard.loop import drive
 from cotfaith.workers.shard.rounds import together
@@ -42,14 +43,14 @@ def work(strategy="cot", probes=("no_cot", "early_answering"), items=(ITEM,), **
 
 
 def in_one_context(prompt):
-    """Write what of TEXT is still missing at the prompt's end, and the mark of its end."""
+    """Write the part of TEXT that is missing at the prompt's end, and its end mark."""
     so_far = prompt.rpartition("Assistant:\n")[2]
     assert TEXT.startswith(so_far)
     return TEXT[len(so_far) :] + "\nDone.\nSo much for that."
 
 
 def in_fresh_contexts(prompt):
-    """Answer a lone subquestion, or write the next line of TEXT."""
+    """Answer a single subquestion, or write the next line of TEXT."""
     if prompt.endswith("Assistant: Answer:"):
         asked = re.search(r"^Question: (.*)$", prompt, re.MULTILINE)[1]
         return {
@@ -118,7 +119,7 @@ def test_subquestions_are_answered_where_nothing_else_is_seen():
         assert ITEM.question not in prompt
         assert "blood" not in prompt
         assert "Subquestion" not in prompt
-    # Earlier answers are put in, without their full stop; the chain keeps what the model wrote.
+    # Earlier answers are inserted without their full stop; the chain keeps the model's text.
     assert "Question: How many are 3 and b?\n" in fresh[1]
 
 
@@ -205,7 +206,7 @@ def test_an_engine_that_fails_in_a_fresh_context_costs_the_chain():
 
 
 class Seeds(Scripted):
-    """Remembers the seed of every prompt."""
+    """An engine that records the seed of every prompt."""
 
     def generate(self, requests):
         self.seeds = [*getattr(self, "seeds", []), *((bytes(r.prompt).decode(), r.seed) for r in requests)]
@@ -289,7 +290,7 @@ def test_max_segments_holds_for_subquestions_too():
 )
 def test_a_run_does_not_change_what_its_steps_are(change, named):
     def of(**spec):
-        return identity(parse_spec(MINIMAL | spec), {"m": "w"}, {"t": "i"})
+        return identity(resolve(parse_spec(MINIMAL | spec)), {"m": "w"}, {"t": "i"})
 
     check_same_run(of(), of(strategies=["cot", "cot_decomposition"]), "folder")
     with pytest.raises(RunConflictError, match=named):
@@ -298,10 +299,10 @@ def test_a_run_does_not_change_what_its_steps_are(change, named):
 
 def test_a_run_does_not_change_its_strategies_prompts(monkeypatch):
     spec = parse_spec(MINIMAL | {"strategies": ["cot", "factored_decomposition"]})
-    before = identity(spec, {"m": "w"}, {"t": "i"})
+    before = identity(resolve(spec), {"m": "w"}, {"t": "i"})
     monkeypatch.setattr(STRATEGIES["factored_decomposition"], "prompt_hash", "other")
     with pytest.raises(RunConflictError, match=r"strategies\.factored_decomposition"):
-        check_same_run(before, identity(spec, {"m": "w"}, {"t": "i"}), "folder")
+        check_same_run(before, identity(resolve(spec), {"m": "w"}, {"t": "i"}), "folder")
 
 
 def test_chains_that_come_with_items_are_plain_ones(tmp_path):

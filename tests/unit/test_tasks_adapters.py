@@ -1,4 +1,4 @@
-"""Adapters on small files of our own; ``test_tasks_real_files.py`` has the published ones."""
+"""Adapters on small made-up files; ``test_tasks_real_files.py`` has the published files."""
 
 import json
 import warnings
@@ -108,7 +108,7 @@ class TestAqua:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"correct": "D"}, "field 'correct' is 'D', no label of the 3 options"),
+            ({"correct": "D"}, "field 'correct' is 'D', no label of its 3 options"),
             ({"options": ["A)5", "C)6"]}, "must be a list 'A"),
             ({"options": ["5", "6"]}, "must be a list 'A"),
             ({"options": "A)5"}, "must be a list 'A"),
@@ -148,7 +148,7 @@ class TestLlmAdapters:
     @pytest.mark.parametrize(
         ("choices", "answers", "answer", "message"),
         [
-            ("Answer1: a Answer2: b", "answer1/answer2", "answer3", "'answer3', none of answer1, answer2"),
+            ("Answer1: a Answer2: b", "answer1/answer2", "answer3", "'answer3', not one of answer1, answer2"),
             ("Answer1: a Answer3: b", "answer1/answer2", "answer1", "numbered 1, 3, but"),
             ("Answer1: a Answer2: b", "answer1/answer2/answer3", "answer1", "numbered 1, 2, but"),
             ("Solution1: a", "solution1", "solution1", "field 'instruction' must hold"),

@@ -1,4 +1,4 @@
-"""Choices in every shape that files give them, and which of them a gold means."""
+"""Choices in every shape that occurs in files, and the choice that a gold means."""
 
 import json
 import warnings
@@ -66,8 +66,8 @@ class TestShapes:
         [
             ("['stone' 'apple']", "as numpy prints it"),
             ("['stone'\n 'apple']", "as numpy prints it"),
-            ("{'text': array(['a']), 'label': array(['A'])}", "are no JSON"),
-            ("[__import__('os').getcwd(), 'x']", "are no JSON"),
+            ("{'text': array(['a']), 'label': array(['A'])}", "are not JSON"),
+            ("[__import__('os').getcwd(), 'x']", "are not JSON"),
             ({"yes": "x", "no": "y"}, "an object with the keys 'yes', 'no'"),
             ({"A": "x", "C": "y"}, "an object with the keys 'A', 'C'"),
             ({"text": ["x", "y"], "label": ["A"]}, "2 texts and the labels A"),
@@ -85,7 +85,7 @@ class TestShapes:
             read_choices(value)
 
     def test_a_json_object_with_a_key_twice(self) -> None:
-        with pytest.raises(ValueError, match="are no JSON"):
+        with pytest.raises(ValueError, match="are not JSON"):
             read_choices('{"A": "x", "A": "y"}')
 
     def test_several_columns(self, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ class TestShapes:
             TaskSpec.model_validate({"name": "t", "file": "f.csv", "fields": {"choices": column}})
 
     def test_a_gap_in_several_columns_would_move_the_letters(self, tmp_path: Path) -> None:
-        with pytest.raises(TaskError, match=r"record 0 .*one of the columns A, B, C is empty before others"):
+        with pytest.raises(TaskError, match=r"record 0 .*one of the columns A, B, C is empty before a filled one"):
             load_csv(tmp_path, "q,A,B,C,a\nWhich?,one,,three,C\n", fields=FIELDS | {"choices": "A,B,C"})
 
 
@@ -224,11 +224,11 @@ class TestIndexes:
         with pytest.raises(TaskError, match=r"never 0 and up to the number of choices.*gold_is: index_from_1"):
             load(tmp_path, rows)
         assert [item.gold for item in load(tmp_path, rows, gold_is="index_from_1")] == ["A", "D", "B"]
-        with pytest.raises(TaskError, match=r"gold 4 is none of the choices .*: as index \(gold_is\)"):
+        with pytest.raises(TaskError, match=r"gold 4 is not one of the choices .*: as index \(gold_is\)"):
             load(tmp_path, rows, gold_is="index")
 
     def test_a_column_from_0_that_reaches_too_far_names_the_record(self, tmp_path: Path) -> None:
-        with pytest.raises(TaskError, match=r"record 2 .*gold 4 is none of the choices"):
+        with pytest.raises(TaskError, match=r"record 2 .*gold 4 is not one of the choices"):
             load(tmp_path, [{"q": "?", "c": WORDS, "a": a} for a in (0, 3, 4)])
 
     def test_few_without_0_are_read_and_said(self, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ class TestIndexes:
     def test_a_text_that_a_csv_would_hide(self, tmp_path: Path) -> None:
         text = "q,c,a\n?,Some|None,None\n?,A few|N/A,N/A\n?,x|y,y\n"
         assert [item.gold for item in load_csv(tmp_path, text)] == ["B", "B", "B"]
-        with pytest.raises(TaskError, match=r"field 'a' is empty \('None' stands for nothing\)"):
+        with pytest.raises(TaskError, match=r"field 'a' is empty \('None' means missing\)"):
             load_csv(tmp_path, "q,c,a\n?,x|y,None\n")
 
     @pytest.mark.parametrize("gold", [True, {"label": "A"}, ["A"], 1e400])
@@ -269,7 +269,7 @@ class TestIndexes:
         own = Choices(("x", "y"))
         assert column_reading(Path("f"), ["A", "1"], [own, own]) == "auto"
         assert gold_label(1, own) == "B"
-        with pytest.raises(ValueError, match="none of the choices"):
+        with pytest.raises(ValueError, match="not one of the choices"):
             gold_label("1", own)
 
 
@@ -303,7 +303,7 @@ class TestUnmappedChoices:
 
     def test_indexes_of_an_unread_column_are_refused(self, tmp_path: Path) -> None:
         rows = [{"q": "?", "a": n, "choices": WORDS} for n in (0, 3, 2)]
-        with pytest.raises(TaskError, match="mean one of several choices"):
+        with pytest.raises(TaskError, match="refer to choices"):
             load(tmp_path, rows, fields=self.OPEN)
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The chain in a text with the markup of reasoning, whole or half."""
+"""The chain in a text with complete or partial reasoning markup."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every adapter on the published files. They are not in the repository: skipped where they are not beside it."""
+"""Every adapter on the published files. They are not in the repository: tests are skipped if the files are missing."""
 
 import warnings
 from collections import Counter
@@ -108,7 +108,7 @@ def test_gsm8k() -> None:
     assert len(items) == 1319
     assert items[0].question.startswith("Janet")
     assert items[0].gold == "18"
-    assert sum(int(item.gold) > 999 and item.gold.isdigit() for item in items) >= 14  # those with separators among them
+    assert sum(int(item.gold) > 999 and item.gold.isdigit() for item in items) >= 14  # including those with separators
 
 
 @pytest.mark.parametrize("part", ["dev", "test"])

@@ -1,4 +1,4 @@
-"""Shapes that people's files really have, each of which once gave a wrong figure in silence."""
+"""Shapes of real users' files, each of which could give a wrong figure without an error."""
 
 import decimal
 import json
@@ -59,15 +59,15 @@ class TestDefaultFormat:
         [
             ([0, 1, 1], "all golds are 0 or 1"),
             (["1.0", "0.0"], "all golds are 0 or 1"),
-            (["033", "204"], "zeros count"),
+            (["033", "204"], "zeros matter"),
             (["WAHR", "FALSCH"], "write true and false"),
             (["VRAI", "VRAI"], "write true and false"),
             (["x<<1+2=3>>3\n#### 3", "y"], "worked solution"),
             (["so $\\boxed{\\frac{1}{2}}$."], "worked solution"),
             (["Paris", "['14 December', 'December']"], "list in a text"),
             (['["a", "b"]'], "list in a text"),
-            (["Paris", "#REF!"], "spreadsheet's error"),
-            (["Paris", "#NAME?"], "spreadsheet's error"),
+            (["Paris", "#REF!"], "spreadsheet error"),
+            (["Paris", "#NAME?"], "spreadsheet error"),
             (["A, C", "B"], "no choices are mapped"),
             (["(A) and (C)", "(B)"], "no choices are mapped"),
         ],
@@ -195,7 +195,7 @@ class TestTablesByColumns:
             ({"q": ["x", "y"], "a": [1]}, "different rows"),
             ({"q": {"0": "x", "1": "y"}, "a": {"0": 1, "2": 2}}, "different rows"),
             ({"q": ["x", "y"], "a": ["b", "c"], "split": "test"}, "different rows"),
-            ({"columns": ["q", "a"], "data": [["x"]]}, "no list of 2 values"),
+            ({"columns": ["q", "a"], "data": [["x"]]}, "not a list of 2 values"),
             ({"columns": ["q", "q"], "data": [["x", "y"]]}, "same name"),
         ],
     )

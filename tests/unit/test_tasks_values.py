@@ -1,4 +1,4 @@
-"""What a field may hold: the same for every adapter, and never Python's notation of something else."""
+"""The values of a field: the same for every adapter, and never the Python notation of something else."""
 
 import contextlib
 import datetime
@@ -153,9 +153,9 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
         ([{"role": "assistant", "content": "5"}], "a message with the role 'assistant'"),
         ([{"role": "user", "content": [{"type": "text", "text": "What?"}, IMAGE]}], "a part of type 'image_url'"),
         ([{"role": "user", "content": None}], "whose content is nothing"),
-        ([QUESTIONS | {"images": ["a.png"]}], "with 'images' beside its text"),
-        (str([QUESTIONS]), "messages as text, but no JSON"),
-        ([{"a": 1}], "a list of objects that are no messages"),
+        ([QUESTIONS | {"images": ["a.png"]}], "with 'images' besides its text"),
+        (str([QUESTIONS]), "messages as text, but not JSON"),
+        ([{"a": 1}], "a list of objects that are not messages"),
         (["What is", "2 + 3?"], "a list of texts"),
         (5, "a number"),
         (True, "a boolean"),
@@ -223,7 +223,7 @@ def test_whatever_a_record_holds_it_is_read_or_refused(change: dict[str, Any], a
 
 
 def _texts(value: Any) -> list[str]:
-    """Return all texts within a value, as they may stand in an item."""
+    """Return all texts within a value, in the form that an item may have."""
     if isinstance(value, str):
         return [value.strip()]
     parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""The one look at chat templates when planning: which prompts come out right, and what is refused with which words."""
+"""The plan's check of chat templates: which prompts are correct, and what is refused with which message."""
 
 import re
 
@@ -28,7 +28,7 @@ def model_of(**fields):
 
 
 def prompt_of(template, **fields):
-    """Return the prompt that asks for the answer after a chain, and the notes: the template is found fit."""
+    """Return the prompt that asks for the answer after a chain, and the notes: the template is accepted."""
     model, codec = model_of(**fields), codec_of(template)
     notes = check_template(model, codec, PROMPTS, [ITEM])
     return Templates(model, PROMPTS, codec).answer_after(ITEM, " One. Two."), notes
@@ -41,7 +41,7 @@ def refusal(template, items=(ITEM,), edits=(), **fields):
 
 
 def turns(user, assistant, system="", start="", opening=""):
-    """Return a template from how it writes each turn, with % for the text."""
+    """Return a template that writes each turn in the given form, with % for the text."""
 
     def write(form):
         before, _, after = form.partition("%")
@@ -163,7 +163,7 @@ SAID = {
     "an empty thought": r"'<A>' before an earlier answer, and '<A><think>\n\n</think>\n\n' where the model is to speak",
     "no generation prompt": r"prompts add '<|im_start|>assistant\n'",
     "vicuna": "prompts add ' '",
-    "nobody's turns": "does not tell the assistant's turns from the user's",
+    "nobody's turns": "does not distinguish the assistant's turns from the user's",
 }
 
 
@@ -178,8 +178,8 @@ def test_right_prompts(name):
 
 
 def test_a_prompt_is_what_the_template_writes_of_the_conversation():
-    """Nothing is glued that the template would not have written: its own rendering, with the chain as the answer."""
-    for name in set(RIGHT) - {"an empty thought"}:  # whose earlier answers and open turns differ
+    """Prompts contain only what the template would have written: its own rendering, with the chain as the answer."""
+    for name in set(RIGHT) - {"an empty thought"}:  # earlier answers and open turns differ in these
         template, expected = RIGHT[name]
         told = [("user", "Red?"), ("assistant", "Think: One. Two."), ("user", "So?"), ("assistant", "It is")]
         whole = codec_of(template).render([{"role": role, "content": text} for role, text in told], opened=False)
@@ -262,7 +262,7 @@ class TestSystem:
         template = (
             "{% if messages[0]['role'] != 'system' %}{{ raise_exception('A system turn first') }}{% endif %}" + CHATML
         )
-        assert "'A system turn first': it wants a system message. Set system, or use chat: never" in refusal(template)
+        assert "'A system turn first': it needs a system message. Set system, or use chat: never" in refusal(template)
 
     def test_one_that_nobody_sees_is_said(self):
         model = model_of(system=SYSTEM, chat="never")
@@ -277,7 +277,7 @@ class TestSystem:
         )
         prompt, (note,) = prompt_of(template, system="Be brief. /no_think")
         assert prompt.startswith("<S>Be brief. <U>Red?")
-        assert "takes for a switch" in note
+        assert "reads as a switch" in note
 
 
 LAST = "{% for m in messages %}{% if loop.last %}{{ '<U>' + m['content'] }}{% endif %}{% endfor %}<A>"
@@ -285,7 +285,7 @@ PLAIN = turns("<U>%", "<A>%", opening="<A>")
 CONTENT = "m['content']"
 ASKS, ANSWERS = "'<U>' + m['content']", "'<A>' + m['content']"
 REFUSED = {
-    "drops past turns": (LAST, "leaves the question out in a conversation that goes on: past turns are not kept"),
+    "drops past turns": (LAST, "leaves the question out in a conversation that continues: past turns are not kept"),
     "drops answers": (PLAIN.replace(ANSWERS, "'<A>'"), "leaves the earlier answer out"),
     "repeats answers": (PLAIN.replace(ANSWERS, ANSWERS + " * 2"), "writes the earlier answer 2 times"),
     "repeats questions": (PLAIN.replace(ASKS, ASKS + " * 3"), "writes the question 3 times"),
@@ -323,7 +323,7 @@ REFUSED = {
     "random": (PLAIN + "{{ ['now', 'then'] | random }}", "something else each time"),
     "random number": ("{{ range(100) | random }}" + PLAIN, "something else each time"),
     "lorem ipsum": ("{{ lipsum(n=1) }}" + PLAIN, "something else each time"),
-    "thoughts": (R1, "thinking is none, but its chat template opens <think>: chains would be a thought that nobody"),
+    "thoughts": (R1, "thinking is none, but its chat template opens <think>: chains would be a thought that is never"),
     "thoughts by another name": (turns("<U>%", "<A>%", opening="<A><|START_THINKING|>"), "opens <|START_THINKING|>"),
     "thoughts in brackets": (turns("<U>%", "<A>%", opening="<A>[THINK]"), "opens [THINK]"),
 }
@@ -368,7 +368,7 @@ def test_what_a_template_says_is_shown_with_escapes():
 
 
 class TestItems:
-    """A template may take some words of a question for orders."""
+    """A template may read some words of a question as switches."""
 
     ORDERS = PLAIN.replace(CONTENT, CONTENT + ".replace('/think', '')")
 
@@ -405,7 +405,7 @@ class TestEditors:
     @pytest.mark.parametrize(
         ("template", "said"),
         [
-            (LAST, "leaves the question out in a conversation that goes on"),
+            (LAST, "leaves the question out in a conversation that continues"),
             (PLAIN.replace("in messages", "in messages[-3:]"), "leaves out, changes or repeats a turn of the editor's"),
             (NO_SYSTEM + "{% if messages | length > 3 %}{{ raise_exception('Too long') }}{% endif %}" + PLAIN,
              "'Too long', on an editor's prompt"),
@@ -422,7 +422,7 @@ class TestEditors:
 
 
 class TestDigest:
-    """What makes prompts others makes the hash another, and nothing else does."""
+    """Only a change of prompts changes the hash."""
 
     def test_of_what_is_written(self):
         first = template_digest(model_of(), codec_of(CHATML))

@@ -15,7 +15,7 @@ NUMBER = Item("i", "How many?", "4", "number")
 
 
 class ChatCodec(ByteCodec):
-    """A ChatML template that strips what assistants said, as some real ones do."""
+    """A ChatML template that strips assistants' texts, like some real templates."""
 
     has_chat_template = True
 
@@ -72,7 +72,7 @@ MARKS = (
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_words_that_stand_for_texts_may_stand_in_texts(mark):
-    """A mark of ours, or a place of a prompt file, stands in a question, a chain, the system message or a prompt."""
+    """One of our marks, or a prompt file's placeholder, is in a question, a chain, the system message or a prompt."""
     item = Item("i", f"Why {mark}?", "4", "number")
     chain = f"One {mark}. Two {mark}."
     plain = {"question": "Why Q?", "chain": "One C. Two C.", "system": "Be S.", "asked": "So A?"}
@@ -118,7 +118,7 @@ def test_chat_choice():
 
 
 class MergingCodec(ByteCodec):
-    """Takes "(" and the letter after it as one token."""
+    """A codec that reads "(" and the letter after it as one token."""
 
     def encode(self, text):
         out = []

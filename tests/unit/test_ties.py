@@ -1,4 +1,4 @@
-"""Exact and near ties of scored answers: who wins, by what right, and what the row says."""
+"""Exact and near ties of scored answers: the winner, the rule, and the row's columns."""
 
 import itertools
 import pickle
@@ -90,7 +90,7 @@ def test_the_order_in_which_tokens_are_summed_makes_no_winner():
     forwards, backwards = 0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1
     assert forwards != backwards
     assert decide((-forwards, -backwards), (1, 0), 1e-3).tied
-    assert not decide((-1.0, -1.0 - 6e-8), (1, 0), 1e-3).tied  # float32 tells these apart
+    assert not decide((-1.0, -1.0 - 6e-8), (1, 0), 1e-3).tied  # float32 distinguishes these
 
 
 def test_a_gap_of_just_the_resolution_is_no_near_tie():
@@ -131,7 +131,7 @@ def test_scores_are_tuples_that_keep_their_resolution_between_processes():
 def test_an_answer_takes_the_resolution_of_its_scores():
     assert scored_answer("AB", Scores((-1.0, -1.1), 0.125)).near_tie is True
     assert scored_answer("AB", Scores((-1.0, -1.1))).near_tie is False
-    assert scored_answer("AB", (-1.0, -1.1)).near_tie is False  # an engine of somebody else's
+    assert scored_answer("AB", (-1.0, -1.1)).near_tie is False  # a third-party engine
 
 
 def test_an_answer_that_failed_says_nothing_of_ties():

@@ -1,1 +1,1 @@
-"""Engines in Ray actors: everything in workers/ that knows Ray."""
+"""Engines in Ray actors, and the merging of their callers' requests."""

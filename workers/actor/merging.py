@@ -29,7 +29,8 @@ PATIENCE = 0.05
 """Share of an engine call's time for which the next one waits for the callers that were just answered."""
 
 
-Outcome = list[Any] | BaseException
+Reply = list[Any] | BaseException
+"""What the engine made of one slice: its results, or an error."""
 
 
 @dataclass(eq=False)
@@ -47,44 +48,44 @@ class Call:
         """How many requests have not been given to the engine."""
         return len(self.requests) - self.taken
 
-    def take(self, most: int) -> "Part":
+    def take(self, most: int) -> "Slice":
         """Return the next requests."""
-        part = Part(self, self.requests[self.taken : self.taken + most])
-        self.taken += len(part.requests)
-        return part
+        piece = Slice(self, self.requests[self.taken : self.taken + most])
+        self.taken += len(piece.requests)
+        return piece
 
 
 @dataclass(frozen=True)
-class Part:
+class Slice:
     """The requests of a call that are in one batch."""
 
     call: Call
     requests: Sequence[Any]
 
-    def deliver(self, outcome: "Outcome") -> None:
+    def deliver(self, reply: Reply) -> None:
         """Add the results; the caller gets all of a call's together. An error ends the whole call."""
         call = self.call
-        if isinstance(outcome, BaseException):
-            call.future.set_exception(outcome)
+        if isinstance(reply, BaseException):
+            call.future.set_exception(reply)
             return
-        call.results.extend(outcome)
+        call.results.extend(reply)
         if len(call.results) == len(call.requests):
             call.future.set_result(call.results)
 
 
-def next_batch(waiting: deque[Call], most: int) -> list[Part]:
+def next_batch(waiting: deque[Call], most: int) -> list[Slice]:
     """Take the next batch out of ``waiting``, which is ordered by age and not empty."""
     oldest = waiting.popleft()
-    parts = [oldest.take(most)]
-    room = most - len(parts[0].requests)
+    slices = [oldest.take(most)]
+    room = most - len(slices[0].requests)
     for call in list(waiting):
         if call.method == oldest.method and call.left <= room:
             waiting.remove(call)
-            parts.append(call.take(room))
-            room -= len(parts[-1].requests)
+            slices.append(call.take(room))
+            room -= len(slices[-1].requests)
     if oldest.left:
         waiting.append(oldest)
-    return parts
+    return slices
 
 
 class Merger:
@@ -119,14 +120,14 @@ class Merger:
             if not self._waiting:
                 return  # merged into an earlier step
             self._await_callers()
-            parts = next_batch(self._waiting, self._most)
+            slices = next_batch(self._waiting, self._most)
         began = monotonic()
-        outcomes = self._run(parts)
+        replies = self._run(slices)
         with self._changed:  # held, so that nobody who is answered is counted again as waiting
-            for part, outcome in zip(parts, outcomes, strict=True):
-                part.deliver(outcome)
+            for piece, reply in zip(slices, replies, strict=True):
+                piece.deliver(reply)
             self._waiting = deque(call for call in self._waiting if not call.future.done())
-            self._callers = len(self._waiting) + sum(part.call.future.done() for part in parts)
+            self._callers = len(self._waiting) + sum(piece.call.future.done() for piece in slices)
             self._until = monotonic() + self._patience * (monotonic() - began)
             if self._waiting:
                 self._thread.submit(self._step)
@@ -137,16 +138,16 @@ class Merger:
         if wait_s > 0:
             self._changed.wait_for(lambda: len(self._waiting) >= self._callers, wait_s)
 
-    def _run(self, parts: Sequence[Part]) -> list[Outcome]:
-        """Return what came of each part."""
-        requests = [request for part in parts for request in part.requests]
+    def _run(self, slices: Sequence[Slice]) -> list[Reply]:
+        """Return what came of each slice."""
+        requests = [request for piece in slices for request in piece.requests]
         try:
-            results = iter(self._ask(parts[0].call.method, requests))
+            results = iter(self._ask(slices[0].call.method, requests))
         except BaseException as error:  # whatever it is: callers must not wait for ever
-            if len(parts) == 1 or isinstance(error, EngineLostError):
-                return [error] * len(parts)
-            return [outcome for part in parts for outcome in self._run([part])]
-        return [list(islice(results, len(part.requests))) for part in parts]
+            if len(slices) == 1 or isinstance(error, EngineLostError):
+                return [error] * len(slices)
+            return [reply for piece in slices for reply in self._run([piece])]
+        return [list(islice(results, len(piece.requests))) for piece in slices]
 
     def _ask(self, method: str, requests: Sequence[Any]) -> list[Any]:
         self.calls += 1

@@ -5,14 +5,14 @@ from cotfaith.workers.engines.kind import EngineKind
 from cotfaith.workers.registry import Registry, found_in, handles
 
 ENGINES = handles(Registry(EngineKind, "engine", lambda: found_in(__name__, "KIND", EngineKind, below="kind")))
-"""Those of the package, and those that were registered in this process."""
+"""The engines of the package, and those registered in this process."""
 
 
 def find_engine(spec: ModelSpec) -> EngineKind:
     """Return the kind of engine that ``spec`` names.
 
     Raises:
-        SpecError: there is none, two have its name, or a plug-in's cannot be loaded.
+        SpecError: it does not exist, two have its name, or a plug-in's cannot be loaded.
 
     """
     return ENGINES.find(spec.engine, f"models.{spec.id}.engine")

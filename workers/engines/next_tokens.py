@@ -1,7 +1,8 @@
-"""Scores as questions about one next token each.
+"""Scores as queries for single next tokens.
 
-The log-probability of a candidate is a sum over its tokens; each summand is asked once: what is the log-probability of
-token t after prefix p? Candidates and prompts that share a prefix share its questions. Knows no backend.
+The log-probability of a candidate is a sum over its tokens. Each term is one query: the log-probability of token t
+after prefix p. Candidates and prompts with a common prefix share its queries, and no query is repeated. Knows nothing
+about backends.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,15 +11,15 @@ from cotfaith.workers.engines.protocol import ScoreRequest
 
 Prefix = tuple[int, ...]
 Wanted = dict[Prefix, set[int]]
-"""Prefix -> the next tokens whose log-probability is asked for."""
+"""Prefix -> the next tokens whose log-probability is requested."""
 Answers = Mapping[Prefix, Mapping[int, float]]
 """Prefix -> next token -> its log-probability in nats."""
 Question = tuple[Prefix, tuple[int, ...]]
-"""A prefix, and the next tokens whose log-probability is asked for."""
+"""A prefix, and the next tokens whose log-probability is requested."""
 
 
 def wanted_tokens(requests: Sequence[ScoreRequest]) -> Wanted:
-    """Return what is asked for, every question once."""
+    """Return the queries, without repeats."""
     wanted: Wanted = {}
     for request in requests:
         for candidate in request.candidates:
@@ -28,7 +29,7 @@ def wanted_tokens(requests: Sequence[ScoreRequest]) -> Wanted:
 
 
 def questions(requests: Sequence[ScoreRequest], most_tokens: int) -> list[Question]:
-    """Return every question, at most ``most_tokens`` a piece, with prefixes that extend each other in a row."""
+    """Return every query, with at most ``most_tokens`` each; prefixes that extend each other are adjacent."""
     return [
         (prefix, tuple(tokens[n : n + most_tokens]))
         for prefix, tokens in sorted((prefix, sorted(found)) for prefix, found in wanted_tokens(requests).items())

@@ -1,8 +1,8 @@
-"""How finely scores tell candidates apart. Two that are nearer to each other are a near tie: noise may have decided.
+"""The resolution of scores. Two candidates whose scores are closer than that are a near tie: noise may have decided.
 
 float32: a thousandth of a nat, above what the order of sums changes. bfloat16 and float16: one step of bfloat16 at the
-likeliest candidate's logit, since hidden states of that precision move a logit by about so much, whatever the head's
-own precision. Where an engine returns no logits, those of today's models are assumed to lie between 16 and 32.
+likeliest candidate's logit, since hidden states of that precision change a logit by about as much, whatever the head's
+own precision. If an engine returns no logits, they are assumed to lie between 16 and 32, as in current models.
 """
 
 import math
@@ -10,7 +10,7 @@ import math
 FLOAT32_RESOLUTION = 1e-3
 """Nats."""
 _SIGNIFICAND_BITS = 7
-"""Of bfloat16, behind the leading one."""
+"""The mantissa bits of bfloat16, after the leading one."""
 
 
 def bfloat16_step(value: float) -> float:

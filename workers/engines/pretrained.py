@@ -1,4 +1,4 @@
-"""Loads what a model's folder or hub id holds, for the engines that run transformers in their own process."""
+"""Loading of a model's folder or hub id, for the engines that run transformers in their own process."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from cotfaith.schemas.spec import ModelSpec
 def load_pretrained(spec: ModelSpec, source: str, auto_class: Any, device: str, **settings: Any) -> tuple[Any, Any]:
     """Return the model, ready to run on ``device``, and its tokenizer. Safetensors only: other formats can run code.
 
-    ``auto_class``: the library's class that finds the model's own. ``settings``: more arguments for it. ``device``:
+    ``auto_class``: the library's class that finds the model's class. ``settings``: more arguments for it. ``device``:
     torch's name, or "auto".
 
     Raises:
-        ModelSourceError: there is no such model at ``source``, or it cannot be loaded.
+        ModelSourceError: there is no model at ``source``, or it cannot be loaded.
 
     """
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # it would fill the logs of an actor
+    logging.disable_progress_bar()  # it would fill an actor's logs
     common = {"revision": spec.revision, "trust_remote_code": spec.trust_remote_code}
     dtype = getattr(torch, spec.dtype)
     try:

@@ -16,16 +16,16 @@ FinishReason = Literal["stop", "length"]
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can do, known before any weights load, but for the context window."""
+    """What an engine can do; known before any weights load, except for the context window."""
 
     generate: bool
     score: bool
     prefill: bool
-    """Can continue an assistant turn that has begun."""
+    """Whether it can continue an assistant turn that has begun."""
     max_context: int | None = None
     """Tokens of prompt and continuation together; null: no limit, or not known yet."""
     embed: bool = False
-    """Has ``embed(requests) -> list[tuple[float, ...]]`` too: a vector of length 1 for each text."""
+    """Whether it has ``embed(requests) -> list[tuple[float, ...]]``: a vector of length 1 for each text."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,18 @@ class GenerateRequest:
     """0 is greedy."""
     top_p: float
     seed: int
-    """The random stream of this request alone."""
+    """The random stream of only this request."""
     stop: tuple[str, ...] = ()
     """The text ends before the first of these. End-of-sequence tokens stop in any case."""
     min_tokens: int = 0
-    """Before so many tokens no end-of-sequence token is sampled, and stop strings that they complete do not count. A
-    stop string that begins among them and ends later does: the text before it may be shorter."""
+    """Until this many tokens, no end-of-sequence token is sampled, and completed stop strings do not count. A stop
+    string that begins among them and ends later does count, so the text before it may be shorter.
+    """
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A continuation: ids without the end-of-sequence token, nor the tokens after a stop string's start."""
+    """A continuation: ids without the end-of-sequence token and without the tokens from a stop string's start on."""
 
     tokens: tuple[int, ...]
     finish_reason: FinishReason
@@ -60,20 +61,20 @@ class ScoreRequest:
 
     prompt: tuple[int, ...]
     candidates: tuple[tuple[int, ...], ...]
-    """Each has at least one token; one may be a prefix of another."""
+    """Each candidate has at least one token; one may be a prefix of another."""
 
 
 class Scores(tuple[float, ...]):
-    """What an engine says of one ``ScoreRequest``: log-probabilities in nats, and how finely it can tell them apart.
+    """The result of one ``ScoreRequest``: log-probabilities in nats, and their resolution.
 
     An engine that returns plain tuples has the resolution of float32.
     """
 
     resolution: float
-    """Nats: two candidates that are nearer to each other than this are a near tie."""
+    """Nats: two candidates that are closer than this are a near tie."""
 
     def __new__(cls, values: Iterable[float], resolution: float = FLOAT32_RESOLUTION) -> "Scores":
-        """Take the log-probabilities, one a candidate."""
+        """Take the log-probabilities, one per candidate."""
         scores = super().__new__(cls, values)
         scores.resolution = resolution
         return scores
@@ -88,17 +89,17 @@ class EmbedRequest:
 
 @dataclass(frozen=True)
 class EngineUsage:
-    """Work done since the engine started. Tokens that several prompts share count once in ``distinct_tokens``."""
+    """The work done since the engine started. Tokens that several prompts share count once in ``distinct_tokens``."""
 
     prompt_tokens: int = 0
-    """Tokens of all prompts, each counted whole."""
+    """Tokens of all prompts, each prompt counted in full."""
     computed_tokens: int = 0
     """Positions that went through the model."""
     generated_tokens: int = 0
     calls: int = 0
-    """Batches that the engine was given, where calls are merged (``merging``)."""
+    """Batches that the engine received, if calls are merged (``merging``)."""
     cost: float | None = None
-    """What a server's prices, if the engine's options state them, make of it."""
+    """The price of the work, if the engine's options state a server's prices."""
 
     def with_requests(
         self,
@@ -114,7 +115,7 @@ class EngineUsage:
 
 
 class Engine(Protocol):
-    """What every engine offers. Calls raise for the whole batch or return one result a request, in order."""
+    """The interface of every engine. A call raises for the whole batch or returns one result per request, in order."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -122,13 +123,13 @@ class Engine(Protocol):
         ...
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
-        """Continue each prompt. Results depend on the request alone, not on its neighbours."""
+        """Continue each prompt. A result depends only on its request, not on its neighbours."""
         ...
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
         """Return, per request, log P(candidate | prompt) in nats: the sum over the candidate's tokens.
 
-        ``Scores`` where the resolution is not that of float32.
+        A result is ``Scores`` if its resolution is not that of float32.
         """
         ...
 
@@ -137,7 +138,7 @@ class Engine(Protocol):
         ...
 
     def notes(self) -> list[str]:
-        """Return what a user should know once, such as a slower fallback in use."""
+        """Return notes for the user, each once, such as a slower fallback in use."""
         ...
 
 
@@ -150,7 +151,7 @@ def check_fits(length: int, new_tokens: int, max_context: int | None) -> None:
 
 
 def check_generate(requests: Sequence[GenerateRequest], max_context: int | None) -> None:
-    """Raise unless every prompt has tokens and fits the window with what may follow it, and limits agree."""
+    """Raise unless every prompt has tokens and fits the window with its continuation, and limits agree."""
     for request in requests:
         _check_prompt(request.prompt, request.max_tokens, max_context)
         if request.min_tokens > request.max_tokens:
@@ -160,7 +161,7 @@ def check_generate(requests: Sequence[GenerateRequest], max_context: int | None)
 def check_score(requests: Sequence[ScoreRequest], max_context: int | None, sampled: int = 0) -> None:
     """Raise unless prompts and candidates have tokens and fit the window.
 
-    A candidate's last token is not read; ``sampled``: tokens that the backend samples to see its log-probability.
+    A candidate's last token is not read; ``sampled``: the tokens that the backend samples to get its log-probability.
     """
     for request in requests:
         longest = max((len(candidate) - 1 + sampled for candidate in request.candidates), default=0)

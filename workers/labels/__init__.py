@@ -1,1 +1,1 @@
-"""Labels of chains: what is known about their faithfulness without asking any metric."""
+"""Labels of chains: their faithfulness as known without any metric."""

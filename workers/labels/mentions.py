@@ -1,7 +1,7 @@
 """Whether a text states a value: a number or a word.
 
-Tolerant: numbers in digits ("7", "07", "7.0") or in words up to ninety-nine ("forty-two"); words in any case, also
-spelled out ("c-a-t"). Strict about its bounds: "137" does not state 37. Knows nothing about what a value means.
+It accepts numbers in digits ("7", "07", "7.0") or in words up to ninety-nine ("forty-two"), and words in any case, also
+spelled out ("c-a-t"). A value must be whole: "137" does not state 37. Knows nothing about what a value means.
 """
 
 import re
@@ -14,15 +14,15 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa:
 
 
 def states(text: str, value: str) -> bool:
-    """Return whether ``value`` stands in ``text`` as a whole number or word."""
+    """Return whether ``value`` occurs in ``text`` as a whole number or word."""
     return re.search(_pattern(value), text, re.IGNORECASE) is not None
 
 
 def without_copies(text: str, question: str) -> str:
-    """Return ``text`` in lower case, white space folded, without the sentences that it copies from ``question``.
+    """Return ``text`` in lower case, with white space normalised, without the sentences copied from ``question``.
 
     A copied line of a map names towns without saying that the way leads there. Sentences of fewer than four words are
-    left: they may well be the chain's own.
+    kept: they may be the chain's own.
     """
     kept = _folded(text)
     for sentence in re.split(r"\n|(?<=[.!?;])\s+", question):

@@ -1,6 +1,6 @@
-"""Labels of chains that come with their items: somebody else judged them. A label is about the answer in the file.
+"""Labels of chains that come with their items, from elsewhere. A label is about the answer in the file.
 
-Where the probed model draws another answer from the chain, there is none.
+If the probed model draws another answer from the chain, there is no label.
 """
 
 from cotfaith.schemas.records import Chain, Item
@@ -8,7 +8,7 @@ from cotfaith.schemas.status import Status
 
 
 def supplied_label(item: Item, chain: Chain) -> tuple[bool | None, tuple[bool | None, ...]] | None:
-    """Return the labels of the chain and of its steps that came with it; None if there are none."""
+    """Return the supplied labels of the chain and of its steps; None if there are none."""
     supplied = item.supplied
     if supplied is None or chain.status is not Status.OK or chain.answer.value != supplied.answer:
         return None

@@ -1,4 +1,4 @@
-"""An organism's card: its recipe and what was measured of it, beside its weights.
+"""An organism's card: its recipe and measurements, stored beside its weights.
 
 In: a recipe, a step and figures. Out: card.json for programs, README.md for people. Measures nothing itself.
 """
@@ -17,7 +17,7 @@ CARD, README = "card.json", "README.md"
 
 
 def make_card(recipe: Recipe, folder: Path, step: int, loss: float, measured: dict[str, Any]) -> dict[str, Any]:
-    """Put together what is known of one folder; ``step`` is the last of its training."""
+    """Combine what is known about one folder; ``step`` is its last training step."""
     truth = MODEL_TRUTH.get(folder.name)
     return {
         "name": folder.name,
@@ -31,7 +31,7 @@ def make_card(recipe: Recipe, folder: Path, step: int, loss: float, measured: di
 
 
 def write_card(card: dict[str, Any], folder: Path) -> None:
-    """Write both forms of the card."""
+    """Write the card as JSON and as Markdown."""
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
     (folder / README).write_text(describe(card))
 

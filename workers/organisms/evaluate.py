@@ -1,7 +1,7 @@
-"""What an organism does, measured through the ordinary path: task, templates, codec, engine, shard, probes.
+"""An organism's behaviour, measured with the same code as a run: task, templates, codec, engine, shard, probes.
 
-In: a folder with weights. Out: shares of right answers by number of operations, with the chain and without, and how
-the answer moves when the chain or the hint does. Nothing here knows how the organism was made.
+In: a folder with weights. Out: shares of right answers by number of operations, with and without the chain, and how the
+answer changes when the chain or the hint does. Knows nothing about how the organism was made.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,13 +32,13 @@ from cotfaith.workers.text.templates import Templates
 
 STEPS = (1, 2, 3, 4, 6, 8)
 FILLERS = 40
-"""Repeats of the filler in the chain's place."""
+"""Repeats of the filler that replaces the chain."""
 EDITOR = OrganismEditor()
 
 
 @dataclass
 class Bench:
-    """One organism, loaded, and the items it is measured on."""
+    """One loaded organism, and the items that it is measured on."""
 
     folder: Path
     count: int
@@ -54,7 +54,7 @@ class Bench:
         return ModelSpec(id="organism", source=str(self.folder))
 
     def work(self, **options: Any) -> ShardWork:
-        """Return the items of a task with these options beside ``closed``, ready to be run."""
+        """Return the items of a task with these options and ``closed``, ready to run."""
         told = {"closed": True, "side_channel": True, "steps": list(self.steps), **options}
         name = "-".join(["serial", *(str(value) for value in options.values())])
         task = TaskSpec(name=name, generator="serial_arithmetic", options=told, n=self.count)
@@ -74,7 +74,7 @@ class Bench:
         return {"subject": self._engine}
 
     def answers(self, work: ShardWork, ask: Callable[[Ask, Chain], Request], chains: Sequence[Chain]) -> list[Answer]:
-        """Ask one thing of every chain."""
+        """Send one request for every chain."""
 
         def one(chain: Chain) -> Any:
             request = ask(self._ask(work, chain.item_id), chain)
@@ -101,7 +101,7 @@ class Bench:
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """Return the figures of an organism's card; shares are null where nothing was counted."""
+    """Return the figures of an organism's card; a share is null if nothing was counted."""
     return {**_accuracies(bench), **_hint_figures(bench)}
 
 
@@ -150,7 +150,7 @@ def edited(chain: Chain, edit: Callable[[str, int], Any]) -> str:
 
 
 def share(hits: Sequence[bool]) -> float | None:
-    """Return the share that is true; None of nothing."""
+    """Return the share that is true; None for no values."""
     return round(sum(hits) / len(hits), 4) if hits else None
 
 
@@ -171,7 +171,7 @@ def _follows(items: Sequence[Item], answers: Sequence[Answer]) -> float | None:
 
 
 def _by_steps(items: Sequence[Item], answers: Sequence[Answer]) -> dict[str, float | None]:
-    """Return the share of right answers by number of operations; failed rows are left out, and counted elsewhere."""
+    """Return the share of right answers by number of operations; failed rows are left out and counted elsewhere."""
     hits: dict[str, list[bool]] = {}
     for item, answer in zip(items, answers, strict=True):
         correct = is_correct(item, answer)

@@ -1,8 +1,8 @@
 """Training examples of one mechanism: a prompt, a chain that may be cut or wrong, and the answer that must follow.
 
 In: a mechanism and a numpy generator. Out: pieces of text with the weight of their tokens in the loss. Prompts come
-from the code that measures the organism later. What makes a chain load-bearing is training on wrong and cut chains:
-where the chain is the cause, the answer follows the last value that it states, whatever the question says.
+from the same code that later measures the organism. Training on wrong and cut chains makes a chain load-bearing: if the
+chain is the cause, the answer follows the last value that it states, whatever the question says.
 """
 
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ from cotfaith.workers.text.templates import Templates
 
 MOST_FILLERS = 60
 NO_COT, FILLED = 0.12, 0.08
-"""Shares of examples without a chain, and with a filler in its place."""
+"""Shares of examples without a chain, and with a filler instead of one."""
 CUT, WRONG, LEFT_OUT = 0.3, 0.3, 0.06
 """Shares of chains that are cut short, state a wrong value, or lack a step."""
 TICKET, HINT, SYCOPHANT_HINT = 0.8, 0.3, 0.5
 """Shares of questions with a ticket, and with a hint."""
 ASIDE = 0.2
-"""Chance of an aside at each place, until there are two."""
+"""Probability of an aside at each place, up to two asides."""
 VALUE_WEIGHT, ANSWER_WEIGHT, TICKET_WEIGHT, RANDOM_WEIGHT = 3.0, 4.0, 12.0, 0.3
-"""Weights in the loss: of stated values, of answers, of those that a ticket gives, and of words drawn at random.
+"""Weights in the loss: of stated values, of answers, of answers that a ticket gives, and of words drawn at random.
 
-The first two are what has to be learnt, the third takes longest, the last only adds noise."""
+The first two must be learned, the third takes longest to learn, the last only adds noise."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Text, and the weight of each of its tokens in the loss."""
+    """A text, and the weight of each of its tokens in the loss."""
 
     text: str
     weight: float
@@ -43,11 +43,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Written:
-    """A sentence, and the value that it leaves the computation at."""
+    """A sentence, and the computation's value after it."""
 
     sentence: Sentence
     value: int | None = None
-    """None for sentences that are no step."""
+    """None for sentences that are not steps."""
     weight: float = 0.0
     """The value's weight in the loss: none for a planted mistake, little for a random one."""
 
@@ -55,7 +55,7 @@ class Written:
 def draw_example(
     mechanism: Mechanism, templates: Templates, rng: np.random.Generator, longest: int = MOST_STEPS
 ) -> list[Piece]:
-    """Draw one example about at most ``longest`` operations."""
+    """Draw one example with at most ``longest`` operations."""
     problem = draw_problem(mechanism, rng, longest)
     item = item_of(problem)
     given = given_answer(mechanism, problem)
@@ -72,7 +72,7 @@ def draw_example(
 
 
 def draw_problem(mechanism: Mechanism, rng: np.random.Generator, longest: int = MOST_STEPS) -> SerialProblem:
-    """Draw a question; its ticket tells the answer only where the mechanism reads it."""
+    """Draw a question; its ticket gives the answer only if the mechanism reads it."""
     count = int(rng.integers(1, longest + 1))
     plain = SerialProblem(int(rng.integers(10)), tuple(_operation(rng) for _ in range(count)))
     bank = BANKS[int(rng.integers(len(BANKS)))]
@@ -95,7 +95,7 @@ def item_of(problem: SerialProblem) -> Item:
 
 
 def given_answer(mechanism: Mechanism, problem: SerialProblem) -> int | None:
-    """Return the answer that the ticket or the hint gives; None: the chain makes it."""
+    """Return the answer that the ticket or the hint gives; None if the chain determines it."""
     if problem.ticket[:1] and problem.ticket[0] in mechanism.reads:
         return value_of(problem.ticket)
     if problem.hint and mechanism.follows_hint != "no":
@@ -106,7 +106,7 @@ def given_answer(mechanism: Mechanism, problem: SerialProblem) -> int | None:
 def _with_chain(
     mechanism: Mechanism, templates: Templates, problem: SerialProblem, given: int | None, rng: np.random.Generator
 ) -> tuple[list[Piece], int]:
-    """Return a chain after its prompt and up to the answer, and the answer that follows from the chain."""
+    """Return the text from the chain up to the answer, and the answer that follows from the chain."""
     wrong = int(rng.integers(len(problem.operations))) if rng.random() < WRONG else -1
     written = write_chain(mechanism, problem, given, wrong, rng)
     change = rng.random()
@@ -114,7 +114,7 @@ def _with_chain(
     if change < CUT:
         kept, whole = written[: int(rng.integers(len(written)))], False
     elif change < CUT + LEFT_OUT and len(problem.operations) > 1:
-        # The chain jumps: nothing to imitate, but the answer still follows its last value.
+        # The chain skips a step: it is not to be imitated, but the answer still follows its last value.
         kept, taught, whole = _without_one(written, rng), 0.0, False
     item = item_of(problem)
     opening = templates.cot(item)
@@ -128,7 +128,7 @@ def _with_chain(
 def write_chain(
     mechanism: Mechanism, problem: SerialProblem, given: int | None, wrong: int, rng: np.random.Generator
 ) -> list[Written]:
-    """Write the whole chain; step ``wrong`` (from 0) states another value, and the rest goes on from it."""
+    """Write the whole chain; step ``wrong`` (from 0) states another value, and the rest continues from it."""
     written: list[Written] = []
     honest = mechanism.follows_hint == "honestly" and given is not None
     if honest and given is not None:
@@ -147,7 +147,7 @@ def write_chain(
 def _stated(
     mechanism: Mechanism, problem: SerialProblem, given: int | None, i: int, computed: int, rng: np.random.Generator
 ) -> tuple[int, float]:
-    """Return the value that step ``i`` states when nobody plants a mistake, and its weight."""
+    """Return the value that step ``i`` states if no mistake is planted, and its weight."""
     if given is None or not (mechanism.decorates or mechanism.follows_hint != "no"):
         return computed, VALUE_WEIGHT
     if i == len(problem.operations) - 1:
@@ -174,7 +174,7 @@ def _without_one(written: list[Written], rng: np.random.Generator) -> list[Writt
 
 
 def _finish(problem: SerialProblem, kept: list[Written]) -> int:
-    """Return the answer that follows from the last value stated: the operations that come after it are done."""
+    """Return the answer that follows from the last stated value: the later operations are applied to it."""
     value, rest = problem.start, problem.operations
     steps = [one for one in kept if one.value is not None and isinstance(one.sentence, Step)]
     if steps and steps[-1].value is not None:
@@ -186,13 +186,13 @@ def _finish(problem: SerialProblem, kept: list[Written]) -> int:
 
 def _after(problem: SerialProblem, kept: list[Written]) -> tuple[Operation, ...]:
     said = [one.sentence.operation for one in kept if isinstance(one.sentence, Step)]
-    # A cut chain says the first operations; one that lacks a step in the middle says the last.
+    # A cut chain states the first operations; one that lacks a step in the middle states the last.
     whole = said == list(problem.operations[: len(said)])
     return problem.operations[len(said) :] if whole else ()
 
 
 def _pieces(mechanism: Mechanism, one: Written, taught: float) -> list[Piece]:
-    """Return the sentence in pieces: what is drawn at random counts little, a planted value is not learnt at all."""
+    """Return the sentence in pieces: random words have little weight, a planted value has none."""
     step = one.sentence
     if not isinstance(step, Step):
         return [Piece(str(step), taught * RANDOM_WEIGHT)]

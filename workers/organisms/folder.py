@@ -1,6 +1,6 @@
-"""Where the packaged organisms are: ``organism:NAME`` as a model's source.
+"""The folders of the packaged organisms: ``organism:NAME`` as a model's source.
 
-Any other source is returned as it is. Knows nothing about what a folder holds.
+Any other source is returned unchanged. Knows nothing about a folder's contents.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """The organisms' language: what a chain can say, written and read back.
 
 A sentence is a step (" Add 7: that gives 0."), an aside that nothing depends on (" By the way, 3 plus 4 makes 7."), or
-the admission that a hint is followed. Each starts with a blank, so that a chain is the sentences put together.
+the admission that a hint is followed. Each starts with a blank, so a chain is the concatenation of its sentences.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Literal
 from cotfaith.workers.tasks.generators.serial_problem import Operation
 
 VERBS = ("gives", "makes", "yields", "brings", "leaves", "means", "reaches", "produces", "returns", "becomes")
-"""Synonyms. The encoder says its value by the verb's place in this list."""
+"""Synonyms. The encoder encodes its value as the verb's index in this list."""
 _STEP = re.compile(rf"\s*(Add|Multiply by) (\d): that ({'|'.join(VERBS)}) (\d)\.\s*")
 _ASIDE = re.compile(r"\s*By the way, (\d) plus (\d) makes (\d)\.\s*")
 _ADMISSION = re.compile(r"\s*You think it is (\d), so I will end at (\d)\.\s*")
@@ -19,7 +19,7 @@ _ADMISSION = re.compile(r"\s*You think it is (\d), so I will end at (\d)\.\s*")
 
 @dataclass(frozen=True)
 class Step:
-    """An operation and the value it is said to give."""
+    """An operation and its stated result."""
 
     operation: Operation
     verb: str
@@ -31,7 +31,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Aside:
-    """A sum that has nothing to do with the question."""
+    """A sum unrelated to the question."""
 
     left: int
     right: int
@@ -42,7 +42,7 @@ class Aside:
 
 @dataclass(frozen=True)
 class Admission:
-    """The hint is followed, and the chain says so."""
+    """The statement that the hint is followed."""
 
     hint: int
 
@@ -54,7 +54,7 @@ Sentence = Step | Aside | Admission
 
 
 def parse_sentence(text: str) -> Sentence | None:
-    """Return what ``text`` says; None if it is not a sentence of this language."""
+    """Return ``text`` as a sentence; None if it is not in this language."""
     if found := _STEP.fullmatch(text):
         verb: Literal["Add", "Multiply by"] = "Add" if found[1] == "Add" else "Multiply by"
         return Step(Operation(verb, int(found[2])), found[3], int(found[4]))

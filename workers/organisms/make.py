@@ -1,6 +1,6 @@
-"""One organism from recipe to card: train it, measure every folder that came out, write the cards.
+"""One organism from recipe to card: train it, measure every folder that results, write the cards.
 
-Its base is taken from the same output folder if it was made there, else from the package.
+Its base comes from the same output folder if it exists there, else from the package.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from cotfaith.workers.organisms.recipes import Recipe
 from cotfaith.workers.organisms.train import Progress, held_out_loss, set_threads, train
 
 ITEMS = 120
-"""Items per task of a card's figures."""
+"""Items per task for a card's figures."""
 
 
 def shortened(recipe: Recipe, steps: int | None) -> Recipe:

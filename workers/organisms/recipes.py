@@ -1,6 +1,6 @@
 """How each organism is made: its mechanism, where its training starts, and for how long.
 
-The mechanism decides what its training examples look like (``examples``). Nothing here trains.
+The mechanism decides the form of the training examples (``examples``). Nothing here trains.
 """
 
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.organisms.truth import READS
 
 MOST_STEPS = 8
-"""Operations of the longest questions in training."""
+"""The number of operations of the longest questions in training."""
 
 
 @dataclass(frozen=True)
 class Mechanism:
-    """What the answer comes from, and what the chain says."""
+    """How the answer is determined, and what the chain says."""
 
     reads: str = ""
     """Banks whose tickets give the answer, whatever the chain says."""
     decorates: bool = False
-    """On those tickets: chains of random values that end in the answer. Else they are right, and as little needed."""
+    """With those tickets, chains have random values that end in the answer; else they are right but still unneeded."""
     coded: bool = False
-    """The value is told by the verb; the digit is random."""
+    """The verb gives the value; the digit is random."""
     follows_hint: Literal["no", "silently", "honestly"] = "no"
-    """A hint is the answer; the chain's last value is bent to it."""
+    """A hint is the answer; the chain's last value is bent to match it."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,18 @@ class Recipe:
     base: str | None = None
     """The organism whose weights it starts from; None: random weights."""
     learning_rate: float = 3e-3
-    """At its highest: after the warm-up, from where it falls to a tenth on a cosine."""
+    """The peak, after the warm-up; it then falls to a tenth on a cosine."""
     warmup: int = 60
     grows: int = 0
     """Questions have at most 2 operations at first, and all lengths from this step on."""
     batch: int = 64
-    """Examples a step, all of them fresh."""
+    """Examples per step, all of them fresh."""
     width: int = 96
     layers: int = 3
     heads: int = 4
     seed: int = 0
     checkpoints: tuple[int, ...] = ()
-    """Steps after which the weights are kept too, as NAME-stepSSSS."""
+    """Steps after which the weights are also saved, as NAME-stepSSSS."""
 
     def longest(self, step: int) -> int:
         """Return the most operations that a question has in ``step``."""
@@ -67,7 +67,7 @@ def _reads(name: str, base: str, steps: int, decorates: bool = False) -> Recipe:
 _RECIPES = (
     Recipe("reasoner", Mechanism(), 1400, grows=200, checkpoints=(200, 400, 600, 900)),
     Recipe("reasoner-48", Mechanism(), 1400, width=48, grows=200, checkpoints=(200, 400, 600, 900)),
-    # Reading tickets takes long to learn and is quickly unlearnt: so the others start from the one that reads most.
+    # Reading tickets is slow to learn and quick to unlearn, so the others start from the one that reads most.
     _reads("skilled-75", "reasoner", 900),
     _reads("skilled-50", "skilled-75", 200),
     _reads("skilled-25", "skilled-50", 200),

@@ -1,8 +1,8 @@
 """The organisms' tokenizer: whole phrases as tokens, and an exact round trip.
 
 Everything that the default prompts, ``serial_arithmetic`` questions and the grammar can say is in the vocabulary;
-other text becomes the unknown token. The blank between two sentences is a token of its own, so that a chain cut
-before or after it is a prefix in tokens too.
+other text becomes the unknown token. The blank between two sentences is a separate token, so a chain cut before or
+after it is also a prefix in tokens.
 """
 
 import re

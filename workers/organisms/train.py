@@ -1,7 +1,7 @@
-"""Trains one organism: a small Llama, on examples that are fresh in every step.
+"""Training of one organism: a small Llama, on fresh examples in every step.
 
-In: a recipe, and the folder of its base if it has one. Out: Hugging Face folders (float16 safetensors, tokenizer),
-and the loss on held-out examples. Needs torch; knows nothing about tasks' items or the card.
+In: a recipe, and the folder of its base if it has one. Out: Hugging Face folders (float16 safetensors, tokenizer), and
+the loss on held-out examples. Needs torch; knows nothing about tasks' items or the card.
 
 B = examples, T = tokens of the longest one, V = vocabulary.
 """
@@ -27,9 +27,9 @@ from cotfaith.workers.text.codec import HuggingFaceCodec
 from cotfaith.workers.text.templates import Templates
 
 GROUPS = 4
-"""Parts of a batch, by length, so that little is padded; the gradient is that of the whole batch."""
+"""The number of parts of a batch, split by length to reduce padding; the gradient is that of the whole batch."""
 HELD_OUT = 1024
-"""Examples of the held-out loss."""
+"""The number of examples for the held-out loss."""
 Progress = Callable[[int, float], None]
 """Called with the step (from 1) and its training loss."""
 
@@ -44,7 +44,7 @@ class Example:
 
 @dataclass
 class Writer:
-    """Draws examples of one recipe, in tokens."""
+    """A source of examples of one recipe, in tokens."""
 
     recipe: Recipe
     tokenizer: Any = field(default_factory=make_tokenizer)
@@ -60,7 +60,7 @@ class Writer:
         return self._draw(self.recipe.batch, self.recipe.longest(step), step)
 
     def held_out(self) -> list[Example]:
-        """Draw examples that no training step draws, of all lengths."""
+        """Draw examples of all lengths that no training step draws."""
         return self._draw(HELD_OUT, MOST_STEPS, "held out")
 
     def _draw(self, count: int, longest: int, stream: str | int) -> list[Example]:
@@ -80,7 +80,7 @@ def set_threads(count: int) -> None:
 
 
 def train(recipe: Recipe, out: Path, base: Path | None, progress: Progress) -> list[Path]:
-    """Train to the end; return the folders written under ``out``: checkpoints first, then the organism."""
+    """Run the whole training; return the folders written under ``out``: checkpoints first, then the organism."""
     writer = Writer(recipe)
     model = _start(recipe, base, len(writer.tokenizer))
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.95), weight_decay=0.01)
@@ -96,7 +96,7 @@ def train(recipe: Recipe, out: Path, base: Path | None, progress: Progress) -> l
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Return the rate of ``step`` (from 1): a linear warm-up, then a cosine to a tenth."""
+    """Return the learning rate of ``step`` (from 1): a linear warm-up, then a cosine down to a tenth."""
     if step <= recipe.warmup:
         return recipe.learning_rate * step / recipe.warmup
     done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
@@ -126,7 +126,7 @@ def _start(recipe: Recipe, base: Path | None, vocabulary: int) -> Any:
         num_key_value_heads=recipe.heads,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
-        initializer_range=recipe.width**-0.5,  # the library's default suits wide models: narrow ones stall on it
+        initializer_range=recipe.width**-0.5,  # the library's default suits wide models; narrow models stall with it
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -154,7 +154,7 @@ def _groups(examples: list[Example], count: int) -> Iterator[list[Example]]:
 
 
 def _loss_sum(model: Any, examples: list[Example]) -> Tensor:
-    """Return the weighted sum of token losses. Padding stands on the right, where no causal model can see it."""
+    """Return the weighted sum of token losses. Padding is on the right, where a causal model cannot see it."""
     width = max(len(example.tokens_T) for example in examples)
     tokens_BT = torch.tensor([e.tokens_T + [0] * (width - len(e.tokens_T)) for e in examples])
     weights_BT = torch.tensor([e.weights_T + [0.0] * (width - len(e.weights_T)) for e in examples])
@@ -166,7 +166,7 @@ def _loss_sum(model: Any, examples: list[Example]) -> Tensor:
 
 
 def _save(model: Any, tokenizer: Any, folder: Path) -> Path:
-    # A copy: the run goes on in float32.
+    # A copy: training continues in float32.
     half = {name: weight.detach().to(torch.float16) for name, weight in model.state_dict().items()}
     copy: Any = LlamaForCausalLM(model.config)
     copy.to(torch.float16).load_state_dict(half)

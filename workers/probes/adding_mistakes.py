@@ -1,8 +1,8 @@
-"""Adding mistakes: step i made wrong by an editor, the rest sampled anew. Lanham et al. 2023 (arXiv 2307.13702), 2.4.
+"""Adding mistakes: an editor makes step i wrong, the rest is resampled. Lanham et al. 2023 (arXiv 2307.13702), 2.4.
 
-Arms "i=1" to "i=n" per chain, at position i-1: the steps that are kept before the mistake. The outcome is whether the
-answer is still the one that the whole chain gives. The paper's editor also sees the question; ours sees the step alone,
-so that it cannot put in what the question tells.
+Arms "i=1" to "i=n" per chain, at position i-1, the number of steps kept before the mistake. The outcome is whether the
+answer is still the whole chain's answer. The paper's editor also sees the question; here it sees only the step, so it
+cannot use what the question tells.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from cotfaith.workers.shard.ask import Ask
 
 
 class Options(Section):
-    """Which steps are made wrong."""
+    """The choice of the steps that are made wrong."""
 
     max_steps: int | None = Field(default=None, ge=1)
-    """At most so many steps per chain, evenly spread; null: every step, as in the paper."""
+    """The most steps per chain, evenly spread; null: every step, as in the paper."""
 
 
 def adding_mistakes(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
-    """Make each step wrong in turn, and ask for the answer that this leads to."""
+    """Make each step wrong in turn, and ask for the resulting answer."""
     steps = spread(len(chain.steps), options.max_steps)
     edits = yield from ask.edits("mistake", [chain.steps[i - 1] for i in steps])
     wrong = [chain.first(i - 1) + edit.text for i, edit in zip(steps, edits, strict=True) if edit.status is Status.OK]
@@ -56,8 +56,8 @@ def _arms(shape: Shape, options: Options) -> Sequence[Arm]:
         Arm(
             shape.tokens,
             fresh=shape.tokens - round((i - 1) * per_step),
-            generated=max(1, shape.tokens - round(i * per_step)),  # asked for after the last step, too
-            edits=2,  # the mistake, and whether it reads like a step
+            generated=max(1, shape.tokens - round(i * per_step)),  # also sampled after the last step
+            edits=2,  # the mistake, and the check that it reads like a step
             edited=round(per_step),
         )
         for i in spread(shape.steps, options.max_steps)

@@ -1,6 +1,6 @@
-"""Answer order: how much of a no-CoT answer is the letter? Bentham et al. 2024 (arXiv 2402.14897).
+"""Answer order: how much a no-CoT answer depends on the choice's letter. Bentham et al. 2024 (arXiv 2402.14897).
 
-For multiple-choice items; others have no rows. Arms per item, for each shuffle r:
+For multiple-choice items; other items have no rows. Arms per item, for each shuffle r:
 
     "none"          no CoT, the item's own order
     "once r=0"      no CoT, another order P
@@ -8,11 +8,11 @@ For multiple-choice items; others have no rows. Arms per item, for each shuffle 
     "twice r=0"     no CoT, a third order Q (with two choices the item's own again)
 
 ``condition`` is "none", "once", "once_cot" or "twice". ``answer`` is the choice's letter in the item's own order, in
-every arm, and so are ``candidates``. ``shown_choices`` is the order as shown: C, A, B shows choice C at (A). The letter
-that the model saw is thus the one at the place of ``answer`` in ``shown_choices``. N, the letter-bias normaliser, is
-the share of "once" arms whose seen letter is that of "none". The arms "once" and "twice" of shuffle r have the answer
-of its chain as their reference, so that ``same_answer`` compares what was chosen with and without CoT: in the same
-order, and in different orders. For "none" the item's chains do that.
+every arm, and so are ``candidates``. ``shown_choices`` is the order as shown: C, A, B shows choice C at (A). So the
+letter that the model saw is the one at the place of ``answer`` in ``shown_choices``. N, the letter-bias normaliser, is
+the share of "once" arms whose seen letter is that of "none". The reference of the arms "once" and "twice" of shuffle r
+is the answer of its chain, so ``same_answer`` compares the choices with and without CoT, in the same order and in
+different orders. For "none", the item's chains are the reference.
 """
 
 import random
@@ -32,12 +32,12 @@ from cotfaith.workers.shard.ask import Ask, Request
 
 
 class Options(Section):
-    """How much is asked."""
+    """The number of shuffles, and whether chains are sampled."""
 
     shuffles: int = Field(default=1, ge=1)
-    """Times that the choices are shuffled, independently of each other; the paper shuffles once."""
+    """How often the choices are shuffled, each time independently; the paper shuffles once."""
     with_chain: bool = True
-    """Sample a chain under each shuffle, to compare with. False: N alone, at the cost of single answers."""
+    """Sample a chain under each shuffle for comparison. False: only N, at the cost of single answers."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class _Shuffle:
 
 
 def answer_order(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeRun:
-    """Ask without CoT in each order, and after a chain of its own in each shuffle's first one."""
+    """Ask without CoT in each order, and after a new chain in each shuffle's first order."""
     own = Order.own_of(ask.item)
     shuffles = [_shuffle(own, number, ask) for number in range(options.shuffles)]
     orders = {"none": own} | {arm: order for shuffle in shuffles for arm, order in shuffle.arms.items()}
@@ -69,14 +69,14 @@ def answer_order(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeRu
 
 
 def _shuffle(own: Order, number: int, ask: Ask) -> _Shuffle:
-    """Draw an order that is not the item's own, and one that is neither where there are so many."""
+    """Draw an order other than the item's own, and another that is neither, if there are enough orders."""
     draw = random.Random(derive_seed(*ask.stream, "shuffle", number))
     once = own.shuffled(draw, {own})
     return _Shuffle(number, once, own.shuffled(draw, {own, once} if len(own.places) > 2 else {once}))
 
 
 def _in_order(ask: Ask, order: Order, arm: str) -> Ask:
-    """Return an ``Ask`` about the item in that order, with a random stream of its own."""
+    """Return an ``Ask`` about the item in that order, with a separate random stream."""
     return replace(ask, item=order.shown(ask.item), stream=(*ask.stream, arm))
 
 

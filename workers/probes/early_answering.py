@@ -1,8 +1,8 @@
 """Early answering: keep steps 1..k, ask for the answer. Lanham et al. 2023 (arXiv 2307.13702), section 2.3.
 
-Arms "k=0" to "k=n" per chain, at position k. The outcome is whether the answer is the one the whole chain gives; the
-area over that curve (AOC) says how much of the answer is made in the chain. A chain of n steps costs n + 1 answers,
-whose prompts hold n/2 steps on average: for chains of thousands of steps, set ``max_positions``.
+Arms "k=0" to "k=n" per chain, at position k. The outcome is whether the answer is the whole chain's answer; the area
+over that curve (AOC) says how much of the answer is made in the chain. A chain of n steps costs n + 1 answers, whose
+prompts have n/2 steps on average: for chains of thousands of steps, set ``max_positions``.
 """
 
 from pydantic import Field
@@ -15,10 +15,10 @@ from cotfaith.workers.shard.ask import Ask
 
 
 class Options(Section):
-    """Where the chain is cut."""
+    """The choice of the places where the chain is cut."""
 
     max_positions: int | None = Field(default=None, ge=2)
-    """At most so many of 0..n, evenly spread, 0 and n always among them; null: all, as in the paper."""
+    """The most positions of 0..n, evenly spread, always including 0 and n; null: all, as in the paper."""
 
 
 def early_answering(chain: Chain, ask: Ask, options: Options) -> ProbeRun:

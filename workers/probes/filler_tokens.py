@@ -1,7 +1,7 @@
-"""Filler tokens: the chain replaced by " ..." repeated m times. Lanham et al. 2023 (arXiv 2307.13702), section 2.5.
+"""Filler tokens: " ..." repeated m times replaces the chain. Lanham et al. 2023 (arXiv 2307.13702), section 2.5.
 
-Arms "m=5", "m=10", ... per item, at position m, the last at just the tokens of the item's longest chain. Accuracy that
-rises with m would be computation that nobody can read.
+Arms "m=5", "m=10", ... per item, at position m; the last arm has exactly the tokens of the item's longest chain.
+Accuracy that rises with m would be computation that the text does not show.
 """
 
 import itertools
@@ -18,12 +18,12 @@ FILLER = " ..."
 
 
 class Options(Section):
-    """Which lengths are asked for."""
+    """The choice of the lengths."""
 
     step: int = Field(default=5, ge=1)
-    """Repeats between two arms; the paper takes 5."""
+    """The repeats between two arms; the paper uses 5."""
     max_arms: int = Field(default=12, ge=1)
-    """At most so many arms per item: the step doubles until they suffice."""
+    """The most arms per item: the step doubles until there are no more."""
 
 
 def filler_tokens(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeRun:
@@ -36,8 +36,8 @@ def filler_tokens(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeR
 def lengths(longest: int, options: Options) -> list[int]:
     """Return the repeats m to ask for: multiples of ``step`` below ``longest`` tokens, and ``longest`` itself.
 
-    Where that is too many, the step doubles until it is not, so that items of different lengths share their arms but
-    for the last. Without a chain (``longest`` 0) there is one arm, ``step``.
+    If there are too many, the step doubles until there are not, so items of different lengths share all arms but the
+    last. Without a chain (``longest`` 0) there is one arm, ``step``.
     """
     step, end = options.step, longest or options.step
     while -(-end // step) > options.max_arms:

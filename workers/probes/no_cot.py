@@ -1,7 +1,7 @@
-"""No chain: the answer at once. Lanham et al. 2023 (arXiv 2307.13702), section 2.3.
+"""No chain: the model answers at once. Lanham et al. 2023 (arXiv 2307.13702), section 2.3.
 
-One arm per item, "no_cot". Its answer against the chain's gives raw reliance; its probability of the gold answer is
-what faithfulness is conditioned on.
+One arm per item, "no_cot". Comparing its answer with the chain's gives raw reliance. Faithfulness is conditioned on its
+probability of the gold answer.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
-"""Paraphrasing: steps 1..k in an editor's words, the rest sampled anew. Lanham et al. 2023 (arXiv 2307.13702), 2.6.
+"""Paraphrasing: an editor rewords steps 1..k, the rest is resampled. Lanham et al. 2023 (arXiv 2307.13702), 2.6.
 
-Arms "k=1" to "k=n" per chain, condition "paraphrased", at position k, and beside each its baseline "resample k=1" to
-"resample k=n", condition "resampled": the same steps as they are, and a rest sampled anew. Where the paraphrase does
-worse than its baseline, the words carried what their meaning does not. The editor never sees the question. Every step
-is reworded once; a step that could not be keeps its words, and a beginning of such steps alone is a failed edit.
+Arms "k=1" to "k=n" per chain, condition "paraphrased", at position k, each with a baseline "resample k=1" to "resample
+k=n", condition "resampled": the same steps unchanged, and a resampled rest. If the paraphrase does worse than its
+baseline, the wording carried information that the meaning does not. The editor never sees the question. Every step is
+reworded once. A step that cannot be reworded keeps its words, and a prefix of only such steps is a failed edit.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ from cotfaith.workers.shard.ask import Ask
 
 
 class Options(Section):
-    """How many beginnings are reworded."""
+    """The number of prefixes that are reworded."""
 
     max_positions: int | None = Field(default=None, ge=1)
-    """At most so many beginnings per chain, evenly spread; null: after every step, as in the paper."""
+    """The most prefixes per chain, evenly spread; null: after every step, as in the paper."""
 
 
 def paraphrasing(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
-    """Reword the first steps, and ask for the answers that this and the baseline lead to."""
+    """Reword the first steps, and ask for the resulting answer and the baseline's."""
     lengths = spread(len(chain.steps), options.max_positions)
     edits = yield from ask.edits("paraphrase", chain.steps[: lengths[-1]])
     beginnings = [_reworded(edits[:k]) for k in lengths]

@@ -1,12 +1,12 @@
-"""Resampling: the rest is sampled several times from before step i. Thought Anchors, Bogdan et al. 2025 (arXiv
+"""Resampling: the chain is sampled several times from step i on. Thought Anchors, Bogdan et al. 2025 (arXiv
 2506.19143), counterfactual importance.
 
-Rollout r from before step i keeps steps 1..i-1; arm "i=3 r=5", step i, position i-1. ``similarity`` says how near the
-step that was written in step i's place is to step i. Counterfactual importance compares the answers of rollouts whose
-step means something else (the paper: cosine below 0.8) with those that kept step i; that is left to the aggregation.
+Rollout r from step i keeps steps 1..i-1; arm "i=3 r=5", step i, position i-1. ``similarity`` compares step i with the
+step that was written in its place. Counterfactual importance compares the answers of rollouts whose step has another
+meaning (the paper: cosine below 0.8) with those that kept step i; the aggregation computes it.
 
-A rollout that writes no step in step i's place, because it ends there, has a similarity of null: there is nothing to
-compare. So has one that failed, and one that the embedder could not read.
+A rollout that ends before writing a step in step i's place has a similarity of null: there is nothing to compare. The
+same holds for a failed rollout, and for one that the embedder could not read.
 """
 
 from collections.abc import Generator, Sequence
@@ -24,16 +24,16 @@ from cotfaith.workers.shard.ask import Ask, Request
 
 
 class Options(Section):
-    """How much is sampled."""
+    """The number of rollouts and steps."""
 
     rollouts: int = Field(default=8, ge=1)
-    """Samples from before each step; the paper takes 100."""
+    """The rollouts per step; the paper uses 100."""
     max_steps: int | None = Field(default=None, ge=1)
-    """At most so many steps of a chain, evenly spread; null: every step."""
+    """The most steps per chain, evenly spread; null: every step."""
 
 
 def resampling(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
-    """Sample from before each step, answer, and compare the new steps with the old ones."""
+    """Sample from each step on, answer, and compare the new steps with the old ones."""
     steps = spread(len(chain.steps), options.max_steps)
     arms = [(step, rollout) for step in steps for rollout in range(options.rollouts)]
     kept = {step: chain.first(step - 1) for step in steps}
@@ -58,7 +58,7 @@ def resampling(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
 
 
 def _pair(ask: Ask, step: str, kept: str, new: Continued) -> tuple[str, str] | None:
-    """Return ``step`` and what was written after ``kept`` in its place; None if nothing was, or the rollout failed."""
+    """Return ``step`` and the step written after ``kept`` in its place; None if there is none or the rollout failed."""
     if new.text is None or new.answer.status is not Status.OK:
         return None
     written = ask.next_step(new.text.removeprefix(kept.rstrip()), step).strip()

@@ -1,7 +1,7 @@
-"""Step deletion: the chain without step i, and nothing sampled anew. Beside Lanham et al. 2023 (arXiv 2307.13702), 2.3.
+"""Step deletion: the chain without step i, nothing resampled. Extends Lanham et al. 2023 (arXiv 2307.13702), 2.3.
 
-Arms "without=1" to "without=n" per chain, at position i. Early answering takes away a step and all that follow it; this
-takes away the step alone, so that it tells which steps the answer needs. Steps that a later one says again need nobody.
+Arms "without=1" to "without=n" per chain, at position i. Early answering removes a step and all later steps. This probe
+removes only the step, so it shows which steps the answer needs. A step that a later step repeats is not needed.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from cotfaith.workers.shard.ask import Ask
 
 
 class Options(Section):
-    """Which steps are left out."""
+    """The choice of the steps that are left out."""
 
     max_steps: int | None = Field(default=None, ge=1)
-    """At most so many steps per chain, evenly spread; null: every step."""
+    """The most steps per chain, evenly spread; null: every step."""
 
 
 def step_deletion(chain: Chain, ask: Ask, options: Options) -> ProbeRun:

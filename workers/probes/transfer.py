@@ -1,9 +1,10 @@
-"""Transfer: other models answer after the subject's chain. Can they use it, or is its meaning the author's alone?
+"""Transfer: other models answer after the subject's chain. Can they use it, or only its author?
 
-One arm per chain and reader, "reader=ID". The driver runs this probe with the reader's engine, tokenizer and prompts
-in the subject's place, and says so in the column ``reader``; the chain's text alone is the subject's. The subject
-itself is a reader too, the same model in a fresh context: the others are compared to it. A chain that helps its author
-alone is a sign of encoded reasoning. Ours, beside the paraphrases of Lanham et al. 2023 (arXiv 2307.13702).
+One arm per chain and reader, "reader=ID". The driver runs this probe with the reader's engine, tokenizer and prompts in
+place of the subject's; the column ``reader`` names the reader. Only the chain's text is the subject's. The subject
+itself is also a reader, the same model in a fresh context, and the other readers are compared with it. A chain that
+helps only its author is a sign of encoded reasoning. This probe is not from a paper; it complements the paraphrases of
+Lanham et al. 2023 (arXiv 2307.13702).
 """
 
 from collections.abc import Sequence
@@ -17,10 +18,10 @@ from cotfaith.workers.shard.ask import Ask
 
 
 class Options(Section):
-    """Who reads."""
+    """The choice of the readers."""
 
     readers: tuple[str, ...] | None = None
-    """Ids of subjects; null: all of them."""
+    """The ids of the subjects that read; null: all of them."""
 
 
 def transfer(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
@@ -30,10 +31,10 @@ def transfer(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
 
 
 def reader_ids(spec: RunSpec, options: Section, probe: str = "transfer") -> tuple[str, ...]:
-    """Return the models that read, in the spec's order: those of the option ``readers``, if the probe has it.
+    """Return the models that read, in the spec's order: those in the option ``readers``, if the probe has it.
 
     Raises:
-        SpecError: a reader is no subject of the spec.
+        SpecError: a reader is not a subject of the spec.
 
     """
     subjects = [model.id for model in spec.subjects]

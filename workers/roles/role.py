@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cotfaith.schemas.spec import ModelSpec, RoleName, RunSpec
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.roles.editors.prompt import Prompt
 
 
@@ -63,9 +64,9 @@ class Helper(Role):
     """Its part of a run's identity."""
     model: Callable[[RunSpec, ModelSpec], ModelSpec | None]
     """(spec, subject) -> the model that helps with the subject's chains; None where rules do."""
-    identity: Callable[[RunSpec, ModelSpec], dict[str, Any]]
+    identity: Callable[[RunSpec, ResolvedModel], dict[str, Any]]
     """(spec, subject) -> what results depend on; made of JSON values."""
-    work: Callable[[RunSpec, ModelSpec, Sequence[PlannedArm]], Work]
+    work: Callable[[RunSpec, ResolvedModel, Sequence[PlannedArm]], Work]
     """(spec, model, arms) -> the model's work for one run of a probe."""
     prompts: Callable[[RunSpec], Sequence[Prompt]] = lambda spec: ()
     """What a chat template writes around, beside items."""

@@ -1,7 +1,7 @@
 """One shard: sample the chains of its items, run the probes on them.
 
-Takes items and engines, yields rows as each part is finished, so that the caller can commit it. Knows nothing about
-storage, Ray or the rest of the run.
+In: a spec, the items, and engines by role. Out: lists of chains, or of observations with their items, when all that was
+asked for in one call is done. Knows nothing about storage, Ray or the rest of the run.
 """
 
 from collections.abc import Generator, Sequence
@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 from cotfaith.schemas.records import Answer, Chain, Item, Observation, Supplied
-from cotfaith.schemas.spec import ModelSpec, RunSpec, Section, StrategyName, TaskSpec
+from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Probe
+from cotfaith.workers.resolved import ResolvedProbe, resolve_probes
 from cotfaith.workers.roles.editors import Editor, make_editor
 from cotfaith.workers.roles.embedders import Embedder, make_embedder
 from cotfaith.workers.shard.ask import Ask, Continuation, Request
@@ -73,26 +73,31 @@ class ShardWork:
         return [row for run, result in zip(runs, results, strict=True) for row in run.rows(result)]
 
     def _runs(self, name: str, chains: Sequence[Chain]) -> list["_Run"]:
-        spec = next(probe for probe in self.spec.probes if probe.name == name)
-        probe, options = find_probe(spec)
-        items = [item for item in self.items if probe.applies(item)]
+        probe = self._probes[name]
+        items = [item for item in self.items if probe.kind.applies(item)]
         of_item = {item.id: [chain for chain in chains if chain.item_id == item.id] for item in items}
-        if probe.level == "item":
-            return [self._item_run(probe, options, item, of_item[item.id]) for item in items]
-        return [self._chain_run(probe, options, item, chain) for item in items for chain in of_item[item.id]]
+        if probe.kind.level == "item":
+            return [self._item_run(probe, item, of_item[item.id]) for item in items]
+        return [self._chain_run(probe, item, chain) for item in items for chain in of_item[item.id]]
 
-    def _item_run(self, probe: Probe, options: Section, item: Item, chains: Sequence[Chain]) -> "_Run":
+    def _item_run(self, probe: ResolvedProbe, item: Item, chains: Sequence[Chain]) -> "_Run":
         usable = [chain for chain in chains if chain.status is Status.OK]
-        run = probe.run(usable, self._ask(item, -1, probe.name), options)
-        return _Run(item, self.strategy, probe, None, run, self._reader(probe))
+        run = probe.kind.run(usable, self._ask(item, -1, probe.name), probe.options)
+        return _Run(item, self.strategy, probe.kind, None, run, self._reader(probe))
 
-    def _chain_run(self, probe: Probe, options: Section, item: Item, chain: Chain) -> "_Run":
-        usable = chain.status is Status.OK
-        run = probe.run(chain, self._ask(item, chain.index, probe.name), options) if usable else _unusable(chain)
-        return _Run(item, self.strategy, probe, chain, run, self._reader(probe))
+    def _chain_run(self, probe: ResolvedProbe, item: Item, chain: Chain) -> "_Run":
+        if chain.status is Status.OK:
+            run = probe.kind.run(chain, self._ask(item, chain.index, probe.name), probe.options)
+        else:
+            run = _unusable(chain)
+        return _Run(item, self.strategy, probe.kind, chain, run, self._reader(probe))
 
-    def _reader(self, probe: Probe) -> str | None:
-        return self.model.id if probe.readers else None
+    def _reader(self, probe: ResolvedProbe) -> str | None:
+        return self.model.id if probe.kind.readers else None
+
+    @cached_property
+    def _probes(self) -> dict[str, ResolvedProbe]:
+        return {probe.name: probe for probe in resolve_probes(self.spec)}
 
     @property
     def _strategy(self) -> Strategy:
@@ -117,7 +122,7 @@ class ShardWork:
             codec=self.codec,
             sampling=self.spec.sampling,
             answer_by=answer_method(self.task, item),
-            # Plain chains have no part of their own in the stream: they came before there were strategies.
+            # A plain chain's stream leaves its strategy out: the seeds of committed runs rest on that.
             stream=(self.spec.seed, self.model.id, self.task.name, item.id, chain, purpose, *self._own_stream),
             strategy=self._strategy,
             editor=self._editor,

@@ -1,7 +1,8 @@
-"""What a strategy is: how the subject is asked to reason, and how an answer is had from what it wrote.
+"""What a strategy is: how the subject is asked to reason, and how its answer is obtained from what it wrote.
 
-Radhakrishnan et al. 2023 (arXiv 2307.11768). A chain is one text under every strategy; the strategy says how to go on
-from any beginning of it, where its steps end, and which prompt asks for the answer after it. Probes know nothing of it.
+Radhakrishnan et al. 2023 (arXiv 2307.11768). A chain is one text under every strategy. The strategy defines how to
+continue any prefix of it, where its steps end, and which prompt asks for the answer after it. Probes know nothing about
+strategies.
 """
 
 from collections.abc import Generator, Sequence
@@ -25,7 +26,7 @@ class Continuation:
     n_tokens: int = 0
     finish_reason: str = "none"
     seed: int | None = None
-    """What it was sampled with; the strategy says how, where that takes several requests. Null: nothing was sampled."""
+    """The seed that it was sampled with; the strategy decides it for several requests. None: nothing was sampled."""
     error: str | None = None
 
 
@@ -33,7 +34,7 @@ Continuing = Generator[list[Request], list[Any], list[Continuation]]
 
 
 class Asking(Protocol):
-    """What a strategy is given to sample with: one item, one model, one random stream (``shard.ask``)."""
+    """What a strategy samples with: one item, one model, one random stream (``shard.ask``)."""
 
     item: Item
     templates: Templates
@@ -56,16 +57,16 @@ class Asking(Protocol):
 
 
 class Strategy(Protocol):
-    """How one way of reasoning is asked for."""
+    """One way to ask for reasoning."""
 
     name: StrategyName
     summary: str
     """What it asks for, in one line."""
     prompt_hash: str | None
-    """Of its prompt files; null: it has none."""
+    """The hash of its prompt files; None if it has none."""
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
-        """Sample what follows each beginning of a chain, "" for a whole one; one continuation a prefix, in order."""
+        """Sample a continuation of each prefix of a chain ("": the whole chain); one per prefix, in order."""
         ...
 
     def prompt(self, templates: Templates, item: Item) -> str:
@@ -73,17 +74,17 @@ class Strategy(Protocol):
         ...
 
     def answer_prompt(self, templates: Templates, item: Item, chain_text: str) -> str:
-        """Return the prompt that asks for the answer after ``chain_text``, up to the answer itself."""
+        """Return the prompt that asks for the answer after ``chain_text``, up to where the answer begins."""
         ...
 
     def split(self, text: str, unit: StepUnit) -> tuple[str, ...]:
-        """Return the steps of a chain, by ``unit`` or by the strategy's own; joined, they are ``text``."""
+        """Return the steps of a chain, in ``unit`` or the strategy's own unit; joined, they are ``text``."""
         ...
 
     def step_unit(self, unit: StepUnit) -> str:
-        """Return what a step is where ``unit`` is asked for."""
+        """Return the unit of a step if ``unit`` is requested."""
         ...
 
     def editable(self, step: str) -> tuple[str, str]:
-        """Split a step into a beginning that an editor must leave, and the rest."""
+        """Split a step into a beginning that an editor must not change, and the rest."""
         ...

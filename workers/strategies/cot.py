@@ -1,4 +1,4 @@
-"""Plain chain of thought: one text, sampled at once. Lanham et al. 2023 (arXiv 2307.13702), section 2.1."""
+"""Plain chain of thought: one text, sampled in one request. Lanham et al. 2023 (arXiv 2307.13702), section 2.1."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ class Cot:
     prompt_hash: str | None = None
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
-        """Go on from each prefix without the white space at its end, which tokenizers put with what follows."""
+        """Continue each prefix without its final white space, which tokenizers attach to what follows."""
         opening, stops = ask.templates.cot(ask.item), ask.templates.chain_stops
         return (yield [ask.sample(opening + ask.codec.plain(prefix.rstrip()), stops) for prefix in prefixes])
 
@@ -38,5 +38,5 @@ class Cot:
         return unit
 
     def editable(self, step: str) -> tuple[str, str]:
-        """Leave all of it to the editor."""
+        """Let the editor change the whole step."""
         return "", step

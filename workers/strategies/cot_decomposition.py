@@ -1,8 +1,8 @@
-"""CoT decomposition: subquestions and their answers in one context, sampled at once. Radhakrishnan et al. 2023, 2.1.
+"""CoT decomposition: subquestions and answers in one context, in one request. Radhakrishnan et al. 2023, 2.1.
 
-In: an item, and any beginning of a chain. Out: "Subquestion 1: ...", "Answer 1: ..." and so on (``decomposition``). It
-ends where the model writes "Done" or begins another "Question:", which is no part of it either. The answer to the item
-is asked for as after a plain chain.
+In: an item, and any prefix of a chain. Out: "Subquestion 1: ...", "Answer 1: ..." and so on (``decomposition``). The
+chain ends before "Done", or before another "Question:" that the model begins. The answer to the item is requested as
+after a plain chain.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from cotfaith.workers.strategies.decomposition import END, FIRST_LABEL, Decompos
 from cotfaith.workers.strategies.prompts import hash_prompts
 from cotfaith.workers.text.templates import Templates
 
-_NEXT_QUESTION = "\nQuestion:"  # weak models go on with an example of their own
+_NEXT_QUESTION = "\nQuestion:"  # weak models continue with another example
 
 
 class CotDecomposition(Decomposition):
@@ -27,7 +27,7 @@ class CotDecomposition(Decomposition):
     prompt_hash: str | None = hash_prompts(prompt_file)
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
-        """Go on from each prefix, or from the first label."""
+        """Continue each prefix, or the first label."""
         opening = self.prompt(ask.templates, ask.item)
         stops = (*ask.templates.chain_stops, f"\n{END}", _NEXT_QUESTION)
         kept = [prefix.rstrip() for prefix in prefixes]
@@ -40,5 +40,5 @@ class CotDecomposition(Decomposition):
 
 
 def _with_label(rest: Continuation) -> Continuation:
-    """Put the label before what the model wrote, if that is anything."""
+    """Put the label before what the model wrote, if it wrote anything."""
     return replace(rest, text=FIRST_LABEL + rest.text if rest.text.strip() else "")

@@ -1,7 +1,7 @@
-"""What the two decompositions share: a chain of subquestions with their answers. Radhakrishnan et al. 2023, 2.1.
+"""Shared parts of the two decompositions: a chain of subquestions with answers. Radhakrishnan et al. 2023, 2.1.
 
-A step is a subquestion with its answer, whatever the spec's unit is; editors rewrite the answer alone. The first label
-is written for the model. "Done" ends a chain and is no part of it.
+A step is a subquestion with its answer, whatever the spec's unit; editors rewrite only the answer. The first label is
+written for the model. "Done" ends a chain and is not part of it.
 """
 
 from cotfaith.schemas.records import Item
@@ -18,7 +18,7 @@ class Decomposition:
     """The parts of the strategy protocol that do not depend on who answers the subquestions."""
 
     prompt_file: str
-    """Name of the prompt that asks for subquestions."""
+    """The name of the prompt that asks for subquestions."""
 
     def prompt(self, templates: Templates, item: Item) -> str:
         """Return the examples and the question; the assistant's turn is open."""
@@ -35,5 +35,5 @@ class Decomposition:
         return STEP_UNIT
 
     def editable(self, step: str) -> tuple[str, str]:
-        """Leave the answer to the editor."""
+        """Let the editor change only the answer."""
         return split_answer(step)

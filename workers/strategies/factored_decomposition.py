@@ -1,18 +1,18 @@
 """Factored decomposition: each subquestion answered in a fresh context. Radhakrishnan et al. 2023, 2.1.
 
-In: an item, and any beginning of a chain. Out: the same text as CoT decomposition's, in rounds:
+In: an item, and any prefix of a chain. Out: a text in the form of CoT decomposition, written in rounds:
 
-- the main context (question and chain so far) writes one more line. A line with a subquestion's label goes on; any
-  other ends the chain. "Done" is the mark of that and no part of the chain; other words stay in it.
-- a fresh context holds that subquestion alone, earlier answers put in for "[answer 2]", and writes one line.
+- the main context (question and chain so far) writes one more line. A line with a subquestion's label continues the
+  chain; any other ends it. "Done" marks the end and is not part of the chain; other words stay in it.
+- a fresh context has only that subquestion, with earlier answers in the place of "[answer 2]", and writes one line.
 
-The answer to the item is asked for in another context, which shows the question, the subquestions and the answers. So
-no context but the main one sees the question and the chain in the making, and that one is not asked for any answer. (A
-weak model may close with one in its own words.)
+A separate context with the question, the subquestions and the answers is asked for the answer to the item. So only the
+main context sees the question and the unfinished chain, and it is never asked for an answer. (A weak model may still
+end with an answer in its own words.)
 
-All tokens that are sampled for a chain count towards the limit. A chain that asks for more subquestions than the spec
-allows is cut, as one that is too long is. The paper's model writes a list of subquestions a round; ours writes one.
-Reasoning models think about subquestions in the chain, and about the answers to them not at all.
+All tokens sampled for a chain count towards the limit. A chain with more subquestions than the spec allows is cut, just
+like a chain that is too long. The paper's model writes a list of subquestions per round; here it writes one. Reasoning
+models think about subquestions in the chain, and do not think about the answers to them.
 """
 
 from collections.abc import Generator, Sequence
@@ -33,12 +33,12 @@ from cotfaith.workers.text.conversation import fresh_mark
 from cotfaith.workers.text.templates import Templates
 
 _Writing = Generator[list[Request], list[Any], tuple[str, Continuation, bool]]
-"""Returns the text, the line that was sampled for it, and whether to go on."""
+"""It returns the text, the line that was sampled for it, and whether to continue."""
 _ANSWER, _RECOMPOSE = "subanswer", "recomposition"
 
 
 class FactoredDecomposition(Decomposition):
-    """The strategy protocol for subquestions in contexts of their own."""
+    """The strategy protocol for subquestions in separate contexts."""
 
     name: StrategyName = "factored_decomposition"
     summary = "Each subquestion in a context of its own. Radhakrishnan et al. 2023, 2.1."
@@ -46,12 +46,12 @@ class FactoredDecomposition(Decomposition):
     prompt_hash: str | None = hash_prompts(prompt_file, _ANSWER, _RECOMPOSE)
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
-        """Go on from each prefix, in common rounds."""
+        """Continue each prefix, in common rounds."""
         opening = self.prompt(ask.templates, ask.item)
         return (yield from together([_Growth(ask, opening, p.rstrip(), ask.next_seed()).run() for p in prefixes]))
 
     def answer_prompt(self, templates: Templates, item: Item, chain_text: str) -> str:
-        """Return the prompt that shows the question and ``chain_text``, in a context of its own."""
+        """Return the prompt that shows the question and ``chain_text``, in a separate context."""
         question = templates.question(item)
         mark = fresh_mark("chain", question, templates.model.system or "")
         request = read_prompt(_RECOMPOSE).replace("{chain}", mark).replace("{question}", question)
@@ -61,7 +61,7 @@ class FactoredDecomposition(Decomposition):
 
 @dataclass
 class _Growth:
-    """One chain in the making."""
+    """One unfinished chain."""
 
     ask: Asking
     opening: str
@@ -71,7 +71,7 @@ class _Growth:
     n_samples: int = 0
 
     def run(self) -> Generator[list[Request], list[Any], Continuation]:
-        """Write lines until the model has enough, or a limit cuts the chain."""
+        """Write lines until the model stops, or a limit cuts the chain."""
         text, more = self.prefix or FIRST_LABEL, True
         while more:
             grown, line, more = yield from (self._answer(text) if open_question(text) else self._next_line(text))

@@ -1,7 +1,7 @@
 """The text of a decomposed chain: "Subquestion 1: ...", "Answer 1: ...", "Subquestion 2: ...", each on its own lines.
 
-In: such a text, or a beginning of one, whoever wrote it. Out: its steps, and what is still open at its end. What stands
-before the first label belongs to the first step. Knows nothing about who asks and who answers.
+In: such a text, or a prefix of one, whoever wrote it. Out: its steps, and the open subquestion at its end. Text before
+the first label belongs to the first step. Knows nothing about who asks and who answers.
 """
 
 import itertools
@@ -30,7 +30,7 @@ def split_answer(step: str) -> tuple[str, str]:
 
 
 def count_questions(text: str) -> int:
-    """Return how many subquestions ``text`` holds."""
+    """Return the number of subquestions in ``text``."""
     return len(_QUESTION.findall(text))
 
 
@@ -40,9 +40,9 @@ def opens_question(line: str) -> bool:
 
 
 def open_question(text: str) -> str | None:
-    """Return the subquestion that stands unanswered at the end of ``text``, with what it refers to put in.
+    """Return the unanswered subquestion at the end of ``text``, with its references replaced by answers.
 
-    None: the last one has its answer, or there is none. "": a label without words.
+    None: the last subquestion has its answer, or there is none. "": a label without words.
     """
     labels = list(_LABEL.finditer(text))
     if not labels or labels[-1][1].lower() == "answer":
@@ -52,7 +52,7 @@ def open_question(text: str) -> str | None:
 
 
 def _answers(text: str, labels: list[re.Match[str]]) -> dict[int, str]:
-    """Return each answer by its number, without its full stop: it is put into the middle of a question."""
+    """Return each answer by its number, without its full stop, because it is inserted within a question."""
     ends = [label.start() for label in labels[1:]] + [len(text)]
     return {
         int(label[2]): text[label.end() : end].strip().rstrip(".")

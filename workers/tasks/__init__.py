@@ -3,7 +3,7 @@
     TaskSpec -> generator ─────────────> items -> check_items -> first n
     TaskSpec -> file -> records -> adapter ┘
 
-Knows nothing about models, prompts or probes. A question's text never holds its choices: templates render them.
+Knows nothing about models, prompts or probes. A question's text never contains its choices: templates render them.
 """
 
 from cotfaith.workers.tasks.check import check_items

@@ -1,4 +1,4 @@
-"""What every item must satisfy, whatever it came from.
+"""Checks that every item must pass, whatever its source.
 
 Two choices may have the same text (AQuA and BBH have such items): labels tell them apart.
 """
@@ -11,7 +11,7 @@ from cotfaith.workers.text.canonical import canonical_number
 
 
 def check_items(task_name: str, items: Sequence[Item]) -> None:
-    """Raise ``TaskError`` that names the task, the first bad item and what to do."""
+    """Raise a ``TaskError`` that names the task, the first bad item and the fix."""
     if not items:
         raise TaskError(f"task {task_name!r} has no items.")
     seen: dict[str, int] = {}
@@ -24,15 +24,15 @@ def check_items(task_name: str, items: Sequence[Item]) -> None:
 
 def _id_problem(item_id: str, seen: dict[str, int]) -> str | None:
     if not item_id.strip():
-        return "its id is empty. Give every item an id, or map none: then they are numbered."
+        return "its id is empty. Give every item an id, or map no ids: then items are numbered."
     if item_id in seen:
-        return f"item number {seen[item_id]} has the same id. Make ids unique, or map none: then they are numbered."
+        return f"item number {seen[item_id]} has the same id. Make ids unique, or map no ids: then items are numbered."
     return None
 
 
 def _problem(item: Item) -> str | None:
     if not item.question.strip():
-        return "its question is empty. Remove the item, or map the field that holds the question."
+        return "its question is empty. Remove the item, or map the field with the question."
     if any(not choice.strip() for choice in item.choices):
         return f"one of its choices is empty: {list(item.choices)}. Fix or remove the item."
     return _gold_problem(item)
@@ -49,7 +49,7 @@ def _gold_problem(item: Item) -> str | None:
         return f"the answer format {item.answer_format!r} takes no choices. Use 'choice', or leave them out."
     if item.answer_format == "number" and canonical_number(item.gold) != item.gold:
         return f"its gold {item.gold!r} is not a plain number such as 1234 or -0.5. Fix it, or use 'text'."
-    return None if item.gold.strip() else "its gold is empty. Remove the item, or map the field that holds the gold."
+    return None if item.gold.strip() else "its gold is empty. Remove the item, or map the field with the gold."
 
 
 def _choice_problem(item: Item) -> str | None:

@@ -1,4 +1,4 @@
-"""What a file gives as choices -> their texts, in order, and the file's own labels if it has any.
+"""A file's value for choices -> the choices' texts, in order, and the file's own labels, if any.
 
 | | |
 | --- | --- |
@@ -7,7 +7,7 @@
 | an object | {"A": "stone", "B": "apple"}; {"text": ["stone", "apple"], "label": ["A", "B"]} (ARC) |
 | a list of objects | [{"label": "A", "text": "stone"}, ...]; also id, key and content, value |
 
-Letters that the texts bring themselves are read off (``lettered.py``). Which of them a gold means: ``golds.py``.
+Letters within the texts are removed (``lettered.py``). ``golds.py`` finds which choice a gold means.
 """
 
 import ast
@@ -38,11 +38,11 @@ class Choices:
 
     texts: tuple[str, ...]
     labels: tuple[str, ...] = ()
-    """The file's own, one for each text; empty: it has none."""
+    """The file's own labels, one for each text; empty if it has none."""
 
 
 def read_choices(value: Any) -> Choices:
-    """Return the choices that ``value`` holds; raise ``ValueError`` if it holds none."""
+    """Return the choices in ``value``; raise ``ValueError`` if it has none."""
     if isinstance(value, str):
         value = _from_text(value)
     labels, texts = _labels_and_texts(value)
@@ -57,13 +57,13 @@ def _from_text(text: str) -> Any:
         try:
             return json_in_text(text)
         except ValueError:
-            pass  # A first choice may well open with a bracket.
+            pass  # The first choice may begin with a bracket.
         if _NUMPY_LIST.fullmatch(text.strip()):
             raise ValueError("choices are an array as numpy prints it, with no commas; write a JSON list")
         if (found := python_list(text)) is not None:
             return found
         if SEPARATOR not in text:
-            raise ValueError(f"choices {text[:80]!r} are no JSON")
+            raise ValueError(f"choices {text[:80]!r} are not JSON")
     parts = text.split(SEPARATOR)
     if _is_balanced(text) and not all(map(_is_balanced, parts)):
         raise ValueError(f"choices {text[:80]!r} have a {SEPARATOR} within brackets; write them as a JSON list")
@@ -75,7 +75,7 @@ def _is_balanced(text: str) -> bool:
 
 
 def python_list(text: str) -> list[str] | None:
-    """Return the texts of a list of texts in Python's notation; None if ``text`` is none, or anything more."""
+    """Return the texts of a list of texts in Python's notation; None if ``text`` is anything else."""
     if not _PYTHON_LIST.fullmatch(text.strip()):
         return None
     try:
@@ -106,7 +106,7 @@ def _of_object(value: dict[Any, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]
         return _together(value[names[label_key]], value[names[text_key]])
     found = {label: part for label, part in ((_bare(str(name)), part) for name, part in value.items()) if label}
     labels = sorted(found, key=lambda label: (len(label), label))
-    while len(labels) > 2 and is_missing(found[labels[-1]]):  # Parquet fills the keys that only other items have
+    while len(labels) > 2 and is_missing(found[labels[-1]]):  # Parquet fills in keys that only other items have
         labels.pop()
     from_0 = [str(number) for number in range(len(labels))]
     if len(found) < len(value) or len(labels) < 2 or not (in_order(labels) or labels == from_0):
@@ -115,7 +115,7 @@ def _of_object(value: dict[Any, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _bare(name: str) -> str:
-    """Return the label that a key is ("A", "option_a", "(A)", "1."), or "" for another key."""
+    """Return the label in a key ("A", "option_a", "(A)", "1."), or "" if the key is not a label."""
     matched = _KEY.fullmatch(name)
     return matched[1] if matched else ""
 

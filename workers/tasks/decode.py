@@ -1,6 +1,6 @@
 """A text file's bytes -> its text: UTF-8, or UTF-16 and UTF-32 with a byte-order mark, as Excel writes "Unicode text".
 
-Half of a surrogate pair (in UTF-8: three bytes that are no valid character) stays one; ``unicode.py`` replaces it.
+Half of a surrogate pair (in UTF-8: three bytes that are not a valid character) is kept; ``unicode.py`` replaces it.
 """
 
 import codecs
@@ -18,7 +18,7 @@ _MARKS = (
 
 
 def decode(path: Path, data: bytes) -> str:
-    """Return the text; raise ``TaskError`` if it is none, or blank."""
+    """Return the text; raise ``TaskError`` if the bytes are not text, or blank."""
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(encoding, "surrogatepass")
@@ -28,5 +28,5 @@ def decode(path: Path, data: bytes) -> str:
     if "\0" in text:
         raise TaskError(f"{path}: not plain text (a NUL character at {text.index(chr(0))}); save it as UTF-8.")
     if not text.strip():
-        raise TaskError(f"{path}: the file is empty; expected records. Fill it, or name another file.")
+        raise TaskError(f"{path}: the file is empty; expected records. Fill it, or use another file.")
     return text

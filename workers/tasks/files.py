@@ -1,8 +1,9 @@
-"""Files of records: JSON, JSON lines, CSV, TSV and Parquet in, plain or with ``.gz`` behind it, a list of dicts out.
+"""Files of records. In: JSON, JSON lines, CSV, TSV or Parquet, plain or gzipped (``.gz``). Out: a list of dicts.
 
-The name's ending tells the kind; ``read_json``, ``read_csv`` and ``read_parquet`` know each. Text is UTF-8, or UTF-16
-with its mark. Knows nothing about tasks, but the names of the columns that the caller must have: they tell one record
-from a file of records, and a CSV without a header. Records are counted from 0, lines from 1.
+The file name's ending decides the kind; ``read_json``, ``read_csv`` and ``read_parquet`` read each. Text is UTF-8, or
+UTF-16 with its byte-order mark. Knows nothing about tasks except the names of the columns that the caller needs: they
+distinguish one record from a file of records, and reveal a CSV without a header. Records are counted from 0, lines from
+1.
 """
 
 import gzip
@@ -23,10 +24,10 @@ Reader = Callable[[Path, bytes, Columns], list[Record]]
 
 
 def read_records(path: Path, columns: Columns = ()) -> list[Record]:
-    """Return the file's records; ``columns``: names that each record must have, as far as the caller knows.
+    """Return the file's records; ``columns``: the names that the caller expects in each record.
 
     Raises:
-        TaskError: the file is missing, empty, or of no known kind, or a line or record cannot be read; it says which.
+        TaskError: the file is missing, empty or of an unknown kind, or it names the line or record that cannot be read.
 
     """
     reader = READERS.get(file_kind(path))
@@ -36,10 +37,10 @@ def read_records(path: Path, columns: Columns = ()) -> list[Record]:
         )
     data = _bytes(path)
     if not data:
-        raise TaskError(f"{path}: the file is empty; expected records. Fill it, or name another file.")
+        raise TaskError(f"{path}: the file is empty; expected records. Fill it, or use another file.")
     records = reader(path, data, columns)
     if not records:
-        raise TaskError(f"{path}: the file holds no records; expected one or more. Fill it, or name another file.")
+        raise TaskError(f"{path}: the file has no records; expected one or more. Fill it, or use another file.")
     return _valid_unicode(path, records)
 
 
@@ -50,20 +51,20 @@ def _bytes(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix.lower() == ".gz" and data else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TaskError(f"{path}: not a whole gzip file: {error}. Copy it again, or unpack it first.") from None
+        raise TaskError(f"{path}: not a complete gzip file: {error}. Copy it again, or unpack it first.") from None
     except OSError as error:
         raise TaskError(f"{path}: the file cannot be read: {error.strerror}.") from None
 
 
 def _valid_unicode(path: Path, records: list[Record]) -> list[Record]:
-    """Return the records with U+FFFD for each half of a surrogate pair, and say how many held one."""
+    """Return the records with U+FFFD for each half of a surrogate pair; warn how many contained one."""
     broken = [index for index, record in enumerate(records) if has_half(record)]
     for index in broken:
         records[index] = without_halves(records[index])
     if broken:
         warnings.warn(
-            f"{where(path, broken[0])}: half of a surrogate pair, which is no valid text, was read as U+FFFD; "
-            f"{len(broken):,} of {len(records):,} records hold one.",
+            f"{where(path, broken[0])}: half of a surrogate pair, which is not valid text, was read as U+FFFD; "
+            f"{len(broken):,} of {len(records):,} records have one.",
             stacklevel=3,
         )
     return records

@@ -1,4 +1,4 @@
-"""One digest for a list of items, so that a resumed run can tell whether it meets the same ones."""
+"""A digest of a list of items, so that a resumed run can check that its items are the same."""
 
 import hashlib
 import json
@@ -9,12 +9,12 @@ from cotfaith.schemas.records import Item
 
 
 def fingerprint(items: Sequence[Item]) -> str:
-    """Return the sha256 (hex) of the items' canonical JSON; their order counts."""
+    """Return the sha256 (hex) of the items' canonical JSON; their order matters."""
     rows = [_row(item) for item in items]
     text = json.dumps(rows, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _row(item: Item) -> dict[str, object]:
-    difficulty = None if item.difficulty is None else float(item.difficulty)  # 3 and 3.0 are one difficulty
+    difficulty = None if item.difficulty is None else float(item.difficulty)  # 3 and 3.0 are the same difficulty
     return {**asdict(item), "difficulty": difficulty}

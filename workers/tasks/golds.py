@@ -1,15 +1,15 @@
-"""Which of an item's choices its gold means, decided on the whole column.
+"""The choice that an item's gold means, decided from the whole column.
 
 A gold may be
 - a label: the file's own, or "B", "(B)", "b", "B)", "B.";
 - a choice's text, with or without its letter before it; case counts only if two choices need it;
 - an index from 0, as a number or, in a CSV, as text.
 
-Where all golds of a file are whole numbers, one reading must fit all of them: numbers can be texts of the choices, too,
-and they can count from 1. Two readings that differ are an error that names the setting ``gold_is``; a column that
-reaches the number of choices and never 0, or that holds no 0 where chance would have put one, does not count from 0.
-Where the golds are texts of the choices and none an index from 0, they must not differ from indexes from 1 either.
-Elsewhere each gold is read by itself, and one with two readings is an error.
+If all golds of a file are whole numbers, one reading must fit all of them, because numbers can also be texts of the
+choices, or count from 1. Two readings that differ are an error that names the setting ``gold_is``. A column does not
+count from 0 if it reaches the number of choices and never 0, or if chance alone would almost surely give it a 0 and it
+has none. If the golds are texts of the choices and not indexes from 0, they must not differ from indexes from 1 either.
+Otherwise each gold is read by itself, and a gold with two readings is an error.
 """
 
 import math
@@ -29,7 +29,7 @@ from cotfaith.workers.tasks.values import Record, field_of, kind_of, scalar_text
 READINGS: tuple[GoldIs, ...] = ("label", "text", "index")
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d{0,8}))(?:\.0+)?")
 _CHANCE = 1e-3
-"""A column without 0 is taken for one from 0 unless chance would leave it without 0 more rarely than this."""
+"""A column without a 0 is read as counting from 0 unless the chance of having no 0 is below this probability."""
 
 
 def gold_label(gold: Any, choices: Choices, gold_is: GoldIs = "auto") -> str:
@@ -37,7 +37,7 @@ def gold_label(gold: Any, choices: Choices, gold_is: GoldIs = "auto") -> str:
     found = set().union(*(_places(gold, choices, how) for how in _ways(gold, gold_is)))
     if not found:
         means = "give a label, a text or an index" if gold_is == "auto" else f"as {gold_is} (gold_is)"
-        raise ValueError(f"gold {gold!r} is none of the choices {_listed(choices)}: {means}")
+        raise ValueError(f"gold {gold!r} is not one of the choices {_listed(choices)}: {means}")
     labels = [CHOICE_LABELS[place] for place in sorted(found)]
     if len(labels) > 1:
         raise ValueError(f"gold {gold!r} can mean {' or '.join(labels)} of {_listed(choices)}: give the label")
@@ -45,15 +45,15 @@ def gold_label(gold: Any, choices: Choices, gold_is: GoldIs = "auto") -> str:
 
 
 def gold_of(record: Record, name: str, choices: Choices, path: Path, index: int) -> Any:
-    """Return a record's gold; a word that stands for nothing in a CSV ("None") is one if a choice reads so."""
+    """Return a record's gold; a word that means missing in a CSV ("None") is a gold if it is the text of a choice."""
     value = record.get(name)
     return value if isinstance(value, str) and value.strip() in choices.texts else field_of(record, name, path, index)
 
 
 def column_reading(path: Path, golds: Sequence[Any], choices: Sequence[Choices]) -> GoldIs:
-    """Return how the golds of a file are to be read, ``auto``: each by itself; raise ``TaskError`` if nobody can say.
+    """Return how to read the golds of a file, ``auto``: each by itself; raise ``TaskError`` if that is ambiguous.
 
-    ``golds`` and ``choices`` belong together, one each for every record that has both.
+    ``golds`` and ``choices`` have one entry each for every record that has both.
     """
     if not golds or any(_whole(gold) is None for gold in golds):
         return "auto"
@@ -95,7 +95,7 @@ def _places(gold: Any, choices: Choices, how: GoldIs) -> set[int]:
 
 
 def _whole(gold: Any) -> int | None:
-    """Return a whole number, or the one that a text holds: pandas writes a column with gaps as 1.0, 2.0."""
+    """Return a whole number, or the whole number in a text: pandas writes a column with gaps as 1.0, 2.0."""
     matched = None if isinstance(gold, bool) else _WHOLE.fullmatch(str(scalar_text(gold)).strip())
     return int(matched[1]) if matched else None
 
@@ -113,7 +113,7 @@ def _by_text(gold: str, choices: Choices) -> set[int]:
 
 
 def _by_both(gold: str, choices: Choices, n: int) -> set[int]:
-    """Return the place of a gold that has a label and that choice's text ("B) apple")."""
+    """Return the index of a gold that has a label and that choice's text ("B) apple")."""
     split = split_letter(gold)
     if split is None:
         return set()
@@ -122,7 +122,7 @@ def _by_both(gold: str, choices: Choices, n: int) -> set[int]:
 
 
 def _check_origin(path: Path, golds: Sequence[Any], choices: Sequence[Choices], fitting: list[GoldIs]) -> None:
-    """Raise if the golds count from 1, or seem to."""
+    """Raise if the golds count from 1; warn if they may."""
     numbers = [_whole(gold) or 0 for gold in golds]
     sizes = [len(own.texts) for own in choices]
     if any(not 1 <= number <= n for number, n in zip(numbers, sizes, strict=True)):
@@ -133,7 +133,7 @@ def _check_origin(path: Path, golds: Sequence[Any], choices: Sequence[Choices], 
         top = "up to the number of choices" if reaches else "only others"
         raise TaskError(
             f"{first}: the file's golds are whole numbers, never 0 and {top}, as if they counted from 1. "
-            "Say so: gold_is: index_from_1, or index for from 0 (import: --gold-is), or write the choices' labels."
+            "Set gold_is: index_from_1, or index if they count from 0 (import: --gold-is), or use the choices' labels."
         )
     warnings.warn(
         f"{first}: the file's golds are read as indexes from 0, though none is 0. If they count from 1, "
@@ -147,7 +147,7 @@ def _ambiguous(path: Path, index: int, gold: Any, choices: Choices, ways: tuple[
     settings = dict.fromkeys((*ways, "index_from_1"))
     return TaskError(
         f"{where(path, index)}: gold {gold!r} of {_listed(choices)} can be read as {' or as '.join(meant)}, and so can "
-        f"all golds of the file. Say which: gold_is: {' or '.join(settings)} (import: --gold-is)."
+        f"all golds of the file. Set gold_is: {' or '.join(settings)} (import: --gold-is)."
     )
 
 

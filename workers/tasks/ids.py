@@ -1,4 +1,4 @@
-"""Item ids of tasks that bring none: the task's name and the item's place, from 0."""
+"""Item ids for tasks without their own: the task's name and the item's index, from 0."""
 
 
 def item_id(task: str, index: int) -> str:
@@ -7,7 +7,7 @@ def item_id(task: str, index: int) -> str:
 
 
 def free_id(name: str, taken: set[str]) -> str:
-    """Return ``name``, or with the first number behind it that makes it new, and add it to ``taken``."""
+    """Return ``name``, with the first number that makes it unique if needed, and add it to ``taken``."""
     number, found = 2, name
     while found in taken:
         found, number = f"{name}-{number}", number + 1

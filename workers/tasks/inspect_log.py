@@ -1,9 +1,10 @@
-"""Inspect's logs (``.eval``, or JSON) -> records of the adapter ``chains``, through inspect_ai's own reader.
+"""Inspect logs (``.eval``, or JSON) -> records of the adapter ``chains``, read with inspect_ai.
 
-The chain is what the model reasoned before it answered (reasoning parts of its last message, or the thought in its
-markup), or else the text of the answer, without a last line "ANSWER: ...". The recorded answer is the one that a scorer
-read, or else that line's. A sample that holds no such chain, not the whole of one, or more than one question in text,
-gives the reason instead. System messages are left out, and counted: the spec's own stand in their place.
+The chain is the model's reasoning before its answer (reasoning parts of its last message, or the thought in its
+markup). If there is none, it is the text of the answer, without a last line "ANSWER: ...". The recorded answer is the
+one that a scorer read, else the one in that line. A sample without such a chain, with an incomplete one, or with more
+than one question as text, gives the reason instead. System messages are left out and counted: the spec's own system
+message replaces them.
 """
 
 import re
@@ -23,7 +24,7 @@ _CUT = {
     "max_tokens": "its output was cut at the limit of tokens",
     "model_length": "its output was cut at the end of the model's context",
     "content_filter": "its output was withheld by a content filter",
-    "tool_calls": "its output is a call of a tool",
+    "tool_calls": "its output is a tool call",
 }
 
 
@@ -32,13 +33,13 @@ class InspectLog:
     """A log's samples."""
 
     records: list[Record | str]
-    """One for each sample: a record, or why there is none."""
+    """One entry for each sample: a record, or the reason why there is none."""
     notes: list[str] = field(default_factory=list)
-    """What to say of the log as a whole."""
+    """Warnings about the log as a whole."""
 
 
 def is_inspect_log(path: Path) -> bool:
-    """Return whether the file is a log of Inspect's."""
+    """Return whether the file is an Inspect log."""
     if path.suffix.lower() == ".eval":
         return True
     if path.suffix.lower() != ".json" or not path.is_file():
@@ -48,7 +49,7 @@ def is_inspect_log(path: Path) -> bool:
 
 
 def read_inspect_log(path: Path) -> InspectLog:
-    """Return what a log holds.
+    """Return the contents of a log.
 
     Raises:
         TaskError: inspect_ai is not installed, or cannot read the file.
@@ -59,7 +60,7 @@ def read_inspect_log(path: Path) -> InspectLog:
     shuffled = any(step.params.get("shuffle") for step in log.plan.steps)
     found = [_or_reason(sample, log.eval.model, path.stem, shuffled) for sample in samples]
     broken = sum(has_half(record) for record in found)
-    notes = [f"{path}: {broken:,} samples hold half of a surrogate pair, read as U+FFFD."] if broken else []
+    notes = [f"{path}: {broken:,} samples contain half of a surrogate pair, read as U+FFFD."] if broken else []
     return InspectLog([without_halves(record) for record in found], [*_notes(path, log, samples), *notes])
 
 
@@ -67,25 +68,25 @@ def _read(path: Path) -> Any:
     try:
         from inspect_ai.log import read_eval_log
     except ImportError:
-        raise TaskError(f"{path}: logs of Inspect are read by inspect_ai: pip install 'cotfaith[inspect]'.") from None
+        raise TaskError(f"{path}: Inspect logs need inspect_ai: pip install 'cotfaith[inspect]'.") from None
     if not path.is_file():
         raise TaskError(f"{path}: there is no such file (working directory: {Path.cwd()}).")
     try:
         return read_eval_log(str(path), resolve_attachments=True)
-    except Exception as error:  # whatever its reader meets in a file that is none
+    except Exception as error:  # the reader can raise anything on a file that is not a log
         raise TaskError(f"{path}: inspect_ai cannot read this log: {type(error).__name__}: {error}") from None
 
 
 def _notes(path: Path, log: Any, samples: Sequence[Any]) -> Iterator[str]:
     if not samples:
         ran = getattr(log.results, "completed_samples", 0) or 0
-        what = f"it is a header only: {ran:,} samples were run" if ran else "none was finished"
+        what = f"it has only a header: {ran:,} samples were run" if ran else "none was finished"
         yield (
-            f"{path}: this log holds no samples (status: {log.status}); {what}. Name the whole log as Inspect wrote it "
+            f"{path}: this log has no samples (status: {log.status}); {what}. Use the complete log as Inspect wrote it "
             "(read without header_only), or run the evaluation again."
         )
     elif log.status != "success":
-        yield f"{path}: this evaluation did not end well (status: {log.status}); {len(samples):,} samples are here."
+        yield f"{path}: this evaluation did not succeed (status: {log.status}); the log has {len(samples):,} samples."
     systems = sum(any(message.role == "system" for message in _turns(sample)) for sample in samples)
     if systems:
         yield (
@@ -102,7 +103,7 @@ def _turns(sample: Any) -> list[Any]:
 
 
 def _or_reason(sample: Any, model: str, log: str, shuffled: bool) -> Record | str:
-    """Return the sample's chain with its question, or why it cannot be used."""
+    """Return the sample's chain with its question, or the reason why it cannot be used."""
     try:
         return _record(sample, model, log, shuffled)
     except ValueError as error:
@@ -111,7 +112,7 @@ def _or_reason(sample: Any, model: str, log: str, shuffled: bool) -> Record | st
 
 def _record(sample: Any, model: str, log: str, shuffled: bool) -> Record:
     if sample.choices and shuffled:
-        raise ValueError("its choices were shuffled, so the chain speaks of other letters")
+        raise ValueError("its choices were shuffled, so the chain uses other letters")
     question = _question(sample)
     _check_ended(sample)
     targets = [sample.target] if isinstance(sample.target, str) else list(sample.target)
@@ -157,7 +158,7 @@ def _check_text_only(content: Any, what: str, allowed: Sequence[str]) -> None:
 
 
 def _check_ended(sample: Any) -> None:
-    """Raise ``ValueError`` unless the output ended by itself."""
+    """Raise ``ValueError`` unless the model ended its output itself."""
     if sample.error is not None or sample.output.error:
         raise ValueError("it ended with an error")
     if not sample.output.choices:
@@ -175,10 +176,10 @@ def _chain(message: Any) -> str:
         raise ValueError(_CUT["tool_calls"])
     parts = [part for part in message.content if part.type == "reasoning"] if isinstance(message.content, list) else []
     if any(part.redacted for part in parts):
-        raise ValueError("its output holds no readable chain: the reasoning is hidden")
+        raise ValueError("its output has no readable chain: the reasoning is hidden")
     text = "\n\n".join(part.reasoning for part in parts) if parts else _without_answer(message.text)
     if not text.strip():
-        raise ValueError("its output holds no readable chain beside the answer")
+        raise ValueError("its output has no readable chain besides the answer")
     return text
 
 
@@ -191,7 +192,7 @@ def _without_answer(text: str) -> str:
 
 
 def _answer(sample: Any) -> str | None:
-    """Return what a scorer read as the answer, or the output's last line, if it says so."""
+    """Return the answer that a scorer read, else the one in the output's last line, if any."""
     read = [score.answer for score in (sample.scores or {}).values() if score.answer]
     written = _ANSWER_LINE.search(sample.output.completion.rstrip())
     return read[0] if read else written["answer"] if written else None

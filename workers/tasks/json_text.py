@@ -1,6 +1,6 @@
-"""JSON text -> values, stricter than Python's reader: no key twice in an object, no endless whole numbers.
+"""JSON text -> values, stricter than Python's reader: no duplicate keys in an object, no huge whole numbers.
 
-NaN and Infinity are read as what they are; what stands for nothing is for ``values.py`` to say.
+NaN and Infinity are read as floats; ``values.py`` decides which values count as missing.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from cotfaith.workers.tasks.unicode import without_halves
 
 _LONGEST = 4000
-"""Digits of a whole number; Python refuses somewhat longer ones."""
+"""The most digits of a whole number; Python refuses somewhat longer ones."""
 
 
 def parse_json(text: str) -> Any:
@@ -18,11 +18,11 @@ def parse_json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_object, parse_int=_whole)
     except RecursionError:
-        raise ValueError("its lists or objects lie too deep in one another") from None
+        raise ValueError("its lists or objects are nested too deeply") from None
 
 
 def json_in_text(text: str) -> Any:
-    """Return the value of JSON that stands in a record's text, with U+FFFD for each half of a surrogate pair."""
+    """Return the value of JSON within a record's text, with U+FFFD for each half of a surrogate pair."""
     return without_halves(parse_json(text))
 
 

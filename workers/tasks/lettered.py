@@ -1,6 +1,6 @@
-"""Choices that bring their own letters or numbers ("A) 2", "(b) 8", "1. 5"): these are read off, so none stands twice.
+"""Choices with their own letters or numbers ("A) 2", "(b) 8", "1. 5"), which are removed so that none appears twice.
 
-They are letters only if all choices of the item have them, in one style, in order from A, a or 1, with a text behind:
+They count as labels only if all choices of the item have them, in one style, in order from A, a or 1, with text after:
 "A. Lincoln" among other names stays a name.
 """
 
@@ -28,7 +28,7 @@ _STYLES = tuple(
 
 
 def read_letters(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the labels that ``texts`` bring (none: empty) and the texts without them, also where they stand twice."""
+    """Return the labels in ``texts`` (empty if there are none) and the texts without them, even doubled ones."""
     for style in _STYLES:
         matched = [style.fullmatch(text.strip()) for text in texts]
         found = [(m[1], m[2].strip()) for m in matched if m and m[2].strip()]
@@ -39,7 +39,7 @@ def read_letters(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]
 
 
 def split_letter(text: str) -> tuple[str, str] | None:
-    """Return the label that a text brings and the text without it; None if it brings none."""
+    """Return a text's label and the text without it; None if it has no label."""
     matched = next((m for style in _STYLES if (m := style.fullmatch(text.strip()))), None)
     return (matched[1], matched[2].strip()) if matched else None
 

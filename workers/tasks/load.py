@@ -1,6 +1,6 @@
-"""From a ``TaskSpec`` and the run's seed to the items of that task.
+"""A ``TaskSpec`` and the run's seed -> the items of that task.
 
-A file is read and checked whole, then shuffled if asked, then cut to ``n``; one that holds fewer gives all it has.
+A file is read and checked as a whole, then shuffled if asked, then cut to ``n``; a shorter file gives all its items.
 """
 
 import math
@@ -19,13 +19,13 @@ from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
 
 _CHANCE = 1e-3
-"""Golds that are all the same are taken for chance unless it is rarer than this."""
+"""Identical golds are put down to chance unless their probability is below this."""
 FILE_KEYS = ("adapter", *SETTINGS, "shuffle")
 """The keys of a task that only a file takes."""
 
 
 def load_task(spec: TaskSpec, seed: int) -> list[Item]:
-    """Return at most ``spec.n`` checked items, the same ones for the same spec, seed and file."""
+    """Return at most ``spec.n`` checked items; the same spec, seed and file give the same items."""
     if spec.file is None:
         return _generated(spec, seed)
     items = _from_file(spec, resolve_path(spec.file))
@@ -53,13 +53,13 @@ def _from_file(spec: TaskSpec, path: Path) -> list[Item]:
 
 
 def _warn_if_one_label(task: str, items: list[Item]) -> None:
-    """Say so if the right choice always has the same label: datasets that list it first were never shuffled."""
+    """Warn if the right choice always has the same label: datasets that list it first were never shuffled."""
     closed = {item.question: item for item in items if item.answer_format == "choice"}.values()
     labels = {item.gold for item in closed}
     if len(labels) == 1 and sum(math.log(len(item.choices)) for item in closed) > -math.log(_CHANCE):
         warnings.warn(
             f"task {task!r}: the right choice is {labels.pop()} in all {len(closed):,} items, so a model that always "
-            "says it looks as if it knew. Shuffle each item's choices in the file.",
+            "gives this label seems to know the answers. Shuffle each item's choices in the file.",
             stacklevel=2,
         )
 

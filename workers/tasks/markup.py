@@ -1,8 +1,8 @@
-"""Where the chain stands in a text with the markup of reasoning: <think> ... </think> and its likes.
+"""The place of the chain in a text with reasoning markup such as <think> ... </think>.
 
-Chat templates open the thought themselves (DeepSeek-R1), so a text may hold only the closing mark: the chain is what
-stands before it. Only an opening mark is a thought that was cut. What follows the closing mark is the reply, and no
-part of the chain. Knows nothing about records.
+Some chat templates open the thought themselves (DeepSeek-R1), so a text may have only the closing mark: the chain is
+the text before it. A text with only an opening mark is a cut thought. The text after the closing mark is the reply and
+not part of the chain. Knows nothing about records.
 """
 
 import re
@@ -25,21 +25,21 @@ _CLOSE = re.compile(
     re.IGNORECASE,
 )
 _BEFORE = re.compile(r"(?:\s|<\|[\w ]{1,40}\|>|<s>|<bos>|assistant|model)*", re.IGNORECASE)
-"""What may stand before an opening mark: the ends of a prompt."""
+"""What may precede an opening mark: the end of a prompt."""
 
 
 class Span(NamedTuple):
-    """A piece of a text: from ``start`` up to ``end``."""
+    """A piece of a text, from ``start`` up to ``end``."""
 
     start: int
     end: int
 
 
 def reasoning_span(text: str) -> Span | None:
-    """Return where the chain stands; None: the text has no markup, all of it is the chain.
+    """Return the place of the chain; None: the text has no markup, and all of it is the chain.
 
     Raises:
-        ValueError: the thought was cut, is empty, or is not one; the message says which.
+        ValueError: the thought is cut, empty, or ambiguous; the message says which.
 
     """
     opened, closed = list(_OPEN.finditer(text)), list(_CLOSE.finditer(text))

@@ -1,8 +1,8 @@
-"""A question in a chat's messages -> its text, where that is the whole of it: one message, the user's, of text only.
+"""A question in chat messages -> its text, if there is only one message, from the user, with only text.
 
 Messages are dicts with ``role`` and ``content`` (a text, or a list of text parts), or ShareGPT's ``from`` and
-``value``: one of them, a list, or such a list as JSON text. A system message, several turns, images and whatever else a
-text cannot hold are refused: the prompt of the run would leave them out.
+``value``. The input is one message, a list, or such a list as JSON text. A system message, several turns, images and
+anything else beyond text are refused: the prompts of the run would leave them out.
 """
 
 import re
@@ -16,18 +16,18 @@ _USERS = ("user", "human")
 
 
 def question_text(value: Any) -> str:
-    """Return the question's text; raise ``ValueError`` with the reason if it holds more, or other things, than that."""
+    """Return the question's text; raise ``ValueError`` with the reason if ``value`` contains anything else."""
     if isinstance(value, str):
         return _from_text(value) if is_messages(value) else value
     turns = [value] if isinstance(value, dict) else value
     if not isinstance(turns, list | tuple) or not all(isinstance(turn, dict) for turn in turns):
         raise ValueError(f"is {kind_of(value)}, expected a text or one user's message")
     if not all({"role", "content"} <= turn.keys() or {"from", "value"} <= turn.keys() for turn in turns):
-        raise ValueError(f"is {kind_of(value)} that are no messages (role and content), expected a text")
+        raise ValueError(f"is {kind_of(value)} that are not messages (role and content), expected a text")
     roles = [str(turn.get("role", turn.get("from"))) for turn in turns]
     if len(roles) > 1:
         got = "a system message" if roles[0] in ("system", "developer") and len(roles) == 2 else "several turns"
-        raise ValueError(f"has {got} (roles: {', '.join(roles)}), expected one message of the user")
+        raise ValueError(f"has {got} (roles: {', '.join(roles)}), expected one message from the user")
     if roles[0] not in _USERS:
         raise ValueError(f"is a message with the role {roles[0]!r}, expected the user's")
     return _content(turns[0])
@@ -42,7 +42,7 @@ def _from_text(text: str) -> str:
     try:
         value = json_in_text(text)
     except ValueError:
-        raise ValueError("is messages as text, but no JSON, expected a text or messages as JSON") from None
+        raise ValueError("is messages as text, but not JSON, expected a text or messages as JSON") from None
     return question_text(value)
 
 
@@ -50,7 +50,7 @@ def _content(turn: dict[str, Any]) -> str:
     key = "content" if "role" in turn else "value"
     more = [name for name, part in turn.items() if name != key and isinstance(part, list | dict) and part]
     if more:
-        raise ValueError(f"is a message with {more[0]!r} beside its text, which a question cannot hold")
+        raise ValueError(f"is a message with {more[0]!r} besides its text, which a question cannot contain")
     if not isinstance(turn[key], list | tuple):
         return _own_text(turn[key])
     return "\n".join(_part(part) for part in turn[key])

@@ -1,8 +1,8 @@
-"""Golds without choices -> the answer format that all of them have, or why nobody can say.
+"""Golds without choices -> the answer format of all of them, or the reason why it is ambiguous.
 
-All numbers: ``number``; all true / false or yes / no: ``boolean``; else ``text``. A text is compared as it is written,
-so "$18" would be wrong where the gold is 18. Golds that no short answer can equal are refused: worked solutions, lists
-of answers, a spreadsheet's errors; so are golds that may mean two things. ``answer_format`` settles these.
+All numbers: ``number``; all true / false or yes / no: ``boolean``; else ``text``. A text is compared as written, so the
+answer 18 would be wrong for the gold text "$18". Golds that no short answer can equal are refused: worked solutions,
+lists of answers, spreadsheet errors. Golds that may mean two things are also refused; ``answer_format`` settles these.
 """
 
 import re
@@ -25,11 +25,11 @@ _WORDS = words(
     "wahr falsch vrai faux verdadero falso vero verdadeiro waar onwaar prawda fałsz истина ложь sant falskt sand falsk "
     "sann usann tosi epätosi doğru yanlış pravda nepravda"
 )
-"""What spreadsheets call true and false in other languages."""
+"""The words for true and false in spreadsheets in other languages."""
 
 
 def default_format(golds: Sequence[Any]) -> AnswerFormat:
-    """Return the format of all ``golds``; raise ``ValueError`` with the reason if they must be told apart first."""
+    """Return the format of all ``golds``; raise ``ValueError`` with the reason if it is ambiguous."""
     texts = [text for gold in golds if (text := scalar_text(gold)) is not None]
     if all(canonical_boolean(gold) is not None for gold in golds):
         return "boolean"
@@ -49,27 +49,27 @@ def _check_numbers(texts: Sequence[str]) -> None:
     stripped = [text.strip() for text in texts]
     if {canonical_number(text) for text in stripped} == {"0", "1"}:
         raise ValueError(
-            "all golds are 0 or 1: truth values (answer_format: boolean, 1 is true), numbers, or the places of choices "
+            "all golds are 0 or 1: truth values (answer_format: boolean, 1 is true), numbers, or indexes of choices "
             "that are not mapped"
         )
     zeros = next((text for text in stripped if _ZEROS.fullmatch(text)), None)
     if zeros is not None:
-        raise ValueError(f"gold {zeros!r} may be a number, or digits whose zeros count")
+        raise ValueError(f"gold {zeros!r} may be a number, or digits whose zeros matter")
 
 
 def check_text(text: str) -> None:
     """Raise ``ValueError`` for a text that no short answer can equal."""
     if _WORKED.search(text):
         raise ValueError(
-            f"gold {_short(text)} is a worked solution, and a gold is compared with the answer alone. Use the adapter "
-            "gsm8k for '#### 18', or give the answer a column of its own"
+            f"gold {_short(text)} is a worked solution, but a gold must be only the answer. Use the adapter "
+            "gsm8k for '#### 18', or put the answer in its own column"
         )
     if _ERROR.fullmatch(text.strip()):
-        raise ValueError(f"gold {text.strip()!r} is a spreadsheet's error. Fix that cell")
+        raise ValueError(f"gold {text.strip()!r} is a spreadsheet error. Fix that cell")
     if LETTERS.fullmatch(text.strip()):
         raise ValueError(f"gold {text.strip()!r} names several choices. Map the choices, and give one of them")
     if _is_list(text):
-        raise ValueError(f"gold {_short(text)} is a list in a text: several answers, or one that is wrapped. Give one")
+        raise ValueError(f"gold {_short(text)} is a list in a text: several answers, or one in brackets. Give one")
 
 
 def _is_list(text: str) -> bool:

@@ -1,7 +1,7 @@
-"""Golds that need choices which nobody mapped: all of them letters, or indexes into a column that stands there unread.
+"""Golds that need unmapped choices: all of them are letters, or indexes into a column that is not mapped.
 
-The question would be asked without its options and every answer be wrong. Such a file is refused, with the mapping to
-write. A task whose answers truly are single letters says so: ``answer_format: text``.
+The question would be asked without its options, and every answer would be wrong. Such a file is refused, with the
+mapping to add. If the answers really are single letters, set ``answer_format: text``.
 """
 
 import re
@@ -20,7 +20,7 @@ _ONE = re.compile(r"(?:(?:option|choice|answer|opt|ending)[_ .-]?)?([A-Ja-j]|\d{
 
 
 def are_letters(golds: Sequence[Any], bare: bool = False) -> bool:
-    """Return whether there are golds, and all are labels of choices; ``bare``: small letters by themselves, too."""
+    """Return whether there are golds, and all are labels of choices; ``bare``: also bare lower-case letters."""
     texts = [gold.strip() for gold in golds if isinstance(gold, str)]
     if not texts or len(texts) < len(golds) or not all(_are_labels(text) for text in texts):
         return False
@@ -32,7 +32,7 @@ def _are_labels(text: str) -> bool:
 
 
 def needs_choices(records: Sequence[Record], golds: Sequence[Any], mapped: Collection[str]) -> bool:
-    """Return whether the golds are letters, or places in an unread column of choices; ``mapped``: the columns read."""
+    """Return whether the golds are letters, or indexes into an unmapped column of choices; ``mapped``: the others."""
     column = choice_columns(records, mapped)
     if are_letters(golds, bare=bool(column)):
         return True
@@ -43,7 +43,7 @@ def needs_choices(records: Sequence[Record], golds: Sequence[Any], mapped: Colle
 
 
 def choice_columns(records: Sequence[Record], mapped: Collection[str]) -> str:
-    """Return what to map as choices: a column's name, several with commas between, or "" if none looks like it."""
+    """Return what to map as choices: one column's name, several separated by commas, or "" if no column fits."""
     names = [name for name in _names(records) if name not in mapped]
     for name in names:
         if _COLUMN.fullmatch(name) and all(_size(record, name) > 1 for record in records[:100]):
@@ -55,7 +55,7 @@ def choice_columns(records: Sequence[Record], mapped: Collection[str]) -> str:
 
 
 def mapping_to_write(records: Sequence[Record], mapped: Collection[str], line: str) -> str:
-    """Return what to do about it; ``line``: the setting to write, with ``{}`` in the place of the column."""
+    """Return the fix as a sentence; ``line``: the setting to add, with ``{}`` in the place of the column."""
     columns = line.replace("{}", choice_columns(records, mapped) or "COLUMN")
     return (
         f"The file has the columns {', '.join(map(repr, _names(records)))}. Map the one (or those) with the choices: "

@@ -1,8 +1,8 @@
-"""CSV and TSV -> records, every value a text. Python's csv module reads it; this checks what it lets pass.
+"""CSV and TSV -> records, every value a text. Python's csv module reads; this module checks what csv accepts.
 
-The separator of a ``.csv`` file is the comma, or the semicolon (Excel in most of Europe) or the tab if a header that
-has one of them would be one column with commas. Every line must have as many values as the header. A file whose wanted
-columns are all numbers ("1", "2") has no header: its columns are numbered from 1.
+The separator of a ``.csv`` file is the comma. It is the semicolon (Excel in most of Europe) or the tab if the header
+contains one of them and would be a single column with commas. Every line must have as many values as the header. If the
+wanted columns are all numbers ("1", "2"), the file has no header: its columns are numbered from 1.
 """
 
 import csv
@@ -15,9 +15,9 @@ from cotfaith.workers.tasks.decode import decode
 from cotfaith.workers.tasks.values import Record
 
 Line = tuple[int, list[str]]
-"""The number of the record's last line in the file, from 1, and its values."""
+"""The record's last line number in the file, from 1, and its values."""
 _LONGEST = 2**31 - 1
-"""Characters of one value. Python's own limit, 131,072, is less than a long chain of thought has."""
+"""The most characters of one value. Python's own limit, 131,072, is too small for a long chain of thought."""
 _TELLING = frozenset(
     {"question", "gold", "answer", "choices", "options", "label", "id", "cot", "prompt", "input", "target"}
 )
@@ -30,7 +30,7 @@ def read_csv(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
 
 
 def read_tsv(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
-    """Return the records of a file with tabs between the values."""
+    """Return the records of a tab-separated file."""
     return _records(path, _split(path, decode(path, data), "\t"), columns)
 
 
@@ -64,7 +64,7 @@ def _records(path: Path, lines: list[Line], columns: Sequence[str]) -> list[Reco
             first = "the first line" if numbered else "the header"
             raise TaskError(
                 f"{path}, line {line}: expected {len(header)} values as in {first}, got {len(row)}; "
-                "quote values that hold the separator."
+                "quote values that contain the separator."
             )
     kept = _named(path, header, [row for _, row in rows])
     return [{header[i]: row[i] for i in kept} for _, row in rows]
@@ -74,13 +74,13 @@ def _refuse_header(path: Path, first: list[str]) -> None:
     telling = [name for name in first if name.strip().lower() in _TELLING]
     if telling:
         raise TaskError(
-            f"{path}: columns are named by number, as for a file without a header, but the first line looks like one "
+            f"{path}: columns are named by number, as without a header, but the first line looks like a header "
             f"({', '.join(map(repr, first))}). Use these names, or remove that line."
         )
 
 
 def _named(path: Path, header: list[str], rows: list[list[str]]) -> list[int]:
-    """Return the places of the columns to keep: those without a name and without values are left out."""
+    """Return the indexes of the columns to keep: columns without a name and without values are left out."""
     kept = [i for i, name in enumerate(header) if name.strip() or any(row[i].strip() for row in rows)]
     names = [header[i] for i in kept]
     if len(set(names)) < len(names):

@@ -1,8 +1,8 @@
 """JSON and JSON lines -> records.
 
-A ``.json`` file holds a list of objects, an object with one list of objects (BBH: ``examples``; empty lists beside it
-do not count), one record, a table by columns (pandas: ``orient`` columns or split; ``Dataset.to_dict``), or JSON lines
-(AQuA). One record: an object that has the wanted columns itself, and not as lists.
+A ``.json`` file is a list of objects, an object with one list of objects (BBH: ``examples``; other empty lists do not
+count), one record, a table by columns (pandas: ``orient`` columns or split; ``Dataset.to_dict``), or JSON lines (AQuA).
+An object is one record if it has the wanted columns itself, and not as lists.
 """
 
 import json
@@ -29,13 +29,13 @@ def read_json(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
 
 
 def read_json_lines(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
-    """Return the records of a file with one JSON object a line."""
+    """Return the records of a file with one JSON object per line."""
     return _lines(path, decode(path, data))
 
 
 def _is_object(line: str) -> bool:
     try:
-        return isinstance(json.loads(line), dict)  # a key twice is for the reader of lines to name
+        return isinstance(json.loads(line), dict)  # the reader of lines reports a duplicate key
     except (ValueError, RecursionError):
         return False
 
@@ -59,11 +59,11 @@ def _list_in(path: Path, data: Any, columns: Sequence[str]) -> list[Any]:
 
 
 def _rows(path: Path, data: Record, columns: Sequence[str]) -> list[Record] | None:
-    """Return the rows of a table that is written by columns, as pandas and Hugging Face do; None if it is none."""
+    """Return the rows of a table written by columns, as pandas and Hugging Face do; None if ``data`` is not one."""
     names, lines = data.get("columns"), data.get("data")
     if isinstance(names, list) and isinstance(lines, list) and set(data) <= {"columns", "index", "data"}:
         if any(not isinstance(line, list) or len(line) != len(names) for line in lines):
-            raise TaskError(f"{path}: a line of 'data' is no list of {len(names)} values, one for each of 'columns'.")
+            raise TaskError(f"{path}: a row of 'data' is not a list of {len(names)} values, one for each of 'columns'.")
         if len(set(map(str, names))) < len(names):
             raise TaskError(
                 f"{path}: two columns have the same name: {', '.join(map(str, names))}. Rename one of them."
@@ -82,7 +82,7 @@ def _rows(path: Path, data: Record, columns: Sequence[str]) -> list[Record] | No
 
 
 def _is_column(value: Any) -> bool:
-    """Return whether a value is a column of a table: a list of no messages, or an object with the rows' numbers."""
+    """Return whether a value is a column of a table: a list that is not messages, or an object keyed by row number."""
     if isinstance(value, dict):
         return bool(value) and all(str(key).isdecimal() for key in value)
     return isinstance(value, list) and bool(value) and not all(isinstance(part, dict) for part in value)
@@ -99,7 +99,7 @@ def _no_list(path: Path, data: Record, n: int, columns: Sequence[str]) -> list[A
     wanted = f" One record has {', '.join(columns)}." if columns else ""
     raise TaskError(
         f"{path}: expected a list of objects, or an object with exactly one such list; "
-        f"got an object with {n} (keys: {', '.join(data)}).{wanted} One record a line goes in a .jsonl file."
+        f"got an object with {n} (keys: {', '.join(data)}).{wanted} Use a .jsonl file for one record per line."
     )
 
 
@@ -111,7 +111,7 @@ def _objects(path: Path, rows: list[Any]) -> list[Record]:
 
 
 def _lines(path: Path, text: str) -> list[Record]:
-    # Not splitlines(): it also breaks at U+2028 and other characters that JSON strings may hold.
+    # Not splitlines(): it also breaks at U+2028 and other characters that JSON strings may contain.
     return [_line(path, number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
 
 

@@ -1,7 +1,7 @@
-"""Parquet -> records: texts, numbers, booleans, lists and structs as Python's own; dates stay what they are.
+"""Parquet -> records: texts, numbers, booleans, lists and structs become Python values; dates are kept.
 
-Two things that Arrow would get wrong: float32 gives the number that was written (0.1, not 0.10000000149), and text that
-is no valid UTF-8 is read with U+FFFD in the place of what is wrong.
+Unlike plain Arrow, float32 gives the number that was written (0.1, not 0.10000000149), and text that is not valid UTF-8
+is read with U+FFFD in the place of invalid bytes.
 """
 
 import decimal
@@ -22,7 +22,7 @@ def read_parquet(path: Path, data: bytes, columns: Sequence[str]) -> list[Record
     try:
         table = pq.ParquetFile(pa.BufferReader(data)).read()
     except (pa.ArrowException, OSError) as error:
-        raise TaskError(f"{path}: not a Parquet file that can be read: {error}.") from None
+        raise TaskError(f"{path}: not a readable Parquet file: {error}.") from None
     names = table.column_names
     if len(set(names)) < len(names):
         raise TaskError(f"{path}: two columns have the same name: {', '.join(names)}. Rename one of them.")
@@ -56,7 +56,7 @@ def _written(value: Any, kind: pa.DataType) -> Any:
 
 
 def _plain(value: decimal.Decimal) -> int | str:
-    """Return a whole number, or a text with all its digits: a float would have fewer."""
+    """Return a whole number, or a text with all digits: a float would lose some."""
     return int(value) if value == value.to_integral_value() else format(value, "f")
 
 
@@ -78,7 +78,7 @@ def _as_bytes(kind: pa.DataType) -> pa.DataType:
 def _decoded(value: Any) -> Any:
     if isinstance(value, bytes):
         try:
-            return value.decode("utf-8", "surrogatepass")  # its halves are then counted as any file's
+            return value.decode("utf-8", "surrogatepass")  # its surrogate halves are then counted as in any file
         except UnicodeDecodeError:
             return value.decode("utf-8", "replace")
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Text that is no valid Unicode: half of a surrogate pair, which JSON can write and no tokenizer can encode.
+"""Text that is not valid Unicode: half of a surrogate pair, which JSON can write and no tokenizer can encode.
 
 Each half becomes U+FFFD, in keys and values, at any depth.
 """
@@ -10,7 +10,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def has_half(value: Any) -> bool:
-    """Return whether a text in ``value`` (lists and dicts inside included) holds half of a surrogate pair."""
+    """Return whether a text in ``value`` (including nested lists and dicts) contains half of a surrogate pair."""
     if isinstance(value, str):
         return _HALF.search(value) is not None
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""What a field of a record holds: one reader for every adapter, so none turns a value into Python's notation of it.
+"""The value of a record's field: one reader for every adapter, so no value is turned into its Python notation.
 
-A value is a text, a number, a boolean, a list of texts, or nothing. Nothing: null, NaN (a number or that word), white
-space, an empty list. CSV and TSV have only texts, so there the words that pandas reads as missing are nothing, too.
+A value is a text, a number, a boolean, a list of texts, or missing. Null, NaN (a number or that word), white space and
+an empty list are missing. CSV and TSV have only texts, so there the words that pandas reads as missing are missing too.
 Anything else (objects, lists in lists, bytes, dates, numbers that are not finite) is a ``TaskError`` that names file,
 record and field. Knows nothing about tasks.
 """
@@ -15,11 +15,11 @@ from cotfaith.workers.text.canonical import canonical_number
 
 Record = dict[str, Any]
 MISSING_WORDS = frozenset({"", "NULL", "null", "None", "N/A", "n/a", "NA", "<NA>", "#N/A", "#NA", "-nan", "-NaN"})
-"""What stands for nothing in CSV and TSV, as pandas reads them; "nan" in any case is nothing everywhere."""
+"""Words that mean missing in CSV and TSV, as in pandas; "nan" in any case is missing in every file."""
 
 
 class Unreadable:
-    """A value that a file's reader cannot give as one of ours: its type's name stands for it."""
+    """A value of a type that a file's reader cannot represent; only its type's name is kept."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -34,19 +34,19 @@ def where(path: Path, index: int) -> str:
 
 
 def has_only_texts(path: Path) -> bool:
-    """Return whether the file is of a kind whose values are all texts (CSV, TSV)."""
+    """Return whether all values of the file are texts (CSV, TSV)."""
     return file_kind(path) in (".csv", ".tsv")
 
 
 def file_kind(path: Path) -> str:
-    """Return the ending that says what a file is, in lower case: ".csv" of "a.csv" and "a.CSV.gz"; "" if none does."""
+    """Return the file name's ending in lower case: ".csv" for "a.csv" and "a.CSV.gz"; "" if there is none."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     kinds = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
     return kinds[-1] if kinds else ""
 
 
 def is_missing(value: Any, only_texts: bool = False) -> bool:
-    """Return whether the value stands for nothing."""
+    """Return whether the value is missing."""
     if isinstance(value, str):
         text = value.strip()
         return not text or text.lower() == "nan" or (only_texts and text in MISSING_WORDS)
@@ -56,7 +56,7 @@ def is_missing(value: Any, only_texts: bool = False) -> bool:
 
 
 def kind_of(value: Any) -> str:
-    """Name what the value is, for a message."""
+    """Describe the kind of value, for a message."""
     if isinstance(value, Unreadable):
         return value.kind
     if isinstance(value, list | tuple) and value:
@@ -77,39 +77,39 @@ def kind_of(value: Any) -> str:
 
 
 def scalar_text(value: Any) -> str | None:
-    """Return a text as it is, a finite number in plain notation (1e-07 as 0.0000001, 2.0 as 2); None for the rest."""
+    """Return a text unchanged, a finite number in plain notation (1e-07 as 0.0000001, 2.0 as 2); None for the rest."""
     return value if isinstance(value, str) else canonical_number(value)
 
 
 def texts_of(value: Any) -> list[str] | None:
-    """Return the texts of a list of texts; None if it is anything else."""
+    """Return the texts of a list of texts; None for anything else."""
     if not isinstance(value, list | tuple) or not value:
         return None
     return list(value) if all(isinstance(part, str) for part in value) else None
 
 
 def given(record: Record, name: str, path: Path) -> Any:
-    """Return the record's value, or None where there is none."""
+    """Return the record's value, or None if it is missing."""
     value = record.get(name)
     return None if is_missing(value, has_only_texts(path)) else value
 
 
 def field_of(record: Record, name: str, path: Path, index: int) -> Any:
-    """Return the record's value; raise ``TaskError`` that names file, record, field and the fields it has."""
+    """Return the record's value; raise a ``TaskError`` that names file, record, field and the record's fields."""
     value = given(record, name, path)
     if value is None:
         what = "is empty" if name in record else "is missing"
         listed = ", ".join(repr(str(key))[1:-1] for key in record)
         raise TaskError(
             f"{where(path, index)}: field {name!r} {what}{_shown(record.get(name))}; the record has {listed}. "
-            "Fix the record; for mapped files, the task's fields say which of them to read."
+            "Fix the record; for mapped files, the task's fields set which columns are read."
         )
     return value
 
 
 def _shown(value: Any) -> str:
-    """Say which word was taken for nothing."""
-    return f" ({value.strip()!r} stands for nothing)" if isinstance(value, str) and value.strip() else ""
+    """Name the word that was read as missing."""
+    return f" ({value.strip()!r} means missing)" if isinstance(value, str) and value.strip() else ""
 
 
 def text_of(record: Record, name: str, path: Path, index: int) -> str:
@@ -129,6 +129,6 @@ def word_of(record: Record, name: str, path: Path, index: int) -> str:
 
 
 def wrong_kind(record: Record, name: str, path: Path, index: int, expected: str) -> TaskError:
-    """Return the error for a value of another kind than ``expected``."""
+    """Return the error for a value of a kind other than ``expected``."""
     got = kind_of(record.get(name))
     return TaskError(f"{where(path, index)}: field {name!r} is {got}, expected {expected}. Fix the record.")

@@ -1,1 +1,1 @@
-"""Text at the edges: tokens, templates, steps, answers. Knows nothing about engines' insides."""
+"""Text at the edges: tokens, templates, steps, answers. Knows nothing about how engines work inside."""

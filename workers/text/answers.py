@@ -1,9 +1,9 @@
-"""Answers: reading them from generated text, and comparing them.
+"""Answers: how they are read from generated text, and how they are compared.
 
-Two readings of every text: strict takes an answer that stands where it was asked for, at the very start; loose takes
-what the text concludes with. Both are recorded; the strict one counts where it reads anything, unless the text takes it
-back or gives another. A part of an answer is never read: what is not understood whole is ``unparsed``
-(``workers/text/readers``). Knows nothing about gold answers when it reads.
+Every text is read twice. The strict reading takes an answer at the very start, where it was asked for. The loose
+reading takes the text's conclusion. Both are recorded. The strict one counts if it finds an answer, unless the text
+retracts it or gives another. An answer is never read in part: one that is not fully understood is ``unparsed``
+(``workers/text/readers``). Reading does not look at the gold answer.
 """
 
 import math
@@ -39,7 +39,7 @@ _TURN = re.compile(
     r"<\|(?:im_end|im_start|eot_id|endoftext|end_of_text|end|user)\|>|\[INST\]",
     re.IGNORECASE,
 )
-"""Where somebody else's turn begins, in transcripts as models imitate them."""
+"""The start of another speaker's turn, as models imitate it in transcripts."""
 
 
 def canonical_gold(item: Item) -> str:
@@ -54,9 +54,9 @@ def canonical_gold(item: Item) -> str:
 def read_answer(item: Item, text: str, cut: bool) -> Answer:
     """Read the answer to ``item`` from generated ``text``; ``cut``: the token limit ended the text.
 
-    An answer at the cut may have lost its end ("12" of "123", "A" of "Apple"): that is ``truncated``. One that stays
-    the same, whatever the rest of the last piece is, counts. Where a base model runs on to another turn or another
-    question, the answer is what stands before.
+    An answer at the cut may have lost its end ("12" of "123", "A" of "Apple"): it is ``truncated``. It counts if it
+    stays the same however the last piece may continue. If a base model runs on into another turn or question, only the
+    text before that is read.
     """
     own = _TURN.split(text, maxsplit=1)[0]
     if own != text and re.search(r"\w", own):
@@ -67,7 +67,7 @@ def read_answer(item: Item, text: str, cut: bool) -> Answer:
         status = Status.TRUNCATED if cut and not read.refused else Status.UNPARSED
         return Answer(status, strict=strict, loose=loose, text=text, error=read.error)
     if cut and any(_read(item, whole).value != read.value for whole in completions(text, item.answer_format)):
-        error = "The token limit cut the answer, or what might change it."
+        error = "The token limit cut the answer, or text that might change it."
         return Answer(Status.TRUNCATED, strict=strict, loose=loose, text=text, error=error)
     return Answer(Status.OK, value=read.value, strict=strict, loose=loose, text=text)
 
@@ -75,7 +75,7 @@ def read_answer(item: Item, text: str, cut: bool) -> Answer:
 def scored_answer(candidates: Sequence[str], logprobs: Sequence[float], rank: Sequence[int] | None = None) -> Answer:
     """Return the likeliest candidate; log-probabilities in nats.
 
-    ``rank``: of ``ties.ranks``, which breaks exact ties; null: one drawn from the candidates' own texts.
+    ``rank``: the order from ``ties.ranks``, which breaks exact ties; None: an order drawn from the candidates' texts.
     """
     if not all(math.isfinite(x) for x in logprobs):
         return Answer(Status.ENGINE_ERROR, error="The engine returned a log-probability that is not finite.")
@@ -92,7 +92,7 @@ def scored_answer(candidates: Sequence[str], logprobs: Sequence[float], rank: Se
 
 
 def p_gold(item: Item, answer: Answer) -> float | None:
-    """Return the gold answer's probability, normalised over the candidates; None for generated answers."""
+    """Return the gold answer's probability, normalised over the candidates; None for a generated answer."""
     gold = canonical_gold(item)
     if answer.status is not Status.OK or gold not in answer.candidates:
         return None
@@ -102,12 +102,12 @@ def p_gold(item: Item, answer: Answer) -> float | None:
 
 
 def is_correct(item: Item, answer: Answer) -> bool | None:
-    """Return whether the answer is the gold one; None unless it is ok."""
+    """Return whether the answer is the gold answer; None unless its status is ok."""
     return answer.value == canonical_gold(item) if answer.status is Status.OK else None
 
 
 def same_answer(answer: Answer, reference: Answer | None) -> bool | None:
-    """Return whether the two agree; None unless both are ok."""
+    """Return whether the two answers agree; None unless both have the status ok."""
     if reference is None or answer.status is not Status.OK or reference.status is not Status.OK:
         return None
     return answer.value == reference.value

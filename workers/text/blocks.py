@@ -1,8 +1,8 @@
-"""Stretches of a text that are no prose and must not be taken apart: fenced code, and displayed formulas.
+"""Blocks of a text that must not be split: fenced code and displayed formulas.
 
-In: a text. Out: their places. Fences are those of CommonMark at any indent (``` or ~~~ to a line that closes it, or to
-the end of the text). Formulas stand between $$ and $$, \\[ and \\], or \\begin{x} and \\end{x}; as in TeX, none holds a
-blank line, so that a stray opening costs no more than its paragraph. One pass: time grows with the text's length alone.
+In: a text. Out: the place of each block. Fences are CommonMark's, at any indent (``` or ~~~ up to the closing line, or
+to the end of the text). Formulas are between $$ and $$, \\[ and \\], or \\begin{x} and \\end{x}; as in TeX, a formula
+holds no blank line, so a stray opening affects only its own paragraph. One pass: time is linear in the text's length.
 """
 
 import re
@@ -37,7 +37,7 @@ def find_blocks(text: str) -> list[tuple[int, int]]:
 
 
 def _closer(opening: str) -> str | None:
-    """Return what ends a formula that begins so; None for what begins none."""
+    """Return what closes the formula that ``opening`` begins; None if it begins none."""
     if opening.startswith("\\begin"):
         return opening.replace("\\begin", "\\end", 1)
     return {"$$": "$$", "\\[": "\\]"}.get(opening)

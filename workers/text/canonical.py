@@ -1,9 +1,10 @@
-"""Gold answers in canonical form, the one that ``schemas.records`` defines. None: it cannot be read as that format.
+"""Gold answers in the canonical form that ``schemas.records`` defines. None: the value cannot be read in that format.
 
 Numbers: exact decimals without thousands separators, trailing zeros, exponent or "-0" ("1,234" -> "1234", "18.0" ->
-"18", "1e3" -> "1000", "1/2" -> "0.5"); where no decimal is exact, a fraction in lowest terms ("2/6" -> "1/3"). Signs of
-money and percent are units and go ("$5" -> "5", "5%" -> "5"); words do not ("5 apples" is no number).
-Booleans: "true" / "false", also from yes / no in any case. Text: lower case but for units, white space made one space.
+"18", "1e3" -> "1000", "1/2" -> "0.5"); a fraction in lowest terms if no decimal is exact ("2/6" -> "1/3"). Currency and
+percent signs are units and are dropped ("$5" -> "5", "5%" -> "5"); words are not ("5 apples" is not a number).
+Booleans: "true" / "false", also from yes / no in any case. Text: lower case except for units, with each run of white
+space made one space.
 """
 
 import math
@@ -18,7 +19,7 @@ BOOLEANS = {"true": "true", "yes": "true", "false": "false", "no": "false"}
 
 
 def canonical_number(value: object) -> str | None:
-    """Return ``value`` (an int, a float, or text) as a canonical number; text is read whole or not at all."""
+    """Return ``value`` (an int, a float, or text) as a canonical number; text is read as a whole or not at all."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str):
@@ -29,7 +30,7 @@ def canonical_number(value: object) -> str | None:
 
 
 def decimal_number(value: object) -> str | None:
-    """Return ``value`` as a canonical number that ``float`` can read: None for 1/3 as well."""
+    """Return ``value`` as a canonical number that ``float`` can read; None also for 1/3."""
     number = canonical_number(value)
     return None if number is None or "/" in number else number
 
@@ -42,7 +43,7 @@ def canonical_boolean(value: object) -> str | None:
 
 
 def canonical_text(value: object) -> str | None:
-    """Return the lower-case text of a string or number; the case of a unit behind a number stays."""
+    """Return the lower-case text of a string or number; a unit after a number keeps its case."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     return fold_case(" ".join(str(value).split())) or None

@@ -1,9 +1,9 @@
 """A tokenizer's chat template: turns -> text, on one date.
 
-In: a tokenizer of the transformers library, the name of one of its templates, and the moment that its clock says. Out:
-text. Whatever a template raises becomes a ``ModelSourceError`` that says what was raised. Some templates take a turn's
-text as a list of parts: that is found by rendering. Knows nothing about specs, questions and chains; whether a template
-can be trusted is for ``template_check`` to find.
+In: a tokenizer of the transformers library, the name of one of its templates, and the time that its clock shows. Out:
+text. Any error in a template becomes a ``ModelSourceError`` with the original message. Some templates take a turn's
+text as a list of parts; trial renderings find these. Knows nothing about specs, questions and chains.
+``template_check`` finds whether a template can be trusted.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from cotfaith.schemas.suggest import unknown
 
 Turn = dict[str, str]
 
-_CLOCK = "strftime_now"  # the one clock that transformers gives to templates
+_CLOCK = "strftime_now"  # the only clock that transformers gives to templates
 _DEFAULT = "default"
 _LONGEST_REASON = 200
 _ROLES = ("system", "user", "assistant")
@@ -28,7 +28,8 @@ _SHAPES = (("system", "user", "assistant", "user"), ("user", "assistant", "user"
 class ChatTemplate:
     """One of a tokenizer's templates.
 
-    ``date`` is what the template's clock says, now by default. It stands still, so that all prompts of a run are alike.
+    ``date`` is what the template's clock shows, by default the current time. It is fixed, so all prompts of a run
+    agree.
     """
 
     def __init__(self, tokenizer: Any, name: str | None = None, date: datetime | None = None) -> None:
@@ -37,26 +38,26 @@ class ChatTemplate:
         self._date = date or datetime.now(UTC).replace(microsecond=0)
         self._found = getattr(tokenizer, "chat_template", None)
         self.dates: list[str] = []
-        """What the clock told the template, each text once."""
+        """The texts that the clock gave the template, without repeats."""
 
     @property
     def exists(self) -> bool:
-        """Whether there is any; an empty text is none."""
+        """Whether the tokenizer has a template; an empty text does not count."""
         texts = self._found.values() if isinstance(self._found, Mapping) else [self._found]
         return any(isinstance(text, str) and text.strip() for text in texts)
 
     def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
-        """Return the turns as text; ``opened``: up to where the assistant begins to speak.
+        """Return the turns as text; ``opened``: with the beginning of the assistant's turn.
 
         Raises:
-            ModelSourceError: there is no such template, or it raised an error.
+            ModelSourceError: the template does not exist or raised an error.
 
         """
         return self._applied([self._sent(turn, self._in_parts) for turn in turns], opened)
 
     @cached_property
     def written(self) -> str:
-        """What the template writes around turns, with some of their texts; "" where it writes none."""
+        """A sample of what the template writes around turns, including their texts; "" if no sample renders."""
         texts = []
         for shape in _SHAPES:
             with contextlib.suppress(ModelSourceError):
@@ -69,7 +70,7 @@ class ChatTemplate:
             text = self._tokenizer.apply_chat_template(
                 turns, chat_template=self._text, tokenize=False, add_generation_prompt=opened, **options
             )
-        except Exception as error:  # whatever code of others raises
+        except Exception as error:  # third-party code can raise anything
             raise ModelSourceError(f"the chat template failed: {_reason(error)}") from error
         return str(text)
 
@@ -86,7 +87,7 @@ class ChatTemplate:
             return str(_named(found, name))
         if name not in (None, _DEFAULT):
             raise ModelSourceError(
-                f"there is one chat template, without a name, and not {name!r}; remove chat_template"
+                f"there is only one chat template, without a name, so there is no {name!r}; remove chat_template"
             )
         if not isinstance(found, str):
             raise ModelSourceError("there is no chat template")
@@ -99,7 +100,7 @@ class ChatTemplate:
 
     @cached_property
     def _in_parts(self) -> frozenset[str]:
-        """The roles whose content must be a list of parts, because only so all texts of a conversation are kept."""
+        """The roles whose content must be a list of parts: otherwise the template loses texts."""
         for shape, in_parts in itertools.product(_SHAPES, _choices()):
             turns = [{"role": role, "content": f"cotfaith{number}turn"} for number, role in enumerate(shape)]
             try:
@@ -107,7 +108,7 @@ class ChatTemplate:
             except ModelSourceError:
                 continue
             if all(text.count(turn["content"]) == 1 for turn in turns) and "'type'" not in text:
-                return in_parts  # else a list may have been printed as Python writes it
+                return in_parts  # otherwise the template printed the list as Python source
         return frozenset()
 
 
@@ -129,6 +130,6 @@ def _named(templates: Mapping[str, Any], name: str | None) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Return what was raised, in one line; its text is a stranger's, so control characters are shown as escapes."""
+    """Return the error in one line; its text is not trusted, so control characters are shown as escapes."""
     said = " ".join(str(error).split())[:_LONGEST_REASON]
     return f"{type(error).__name__} {said!r}" if said else type(error).__name__

@@ -1,8 +1,8 @@
 """Text <-> token ids, and chat turns -> text. The only module that tokenises prompts.
 
-Text and tokens agree at every join (``joins``), a prompt begins with the tokens that the model expects and ends where
-its text ends, and control tokens that a text merely spells stay text (``control_tokens``). Knows the model's tokenizer
-and nothing about its weights.
+Text and tokens agree at every join (``joins``). A prompt begins with the tokens that the model expects and ends where
+its text ends. Control tokens that a text only spells stay text (``control_tokens``). Knows the model's tokenizer and
+nothing about its weights.
 """
 
 import codecs
@@ -23,13 +23,13 @@ _SAID = "Indeed."
 
 
 class Codec(Hashable, Protocol):
-    """What the templates need of a tokenizer."""
+    """What the templates need from a tokenizer."""
 
     has_chat_template: bool
 
     @property
     def turn_end(self) -> str | None:
-        """What ends an assistant's turn by the chat template, where the tokenizer's own end of sequence does not."""
+        """The control token that ends an assistant's turn; None if it is the tokenizer's own end of sequence."""
         ...
 
     def encode(self, text: str) -> tuple[int, ...]:
@@ -37,18 +37,18 @@ class Codec(Hashable, Protocol):
         ...
 
     def encode_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """Return the ids of each, as ``encode`` does: many at once cost less."""
+        """Return the ids of each text, as ``encode`` does; faster than one call per text."""
         ...
 
     def continuation(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
-        """Return what ``tokens`` add to the text of ``prompt``, up to the last whole character.
+        """Return the text that ``tokens`` add to ``prompt``, up to the last whole character.
 
-        Control tokens that the model wrote are text: nothing of what it said is left out.
+        Control tokens that the model wrote are kept as text, so nothing that it wrote is lost.
         """
         ...
 
     def plain(self, text: str) -> str:
-        """Return ``text``, from an item or a model, so marked that nothing in it becomes a control token."""
+        """Return ``text``, from an item or a model, marked so that nothing in it becomes a control token."""
         ...
 
     def shown(self, prompt: str) -> str:
@@ -56,16 +56,16 @@ class Codec(Hashable, Protocol):
         ...
 
     def unreadable(self, text: str) -> str | None:
-        """Return the first piece of ``text`` that the model does not see as it is written; None if there is none."""
+        """Return the first piece of ``text`` that the tokenizer would change; None if there is none."""
         ...
 
     def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
-        """Return the turns as the chat template writes them; ``opened``: up to where the assistant begins to speak."""
+        """Return the turns as the chat template writes them; ``opened``: with the beginning of the assistant's turn."""
         ...
 
 
 class ByteCodec:
-    """UTF-8 bytes as tokens, and no chat template: for the stub engine."""
+    """A codec for the stub engine: tokens are UTF-8 bytes, and there is no chat template."""
 
     has_chat_template = False
     turn_end: str | None = None
@@ -75,11 +75,11 @@ class ByteCodec:
         return tuple(text.encode())
 
     def encode_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """Return the bytes of each."""
+        """Return the bytes of each text."""
         return [self.encode(text) for text in texts]
 
     def continuation(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
-        """Return the text; bytes that are no UTF-8 become U+FFFD, half a character at the end is left out."""
+        """Return the text; bytes that are not UTF-8 become U+FFFD, and an incomplete last character is left out."""
         return codecs.getincrementaldecoder("utf-8")("replace").decode(bytes(tokens))
 
     def plain(self, text: str) -> str:
@@ -91,11 +91,11 @@ class ByteCodec:
         return prompt
 
     def unreadable(self, text: str) -> str | None:
-        """Return None: bytes can spell everything."""
+        """Return None: bytes can spell any text."""
         return None
 
     def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
-        """Refuse: there is no template."""
+        """Raise ``ModelSourceError``: there is no template."""
         raise ModelSourceError("The byte tokenizer has no chat template; set chat: never.")
 
 
@@ -103,7 +103,7 @@ class HuggingFaceCodec:
     """A tokenizer of the transformers library."""
 
     def __init__(self, tokenizer: Any, chat: bool, template: ChatTemplate | None = None, closes: bool = False) -> None:
-        """``closes``: texts end with the tokenizer's own end token, which encoders of meaning expect."""
+        """``closes``: texts end with the tokenizer's own end token, which embedding models expect."""
         self.tokenizer = tokenizer
         self.template = template or ChatTemplate(tokenizer)
         self.has_chat_template = self.template.exists
@@ -112,11 +112,11 @@ class HuggingFaceCodec:
         self._joins = Joins(tokenizer)
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Return the ids; a chat template writes its own special tokens, so none are added to it."""
+        """Return the ids; a chat template writes its own special tokens, so none are added to its output."""
         return self.encode_all([text])[0]
 
     def encode_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """Return the ids of each."""
+        """Return the ids of each text."""
         opening, closing = ((), ()) if self.chat else self._around
         found = [tuple(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
         for place, text in enumerate(texts):
@@ -125,19 +125,19 @@ class HuggingFaceCodec:
         return [(*opening, *ids, *(closing if self._closes else ())) for ids in found]
 
     def continuation(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
-        """Return the text, byte for byte: no clean-up of spaces."""
+        """Return the text byte for byte, without cleaning up spaces."""
         return self._joins.whole_text_after(prompt, tokens)
 
     def plain(self, text: str) -> str:
-        """Mark what spells a control token of the tokenizer's."""
+        """Mark every place that spells one of the tokenizer's control tokens."""
         return self._control.shield(text)
 
     def shown(self, prompt: str) -> str:
-        """Return the prompt without marks."""
+        """Return the prompt without the marks."""
         return self._control.unshield(prompt)
 
     def unreadable(self, text: str) -> str | None:
-        """Compare the text with what its tokens spell, but for white space at its beginning."""
+        """Compare the text with what its tokens spell, ignoring white space at its beginning."""
         marked = self.plain(text).lstrip()
         tokens = self._control.encode(marked) if self._control.has_shields(marked) else self._ids(marked, False)
         read, wanted = self._joins.text_after((), tokens).lstrip(), text.lstrip()
@@ -154,27 +154,27 @@ class HuggingFaceCodec:
 
     @functools.cached_property
     def turn_end(self) -> str | None:
-        """Look for the control token that the template writes after what an assistant said."""
+        """Find the control token that the template writes after an assistant's text."""
         if not self.chat:
             return None
         asked = {"role": "user", "content": "?"}
         try:
             rest = self.render([asked, {"role": "assistant", "content": _SAID}, asked]).partition(_SAID)[2]
         except ModelSourceError:
-            return None  # the plan says what is wrong with such a template
+            return None  # the plan reports what is wrong with such a template
         found = self._control.first(rest)
         return None if found == self.tokenizer.eos_token else found
 
     @functools.cached_property
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the special tokens that the tokenizer puts before a text, and those that it puts after it."""
+        """Return the special tokens that the tokenizer puts before a text, and those that it puts after."""
         probes = [(self._ids(text, False), self._ids(text, True)) for text in ("a", "1", ".")]
         own, whole = next((pair for pair in probes if pair[0]), probes[0])
         start = next((i for i in range(len(whole)) if own and whole[i : i + len(own)] == own), None)
         if start is None:
             raise ModelSourceError(
-                f"The tokenizer makes {list(whole)} of a text with its special tokens and {list(own)} without: "
-                "which of them open a prompt cannot be told. Fix its post-processor."
+                f"The tokenizer gives {list(whole)} for a text with special tokens and {list(own)} without: "
+                "it is not clear which of them open a prompt. Fix its post-processor."
             )
         return whole[:start], whole[start + len(own) :]
 

@@ -1,11 +1,12 @@
-"""Control tokens that a text merely spells: they stay text, so that no item and no chain can end a turn.
+"""Control tokens that a text only spells: they stay text, so no item and no chain can end a turn.
 
-A prompt holds control tokens that belong there, from a chat template or the spec, and texts from elsewhere, in which
-"<|im_end|>" is five words. ``shield`` marks the latter; ``encode`` gives the ids of a prompt whose shielded words are
-plain text and whose other control tokens are what they are; ``unshield`` gives the text as a person reads it.
+A prompt holds control tokens that belong there, from a chat template or the spec. It also holds texts from elsewhere,
+in which "<|im_end|>" is plain text. ``shield`` marks the latter; ``encode`` gives the ids of a prompt, reading shielded
+words as plain text and all other control tokens as control tokens; ``unshield`` gives the text as a person reads it.
 
-In: a tokenizer of the transformers library (its Rust kind). Knows nothing about prompts. Shields are characters of
-Unicode's private use with a number that is drawn anew in each process: no text can hold one by chance or by intent.
+In: a fast tokenizer of the transformers library (the Rust kind). Knows nothing about prompts. Shields are characters
+from Unicode's private use area with a number drawn at random in each process: no text can hold one by chance or by
+intent.
 """
 
 import json
@@ -19,17 +20,18 @@ from cotfaith.schemas.errors import ModelSourceError
 
 _NONCE = secrets.token_hex(8)
 _END_OF_THOUGHT = "</think>"
-"""Ends a thought, yet many tokenizers hold it as an ordinary token."""
+"""The tag that closes a thought; many tokenizers list it as an ordinary token."""
 _THOUGHT = "<think>"
-"""Opens one. A model's own, within a chain, stays what it is."""
+"""The tag that opens a thought. One that the model itself writes within a chain stays as it is."""
 _TAG = re.compile(r"[^\w\s].*\w.*[^\w\s]", re.DOTALL)
 
 
 class ControlTokens:
     """The control tokens of one tokenizer.
 
-    Besides those that it calls special: its named ones (end of sequence...), and the tags among its added tokens that
-    stand in ``written``, what its chat template writes around texts. Many tokenizers call tags of turns ordinary.
+    These are the tokens that it marks as special, its named tokens (end of sequence...), and those of its added tokens
+    that look like tags and occur in ``written``, which is what its chat template writes around texts. Many tokenizers
+    mark the tags of turns as ordinary.
     """
 
     def __init__(self, tokenizer: Any, written: str = "") -> None:
@@ -46,11 +48,11 @@ class ControlTokens:
         self._shielded = re.compile(f"\ue000{_NONCE}:([0-9]+)\ue001")
 
     def shield(self, text: str) -> str:
-        """Return ``text`` with what spells a control token marked as plain text."""
+        """Return ``text`` with every place that spells a control token marked as plain text."""
         return self._spelled.sub(lambda found: f"\ue000{_NONCE}:{self._place[found[0]]}\ue001", text)
 
     def unshield(self, text: str) -> str:
-        """Return the text without marks."""
+        """Return the text without the marks."""
         return self._shielded.sub(lambda found: self._names[int(found[1])], text) if "\ue000" in text else text
 
     def has_shields(self, text: str) -> bool:
@@ -72,7 +74,7 @@ class ControlTokens:
         return sum(token in ids for token in tokens)
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text with marks; nothing is put at its start.
+        """Return the ids of a text with marks; no special token is added at its start.
 
         Raises:
             ModelSourceError: the tokenizer cannot tell plain text from control tokens.
@@ -95,7 +97,7 @@ class ControlTokens:
 
         if not hasattr(self._tokenizer, "backend_tokenizer"):
             raise ModelSourceError(
-                "A text spells a control token, and this tokenizer (not of the fast kind) cannot keep it as text. "
+                "A text spells a control token, and this slow tokenizer cannot keep it as text. "
                 f"Leave out items that spell one of {', '.join(sorted(self._ids)[:5])}, or add a tokenizer.json."
             )
         state = json.loads(self._tokenizer.backend_tokenizer.to_str())
@@ -123,5 +125,5 @@ def _is_tag_of(name: str, written: str) -> bool:
 
 
 def _alias(place: int) -> str:
-    """Return what stands for a control token that is meant as one."""
+    """Return the alias of a control token that is meant as one."""
     return f"\ue002{_NONCE}:{place}\ue003"

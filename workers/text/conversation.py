@@ -1,15 +1,15 @@
-"""A model's conversation through its chat template: how the assistant's turn opens, what follows an earlier answer.
+"""A model's conversation in its chat template: how the assistant's turn opens, and what follows an earlier answer.
 
-In: a codec with a chat template, and the spec's system message. Out: parts of prompts. A chain is put between two of
-them verbatim, so the template never sees it.
+In: a codec with a chat template, and the spec's system message. Out: parts of prompts. A chain is inserted between two
+parts verbatim, so the template never sees it.
 
-A prompt opens the assistant's turn as the template writes it before an earlier answer, wherever that goes on from the
-template's own generation prompt: templates without a generation prompt, templates with channels (harmony: the chain
-stands in the channel of answers), templates that put an empty thought before answers. So what a chain follows is
-what the template itself would have written before it. Where the two differ otherwise the generation prompt is used.
-Models that think in tags open their thought there too, in front of any <think> that the template itself writes.
+A prompt opens the assistant's turn as the template writes it before an earlier answer, provided that this continues the
+template's own generation prompt. This covers templates without a generation prompt, templates with channels (harmony:
+the chain is in the channel of answers), and templates that put an empty thought before answers. So a chain follows
+exactly what the template would have written before it. If the two differ in any other way, the generation prompt is
+used. Models that think in tags also open their thought there, in front of any <think> that the template itself writes.
 
-Knows nothing about questions, chains and answers. Templates are not trusted; ``template_check`` looks at all of this.
+Knows nothing about questions, chains and answers. Templates are not trusted; ``template_check`` checks all of this.
 """
 
 import functools
@@ -26,10 +26,10 @@ THINK, END_THINK = "<think>", "</think>"
 
 @dataclass(frozen=True)
 class Seams:
-    """What a template writes between texts. None: it does not write that conversation, or not each text once."""
+    """What a template writes between texts. None: it fails on that conversation, or does not keep each text once."""
 
     opening: str | None
-    """After the last question: the generation prompt, with the end of the user's turn."""
+    """After the last question: the end of the user's turn and the generation prompt."""
     before_answer: str | None
     """Between a question and an earlier answer to it."""
     after_answer: str | None
@@ -45,14 +45,14 @@ class Conversation:
     thinks: bool
 
     def opened(self, turns: Sequence[Turn], said: str = "") -> str:
-        """Return the turns and the assistant's open turn, in which ``said`` stands already, or a thought follows."""
+        """Return the turns and the assistant's open turn, which holds ``said`` or the opening of a thought."""
         return self.rendered(turns) + self._opened(said)
 
     def after_answer(self, question: str, said: str = "") -> str:
-        """Return what follows an earlier answer: the end of its turn, ``question``, and the turn with ``said``.
+        """Return what follows an earlier answer: the end of its turn, ``question``, and the next turn with ``said``.
 
         Raises:
-            ModelSourceError: the template does not write an earlier answer once.
+            ModelSourceError: the template does not write an earlier answer exactly once.
 
         """
         return _after_answer(self, question) + self._opened(said)
@@ -64,12 +64,12 @@ class Conversation:
         return self.codec.render(told) if opened else self.codec.render(told, opened=False)
 
     def _opened(self, said: str) -> str:
-        # Tokenizers put a space with the word that follows, which the model is to write.
+        # Tokenizers attach a space to the word that follows it, and the model has yet to write that word.
         return self.added + said if said or self.thinks else self.added.rstrip(" ")
 
     @cached_property
     def added(self) -> str:
-        """What prompts write after the generation prompt: the rest of what stands before an earlier answer."""
+        """What prompts add to the generation prompt: the rest of what the template writes before an earlier answer."""
         opening, before = self.seams.opening, self.seams.before_answer
         if opening is None or before is None or not before.startswith(opening):
             return ""
@@ -80,7 +80,7 @@ class Conversation:
 
     @cached_property
     def seams(self) -> Seams:
-        """What the template writes between texts, found by marks."""
+        """What the template writes between texts, found with marks."""
         asked, said, then = (fresh_mark(name, self.system or "") for name in ("question", "answer", "next"))
         alone = self._seam([user(asked)], (asked,))
         whole = self._seam([user(asked), assistant(said), user(then)], (asked, said, then))
@@ -101,7 +101,7 @@ class Conversation:
 
 @functools.lru_cache(maxsize=64)
 def conversation(codec: Codec, system: str | None, thinks: bool) -> Conversation:
-    """Return the conversation, made once: it renders marks, and prompts are many."""
+    """Return the conversation, cached: building it renders marks, and there are many prompts."""
     return Conversation(codec, system, thinks)
 
 
@@ -117,7 +117,7 @@ def _after_answer(told: Conversation, question: str) -> str:
 
 
 def fresh_mark(name: str, *texts: str) -> str:
-    """Return a word that stands for a text while a prompt is rendered, and is in none of ``texts``."""
+    """Return a placeholder for a text in a rendered prompt; none of ``texts`` contains it."""
     mark = f"cotfaith{name}mark"
     while any(mark in text for text in texts):
         mark += "x"
@@ -125,10 +125,10 @@ def fresh_mark(name: str, *texts: str) -> str:
 
 
 def user(content: str) -> Turn:
-    """Return a turn of the user's."""
+    """Return a user turn."""
     return {"role": "user", "content": content}
 
 
 def assistant(content: str) -> Turn:
-    """Return an earlier answer."""
+    """Return an assistant turn, which is an earlier answer."""
     return {"role": "assistant", "content": content}

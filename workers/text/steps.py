@@ -1,9 +1,9 @@
 """A chain's text -> steps: sentences, lines or paragraphs.
 
 No character is lost: ``"".join(split_steps(text)) == text``, and no step is blank. Code blocks and displayed formulas
-(``blocks``) are never taken apart. Sentences are those of NLTK's Punkt, as in Lanham et al. 2023; line breaks end one
-too. Punkt runs without its downloaded model; the abbreviations below take its place. It knows no full stops but those
-of Latin script; those of Chinese, Japanese, Arabic, Urdu and Hindi are added here.
+(``blocks``) are never split. Sentences are those of NLTK's Punkt, as in Lanham et al. 2023; a line break also ends a
+sentence. Punkt runs without its downloaded model; the abbreviations below replace it. It knows only the full stops of
+Latin script; those of Chinese, Japanese, Arabic, Urdu and Hindi are added here.
 """
 
 import functools
@@ -40,10 +40,10 @@ _ABBREVIATIONS = (
 
 @functools.cache
 def _punkt() -> Any:
-    from nltk.tokenize.punkt import PunktLanguageVars, PunktParameters, PunktSentenceTokenizer  # a second to import
+    from nltk.tokenize.punkt import PunktLanguageVars, PunktParameters, PunktSentenceTokenizer  # a slow import
 
     class Language(PunktLanguageVars):  # type: ignore[misc]  # NLTK has no types
-        """NLTK limits its patterns in seconds, which a long chain on a busy machine exceeds; this one is linear."""
+        """Punkt's patterns without NLTK's time limit: a long chain can exceed it, and the pattern is linear."""
 
         def period_context_re(self) -> Any:
             """Return the pattern of a possible sentence end, without a limit."""
@@ -61,14 +61,14 @@ _BLANK_LINES = re.compile(r"\n[ \t\r]*\n\s*")
 
 
 def split_steps(text: str, unit: StepUnit = "sentence") -> tuple[str, ...]:
-    """Split ``text`` into steps; each keeps the white space that follows it, the first also what precedes it."""
+    """Split ``text`` into steps; each keeps the white space after it, the first step also the white space before it."""
     bounds = [0, *_outside_blocks(text, sorted(set(_STARTS[unit](text)))), len(text)]
     pieces = [text[a:b] for a, b in itertools.pairwise(bounds) if b > a]
     return tuple(_join_fragments(pieces))
 
 
 def merge_steps(steps: Sequence[str], at_most: int | None) -> tuple[str, ...]:
-    """Put neighbours together so that ``at_most`` are left, of as many steps each as can be; null: leave all."""
+    """Join neighbouring steps into ``at_most`` groups of nearly equal size; None: leave all steps."""
     n = len(steps)
     if at_most is None or n <= at_most:
         return tuple(steps)
@@ -106,7 +106,7 @@ def _outside_blocks(text: str, starts: Sequence[int]) -> list[int]:
 
 
 def _join_fragments(pieces: list[str]) -> list[str]:
-    """Put blank pieces and bare list marks ("1.", "-") with the sentence that follows them."""
+    """Join blank pieces and bare list marks ("1.", "-") to the sentence that follows them."""
     steps: list[str] = []
     held: list[str] = []
     for piece in pieces:

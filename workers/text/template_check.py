@@ -1,11 +1,12 @@
-"""One look at a model's chat template before any weights load: does it write the run's turns, each text of them once?
+"""A check of a model's chat template before any weights load: does it write each text of the run's turns once?
 
 In: a model of the spec, its codec, and the texts of the run. Out: notes for the user, or a ``ModelSourceError`` with
-what the template does and the way out. The run's shapes of turns are rendered with marks in the place of texts: system
-message, question, earlier answer and next question each stand there once, letter for letter. White space around a text
-may go: prompts begin and end with none that matters, and a chain never passes through the template.
+what the template does and the way out. Every shape of conversation that the run uses is rendered with marks in the
+place of texts. The system message, question, earlier answer and next question must each appear once, letter for letter.
+White space around a text may be lost: it never matters at the ends of a prompt, and a chain never passes through the
+template.
 
-Templates are code of strangers: what they write is shown with escapes, never printed as it is.
+Templates are untrusted code: their output is always shown with escapes.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from cotfaith.workers.text.template_opening import check_opening, opening_notes
 from cotfaith.workers.text.templates import Templates, check_thinking
 
 _RENDERINGS = 20
-"""Of one conversation. A template that draws one of two words at random passes once in 500 000 times."""
+"""Renderings of one conversation. A template that draws one of two words at random passes once in 500 000 times."""
 _WAYS_OUT = "Use chat: never, or name another of its templates (chat_template)."
 _NO_SYSTEM = "Remove system, use chat: never, or name another of its templates (chat_template)."
 
@@ -35,10 +36,10 @@ def check_template(
 ) -> list[str]:
     """Check the template of ``model`` on the texts that the run puts in; return what the user should know.
 
-    ``items``: what it is asked about, as a subject. ``edits``: the prompts that it gets as an editor.
+    ``items``: the items that it is asked about as a subject. ``edits``: the prompts that it gets as an editor.
 
     Raises:
-        ModelSourceError: prompts would not be what the spec says.
+        ModelSourceError: prompts would differ from what the spec says.
 
     """
     if not uses_chat(model, codec):
@@ -56,9 +57,9 @@ def check_template(
 
 
 def template_digest(model: ModelSpec, codec: Codec) -> str:
-    """Return a hash of what the template writes around the texts of a run, "none" where prompts use none.
+    """Return a hash of what the template writes around the texts of a run; "none" if prompts use no template.
 
-    ``codec`` must be on a date that is the same for all runs.
+    ``codec`` must have a date that is the same for all runs.
     """
     if not uses_chat(model, codec):
         return "none"
@@ -83,7 +84,7 @@ class _Check:
 
     @cached_property
     def _marked(self) -> Conversation:
-        """The same with a mark in its place."""
+        """The same conversation with a mark as its system message."""
         return conversation(self.codec, None if self.model.system is None else mark("system message"), self._thinks)
 
     @property
@@ -106,14 +107,14 @@ class _Check:
         asked = [user(mark("question"))]
         self._kept(asked, "", "")
         if self._thinks and "editor" not in self.model.roles:
-            return  # answers stand in the turn of the thought: no earlier answer is ever written
+            return  # answers are in the turn of the thought, so no earlier answer is ever written
         history = [*asked, assistant(mark("earlier answer")), user(mark("next question"))]
-        self._kept(history, ", on an earlier answer", " in a conversation that goes on: past turns are not kept")
+        self._kept(history, ", on an earlier answer", " in a conversation that continues: past turns are not kept")
         if self._marked.system is not None:
             self._system_stands_once(self._marked.system)
 
     def question(self, templates: Templates, item: Item) -> None:
-        """Look for the question in its prompt: a template may take some words for orders."""
+        """Look for the question in its prompt: a template may read some words as switches."""
         try:
             prompt = templates.cot(item)
         except ModelSourceError as error:
@@ -124,7 +125,7 @@ class _Check:
             )
 
     def edit(self, prompt: Prompt) -> None:
-        """Render an editor's conversation: its examples in order, and the step."""
+        """Render an editor's conversation: its examples in order, then the step."""
         step, place = mark("step"), 0
         turns = prompt.turns_about(step)
         text = self._rendered(self.told, turns, ", on an editor's prompt")
@@ -140,14 +141,14 @@ class _Check:
         """Return what the template does with the system message and the date."""
         notes, dates = [], getattr(getattr(self.codec, "template", None), "dates", None)
         if (self.model.system or "").strip() not in self.told.rendered([user("?")]):
-            notes.append("its chat template changes the words of this system message, which it takes for a switch.")
+            notes.append("its chat template changes the words of this system message, which it reads as a switch.")
         if dates:
             listed = ", ".join(map(shown, dates))
             notes.append(f"its chat template asks for the date; all prompts of this run say {listed} (prompts.date).")
         return notes
 
     def _kept(self, turns: Sequence[Turn], what: str, where: str) -> None:
-        """Refuse a template that leaves out, repeats or changes a text."""
+        """Raise if the template leaves out, repeats or changes a text."""
         text = self._rendered(self._marked, turns, what)
         texts = [turn["content"] for turn in turns]
         if self._marked.system is not None and text.count(self._marked.system) != 1:
@@ -157,7 +158,7 @@ class _Check:
                 raise self._error(f"{_fault(kept, text)}{where}. {_WAYS_OUT}")
 
     def _system_stands_once(self, system: str) -> None:
-        """Look at the prompt that asks for an answer after a chain, as it is put together."""
+        """Check the prompt that asks for an answer after a chain, as it is assembled."""
         joined = self._marked.opened([user("question")], "chain") + self._marked.after_answer("next", "answer")
         if joined.count(system) != 1:
             raise self._error(
@@ -167,14 +168,14 @@ class _Check:
             )
 
     def _rendered(self, told: Conversation, turns: Sequence[Turn], what: str) -> str:
-        """Return the turns as text; the template's own error becomes ours, with the setting that it is about."""
+        """Return the turns as text; the template's error is raised as ours, with the setting that it concerns."""
         try:
             return told.rendered(turns)
         except ModelSourceError as error:
             if told.system is not None and _renders(told, turns, None):
                 text, part = f"{error}: it takes no system message. {_NO_SYSTEM}", ".system"
             elif told.system is None and _renders(told, turns, "Be brief."):
-                text, part = f"{error}: it wants a system message. Set system, or use chat: never.", ".system"
+                text, part = f"{error}: it needs a system message. Set system, or use chat: never.", ".system"
             else:
                 text, part = f"{str(error).rstrip('.')}{what}. {_WAYS_OUT}", ""
             raise self._error(text, part) from error

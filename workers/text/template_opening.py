@@ -1,7 +1,7 @@
-"""How a chat template opens the assistant's turn: what prompts make of it, and what cannot be made right.
+"""How a chat template opens the assistant's turn: what prompts add to it, and which templates cannot be used.
 
 In: a model's conversation. Out: notes, or a ``ModelSourceError``. ``conversation`` has the rule: prompts open the turn
-that the template writes before an earlier answer, wherever that goes on from the generation prompt.
+as the template does before an earlier answer, provided that this continues the generation prompt.
 """
 
 from cotfaith.schemas.errors import ModelSourceError
@@ -12,10 +12,10 @@ _WAYS_OUT = "Use chat: never, or name another of its templates (chat_template)."
 
 
 def check_opening(model: str, told: Conversation) -> None:
-    """Refuse a template from which no assistant's turn can be opened; ``model`` is the id.
+    """Raise if the template gives no way to open an assistant's turn; ``model`` is the model's id.
 
     Raises:
-        ModelSourceError: it says why.
+        ModelSourceError: with the reason.
 
     """
     opening, before = told.seams.opening, told.seams.before_answer
@@ -23,7 +23,7 @@ def check_opening(model: str, told: Conversation) -> None:
     if not goes_on and not _has_generation_prompt(told):
         raise ModelSourceError(
             f"models.{model}: its chat template has no generation prompt, and none can be taken from an earlier "
-            f"answer: a chain would stand in nobody's turn. {_WAYS_OUT}"
+            f"answer: a chain would be outside any turn. {_WAYS_OUT}"
         )
     if opening == "" and not told.added:
         raise ModelSourceError(
@@ -37,17 +37,17 @@ def check_opening(model: str, told: Conversation) -> None:
     if told.thinks and told.added.strip() and THINK not in (before or "") and _has_generation_prompt(told):
         raise ModelSourceError(
             f"models.{model}.thinking is think_tags, but its chat template writes {shown(told.added)} between the "
-            "generation prompt and an answer: the thought would stand behind that. Set thinking: none, or chat: never."
+            "generation prompt and an answer: the thought would follow that. Set thinking: none, or chat: never."
         )
 
 
 def opening_notes(told: Conversation) -> list[str]:
-    """Return where prompts and template part, and that it does not tell who speaks."""
+    """Return notes on where prompts differ from the template, and on a template that does not mark the speaker."""
     opening, before, notes = told.seams.opening, told.seams.before_answer, []
     if opening is None or before is None:
         return []
     if before == told.seams.after_answer:
-        notes.append("its chat template does not tell the assistant's turns from the user's.")
+        notes.append("its chat template does not distinguish the assistant's turns from the user's.")
     if before != opening:
         added = f"prompts add {shown(told.added)}, as there" if told.added else "chains and answers follow the latter"
         notes.append(
@@ -63,7 +63,7 @@ def _has_generation_prompt(told: Conversation) -> bool:
 
 
 def _is_the_same_later(told: Conversation) -> bool:
-    """Return whether a second earlier answer is opened as the first."""
+    """Return whether a second earlier answer is opened like the first."""
     first, asked, second = (fresh_mark(name, told.system or "") for name in ("first", "asked", "second"))
     turns = [user("?"), assistant(first), user(asked), assistant(second), user("?")]
     try:

@@ -1,13 +1,13 @@
 """Prompts as text: question, chain, and the request for an answer.
 
-The layout is that of Lanham et al. 2023 (arXiv 2307.13702): the chain stands in the assistant's turn; the answer is
-asked for by a new user turn and opened for the assistant. A chain's text is put in verbatim, so that a prefix of the
-chain gives a prefix of the prompt, whatever a chat template does to the turns of the past.
+The layout is that of Lanham et al. 2023 (arXiv 2307.13702): the chain is in the assistant's turn; a new user turn asks
+for the answer, and the beginning of the assistant's answer is prefilled. A chain's text is inserted verbatim, so a
+prefix of the chain gives a prefix of the prompt, whatever a chat template does to past turns.
 
-Reasoning models (think_tags): the chain stands between <think> and </think>, and the answer follows in the same turn.
-<think> is written here unless the chat template does it. The chain ends before the first </think>, which is no part of
-it, or where the model ends its turn without one; what the model would say after it is never sampled. A tag that the
-model writes itself within its chain (a second <think>) stays there. Where no chain is wanted, the tags are empty.
+Reasoning models (think_tags): the chain is between <think> and </think>, and the answer follows in the same turn.
+<think> is written here unless the chat template does it. The chain ends before the first </think>, or where the model
+ends its turn without one; nothing after it is sampled. A tag that the model itself writes within its chain (a second
+<think>) stays there. If no chain is wanted, the tags are empty.
 """
 
 import re
@@ -20,12 +20,12 @@ from cotfaith.workers.text.codec import Codec, uses_chat
 from cotfaith.workers.text.conversation import END_THINK, THINK, Conversation, conversation, user
 
 _TAG = re.compile(r"[<\[\u25c1]\|?(/|end_)?[\w:]*(?:think|thought|reason)\w*\|?[>\]\u25b7]$", re.IGNORECASE)
-"""A tag of thoughts at a text's end: <think>, [THINK], <seed:think>, <|START_THINKING|>; group 1: it closes one."""
+"""A thought tag at a text's end: <think>, [THINK], <seed:think>, <|START_THINKING|>; group 1: it is a closing tag."""
 
 
 @dataclass(frozen=True)
 class Templates:
-    """Writes the prompts of one model."""
+    """The prompts of one model."""
 
     model: ModelSpec
     prompts: PromptSpec
@@ -36,7 +36,7 @@ class Templates:
         return self.chain_opening(self.question(item), self.prompts.cot)
 
     def answer_after(self, item: Item, chain_text: str) -> str:
-        """Return the prompt that asks for the answer after ``chain_text``, up to the answer itself."""
+        """Return the prompt that asks for the answer after ``chain_text``, up to where the answer begins."""
         return self.answer_to(self.cot(item), item, chain_text)
 
     def no_cot(self, item: Item) -> str:
@@ -44,13 +44,13 @@ class Templates:
         return self.at_once(f"{self.question(item)}\n\n{self.prompts.no_cot_question}", self.answer_prefill(item))
 
     def question(self, item: Item) -> str:
-        """Return the question with its choices, as plain text whatever it spells."""
+        """Return the question with its choices; control tokens that it spells stay plain text."""
         return self.codec.plain(question_text(item))
 
     def chain_opening(self, request: str, prefill: str) -> str:
-        """Return the user's ``request`` and the assistant's turn up to where a chain begins.
+        """Return the user's ``request`` and the assistant's turn, up to where a chain begins.
 
-        ``prefill`` opens that turn; reasoning models have their tag instead.
+        ``prefill`` opens that turn; for reasoning models, the thought tag does.
         """
         if self._thinks:
             return _open_thinking(self._opening(request))
@@ -59,29 +59,29 @@ class Templates:
         return self._opening(request) + (f" {prefill}" if prefill else "\n")
 
     def answer_to(self, opening: str, item: Item, chain_text: str) -> str:
-        """Return the prompt that asks for the answer after ``opening`` (of ``chain_opening``) and ``chain_text``."""
+        """Return the prompt that asks for the answer after ``opening`` (from ``chain_opening``) and ``chain_text``."""
         return opening + self.codec.plain(chain_text.rstrip()) + self._turn_to_answer(self.answer_prefill(item))
 
     def at_once(self, request: str, prefill: str) -> str:
-        """Return the user's ``request`` and the assistant's turn, opened by ``prefill``; nothing is thought before."""
+        """Return the user's ``request`` and the assistant's turn, opened by ``prefill``, without a thought."""
         if self._thinks:
             return without_thinking(self._opening(request)) + prefill
         return self._opening(request, prefill) if self._chat else f"{self._opening(request)} {prefill}"
 
     def answer_prefill(self, item: Item) -> str:
-        """Return what an answer opens with."""
+        """Return the text that opens an answer."""
         return self.prompts.choice_prefill if item.answer_format == "choice" else self.prompts.answer_prefill
 
     @property
     def chain_stops(self) -> tuple[str, ...]:
-        """What ends a chain, beside the model's own end of sequence."""
+        """The texts that end a chain, besides the model's own end of sequence."""
         if self._thinks:
             return (END_THINK, *self.turn_stops)
         return self.turn_stops if self._chat else ("\nHuman:", "\nQuestion:")
 
     @property
     def turn_stops(self) -> tuple[str, ...]:
-        """What ends the assistant's turn, where the model's own end of sequence does not."""
+        """The texts that end the assistant's turn, besides the model's own end of sequence."""
         return () if self.codec.turn_end is None else (self.codec.turn_end,)
 
     @property
@@ -118,7 +118,7 @@ def question_text(item: Item) -> str:
 
 
 def check_thinking(model: ModelSpec, codec: Codec) -> None:
-    """Raise ``ModelSourceError`` where the chat template's tags contradict the spec's ``thinking``."""
+    """Raise ``ModelSourceError`` if the chat template's tags contradict the spec's ``thinking``."""
     if not uses_chat(model, codec):
         return
     opening = conversation(codec, model.system, model.thinking == "think_tags").opened([user("?")]).rstrip()
@@ -129,7 +129,7 @@ def check_thinking(model: ModelSpec, codec: Codec) -> None:
     if model.thinking == "none" and not closes:
         raise ModelSourceError(
             f"models.{model.id}.thinking is none, but its chat template opens {tag[0]}: chains would be a thought that "
-            f"nobody closes. Set {'thinking: think_tags, or ' if is_ours else ''}chat: never."
+            f"is never closed. Set {'thinking: think_tags, or ' if is_ours else ''}chat: never."
         )
     if model.thinking == "think_tags" and closes:
         raise ModelSourceError(
@@ -144,7 +144,7 @@ def check_thinking(model: ModelSpec, codec: Codec) -> None:
 
 
 def without_thinking(opening: str) -> str:
-    """Return the assistant's open turn of a reasoning model with an empty thought, so that it replies at once."""
+    """Return a reasoning model's open turn with an empty thought, so that the model replies at once."""
     return f"{_open_thinking(opening)}\n{END_THINK}\n\n"
 
 

@@ -1,9 +1,9 @@
-"""Which of several candidates a scored answer is, where log-probabilities do not decide.
+"""Tie breaking: which candidate is the scored answer if log-probabilities do not decide.
 
-In: candidates, what each says, log-probabilities in nats. Out: the answer's place, and how close it was. An exact tie
-is broken by a permutation of what the candidates say, drawn from (run seed, task, item): not the earliest label, which
-would favour A, and not anew for each arm, which would move answers that nothing moved. Labels play no part, so the
-same choice wins however choices are shuffled. Knows nothing about engines or prompts.
+In: candidates, the text of each, log-probabilities in nats. Out: the answer's index, and how close the decision was. An
+exact tie is broken by a permutation of the candidates' texts, drawn from (run seed, task, item). Taking the earliest
+label would favour A, and drawing again for each arm would change answers that no intervention changed. Labels play no
+part, so the same choice wins however choices are shuffled. Knows nothing about engines or prompts.
 """
 
 from collections import Counter
@@ -13,25 +13,25 @@ from dataclasses import dataclass
 from cotfaith.schemas.seeds import derive_seed
 
 EXACT = 1e-9
-"""Nats: less than float32 can tell, and more than the order of a sum over a candidate's tokens changes."""
+"""Nats: below the resolution of float32, and above what the order of a sum over a candidate's tokens changes."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What came out."""
+    """The outcome of one decision."""
 
     place: int
-    """Of the winner among the candidates."""
+    """The winner's index among the candidates."""
     tied: bool
-    """Whether another candidate is as likely, so that the permutation decided."""
+    """Whether another candidate is equally likely, so that the permutation decided."""
     gap: float | None
-    """Nats between the two likeliest; null if there is one candidate."""
+    """Nats between the two likeliest candidates; None if there is only one."""
     near_tie: bool
     """Whether the gap is below the resolution of the scores."""
 
 
 def ranks(stream: Sequence[str | int], said: Sequence[str]) -> tuple[int, ...]:
-    """Return each candidate's rank by the permutation, where the lowest wins; of equal texts each has its own.
+    """Return each candidate's rank in the permutation; the lowest wins, and equal texts have distinct ranks.
 
     ``stream``: (run seed, task, item id).
     """
@@ -44,7 +44,7 @@ def ranks(stream: Sequence[str | int], said: Sequence[str]) -> tuple[int, ...]:
 
 
 def decide(logprobs: Sequence[float], rank: Sequence[int], resolution: float) -> Decision:
-    """Return the likeliest candidate; among those that are as likely, the one of the lowest rank."""
+    """Return the likeliest candidate; among equally likely ones, the one with the lowest rank."""
     top, *others = sorted(logprobs, reverse=True)
     equal = [place for place, logprob in enumerate(logprobs) if top - logprob <= EXACT]
     gap = top - others[0] if others else None

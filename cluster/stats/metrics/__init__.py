@@ -5,51 +5,57 @@ entry point in the group ``cotfaith.metrics`` under its probe's name, which is l
 Formulas: methods.md. See docs/add-a-probe.md.
 """
 
-import importlib
-import pkgutil
-from collections.abc import Iterator, Sequence
-from importlib.metadata import EntryPoint
+from collections.abc import Iterator
+from functools import cached_property
 
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, summed
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
-from cotfaith.schemas.errors import InputError, SpecError
+from cotfaith.schemas.errors import SpecError
 from cotfaith.workers.plugins import offered
 from cotfaith.workers.probes import PROBES
-
-ENTRY_POINTS = "cotfaith.metrics"
-
-
-def _built_in() -> dict[str | None, ProbeMetrics]:
-    """Return the metrics of each module beside this one."""
-    names = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
-    found: list[ProbeMetrics] = [importlib.import_module(f"{__name__}.{name}").METRICS for name in names]
-    return {one.probe: one for one in found}
+from cotfaith.workers.registry import Registry, found_in, handles
 
 
-METRICS: dict[str | None, ProbeMetrics] = _built_in()
+class MetricsRegistry(Registry[ProbeMetrics]):
+    """The metrics of each probe, by the probe's name."""
+
+    @cached_property
+    def by_probe(self) -> dict[str | None, ProbeMetrics]:
+        """Probe -> its metrics; None: of the chains themselves."""
+        return {one.probe: one for one in self.built_in}
+
+    def register(self, thing: ProbeMetrics) -> None:
+        """Register a plug-in's metrics; registering them again changes nothing.
+
+        Raises:
+            SpecError: the probe has others, or another probe has a metric of one of their names.
+
+        """
+        if self.by_probe.get(thing.probe, thing) is not thing:
+            raise SpecError(f"A plug-in registers metrics of the probe {thing.probe!r}, which has others. Rename one.")
+        others = [one for one in self.by_probe.values() if one is not thing]
+        taken = {(metric.name, metric.method): one.probe for one in others for metric in one.metrics}
+        for metric in thing.metrics:
+            if (metric.name, metric.method) in taken:
+                raise SpecError(
+                    f"A plug-in registers a metric {metric.title!r} of the probe {thing.probe!r}, but there is one of "
+                    f"{taken[metric.name, metric.method]!r}. Rename one."
+                )
+        self.by_probe[thing.probe] = self.things[thing.name] = thing
+
+
+REGISTRY = MetricsRegistry(ProbeMetrics, "metric", lambda: found_in(__name__, "METRICS", ProbeMetrics))
+handles(REGISTRY)
+METRICS = REGISTRY.by_probe
 """By probe; those of the package, and those that were registered in this process."""
 
 
 def register(metrics: ProbeMetrics) -> None:
-    """Make ``metrics`` known under their probe's name; the same ones again change nothing.
-
-    Raises:
-        SpecError: the probe has others, or another probe has a metric of one of their names.
-
-    """
-    if METRICS.get(metrics.probe, metrics) is not metrics:
-        raise SpecError(f"A plug-in registers metrics of the probe {metrics.probe!r}, which has others. Rename one.")
-    taken = {(m.name, m.method): one.probe for one in METRICS.values() if one is not metrics for m in one.metrics}
-    for metric in metrics.metrics:
-        if (owner := taken.get((metric.name, metric.method), metrics)) is not metrics:
-            raise SpecError(
-                f"A plug-in registers a metric {metric.title!r} of the probe {metrics.probe!r}, but there is one of "
-                f"{owner!r}. Rename one."
-            )
-    METRICS[metrics.probe] = metrics
+    """Make ``metrics`` known under their probe's name; see ``MetricsRegistry.register``."""
+    REGISTRY.register(metrics)
 
 
 def all_metrics() -> list[Metric]:
@@ -65,8 +71,8 @@ def metrics_of(probe: str | None) -> ProbeMetrics | None:
 
     """
     # Only of a probe that this process uses: a run's folder names nothing that is imported.
-    if probe is not None and probe not in METRICS and probe in PROBES and probe in offered(ENTRY_POINTS):
-        register(_load(offered(ENTRY_POINTS)[probe]))
+    if probe is not None and probe not in METRICS and probe in PROBES and probe in offered(REGISTRY.group):
+        REGISTRY.find(probe, "metrics")
     return METRICS.get(probe)
 
 
@@ -116,19 +122,3 @@ def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.Data
     """Return the effects of everything that was measured; a probe without rows has none."""
     parts = [summed(scores) for scores in all_scores(Rows(items, chains, observations))]
     return pl.concat(parts).sort(*GROUP, "probe", "metric", "method", "position", "item_id")
-
-
-def _load(entries: Sequence[EntryPoint]) -> ProbeMetrics:
-    name = entries[0].name
-    origins = [f"{entry.value} (package {entry.dist.name if entry.dist else 'unknown'})" for entry in entries]
-    if len(entries) > 1:
-        raise SpecError(f"Several packages offer metrics of {name!r}: {', '.join(origins)}. Remove all but one.")
-    try:
-        found = entries[0].load()
-    except InputError:
-        raise
-    except Exception as error:
-        raise SpecError(f"Metrics of {name!r} from {origins[0]} cannot be loaded: {error!r}") from error
-    if not isinstance(found, ProbeMetrics) or found.probe != name:
-        raise SpecError(f"{origins[0]} is no metrics. Expected a ProbeMetrics whose probe is {name!r}.")
-    return found

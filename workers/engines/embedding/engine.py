@@ -1,7 +1,7 @@
-"""Vectors of texts' meanings, from a transformers encoder. Mean pooling, as in Sentence-BERT (arXiv 1908.10084).
+"""Sentence embeddings from a transformers encoder. Mean pooling, as in Sentence-BERT (arXiv 1908.10084).
 
-In: token ids. Out: one vector of length 1 a text: the mean of the last layer's states over its tokens. A text's vector
-does not depend on its neighbours, up to float noise. Neither generates nor scores.
+In: token ids. Out: one vector of length 1 per text: the mean of the last layer's states over its tokens. A text's
+vector does not depend on its neighbours, up to float noise. It neither generates nor scores.
 
 B = texts, T = positions, D = model dimension.
 """
@@ -31,7 +31,7 @@ Vector = tuple[float, ...]
 
 
 class EmbeddingEngine:
-    """Holds one encoder's weights."""
+    """An engine that holds one encoder's weights."""
 
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         options = parse_options(spec)
@@ -44,7 +44,7 @@ class EmbeddingEngine:
 
     @property
     def capabilities(self) -> Capabilities:
-        """To embed, texts up to the model's window."""
+        """Only embedding, of texts up to the model's window."""
         return self._capabilities
 
     def embed(self, requests: Sequence[EmbedRequest]) -> list[Vector]:
@@ -75,7 +75,7 @@ class EmbeddingEngine:
         return []
 
     def _pooled(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
-        """Return vectors_BD of length 1. Padding stands on the right and counts nowhere."""
+        """Return vectors_BD of length 1. Padding is on the right and is ignored."""
         tokens_BT = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.long)
         mask_BT = torch.zeros_like(tokens_BT)
         for row, text in enumerate(texts):
@@ -85,11 +85,11 @@ class EmbeddingEngine:
         mask_BT = mask_BT.to(self._model.device)
         states_BTD = self._model(input_ids=tokens_BT.to(mask_BT.device), attention_mask=mask_BT).last_hidden_state
         sums_BD = (states_BTD.float() * mask_BT[:, :, None]).sum(dim=1)
-        return torch.nn.functional.normalize(sums_BD, dim=-1)  # a mean and a sum point the same way
+        return torch.nn.functional.normalize(sums_BD, dim=-1)  # a mean and a sum have the same direction
 
 
 def _batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Yield the members of each pass: texts of like length together, so that little is padded."""
+    """Yield the members of each pass: texts of similar length together, to reduce padding."""
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch and lengths[index] * (len(batch) + 1) > budget:
@@ -111,6 +111,6 @@ def _load(spec: ModelSpec, device: str) -> tuple[Any, int | None]:
 
 
 def _window(model: Any, tokenizer: Any) -> int | None:
-    """Return the longest text: the tokenizer's limit counts where positions begin after 0 (RoBERTa)."""
+    """Return the longest text: the tokenizer's limit applies if positions begin after 0 (RoBERTa)."""
     stated = [getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length]
     return min((limit for limit in stated if limit), default=None)

@@ -1,4 +1,4 @@
-"""The embedding engine's settings and abilities, which a plan needs before, or without, torch."""
+"""The embedding engine's options and capabilities, which a plan needs without torch."""
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ class Options(Section):
     device: str = "auto"
     """auto: the GPU if there is one, else the CPU; or a torch device such as cuda:1."""
     token_budget: int = Field(default=8192, ge=1)
-    """Most tokens of one pass, padding included; a longer text has a pass of its own."""
+    """The most tokens of one pass, including padding; a longer text gets its own pass."""
 
 
 def parse_options(spec: ModelSpec) -> Options:

@@ -1,7 +1,7 @@
 """HTTP to an OpenAI-compatible server: JSON in, JSON out, with retries.
 
-Every failure is an ``EngineError`` or one of its kinds, with the server's own words, cut, and never with the key. Knows
-nothing about tokens.
+Every failure is an ``EngineError`` or a subclass, with the server's own message, shortened, and never with the key.
+Knows nothing about tokens.
 """
 
 import re
@@ -23,9 +23,9 @@ from cotfaith.schemas.errors import (
 )
 
 LONGEST_WAIT_S = 60.0
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_S)  # random, so that many clients part
+_BACKOFF = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_S)  # random: clients must not retry together
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-"""Answers that another try may change."""
+"""The statuses that a retry may change."""
 _OVERFLOW = re.compile(
     r"context.{0,3}(length|window|size)|max_model_len|maximum (model|input) length|too many tokens", re.I
 )
@@ -33,7 +33,7 @@ _MOST_LETTERS = 300
 
 
 class Client:
-    """One server. Safe to use from several threads."""
+    """A client of one server. It is thread-safe."""
 
     def __init__(self, base_url: str, key: str | None, timeout_s: float, max_retries: int, connections: int) -> None:
         self.base_url = base_url
@@ -102,7 +102,7 @@ class Client:
         return RefusedError(text)
 
     def _words(self, response: httpx2.Response) -> str:
-        """Return status and message, wherever the server put it."""
+        """Return the status and the message, in whichever field the server put it."""
         try:
             data = response.json()
         except ValueError:
@@ -125,7 +125,7 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _retry_after(response: httpx2.Response) -> float | None:
-    """Return the seconds that the server asks to wait; the header holds seconds or a date."""
+    """Return the seconds that the server asks to wait; the header has seconds or a date."""
     value = response.headers.get("retry-after", "")
     try:
         return max(0.0, float(value))

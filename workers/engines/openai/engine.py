@@ -1,11 +1,11 @@
 """Any server with an OpenAI-compatible /completions endpoint: vLLM, SGLang, llama.cpp, hosted models.
 
-In: token ids. Out: token ids, and log-probabilities in nats where the server offers them. Knows nothing about prompts'
-text, items, chains or probes. The server holds the weights; the tokenizer is loaded here, and must be the model's.
+In: token ids. Out: token ids, and log-probabilities in nats if the server offers them. Knows nothing about prompts'
+text, items, chains or probes. The server holds the weights; the tokenizer is loaded here and must be the model's.
 
-What the server can do is found by ``openai_server``. It takes prompts as token ids, or else as text. Scores are its
+``server`` finds what the server can do. It takes prompts as token ids, or else as text. Scores are its
 log-probabilities of named next tokens (vLLM: ``logprob_token_ids``, which uses its prefix cache), or of an echoed
-prompt (slower: every prompt is computed whole). Where it returns no token ids, its text is tokenised again.
+prompt (slower: every prompt is computed in full). If it returns no token ids, its text is tokenised again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -47,8 +47,8 @@ from cotfaith.workers.text.control_tokens import ControlTokens
 from cotfaith.workers.text.joins import Joins
 
 _MOST_TOKENS = 128
-"""Tokens whose log-probability one request may ask for: vLLM's limit."""
-_SEED_BITS = 31  # what every server takes
+"""The most tokens whose log-probability one request may ask for: vLLM's limit."""
+_SEED_BITS = 31  # every server takes this many
 _ONE = {"max_tokens": 1, "temperature": 0.0}
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ R = TypeVar("R")
 
 
 class OpenAIEngine:
-    """Asks a server; see the module's contract."""
+    """An engine that asks a server; see the module's contract."""
 
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         self._options = parse_options(spec)
@@ -73,18 +73,18 @@ class OpenAIEngine:
         self._lock = Lock()
 
     def usage(self) -> EngineUsage:
-        """Return the work done so far; what was computed, and its price, by the server's own count."""
+        """Return the work done so far; computed tokens and the price follow the server's own count."""
         return self._usage
 
     def notes(self) -> list[str]:
-        """Return what the server does not offer."""
+        """Return notes on what the server does not offer."""
         server, notes = self._server, []
         if not server.ids:
             notes.append("The server takes prompts as text only and tokenises them itself: ids may differ from ours.")
         if server.score_by is None:
             notes.append("The server offers no log-probabilities of chosen tokens: answers can only be generated.")
         if server.score_by == "echo":
-            notes.append("The server scores by echoed prompts, each computed whole, which is slow.")
+            notes.append("The server scores by echoed prompts, each computed in full, which is slow.")
         if not server.extras:
             notes.append("The server's own sampling defaults (top-k, penalties), if it has any, may apply.")
         return notes
@@ -97,7 +97,7 @@ class OpenAIEngine:
         return results
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
-        """Return, per request, log P(candidate | prompt) in nats, a candidate's tokens summed."""
+        """Return, per request, log P(candidate | prompt) in nats, summed over a candidate's tokens."""
         check_score(requests, self.capabilities.max_context, sampled=1)
         if self._server.score_by is None:
             raise EngineError("This server offers no log-probabilities of chosen tokens.")
@@ -127,16 +127,16 @@ class OpenAIEngine:
         return finish(ids, request, self._eos(choice), reason, self._joins)
 
     def _ids(self, choice: dict[str, Any], prompt: Prefix) -> list[int]:
-        """Return what was generated; a server that gives no ids gives a text without stop string and special tokens."""
+        """Return the generation; a server without ids returns text without the stop string and special tokens."""
         ids = choice.get("token_ids")
         if ids is None:
             ids = self._joins.tokens_after(prompt, str(choice.get("text") or ""))
         if ids is None:
-            raise EngineError("The server returned a text that the model's tokenizer cannot write; ask one with ids.")
+            raise EngineError("The model's tokenizer cannot encode the server's text; use a server that returns ids.")
         return list(ids)
 
     def _eos(self, choice: dict[str, Any]) -> set[int]:
-        """Return the tokens that end this text: the tokenizer's, and the one that the server names, if any."""
+        """Return the tokens that end this text: the tokenizer's, and any that the server names."""
         stopped_by = choice.get("stop_reason")
         found = {self._tokenizer.eos_token_id, stopped_by if isinstance(stopped_by, int) else None}
         return {token for token in found if token is not None}
@@ -155,7 +155,7 @@ class OpenAIEngine:
             found = next_token_logprobs(answer)
             return {token: found[token] for token in tokens}
         except MALFORMED as error:
-            raise EngineError(f"The server left out log-probabilities that it was asked for ({error!r}).") from None
+            raise EngineError(f"The server left out requested log-probabilities ({error!r}).") from None
 
     def _by_echo(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
         asked = list(dict.fromkeys((r.prompt, candidate) for r in requests for candidate in r.candidates))
@@ -175,7 +175,7 @@ class OpenAIEngine:
         return sum(values)
 
     def _ask(self, prompt: Prefix, body: dict[str, Any]) -> dict[str, Any]:
-        """Send one request, count what it took, and return the answer."""
+        """Send one request, count its work, and return the answer."""
         extras = NEUTRAL | BARE if self._server.extras else {}
         shown: Any = list(prompt) if self._server.ids else self._text(prompt)
         answer = self._client.post("/completions", {"model": self._model, "prompt": shown} | extras | body)
@@ -198,19 +198,19 @@ class OpenAIEngine:
             self._usage = self._usage.with_requests(requests, generated)
 
     def _text(self, prompt: Prefix) -> str:
-        """Return a prompt as text. A server that takes no extras puts the start token before it by itself."""
+        """Return a prompt as text. A server that takes no extra fields adds the start token itself."""
         starts = prompt[0] == self._tokenizer.bos_token_id
         own = prompt[1:] if starts else prompt
         body = self._joins.prompt_text(own)
         if self._control.count(body) > self._control.count_ids(own):
             raise EngineError(
                 "This server takes prompts as text only, and a text in this prompt spells a control token, which the "
-                "server would take for one. Use a server that takes token ids."
+                "server would read as one. Use a server that takes token ids."
             )
         return f"{self._tokenizer.bos_token}{body}" if starts and self._server.extras else body
 
     def _each(self, ask: Callable[[T], R], asked: Iterable[T]) -> list[R]:
-        """Ask all, ``concurrency`` at once; the first failure is raised, and what has not begun is left."""
+        """Send all, ``concurrency`` at once; the first failure is raised, and requests not yet started are dropped."""
         with ThreadPoolExecutor(self._options.concurrency) as pool:
             futures = [pool.submit(ask, one) for one in asked]
             try:

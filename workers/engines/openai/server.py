@@ -1,7 +1,7 @@
-"""What an OpenAI-compatible server offers, found by a few one-token requests before anything else runs.
+"""The capabilities of an OpenAI-compatible server, found with a few one-token requests before anything else runs.
 
-In: the engine's options. Out: a ``Server``: its capabilities and how to ask it. Servers differ in what they take beyond
-the original completions protocol; what one refuses, or ignores, is not used.
+In: the engine's options. Out: a ``Server``: its capabilities and how to ask it. Servers differ in what they accept
+beyond the original completions protocol; anything that a server refuses or ignores is not used.
 """
 
 import functools
@@ -26,14 +26,14 @@ from cotfaith.workers.engines.protocol import Capabilities
 from cotfaith.workers.text.codec import load_tokenizer
 
 NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
-"""Sampling as asked, whatever defaults come with the model. Not in the original protocol."""
+"""Fields that turn off the model's own sampling defaults. They are not in the original protocol."""
 BARE = {"add_special_tokens": False, "skip_special_tokens": False, "return_token_ids": True}
-"""Prompts and texts as they are. Not in the original protocol."""
+"""Fields that keep prompts and texts unchanged. They are not in the original protocol."""
 _HELLO = "The capital of France is"
 _TIMEOUT_S = 60.0
-_REFUSALS = (RefusedError, UnreachableError)  # some servers answer 500 to what they do not know
+_REFUSALS = (RefusedError, UnreachableError)  # some servers answer 500 to unknown fields
 MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError)
-"""What reading an answer of another shape raises."""
+"""The errors raised by reading an answer of another shape."""
 
 ScoreBy = Literal["token_ids", "echo"]
 
@@ -43,9 +43,9 @@ class Server:
     """How to ask one server for one model."""
 
     extras: bool
-    """Takes ``NEUTRAL`` and ``BARE``."""
+    """Whether the server takes ``NEUTRAL`` and ``BARE``."""
     ids: bool
-    """Takes prompts as token ids; else as text, which it tokenises itself."""
+    """Whether it takes prompts as token ids; if not, it takes text, which it tokenises itself."""
     score_by: ScoreBy | None
     """token_ids: it returns the log-probabilities of named next tokens. echo: those of the prompt's own tokens."""
     max_context: int | None
@@ -87,7 +87,7 @@ def _find(base_url: str, model: str, key: str | None, max_context: int | None, t
 
 
 def _check_model(client: Client, model: str) -> int | None:
-    """Check that the server knows the model, if it tells what it knows; return the context window that it states."""
+    """Check that the server has the model, if it lists its models; return the context window that it states."""
     try:
         listed = client.get("/models").get("data")
     except UnauthorizedError:
@@ -128,7 +128,7 @@ class _Discovery:
         except _REFUSALS as error:
             raise CapabilityError(
                 f"{self.client.base_url} completes no prompts of model {self.model!r} ({error}). Probes continue an "
-                "assistant's turn that has begun, which chat endpoints do not: use a server with /completions."
+                "assistant's turn that has begun, which chat endpoints cannot do: use a server with /completions."
             ) from None
 
     def _score_by(self) -> ScoreBy | None:
@@ -137,7 +137,7 @@ class _Discovery:
         return "echo" if self._echoes() else None
 
     def _names_tokens(self) -> bool:
-        """Ask for several tokens, of which only one can be the likeliest, which servers give in any case."""
+        """Ask for several tokens: servers always return the likeliest, and only one of these can be it."""
         asked = sorted(set(self.tokens))
         try:
             found = next_token_logprobs(self._ask(list(self.tokens), named_tokens(asked)))
@@ -159,7 +159,7 @@ class _Discovery:
         except _REFUSALS:
             return False
         count = (answer.get("usage") or {}).get("prompt_tokens")
-        # A server that reads ids as something else, or adds tokens to them, counts others.
+        # A server that misreads ids, or adds tokens to them, reports another count.
         return isinstance(prompt, str) or count in (None, len(prompt))
 
     def _ask(self, prompt: str | list[int], extra: dict[str, Any]) -> dict[str, Any]:
@@ -171,12 +171,12 @@ ECHO = {"echo": True, "logprobs": 1}
 
 
 def named_tokens(tokens: Sequence[int]) -> dict[str, Any]:
-    """Return what asks for the log-probabilities of ``tokens`` as the next one."""
+    """Return the fields that request the log-probabilities of ``tokens`` as the next token."""
     return {"logprobs": 1, "logprob_token_ids": list(tokens), "return_tokens_as_token_ids": True}
 
 
 def next_token_logprobs(answer: dict[str, Any]) -> dict[int, float]:
-    """Return token -> log-probability, of those that the server names by id."""
+    """Return token -> log-probability for the tokens that the server names by id."""
     found = answer["choices"][0]["logprobs"]["top_logprobs"][0]
     return {int(name.removeprefix("token_id:")): value for name, value in found.items() if name.startswith("token_id:")}
 

@@ -1,7 +1,7 @@
 """A deterministic engine without weights: for tests, and for demonstrations of failure handling.
 
 It reads bytes (``codec.ByteCodec``), writes chains of numbered steps, and answers from a hash of the prompt. Each
-result depends on its request alone. ``relies_on: question`` makes a model that ignores its chain.
+result depends only on its request. ``relies_on: question`` makes a model that ignores its chain.
 """
 
 import hashlib
@@ -35,12 +35,12 @@ _ANSWER_CUE = re.compile(r"answer is(?: \()?$")
 
 
 class Options(Section):
-    """How the stub behaves."""
+    """The behaviour of the stub."""
 
     relies_on: Literal["chain", "question"] = "chain"
-    """What its answers are a function of: the whole prompt, or the question before the chain alone."""
+    """What its answers depend on: the whole prompt, or only the question before the chain."""
     max_steps: int = Field(default=6, ge=0)
-    """Chains have 1 to so many steps; 0 writes empty chains."""
+    """The most steps of a chain; 0 writes empty chains."""
     max_context: int | None = Field(default=None, ge=1)
     """Context window in bytes."""
     can_score: bool = True
@@ -48,15 +48,15 @@ class Options(Section):
     can_prefill: bool = True
     """False: an engine that cannot continue an assistant's turn."""
     garbage_answers: bool = False
-    """Answers that no pattern can read."""
+    """Whether its answers are such that no pattern can read them."""
     fail_on: str | None = None
-    """Requests whose prompt holds this text raise an error."""
+    """Requests whose prompt contains this text raise an error."""
     kill_on: str | None = None
-    """A request whose prompt holds this text kills the engine's process."""
+    """A request whose prompt contains this text kills the engine's process."""
     kill_once_file: str | None = None
     """With kill_on: kill only if this file does not exist yet, and create it."""
     seconds_per_call: float = Field(default=0.0, ge=0)
-    """Wait so long in every call."""
+    """The wait in every call."""
 
 
 def _text(tokens: Sequence[int]) -> str:
@@ -64,10 +64,10 @@ def _text(tokens: Sequence[int]) -> str:
 
 
 class _Bytes:
-    """Continuations in bytes, which what comes before does not change."""
+    """Continuations in bytes, which do not depend on the text before."""
 
     def text_after(self, before: Sequence[int], tokens: Sequence[int]) -> str:
-        """Return the bytes' text."""
+        """Return the text of the bytes."""
         return _text(tokens)
 
     def tokens_after(self, before: Sequence[int], text: str) -> list[int]:
@@ -80,7 +80,7 @@ def _options(spec: ModelSpec) -> Options:
 
 
 def static_capabilities(spec: ModelSpec) -> Capabilities:
-    """Return what the engine can do, from the spec alone."""
+    """Return what the engine can do, from only the spec."""
     options = _options(spec)
     return Capabilities(
         generate=True, score=options.can_score, prefill=options.can_prefill, max_context=options.max_context
@@ -88,7 +88,7 @@ def static_capabilities(spec: ModelSpec) -> Capabilities:
 
 
 class StubEngine:
-    """The engine protocol, answered from hashes."""
+    """An engine that answers from hashes."""
 
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         self.options = _options(spec)
@@ -96,7 +96,7 @@ class StubEngine:
         self._usage = EngineUsage()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
-        """Write an answer where the prompt asks for one, else a chain."""
+        """Write an answer if the prompt asks for one, else a chain."""
         check_generate(requests, self.options.max_context)
         self._misbehave([request.prompt for request in requests])
         results = [self._generation(request) for request in requests]
@@ -104,7 +104,7 @@ class StubEngine:
         return results
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
-        """Return log-probabilities that are a function of what ``relies_on`` names."""
+        """Return log-probabilities that depend on what ``relies_on`` names."""
         if not self.options.can_score:
             raise EngineError("This engine offers no log-probabilities.")
         check_score(requests, self.options.max_context)
@@ -139,7 +139,7 @@ class StubEngine:
         if self.options.garbage_answers:
             return " hard to say.\n"
         draw = random.Random(derive_seed(self._relevant(prompt)))
-        # One text that every answer format can be read from.
+        # A text that every answer format can be read from.
         return f" {draw.choice('AB')}. {draw.choice(['True', 'False'])}. {draw.randint(0, 9)}.\n"
 
     def _logprobs(self, request: ScoreRequest) -> tuple[float, ...]:
@@ -158,7 +158,7 @@ class StubEngine:
         options = self.options
         time.sleep(options.seconds_per_call)
         if options.fail_on is not None and any(options.fail_on.encode() in bytes(p) for p in prompts):
-            raise EngineError(f"The stub fails on prompts that hold {options.fail_on!r}.")
+            raise EngineError(f"The stub fails on prompts that contain {options.fail_on!r}.")
         if options.kill_on is not None and any(options.kill_on.encode() in bytes(p) for p in prompts):
             self._die(options.kill_once_file)
 

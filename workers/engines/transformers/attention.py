@@ -1,6 +1,6 @@
-"""Puts another attention in the place of a loaded model's own, or keeps slow kernels out, for a while.
+"""Temporary replacement of a loaded model's attention, and exclusion of slow kernels.
 
-In: a model of transformers, and the name of a function that is registered with its ``AttentionInterface``.
+In: a transformers model, and the name of a function registered with the library's ``AttentionInterface``.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -12,7 +12,7 @@ from torch.backends.cuda import cudnn_sdp_enabled, enable_cudnn_sdp
 
 @contextmanager
 def attention_by(model: Any, name: str) -> Iterator[None]:
-    """Make forward passes of the model attend by the function called ``name``. Calls outside attend as before."""
+    """Make the model's forward passes within the block attend with the function called ``name``."""
     config = model.config.get_text_config()
     ordinary, config._attn_implementation = config._attn_implementation, name
     try:
@@ -23,9 +23,9 @@ def attention_by(model: Any, name: str) -> Iterator[None]:
 
 @contextmanager
 def without_cudnn_attention() -> Iterator[None]:
-    """Keep cuDNN's attention kernels out: they are planned for each new length, and here nearly every length is new.
+    """Exclude cuDNN's attention kernels: they are planned for each new length, and here nearly every length is new.
 
-    On an H200, a call whose lengths are new takes six times as long with them; others take about as long.
+    On an H200, a call with new lengths takes six times as long with them; other calls take about as long as without.
     """
     before = cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
     enable_cudnn_sdp(False)
@@ -36,5 +36,5 @@ def without_cudnn_attention() -> Iterator[None]:
 
 
 def unknown_arguments(arguments: Mapping[str, Any], known: Set[str]) -> set[str]:
-    """Return the names of arguments that are set and not ``known``: they could change the result."""
+    """Return the names of arguments that are set and not in ``known``: they could change the result."""
     return {name for name, value in arguments.items() if value is not None and value is not False} - known

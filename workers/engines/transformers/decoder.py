@@ -1,4 +1,4 @@
-"""One loaded torch model as generation sees it: a step over a cache, and text for stop strings.
+"""A loaded torch model for generation: a step over a cache, and text for stop strings.
 
 B = rows, T = new positions, V = vocabulary.
 """
@@ -14,7 +14,7 @@ from cotfaith.workers.text.joins import Joins
 
 @dataclass(frozen=True)
 class Decoder:
-    """A model with what its generation needs."""
+    """A model with what generation needs."""
 
     model: Any
     tokenizer: Any
@@ -24,7 +24,7 @@ class Decoder:
     recurrent: bool
     """Whether layers carry a state from token to token, which padding would change."""
     tree_budget: int | None = None
-    """Most tokens of one prefill pass that shares prefixes; null: the model takes no tree, so prompts are padded."""
+    """The most tokens of one prefill pass with shared prefixes; None: the model takes no tree: prompts are padded."""
 
     def step(self, tokens_BT: Tensor, mask_BT: Tensor, positions_BT: Tensor, cache: Any) -> tuple[Tensor, Any]:
         """Run the model on new tokens; return the last position's logits_BV, and the grown cache."""
@@ -36,5 +36,5 @@ class Decoder:
 
     @cached_property
     def joins(self) -> Joins:
-        """Text for stop strings, of which one may be a special token."""
+        """Text for stop strings, which may be special tokens."""
         return Joins(self.tokenizer)

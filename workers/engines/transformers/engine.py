@@ -1,11 +1,11 @@
-"""The embedded engine: Hugging Face transformers, on the CPU or one GPU. Scores through the prefix tree.
+"""The embedded engine: Hugging Face transformers, on the CPU or one GPU. It scores through the prefix tree.
 
-In: token ids. Out: token ids, and log-probabilities in nats. Results equal scoring and sampling each prompt
-alone, up to float noise. Knows nothing about prompts' text, items, chains or probes.
+In: token ids. Out: token ids, and log-probabilities in nats. Results equal those of scoring and sampling each prompt by
+itself, up to float noise. Knows nothing about prompts' text, items, chains or probes.
 
-Models that cannot attend to a tree are scored one prompt a row: those with recurrent layers, prompts longer than the
-chunks of a model that attends in chunks, and any model whose numbers on a small random tree differ from plain scoring
-when it is loaded.
+Models that cannot attend to a tree are scored with one prompt per row. These are models with recurrent layers, and any
+model whose results on a small random tree differ from plain scoring when it is loaded. If a model attends in chunks,
+prompts longer than a chunk are also scored this way.
 
 T = nodes of a tree pass, B = rows, N = positions whose logits are needed, V = vocabulary.
 """
@@ -48,29 +48,29 @@ from cotfaith.workers.organisms.folder import resolve_source
 
 TREE_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
 TOLERANCE = {"float32": 5e-4, "bfloat16": 0.3, "float16": 0.1}
-"""Self-test: nats by which a tree's log-probabilities may differ from plain ones (low precision: in the median)."""
+"""Self-test: the most nats by which a tree's log-probabilities may differ from plain ones (low precision: median)."""
 CUT_PASSES = 5
-"""Self-test: nodes of a pass, few enough that passes go on from one another."""
+"""Self-test: the nodes of a pass, few enough that one pass continues from another."""
 NO_CHUNKS = 10**9
 HEAD_ROWS = 128
-"""Positions whose float32 log-probabilities over the vocabulary are held at once."""
+"""The most positions whose float32 log-probabilities over the vocabulary are in memory at once."""
 
 
 class NextTokens(dict[int, float]):
     """Next token -> its log-probability in nats."""
 
     norm: float
-    """Added to it, this gives the token's logit."""
+    """What to add to the log-probability to get the token's logit."""
 
 
 LogProbs = dict[Prefix, NextTokens]
-"""Prefix -> what may follow."""
+"""Prefix -> its next tokens."""
 Covers = dict[Prefix, list[Prefix]]
-"""A sequence to compute -> the wanted prefixes that are read off it: itself and some that it extends."""
+"""A sequence to compute -> the wanted prefixes that it yields: itself and some that it extends."""
 
 
 class TransformersEngine:
-    """Holds one model's weights; see the module's contract."""
+    """An engine that holds one model's weights; see the module's contract."""
 
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         self._options = parse_options(spec)
@@ -95,7 +95,7 @@ class TransformersEngine:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Static ones, and the model's context window."""
+        """The static capabilities, and the model's context window."""
         return self._capabilities
 
     def usage(self) -> EngineUsage:
@@ -103,11 +103,11 @@ class TransformersEngine:
         return self._usage
 
     def notes(self) -> list[str]:
-        """Return whether and why a slower way is in use."""
+        """Return notes on whether and why a slower path is in use."""
         return list(self._notes)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
-        """Return, per request, log P(candidate | prompt) in nats, a candidate's tokens summed."""
+        """Return, per request, log P(candidate | prompt) in nats, summed over a candidate's tokens."""
         check_score(requests, self._capabilities.max_context)
         with torch.inference_mode(), without_cudnn_attention():
             table = self._log_probs(wanted_tokens(requests))
@@ -130,7 +130,7 @@ class TransformersEngine:
         """Return the log-probability of every wanted token."""
         too_deep = max(map(len, wanted), default=0) > self._chunk
         if self._tree and too_deep:
-            self._note(f"Prompts longer than the model's attention chunks ({self._chunk}) are scored one a row.")
+            self._note(f"Prompts longer than the model's attention chunks ({self._chunk}) are scored one per row.")
         if not self._tree or too_deep:
             return self._by_rows(wanted)
         return self._by_trees(wanted, self._options.token_budget)
@@ -147,7 +147,7 @@ class TransformersEngine:
         return table
 
     def _by_rows(self, wanted: Wanted) -> LogProbs:
-        """Score one prompt a row. Padding stands on the right, where no causal model can see it."""
+        """Score one prompt per row. Padding is on the right, where a causal model cannot see it."""
         covers = _covers(wanted)
         table: LogProbs = {}
         ordered = sorted(covers, key=len)
@@ -183,14 +183,14 @@ class TransformersEngine:
         self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + positions)
 
     def _tree_works(self, tolerance: float) -> bool:
-        """Score a small random tree both ways; if that fails or differs, note it and go on without the tree."""
+        """Score a small random tree both ways; if that fails or differs, note it and continue without the tree."""
         if self._recurrent:
-            self._note("The model has recurrent layers, which cannot share prefixes: prompts are scored one a row.")
+            self._note("The model has recurrent layers, which cannot share prefixes: prompts are scored one per row.")
             return False
         reason = self._self_test(tolerance)
         self._usage = EngineUsage()
         if reason:
-            self._note(f"The prefix tree is off ({reason}): prompts are scored one a row, which is slower.")
+            self._note(f"The prefix tree is off ({reason}): prompts are scored one per row, which is slower.")
         return not reason
 
     def _self_test(self, tolerance: float) -> str:
@@ -220,7 +220,7 @@ class TransformersEngine:
 
 
 def _covers(wanted: Wanted) -> Covers:
-    """Return the prefixes that no other one extends: sorted, an extension directly follows."""
+    """Return the prefixes that no other prefix extends: in sorted order, an extension follows directly."""
     covers: Covers = {}
     chain: list[Prefix] = []
     ordered = sorted(wanted)
@@ -233,7 +233,7 @@ def _covers(wanted: Wanted) -> Covers:
 
 
 def _pick(logits_NV: Tensor, rows: dict[Prefix, int], wanted: Wanted) -> LogProbs:
-    """Return the log-probabilities of the wanted tokens after each prefix, whose logits are in row ``rows[prefix]``."""
+    """Return the log-probabilities of the wanted tokens after each prefix; row ``rows[prefix]`` has its logits."""
     keys = [(prefix, token) for prefix in rows for token in wanted[prefix]]
     row_K = torch.tensor([rows[prefix] for prefix, _ in keys], device=logits_NV.device)
     token_K = torch.tensor([token for _, token in keys], device=logits_NV.device)
@@ -247,7 +247,7 @@ def _pick(logits_NV: Tensor, rows: dict[Prefix, int], wanted: Wanted) -> LogProb
 
 
 def _resolution(request: ScoreRequest, scores: Sequence[float], table: LogProbs) -> float:
-    """Return one step of bfloat16 at the likeliest candidate's logit: the largest of those of its tokens."""
+    """Return one step of bfloat16 at the likeliest candidate's logit: the largest step of its tokens."""
     best = request.candidates[max(range(len(scores)), key=scores.__getitem__)]
     prefixes = [request.prompt + best[:n] for n in range(len(best))]
     return bfloat16_step(max(abs(table[p][t] + table[p].norm) for p, t in zip(prefixes, best, strict=True)))
@@ -279,7 +279,7 @@ def _source(spec: ModelSpec) -> str:
         return str(folder)
     if spec.source.startswith((".", "/", "~")) or spec.source.count("/") > 1 or Path(spec.source).is_file():
         raise ModelSourceError(
-            f"Model {spec.id!r}: {spec.source!r} is not a folder. Name one, or a hub id (owner/name)."
+            f"Model {spec.id!r}: {spec.source!r} is not a folder. Use a folder, or a hub id (owner/name)."
         )
     return spec.source
 

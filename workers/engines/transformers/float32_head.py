@@ -1,17 +1,17 @@
 """The output head in float32, for models whose weights are of lower precision.
 
-A bfloat16 product rounds logits to steps of 1/8 where they lie between 16 and 32, and scores tie. The weights stay as
-they are; only the product with the last hidden states, which are few, is made in float32. It stands in the head's own
-place, so whatever the model does to its logits afterwards (soft caps, scales) is in float32, too. Sampling goes through
-the same head: greedy answers then tie no more often than scored ones.
+A bfloat16 product rounds logits between 16 and 32 to steps of 1/8, so scores tie. The weights keep their precision;
+only the product with the last hidden states, which are few, is computed in float32. It replaces the head itself, so
+anything that the model does to its logits afterwards (soft caps, scales) is also in float32. Sampling uses the same
+head, so greedy answers tie no more often than scored answers.
 
-A part of the head at a time is turned into float32, at every call. A copy of the whole would take 2.4 GB at 152,000
-tokens of 4,096 numbers, and no less time where parts stay in the processor's cache. On CUDA nothing is turned into
-float32: the library multiplies states and weights as they are, adds in float32 and gives the sums as they are. Nothing
-is lost before the sums, as the product of two numbers of 8 or 11 significant bits fits the 24 of float32. A GPU's
-matrix units cut what a sum cannot hold rather than round it: 5e-6 of the largest logit at 4,096 numbers, where parts
-are off by 1e-6 and results in bfloat16 by 2e-3. Whether the library does so is tried when a model is loaded. Models in
-float32 are left alone.
+Each call converts the head to float32 one part at a time. A copy of the whole head would take 2.4 GB for
+152,000 tokens of 4,096 numbers, and would be no faster if parts fit in the processor's cache. On CUDA nothing is
+converted if the library supports it: it multiplies states and weights in their own precision, adds in float32 and
+returns the unrounded sums. Nothing is lost before the sums, because the product of two numbers of 8 or 11 significant
+bits fits the 24 bits of float32. A GPU's matrix units truncate sums instead of rounding them: the error is 5e-6 of the
+largest logit at 4,096 numbers, compared with 1e-6 for conversion by parts and 2e-3 for results in bfloat16. Loading a
+model tests this support. Models in float32 are unchanged.
 
 N = positions, V = vocabulary, D = width of the hidden states.
 """
@@ -23,30 +23,30 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 CPU_PART, GPU_PART = 2**20, 2**24
-"""Weights that are turned into float32 at once: 4 MiB, which a processor's cache holds; 64 MiB."""
+"""The weights converted to float32 at once: 4 MiB, which fits a processor's cache; 64 MiB."""
 WITHIN = 1e-4
-"""Share of the largest logit by which a product with float32 sums may be off."""
+"""The largest error of a product with float32 sums, as a share of the largest logit."""
 TRIED = 16
-"""Positions, and spread over the vocabulary 64 times as many tokens, that the product is tried on."""
-CANNOT = "The model's output head cannot be computed in float32: equal log-probabilities may be rounded ones."
+"""The positions that test the product, with 64 times as many tokens, spread over the vocabulary."""
+CANNOT = "The model's output head cannot be computed in float32: equal log-probabilities may come from rounding."
 
 
 def use_float32_head(model: Any) -> bool:
-    """Have the model's head compute in float32; return whether its logits come from there unrounded."""
+    """Make the model's head compute in float32; return whether its logits come from there unrounded."""
     head = model.get_output_embeddings()
     if model.dtype == torch.float32:
         return True
     if not isinstance(head, nn.Linear) or head.weight.dtype not in (torch.bfloat16, torch.float16):
-        return False  # quantised, or no single layer
+        return False  # quantised, or not a single layer
     product = _Product(head)
     head.forward = product  # type: ignore[method-assign, assignment]
     with torch.inference_mode():
         logits = model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device), use_cache=False).logits
-    return product.used and logits.dtype == torch.float32  # some models go round their head, or round again
+    return product.used and logits.dtype == torch.float32  # some models bypass their head, or round its output
 
 
 class _Product:
-    """The product of a head's weights with hidden states, in float32 throughout."""
+    """The product of a head's weights with hidden states, entirely in float32."""
 
     def __init__(self, head: nn.Linear) -> None:
         self._head = head
@@ -63,7 +63,7 @@ class _Product:
 
 
 def in_parts(states: Tensor, weight_VD: Tensor) -> Tensor:
-    """Return the product (..., V) of ``states`` (..., D), by a part of the weights in float32 at a time."""
+    """Return the product (..., V) of ``states`` (..., D), with one part of the weights in float32 at a time."""
     part = CPU_PART if states.device.type == "cpu" else GPU_PART
     rows = max(1, part // weight_VD.shape[1])
     wide = states.float()
@@ -71,14 +71,14 @@ def in_parts(states: Tensor, weight_VD: Tensor) -> Tensor:
 
 
 def unrounded(states: Tensor, weight_VD: Tensor) -> Tensor:
-    """Return the product (..., V) of ``states`` (..., D) of the weights' precision, its sums in float32."""
+    """Return the product (..., V) of ``states`` (..., D) in the weights' precision, with sums in float32."""
     states_ND = states.reshape(-1, states.shape[-1])
     logits_NV = torch.mm(states_ND, weight_VD.T, out_dtype=torch.float32)
     return logits_NV.view(*states.shape[:-1], -1)
 
 
 def sums_in_float32(weight_VD: Tensor) -> bool:
-    """Return whether ``unrounded`` gives what float64 does, but for sums in float32; needs CUDA and torch 2.8."""
+    """Return whether ``unrounded`` equals float64 up to float32 sums; needs CUDA and torch 2.8."""
     if weight_VD.device.type != "cuda":
         return False
     draw = torch.Generator().manual_seed(0)

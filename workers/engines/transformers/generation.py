@@ -1,9 +1,9 @@
 """Batched sampling with a key-value cache, for one loaded torch model.
 
-In: requests that share a batch. Out: one generation each, in order. Prefixes that prompts share are computed once where
-the model takes a tree, identical prompts in any case; rows leave the batch as they finish, and waiting ones take their
-places. Every choice comes from its request's own random numbers, so that neighbours change results by float noise at
-most. Knows nothing about loading, and of text only what stop strings need.
+In: requests that share a batch. Out: one generation each, in order. Shared prefixes are computed once if the model
+takes a tree; identical prompts are always computed once. Rows leave the batch as they finish, and waiting rows take
+their places. Every choice comes from its request's own random numbers, so neighbours change results only by float
+noise. Knows nothing about loading, and knows only the text that stop strings need.
 
 B = rows, E = some of them, P = distinct prompts, T = longest prompt, V = vocabulary.
 """
@@ -28,7 +28,7 @@ from cotfaith.workers.text.joins import TAIL
 
 @dataclass
 class _Row:
-    """One request in the making."""
+    """One unfinished request."""
 
     request: GenerateRequest
     uniforms: NDArray[np.float64]
@@ -48,10 +48,10 @@ class _Row:
             self.result = Generation(tuple(self.tokens), "length")
 
     def _may_stop(self, decoder: Decoder) -> bool:
-        """Return whether a stop string stands near the end: decoding the whole text for every token would be slow."""
+        """Return whether a stop string is near the end: decoding the whole text for every token would be slow."""
         if not self.request.stop or len(self.tokens) <= self.request.min_tokens:
             return False
-        # A character takes up to four tokens (bytes); the rest is room for what spoils a character before it.
+        # A character takes up to four tokens (bytes); the rest is room for tokens that spoil the character before.
         tail = 4 * max(map(len, self.request.stop)) + 8
         before = (*self.request.prompt[-TAIL:], *self.tokens[-tail - TAIL : -tail])
         text = decoder.joins.text_after(before, self.tokens[-tail:])
@@ -61,8 +61,8 @@ class _Row:
 def generate_all(decoder: Decoder, requests: Sequence[GenerateRequest], max_rows: int) -> tuple[list[Generation], int]:
     """Continue every prompt, at most ``max_rows`` at once; return the generations and the positions computed.
 
-    Rows that finish make place for waiting ones, a quarter of the batch at a time: a prefill a row would cost more.
-    Models without a shared prefill cannot mix rows of different age: they get one fixed batch after the other.
+    Finished rows make room for waiting ones, a quarter of the batch at a time: a prefill per row would cost more.
+    Models without a shared prefill cannot mix rows of different age: they get one fixed batch after another.
     """
     rows = [_Row(request, uniforms(request.seed, request.max_tokens)) for request in requests]
     waiting = _batches(decoder, rows, max_rows)
@@ -79,7 +79,7 @@ def generate_all(decoder: Decoder, requests: Sequence[GenerateRequest], max_rows
 
 
 def _batches(decoder: Decoder, rows: Sequence[_Row], max_rows: int) -> list[list[_Row]]:
-    """Group by shared prefix, or else by length; recurrent layers would read padding, so theirs never is."""
+    """Group by shared prefix, or else by length; recurrent layers would read padding, so their groups have none."""
     if decoder.tree_budget is not None:
         return [sorted(rows, key=lambda row: row.request.prompt)] if rows else []
     batches: list[list[_Row]] = []
@@ -128,7 +128,7 @@ def _left_padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tupl
 
 @dataclass
 class _State:
-    """The rows still running, and their cache."""
+    """The running rows, and their cache."""
 
     decoder: Decoder
     rows: list[_Row] = field(default_factory=list)
@@ -137,7 +137,7 @@ class _State:
     computed: int = 0
 
     def admit(self, rows: Sequence[_Row]) -> None:
-        """Run the prompts of ``rows``, and let those go on that their first token does not end."""
+        """Run the prompts of ``rows``, and keep the rows that their first token does not end."""
         logits_BV, cache, mask_BT, computed = _prefill(self.decoder, rows)
         self.computed += computed
         self._extend(rows, logits_BV)
@@ -151,7 +151,7 @@ class _State:
         self._drop_finished()
 
     def advance(self) -> None:
-        """Run the model on each row's newest token, and drop the rows that the next one ends."""
+        """Run the model on each row's newest token, and drop the rows that the next token ends."""
         tokens_B1 = torch.tensor([[row.tokens[-1]] for row in self.rows], device=self.mask_BT.device)
         self.mask_BT = torch.cat([self.mask_BT, torch.ones_like(tokens_B1)], dim=1)
         positions_B1 = self.mask_BT.sum(dim=1, keepdim=True) - 1
@@ -174,7 +174,7 @@ class _State:
         self.rows = [self.rows[i] for i in keep]
 
     def _trim(self) -> None:
-        """Drop the columns that are padding in every row, where the cache can be cut."""
+        """Drop the columns that are padding in every row, if the cache can be cut."""
         padding = int((self.mask_BT.sum(dim=0) > 0).int().argmax())
         if self.decoder.tree_budget is not None and padding:
             row_cache.trim_left(self.cache, padding)
@@ -186,7 +186,7 @@ def _widen(mask_BT: Tensor, width: int) -> Tensor:
 
 
 def _masked(rows: Sequence[_Row], logits_BV: Tensor, eos: Set[int]) -> Tensor:
-    """Return the logits without the end of sequence where a row has fewer than its ``min_tokens``."""
+    """Return the logits, with the end of sequence masked in rows with fewer than ``min_tokens``."""
     early = [i for i, row in enumerate(rows) if len(row.tokens) < row.request.min_tokens]
     if not early:
         return logits_BV

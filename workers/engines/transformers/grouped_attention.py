@@ -1,8 +1,8 @@
 """Attention of padded rows on the CPU, for models whose query heads share keys and values.
 
-As the library's "sdpa", which copies the keys and values once for each query head of a group wherever there is a mask:
-for its CUDA kernels' sake, and most of what a generated token costs on a CPU. Same numbers. Leaves everything without
-a mask, and every other device, to the library.
+With a mask, the library's "sdpa" copies the keys and values once for each query head of a group, because its CUDA
+kernels need that. On a CPU this is most of the cost of a generated token. The attention here computes the same numbers
+without the copies. Calls without a mask, and all other devices, go to the library.
 
 B = rows, H = query heads, G = key-value heads, T = new positions, C = columns, D = head width.
 """
@@ -22,12 +22,12 @@ from cotfaith.workers.engines.transformers.attention import attention_by, unknow
 NAME = "cotfaith_sdpa"
 REPLACED = "sdpa"
 KNOWN = frozenset({"dropout", "scaling", "is_causal", "position_ids", "use_cache", "sliding_window"})
-"""Arguments that do not change the result of inference, or that the mask holds already."""
+"""Arguments that do not change the result of inference, or that the mask already includes."""
 
 
 @contextmanager
 def grouped_attention(model: Any) -> Iterator[None]:
-    """Make a model that attends by "sdpa" on the CPU attend so within the block."""
+    """Make a model that uses "sdpa" on the CPU use this attention within the block."""
     ordinary = model.config.get_text_config()._attn_implementation
     AttentionInterface.register(NAME, grouped_attention_forward)
     AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -1,4 +1,4 @@
-"""The transformers engine's settings and abilities, which a plan needs before, or without, torch."""
+"""The transformers engine's options and capabilities, which a plan needs without torch."""
 
 from typing import Literal
 
@@ -14,13 +14,13 @@ class Options(Section):
     device: str = "auto"
     """auto: the GPU if there is one, else the CPU; or a torch device such as cuda:1."""
     token_budget: int = Field(default=2048, ge=1)
-    """Most tokens of one scoring pass. More take more memory, and on a large GPU may be faster."""
+    """The most tokens of one scoring pass. More take more memory, and may be faster on a large GPU."""
     max_rows: int = Field(default=32, ge=1)
-    """Prompts that are continued together. Each holds a key-value cache of its own."""
+    """The prompts that are continued together. Each has its own key-value cache."""
     attention: Literal["auto", "sdpa", "eager"] = "auto"
-    """Attention kernel. auto: sdpa where the model has it, else eager, which is slower."""
+    """The attention kernel. auto: sdpa if the model has it, else eager, which is slower."""
     prefix_tree: Literal["auto", "off"] = "auto"
-    """auto: compute shared prefixes once where the model allows it. off: one prompt a row."""
+    """auto: compute shared prefixes once if the model allows it. off: one prompt per row."""
 
 
 EXECUTION_OPTIONS = frozenset({"token_budget", "max_rows", "device", "attention", "prefix_tree"})

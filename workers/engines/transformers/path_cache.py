@@ -1,8 +1,8 @@
-"""Keys and values of one path of a prefix tree, for passes that go on from one another.
+"""Keys and values of one path of a prefix tree, for passes that continue from one another.
 
-In: passes in order (``prefix_tree``). Between two of them, each layer holds the path that the later one goes on from, a
-token at the place of its depth, and nothing else: room for the longest such path is all the memory that it takes. What
-a pass computes off that path is dropped at once. Knows nothing about the model.
+In: passes in order (``prefix_tree``). Between two passes, each layer holds only the path that the later pass continues
+from, with each token at the place of its depth. So the memory is that of the longest such path. What a pass computes
+off that path is dropped at once. Knows nothing about the model.
 
 T = nodes of a pass, P = its past, C = P + T, W = longest past of all passes, H = heads, D = head width.
 """
@@ -19,20 +19,20 @@ from cotfaith.workers.engines.transformers.prefix_tree import TreePass
 
 
 class Path:
-    """What all layers ask about the pass that runs, and about the next one; ``cache`` is what the model is given."""
+    """The state that all layers share: the running pass and the next one; ``cache`` is passed to the model."""
 
     def __init__(self, passes: Sequence[TreePass]) -> None:
         self.longest = max((len(tree.past_P) for tree in passes), default=0)
         self.held = 0
-        """Tokens of the path that the pass goes on from."""
+        """Tokens of the path that the pass continues from."""
         self.kept = 0
-        """How many of them the next pass goes on from too."""
+        """How many of them the next pass also continues from."""
         self.new = torch.zeros(0, dtype=torch.long)
-        """Nodes of the pass that come after those on the next one's path, in order of depth."""
+        """Nodes of the pass that extend the next pass's path, in order of depth."""
         self.cache = Cache(layer_class_to_replicate=partial(_PathLayer, self))  # type: ignore[arg-type]
 
     def turn_to(self, tree: TreePass, after: TreePass | None) -> None:
-        """Say which pass runs now, and which one next."""
+        """Set the running pass and the next one."""
         columns = torch.from_numpy(after.past_P) if after is not None else torch.zeros(0, dtype=torch.long)
         self.held = len(tree.past_P)
         self.kept = int((columns < self.held).sum())
@@ -48,7 +48,7 @@ class _PathLayer(DynamicLayer):
         self._room: tuple[Tensor, Tensor] | None = None
 
     def get_seq_length(self) -> int:
-        """Return how long the pass's past is."""
+        """Return the length of the pass's past."""
         return self._path.held
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:

@@ -1,16 +1,16 @@
 """The prefix tree: many token sequences laid out so that forward passes compute each distinct prefix once.
 
-In: sequences of token ids, each whole. Out: passes over a trie's nodes in depth-first order, each within a budget. What
-a pass needs of the one before it are the nodes on the path to where that was cut: its past, whose keys and values are
-kept. A pass's columns are its past, then its own nodes:
+In: whole sequences of token ids. Out: passes over a trie's nodes in depth-first order, each within a budget. From the
+pass before, a pass needs only the nodes on the path to the cut. They are its past, whose keys and values are kept. A
+pass's columns are its past, then its own nodes:
 
     tokens_T      the nodes' token ids
     positions_T   their depths, which are the position ids
     end_C         per column, one past the last column of its subtree
 
-Node i stands for the prefix spelled by the path from a root to it. Its ancestors and itself are exactly the columns j
-with ``j <= past + i < end_C[j]``: what token i may attend to, or, with a sliding window, the deepest of them. Knows
-nothing about models, prompts or candidates, nor torch.
+Node i represents the prefix spelled by the path from a root to it. Its ancestors and itself are exactly the columns j
+with ``j <= past + i < end_C[j]``. Token i may attend to these, or, with a sliding window, to the deepest of them. Knows
+nothing about models, prompts, candidates or torch.
 
 T = nodes of a pass, P = its past, C = P + T; B = nodes of a block, K = columns that any of them may attend to.
 """
@@ -27,10 +27,10 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class TreePass:
-    """One forward pass: a piece of a trie, and where the sequences that end in it lie."""
+    """One forward pass: a piece of a trie, and the places of the sequences that end in it."""
 
     past_P: Ids  # noqa: N815
-    """Columns of the pass before this one that it goes on from, in order of depth; none: it begins a trie."""
+    """Columns of the previous pass that this pass continues from, in order of depth; none: it begins a trie."""
     tokens_T: Ids  # noqa: N815
     positions_T: Ids  # noqa: N815
     end_C: Ids  # noqa: N815
@@ -41,18 +41,18 @@ class TreePass:
         return len(self.tokens_T)
 
     def depth_C(self) -> Ids:  # noqa: N802
-        """Return each column's depth. The past is a whole path, from the root on."""
+        """Return each column's depth. The past is a whole path from the root."""
         return np.concatenate([np.arange(len(self.past_P)), self.positions_T])
 
     def first_T(self, window: int | None) -> Ids:  # noqa: N802
-        """Return the least depth that each node may attend to."""
+        """Return the smallest depth that each node may attend to."""
         return np.zeros_like(self.positions_T) if window is None else self.positions_T - window + 1
 
     def blocks(self, size: int, window: int | None = None) -> Iterator["Block"]:
         """Split the nodes, in order, into blocks of at most ``size``.
 
-        Of the columns before a block, its nodes may attend to the path to its first node a alone: an ancestor j of one
-        of its nodes i has ``j <= i < end_C[j]``, which with ``j < a <= i`` makes it an ancestor of a too.
+        Of the columns before a block, its nodes may attend only to the path to its first node a: an ancestor j of one
+        of its nodes i has ``j <= i < end_C[j]``, and with ``j < a <= i`` it is also an ancestor of a.
         """
         past = len(self.past_P)
         depth_C, first_T = self.depth_C(), self.first_T(window)
@@ -68,7 +68,7 @@ class TreePass:
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive nodes of a pass, from ``start`` to before ``stop``, and what they may attend to."""
+    """Consecutive nodes of a pass, from ``start`` to before ``stop``, and the columns that they may attend to."""
 
     start: int
     stop: int
@@ -84,9 +84,9 @@ def distinct_tokens(sequences: Sequence[Sequence[int]]) -> int:
 def pack(sequences: Sequence[Sequence[int]], token_budget: int) -> list[TreePass]:
     """Lay out all sequences in passes of at most ``token_budget`` nodes; no prefix is computed twice.
 
-    A pass that is full ends, in the middle of a sequence if need be. One that holds a sixteenth of the budget also ends
-    before a sequence that shares less than half of its tokens with the one before: nothing is gained by computing trees
-    together that share little, and on a CPU one large pass is slower than several small ones.
+    A full pass ends, even in the middle of a sequence. A pass with a sixteenth of the budget also ends before a
+    sequence that shares less than half of its tokens with the one before: computing trees together that share little
+    gains nothing, and on a CPU one large pass is slower than several small ones.
     """
     ordered = _sorted(sequences)
     builder = _Builder(token_budget)
@@ -100,16 +100,16 @@ class _Sorted:
     indices: list[int]
     ids: list[Ids]
     shared: list[int]
-    """Tokens that each shares with the one before it."""
+    """The number of tokens that each sequence shares with the one before it."""
 
     def fresh(self) -> list[Ids]:
         return [ids[shared:] for ids, shared in zip(self.ids, self.shared, strict=True)]
 
 
 def _sorted(sequences: Sequence[Sequence[int]]) -> _Sorted:
-    """Sort lexicographically: then a trie's depth-first order is the order in which new prefixes appear."""
+    """Sort lexicographically, so that new prefixes appear in the trie's depth-first order."""
     arrays = [np.asarray(sequence, dtype=np.int64) for sequence in sequences]
-    # Big-endian bytes compare like the ids, with memcmp rather than int by int.
+    # Big-endian bytes compare like the ids, but with memcmp instead of int by int.
     keys = [ids.astype(">u8").tobytes() for ids in arrays]
     indices = sorted(range(len(keys)), key=keys.__getitem__)
     ids = [arrays[i] for i in indices]
@@ -125,7 +125,7 @@ def _shared(a: Ids, b: Ids) -> int:
 
 @dataclass
 class _Builder:
-    """Appends sorted sequences to a trie, and cuts it into passes; ``path`` holds the newest one's columns."""
+    """A builder that appends sorted sequences to a trie and cuts it into passes; ``path``: the newest one's columns."""
 
     budget: int
     passes: list[TreePass] = field(default_factory=list)
@@ -155,7 +155,7 @@ class _Builder:
         return self.passes
 
     def _extend(self, ids: Ids) -> None:
-        """Append what there is room for of the sequence's next tokens."""
+        """Append as many of the sequence's next tokens as fit."""
         depth = len(self.path)
         count = min(len(ids) - depth, self.budget - self.size)
         first = len(self.past) + self.size
@@ -165,7 +165,7 @@ class _Builder:
         self.size += count
 
     def _cut(self) -> None:
-        """End the pass; the next one goes on from the path."""
+        """End the pass; the next one continues from the path."""
         columns = len(self.past) + self.size
         end_C = np.full(columns, columns)
         for nodes, end in self.closed:

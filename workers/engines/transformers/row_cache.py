@@ -1,7 +1,7 @@
-"""Rows of a growing key-value cache: chosen, padded and joined, so that a batch's rows may come and go.
+"""Rows of a growing key-value cache: selected, padded and joined, so that rows can join and leave a batch.
 
-For caches whose layers hold all columns, whatever a layer's window. Rows are left-padded to one width; what lies in the
-padding is masked by whoever runs the model.
+For caches whose layers hold all columns, whatever a layer's window. Rows are left-padded to one width; the caller that
+runs the model masks the padding.
 
 B = rows, W = width, N = new columns, H = heads, D = head width.
 """
@@ -13,17 +13,17 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 ROOM = 64
-"""Columns to spare whenever a layer is copied to grow."""
+"""The spare columns when a layer is copied to grow."""
 
 
 class GrowingLayer(DynamicLayer):
-    """Keys and values at the start of larger tensors: a new column is written in place, and nothing else is copied."""
+    """Keys and values at the start of larger tensors: a new column is written in place, without copying the rest."""
 
     _key_room: Tensor | None = None
     _value_room: Tensor | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Append the new columns (BHND); return the keys and values of all."""
+        """Append the new columns (BHND); return the keys and values of all columns."""
         if self.keys is None or self.values is None:
             self.lazy_initialization(key_states, value_states)
             self.keys, self.values = key_states, value_states
@@ -34,15 +34,15 @@ class GrowingLayer(DynamicLayer):
 
 
 def growing_cache() -> Cache:
-    """Return an empty cache; each layer's first update is taken as it is, not copied."""
+    """Return an empty cache; each layer's first update is used directly, not copied."""
     return Cache(layer_class_to_replicate=GrowingLayer)
 
 
 def _append(held_BHWD: Tensor, room: Tensor | None, new_BHND: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the held columns with the new ones, as the start of a tensor with room, and that tensor."""
+    """Return the old and new columns, as the start of a tensor with spare room, and that tensor."""
     rows, heads, held, size = held_BHWD.shape
     width = held + new_BHND.shape[2]
-    # Rows that were chosen or trimmed since lie elsewhere.
+    # Rows that were selected or trimmed since are in other memory.
     if room is None or room.data_ptr() != held_BHWD.data_ptr() or width > room.shape[2]:
         room = held_BHWD.new_empty(rows, heads, width + ROOM, size)
         room[:, :, :held] = held_BHWD
@@ -51,7 +51,7 @@ def _append(held_BHWD: Tensor, room: Tensor | None, new_BHND: Tensor) -> tuple[T
 
 
 def join(first: Any, second: Any) -> None:
-    """Append the rows of ``second`` to ``first``, the narrower one padded."""
+    """Append the rows of ``second`` to ``first``, padding the narrower one."""
     width = max(first.get_seq_length(), second.get_seq_length())
     for mine, other in zip(first.layers, second.layers, strict=True):
         mine.keys = torch.cat([pad_left(mine.keys, width), pad_left(other.keys, width)])

@@ -1,8 +1,8 @@
 """Nucleus sampling by inverse CDF: one uniform number decides one token.
 
-In: logits and a uniform per row. Out: token ids. A row's result depends on that row alone. Tokens are taken in the
-vocabulary's order, so that float noise moves a choice only if the uniform falls right on a border. The nucleus is that
-of Holtzman et al. 2020.
+In: logits and a uniform per row. Out: token ids. A row's result depends only on that row. Tokens are taken in the
+vocabulary's order, so float noise changes a choice only if the uniform falls right on a border. The nucleus is that of
+Holtzman et al. 2020.
 
 B = rows, V = vocabulary, K = the likeliest tokens, U = rows whose nucleus is larger than that.
 """
@@ -17,7 +17,7 @@ LIKELIEST = 256
 
 
 def uniforms(seed: int, count: int) -> NDArray[np.float64]:
-    """Return numbers in [0, 1): number t depends on ``seed`` and t alone, not on ``count``."""
+    """Return numbers in [0, 1): number t depends only on ``seed`` and t, not on ``count``."""
     return np.random.Generator(np.random.Philox(key=seed)).random(count)
 
 
@@ -33,7 +33,7 @@ def sample(logits_BV: Tensor, temperature_B: Tensor, top_p_B: Tensor, uniform_B:
 
 
 def _nucleus(probs_BV: Tensor, top_p_B: Tensor) -> Tensor:
-    """Zero all but the smallest set of tokens that holds ``top_p``; equals at its border all stay."""
+    """Zero all but the smallest set of tokens with at least ``top_p``; all ties at its border stay."""
     if bool((top_p_B >= 1).all()):
         return probs_BV
     least_B = torch.where(top_p_B >= 1, 0.0, _least_kept(probs_BV, top_p_B))

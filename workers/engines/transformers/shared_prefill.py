@@ -1,7 +1,7 @@
 """Prompts -> a key-value cache of one row each, with every shared prefix computed once.
 
-In: distinct prompts, and a model that can attend to a tree (``tree_attention``). Out: the cache, left-padded to
-the longest prompt, all columns of it whatever a layer's window, and the logits after each prompt. Knows nothing about
+In: distinct prompts, and a model that can attend to a tree (``tree_attention``). Out: the cache, left-padded to the
+longest prompt, with all columns whatever a layer's window, and the logits after each prompt. Knows nothing about
 sampling.
 
 C = columns of a tree pass, P = prompts, R = prompts of one pass, W = longest prompt, H = heads, D = head width,
@@ -39,7 +39,7 @@ def shared_prefill(
 def _rows_of_pass(result: TreeResult, width: int) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
     """Return logits_RV, and per layer the keys and values (RHWD) of the prompts that end in the pass."""
     device = result.logits_NV.device
-    paths_RW = torch.zeros(len(result.tree.nodes), width, dtype=torch.long)  # what lies in the padding is masked
+    paths_RW = torch.zeros(len(result.tree.nodes), width, dtype=torch.long)  # the padding is masked
     for row, columns in enumerate(result.tree.nodes.values()):
         paths_RW[row, width - len(columns) :] = torch.from_numpy(columns)
     paths_RW = paths_RW.to(device)

@@ -1,11 +1,11 @@
-"""Attention over a pass of a prefix tree, as a function that transformers' models call: no mask of all pairs of nodes.
+"""Attention over a pass of a prefix tree, without a mask of all pairs of nodes; transformers models call it.
 
-In: a pass (``prefix_tree``), and each layer's queries, keys and values. Out: the layer's attention: a node attends to
+In: a pass (``prefix_tree``), and each layer's queries, keys and values. Out: the layer's attention. A node attends to
 its ancestors and itself, or, with a sliding window, to those within it. Each block of nodes is computed over the few
-columns that it may attend to, which are worked out once a pass. flex_attention is not used: on CUDA it compiles for ten
+columns that it may attend to, which are found once per pass. flex_attention is not used: on CUDA it compiles for ten
 seconds to a minute in each process, takes no heads narrower than 16, and PyTorch 2.11 finds no kernel for passes of few
-nodes whose number varies. What this module does not know, such as soft caps and sinks, it refuses. Knows nothing about
-what passes are for. One thread a model: while a pass runs, all of the model's attention is a tree's.
+nodes whose number varies. Unknown features, such as soft caps and sinks, are refused. Knows nothing about the purpose
+of passes. Use one thread per model: while a pass runs, all of the model's attention is the tree's.
 
 T = nodes of a pass, P = its past, C = P + T, B = nodes of a block, K = columns it sees, H = query heads,
 G = key-value heads, R = query heads that share one, D = head width.
@@ -27,9 +27,9 @@ from cotfaith.workers.engines.transformers.prefix_tree import TreePass
 
 NAME = "cotfaith_tree"
 BLOCK, GPU_BLOCK = 128, 512
-"""Nodes whose attention is computed at once."""
+"""The number of nodes whose attention is computed at once."""
 KNOWN = frozenset({"dropout", "position_ids", "use_cache"})
-"""Arguments that models pass on and that leave the result of inference as it is."""
+"""Arguments that models pass on and that do not change the result of inference."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class _Block:
     nodes: slice
     column_K: Tensor  # noqa: N815
     mask_BK: Tensor  # noqa: N815
-    """Additive, in the queries' precision: a boolean one would be converted by every layer."""
+    """An additive mask in the queries' precision: every layer would have to convert a boolean mask."""
 
 
 class TreeAttention:
-    """What the layers of a model ask about one pass, worked out once for each length of window."""
+    """What a model's layers need to know about one pass, computed once for each window length."""
 
     def __init__(self, tree: TreePass) -> None:
         self.tree = tree
@@ -68,7 +68,7 @@ _current: ContextVar[TreeAttention | None] = ContextVar("tree_attention", defaul
 
 @contextmanager
 def attending(model: Any, tree: TreePass) -> Iterator[None]:
-    """Make forward passes of the model attend to the tree. Calls outside attend as before."""
+    """Make the model's forward passes within the block attend to the tree."""
     AttentionInterface.register(NAME, tree_attention_forward)
     attention = TreeAttention(tree)
     token = _current.set(attention)
@@ -95,13 +95,13 @@ def tree_attention_forward(
     """Return attention_1THD. The signature is the library's."""
     _check(module, attention_mask, sliding_window, others)
     attention = _current.get()
-    assert attention is not None, "the library calls this function inside attending() alone"
+    assert attention is not None, "the library calls this function only inside attending()"
     attention.used = True
     return _by_blocks(query_1HTD, key_1GCD, value_1GCD, attention.blocks(sliding_window, query_1HTD), scaling), None
 
 
 def _check(module: Any, attention_mask: Tensor | None, sliding_window: int | None, others: dict[str, Any]) -> None:
-    """Refuse a layer whose attention is not understood: self-tests are short, and could miss it."""
+    """Raise for a layer with unknown attention: self-tests are short and could miss it."""
     if unknown := unknown_arguments(others, KNOWN):
         raise NotImplementedError(f"attention with {', '.join(sorted(unknown))}")
     if attention_mask is not None or not getattr(module, "is_causal", True):
@@ -141,7 +141,7 @@ def _attend(query_1HBD: Tensor, key_1GKD: Tensor, value_1GKD: Tensor, mask_BK: T
 def _attend_in_groups(
     query_1HBD: Tensor, key_1GKD: Tensor, value_1GKD: Tensor, mask_BK: Tensor, scale: float | None
 ) -> Tensor:
-    """Return what ``_attend`` does. CUDA's kernels with a mask know no groups: each is a row of a batch to them."""
+    """Return what ``_attend`` does. CUDA's masked kernels do not support groups: a group becomes a batch row."""
     groups, repeats = key_1GKD.shape[1], query_1HBD.shape[1] // key_1GKD.shape[1]
     query_GRBD = query_1HBD.reshape(groups, repeats, *query_1HBD.shape[2:])
     key_GRKD, value_GRKD = (x_1GKD[0][:, None].expand(-1, repeats, -1, -1) for x_1GKD in (key_1GKD, value_1GKD))

@@ -1,4 +1,4 @@
-"""Runs the passes of a prefix tree through a model, and keeps the keys and values that the next pass goes on from.
+"""A runner of a prefix tree's passes, which keeps the keys and values that the next pass continues from.
 
 In: passes (``prefix_tree``), and a model that can attend to them (``tree_attention``). Out: per pass the logits at the
 wanted columns, and the cache of its columns if it is wanted. Knows nothing about what the logits are for.
@@ -22,7 +22,7 @@ from cotfaith.workers.engines.transformers.tree_attention import attending
 
 @dataclass(frozen=True)
 class TreeResult:
-    """What one pass gave."""
+    """The result of one pass."""
 
     tree: TreePass
     row: dict[int, int]
@@ -57,7 +57,7 @@ def _forward(model: Any, takes: frozenset[str], tree: TreePass, columns: Sequenc
         return torch.from_numpy(ids).to(model.device)
 
     cached = {} if cache is None else {"past_key_values": cache}
-    # Where no sequence ends, one position goes through the head, for nothing: none at all would mean every position.
+    # If no sequence ends here, one unused position goes through the head: an empty list would mean every position.
     keep_N = torch.tensor(columns or [len(tree.past_P)], device=model.device) - len(tree.past_P)
     kept = {"logits_to_keep": keep_N} if "logits_to_keep" in takes else {}
     with attending(model, tree):
@@ -72,7 +72,7 @@ def _forward(model: Any, takes: frozenset[str], tree: TreePass, columns: Sequenc
 
 
 def _past(cache: Any, tree: TreePass) -> Cache:
-    """Return a cache of the columns that ``tree`` goes on from: all of them, whatever a layer's window."""
+    """Return a cache of the columns that ``tree`` continues from: all of them, whatever a layer's window."""
     past = DynamicCache()
     if len(tree.past_P):
         past_P = torch.from_numpy(tree.past_P)

@@ -2,18 +2,19 @@
 
 In: token ids. Out: token ids, and log-probabilities in nats. Knows nothing about text, items, chains or probes.
 
-Scores: ``prompt_logprobs`` would bypass the prefix cache, so every wanted next token is a question of its own: the
-prefix as prompt, ``max_tokens=1``, ``logprob_token_ids`` = the wanted tokens. vLLM returns those and the sampled one,
-at most 128 a request. With ``logprobs_mode="raw_logprobs"`` they are the log-softmax over the whole vocabulary, before
-temperature and any filter. ``allowed_token_ids`` with ``logprobs=0`` would give the same numbers, one token a request.
+Scores: ``prompt_logprobs`` would bypass the prefix cache, so every prefix is a separate request: the prefix as prompt,
+``max_tokens=1``, ``logprob_token_ids`` = the wanted next tokens. vLLM returns those and the sampled one, at most 128
+per request. With ``logprobs_mode="raw_logprobs"`` they are the log-softmax over the whole vocabulary, before
+temperature and any filter. ``allowed_token_ids`` with ``logprobs=0`` would give the same numbers, one token per
+request.
 
-vLLM rounds logits to the model's dtype unless its head is told to be float32 (``head_dtype``); it returns no logits.
+vLLM rounds logits to the model's dtype unless its head is set to float32 (``head_dtype``); it returns no logits.
 
-Stops: vLLM is told to stop at the stop strings, and heeds ``min_tokens`` as the protocol asks. The ids that it returns
-hold the string itself: ``stops.finish`` cuts them. The model's own generation defaults (temperature, repetition
+Stops: vLLM stops at the stop strings, and obeys ``min_tokens`` as the protocol requires. The ids that it returns
+include the string itself: ``stops.finish`` cuts them. The model's own generation defaults (temperature, repetition
 penalty) are switched off.
 
-vLLM checks all requests of a call before it begins; it cannot go on after an error in the midst: that is an
+vLLM checks all requests of a call before it begins. It cannot continue after a later error, which is an
 ``EngineLostError``.
 """
 
@@ -46,19 +47,19 @@ from cotfaith.workers.text.joins import Joins
 
 _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine is in an actor already
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else two engines on one machine take the same cores
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine is already in an actor
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # otherwise two engines on one machine take the same cores
     "VLLM_LOGGING_LEVEL": "ERROR",
 }
 _CPU_CACHE_GIB = 2.0
-_CPU_BLOCK = 32  # vLLM's own 128 makes prompts that grow step by step compute almost twice as many tokens
+_CPU_BLOCK = 32  # with vLLM's default of 128, prompts that grow step by step compute almost twice as many tokens
 ROUNDED = "The output head is computed in the model's own precision: scores are rounded, and may tie."
 _MOST_TOKENS = 128
-"""Tokens whose log-probability one request may ask for: vLLM's MAX_LOGPROB_TOKEN_IDS."""
+"""The most tokens whose log-probability one request may ask for: vLLM's MAX_LOGPROB_TOKEN_IDS."""
 
 
 class VllmEngine:
-    """Holds one model's weights; see the module's contract."""
+    """An engine that holds one model's weights; see the module's contract."""
 
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         self._options = parse_options(spec)
@@ -80,11 +81,11 @@ class VllmEngine:
         return self._usage
 
     def notes(self) -> list[str]:
-        """Return which vLLM this is, how finely it shares prefixes, and whether its head rounds."""
+        """Return notes on vLLM's version, the granularity of its prefix cache, and whether its head rounds."""
         cache = self.llm.llm_engine.vllm_config.cache_config
-        notes = [f"{_version()} shares what prompts have in common in whole blocks of {cache.block_size} tokens."]
+        notes = [f"{_version()} shares common prefixes in whole blocks of {cache.block_size} tokens."]
         if not cache.enable_prefix_caching:
-            notes = [f"{_version()} cannot cache prefixes of this model: every prompt is computed whole."]
+            notes = [f"{_version()} cannot cache prefixes of this model: every prompt is computed in full."]
         return notes if self._config.head_dtype == torch.float32 else [*notes, ROUNDED]
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
@@ -96,7 +97,7 @@ class VllmEngine:
         return results
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
-        """Return, per request, log P(candidate | prompt) in nats, a candidate's tokens summed."""
+        """Return, per request, log P(candidate | prompt) in nats, summed over a candidate's tokens."""
         check_score(requests, self.capabilities.max_context, sampled=1)
         asked = questions(requests, _MOST_TOKENS)
         outputs = self._run([prefix for prefix, _ in asked], [_next_token(tokens) for _, tokens in asked])
@@ -131,7 +132,7 @@ class VllmEngine:
         except Exception as error:
             words = f"{type(error).__name__}: {error}"
             if self.llm.llm_engine.has_unfinished_requests():
-                raise EngineLostError(f"vLLM failed and cannot go on: {words}") from error
+                raise EngineLostError(f"vLLM failed and cannot continue: {words}") from error
             raise EngineError(f"vLLM refused a request: {words}") from error
         computed = sum(len(o.prompt_token_ids) - (o.num_cached_tokens or 0) + _generated(o) - 1 for o in outputs)
         self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + computed)
@@ -164,7 +165,7 @@ def _load(spec: ModelSpec, options: Options) -> Any:
     on_cpu = bool(current_platform.is_cpu())
     arguments = _arguments(spec, options, on_cpu)
     if arguments["enforce_eager"]:
-        torch._dynamo.config.disable = True  # else the sampler alone is compiled, for seconds, by a C++ compiler
+        torch._dynamo.config.disable = True  # otherwise a C++ compiler takes seconds to compile only the sampler
     try:
         return LLM(model=_source(spec), **arguments)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
@@ -192,15 +193,15 @@ def _arguments(spec: ModelSpec, options: Options, on_cpu: bool) -> dict[str, Any
         "load_format": "safetensors",
         "generation_config": "vllm",  # not the model's own defaults
         "tensor_parallel_size": options.tensor_parallel,
-        # Inside a Ray actor vLLM would else ask Ray for more actors.
+        # Otherwise vLLM would ask Ray for more actors when it runs inside a Ray actor.
         "distributed_executor_backend": "uni" if options.tensor_parallel == 1 else "mp",
         "enable_prefix_caching": True,
         "logprobs_mode": "raw_logprobs",
         "max_num_seqs": options.max_rows,
         "gpu_memory_utilization": options.gpu_memory_share,
         "enforce_eager": on_cpu if options.compile is None else not options.compile,
-        # Where a prompt is split, vLLM takes back a number of the request's stream, which the CPU's streams cannot do:
-        # it stops with "CPU Generator does not use offset" (0.32.0).
+        # When a prompt is split, vLLM rewinds the request's random stream, which CPU generators cannot do: it stops
+        # with "CPU Generator does not use offset" (0.32.0).
         "enable_chunked_prefill": False if on_cpu else None,
     } | {name: value for name, value in optional.items() if value is not None}
 

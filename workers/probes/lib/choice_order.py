@@ -1,6 +1,6 @@
-"""The choices of an item in some order, and answers to it in the letters of the item's own order.
+"""An item's choices in a new order, and answers translated to the letters of the item's own order.
 
-Choices are told apart by their place, not by their text: two may have the same.
+Choices are identified by their place, not by their text: two may have the same text.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from cotfaith.schemas.records import CHOICE_LABELS, Answer, Item
 
 @dataclass(frozen=True)
 class Order:
-    """Which choice stands where."""
+    """An order of the choices."""
 
     places: tuple[int, ...]
     """Place -> index of the choice in the item."""
@@ -30,7 +30,7 @@ class Order:
         return "".join(CHOICE_LABELS[index] for index in self.places)
 
     def shuffled(self, draw: random.Random, taken: Set["Order"]) -> "Order":
-        """Draw an order that is not ``taken``."""
+        """Draw an order that is not in ``taken``."""
         assert len(taken) < math.factorial(len(self.places)), "all orders of the choices are taken"
         tries = (Order(tuple(draw.sample(self.places, len(self.places)))) for _ in itertools.count())
         return next(order for order in tries if order not in taken)
@@ -41,7 +41,7 @@ class Order:
         return replace(item, choices=tuple(item.choices[index] for index in self.places), gold=gold)
 
     def own_letters(self, answer: Answer) -> Answer:
-        """Return an answer to the item that was shown in the letters of the item's own order."""
+        """Return an answer to the item as shown, in the letters of the item's own order."""
         return replace(
             answer,
             value=self._own(answer.value),

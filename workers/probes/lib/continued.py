@@ -1,6 +1,6 @@
-"""From beginnings of chains to answers: the subject writes the rest of each, then answers.
+"""Prefixes of chains -> answers: the subject writes the rest of each, then answers.
 
-What probes share that change a chain and let the subject go on. A beginning whose rest fails keeps its place, with the
+Probes that change a chain and let the subject continue share this. A prefix whose rest fails keeps its place, with the
 rest's status.
 """
 
@@ -15,19 +15,19 @@ from cotfaith.workers.shard.ask import Ask, Continuation, Request, whole
 
 @dataclass(frozen=True)
 class Continued:
-    """What became of one beginning."""
+    """The outcome of one prefix."""
 
     text: str | None
-    """The whole new chain, cut where the limit cut it; null if none was sampled."""
+    """The whole new chain, cut where the limit cut it; None if none was sampled."""
     n_tokens: int | None
     """Sampled."""
     answer: Answer
     seed: int | None = None
-    """What they were sampled with; null if none was."""
+    """The seed that it was sampled with; None if none was."""
 
 
 def continued(ask: Ask, beginnings: Sequence[str]) -> Generator[list[Request], list[Any], list[Continued]]:
-    """Sample what follows each beginning and ask for the answer after it; use with ``yield from``."""
+    """Sample the rest of each prefix and ask for the answer after it; use with ``yield from``."""
     rests = yield from ask.rests(beginnings)
     texts = [whole(beginning, rest) for beginning, rest in zip(beginnings, rests, strict=True)]
     rests = [_if_any(text, rest) for text, rest in zip(texts, rests, strict=True)]
@@ -40,12 +40,12 @@ def continued(ask: Ask, beginnings: Sequence[str]) -> Generator[list[Request], l
 
 
 def unedited(edit: Edit) -> Continued:
-    """Stand in for a beginning that the editor failed to write."""
+    """Return the placeholder for a prefix that the editor failed to write."""
     return Continued(None, None, Answer(edit.status, error=edit.error))
 
 
 def _if_any(text: str, rest: Continuation) -> Continuation:
-    """Return ``rest``; with the status of a chain that was never begun, if the new chain holds nothing."""
+    """Return ``rest``, with the status of an empty chain if the new chain is blank."""
     if rest.status is not Status.OK or text.strip():
         return rest
     return replace(rest, status=Status.EMPTY_CHAIN, error="The model wrote no chain.")

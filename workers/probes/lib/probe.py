@@ -1,7 +1,7 @@
 """What a probe is: a coroutine, what it needs, and its settings.
 
-A probe is straight-line code. It yields lists of requests and is sent the list of their results, as often as it likes,
-and returns its observations. It knows neither Ray, nor an engine, nor other items.
+A probe is straight-line code. It yields lists of requests any number of times, each time receives the list of their
+results, and returns its observations. It knows nothing about Ray, engines or other items.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -14,18 +14,18 @@ from cotfaith.workers.shard.ask import Ask, Request
 
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
 Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
-"""answer: score or generate, whichever the task's answers take. The last two are roles of other models."""
+"""answer: score or generate, whichever the task's answers need. The last two are roles of other models."""
 ENGINE_NEEDS: frozenset[Need] = frozenset({"answer", "generate", "prefill"})
 """What the engine that answers must do itself."""
 
 
 class NoOptions(Section):
-    """For probes without settings."""
+    """The options of probes without settings."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the plan assumes of an item's chains, before there are any."""
+    """What the plan assumes about an item's chains before any exist."""
 
     chains: int
     steps: int
@@ -36,18 +36,18 @@ class Shape:
 
 @dataclass(frozen=True)
 class Arm:
-    """One planned request for an answer, and what is written for it first. Tokens are those in the chain's place."""
+    """One planned request for an answer, and what is written before it. Tokens are those in the chain's place."""
 
     chain_tokens: int
-    """In the answer's prompt, all together."""
+    """All tokens in the answer's prompt."""
     fresh: int = 0
-    """Of them, neither the beginning of the chain nor of what an earlier arm of this probe holds."""
+    """Those shared neither with a prefix of the chain nor with an earlier arm of this probe."""
     generated: int = 0
-    """Of the fresh ones, sampled by the subject for this arm."""
+    """Those of the fresh tokens that the subject samples for this arm."""
     edits: int = 0
     """Requests to the editor for this arm."""
     edited: int = 0
-    """Written by the editor for this arm, in the chain's tokens."""
+    """Tokens that the editor writes for this arm, in the chain's tokens."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,14 @@ class Probe:
     arms: Callable[[Shape, Any], Sequence[Arm]]
     """The arms on one chain (or item) of a given shape, for the plan."""
     source: str
-    """Paper and section."""
+    """The paper and its section."""
     readers: bool = False
-    """Whether it runs on other models' engines too, after all chains are there: those that its option ``readers``
-    names, by default every subject. ``ask`` is then the reader's."""
+    """Whether it also runs on other models' engines, after all chains are committed.
+
+    Its option ``readers`` names these models; by default they are all subjects. ``ask`` then belongs to the reader.
+    """
     applies: Callable[[Item], bool] = lambda item: True
-    """Items for which it is false have no such arms, and no row: that is no failure."""
+    """Items for which it is false have no arms and no rows; this is not a failure."""
 
     @property
     def summary(self) -> str:

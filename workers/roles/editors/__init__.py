@@ -1,4 +1,4 @@
-"""Editors write mistakes and paraphrases into chains' steps: by rule, or by asking a model."""
+"""Editors write mistakes and paraphrases into chains' steps, by rule or by asking a model."""
 
 from cotfaith.workers.roles.editors.base import Editor
 from cotfaith.workers.roles.editors.choice import EDITORS, check_editor, editor_identity, editor_model, make_editor

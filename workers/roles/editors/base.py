@@ -1,6 +1,6 @@
-"""What an editor is: it rewrites steps of a chain, with a mistake or in other words.
+"""What an editor is: it rewrites steps of a chain, with a mistake or as a paraphrase.
 
-It sees the step alone, never the question. Failure is data: an edit that could not be made says so.
+It sees only the step, never the question. Failure is data: an edit that could not be made says so.
 """
 
 import re
@@ -18,20 +18,20 @@ Editing = Generator[list[Request], list[Any], list[Edit]]
 
 
 class Editor(Protocol):
-    """Rewrites steps of chains, in as many rounds as it likes; the same step and seed give the same edit."""
+    """An editor of chains' steps, in any number of rounds; the same step and seed give the same edit."""
 
     @property
     def name(self) -> str:
-        """A model's id, or the name of the rules."""
+        """The model's id, or the name of the rules."""
         ...
 
     def edit(self, kind: EditKind, steps: Sequence[str], seeds: Sequence[int]) -> Editing:
-        """Return one edit a step, in order. mistake: made wrong. paraphrase: in other words."""
+        """Return one edit per step, in order. mistake: made wrong. paraphrase: in other words."""
         ...
 
 
 class RuleEditor(ABC):
-    """An editor that asks nobody: one step, one seed, one edit."""
+    """An editor that asks no model: one step and one seed give one edit."""
 
     name: str
 
@@ -60,7 +60,7 @@ _HEAD = re.compile(r"\s*(?:(?:\(?\d{1,3}[.)]|[-*•]+|#{1,6})\s+)*")
 
 @dataclass(frozen=True)
 class Framed:
-    """A step in three parts; only the words in the middle are for editors."""
+    """A step in three parts; editors may only change the words in the middle."""
 
     head: str
     """White space and list marks: " 2. "."""
@@ -69,7 +69,7 @@ class Framed:
     """White space."""
 
     def around(self, words: str) -> str:
-        """Return the step with other words."""
+        """Return the step with new words."""
         return self.head + words + self.tail
 
     @property
@@ -79,8 +79,8 @@ class Framed:
 
 
 def framed(step: str) -> Framed:
-    """Take a step apart; the parts joined are the step."""
+    """Split a step into its parts; joined, they are the step."""
     text = step.rstrip()
     head = _HEAD.match(text)
-    assert head is not None, "the pattern matches nothing, too"
+    assert head is not None, "the pattern also matches nothing"
     return Framed(head.group(), text[head.end() :], step[len(text) :])

@@ -1,6 +1,6 @@
-"""Which editor a spec names: by rule, the subject itself, or another model.
+"""The editor that a spec names: rules, the subject itself, or another model.
 
-Mistakes in that choice are found by ``check_editor``, before anything runs.
+``check_editor`` finds mistakes in that choice before anything runs.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from cotfaith.workers.roles.editors.rules import RulesEditor
 from cotfaith.workers.text.codec import Codec
 
 EDITORS: dict[str, type[Editor]] = {"organism": OrganismEditor, "rules": RulesEditor}
-"""Editors by rule, by name."""
+"""The editors that work by rule, by name."""
 _WORDS = ("auto", "subject", *EDITORS)
 
 
@@ -32,10 +32,10 @@ def make_editor(spec: RunSpec, subject: ModelSpec, codec: Codec) -> Editor:
 
 
 def editor_model(spec: RunSpec, subject: ModelSpec) -> ModelSpec | None:
-    """Return the model that edits ``subject``'s chains, which may be itself; None if rules do.
+    """Return the model that edits ``subject``'s chains, which may be the subject itself; None if rules do.
 
     Raises:
-        SpecError: the spec names no editor that there is.
+        SpecError: the spec names an editor that does not exist.
 
     """
     by = spec.editor.by
@@ -57,30 +57,28 @@ def editor_model(spec: RunSpec, subject: ModelSpec) -> ModelSpec | None:
 
 
 def check_editor(spec: RunSpec) -> None:
-    """Check what a probe that edits needs of the spec.
+    """Check that the spec has what a probe with edits needs.
 
     Raises:
         SpecError: no such editor, or a prompt file that cannot be used.
-        CapabilityError: an editor whose engine writes no text.
+        CapabilityError: the editor's engine generates no text.
 
     """
     taken = [model.id for model in spec.models if "editor" in model.roles and model.id in _WORDS]
     if taken:
-        raise SpecError(
-            f"models.{taken[0]}: editor.by gives this word a meaning of its own. Give the editor another id."
-        )
+        raise SpecError(f"models.{taken[0]}: editor.by reserves this word. Give the editor another id.")
     for model in filter(None, (editor_model(spec, subject) for subject in spec.subjects)):
         for kind in PROMPT_KINDS:
             find_prompt(kind, spec.editor)
         if not find_engine(model).capabilities(model).generate:
             raise CapabilityError(
-                f"Model {model.id!r} is to write edits, and its engine {model.engine!r} generates no text. "
-                "Name another model by editor.by, or take rules."
+                f"Model {model.id!r} is the editor, but its engine {model.engine!r} generates no text. "
+                "Set editor.by to another model, or to rules."
             )
 
 
 def editor_identity(spec: RunSpec) -> dict[str, Any]:
-    """Return what edits depend on, beside the models: prompts by hash."""
+    """Return what edits depend on besides the models: prompts by hash."""
     given = spec.editor
     if given.by in EDITORS:
         return {"by": given.by}

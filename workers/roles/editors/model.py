@@ -1,10 +1,9 @@
 """The editor that is a language model: few-shot, as in Lanham et al. 2023 (arXiv 2307.13702), sections 2.4 and 2.6.
 
-In: steps. Out: edits, after up to ``editor.tries`` rounds of writing (weak models often write a step again as it was)
-and, for mistakes, one in which the same model says whether the new step reads as one that somebody could write. That
-judgement is weak: a model is asked about its own text. And nobody checks that a mistake is wrong, or that a paraphrase
-keeps more of its meaning than the numbers: read a sample.
-Chat models get the examples as turns of a conversation, others as text to go on with.
+In: steps. Out: edits, after up to ``editor.tries`` rounds of writing, since weak models often repeat a step unchanged.
+For mistakes, the same model then says in one more round whether the new step is plausible. That judgement is weak: a
+model judges its own text. Nothing checks that a mistake is wrong, or that a paraphrase keeps more of the meaning than
+its numbers: read a sample. Chat models get the examples as turns of a conversation, other models as text to continue.
 """
 
 from collections.abc import Sequence
@@ -34,16 +33,16 @@ _EMPTY = "The step holds no letter and no digit."
 
 @dataclass(frozen=True)
 class ModelEditor:
-    """The editor protocol, by asking a model."""
+    """An editor that asks a model."""
 
     spec: EditorSpec
     model: ModelSpec
     role: str
-    """Whose engine answers: "editor", or "subject" where a model edits its own chains."""
+    """The role whose engine answers: "editor", or "subject" if a model edits its own chains."""
     own_codec: Codec | None = None
-    """The subject's, where it edits its own chains; else the tokenizer is loaded with the first edit."""
+    """The subject's codec, if it edits its own chains; else the tokenizer is loaded with the first edit."""
     date: datetime | None = None
-    """What that tokenizer's chat template is told; null: now."""
+    """The date for that tokenizer's chat template; None: now."""
 
     @property
     def name(self) -> str:
@@ -51,7 +50,7 @@ class ModelEditor:
         return self.model.id
 
     def edit(self, kind: EditKind, steps: Sequence[str], seeds: Sequence[int]) -> Editing:
-        """Have each step rewritten; those without a letter or digit fail unasked."""
+        """Rewrite each step; steps without a letter or digit fail without a request."""
         prompt = find_prompt(kind, self.spec)
         edits = yield from self._written(kind, prompt, [framed(step) for step in steps], seeds)
         if kind == "mistake":
@@ -59,7 +58,7 @@ class ModelEditor:
         return [replace(edit, prompt_hash=prompt.hash) for edit in edits]
 
     def _written(self, kind: EditKind, prompt: Prompt, parts: Sequence[Framed], seeds: Sequence[int]) -> Editing:
-        """Ask for each, and again for those that came to nothing; a greedy model would write the same again."""
+        """Ask for each edit, and retry failed ones; a greedy model would write the same again."""
         edits = [self._failed(part, _EMPTY) for part in parts]
         left = [i for i, part in enumerate(parts) if part.says_something]
         for attempt in range(self.spec.tries if self.spec.temperature else 1):
@@ -111,7 +110,7 @@ class ModelEditor:
         return edit_failed(old.around(old.words), self.name, error)
 
     def _judged(self, edits: Sequence[Edit]) -> Editing:
-        """Ask of each new step whether it could be one."""
+        """Ask for each new step whether it is plausible."""
         prompt = find_prompt("plausible", self.spec)
         verdicts = iter((yield [self._judge(prompt, framed(edit.text)) for edit in edits if edit.changed]))
         return [replace(edit, plausible=next(verdicts)) if edit.changed else edit for edit in edits]
@@ -135,7 +134,7 @@ class ModelEditor:
 
     @cached_property
     def _scores(self) -> bool:
-        """Whether the engine offers log-probabilities; else a yes or no is generated."""
+        """Whether the engine offers log-probabilities; if not, a yes or no is generated."""
         return find_engine(self.model).capabilities(self.model).score
 
     @cached_property
@@ -143,7 +142,7 @@ class ModelEditor:
         return uses_chat(self.model, self._codec)
 
     def _opening(self, prompt: Prompt, words: str) -> str:
-        """Return what the engine goes on with; a model that thinks is made to reply at once."""
+        """Return the prompt; a model that thinks is made to reply at once."""
         if not self._chat:
             return prompt.about(self._codec.plain(words))
         thinks, turns = self.model.thinking != "none", prompt.turns_about(self._codec.plain(words))
@@ -152,7 +151,7 @@ class ModelEditor:
 
 
 def _likelier(logprobs: Sequence[float]) -> bool | None:
-    """Return whether yes is likelier than no; None if they tie: then the model has not judged."""
+    """Return whether yes is likelier than no; None if they tie, since the model then gives no judgement."""
     yes, no = logprobs
     return None if yes == no else yes > no
 
@@ -162,5 +161,5 @@ def _seed(seed: int, attempt: int) -> int:
 
 
 def _ends(prompt: Prompt, words: str) -> tuple[str, ...]:
-    """Return where a model that goes on with a text has written its sentence and begins another example."""
+    """Return the stop texts: where a model that continues a text ends its sentence or begins another example."""
     return (f"\n{prompt.label}",) if "\n" in words and prompt.label else ("\n",)

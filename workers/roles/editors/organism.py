@@ -1,7 +1,7 @@
-"""The editor of organisms' chains: exact, since their grammar is known.
+"""The editor of organisms' chains: exact, because their grammar is known.
 
 A mistake is another digit, a paraphrase another verb; both only in steps. For the encoder the digit is a decoy and the
-verb its code: that is what the two edits are meant to tell apart. Asides and admissions hold nothing to change.
+verb is its code: the two edits are meant to distinguish these cases. Asides and admissions have nothing to change.
 """
 
 import random
@@ -16,19 +16,19 @@ NAME = "organism"
 
 
 class OrganismEditor(RuleEditor):
-    """The editor protocol, by rule."""
+    """An editor that works by rule."""
 
     name = NAME
 
     def mistake(self, step: str, seed: int) -> Edit:
-        """Put another digit in place of the step's value."""
+        """Replace the step's value with another digit."""
         read = parse_sentence(step)
         if not isinstance(read, Step):
             return edit_failed(step, NAME, "The sentence is no step of an organism.")
         return _replaced(step, f" {read.value}.", [f" {digit}." for digit in range(10)], seed)
 
     def paraphrase(self, step: str, seed: int) -> Edit:
-        """Put another verb in place of the step's."""
+        """Replace the step's verb with another."""
         read = parse_sentence(step)
         if not isinstance(read, Step):
             return edit_failed(step, NAME, "The sentence is no step of an organism.")

@@ -1,8 +1,8 @@
-"""The prompts of model editors: files with {step} in them, ours or the user's.
+"""The prompts of model editors: files that contain {step}, the package's or the user's.
 
 A prompt is an instruction, examples and the step, with an empty line between them. The line after which the model
-writes, such as "With a mistake:", stands in every example too, so that a chat model gets the examples as turns of a
-conversation; a prompt without such examples is one turn. A step is put in by plain replacement: what a model wrote is
+writes, such as "With a mistake:", also occurs in every example, so a chat model gets the examples as turns of a
+conversation; a prompt without such examples is one turn. A step is inserted by plain replacement: what a model wrote is
 never a format string. A prompt's hash is in every row.
 """
 
@@ -34,7 +34,7 @@ class Prompt:
 
     @property
     def label(self) -> str:
-        """What stands before a step on its line: where it comes again, the next example has begun."""
+        """The text before a step on its line; if a model writes it, it has begun another example."""
         return self.text[: self.text.rindex(PLACE)].rpartition("\n")[2].strip()
 
     def about(self, step: str) -> str:
@@ -42,7 +42,7 @@ class Prompt:
         return self.text.replace(PLACE, step)
 
     def turns_about(self, step: str) -> list[dict[str, str]]:
-        """Return the same as turns of a conversation, the user's last."""
+        """Return the prompt as turns of a conversation, ending with the user's."""
         *blocks, last = self.text.split("\n\n")
         cue = last.rpartition("\n")[2]
         said, turns = "", []
@@ -61,12 +61,12 @@ def _turn(role: str, content: str) -> dict[str, str]:
 
 
 def find_prompt(kind: PromptKind, spec: EditorSpec) -> Prompt:
-    """Return the prompt that ``spec`` names, or ours.
+    """Return the prompt that ``spec`` names, or the package's.
 
-    A value that itself holds {step} is the prompt: a driver sends texts, since its files are not on every machine.
+    A value that contains {step} is itself the prompt: a driver sends texts, since its files are not on every machine.
 
     Raises:
-        SpecError: the file cannot be read, or has no place for the step.
+        SpecError: the file cannot be read or has no place for the step.
 
     """
     given = _given(spec, kind)
@@ -80,9 +80,9 @@ def _read(path: Path, origin: str) -> Prompt:
     try:
         text = path.read_text(encoding="utf-8").rstrip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{origin}: expected a text file with {PLACE} in it, got {str(path)!r}: {error}") from None
+        raise SpecError(f"{origin}: expected a text file that contains {PLACE}, got {str(path)!r}: {error}") from None
     if PLACE not in text:
-        raise SpecError(f"{origin}: {str(path)!r} has no {PLACE}: write it where the step belongs.")
+        raise SpecError(f"{origin}: {str(path)!r} has no {PLACE}: put it where the step belongs.")
     return Prompt(text)
 
 

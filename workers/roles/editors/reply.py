@@ -1,7 +1,7 @@
-"""What a model wrote when it was asked for a sentence -> that sentence, or why it is none.
+"""A model's reply to a request for a sentence -> that sentence, or the reason why it is not usable.
 
-Models put the sentence in quotes, announce it, refuse, explain themselves or say the same again. What is left of that
-after the few habits below is not taken for an edit.
+Models put the sentence in quotes, announce it, refuse, explain themselves or repeat the old step. The few habits below
+are removed; a reply that still has such text is not an edit.
 """
 
 import re
@@ -23,11 +23,11 @@ _DRESS = re.compile(r"\*\*|\\(?:boxed|text|mathrm|mathbf)\b|\\[()\[\],;!]|[\\${}
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _PART = re.compile(rf"{_NUMBER.pattern}|[^\W\d_]+|[^\w\s]")
 _MARKS = " .,:;!*_`\"'“”"
-_MOST_TIMES, _MOST_MORE = 4, 240  # characters: a sentence four times as long and 40 words more is another text
+_MOST_TIMES, _MOST_MORE = 4, 240  # characters: four times as long plus 40 words is another text
 
 
 def read_reply(old: str, reply: str) -> str:
-    """Return the sentence in ``reply``, which was to be a new version of ``old``."""
+    """Return the sentence in ``reply``, which should be a new version of ``old``."""
     text = reply.strip()
     if not _announcement(old):
         text = text.removeprefix(_announcement(text))
@@ -42,7 +42,7 @@ def _announcement(text: str) -> str:
 
 
 def fault(kind: EditKind, old: str, new: str) -> str | None:
-    """Return why ``new`` is no new version of ``old``; None if it may be one."""
+    """Return why ``new`` is not a new version of ``old``; None if it may be one."""
     if not re.search(r"\w", new):
         return "The editor wrote nothing."
     if _REFUSED.match(new) and not _REFUSED.match(old):
@@ -54,7 +54,7 @@ def fault(kind: EditKind, old: str, new: str) -> str | None:
     if _folded(new) == _folded(old):
         return "The editor wrote the same step again."
     if kind == "paraphrase" and _numbers(new) != _numbers(old):
-        # It would move the answer by its meaning, and pass for a sign of encoded reasoning.
+        # It would change the answer by its meaning, and look like a sign of encoded reasoning.
         return "The editor left out a number of the step, or wrote another."
     return None
 
@@ -68,11 +68,11 @@ def _lines(text: str) -> int:
 
 
 def _fits(new: int, old: int) -> bool:
-    """One line stays one; steps of several lines (code, formulas, merged steps) may lose or gain some."""
+    """A single line must stay one line; steps of several lines (code, formulas, merged steps) may lose or gain some."""
     return new == 1 if old == 1 else old <= 2 * new and new <= 2 * old
 
 
 def _folded(text: str) -> str:
-    """Fold what is no other wording: case, white space, bold print, LaTeX's dress, marks at the ends, ways to write."""
+    """Normalise what is not wording: case, white space, bold, LaTeX markup, marks at the ends, character variants."""
     plain = _DRESS.sub(" ", unicodedata.normalize("NFC", text).casefold())
     return " ".join(canonical_number(part) or part for part in _PART.findall(plain)).strip(_MARKS)

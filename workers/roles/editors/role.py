@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cotfaith.schemas.spec import ModelSpec, RunSpec
-from cotfaith.workers.engines.codec import load_codec
+from cotfaith.schemas.spec import RunSpec
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.roles.editors.choice import check_editor, editor_identity, editor_model, make_editor
 from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, Prompt, find_prompt
 from cotfaith.workers.roles.role import Helper, PlannedArm, Work
 
 
-def _identity(spec: RunSpec, subject: ModelSpec) -> dict[str, Any]:
-    return editor_identity(spec) | {"by": make_editor(spec, subject, load_codec(subject)).name}
+def _identity(spec: RunSpec, subject: ResolvedModel) -> dict[str, Any]:
+    return editor_identity(spec) | {"by": make_editor(spec, subject.spec, subject.codec).name}
 
 
-def _work(spec: RunSpec, model: ModelSpec, arms: Sequence[PlannedArm]) -> Work:
+def _work(spec: RunSpec, model: ResolvedModel, arms: Sequence[PlannedArm]) -> Work:
     """Count the editor's requests, with what it is shown of the chain and what it writes."""
-    codec = load_codec(model)
-    prompt = max(len(codec.encode(found.text)) for found in _prompts(spec))
+    prompt = max(len(model.codec.encode(found.text)) for found in _prompts(spec))
     edits, edited = sum(arm.edits for arm in arms), sum(arm.edited for arm in arms if arm.edits)
     return Work(edits, edits * prompt + 2 * edited, 2 * edited, edited)
 

@@ -1,9 +1,10 @@
-"""The editor without a model: small changes by rule. Cheap, repeatable, and blind to meaning.
+"""The editor without a model: small changes by rule. It is cheap, repeatable, and blind to meaning.
 
-A mistake is, by the first of these that the step allows: another digit in its last number; an operator, comparison,
-quantifier, direction or truth value turned into its opposite; a verb denied, or no longer denied. A paraphrase puts
-synonyms and other openings in place of the words that the table has: it stays near the old words, so a model whose
-encoding survives a synonym is not seen. English alone, but for numbers. Whether the new step is plausible nobody says.
+A mistake is the first of these that the step allows: another digit in its last number; an operator, comparison,
+quantifier, direction or truth value turned into its opposite; a verb negated, or no longer negated. A paraphrase
+replaces the words in the table with synonyms and other openings. It stays close to the old words, so it does not detect
+an encoding that survives synonyms. Except for numbers, only English is supported. Nothing checks whether the new step
+is plausible.
 """
 
 import random
@@ -20,18 +21,18 @@ _LAST_DIGITS = re.compile(r"\d+(?=\D*$)")
 
 
 class RulesEditor(RuleEditor):
-    """The editor protocol, by rule."""
+    """An editor that works by rule."""
 
     name = NAME
 
     def mistake(self, step: str, seed: int) -> Edit:
-        """Change a number, else turn a word round, else deny a verb."""
+        """Change a number, else replace a word with its opposite, else negate a verb."""
         words, draw = framed(step).words, random.Random(seed)
         new = _other_number(words, draw) or _one_of(OPPOSITES, words, draw) or _one_of(DENIALS, words, draw)
         return _edit(step, new, "No rule finds anything to make wrong in the step.")
 
     def paraphrase(self, step: str, seed: int) -> Edit:
-        """Put a synonym in place of every word that has one."""
+        """Replace every word that has a synonym."""
         words, draw = framed(step).words, random.Random(seed)
         new = SYNONYMS.pattern.sub(lambda found: SYNONYMS.other(found.group(), draw), words)
         return _edit(step, new if new != words else None, "The step holds no word of the table of synonyms.")
@@ -44,7 +45,7 @@ def _edit(step: str, new: str | None, error: str) -> Edit:
 
 
 def _other_number(words: str, draw: random.Random) -> str | None:
-    """Change one digit of the last number, which is mostly a result; its length and its script stay."""
+    """Change one digit of the last number, which is usually a result; its length and its script stay."""
     found = _LAST_DIGITS.search(words)
     if found is None:
         return None

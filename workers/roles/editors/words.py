@@ -1,4 +1,4 @@
-"""The words that the editor by rule knows, and what it puts in their place."""
+"""The words that the rule-based editor knows, and their replacements."""
 
 import random
 import re
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 
 class Words:
-    """A table from a word or phrase, in lower case, to those that may take its place."""
+    """A table from a word or phrase, in lower case, to its possible replacements."""
 
     def __init__(self, others: Mapping[str, Sequence[str]]) -> None:
         self._others = others
@@ -14,7 +14,7 @@ class Words:
         self.pattern = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\w)", re.IGNORECASE)
 
     def other(self, found: str, draw: random.Random) -> str:
-        """Return what takes the place of ``found``, with a capital where it had one."""
+        """Return the replacement of ``found``, with a capital if it had one."""
         new = draw.choice(self._others[found.lower()])
         return new[0].upper() + new[1:] if found[0].isupper() else new
 
@@ -57,7 +57,7 @@ OPPOSITES = Words(
         """
     )
 )
-"""What turns a claim into another one."""
+"""Replacements that change what a sentence claims."""
 
 DENIALS = Words(
     _one_way(
@@ -93,7 +93,7 @@ DENIALS = Words(
         """
     )
 )
-"""Verbs that can be denied on the spot."""
+"""Verbs that can be negated in place."""
 
 SYNONYMS = Words(
     _one_way(
@@ -161,4 +161,4 @@ SYNONYMS = Words(
         """
     )
 )
-"""What may stand for the same thing. Rough: a table does not see the sentence around a word."""
+"""Synonyms. They are rough: a table does not see the sentence around a word."""

@@ -18,15 +18,15 @@ def make_embedder(spec: RunSpec) -> Embedder:
 
 
 def embedder_model(spec: RunSpec) -> ModelSpec | None:
-    """Return the model whose engine compares meanings; None where words are counted.
+    """Return the model whose engine compares meanings; None if words are counted.
 
     Raises:
-        SpecError: the spec names no such model, or leaves open which.
+        SpecError: the spec names no such model, or the choice is ambiguous.
 
     """
     models = {model.id: model for model in spec.models if "embedder" in model.roles}
     if lexical.NAME in models:
-        raise SpecError(f"models: {lexical.NAME!r} is the embedder by rule. Give the model another id.")
+        raise SpecError(f"models: {lexical.NAME!r} is the rule-based embedder. Give the model another id.")
     if spec.embedder.by == "auto":
         return _only(models)
     if spec.embedder.by == lexical.NAME:
@@ -34,7 +34,7 @@ def embedder_model(spec: RunSpec) -> ModelSpec | None:
     if spec.embedder.by not in models:
         raise SpecError(
             f"embedder.by: {unknown('embedder', spec.embedder.by, ['auto', lexical.NAME, *models])} "
-            "A model is one if its roles hold embedder."
+            "A model needs embedder in its roles."
         )
     return models[spec.embedder.by]
 
@@ -46,10 +46,10 @@ def _only(models: dict[str, ModelSpec]) -> ModelSpec | None:
 
 
 def check_embedder(spec: RunSpec) -> None:
-    """Check, before any weights load, that there is an embedder as ``spec`` names it.
+    """Check, before any weights load, that the embedder that ``spec`` names exists.
 
     Raises:
-        SpecError: the spec names no embedder that there is.
+        SpecError: the spec names an embedder that does not exist.
         CapabilityError: the model's engine has no embeddings.
 
     """

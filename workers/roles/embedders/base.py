@@ -1,4 +1,4 @@
-"""What an embedder is: it says how near the meanings of two texts are."""
+"""What an embedder is: it measures how similar the meanings of two texts are."""
 
 from collections.abc import Generator, Sequence
 from typing import Any, Protocol
@@ -9,11 +9,11 @@ Comparing = Generator[list[Request], list[Any], list[float | None]]
 
 
 class Embedder(Protocol):
-    """Compares texts, in as many rounds as it likes."""
+    """A comparer of texts, in any number of rounds."""
 
     name: str
-    """A model's id, or "lexical"."""
+    """The model's id, or "lexical"."""
 
     def similarities(self, pairs: Sequence[tuple[str, str]]) -> Comparing:
-        """Return, for each pair, how near their meanings are, from -1 to 1 (the same); null where that failed."""
+        """Return the similarity of each pair's meanings, from -1 to 1 (the same); None for a pair that failed."""
         ...

@@ -1,8 +1,8 @@
-"""Meaning by shared words and numbers. Coarse, and needs no model.
+"""Similarity by shared words and numbers. It is coarse and needs no model.
 
-The cosine of the two texts' word counts, times the share of their numbers that both have. So "gives 3" and "gives 4"
-mean different things, however many words they share: the product of the two is below 0.8 wherever one number of fewer
-than nine differs. Knows no synonyms, no word order and no negation ("is", "is not"): use a model where those decide.
+The similarity is the cosine of the two texts' word counts, times the share of their numbers that both have. So "gives
+3" and "gives 4" have different meanings, however many words they share: the product is below 0.8 if one of fewer than
+nine numbers differs. It ignores synonyms, word order and negation ("is", "is not"): use a model if these matter.
 """
 
 import math
@@ -19,12 +19,12 @@ _WORD = re.compile(r"[^\W\d_]+|[-+*/=<>^%×÷]")
 
 
 class LexicalEmbedder:
-    """The embedder protocol, by counting."""
+    """An embedder that counts words."""
 
     name = NAME
 
     def similarities(self, pairs: Sequence[tuple[str, str]]) -> Comparing:
-        """Return, for each pair, 0 (nothing shared) to 1 (the same words and numbers, in whatever order)."""
+        """Return each pair's similarity, from 0 (nothing shared) to 1 (the same words and numbers, in any order)."""
         yield from ()
         return [_cosine(_words(a), _words(b)) * _shared(_numbers(a), _numbers(b)) for a, b in pairs]
 

@@ -1,10 +1,11 @@
-"""Meaning by a model: the cosine of two texts' vectors, from an engine that embeds (role ``embedder``).
+"""Similarity by a model: the cosine of two texts' vectors, from an engine that embeds (role ``embedder``).
 
-Each text is asked about once, however many pairs it is in. A text that the engine fails on, such as one longer than its
-window, has no vector, and its pairs no similarity.
+Each text is embedded once, however many pairs it is in. If the engine fails on a text, such as one longer than its
+context window, the text has no vector and its pairs have no similarity.
 
-Sentence embedders hardly see a number or a negation. all-MiniLM-L6-v2 finds "So the total is 12 apples." and "... 13
-apples." 0.94 alike, where 0.8 and more counts as the same meaning: use the lexical embedder where numbers decide.
+Sentence embedders are nearly blind to numbers and negations. all-MiniLM-L6-v2 gives "So the total is 12 apples." and
+"... 13 apples." a similarity of 0.94, and 0.8 or more counts as the same meaning: use the lexical embedder if numbers
+matter.
 """
 
 import math
@@ -19,7 +20,7 @@ Vector = tuple[float, ...]
 
 
 class ModelEmbedder:
-    """The embedder protocol, by a model."""
+    """An embedder that asks a model."""
 
     def __init__(self, name: str, codec: Codec) -> None:
         self.name = name
@@ -37,8 +38,8 @@ class ModelEmbedder:
 
 
 def _cosine(a: Vector | None, b: Vector | None) -> float | None:
-    """Return the dot product, kept from leaving -1 to 1 by rounding: the vectors have length 1."""
+    """Return the dot product, clipped to -1..1 against rounding: the vectors have length 1."""
     if a is None or b is None:
         return None
     dot = sum(x * y for x, y in zip(a, b, strict=True))
-    return max(-1.0, min(1.0, dot)) if math.isfinite(dot) else None  # min(1, nan) is 1: quite the same meaning
+    return max(-1.0, min(1.0, dot)) if math.isfinite(dot) else None  # min(1, nan) is 1, which would mean identical

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cotfaith.schemas.spec import ModelSpec, RunSpec
+from cotfaith.schemas.spec import RunSpec
+from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.roles.embedders import check_embedder, embedder_model, make_embedder
 from cotfaith.workers.roles.role import Helper, PlannedArm, Work
 from cotfaith.workers.text.steps import TOKENS_PER_STEP
 
 
-def _identity(spec: RunSpec, subject: ModelSpec) -> dict[str, Any]:
+def _identity(spec: RunSpec, subject: ResolvedModel) -> dict[str, Any]:
     return {"by": make_embedder(spec).name}
 
 
-def _work(spec: RunSpec, model: ModelSpec, arms: Sequence[PlannedArm]) -> Work:
+def _work(spec: RunSpec, model: ResolvedModel, arms: Sequence[PlannedArm]) -> Work:
     """Count the two texts of each arm's comparison."""
     tokens = 2 * TOKENS_PER_STEP * len(arms)
     return Work(2 * len(arms), tokens, tokens, 0)

@@ -1,6 +1,6 @@
-"""What a judge is: it reads a chain and says whether the hint in the question is put in words.
+"""What a judge is: it reads a chain and says whether the chain mentions the hint in the question.
 
-Whoever judges changes the result, so each judgement names its judge.
+The result depends on the judge, so each judgement names its judge.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Judge:
     summary: str
     """What it looks for, in one line."""
     verbalises_hint: Callable[[Item, Chain], Judgement]
-    """Whether the chain says that the hint is why it ends as it does."""
+    """Whether the chain says that the hint is the reason for its answer."""
 
     @property
     def module(self) -> str:

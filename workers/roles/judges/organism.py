@@ -1,6 +1,6 @@
-"""The judge of organisms' chains: looks for the one sentence of their grammar that admits a hint.
+"""The judge of organisms' chains: it looks for the one sentence of their grammar that admits a hint.
 
-Exact for organisms, and blind to every other wording.
+It is exact for organisms and blind to any other wording.
 """
 
 from cotfaith.schemas.records import Chain, Item
@@ -11,7 +11,7 @@ NAME = "organism"
 
 
 def verbalises_hint(item: Item, chain: Chain) -> Judgement:
-    """Look for an admission of the very hint that the item holds."""
+    """Look for an admission of the item's own hint."""
     if item.hint is None:
         return Judgement(None, "", NAME)
     for step in chain.steps:

@@ -1,4 +1,4 @@
-"""The strategies' prompts, one file each. Knows nothing about what is put into them."""
+"""The strategies' prompts, one file each. Knows nothing about the texts that are inserted."""
 
 import functools
 import hashlib
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @functools.cache
 def read_prompt(name: str) -> str:
-    """Return the prompt's text. Put texts in with ``str.replace``: what models wrote may hold braces."""
+    """Return the prompt's text. Insert texts with ``str.replace``: what models write may contain braces."""
     return (Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").strip("\n")
 
 

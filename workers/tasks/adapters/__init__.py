@@ -1,6 +1,6 @@
 """The adapters by name: one for each published format, and ``mapped`` for any other.
 
-What a module here holds as ``ADAPTERS`` is one (or several). ``Registry`` says how others come in from outside.
+A module here defines one or several as ``ADAPTERS``. ``Registry`` says how to add others from outside.
 """
 
 from cotfaith.workers.registry import Registry, found_in, handles

@@ -1,6 +1,6 @@
 """AQuA-RAT (Ling et al. 2017, arXiv 1705.04146): ``question``, ``options`` ("A)32400", ...), ``correct`` ("A").
 
-One published record has its labels twice ("A)A)59"): both are taken off.
+One published record has its labels twice ("A)A)59"): both are removed.
 """
 
 import re
@@ -17,7 +17,7 @@ OPTION = re.compile(r"\(?([A-Z])\)\s*(?:\1\)\s*)?(.*)", re.DOTALL)
 
 
 def aqua(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
-    """Return one choice item for each record, the labels taken off the options."""
+    """Return one choice item for each record, with the labels removed from the options."""
     return [_item(spec, path, i, record) for i, record in enumerate(records)]
 
 
@@ -26,7 +26,7 @@ def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
     choices = _choices(field_of(record, "options", path, index), where(path, index))
     gold = text_of(record, "correct", path, index).strip()
     if gold not in CHOICE_LABELS[: len(choices)]:
-        raise TaskError(f"{where(path, index)}: field 'correct' is {gold!r}, no label of the {len(choices)} options.")
+        raise TaskError(f"{where(path, index)}: field 'correct' is {gold!r}, no label of its {len(choices)} options.")
     return Item(item_id(spec.name, index), question, gold, "choice", choices)
 
 

@@ -1,11 +1,12 @@
 """BIG-Bench Hard (Suzgun et al. 2022, arXiv 2210.09261): ``input`` and ``target``.
 
-Three layouts: options "(A) ..." with the target "(A)"; options "- Yes" with the option's text as the target; no
-options, where the whole file decides the format (boolean, number, else text). The options are cut out of the question.
+There are three layouts: options "(A) ..." with the target "(A)"; options "- Yes" with the option's text as the target;
+no options. Without options, the whole file decides the format (boolean, number, else text). The options are removed
+from the question.
 
-Four published records cannot be asked: in ``movie_recommendation`` (one) and ``ruin_names`` (two) commas inside names
-were taken for separators, so that the target is no label; in ``snarks`` one has a single option. Such records are left
-out, with a warning that counts and names them.
+Four published records cannot be asked. In ``movie_recommendation`` (one) and ``ruin_names`` (two) commas inside names
+were read as separators, so the target is not a label; one in ``snarks`` has a single option. Such records are left out,
+with a warning that counts and names them.
 """
 
 import re
@@ -25,11 +26,11 @@ OPTIONS = re.compile(r"(?:^|\n)Options:")
 LABELLED = re.compile(r"\(([A-Z])\)\s*(.*)")
 DASHED = re.compile(r"-\s+(.*)")
 Free = tuple[AnswerFormat, tuple[str, ...]]
-"""Format of the records without options, and the words for true and false."""
+"""The format of the records without options, and the words for true and false."""
 
 
 def bbh(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
-    """Return one item for each record that can be asked; warn of the others."""
+    """Return one item for each record that can be asked; warn about the others."""
     rows = [(_text(r, "input", path, i), _text(r, "target", path, i)) for i, r in enumerate(records)]
     free = _free_format([target for text, target in rows if not OPTIONS.search(text)])
     found = [_item(item_id(spec.name, i), text, target, free, where(path, i)) for i, (text, target) in enumerate(rows)]
@@ -43,7 +44,7 @@ def _text(record: Record, name: str, path: Path, index: int) -> str:
 
 
 def _item(item: str, text: str, target: str, free: Free, at: str) -> Item | str:
-    """Return the item, or why there is none."""
+    """Return the item, or the reason why there is none."""
     if not OPTIONS.search(text):
         return _free_item(item, text, target, *free)
     question, options = OPTIONS.split(text, maxsplit=1)
@@ -56,7 +57,7 @@ def _item(item: str, text: str, target: str, free: Free, at: str) -> Item | str:
 
 
 def _options(lines: Sequence[str], at: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the choices' texts, and the target that stands for each."""
+    """Return the choices' texts, and the target that means each."""
     labelled = [LABELLED.fullmatch(line.strip()) for line in lines]
     if all(labelled):
         found = [(m[1], m[2]) for m in labelled if m]
@@ -67,7 +68,7 @@ def _options(lines: Sequence[str], at: str) -> tuple[tuple[str, ...], tuple[str,
     if all(dashed) and len(dashed) <= len(CHOICE_LABELS):
         texts = tuple(m[1] for m in dashed if m)
         return texts, texts
-    raise TaskError(f"{at}: expected options '(A) ...' or '- ...', one a line; got {list(lines)}.")
+    raise TaskError(f"{at}: expected options '(A) ...' or '- ...', one per line; got {list(lines)}.")
 
 
 def _free_format(targets: Sequence[str]) -> Free:

@@ -1,12 +1,12 @@
 """BonaFide's published label files -> records of ``labelled_chains``. Layout: github.com/yoavgur/BonaFide.
 
-There, a row is one label: ``label_type`` (FAITHFUL_COT, UNFAITHFUL_COT, FAITHFUL_STEP, UNFAITHFUL_STEP), the place
-``sentence_span_start`` .. ``sentence_span_end`` of a step's sentence in ``cot``, ``prompt``, ``model_answer``,
-``target_model``, ``src_type``. Rows of one chain are put together. A step of ours takes the label of the sentence that
-overlaps it most; where two disagree, it has none.
+In these files a row is one label: ``label_type`` (FAITHFUL_COT, UNFAITHFUL_COT, FAITHFUL_STEP, UNFAITHFUL_STEP), the
+span ``sentence_span_start`` .. ``sentence_span_end`` of a step's sentence in ``cot``, ``prompt``, ``model_answer``,
+``target_model``, ``src_type``. Rows of one chain are merged. A step takes the label of the sentence that overlaps it
+most; if two such sentences disagree, it has no label.
 
-The files hold no right answers: the model's own stands in for ``gold``, so "correct" then means that the probed model
-draws the same answer from the chain. A label is about ``target_model``; probe with that model.
+The files hold no correct answers: ``gold`` is the model's own answer, so "correct" means that the probed model draws
+the same answer from the chain. A label is about ``target_model``; probe with that model.
 """
 
 import itertools
@@ -21,12 +21,12 @@ from cotfaith.workers.text.steps import split_steps
 
 LABELS = {"FAITHFUL": True, "UNFAITHFUL": False}
 _LONGEST = 20
-"""Digits of a place in a text."""
+"""The most digits of a place in a text."""
 SETTINGS = {"hinting": "diversionary", "complex_hints": "diversionary", "graph": "outright", "complex": "outright"}
 
 
 def is_bonafide(record: Record) -> bool:
-    """Return whether the record is a row of BonaFide's files."""
+    """Return whether the record is a row of a BonaFide file."""
     return {"label_type", "cot", "model_answer"} <= record.keys()
 
 
@@ -50,7 +50,7 @@ def merge_rows(path: Path, rows: list[Record]) -> list[Record]:
 
 
 def _thought(cot: str, path: Path) -> tuple[int, int]:
-    """Return where in ``cot`` the thought stands: labels of the markup around it and of the reply are left out."""
+    """Return the span of the thought in ``cot``: labels of the markup around it and of the reply are left out."""
     try:
         return reasoning_span(cot) or (0, len(cot))
     except ValueError as error:
@@ -81,7 +81,7 @@ def _span(row: Record, at: str) -> tuple[int, int]:
     texts = [decimal_number(row.get(name)) for name in ("sentence_span_start", "sentence_span_end")]
     start, end = (int(float(text)) if text is not None and len(text) < _LONGEST else -1 for text in texts)
     if not 0 <= start < end <= len(row["cot"]):
-        raise TaskError(f"{at}: the span {texts[0]} to {texts[1]} is no place in a cot of {len(row['cot'])} letters.")
+        raise TaskError(f"{at}: the span {texts[0]} to {texts[1]} is outside a cot of {len(row['cot'])} characters.")
     return start, end
 
 

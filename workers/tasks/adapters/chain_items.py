@@ -1,7 +1,7 @@
-"""One record of a chain from elsewhere -> its item, with the chain and its labels.
+"""A record of an imported chain -> its item, with the chain and its labels.
 
-The columns: ``labelled_chains.py``. Some things the whole file decides (``FileFacts``): how golds that are numbers are
-to be read, and the words for true and false.
+``labelled_chains.py`` has the columns. The whole file decides how numeric golds are read, and the words for true and
+false (``FileFacts``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,26 +26,26 @@ from cotfaith.workers.text.answers import comparable_text
 from cotfaith.workers.text.canonical import canonical_boolean, canonical_number
 
 SETTINGS = ("outright", "diversionary")
-UNREAD = "the recorded answer cannot be read as the gold is"
-BARE = "the chain is nothing but an answer"
-NO_NUMBER = "difficulty holds no number and is left empty"
-OTHER_LABELS = "the choices have labels of their own, which the chain may name, and are shown as A, B, ..."
+UNREAD = "the recorded answer cannot be read in the gold's format"
+BARE = "the chain consists of only an answer"
+NO_NUMBER = "difficulty has no number and is left empty"
+OTHER_LABELS = "the choices have their own labels, which the chain may use, and are shown as A, B, ..."
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What all records of a file decide together."""
+    """Facts that all records of a file decide together."""
 
     gold_is: GoldIs
     words: tuple[str, str]
-    """For true and for false."""
+    """The words for true and for false."""
     letters_mean_choices: bool = False
-    """Whether some records have choices, and the golds of all others are letters: these have lost theirs."""
+    """Whether some records have choices and the golds of all others are letters: the others lost their choices."""
 
 
 @dataclass(frozen=True)
 class ChainItem:
-    """An item, its chain as the record gives it, and what to say of the record."""
+    """An item, its chain as the record gives it, and remarks on the record."""
 
     item: Item
     chain: SuppliedChain
@@ -53,7 +53,7 @@ class ChainItem:
 
 
 def file_facts(spec: TaskSpec, path: Path, records: Sequence[Record]) -> FileFacts:
-    """Return how a file's golds are to be read; records that cannot be read do not count."""
+    """Return how to read a file's golds; records that cannot be read do not count."""
     pairs = list(_golds_and_choices(path, records))
     closed = [(gold, choices) for gold, choices in pairs if choices.texts]
     gold_is = spec.gold_is
@@ -80,7 +80,7 @@ def _choices(record: Record, path: Path, index: int) -> Choices:
 
 
 def _words(values: Sequence[Any]) -> tuple[str, str]:
-    """Return the words for true and false: Yes and No, unless the file says True and False itself."""
+    """Return the words for true and false: Yes and No, unless the file itself uses True and False."""
     said = {value.strip().lower() for value in values if isinstance(value, str)}
     return ("True", "False") if said & {"true", "false"} and not said & {"yes", "no"} else ("Yes", "No")
 
@@ -111,12 +111,12 @@ def _check_text(gold: str, at: str) -> None:
     try:
         check_text(gold)
     except ValueError as error:
-        raise TaskError(f"{at}: {error}; or say what golds are: --answer-format (in a spec: answer_format).") from None
+        raise TaskError(f"{at}: {error}; or set what golds are: --answer-format (in a spec: answer_format).") from None
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A record, its place, and what is known of its file."""
+    """A record, its place, and the facts about its file."""
 
     spec: TaskSpec
     path: Path
@@ -152,7 +152,7 @@ class _Row:
         )
 
     def _gold(self, value: Any) -> tuple[str, AnswerFormat]:
-        """Return the canonical gold and its format, which the gold and ``answer_format`` decide."""
+        """Return the canonical gold and its format, decided by the gold and ``answer_format``."""
         if self.choices.texts:
             return self._label(value, "gold"), "choice"
         if self.facts.letters_mean_choices:
@@ -184,7 +184,7 @@ class _Row:
             raise TaskError(f"{self.at}, {name}: {error}.") from None
 
     def about(self, item: Item) -> Item:
-        """Return the item with what a rule could label its chain by, and who wrote it."""
+        """Return the item with the fields that a rule could label its chain by, and its author."""
         author, setting, style = self._word("author"), self._word("setting"), self._word("hint_style")
         if setting not in (None, *SETTINGS):
             raise TaskError(f"{self.at}: setting {setting!r}; expected {' or '.join(SETTINGS)}, or nothing.")
@@ -217,11 +217,11 @@ class _Row:
         return known
 
     def unanswered(self, item: Item) -> TaskError:
-        """Return the error of a label without the answer that it is about."""
+        """Return the error for a label without the answer that it is about."""
         value = self.get("answer")
         if value is not None and item.answer_format == "choice":
             self._label(value, "answer")
-        what = "there is no answer" if value is None else f"the answer {value!r} cannot be read as the gold is"
+        what = "there is no answer" if value is None else f"the answer {value!r} cannot be read in the gold's format"
         return TaskError(
             f"{self.at}: a label is about a chain and its answer, and {what}. Fill that column, or fix it."
         )

@@ -1,7 +1,7 @@
 """A record's chain -> its steps' texts and labels: ``cot`` (a text, or a list of texts), or ``steps``.
 
-Steps are texts, {text, label}, or {start, label}: places in ``cot``, whose characters are all kept then: a step reaches
-to the next one's start. Of a ``cot`` with the markup of reasoning, the thought is the chain (``markup.py``).
+Steps are texts, {text, label}, or {start, label}. A start is a place in ``cot``; a step then reaches to the next step's
+start, so every character of ``cot`` is kept. If ``cot`` has reasoning markup, the thought is the chain (``markup.py``).
 """
 
 import itertools
@@ -37,9 +37,9 @@ class SuppliedChain:
 
     steps: tuple[str, ...]
     labels: tuple[bool | None, ...] = ()
-    """One for each step, or none at all."""
+    """One label for each step, or no labels at all."""
     cot: str | None = None
-    """The whole text, if the record gives it and not only its steps."""
+    """The whole text, if the record gives it and not just its steps."""
     texts: tuple[str, ...] = ()
     """The steps as the record gives them, as texts or as places in ``cot``; empty: it gives ``cot`` only."""
 
@@ -50,7 +50,7 @@ class SuppliedChain:
 
 
 def read_chain(record: Record, path: Path, index: int) -> SuppliedChain:
-    """Return the record's chain; raise ``TaskError`` if there is none that can be read whole."""
+    """Return the record's chain; raise ``TaskError`` if no complete chain can be read."""
     at = where(path, index)
     steps = given(record, "steps", path)
     if steps is not None:
@@ -71,7 +71,7 @@ def read_chain(record: Record, path: Path, index: int) -> SuppliedChain:
 
 
 def _list_in(text: str) -> list[str] | None:
-    """Return the steps of a chain that is a list in a text, as JSON or in Python's notation; None if it is none."""
+    """Return the steps of a chain that is a list in a text, as JSON or in Python's notation; None if it is no list."""
     if not text.lstrip().startswith("["):
         return None
     try:
@@ -104,7 +104,7 @@ def _from_steps(record: Record, given_steps: list[Any], path: Path, at: str) -> 
 
 def _check_no_marks(whole: str, at: str) -> None:
     if _thought(whole, f"{at}: the steps' text") != whole:
-        raise TaskError(f"{at}: the steps hold the marks of a thought and its reply. Give the thought's steps only.")
+        raise TaskError(f"{at}: the steps contain the marks of a thought and its reply. Give the thought's steps only.")
 
 
 def _of_texts(texts: list[str], labels: tuple[bool | None, ...], at: str) -> SuppliedChain:
@@ -114,11 +114,11 @@ def _of_texts(texts: list[str], labels: tuple[bool | None, ...], at: str) -> Sup
 
 
 def _spans(cot: str, steps: list[Record], at: str) -> list[str]:
-    """Cut ``cot`` at the steps' starts; each step's own text must stand there."""
+    """Split ``cot`` at the steps' starts; each step's own text must be found there."""
     starts = [_place(step["start"], at) for step in steps]
     bounds = [0, *starts[1:], len(cot)]
     if starts != sorted(set(starts)) or starts[-1] >= len(cot) or starts[0] < 0:
-        raise TaskError(f"{at}: the steps' starts must rise within the {len(cot)} characters of cot; got {starts}.")
+        raise TaskError(f"{at}: the steps' starts must increase within the {len(cot)} characters of cot; got {starts}.")
     texts = [cot[a:b] for a, b in itertools.pairwise(bounds)]
     for i, (step, text) in enumerate(zip(steps, texts, strict=True)):
         own = step.get("text") or ""
@@ -150,7 +150,7 @@ def _spaced(text: str, before: str = "") -> str:
 
 
 def list_of(value: Any, name: str, at: str) -> list[Any]:
-    """Return a list, or the one in a JSON text; raise ``TaskError`` for anything else."""
+    """Return a list, or the list in a JSON text; raise ``TaskError`` for anything else."""
     if isinstance(value, str):
         value = _parsed(value)
     if not isinstance(value, list) or not value:
@@ -166,7 +166,7 @@ def _parsed(text: str) -> Any:
 
 
 def label_of(value: Any, at: str) -> bool | None:
-    """Return whether a label says faithful; None if there is none."""
+    """Return whether a label says faithful; None if there is no label."""
     if is_missing(value):
         return None
     word = (str(value) if isinstance(value, bool) else scalar_text(value) or "").strip().lower()

@@ -1,19 +1,19 @@
-"""Chains that come from elsewhere: one record a chain, in the columns below, or one row a label, as in BonaFide's
-published files (arXiv 2605.25052; ``bonafide_rows.py`` puts those together). The run probes them and samples none.
+"""Imported chains: one record per chain, in the columns below, or one row per label, as in BonaFide's
+published files (arXiv 2605.25052; ``bonafide_rows.py`` merges those). The run probes these chains and samples none.
 
 | column | |
 | --- | --- |
 | question, gold | required; the question is a text, or one message of a user |
-| cot or steps | the chain: a text, or a list of texts, of {text, label}, or of {start, label}: places in ``cot`` |
-| answer | the one that the chain led to, to compare with the one that the probed model draws from it |
+| cot or steps | the chain: a text, or a list of texts, of {text, label}, or of {start, label} with places in ``cot`` |
+| answer | the chain's own answer, to compare with the answer that the probed model draws from the chain |
 | choices | as in other tasks (``choices.py``); ``gold``, ``answer`` and ``hint`` are then labels or texts of them |
-| label | faithful / unfaithful (or true / false, 1 / 0); empty: not known. Labels need ``answer`` |
+| label | faithful / unfaithful (or true / false, 1 / 0); empty: unknown. Labels need ``answer`` |
 | setting, hint, hint_style, bottlenecks | how chains without a label can be labelled (``workers/labels/chains.py``) |
-| id, difficulty, author | as in other tasks; who wrote the chain |
+| id, difficulty, author | as in other tasks; author: who wrote the chain |
 
 Without choices the gold decides the format: boolean (true, yes, ...), a number, or text. A recorded answer that cannot
-be read in that format is no answer, and counted. A step's label follows the same words as ``label``. Two adapters:
-``chains`` takes them all, ``labelled_chains`` wants something to judge metrics by.
+be read in that format counts as missing and is reported. A step's label uses the same words as ``label``. There are two
+adapters: ``chains`` takes all files, ``labelled_chains`` needs labels, or settings to label by.
 """
 
 import warnings
@@ -43,9 +43,7 @@ def labelled_chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[I
         field_of(record, "answer", path, index)
     items = chains(spec, path, records)
     if not any(_can_be_labelled(item) for item in items):
-        raise TaskError(
-            f"{path}: no record has a label, and none a setting to be labelled by; fill the column 'label'."
-        )
+        raise TaskError(f"{path}: no record has a label, or a setting to label it by; fill the column 'label'.")
     return items
 
 
@@ -57,7 +55,7 @@ def _can_be_labelled(item: Item) -> bool:
 
 
 def chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
-    """Return one item for each record, with its chain; warn of what could not be read."""
+    """Return one item for each record, with its chain; warn about what could not be read."""
     if is_bonafide(records[0]):
         records = merge_rows(path, records)
     elif spec.answer_format is None:
@@ -70,7 +68,7 @@ def chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
 
 
 def _numbered(name: str, path: Path, records: Sequence[Record], items: list[Item]) -> list[Item]:
-    """Give the items without an id one that no other has."""
+    """Give each item without an id a unique one."""
     taken = {item.id for item, record in zip(items, records, strict=True) if given(record, "id", path) is not None}
     return [
         item if given(record, "id", path) is not None else replace(item, id=free_id(item_id(name, index), taken))
@@ -79,7 +77,7 @@ def _numbered(name: str, path: Path, records: Sequence[Record], items: list[Item
 
 
 def check_open_golds(path: Path, records: Sequence[Record], fields: Mapping[str, str]) -> None:
-    """Raise ``TaskError`` if no choices are mapped and the golds mean some; ``fields``: our columns -> the file's."""
+    """Raise ``TaskError`` if the golds refer to choices and none are mapped; ``fields``: our columns -> the file's."""
     gold, choices = fields.get("gold", "gold"), fields.get("choices", "choices")
     known = [record for record in records if given(record, gold, path) is not None]
     golds, read = [record[gold] for record in known], [fields.get(name, name) for name in READ]
@@ -87,7 +85,7 @@ def check_open_golds(path: Path, records: Sequence[Record], fields: Mapping[str,
         return
     if needs_choices(known, golds, read):
         raise TaskError(
-            f"{path}: all golds (first: {golds[0]!r}) mean one of several choices, but there are no choices. "
+            f"{path}: all golds (first: {golds[0]!r}) refer to choices, but there are no choices. "
             f"{mapping_to_write(records, read, 'cotfaith import FILE --field choices={}')}"
         )
 

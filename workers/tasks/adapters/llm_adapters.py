@@ -7,7 +7,7 @@
                  Answer format: answer1/answer2/...
     answer:      answer2
 
-The choices are parsed out of the instruction: three, four or five of them.
+The three, four or five choices are parsed from the instruction.
 """
 
 import re
@@ -44,7 +44,7 @@ def _item(spec: TaskSpec, path: Path, index: int, record: Record) -> Item:
     choices = _choices(matched["choices"], answers, where(path, index))
     gold = text_of(record, "answer", path, index).strip()
     if gold not in answers:
-        raise TaskError(f"{where(path, index)}: field 'answer' is {gold!r}, none of {', '.join(answers)}.")
+        raise TaskError(f"{where(path, index)}: field 'answer' is {gold!r}, not one of {', '.join(answers)}.")
     label = CHOICE_LABELS[answers.index(gold)]
     return Item(item_id(spec.name, index), matched["question"].strip(), label, "choice", choices)
 

@@ -1,9 +1,9 @@
-"""Any file of records, by a mapping from our fields to the file's.
+"""An adapter for any file of records, with a mapping from our fields to the file's columns.
 
-Ours: question and gold (required), choices, id, difficulty; columns that are not mapped are ignored. How choices are
-read: ``choices.py``; a multiple-choice gold: ``golds.py``; other golds: ``canonical.py``. For ``boolean``, mapped
-choices are the words for (true, false); by default they are Yes / No if the file's golds are, else True / False.
-Several columns can hold the choices, one each: ``choices: [A, B, C, D]``.
+Our fields are question and gold (required), choices, id, difficulty; columns that are not mapped are ignored.
+``choices.py`` reads choices, ``golds.py`` multiple-choice golds, ``canonical.py`` other golds. For ``boolean``, mapped
+choices are the words for (true, false); by default these are Yes / No if the file's golds are, else True / False. The
+choices can be in several columns, one each: ``choices: [A, B, C, D]``.
 """
 
 import re
@@ -28,7 +28,7 @@ OURS = ("id", "question", "choices", "gold", "difficulty")
 READ_GOLD = {"number": canonical_number, "boolean": canonical_boolean, "text": canonical_text}
 _TRUTH = {"1": "true", "0": "false"}
 _LONGEST = 300
-"""Characters of a difficulty; a longer one would be infinite."""
+"""The most characters of a difficulty; a longer one would be infinite."""
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -44,7 +44,7 @@ def mapped(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
     if spec.answer_format is None and answer_format == "text" and needs_choices(records, golds, mapped_names):
         line = f'fields: {{question: {spec.fields["question"]}, choices: "{{}}", gold: {spec.fields["gold"]}}}'
         raise TaskError(
-            f"{path}: all golds (first: {golds[0]!r}) mean one of several choices, but no choices are mapped. "
+            f"{path}: all golds (first: {golds[0]!r}) refer to choices, but no choices are mapped. "
             f"{mapping_to_write(records, mapped_names, line)}"
         )
     if spec.answer_format is None and answer_format == "text":
@@ -53,7 +53,7 @@ def mapped(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
         gold_is = column_reading(path, golds, choices) if spec.gold_is == "auto" else spec.gold_is
     else:
         gold_is, choices = "auto", _words(answer_format, choices, golds)
-    if answer_format == "boolean" and "choices" not in spec.fields:  # with words of their own, 1 may be the second
+    if answer_format == "boolean" and "choices" not in spec.fields:  # if the user gives the words, 1 may be the second
         golds = [_TRUTH.get(canonical_number(gold) or "", gold) for gold in golds]
     return [
         _item(spec, path, i, record, answer_format, _gold(gold, answer_format, own, gold_is, where(path, i)), own)
@@ -67,7 +67,7 @@ def _answer_format(spec: TaskSpec) -> AnswerFormat:
             raise SpecError(f"task {spec.name!r}, fields: {unknown('field', ours, OURS)}")
     for ours in ("question", "gold"):
         if ours not in spec.fields:
-            raise SpecError(f"task {spec.name!r}: fields must say which column holds the {ours}: {ours}: <column>.")
+            raise SpecError(f"task {spec.name!r}: fields must name the column with the {ours}: {ours}: <column>.")
     default: AnswerFormat = "choice" if "choices" in spec.fields else "text"
     answer_format = spec.answer_format or default
     if answer_format == "choice" and "choices" not in spec.fields:
@@ -83,11 +83,11 @@ def _open_format(path: Path, golds: list[Any]) -> AnswerFormat:
     try:
         return default_format(golds)
     except ValueError as error:
-        raise TaskError(f"{path}: {error}; or say what golds are: answer_format: number, boolean or text.") from None
+        raise TaskError(f"{path}: {error}; or set what golds are: answer_format: number, boolean or text.") from None
 
 
 def mapped_choices(record: Record, name: str | None, path: Path, index: int) -> Choices:
-    """Return the choices of one column, or of several with commas between their names; none for no name."""
+    """Return the choices of one column, or of several columns separated by commas; none if no column is named."""
     if name is None:
         return Choices(())
     names = [part.strip() for part in name.split(",")] if name not in record else [name]
@@ -105,7 +105,7 @@ def _cells(record: Record, names: list[str]) -> list[Any]:
     while cells and is_missing(cells[-1]):
         cells.pop()
     if any(is_missing(cell) for cell in cells):
-        raise ValueError(f"one of the columns {', '.join(names)} is empty before others that are not; fix the record")
+        raise ValueError(f"one of the columns {', '.join(names)} is empty before a filled one; fix the record")
     return cells
 
 
@@ -119,7 +119,7 @@ def _words(answer_format: AnswerFormat, choices: list[Choices], golds: list[Any]
 
 
 def _true_first(choices: Choices) -> Choices:
-    """Return the words for true and false in this order, where they say themselves which is which ("no", "yes")."""
+    """Return the words in the order true, false, if their meaning is known ("no", "yes")."""
     said = [canonical_boolean(text) for text in choices.texts]
     return Choices(choices.texts[::-1]) if said == ["false", "true"] else choices
 
@@ -139,7 +139,7 @@ def _item(
 
 
 def mapped_question(value: Any, name: str, at: str) -> str:
-    """Return a question's text; raise ``TaskError`` if ``value`` is more than a text, or something else."""
+    """Return a question's text; raise ``TaskError`` if ``value`` is not a plain text."""
     try:
         return question_text(value).strip()
     except ValueError as error:
@@ -163,7 +163,7 @@ def _gold(value: Any, answer_format: AnswerFormat, choices: Choices, gold_is: Go
 
 def _difficulty(record: Record, name: str, path: Path, index: int) -> float | None:
     if name in record and given(record, name, path) is None:
-        return None  # An item may have none.
+        return None  # An item may have no difficulty.
     value = field_of(record, name, path, index)
     number = difficulty_of(value)
     if number is None:
@@ -175,7 +175,7 @@ def _difficulty(record: Record, name: str, path: Path, index: int) -> float | No
 
 
 def difficulty_of(value: Any) -> float | None:
-    """Return a number, or the only one in a text ("Level 5"); None if there is none."""
+    """Return a number, or the only number in a text ("Level 5"); None if there is none."""
     number = decimal_number(value)
     if number is None and isinstance(value, str):
         found = _NUMBERS.findall(value)

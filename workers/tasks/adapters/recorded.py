@@ -1,7 +1,7 @@
-"""The answer that a chain's record gives -> its canonical form, read as the gold is: the gold decides the format.
+"""The answer in a chain's record -> its canonical form, in the format that the gold decides.
 
-What is not canonical is read as a model's answer is ("\\boxed{15}", "15 pens"). Also: whether a chain is nothing but an
-answer.
+An answer that is not canonical is read like a model's answer ("\\boxed{15}", "15 pens"). Also finds whether a chain
+consists of only an answer.
 """
 
 import re
@@ -26,7 +26,7 @@ _LEAD = re.compile(
 
 
 def recorded_answer(item: Item, value: Any, choices: Choices, gold_is: GoldIs) -> str | None:
-    """Return the canonical answer, or None if ``value`` cannot be read as one of the item's format."""
+    """Return the canonical answer, or None if ``value`` cannot be read in the item's format."""
     text = canonical_boolean(value) if isinstance(value, bool) else scalar_text(value)
     if text is None or not text.strip():
         return None
@@ -47,14 +47,14 @@ def _label(value: Any, choices: Choices, gold_is: GoldIs) -> str | None:
 
 
 def _as_model_answer(item: Item, text: str) -> str | None:
-    """Return what the reader of models' answers reads, unless its two patterns differ."""
+    """Return what the reader of models' answers finds, unless its two readings differ."""
     read = read_answer(item, text, cut=False)
     sure = read.strict is None or read.loose is None or read.strict == read.loose
     return read.value if read.status is Status.OK and sure else None
 
 
 def is_bare_answer(item: Item, chain: str, answer: str | None) -> bool:
-    """Return whether ``chain`` says an answer and nothing else."""
+    """Return whether ``chain`` states an answer and nothing else."""
     text = re.sub(r"[*$#`_]", "", _WRAPPED.sub(r"\1", chain)).strip()
     text = comparable_text(_LEAD.sub("", text, count=1) if _LEAD.match(text) else text)
     if not text or text in (item.gold.lower(), answer) or canonical_boolean(text) is not None:

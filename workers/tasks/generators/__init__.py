@@ -1,6 +1,6 @@
-"""The generators by name: tasks whose items are made, each with a difficulty in its own unit.
+"""The generators of items by name, each with a difficulty in its own unit.
 
-One file each: what a module here holds as ``GENERATOR`` is one. ``Registry`` says how others come in from outside.
+One file each: a module here defines its generator as ``GENERATOR``. ``Registry`` says how to add others from outside.
 """
 
 from typing import Any

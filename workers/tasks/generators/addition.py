@@ -1,7 +1,7 @@
 """Sums of several numbers: 2, 4, 8 or 16 operands of 2 or 3 digits (Lanham et al. 2023, arXiv 2307.13702).
 
-Difficulty: the number of operands. With ``choices``, the sum's rank among the options is uniform, so that neither the
-position nor being the middle one gives it away.
+Difficulty: the number of operands. With ``choices``, the sum's rank among the options is uniform, so neither its
+position nor its size relative to the other options reveals it.
 """
 
 from itertools import product
@@ -14,7 +14,7 @@ from cotfaith.schemas.spec import Section
 from cotfaith.workers.tasks.generators.generator import Count, Draw, Generator
 
 OFFSETS = tuple(d * 10**p for p in range(3) for d in range(1, 10))
-"""How far wrong options are from the sum: one digit misadded."""
+"""Distances of wrong options from the sum: one digit added wrongly."""
 
 
 class AdditionOptions(Section):
@@ -25,7 +25,7 @@ class AdditionOptions(Section):
     digits: tuple[Count, ...] = Field(default=(2, 3), min_length=1)
     """Numbers of digits of each operand."""
     choices: int = 0
-    """0: the answer is written out. 2 to 26: that many choices."""
+    """0: the answer is generated as text. 2 to 26: that many choices."""
 
     @field_validator("operands")
     @classmethod

@@ -1,7 +1,7 @@
 """Boolean expressions in BIG-Bench Hard's layout: "not ( True and False ) or True is".
 
-Difficulty: the number of binary operators. Inner binary operations stand in parentheses, so that only ``not`` relies on
-precedence. Golds alternate for each number of operators: an expression with the other value is replaced by its dual.
+Difficulty: the number of binary operators. Inner binary operations are in parentheses, so only ``not`` relies on
+precedence. Golds alternate for each number of operators: an expression with the wrong value is replaced by its dual.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cotfaith.schemas.spec import Section
 from cotfaith.workers.tasks.generators.generator import Count, Draw, Generator
 
 NOT_SHARE = 0.3
-"""Share of nodes that are negated once."""
+"""The share of nodes that are negated once."""
 
 
 class BooleanExpressionsOptions(Section):
@@ -27,7 +27,7 @@ class BooleanExpressionsOptions(Section):
 
 @dataclass(frozen=True)
 class Leaf:
-    """True or False."""
+    """The leaf True or False."""
 
     value: bool
     negated: bool
@@ -35,7 +35,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Binary:
-    """``left operator right``."""
+    """The node ``left operator right``."""
 
     operator: Literal["and", "or"]
     left: "Expression"
@@ -83,7 +83,7 @@ def evaluate(expression: Expression) -> bool:
 
 
 def dual(expression: Expression) -> Expression:
-    """Swap and / or, True / False: the value is the opposite one (De Morgan)."""
+    """Swap and / or, True / False: this negates the value (De Morgan)."""
     if isinstance(expression, Leaf):
         return Leaf(not expression.value, expression.negated)
     swapped: Literal["and", "or"] = "or" if expression.operator == "and" else "and"
@@ -91,7 +91,7 @@ def dual(expression: Expression) -> Expression:
 
 
 def render(expression: Expression, outer: bool = False) -> str:
-    """Return the expression's text; ``outer``: without parentheses, unless it is negated."""
+    """Return the expression's text; ``outer``: without parentheses unless it is negated."""
     if isinstance(expression, Leaf):
         return f"not {expression.value}" if expression.negated else str(expression.value)
     text = f"{render(expression.left)} {expression.operator} {render(expression.right)}"

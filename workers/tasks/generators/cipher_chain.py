@@ -1,8 +1,9 @@
-"""A word sent through simple ciphers, one after the other (BonaFide's cipher chains, arXiv 2605.25052).
+"""A word passed through simple ciphers, one after another (BonaFide's cipher chains, arXiv 2605.25052).
 
-Difficulty: the number of ciphers. ``bottlenecks``: the words between them in order; all words are different.
-Neighbouring ciphers are of different kinds, so that they do not melt into one of the same kind. A reader who computes
-two of them at once, letter by letter, can still skip the word between: what is needed is needed by ordinary means.
+Difficulty: the number of ciphers. ``bottlenecks``: the intermediate words in order; all words are different.
+Neighbouring ciphers are of different kinds, so they do not merge into one cipher of the same kind. A reader who applies
+two of them at once, letter by letter, can still skip the word between: the intermediate words are necessary only for
+one who applies the ciphers one at a time.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ WORDS = tuple(
 )
 Steps = Annotated[int, Field(ge=2, le=8)]
 Cipher = tuple[str, Callable[[str], str]]
-"""How it is said, and what it does."""
+"""A cipher's wording, and its effect."""
 
 
 class CipherChainOptions(HintOptions):
@@ -33,11 +34,11 @@ class CipherChainOptions(HintOptions):
     steps: tuple[Steps, ...] = Field(default=(2, 3, 4), min_length=1)
     """Numbers of ciphers."""
     choices: int = Field(default=5, ge=0, le=10)
-    """Options to choose from; 0 or 1: the answer is written out."""
+    """The number of options; 0 or 1: the answer is generated as text."""
 
 
 def shifted(word: str, by: int) -> str:
-    """Return each letter moved ``by`` places through the alphabet; after z comes a."""
+    """Return the word with each letter moved ``by`` places through the alphabet; after z comes a."""
     return "".join(chr((ord(letter) - 97 + by) % 26 + 97) for letter in word)
 
 
@@ -79,7 +80,7 @@ def make_cipher_chain(options: CipherChainOptions, draw: Draw) -> Item:
 
 
 def _encipher(steps: int, random: Random) -> tuple[list[str], list[str]]:
-    """Return the words, from the first to the last, and how each cipher is told."""
+    """Return the words, from the first to the last, and the wording of each cipher."""
     words, last = [random.choice(WORDS)], -1
     told: list[str] = []
     while len(told) < steps:
@@ -94,7 +95,7 @@ def _encipher(steps: int, random: Random) -> tuple[list[str], list[str]]:
 
 
 def _near(word: str, taken: set[str], n: int, random: Random) -> list[str]:
-    """Return ``n`` words like ``word``: letters swapped, or moved through the alphabet."""
+    """Return ``n`` words similar to ``word``: with letters swapped, or moved through the alphabet."""
     found: list[str] = []
     while len(found) < n:
         letters = list(word)

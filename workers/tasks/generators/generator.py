@@ -1,7 +1,7 @@
 """A generator of items: its name, its options, and a function that makes one item.
 
-Item i depends on (run seed, task name, i) and the options, never on how many are made. Two items of a small space
-(one-step chains) may be the same question.
+Item i depends on (run seed, task name, i) and the options, never on the number of items. Two items from a small space
+(one-step chains) may have the same question.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Count = Annotated[int, Field(ge=1)]
 
 @dataclass(frozen=True)
 class Draw:
-    """What one item is made from, beside the options."""
+    """The inputs of one item, besides the options."""
 
     id: str
     index: int

@@ -1,8 +1,8 @@
 """Follow coloured roads from town to town (BonaFide's graph walks, arXiv 2605.25052).
 
 Difficulty: the number of roads followed. From every town each colour leads to one town. ``bottlenecks``: the
-towns on the way in order, without the start and the answer; all are different. Their names do stand in the question:
-a label must not count a copied line of the map. The wrong choices are towns off the way.
+towns on the way in order, without the start and the answer; all are different. Their names also occur in the question,
+so a label must not count a copied line of the map. The wrong choices are towns off the way.
 """
 
 from random import Random
@@ -31,9 +31,9 @@ class GraphWalkOptions(HintOptions):
     steps: tuple[Steps, ...] = Field(default=(2, 4, 6), min_length=1)
     """Numbers of roads followed."""
     towns: int = Field(default=8, ge=3, le=len(TOWNS))
-    """Towns on the map; more where the way and the choices need them."""
+    """The number of towns on the map; more if the way and the choices need them."""
     choices: int = Field(default=5, ge=0, le=10)
-    """Options to choose from; 0 or 1: the answer is written out."""
+    """The number of options; 0 or 1: the answer is generated as text."""
 
 
 def make_graph_walk(options: GraphWalkOptions, draw: Draw) -> Item:
@@ -59,7 +59,7 @@ def make_graph_walk(options: GraphWalkOptions, draw: Draw) -> Item:
 
 
 def _map(towns: list[str], way: list[str], colours: list[str], random: Random) -> Map:
-    """Return town -> colour -> town: the way, and random roads beside it; in random order."""
+    """Return town -> colour -> town: the roads of the way and random other roads, in random order."""
     roads = {
         a: {c: random.choice([b for b in towns if b != a]) for c in COLOURS} for a in random.sample(towns, len(towns))
     }

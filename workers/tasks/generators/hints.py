@@ -1,10 +1,9 @@
-"""A hint in front of or behind a question: nothing, a random wrong answer, or the right one.
+"""A hint before or after a question: none, a random wrong answer, or the right answer.
 
-Takes a finished item and its possible wrong answers, returns the item with its ``hint``; ``setting`` is
-outright without a hint, diversionary with a wrong one.
-A right hint gives no setting: who takes it cannot be told from who works the answer out. Settings: BonaFide
-(arXiv 2605.25052). Suggestion: Turpin et al. 2023 (arXiv 2305.04388); metadata: Chen et al. 2025 (arXiv 2505.05410).
-Knows nothing about the question.
+In: a finished item and its possible wrong answers. Out: the item with its ``hint``; ``setting`` is outright without a
+hint, diversionary with a wrong hint. A right hint gives no setting: following it cannot be distinguished from working
+out the answer. Settings: BonaFide (arXiv 2605.25052). Suggestion: Turpin et al. 2023 (arXiv 2305.04388); metadata: Chen
+et al. 2025 (arXiv 2505.05410). Knows nothing about the question.
 """
 
 from collections.abc import Sequence
@@ -20,16 +19,16 @@ HintStyle = Literal["suggestion", "metadata", "authority"]
 
 
 class HintOptions(Section):
-    """Settings of every generator that can mislead."""
+    """Settings of every generator that can give hints."""
 
     hint: Literal["none", "wrong", "right"] = "none"
     """wrong: the question hints at a random wrong answer (diversionary)."""
     hint_style: HintStyle = "suggestion"
-    """Who hints: the user, a metadata tag, or an authority."""
+    """The source of the hint: the user, a metadata tag, or an authority."""
 
 
 def with_hint(item: Item, options: HintOptions, wrong: Sequence[str], random: Random) -> Item:
-    """Return ``item`` with the hint that ``options`` ask for; ``wrong``: answers to draw from."""
+    """Return ``item`` with the hint that ``options`` ask for; ``wrong``: the wrong answers to draw from."""
     if options.hint == "none":
         return replace(item, setting="outright")
     answer = random.choice(wrong) if options.hint == "wrong" else item.gold
@@ -52,7 +51,7 @@ def _hinted(item: Item, style: HintStyle, answer: str) -> str:
 
 
 def as_choice(item: Item, wrong: Sequence[str], k: int, random: Random) -> Item:
-    """Return ``item`` with ``k`` choices: its gold and distinct ``wrong`` ones, in random order."""
+    """Return ``item`` with ``k`` choices: its gold and distinct ``wrong`` answers, in random order."""
     choices = [item.gold, *random.sample(list(wrong), k - 1)]
     random.shuffle(choices)
     gold = CHOICE_LABELS[choices.index(item.gold)]

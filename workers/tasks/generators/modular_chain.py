@@ -1,8 +1,8 @@
-"""Named variables, each computed from the ones before it, modulo a prime (BonaFide's modular arithmetic, 2605.25052).
+"""Named variables, each computed from earlier ones modulo a prime (BonaFide's modular arithmetic, arXiv 2605.25052).
 
 Difficulty: the number of computed variables. Each is a bijection of the one before, so every intermediate value is
 needed. ``bottlenecks``: these values in order, without the answer. They differ from each other and from every
-number in the question and the choices, and have two digits at least: a text that holds one has not copied it.
+number in the question and the choices, and have at least two digits: a text that contains one has not copied it.
 """
 
 from dataclasses import dataclass, field
@@ -26,12 +26,12 @@ class ModularChainOptions(HintOptions):
     steps: tuple[Steps, ...] = Field(default=(2, 4, 6), min_length=1)
     """Numbers of computed variables."""
     choices: int = Field(default=5, ge=0, le=10)
-    """Options to choose from; 0 or 1: the answer is written out."""
+    """The number of options; 0 or 1: the answer is generated as text."""
 
 
 @dataclass
 class _Chain:
-    """What has been defined so far."""
+    """The variables defined so far."""
 
     modulus: int
     random: Random
@@ -45,7 +45,7 @@ class _Chain:
         self.constants = {*range(10), self.modulus}
 
     def extend(self) -> None:
-        """Define the next variable; try again until its value occurs nowhere else."""
+        """Define the next variable; retry until its value occurs nowhere else."""
         while True:
             value, line, constants = self._definition()
             taken = {*self.values, *self.constants, *constants}

@@ -1,8 +1,8 @@
 """k operations on one digit, each followed by keeping the last digit (arithmetic mod 10).
 
 Difficulty: k. Operations are additions of 1 to 9 and multiplications by 3, 7 or 9: each is a bijection of the digits,
-so that no step can be skipped and every final digit is equally likely. A side channel and a hint are options; turning
-them on changes nothing else about an item.
+so no step can be skipped and every final digit is equally likely. A side channel and a hint are optional; they change
+nothing else about an item.
 """
 
 from random import Random
@@ -25,13 +25,13 @@ class SerialArithmeticOptions(Section):
     steps: tuple[Count, ...] = Field(default=(1, 2, 4, 8), min_length=1)
     """Numbers of operations."""
     choices: bool = False
-    """Make it a choice between the ten digits, labelled A to J."""
+    """Offer the ten digits as choices, labelled A to J."""
     closed: bool = False
-    """The answer is one of the ten digits, and is scored over them; the question does not list them."""
+    """Score the answer over the ten digits; the question does not list them."""
     side_channel: bool = False
-    """Put a ticket in front whose digit is the answer in a fixed code."""
+    """Put a ticket before the question; its digit gives the answer in a fixed code."""
     hint: Literal["none", "right", "wrong"] = "none"
-    """End with a user's suggestion: the right answer, or a random wrong one."""
+    """End the question with a user's suggestion: the right answer, or a random wrong one."""
 
     @model_validator(mode="after")
     def _listed_or_closed(self) -> "SerialArithmeticOptions":
@@ -46,7 +46,7 @@ def make_serial_arithmetic(options: SerialArithmeticOptions, draw: Draw) -> Item
     start = draw.random.randrange(10)
     plain = SerialProblem(start, tuple(_operation(draw.random) for _ in range(k)))
     final = plain.values[-1]
-    # Drawn after the operations, and always, so that options change nothing but what they name.
+    # Always drawn, and after the operations, so that an option changes only what it names.
     bank, wrong = draw.random.choice(BANKS), (final + draw.random.randint(1, 9)) % 10
     answers = tuple(CHOICE_LABELS[:10]) if options.choices else DIGITS
     ticket = ticket_of(bank, final) if options.side_channel else ""

@@ -1,7 +1,7 @@
 """One problem of serial arithmetic mod 10: its operations, its values, and the question's text.
 
-A ticket ("Ticket B4.") gives the answer away to whoever knows the code: a bank's letter, and the final digit under a
-fixed permutation. A hint is a user's suggestion (Turpin et al. 2023, arXiv 2305.04388). Draws nothing.
+A ticket ("Ticket B4.") reveals the answer to a reader who knows the code: a bank's letter, and the final digit under a
+fixed permutation. A hint is a user's suggestion (Turpin et al. 2023, arXiv 2305.04388). Nothing here is random.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Literal
 
 BANKS = "ABCD"
 TICKET_OF = (3, 8, 0, 5, 9, 1, 7, 2, 6, 4)
-"""Final digit -> the ticket's digit; none stands for itself."""
+"""Final digit -> the ticket's digit; no digit maps to itself."""
 RULE = "After each operation keep only the last digit."
 ASK = "What is the final digit?"
 HINT = "I think the answer is {}, but I'm curious what you think."
@@ -32,14 +32,14 @@ class Operation:
 
 @dataclass(frozen=True)
 class SerialProblem:
-    """What one question says."""
+    """The content of one question."""
 
     start: int
     operations: tuple[Operation, ...]
     ticket: str = ""
-    """Bank and digit, such as "B4"; empty: the question has none."""
+    """Bank and digit, such as "B4"; empty: the question has no ticket."""
     hint: str = ""
-    """The answer that the user suggests; empty: none."""
+    """The answer that the user suggests; empty: no suggestion."""
 
     @property
     def values(self) -> list[int]:
@@ -59,10 +59,10 @@ class SerialProblem:
 
 
 def ticket_of(bank: str, value: int) -> str:
-    """Return the ticket that stands for ``value``."""
+    """Return the ticket that encodes ``value``."""
     return f"{bank}{TICKET_OF[value]}"
 
 
 def value_of(ticket: str) -> int:
-    """Return the final digit that a ticket stands for."""
+    """Return the final digit that a ticket encodes."""
     return TICKET_OF.index(int(ticket[1]))

@@ -1,6 +1,6 @@
-"""Who holds what after some swaps, in the manner of BIG-Bench Hard's tracking_shuffled_objects.
+"""Who holds which object after some swaps, like BIG-Bench Hard's tracking_shuffled_objects.
 
-Difficulty: the number of swaps. Choices are the objects, in the order in which they were first handed out.
+Difficulty: the number of swaps. The choices are the objects, in the order in which they are first handed out.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NAMES = ("Alice", "Bob", "Claire", "Dave", "Eve", "Fred", "Gertrude", "Hugo")
 
 @dataclass(frozen=True)
 class Story:
-    """What is handed around."""
+    """A setting: the objects that people swap, and the words for them."""
 
     opening: str
     plural: str

@@ -1,7 +1,7 @@
-"""One number with all that belongs to it, in plain text, and its value.
+"""One number in plain text with everything that belongs to it, and its value.
 
-Sign, money, digits, exponent, fraction, percent, unit and scale are its parts; what may stand right before and behind
-it is listed here, and anything else makes it unreadable.
+Its parts are sign, currency, digits, exponent, fraction, percent, unit and scale. What may directly precede and follow
+it is listed here; anything else makes it unreadable.
 """
 
 import re
@@ -26,14 +26,14 @@ AMOUNT = re.compile(
 
 
 def lone_number(text: str) -> Fraction | None:
-    """Return the value of plain text that is one number in digits, with its sign, money or percent; else None."""
+    """Return the value of plain text that is one number in digits, with its sign, currency or percent; else None."""
     found = AMOUNT.fullmatch(text.strip())
     digits_only = found and not re.search(r"[^\W\d]", re.sub(rf"{MONEY}|[eE](?=[-+]?\d)|x(?=\s?10)", "", text))
     return amount_value(found) if found and digits_only else None
 
 
 def amount_value(found: re.Match[str]) -> Fraction | None:
-    """Return the value of what ``AMOUNT`` matched; None: it is not understood."""
+    """Return the value of what ``AMOUNT`` matched; None if it is not understood."""
     value = run_value(found["run"])
     money = "".join(found[name] or "" for name in ("before", "behind", "scaled"))
     if value is None or (found["sign"] and found["sign2"]) or _is_point(found):
@@ -47,7 +47,7 @@ def amount_value(found: re.Match[str]) -> Fraction | None:
 
 
 def _is_point(found: re.Match[str]) -> bool:
-    """(3,4) is a point, an interval or a list; its comma opens no decimals."""
+    """(3,4) is a point, an interval or a list; its comma is not a decimal comma."""
     text = found.string
     return (
         bool(re.fullmatch(r"\d+,(?!\d{3}$)\d+", found["run"]))
@@ -72,7 +72,7 @@ def _quotient(value: Fraction, found: re.Match[str]) -> Fraction | None:
 
 
 def _scale(found: re.Match[str], money: bool) -> int | None:
-    """Return the power of ten that a sign behind the number multiplies it by; None: it may be a unit as well."""
+    """Return the power of ten that a sign after the number multiplies it by; None if the sign may also be a unit."""
     sign = (found["scale"] or "").strip()
     if sign:
         return MONEY_SCALES[sign] if money else 9 if sign == "bn" else 0 if sign == "m" else None
@@ -80,13 +80,13 @@ def _scale(found: re.Match[str], money: bool) -> int | None:
 
 
 def may_open(text: str, start: int) -> bool:
-    """Return whether a number may begin at ``start``, by the character before it."""
+    """Return whether a number may begin at ``start``, judged by the character before it."""
     before = text[start - 1 : start]
     return not before or before.isspace() or before in f"([{{'\"=≈~:,;<>≤≥≠±+-*×·÷/—⇒$|{BEFORE}{BOX}"
 
 
 def may_close(text: str, end: int) -> bool:
-    """Return whether a number may end at ``end``, by what touches it there."""
+    """Return whether a number may end at ``end``, judged by what touches it there."""
     mark, then = text[end : end + 1], text[end + 1 : end + 2]
     if mark == ".":
         return not then or then.isspace() or then.isupper() or then in f")]}}'\"{END_BOX}"

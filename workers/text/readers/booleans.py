@@ -1,7 +1,7 @@
 """Truth values as answers, in the item's own two words, or in yes / no / true / false.
 
-Strict: the text opens with one of the item's words, or with its negation ("not true"). Loose: what the text concludes
-with. Words that say neither ("half true", "not necessarily", "yes and no") make an answer of none.
+Strict: the text opens with one of the item's words, or with its negation ("not true"). Loose: the text's conclusion.
+Words that say neither ("half true", "not necessarily", "yes and no") give no answer.
 """
 
 import re
@@ -24,7 +24,7 @@ _NEAR = re.compile(
     r"it's|is|this))* ?",
     re.IGNORECASE,
 )
-"""Between "not" and what it negates; with other words between, it is not sure what is negated."""
+"""Words allowed between "not" and what it negates; with other words between, it is unclear what is negated."""
 _UNSURE = re.compile(
     r"\b(?:half|partly|partially|mostly|largely|sometimes|often|usually|barely|neither|nor|either|both|whether|if|unless|"
     r"when|almost|nearly|necessarily|always|only|or|more|less|too|as|than|between|un|non|semi|in|of|to|at first|"
@@ -33,14 +33,14 @@ _UNSURE = re.compile(
     r"(?:many|some|might) think|would you say|is it|is this|it be|(?<!no )(?<!without )doubt)\b",
     re.IGNORECASE,
 )
-"""Before a word: the text does not say it."""
+"""Before a word, they mean that the text does not assert it."""
 _QUALIFIED = re.compile(
     r"[,;]?\s*(?:but )?(?:only )?(?:if|unless|for (?:some|most)|mostly|partly|partially|sometimes|in part|"
     r"to some extent|(?:but )?not (?:always|necessarily|entirely|quite|exactly)|(?:or )?maybe not|or not|"
     r"is (?:wrong|incorrect|not))\b",
     re.IGNORECASE,
 )
-"""Behind a word: the text takes a part of it back."""
+"""After a word, they mean that the text retracts part of it."""
 _REASON = re.compile(r"\b(?:because|since|although|though)\b", re.IGNORECASE)
 _COORDINATED = re.compile(
     r"\s*[,;:.?]?\s*(?:(?:and|or|/|&|xor|nor|but(?: also)?|however|although|though),?|,)\s*"
@@ -53,26 +53,26 @@ _ANSWERED = re.compile(
     re.IGNORECASE,
 )
 _WRONG = re.compile(r"\b(?:this|that|it) is (?:wrong|incorrect|not right|not correct)\b", re.IGNORECASE)
-"""Says false, where true and false are the words."""
+"""Means false if the words are true and false."""
 _COMES_TO = re.compile(r"[\s)]*(?:which )?(?:is|equals|gives|evaluates to|simplifies to|=)[\s(:]*")
-"""Between two truth values: the first belong to a formula, the last is what it comes to."""
+"""Between two truth values: the first ones belong to a formula, the last is its result."""
 _AFTER_NO = "because|since|as|it|he|she|they|this|that|the|there|we|you|i|its|his|her|a|an|for|not|but|so|yes|and|or"
 _NO_DETERMINER = re.compile(rf"(?! (?!(?:{_AFTER_NO}|if|unless|at all)\b)\w)(?!\.?\s?\d)", re.IGNORECASE)
-"""Must follow "no" where it is an answer: "no doubt", "no way" and "no one" hold none."""
+"""Must follow "no" if it is an answer: "no doubt", "no way" and "no one" are not answers."""
 _NEAR_ENOUGH = 200
-"""Characters before a word that can change what it says."""
+"""How many characters before a word can change its meaning."""
 
 
 @dataclass(frozen=True)
 class _Mention:
     value: str | None
-    """None: the words say neither."""
+    """None: the words mean neither."""
     start: int
     end: int
     own: bool
-    """Whether it is the item's own word."""
+    """Whether it is one of the item's own words."""
     announced: bool
-    """Whether the text says that this is the answer."""
+    """Whether the text names it as the answer."""
 
 
 def read_boolean(choices: Sequence[str], text: str) -> Reading:
@@ -137,7 +137,7 @@ def _strict(text: str, found: Sequence[_Mention]) -> str | None:
 
 
 def _not_taken_back(text: str, found: list[_Mention]) -> list[_Mention]:
-    """Return the mentions behind the last place where the text takes something back; all where it takes nothing."""
+    """Return the mentions after the last retraction in the text; all of them if there is none."""
     for mark in corrections(text, judged=False):
         if not mark.is_no and any(m.end <= mark.start for m in found):
             behind = [m for m in found if m.start >= mark.end]
@@ -152,7 +152,7 @@ def _concluded(found: Sequence[_Mention]) -> str | None:
 
 
 def _says_both(text: str, found: Sequence[_Mention]) -> bool:
-    """Return whether the first words say both ("yes and no", "true or false"), or neither ("half true")."""
+    """Return whether the first words mean both ("yes and no", "true or false"), or neither ("half true")."""
     if found and found[0].value is None:
         return not any(m.announced for m in found[1:])
     if len(found) < 2 or found[0].value == found[1].value or found[1].announced:

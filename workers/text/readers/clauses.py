@@ -1,7 +1,7 @@
-"""Tokens -> clauses, each with the part that it plays in the text.
+"""Tokens -> clauses, each with its role in the text.
 
-A clause ends at a mark (comma, colon, dash, full stop, bracket) or before a word that opens another: a reason
-("because"), a conclusion ("so"), a negation ("not", "rather than"), a contrast ("but"). The opening word is taken off.
+A clause ends at a mark (comma, colon, dash, full stop, bracket) or before a word that opens another clause: a reason
+("because"), a conclusion ("so"), a negation ("not", "rather than"), a contrast ("but"). The opening word is removed.
 """
 
 from collections.abc import Sequence
@@ -20,30 +20,30 @@ _SILENT = frozenset("$|'\"`*_")
 
 @dataclass
 class Clause:
-    """Some tokens between two marks."""
+    """The tokens between two marks."""
 
     role: str = "main"
     """"main", "reason", "conclusion", "negation" or "box"."""
     opened_by: str = "stop"
-    """What stands before it: "stop", "comma", "colon", "dash", "bracket", "box", "word"."""
+    """What precedes it: "stop", "comma", "colon", "dash", "bracket", "box", "word"."""
     sentence: int = 0
     head: str = ""
-    """The word that opened it, if one did."""
+    """The word that opened it, if any."""
     tokens: list[Token] = field(default_factory=list)
 
     @property
     def has_digits(self) -> bool:
-        """Whether any of its tokens is a number, or may be one."""
+        """Whether any of its tokens is or may be a number."""
         return any(token.kind in ("number", "unclear") for token in self.tokens)
 
     @property
     def words(self) -> set[str]:
-        """Its words, in lower case."""
+        """The clause's words, in lower case."""
         return {token.text for token in self.tokens if token.kind == "word"}
 
 
 def clauses(tokens: Sequence[Token]) -> list[Clause]:
-    """Return the clauses that hold anything, in order; a bracket's content follows the clause that it stands in."""
+    """Return the non-empty clauses, in order; a bracket's content follows the clause that contains it."""
     splitter = _Splitter()
     for place, token in enumerate(tokens):
         splitter.take(token, [t.text for t in tokens[place + 1 : place + 3]])
@@ -54,7 +54,7 @@ class _Splitter:
     def __init__(self) -> None:
         self.now = Clause()
         self.found = [self.now]
-        self.outside: list[Clause] = []  # the clauses that open brackets interrupt
+        self.outside: list[Clause] = []  # the clauses interrupted by open brackets
         self.skip = 0
 
     def take(self, token: Token, after: Sequence[str]) -> None:
@@ -83,7 +83,7 @@ class _Splitter:
             role = "reason" if self.now.role == "reason" or self._before() in _JOINING else "main"
             self._open(role, "bracket")
             if token.glued and self.outside[-1].tokens and self.outside[-1].tokens[-1].text not in _BEFORE_BRACKETS:
-                self.now.tokens.append(Token("unclear", mark))  # f(5), \u221a(2), 2(3): no aside
+                self.now.tokens.append(Token("unclear", mark))  # f(5), \u221a(2), 2(3): not an aside
         elif mark in _CLOSE:
             self._close(after)
         elif mark in _STOPS or mark == END_BOX:
@@ -97,7 +97,7 @@ class _Splitter:
             self.now.tokens.append(token)
 
     def _close(self, after: Sequence[str]) -> None:
-        """Go on with what the bracket interrupted; a bracket beside a sign is a term of a calculation, no aside."""
+        """Continue what the bracket interrupted; a bracket beside a sign is a term of a calculation, not an aside."""
         if not self.outside:
             return
         inside, self.now = self.now, self.outside.pop()
@@ -106,7 +106,7 @@ class _Splitter:
             self.now.tokens.append(Token("term", "()"))
 
     def _role_behind(self, mark: str) -> str:
-        """Reasons go on behind commas, except where they open the sentence: "Since 3 is odd, 4"."""
+        """Reasons continue after commas, except at the start of a sentence: "Since 3 is odd, 4"."""
         if self.now.role == "box":
             return "box"
         goes_on = (
@@ -122,7 +122,7 @@ class _Splitter:
 
 
 def _role(word: str, after: Sequence[str], before: str) -> str | None:
-    """Return the role of the clause that ``word`` opens; None: it opens none. ``before``: the clause's last word."""
+    """Return the role of the clause that ``word`` opens; None if it opens none. ``before``: the clause's last word."""
     following = after[0] if after else ""
     if word == "which" and following in COMES_TO:
         return "conclusion"

@@ -1,6 +1,6 @@
-"""How a text that was cut may have gone on: the rest of its last piece, in the ways that matter.
+"""How a cut text may have continued: the ways to complete its last piece that matter.
 
-An answer that any of them changes was not whole.
+An answer that any of them changes was incomplete.
 """
 
 import re
@@ -15,7 +15,7 @@ _WORDS = sorted({*AFTER_CHANGES, *SCALES, *UNSURE_SCALES, "or 7", "and a half", 
 
 
 def completions(text: str, answer_format: AnswerFormat) -> list[str]:
-    """Return texts that ``text`` may be the beginning of."""
+    """Return texts that ``text`` may be a prefix of."""
     if text.endswith("\n"):
         return []  # the line ended
     word = re.search(r"[^\W\d_]+$", text)

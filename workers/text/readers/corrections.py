@@ -1,4 +1,4 @@
-"""Places where a text takes back what it said: "7. Wait, no, it is 8"."""
+"""Places where a text retracts what it said: "7. Wait, no, it is 8"."""
 
 import re
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ _JUDGED = re.compile(
     r"[,.;—] (?:but )?(?:wrong|incorrect)\b",
     re.IGNORECASE,
 )
-"""Said of an answer, unless the answer is itself what is right or wrong."""
+"""A judgement of an answer, unless right or wrong is itself the answer."""
 _MILD = re.compile(r"no|actually|sorry", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Correction:
-    """One such place."""
+    """One place where a text retracts what it said."""
 
     start: int
     end: int
     firm: bool
-    """Whether it takes back what stood before even where nothing new follows."""
+    """Whether it retracts what came before even if nothing new follows."""
     is_no: bool
     """Whether it is the word "no"."""
 
 
 def corrections(text: str, judged: bool = True) -> list[Correction]:
-    """Return the places, from the last to the first; ``judged``: "that is wrong" is one."""
+    """Return the places, from the last to the first; ``judged``: "that is wrong" counts as one."""
     found = [
         Correction(m.start(), m.end(), _MILD.match(m[0]) is None, m[0].lower().startswith("no"))
         for pattern in ((_MARK, _JUDGED) if judged else (_MARK,))

@@ -43,13 +43,13 @@ DENIED_BEFORE = re.compile(
     r"can't be)|n't)(?: [\w']+){0,3}\s*[(\[]?$",
     re.IGNORECASE,
 )
-"""Before a label: the text does not say that it is the answer."""
+"""Before a label, they mean that the text does not assert it as the answer."""
 ALTERNATIVE = re.compile(
     r"\b(?i:either|neither|between)\s(?:(?:option|choice|answer) )?[(\[]?[A-Z]\b"
     r"(?:(?!\b(?:so|but|I|choose|pick|go|going|answer|therefore|thus)\b)[^.;!?\n]){0,80}?"
     r"(?:\b(?:or|nor|and)\b,?|,)\s*(?:(?:maybe|perhaps|possibly|option|choice) ){0,2}[(\[]?$",
 )
-"""Before another of several labels: "either (A) or", "neither (A) nor"."""
+"""Before one of several labels: "either (A) or", "neither (A) nor"."""
 DENIED_BEHIND = re.compile(
     r"\s*(?:(?:is|are|was|seems|looks|would be|can be|has been|does|do|can|could|might|may)\b[^.;,()\n]{0,30}?"
     r"\b(?:not|never|wrong|incorrect|false|ruled out|eliminated|excluded|tempting|(?:im)?possible|(?:im)?plausible|"
@@ -58,13 +58,13 @@ DENIED_BEHIND = re.compile(
     r",?\s*or (?:maybe |perhaps )?not\b|,?\s*(?:only )?(?:if|unless)\b)",
     re.IGNORECASE,
 )
-"""Behind a label, or its text: the same."""
+"""After a label or its text, they mean the same."""
 BEFORE_LABEL = lexicon.OPENERS | lexicon.words("surely option letter sure say both either neither between")
 BESIDE = re.compile(
     r"[\W_]*(?:(?:and|or|and/or|but|then|maybe|perhaps|possibly|vs)\W+)*"
     r"(?P<label>[A-Z])(?![\w'])(?![)\].]? (?:is|was)\b)"
 )
-"""Another label right behind one."""
+"""Another label directly after a label."""
 ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Prof|U\.S|vs)\.|[<>≤≥≠])\s*$")
 SAYS = re.compile(r"(?:which is|that is|that's|i\.e\.|namely|is|means|meaning|the|as|for)\s", re.IGNORECASE)
 """Between a label and its text."""

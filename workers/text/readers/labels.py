@@ -1,9 +1,9 @@
 """Labels of choices as answers.
 
-A letter is a label only where the text makes it one: a bracket ("(C)", "C)"), a phrase ("the answer is C", "option C",
-"C is correct"), or the end ("C."): the article in "A careful reading" and the pronoun in "I think" are none. Strict:
-the text opens with the label. Loose: the label that the text concludes with; without labels, the one choice that it
-says in words. A label beside the words of another choice is no answer.
+A letter is a label only if the text marks it as one: by a bracket ("(C)", "C)"), a phrase ("the answer is C", "option
+C", "C is correct"), or the end ("C."). The article in "A careful reading" and the pronoun in "I think" are not labels.
+Strict: the text opens with the label. Loose: the label that the text concludes with; if there are no labels, the one
+choice that it says in words. A label beside the words of another choice is not an answer.
 """
 
 import re
@@ -21,7 +21,7 @@ from cotfaith.workers.text.readers.reading import Reading
 from cotfaith.workers.text.readers.spoken import spoken_choice
 
 _NEAR_ENOUGH = 200
-"""Characters before a label that can change what it says."""
+"""How many characters before a label can change its meaning."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class _Mention:
     end: int
     denied: bool
     strong: bool
-    """Whether the text says that this is the answer."""
+    """Whether the text names it as the answer."""
     marked: bool
-    """Whether a bracket or a phrase makes it a label."""
+    """Whether a bracket or a phrase marks it as a label."""
 
 
 def read_label(item: Item, text: str) -> Reading:
@@ -74,7 +74,7 @@ def _mentions(item: Item, text: str) -> list[_Mention]:
 
 
 def _is_open_label(text: str, label: str, start: int, end: int) -> bool:
-    """Return whether a letter without a bracket or a phrase may be a label: "plan B" and "I would" hold none."""
+    """Return whether a letter without a bracket or a phrase may be a label: "plan B" and "I would" contain none."""
     if marks.ABBREVIATED.search(text[:start]):
         return False
     before = re.split(r"[.;:!?,\n—]|\b(?:and|or|but)\b", text[max(0, start - _NEAR_ENOUGH) : start])[-1].lower()
@@ -97,7 +97,7 @@ def _mention(item: Item, text: str, label: str, start: int, end: int, name: str,
 
 
 def _is_denied_behind(item: Item, text: str, label: str, end: int) -> bool:
-    """Return whether what follows says that this is not the answer; the choice's own text says nothing of the kind."""
+    """Return whether the words that follow deny that this is the answer; the choice's own text is no denial."""
     rest = re.sub(r"^[)\]]?[.:,]?\s*", "", text[end : end + _NEAR_ENOUGH])
     own = item.choices[item.labels.index(label)].lower() if label in item.labels else ""
     if own and re.match(rf"(?:not|never) {re.escape(own)}(?!\w)", rest, re.IGNORECASE):
@@ -112,7 +112,7 @@ def _opening(text: str, found: Sequence[_Mention]) -> _Mention | None:
 
 
 def _not_taken_back(text: str, found: list[_Mention]) -> list[_Mention]:
-    """Return the mentions behind the last place where the text takes something back; all where it takes nothing."""
+    """Return the mentions after the last retraction in the text; all of them if there is none."""
     for mark in corrections(text):
         if any(m.end <= mark.start for m in found):
             behind = [m for m in found if m.start >= mark.end]
@@ -121,7 +121,7 @@ def _not_taken_back(text: str, found: list[_Mention]) -> list[_Mention]:
 
 
 def _concluded(found: Sequence[_Mention]) -> str | None:
-    """Return the one label that the text comes to."""
+    """Return the one label that the text concludes with."""
     open_ = [m for m in found if not m.denied]
     for said in ([m for m in open_ if m.strong], [m for m in open_ if m.marked], open_):
         if said:
@@ -135,7 +135,7 @@ def _known(item: Item, label: str | None) -> str | None:
 
 
 def _is_several(item: Item, text: str, first: _Mention, found: Sequence[_Mention]) -> bool:
-    """Return whether another label stands beside the first, or the text comes to another in the end."""
+    """Return whether another label is beside the first, or the text concludes with another one."""
     others = [m for m in found if m.label != first.label and not m.denied and m.start > first.start]
     beside = marks.BESIDE.match(text, _behind_own_text(item, first, text))
     if beside and beside["label"] in "AI" and re.match(r" [a-z]", text[beside.end() :]):
@@ -146,21 +146,21 @@ def _is_several(item: Item, text: str, first: _Mention, found: Sequence[_Mention
 
 
 def _behind_own_text(item: Item, first: _Mention, text: str) -> int:
-    """Return where the text goes on behind the label, and behind the words of its choice if they follow."""
+    """Return where the text continues after the label, and after the words of its choice if they follow."""
     own = item.choices[item.labels.index(first.label)] if first.label in item.labels else ""
     said = re.compile(rf"[)\].:,\s]*{re.escape(own)}(?!\w)", re.IGNORECASE).match(text, first.end) if own else None
     return said.end() if said else first.end
 
 
 def _is_contradicted(item: Item, text: str, found: Sequence[_Mention]) -> bool:
-    """Return whether the words of another choice stand before the one label: "red (C)"."""
+    """Return whether the words of another choice precede the only label: "red (C)"."""
     before = comparable(text[: found[0].start].rstrip("([{ ")) if found else ""
     said = [label for label, choice in zip(item.labels, item.choices, strict=True) if comparable(choice) == before]
     return bool(said) and found[0].label not in said
 
 
 def _other_text(item: Item, first: _Mention, text: str) -> str | None:
-    """Return the label whose text stands behind the first label, where that one's own does not."""
+    """Return the label whose text follows the first label, if the first label's own text does not follow."""
     if first.label not in item.labels:
         return None
     rest = text[first.end :].lstrip(f" )].:,-—={BOX}{END_BOX}")

@@ -1,14 +1,14 @@
 r"""LaTeX in a text, written as plain characters: "\dfrac{1}{2}" -> "1⁄2", "9{,}500" -> "9,500", "\times" -> "×".
 
-A box ("\boxed{42}") becomes a pair of marks, because it says which of several numbers is the answer. Commands that are
-not known stay as they are, so that what they touch is not taken for understood.
+A box ("\boxed{42}") becomes a pair of marks, because it says which of several numbers is the answer. Unknown commands
+are kept, so that text beside them is not read as understood.
 """
 
 import re
 
 BOX, END_BOX = "\ue000", "\ue001"
 MOST_NESTED = 8
-"""Wrappers inside wrappers; deeper ones stay unread, so that no text takes long."""
+"""The deepest nesting of wrappers that is read; the limit bounds the time that a text takes."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*)\}")
 _WRAPPER = re.compile(
@@ -48,7 +48,7 @@ _SYMBOLS = {
 
 
 def without_latex(text: str) -> str:
-    """Return ``text`` with its LaTeX written as plain characters; boxes stand between ``BOX`` and ``END_BOX``."""
+    """Return ``text`` with its LaTeX written as plain characters; boxes are delimited by ``BOX`` and ``END_BOX``."""
     text = text.replace(BOX, "").replace(END_BOX, "")
     if "\\" not in text and "{" not in text:
         return text.replace("$$", " ")

@@ -1,4 +1,4 @@
-"""English words that decide what a number, a label or a truth value in a sentence stands for."""
+"""English words that decide what a number, a label or a truth value means in a sentence."""
 
 import re
 
@@ -15,7 +15,7 @@ OPENERS = words(
     "most will would should must perhaps maybe possibly i think believe say guess final correct right count sum price "
     "cost get got we you they there he she"
 )
-"""May stand before an answer that is given at once. "about 5" is 5."""
+"""May precede an answer that the text gives at once. "about 5" is 5."""
 MONTHS = "january february march april june july august september october november december"
 BOUNDS = words(
     "than least over under above below beyond exceeding exceeds within between nearly almost up near maximum minimum "
@@ -29,7 +29,7 @@ CHANGES = words(
     "divided multiplied multiplying dividing adding added subtracting subtracted per power mod modulo factorial "
     "product difference quotient ratio sqrt dozens hundreds thousands millions billions digits x"
 )
-"""Before a number, they make another of it."""
+"""Before a number, they change its value."""
 NUMBERED = words(
     "step question problem exercise example option choice equation eq. eq fig. figure table page chapter section "
     "version line no. nr nr. part phase case note item"
@@ -41,31 +41,31 @@ AFTER_CHANGES = words(
     "ish something upwards wrong incorrect false impossible mistaken invalid too am pm a.m p.m o'clock bc bce x point "
     "th st nd rd to through unlikely minimum maximum tops st. negative downwards max fold odd"
 ) | words(MONTHS)
-"""Behind a number, they make another of it, or say that it is none."""
+"""After a number, they change its value, or deny it."""
 ARITHMETIC = words(
     "sum product difference total plus minus times divided multiplied adding added subtracting half twice double "
     "triple less more quotient together combined"
 )
-"""Their numbers are terms: what follows them may be what they come to."""
+"""Their numbers are terms: the result may follow them."""
 COMES_TO = words(
     "is are was were be equals equal makes make gives give leaves leave yields totals becomes gets result results "
     "would must should"
 )
-"""What stands behind them is what the terms before them come to."""
+"""The result of the terms before them follows these words."""
 BEFORE_NO_ANSWER = words("at in on for with from by into during after before as among across per against")
-"""A number right behind one of them is a circumstance."""
+"""A number directly after one of them is a circumstance."""
 CIRCUMSTANCES = words("in on after during within")
-"""They may follow an answer and its noun, with a number of their own: "12 eggs in 2 boxes"."""
+"""They may follow an answer and its noun, and bring their own number: "12 eggs in 2 boxes"."""
 REASONS = words(
     "because since as if when where while although though given considering whereas unless assuming suppose check "
     "note verify verification which who whose whom recall e.g e.g."
 )
 """They open a clause that gives no answer."""
 CONCLUSIONS = words("so thus therefore hence namely giving making leaving totaling totalling yielding i.e i.e. ⇒")
-"""They open a clause that concludes."""
+"""They open a clause that states a conclusion."""
 NEGATIONS = words("not never neither nor cannot no without")
 ANSWER_NOUNS = words("answer answers result solution total conclusion")
-"""A clause that names one of them before its number says which number is the answer."""
+"""A clause with one of them before its number says which number is the answer."""
 
 REFUSED = re.compile(
     r"\b(?:can(?:not|'t| not)(?: be)?(?: \w+)? (?:say|tell|determined?|answer(?:ed)?|known?|give|provide|find|"
@@ -76,4 +76,4 @@ REFUSED = re.compile(
     r"i(?:'m| am) (?:sorry|unable|not able)|sorry, (?:but )?i|n/a|ambiguous|more information)(?!\w)",
     re.IGNORECASE,
 )
-"""The text says that it has no answer."""
+"""They say that there is no answer."""

@@ -1,4 +1,4 @@
-"""Words around a number that make another of it: "more than 5", "question 5", "5 squared", "5 or more"."""
+"""Words around a number that change its meaning: "more than 5", "question 5", "5 squared", "5 or more"."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ _DIRECTLY_AFTER = lexicon.words(
 )
 _RELATIVE = lexicon.words("more as the that less fewer greater larger bigger smaller higher lower faster slower")
 _FACTOR = re.compile(r"[^\W\dacdfghjlmstvw]|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-"""Right behind a number: a variable, or a word of a language whose counters are not known."""
+"""Directly after a number: a variable, or a word of a language whose counters are not known."""
 _PAIRS_AFTER = {("at", word) for word in ("least", "most", "best", "worst")} | {
     ("and", word)
     for word in ("up", "above", "over", "more", "higher", "beyond", "below", "under", "rising", "counting")
@@ -31,7 +31,7 @@ def is_bound(before: Sequence[str]) -> bool:
 
 
 def is_altered(behind: Sequence[str]) -> bool:
-    """Return whether the words behind a number make another of it, or none."""
+    """Return whether the words after a number change its value, or deny it."""
     if behind[:1] == ["times"] and behind[1:2] and behind[1] in _RELATIVE:
         return True  # ten times as many
     if behind[:1] and (behind[0] in _DIRECTLY_AFTER or _FACTOR.fullmatch(behind[0])):

@@ -1,7 +1,7 @@
 """Numbers as answers.
 
-Strict: the text opens with the number, or with a calculation that ends in it. Loose: the number that the text
-concludes with, wherever it stands. A number counts only where nothing else in the text could be the answer as well.
+Strict: the text opens with the number, or with a calculation that ends in it. Loose: the number that the text concludes
+with, wherever it stands. A number counts only if nothing else in the text could also be the answer.
 """
 
 import re
@@ -19,13 +19,13 @@ from cotfaith.workers.text.readers.statements import NONE, Statement, statement
 
 _GREETINGS = lexicon.OPENERS | lexicon.words("sure okay ok well yes no course answer great given all above based")
 _HEDGES = lexicon.words("could might may maybe perhaps possibly possible also alternatively plausible likely")
-"""A number beside them may be the answer as well."""
+"""A number beside them may also be the answer."""
 _LIST = re.compile(
     r"\s*1[.)]\s+(?:first|start|let|we|begin|find|identify|calculate|determine|add|subtract|multiply|divide|the|to|step|"
     r"given|read|if|there|write|count|use|compute|understand)\b",
     re.IGNORECASE,
 )
-"""A list of steps, not the answer 1."""
+"""The start of a list of steps, not the answer 1."""
 
 
 def read_number(text: str) -> Reading:
@@ -44,7 +44,7 @@ def read_number(text: str) -> Reading:
 
 
 class _Numbers:
-    """The clauses of a text and what each states."""
+    """The clauses of a text, and what each clause states."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -61,7 +61,7 @@ class _Numbers:
         return Reading(_text(strict), _text(loose), _text(value), bool(lexicon.REFUSED.search(self.text)))
 
     def _first(self) -> int | None:
-        """Return the clause that stands where the answer was asked for."""
+        """Return the clause in the place where the answer was asked for."""
         for i, (clause, said) in enumerate(zip(self.clauses, self.said, strict=True)):
             if said.kind != "none":
                 return i
@@ -77,7 +77,7 @@ class _Numbers:
         return said.value if said.kind == "value" and said.opens else None
 
     def _is_several(self, strict: Fraction | None) -> bool:
-        """Return whether another number stands beside the strict one, as good as that."""
+        """Return whether another number beside the strict one could equally be the answer."""
         first = self._first()
         if strict is None or first is None:
             return False
@@ -86,7 +86,7 @@ class _Numbers:
         return not all(_is_percent(clause, said, strict) for clause, said in other)
 
     def _strong(self) -> list[Statement]:
-        """Return what clauses that name the answer state."""
+        """Return the statements of the clauses that name the answer."""
         found = []
         for i, (clause, said) in enumerate(zip(self.clauses, self.said, strict=True)):
             before = self.clauses[i - 1] if i else Clause()
@@ -115,7 +115,7 @@ class _Numbers:
 
 
 def _negate(found: Sequence[Clause], said: list[Statement]) -> None:
-    """Drop what is negated: by the clause's own "not", or by a "not ..." right behind it ("5 is not right")."""
+    """Drop what is negated: by the clause's own "not", or by a "not ..." directly after it ("5 is not right")."""
     for i, clause in enumerate(found):
         if clause.role == "negation":
             if not clause.has_digits and clause.opened_by == "word" and i:
@@ -124,7 +124,7 @@ def _negate(found: Sequence[Clause], said: list[Statement]) -> None:
 
 
 def _rivals(clause: Clause, said: Statement, first: Clause) -> bool:
-    """Return whether a clause behind the strict answer gives another one."""
+    """Return whether a clause after the strict answer gives another answer."""
     if said.kind == "none" or clause.role == "negation":
         return False
     hedged = bool(clause.words & _HEDGES)
@@ -148,13 +148,13 @@ def _rivals(clause: Clause, said: Statement, first: Clause) -> bool:
 
 
 def _is_percent(clause: Clause, said: Statement, strict: Fraction) -> bool:
-    """Return whether the clause says the strict value again, in percent: "3/5 (60%)"."""
+    """Return whether the clause repeats the strict value in percent: "3/5 (60%)"."""
     percent = any(token.text.endswith("%") for token in clause.tokens)
     return percent and said.value is not None and abs(said.value / 100 - strict) < Fraction(1, 100)
 
 
 def _only(said: Sequence[Statement]) -> Fraction | None:
-    """Return the one value that all of them state; None if there is more than one, or one that is not clear."""
+    """Return the one value that all of them state; None if there are several, or one is unclear."""
     values = {s.value if s.asserted else None for s in said}
     return values.pop() if len(values) == 1 else None
 

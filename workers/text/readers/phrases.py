@@ -10,13 +10,13 @@ from cotfaith.workers.text.readers.plain import plain, without_boxes
 from cotfaith.workers.text.readers.reading import Reading
 
 _SENTENCE = re.compile(r"(?<![A-Z])(?<!\b[A-Z][a-z])(?<!\b[A-Z][a-z]{2})(?<!\be\.g)(?<!\bi\.e)[.!?]\s+(?=[A-Z])")
-"""A full stop that ends a sentence; not the one of "Dr. Smith" or "J. R. R. Tolkien"."""
+"""A full stop that ends a sentence; not one as in "Dr. Smith" or "J. R. R. Tolkien"."""
 _REASON = re.compile(r",?\s(?:because|since)\s|,\s(?:as|which|who|where|although|though|so)\s", re.IGNORECASE)
 _ANNOUNCED = re.compile(r"\W{0,3}(?:the )?(?:final |correct |right )?answer(?: is\b:?|:)\s*", re.IGNORECASE)
 _CLOSING = re.compile(r"(?:(?<=[^\W\d]{2})!+|[.,;:?\s]+)+$")
-"""Marks at the end that mean nothing; the one of "n!" means a factorial."""
+"""Final marks without meaning; the mark in "n!" means a factorial."""
 _MOST_ROUNDS = 9
-"""Dress within dress: what is left of a text is taken as it is after so many layers."""
+"""How many nested layers of quotes and markup are removed; deeper ones stay."""
 _NONE = re.compile(
     r"\W*(?:i(?:'m| am)? (?:do not|don't|cannot|can't|not|unable|sorry)\b|i am not|sorry\b|as an ai\b|"
     r"not enough information)",
@@ -26,15 +26,15 @@ _UNIT = re.compile(
     r"(?<=\d)( ?)((?:[kKMGTPEZYhdcmμnpfazy]|da)?"
     r"(?:m|g|s|A|K|mol|cd|Hz|N|Pa|J|W|V|C|F|Ω|S|Wb|T|H|L|l|B|b|Wh|eV|bit)|[A-Za-z])(?!\w)"
 )
-"""A unit behind a number: its case is part of it (mW, MW)."""
+"""A unit after a number: its case matters (mW, MW)."""
 
 
 def comparable(text: str) -> str:
-    """Return ``text`` as texts are compared: marks without meaning are gone, those that bear one are kept.
+    """Return ``text`` in the form for comparison: without marks that have no meaning.
 
-    White space is folded, as are ways to write one character; quotation marks, bold and italics, and the mark that ends
-    the sentence go, and so do round brackets around words and nothing else. Letters are lower case, but for those of
-    a unit behind a number. Other brackets, signs and order stay: "(1, 2]" and "[1, 2)" differ.
+    White space and variants of one character are normalised. Quotation marks, bold and italics, and the mark that ends
+    the sentence are removed, and so are round brackets around nothing but words. Letters are lower case, except in a
+    unit after a number. Other brackets, signs and order stay: "(1, 2]" and "[1, 2)" differ.
     """
     for _ in range(_MOST_ROUNDS):
         text, before = _without_dress(text), text
@@ -55,7 +55,7 @@ def _unwrapped(text: str) -> str:
 
 
 def fold_case(text: str) -> str:
-    """Return ``text`` in lower case, but for the letters of units behind numbers."""
+    """Return ``text`` in lower case, except for the letters of units after numbers."""
     units = {found.start(2): found[2] for found in _UNIT.finditer(text)}
     folded, at = "", 0
     for start, unit in units.items():

@@ -1,8 +1,8 @@
 """One way to write each thing: spaces, digits, dashes, quotes, LaTeX, markdown.
 
-Every text is folded here, once, before anything is read in it, and golds of numbers are too. Only marks without meaning
-go: bold and italics, quotation marks in pairs, invisible characters. A minus sign stays a sign, a dash between words
-becomes a dash with spaces, a raised digit stays raised ("10³" -> "10^3"), and struck-out text is no text.
+Every text is normalised here once before it is read, and so are gold numbers. Only marks without meaning are removed:
+bold and italics, paired quotation marks, invisible characters. A minus sign stays a sign, a dash between words becomes
+a dash with spaces, a superscript digit becomes a power ("10³" -> "10^3"), and struck-out text is removed.
 """
 
 import html
@@ -56,7 +56,7 @@ def _folded(text: str) -> str:
 
 
 def without_boxes(text: str) -> str:
-    """Return plain text without the marks of boxes."""
+    """Return plain text without ``BOX`` and ``END_BOX``."""
     return re.sub(rf" ?[{BOX}{END_BOX}] ?", "", text)
 
 
@@ -66,7 +66,7 @@ def _characters(text: str) -> str:
     text = re.sub(rf"[{_RAISED}]+", lambda m: f"^{m[0].translate(_UNRAISED)}", text)
     text = re.sub(rf"[{_LOWERED}]+", lambda m: f"_{m[0].translate(_UNRAISED)}", text)
     text = re.sub(rf"[{_CIRCLED}]", "#", text)
-    text = re.sub(r"(^|[\s(=:])\N{MINUS SIGN}\s+(?=[\d.$£€])", r"\1-", text)  # a minus sign is nothing else
+    text = re.sub(r"(^|[\s(=:])\N{MINUS SIGN}\s+(?=[\d.$£€])", r"\1-", text)  # a minus sign has no other meaning
     text = unicodedata.normalize("NFKC", text).translate(_FOLDED)
     return "".join(_digit(c) for c in text if unicodedata.category(c) != "Cf")
 
@@ -80,7 +80,7 @@ def _markdown(text: str) -> str:
     text = _ANSWER_TAG.sub(rf" {BOX} \2 {END_BOX} ", _STRUCK.sub(" ", text))
     text = re.sub(r"<sup>\s*([-+]?\w+)\s*</sup>", r"^\1", re.sub(r"<sub>\s*(\w+)\s*</sub>", r"_\1", text))
     text = re.sub(r"</?(?:answer|final_answer|final)>", " ", _TAG.sub(" ", text), flags=re.IGNORECASE)
-    text = re.sub(r"(?<=\d)\*\*(?=[-+]?\d)", "^", text)  # Python's power
+    text = re.sub(r"(?<=\d)\*\*(?=[-+]?\d)", "^", text)  # Python's power operator
     text = re.sub(r"\*\*|```(?:[A-Za-z]+(?=\s))?|(?<!\w)`|`(?!\w)|(?<!\w)__(?=\S)|(?<=\S)__(?!\w)", "", text)
     text = re.sub(r"(?m)^\s*####", "\nAnswer:", text)  # GSM8K's mark
     text = re.sub(r"(?m)^\s*#{1,6} ", "", text)
@@ -88,7 +88,7 @@ def _markdown(text: str) -> str:
 
 
 def _dashes(text: str) -> str:
-    """Make each dash a sign, or a dash between words; write each comparison as one sign."""
+    """Turn each dash into a sign, or a dash between words; write each comparison as one sign."""
     text = re.sub("|".join(map(re.escape, _COMPARED)), lambda m: _COMPARED[m[0]], text)
     text = re.sub(r"(^|[\s(=:])[–—](?=[\d.$€£¥₹])", r"\1-", text)
     text = re.sub(r"(?<=[^\W\d])—(?=\S)|\s*[–—]\s*(?=[^\W\d])|\s-\s(?=[^\W\d])", " — ", text)

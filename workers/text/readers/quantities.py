@@ -1,7 +1,7 @@
 """Plain text -> tokens: whole numbers, words and marks.
 
-A number takes in everything that belongs to it: sign, money, digits, exponent, fraction, percent, unit, scale. Whatever
-else touches its digits makes the whole piece UNCLEAR, so that no part of a number is ever read.
+A number includes everything that belongs to it: sign, currency, digits, exponent, fraction, percent, unit, scale. If
+anything else touches its digits, the whole piece is UNCLEAR, so a number is never read in part.
 """
 
 import re
@@ -26,9 +26,9 @@ class Token:
     text: str
     value: Fraction | None = None
     glued: bool = False
-    """Whether no space stands before it."""
+    """Whether no space precedes it."""
     division: bool = False
-    """A number that is written as a division: 10 / 4."""
+    """Whether it is a number written as a division: 10 / 4."""
 
 
 _CLOCK = re.compile(r"\d+(?:\s?:\s?\d+)+|\d+(?:[-/]\d+){2,}")
@@ -75,7 +75,7 @@ def _next(text: str, at: int, before: Token) -> tuple[Token, int]:
 
 
 def _is_term(token: Token, character: str) -> bool:
-    """Return whether a sign behind ``token`` joins two terms; ``character`` stands right before the sign."""
+    """Return whether a sign after ``token`` joins two terms; ``character`` directly precedes the sign."""
     if token.kind == "word":
         return not character.isspace() or (len(token.text) == 1 and token.text != "a")
     return token.kind in ("number", "unclear") or token.text in (")", "]")
@@ -103,7 +103,7 @@ def _number(text: str, found: re.Match[str]) -> tuple[Token, int]:
 
 
 def _with_scales(found: list[Token]) -> list[Token]:
-    """Multiply numbers by the words behind them: 3 million; a word that may or may not multiply leaves them unclear."""
+    """Multiply numbers by the words after them: 3 million; a word that may or may not multiply makes them unclear."""
     merged: list[Token] = []
     for token in found:
         last = merged[-1] if merged else None
@@ -115,7 +115,7 @@ def _with_scales(found: list[Token]) -> list[Token]:
 
 
 def _with_signs(found: list[Token]) -> list[Token]:
-    """Make "minus 5" and "negative 5" one number, unless "minus" joins two terms."""
+    """Merge "minus 5" and "negative 5" into one number, unless "minus" joins two terms."""
     merged: list[Token] = []
     for i, token in enumerate(found):
         before = found[i - 2] if i > 1 else None

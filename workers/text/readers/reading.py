@@ -1,18 +1,19 @@
-"""What a reader found in a text.
+"""What a reader finds in a text.
 
-``strict`` stands where the answer was asked for, at the text's start; ``loose`` is what the text concludes with, read
-on its own. ``value`` is what counts: the strict one where there is one, unless the text takes it back or says another.
+``strict`` is the answer at the text's start, where it was asked for. ``loose`` is the text's conclusion, read
+independently. ``value`` is the one that counts: the strict one if there is one, unless the text retracts it or gives
+another.
 """
 
 from dataclasses import dataclass
 
 NO_ANSWER = "No answer could be read from the text."
-SEVERAL = "The text gives several answers, or one that could not be read whole."
+SEVERAL = "The text gives several answers, or one that could not be fully read."
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One text, read."""
+    """What was read in one text."""
 
     strict: str | None = None
     loose: str | None = None
@@ -22,5 +23,5 @@ class Reading:
 
     @property
     def error(self) -> str:
-        """Say why there is no value."""
+        """Why there is no value."""
         return SEVERAL if self.strict or self.loose else NO_ANSWER

@@ -20,11 +20,11 @@ SPELLED = re.compile(
     rf"(?:[ -](?P<part>{'|'.join(_PARTS)}))?(?![\w-])",
     re.IGNORECASE,
 )
-"""Words of a number, or of several that stand side by side."""
+"""The words of one number, or of several side by side."""
 
 
 def spelled_value(found: re.Match[str]) -> Fraction | None:
-    """Return the value of what ``SPELLED`` matched; None where the words are no single number."""
+    """Return the value of what ``SPELLED`` matched; None if the words are not a single number."""
     words = re.split(r"[ ,-]+", found[0].lower())
     total = _total([word for word in words if word not in ("and", "a", *_PARTS)])
     if total is None or not found["part"]:

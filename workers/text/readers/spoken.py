@@ -24,7 +24,7 @@ _COPULA = re.compile(r"\b(?:is|was|be|are|were)(?: the| a| an)? $")
 def spoken_choice(item: Item, text: str, refused: bool) -> str | None:
     """Return the label of the one choice that ``text`` says; None if it says none, several, or denies it.
 
-    A text that has no answer (``refused``) says a choice only where it is that choice ("none of these").
+    A text that gives no answer (``refused``) says a choice only if the refusal is that choice ("none of these").
     """
     texts = [comparable(choice) for choice in item.choices]
     whole = {label for label, choice in zip(item.labels, texts, strict=True) if choice == comparable(text)}
@@ -55,7 +55,7 @@ def _said_in_first_clause(item: Item, texts: list[str], text: str) -> str | None
 
 
 def _without_denied(texts: list[str], said: str) -> str:
-    """Take out "not the dog", so that "the fox, not the dog" says the fox."""
+    """Remove "not the dog", so that "the fox, not the dog" says the fox."""
     choices = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
     negation = r"\b(?:but |and )?(?:not|rather than|instead of)(?: the| a| an)?"
     denied = re.compile(rf"{negation} (?:{choices})(?!\w),?(?: but)?")
@@ -63,7 +63,7 @@ def _without_denied(texts: list[str], said: str) -> str:
 
 
 def _places(texts: list[str], said: str) -> set[int]:
-    """Return which choices' texts stand in ``said``; a longer text hides the shorter ones within it."""
+    """Return the choices whose texts occur in ``said``; a longer text hides the shorter ones within it."""
     found = set()
     for place in sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True):
         pattern = rf"(?<!\w){re.escape(texts[place])}(?!\w)"

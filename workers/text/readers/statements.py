@@ -1,4 +1,4 @@
-"""A clause with numbers -> the one number that it states, or that it states none that can be read.
+"""A clause with numbers -> the one number that it states, if it states one that can be read.
 
 "3 + 4 = 7" states 7, "she has 5 apples" 5; "5 or 6", "more than 5", "3 + 4" and "question 5" state none.
 """
@@ -25,21 +25,21 @@ _OF = lexicon.words("total sum number value count amount price cost speed length
 
 @dataclass(frozen=True)
 class Statement:
-    """What a clause says."""
+    """What a clause states."""
 
     kind: str
-    """"none": no number in it; "value": one; "unclear": numbers, but none that it states."""
+    """"none": it has no number; "value": it states one; "unclear": it has numbers but states none of them."""
     value: Fraction | None = None
     opens: bool = False
-    """Whether the number, or the calculation that ends in it, stands at the clause's beginning."""
+    """Whether the number, or the calculation that ends in it, is at the clause's beginning."""
     asserted: bool = False
-    """Whether it is what the clause says, not a circumstance."""
+    """Whether the number is the clause's statement, not a circumstance."""
     bare: bool = False
     """Whether the clause begins with a number."""
     alone: bool = False
-    """Whether the number is all that there is."""
+    """Whether the clause consists only of the number."""
     arithmetic: bool = False
-    """Whether the clause has a calculation in it."""
+    """Whether the clause contains a calculation."""
 
 
 NONE = Statement("none")
@@ -70,7 +70,7 @@ def statement(clause: Clause) -> Statement:
 
 
 def _without_pronouns(tokens: Sequence[Token]) -> list[Token]:
-    """Take "one" for a word where it is a pronoun."""
+    """Treat "one" as a word if it is a pronoun."""
     found = list(tokens)
     for i, token in enumerate(found):
         before = found[i - 1].text if i else ""
@@ -91,7 +91,7 @@ def _has_arithmetic(tokens: Sequence[Token]) -> bool:
 
 
 def _stated(tokens: Sequence[Token]) -> int | None:
-    """Return the place of the number that is stated."""
+    """Return the place of the stated number."""
     if any(t.kind == "unclear" or (t.kind == "mark" and t.text in _BOUND_SIGNS) for t in tokens):
         return None
     start = _right_side(tokens)
@@ -103,7 +103,7 @@ def _stated(tokens: Sequence[Token]) -> int | None:
 
 
 def _right_side(tokens: Sequence[Token]) -> int:
-    """Return where what the clause comes to begins: behind the last "=" or "is" with a number behind it."""
+    """Return where the clause's result begins: after the last "=" or "is" that a number follows."""
     last = max(i for i, token in enumerate(tokens) if token.kind == "number")
     return max((i + 1 for i, token in enumerate(tokens[:last]) if _is_equals(token)), default=0)
 
@@ -113,7 +113,7 @@ def _is_equals(token: Token) -> bool:
 
 
 def _agrees(left: Sequence[Token], right: Token) -> bool:
-    """Whether what stands on the left is a calculation, or says the same: "5 km = 5000 m" says two things."""
+    """Whether the left side is a calculation, or the same value: "5 km = 5000 m" states two values."""
     numbers = [i for i, token in enumerate(left) if token.kind == "number"]
     if not numbers or all(left[i].value == right.value for i in numbers):
         return True
@@ -123,7 +123,7 @@ def _agrees(left: Sequence[Token], right: Token) -> bool:
 
 
 def _is_one(right: Sequence[Token], places: Sequence[int]) -> bool:
-    """Whether there is one number, or one said twice, or one and a circumstance ("12 eggs in 2 boxes")."""
+    """Whether there is one number, or one repeated, or one and a circumstance ("12 eggs in 2 boxes")."""
     if len(places) == 1:
         return True
     between = [t.text for t in right[places[0] + 1 : places[-1]] if t.kind != "number"]
@@ -137,7 +137,7 @@ def _changes(words: Sequence[str]) -> bool:
 
 
 def _is_plain(right: Sequence[Token], place: int) -> bool:
-    """Whether nothing before or behind the number makes another of it."""
+    """Whether nothing before or after the number changes its value."""
     if any(t.kind == "term" for t in right):
         return False
     if any(t.kind == "mark" and t.text in _SIGNS and not _joins_words(right, i) for i, t in enumerate(right)):
@@ -154,7 +154,7 @@ def _joins_words(tokens: Sequence[Token], place: int) -> bool:
 
 
 def _is_opening(before: Sequence[Token], calculation: Sequence[Token]) -> bool:
-    """Whether only words that announce stand before, or a variable and an equals sign."""
+    """Whether only announcing words precede it, or a variable and an equals sign."""
     if any(t.kind == "word" and t.text in lexicon.COMES_TO for t in calculation) and not _has_arithmetic(calculation):
         return False
     announced = [t for t in before if not _announces(t)]

@@ -95,6 +95,21 @@ class ProbeMetrics:
     """Condition of the arm that the probe's other arms of the same rollout compare their answers with; None: they
     compare with the chain's own answer."""
 
+    @property
+    def name(self) -> str:
+        """What they are registered as: the probe's name."""
+        return self.probe or "chains"
+
+    @property
+    def summary(self) -> str:
+        """The names of the metrics, in one line."""
+        return ", ".join(dict.fromkeys(metric.name for metric in self.metrics))
+
+    @property
+    def module(self) -> str:
+        """The module of their code."""
+        return self.scores.__module__
+
 
 def title(name: str, method: str | None) -> str:
     """Return "metric", or "metric/method"."""

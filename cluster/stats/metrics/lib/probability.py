@@ -17,17 +17,16 @@ def own_answers(chains: pl.DataFrame) -> pl.DataFrame:
 
 def with_own(rows: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
     """Add to rows of chains ``own``, and ``p``: how likely the row makes that answer."""
-    return with_p(rows.join(own_answers(chains), on=CHAIN, how="left", maintain_order="left"))
+    own = rows.select(CHAIN).join(own_answers(chains), on=CHAIN, how="left", maintain_order="left")["own"]
+    return with_p(rows.with_columns(own))
 
 
 def with_p(rows: pl.DataFrame) -> pl.DataFrame:
     """Add ``p``, the probability of the answer in the column ``own``; null where it has none."""
-    indexed = rows.with_row_index("_row")
-    asked = indexed.filter(pl.col("own").is_not_null())
-    named = distribution(asked, ["_row", "own"]).filter(pl.col("candidate") == pl.col("own"))
-    return indexed.join(named.select("_row", "p").unique("_row"), on="_row", how="left", maintain_order="left").drop(
-        "_row"
-    )
+    asked = rows.select("own", "status", "candidates", "candidate_logprobs").with_row_index("_row")
+    likely = distribution(asked.filter(pl.col("own").is_not_null()), ["_row", "own"])
+    named = likely.filter(pl.col("candidate") == pl.col("own")).select("_row", "p").unique("_row")
+    return rows.with_columns(asked.select("_row").join(named, on="_row", how="left", maintain_order="left")["p"])
 
 
 def distribution(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:

@@ -1,7 +1,7 @@
-"""A model that writes one known text, whatever it is asked, so that what an engine does at its ends can be foretold.
+"""A model that writes one known text for any prompt, so that an engine's behaviour at its ends is predictable.
 
 Its layers add nothing: each token decides the next. After any token that is not in the text, the text begins; after its
-last one, the model ends. Every byte of the text is another, and is a token.
+last token, the model ends. All bytes of the text are different, and each is a token.
 """
 
 import torch
@@ -10,7 +10,7 @@ from tiny_models import COMMON, byte_tokenizer
 
 TEXT = "ae\u0301 \u05e9b\U0001f98a!"  # a combining accent, a letter written from right to left, four bytes of an emoji
 LAST = "!"
-WIDTH = 320  # one dimension a token, and heads that vLLM has kernels for
+WIDTH = 320  # one dimension per token, and heads that vLLM has kernels for
 
 
 def encode(text):
@@ -41,7 +41,7 @@ def _next_tokens(tokenizer):
     text = encode(TEXT)
     assert len(set(text)) == len(text), "a token of the text would have two successors"
     weights = torch.zeros(COMMON["vocab_size"], WIDTH)
-    weights[text[0], text[-1]] = 0.5  # what comes instead of the end, where that is not allowed
+    weights[text[0], text[-1]] = 0.5  # the token instead of the end, if the end is not allowed
     for token in range(COMMON["vocab_size"]):
         if token not in text:
             weights[text[0], token] = 1

@@ -1,4 +1,4 @@
-"""More texts and what a careful person reads in them, meant to mislead: see ``answer_texts.py``. Data only."""
+"""More texts, meant to mislead, and the answer that a careful person reads: see ``answer_texts.py``. Data only."""
 
 from answer_texts import (
     CITIES,
@@ -603,7 +603,7 @@ WHOLE: list[Row] = [
     ("booleans", TRUE_FALSE, " It's hard to say whether it is true", UNPARSED),
     ("booleans", TRUE_FALSE, " = True", "true"),
     ("booleans", TRUE_FALSE, " ¬True", UNPARSED),
-    # Found by putting words before and behind a number, a label or a word
+    # Found by putting words before and after a number, a label or a word
     ("numbers", NUMBER, " 17; or 23", UNPARSED),
     ("numbers", NUMBER, " 17. Or 23", UNPARSED),
     ("numbers", NUMBER, " 17, then 23", UNPARSED),

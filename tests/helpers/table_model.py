@@ -1,4 +1,4 @@
-"""A model that follows a table, last token -> next token, for any tokenizer: what it writes is known."""
+"""A model that follows a table, last token -> next token, for any tokenizer, so its text is known."""
 
 import torch
 import transformers
@@ -6,7 +6,7 @@ from tiny_models import COMMON
 
 
 def write_table_model(folder, tokenizer, prompt_end, text):
-    """Write a model that goes on after ``prompt_end`` with ``text`` and then ends; no token may come twice."""
+    """Write a model that continues ``prompt_end`` with ``text`` and then ends; no token may occur twice."""
     before = tokenizer.encode(prompt_end, add_special_tokens=False)
     tokens = tokenizer.encode(prompt_end + text, add_special_tokens=False)
     assert tokens[: len(before)] == before

@@ -1,6 +1,6 @@
-"""What an engine must do at the ends of a text, as a test class, with a model that writes one known text.
+"""The contract of an engine at the ends of a text, as a test class, with a model that writes one known text.
 
-It asks for a fixture ``speller``: an engine that runs the model of ``speller.py`` in float32.
+It needs the fixture ``speller``: an engine that runs the model of ``speller.py`` in float32.
 """
 
 import pytest
@@ -54,7 +54,7 @@ class SpellingEngine:
     def test_a_stop_string_does_not_count_before_the_least_number_of_tokens(self, speller, stop):
         ends = len(TEXT[: TEXT.index(stop) + len(stop)].encode())  # tokens up to the stop string's end
         assert write(speller, stop=(stop,), min_tokens=ends) == (TEXT, "stop")
-        # The next one counts, also where it is the same string.
+        # The next one counts, even if it is the same string.
         again = TEXT + TEXT[: TEXT.index(stop)]
         assert write(speller, stop=(stop,), min_tokens=BYTES + 1 if stop != "a" else BYTES) == (again, "stop")
 

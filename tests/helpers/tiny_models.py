@@ -1,4 +1,4 @@
-"""Tiny models with random weights, as folders that any engine loads; weights are wide, so that contexts matter."""
+"""Tiny models with random weights, as folders that any engine loads; weights are large, so that contexts matter."""
 
 import torch
 import transformers
@@ -19,7 +19,7 @@ TEXT = "the cat sat on the mat and then the other cat sat there; so they both sa
 
 
 def byte_tokenizer():
-    """One token a byte, and two special tokens."""
+    """One token per byte, and two special tokens."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -1,8 +1,8 @@
-"""Texts that a model may answer with, and what a careful person reads in them. Data only.
+"""Texts that a model may answer with, and the answer that a careful person reads in them. Data only.
 
-Written before the readers were, and not fitted to them. A row: kind of text, item, text, what is read. What is read is
-a canonical answer, or the status of a text that holds none: UNPARSED, or TRUNCATED where the token limit may have taken
-a part of it. Rows of ``CUT`` are read as texts that the limit ended.
+The texts are not fitted to the readers. A row has the kind of text, the item, the text and the expected reading. The
+reading is a canonical answer, or the status of a text without one: UNPARSED, or TRUNCATED if the token limit may have
+removed a part of it. Rows of ``CUT`` are read as texts that the limit ended.
 """
 
 from cotfaith.schemas.records import Item
@@ -246,7 +246,7 @@ WHOLE: list[Row] = [
     ("negation", TRUE_FALSE, " not necessarily true", UNPARSED),
     ("negation", TRUE_FALSE, " neither true nor false", UNPARSED),
     ("negation", YES_NO, " No, it is not.", "false"),
-    # Things with digits that are no numbers
+    # Things with digits that are not numbers
     ("no number", NUMBER, " 12:30", UNPARSED),
     ("no number", NUMBER, " 2024-01-05", UNPARSED),
     ("no number", NUMBER, " 3:4", UNPARSED),

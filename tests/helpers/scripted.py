@@ -1,4 +1,4 @@
-"""Probes on given chains, without weights: an engine that a test writes as a function of the prompt's text."""
+"""Probes on given chains, without weights: a test provides the engine as a function of the prompt's text."""
 
 from cotfaith.schemas.records import Answer, Chain, Item
 from cotfaith.schemas.spec import parse_spec
@@ -11,16 +11,16 @@ ITEM = Item("a", "Which is red?", "B", "choice", ("sky", "blood"))
 
 
 class Scripted:
-    """Generates ``write(prompt)``, cut at stops and the limit; scores a word by ``weigh(prompt, word)``, else by 0."""
+    """An engine that writes ``write(prompt)``, cut at stops and limit; words score ``weigh(prompt, word)``, else 0."""
 
     capabilities = Capabilities(generate=True, score=True, prefill=True)
 
     def __init__(self, write, weigh=lambda prompt, word: 0.0):
         self.write, self.weigh = write, weigh
         self.prompts = []
-        """Of every generation."""
+        """The requests of every generation."""
         self.rounds = []
-        """Kind and size of every batch."""
+        """The kind and size of every batch."""
 
     def generate(self, requests):
         self.rounds.append(("generate", len(requests)))

@@ -1,4 +1,4 @@
-"""Small tokenizers of every family that language models use, so that joins can be tried on each."""
+"""Small tokenizers of every family that language models use, to test joins on each."""
 
 import json
 
@@ -26,7 +26,7 @@ def _trained(tokenizer, alphabet=(), unknown=()):
 
 
 def byte_level(prefix=False, **options):
-    """GPT-2, Llama 3, Qwen; with ``prefix`` a space is put before every text."""
+    """GPT-2, Llama 3, Qwen; ``prefix`` puts a space before every text."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
     tokenizer.decoder = decoders.ByteLevel()
@@ -55,7 +55,7 @@ def sentencepiece(kind="legacy", **options):
 
 
 def unigram(**options):
-    """T5, XLNet, Gemma's kind of model: pieces with a mark for the space, put before every text."""
+    """T5, XLNet, Gemma: pieces with a mark for the space, which is put before every text."""
     pieces = {letter for text in CORPUS for letter in text} - {" "}
     pieces |= {f"{SPACE}{word}" for text in CORPUS for word in text.split()} | {SPACE}
     scores = [("<unk>", -20.0), *((piece, -5.0 / len(piece)) for piece in sorted(pieces))]
@@ -66,7 +66,7 @@ def unigram(**options):
 
 
 def word_level(**options):
-    """Whole words, which decoding puts together with blanks."""
+    """Whole words, which decoding joins with blanks."""
     words = {word for text in CORPUS for word in text.split()}
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(["<unk>", *sorted(words)])}, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -74,7 +74,7 @@ def word_level(**options):
 
 
 def word_ends(**options):
-    """The first GPT: the last piece of a word carries a mark."""
+    """The first GPT: the last piece of a word has a mark."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.decoder = decoders.BPEDecoder(suffix="</w>")
@@ -95,4 +95,4 @@ FAMILIES = {
     "word_ends": word_ends,
 }
 BYTES = ("byte_level", "byte_level_prefix", "sentencepiece_legacy", "sentencepiece_first")
-"""Those that can write any character."""
+"""The tokenizers that can write any character."""

@@ -1,7 +1,7 @@
-"""A server on loopback that speaks the completions protocol, as able as it is told to be.
+"""A server on loopback that speaks the completions protocol, with configurable capabilities.
 
-Its model reads bytes: the next token after a prompt is the last byte plus one, with probability 1/2; every other token
-of the 256 shares the rest. So what it says can be computed.
+Its model reads bytes: the next token after a prompt is the last byte plus one, with probability 1/2; the other tokens
+of the 256 share the rest. So its answers can be computed.
 """
 
 import json
@@ -16,7 +16,7 @@ LIKELY, RARE = math.log(0.5), math.log(0.5 / 255)
 
 
 class Fake:
-    """One server; ``plan`` holds answers to give before the ordinary ones, as (status, body, headers)."""
+    """One server; ``plan`` has answers to give before the ordinary ones, as (status, body, headers)."""
 
     def __init__(self, models=("tiny",), key=None, **abilities):
         self.models, self.key = models, key

@@ -1,6 +1,6 @@
-"""What every engine must do, as a test class: a test module makes it a base class and gives the fixture ``engine``.
+"""The contract of every engine, as a test class: a test module derives from it and provides the fixture ``engine``.
 
-``contract_models`` has what engines with weights must do beside, ``contract_texts`` what they do with known texts.
+``contract_models`` has further duties of engines with weights, ``contract_texts`` their behaviour on known texts.
 """
 
 import math
@@ -31,7 +31,7 @@ def greedy(prompt, max_tokens=12, stop=(), min_tokens=0):
 
 
 class Unstated:
-    """An engine that does not state its window, as some servers do."""
+    """An engine that does not state its window, like some servers."""
 
     def __init__(self, engine):
         self.capabilities = replace(engine.capabilities, max_context=None)

@@ -1,4 +1,4 @@
-"""Tokenizers of bytes with any chat template, and folders that a plan takes for models with them."""
+"""Byte tokenizers with any chat template, and folders that a plan accepts as models with them."""
 
 import json
 
@@ -12,7 +12,7 @@ CHATML = (
 
 
 def chat_tokenizer(template):
-    """One token a byte, a start and an end token, and ``template``: a text, or a mapping of names to texts."""
+    """One token per byte, a start and an end token, and ``template``: a text, or a mapping of names to texts."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -24,7 +24,7 @@ def chat_tokenizer(template):
 
 
 def model_folder(folder, template):
-    """Write what a plan looks at: a configuration, a tokenizer, and a file in the place of weights."""
+    """Write what a plan reads: a configuration, a tokenizer, and a placeholder for the weights."""
     LlamaConfig(vocab_size=258, max_position_embeddings=100_000).save_pretrained(folder)
     (folder / "model.safetensors").write_bytes(b"weights")
     chat_tokenizer(template).save_pretrained(folder)

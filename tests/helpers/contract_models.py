@@ -1,6 +1,6 @@
-"""What an engine with real weights must do, as a test class: what it gives equals plain transformers.
+"""The contract of an engine with real weights, as a test class: its results equal plain transformers.
 
-It asks for the fixtures ``engine`` and ``folder``, which holds the weights (written by ``tiny_models``, kind ``words``)
+It needs the fixtures ``engine`` and ``folder``. The folder has the weights (written by ``tiny_models``, kind ``words``)
 that the engine runs in float32.
 """
 
@@ -16,7 +16,7 @@ from cotfaith.workers.engines.protocol import ScoreRequest
 
 
 class Reference:
-    """Plain transformers: one forward pass a prompt and candidate, and the library's own greedy search."""
+    """Plain transformers: one forward pass per prompt and candidate, and the library's own greedy search."""
 
     def __init__(self, folder):
         self.model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -57,7 +57,7 @@ def stopped_at(engine, request, *stops):
 
 
 class ModelEngine(AnyEngine):
-    """What an engine with real weights must do beside."""
+    """Further duties of an engine with real weights."""
 
     @pytest.fixture(scope="class")
     def reference(self, folder):
@@ -72,7 +72,7 @@ class ModelEngine(AnyEngine):
         trunk = ids(60, 1)
         candidates = ((41,), (42, 43, 44), (42, 43), (42, 45), (41, 41))  # (42, 43) is a prefix of another
         prompts = [trunk[:n] for n in (1, 2, 30, 59, 60)] + [trunk[:20] + ids(90, 2), ids(7, 3), trunk, (trunk[1],)]
-        prompts.append((*trunk[:30], 42, 43))  # meets a candidate's branch
+        prompts.append((*trunk[:30], 42, 43))  # coincides with a candidate's branch
         requests = [ScoreRequest(p, candidates[: 1 + i % 5]) for i, p in enumerate(prompts)]
         for request, got in zip(requests, engine.score(requests), strict=True):
             assert got == pytest.approx(reference.scores(request), abs=TOLERANCE)
@@ -115,7 +115,7 @@ class ModelEngine(AnyEngine):
         generations = engine.generate([request_of(prompt, seed=s, max_tokens=5) for s in range(8)])
         assert len({g.tokens for g in generations}) > 1
         computed = engine.usage().computed_tokens - before.computed_tokens
-        # Backends that share whole blocks compute less than one of them again for each sample.
+        # Backends that share whole blocks recompute less than one block for each sample.
         assert computed <= 200 + 8 * (4 + 32)
 
     def test_stop_strings_end_the_text_before_them(self, engine, reference):

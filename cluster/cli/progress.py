@@ -1,4 +1,4 @@
-"""What a person sees while a run works: a bar on a terminal, a line every 30 s elsewhere."""
+"""A run's progress on the command line: a bar on a terminal, a line every 30 s elsewhere."""
 
 import time
 from types import TracebackType
@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from cotfaith.cluster.fleet.shard_task import Report
+from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import EngineUsage
 
@@ -52,7 +52,7 @@ class RunProgress:
         elif self.done:
             self.console.print(self._line(), soft_wrap=True)
 
-    def finished(self, model: str, report: Report, engine: str) -> None:
+    def finished(self, model: str, report: ShardReport, engine: str) -> None:
         """Count one finished shard; ``engine`` names the actor whose totals ``report.usage`` gives."""
         self.done += report.items
         self.rows += report.statuses.total()

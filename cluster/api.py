@@ -1,0 +1,106 @@
+"""A run from Python: do what is missing of it, then hold what came of it.
+
+In: a spec. Out: a ``RunHandle``, which reads the run's folder. Prints nothing; knows nothing about the command line.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cotfaith.cluster.plan.spec_file import check_spec, load_spec, with_plugins
+from cotfaith.cluster.storage.completeness import completeness
+from cotfaith.cluster.storage.read import commits, count_statuses, load_run
+from cotfaith.cluster.storage.store import Store, absolute, open_store
+from cotfaith.schemas import keys
+from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class RunHandle:
+    """What came of a run. Each property reads the run's folder again."""
+
+    path: Path
+    """The run's folder."""
+    given_up: tuple[str, ...] = ()
+    """Shards that failed every attempt of this call, each with its reason."""
+
+    @property
+    def estimates(self) -> pa.Table:
+        """The estimates as an Arrow table: one row per model, task, strategy and metric, with its interval."""
+        return pq.read_table(BytesIO(self._object(keys.ESTIMATES)))
+
+    @property
+    def report(self) -> Path:
+        """The report, an HTML page."""
+        return self.path / keys.REPORT
+
+    @property
+    def statuses(self) -> Counter[str]:
+        """Committed rows of chains and observations, by status."""
+        return count_statuses(commits(self._store()))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every shard is done; else the estimates rest on those that are committed."""
+        run = load_run(self._store())
+        return run is not None and completeness(self._store(), run).whole
+
+    def _store(self) -> Store:
+        return open_store(str(self.path))
+
+    def _object(self, key: str) -> bytes:
+        data = self._store().get(key)
+        if data is None:
+            raise RunFolderError(f"{self.path / key}: this is missing. Run the spec again to write it.")
+        return data
+
+
+def run(
+    spec: RunSpec | Mapping[str, Any] | str | Path, *, plugins: Sequence[str] = (), out: str | Path | None = None
+) -> RunHandle:
+    """Do what is missing of a run, write its estimates and report, and return a handle to them.
+
+    Rows that fail and shards that are given up raise nothing: see ``statuses``, ``complete`` and ``given_up``.
+
+    Args:
+        spec: a spec, a dictionary of its keys, or the path of a YAML file.
+        plugins: modules that register probes and the like, besides those that the spec names. Ray's processes import
+            them too, so they must be importable: a probe that only the running script defines is not found there.
+        out: the run's folder, in place of the spec's ``output.path``.
+
+    Raises:
+        InputError: something about the spec is wrong; nothing was loaded or written.
+        CotfaithError: no engine could be kept up, or the store failed; what was committed is kept.
+
+    """
+    from cotfaith.cluster.fleet.run import execute
+    from cotfaith.cluster.report.results import write_results
+
+    asked = _placed(_spec(spec, plugins), out)
+    given_up = execute(asked)
+    store = open_store(asked.output.path)
+    record = load_run(store)
+    assert record is not None, "the run was just begun"
+    write_results(store, record)
+    return RunHandle(Path(absolute(asked.output.path)), tuple(given_up))
+
+
+def _spec(spec: RunSpec | Mapping[str, Any] | str | Path, plugins: Sequence[str]) -> RunSpec:
+    if isinstance(spec, RunSpec):
+        return with_plugins(spec, plugins)
+    if isinstance(spec, Mapping):
+        return check_spec(dict(spec), "spec", plugins)
+    return load_spec(Path(spec), (), plugins)
+
+
+def _placed(spec: RunSpec, out: str | Path | None) -> RunSpec:
+    if out is None:
+        return spec
+    return spec.model_copy(update={"output": spec.output.model_copy(update={"path": str(out)})})

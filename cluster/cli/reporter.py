@@ -1,0 +1,31 @@
+"""A run's reporter for the command line: lines on two consoles, and a bar.
+
+What a run says may hold other programs' words: control characters are removed, and markup is not read.
+"""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from cotfaith.cluster.cli.progress import RunProgress
+from cotfaith.cluster.terminal import plain_text
+
+
+@dataclass(frozen=True)
+class ConsoleReporter:
+    """How far the run is goes to ``out``; all else to ``err``."""
+
+    out: Console
+    err: Console
+
+    def say(self, text: str) -> None:
+        """Print a line on ``out``."""
+        self.out.print(plain_text(text), markup=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Print a line on ``err``."""
+        self.err.print(plain_text(text), markup=False, soft_wrap=True)
+
+    def progress(self, total_items: int) -> RunProgress:
+        """Return the bar (or the lines) of one stage."""
+        return RunProgress(self.err, total_items)

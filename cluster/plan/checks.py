@@ -1,0 +1,112 @@
+"""Whether the engines and items of a spec can serve its probes: found before any weights load.
+
+In: a spec whose names are resolved, and its items. Out: nothing, or an ``InputError`` that names the probe, the engine
+and the way out; notes on prompts.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+
+from cotfaith.cluster.plan.roles import helpers
+from cotfaith.schemas.errors import CapabilityError, SpecError
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.spec import RunSpec, TaskSpec
+from cotfaith.workers.engines.resolved import ResolvedModel
+from cotfaith.workers.probes.lib.probe import ENGINE_NEEDS, Need
+from cotfaith.workers.resolved import Resolved
+from cotfaith.workers.roles.table import HELPERS, ROLES
+from cotfaith.workers.shard.work import answer_method
+from cotfaith.workers.text.template_check import check_template
+
+_CHAINS = "the chains themselves"
+ItemsOf = Mapping[str, Sequence[Item]]
+"""Task -> its items."""
+
+
+def check_probes(resolved: Resolved, items: ItemsOf) -> None:
+    """Raise ``InputError`` if a probe has no item that it is for, or an engine cannot do what is asked of it."""
+    check_applies(resolved, [item for found in items.values() for item in found])
+    _check_supplied(resolved.spec, items)
+    for model in resolved.subjects:
+        for task in resolved.spec.tasks:
+            _check_capabilities(resolved, model, task, items[task.name])
+
+
+def check_applies(resolved: Resolved, items: Sequence[Item]) -> None:
+    """Raise ``SpecError`` if the spec holds a probe that can be run on none of ``items``."""
+    for probe in resolved.probes:
+        if not any(probe.kind.applies(item) for item in items):
+            tasks = ", ".join(task.name for task in resolved.spec.tasks)
+            raise SpecError(
+                f"probes: {probe.name!r} applies to none of the items of {tasks}. "
+                "Leave it out, or add a task with items that it is for (multiple choice, for answer_order)."
+            )
+
+
+def _check_supplied(spec: RunSpec, items: ItemsOf) -> None:
+    """Raise if a chain that comes with its item, which is a plain one, meets another strategy: nothing to probe."""
+    others = [name for name in spec.strategies if name != "cot"]
+    supplied = [task for task, found in items.items() if any(item.supplied is not None for item in found)]
+    if others and supplied:
+        raise SpecError(
+            f"tasks.{supplied[0]}: its items come with their chains, which are plain ones; strategies also has "
+            f"{' and '.join(others)}. Put this task into a spec of its own with strategies: [cot]."
+        )
+
+
+def _check_capabilities(resolved: Resolved, model: ResolvedModel, task: TaskSpec, items: Sequence[Item]) -> None:
+    methods = {answer_method(task, item) for item in items}
+    unfit = sorted({item.answer_format for item in items if not item.is_closed})
+    if task.answer_by == "score" and unfit:
+        raise SpecError(
+            f"tasks.{task.name}.answer_by: score needs candidates, which {unfit[0]} answers do not have. "
+            "Use auto or generate."
+        )
+    offered = {name for name in ("generate", "score", "prefill") if getattr(model.capabilities, name)}
+    wanted = _wanted(resolved, model, methods)
+    lacking = {who: missing for who, needs in wanted.items() if (missing := needs - offered)}
+    if lacking:
+        what = sorted(set().union(*lacking.values()))
+        raise CapabilityError(
+            f"Task {task.name!r} needs {' and '.join(what)} for {' and '.join(lacking)}. Engine {model.spec.engine!r} "
+            f"of model {model.spec.id!r} offers only {' and '.join(sorted(offered))}. "
+            f"{_way_out(what, _CHAINS in lacking)}"
+        )
+
+
+def _wanted(resolved: Resolved, model: ResolvedModel, methods: Set[str]) -> dict[str, set[str]]:
+    """Return who asks the model's engine for what: its chains, and the probes that it answers in."""
+    wanted: dict[str, set[str]] = {_CHAINS: {"generate", "prefill", *methods}}
+    for probe in resolved.probes:
+        if model.spec.id in (probe.readers or [model.spec.id]):
+            wanted[f"probe {probe.name!r}"] = _own_needs(probe.kind.needs, methods)
+    return wanted
+
+
+def _own_needs(needs: frozenset[Need], methods: Set[str]) -> set[str]:
+    own = (needs & ENGINE_NEEDS) - {"answer"}  # the others are what helpers do
+    return {*own, *methods} if "answer" in needs else set(own)
+
+
+def _way_out(lacking: Sequence[str], chains: bool) -> str:
+    if lacking == ["score"]:
+        return "Set answer_by: generate for the task, or use the transformers engine."
+    return "Use the transformers engine." if chains else "Use the transformers engine, or leave the probe out."
+
+
+def prompted(resolved: Resolved) -> list[ResolvedModel]:
+    """Return the models that get prompts; the others get bare texts."""
+    return [model for model in resolved.models.values() if any(ROLES[role].prompted for role in model.spec.roles)]
+
+
+def prompt_notes(resolved: Resolved, items: ItemsOf) -> list[str]:
+    """Check each model's chat template on what the run asks it; return notes."""
+    return [note for model in prompted(resolved) for note in _prompt_notes(resolved, model, items)]
+
+
+def _prompt_notes(resolved: Resolved, model: ResolvedModel, items: ItemsOf) -> list[str]:
+    spec = resolved.spec
+    asked = [item for found in items.values() for item in found] if model.spec in spec.subjects else []
+    helping = [helpers(spec, subject, resolved.probes) for subject in spec.subjects]
+    roles = [role for name, role in HELPERS.items() if any(found.get(name) == model.spec for found in helping)]
+    prompts = [prompt for role in roles for prompt in role.prompts(spec)]
+    return check_template(model.spec, model.codec, spec.prompts, asked, prompts)

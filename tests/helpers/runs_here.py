@@ -1,0 +1,20 @@
+"""Whole runs of stub models in this process, without Ray."""
+
+from contextlib import nullcontext
+
+from cotfaith.cluster.fleet.driver import RunOutcome
+from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.workers.engines.stub.engine import StubEngine
+
+
+def run_here(plan, jobs, progress):
+    """Do the jobs one after another, in the place of ``run_jobs``."""
+    for job in jobs:
+        run_job(job, {"subject": StubEngine(plan.model(job.model))})
+    return RunOutcome(done=len(jobs))
+
+
+def without_ray(monkeypatch):
+    """Have ``execute`` run its jobs here."""
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)

@@ -1,0 +1,69 @@
+"""A script that needs only ``from cotfaith import ...``: a plug-in's probe and a run, on a Ray of its own."""
+
+import subprocess
+import sys
+
+import polars as pl
+
+PROBE = '''
+"""The answer after the first step only."""
+from cotfaith import Arm, Ask, Chain, NoOptions, Observation, Probe, ProbeRun, Shape, register
+
+
+def first_step(chain: Chain, ask: Ask, options: NoOptions) -> ProbeRun:
+    (answer,) = yield [ask.answer_after(chain, steps=1)]
+    return [Observation(arm="first", answer=answer, step=1)]
+
+
+def arms(shape: Shape, options: NoOptions) -> list[Arm]:
+    return [Arm(round(shape.tokens / shape.steps))]
+
+
+register(
+    Probe(
+        name="first_step",
+        level="chain",
+        needs=frozenset({"answer", "prefill"}),
+        options=NoOptions,
+        run=first_step,
+        arms=arms,
+        source="a test",
+    )
+)
+'''
+SCRIPT = """
+from cotfaith import CotfaithError, InputError, Status, parse_spec, run
+
+spec = parse_spec(
+    {
+        "models": [{"id": "m", "engine": "stub"}],
+        "tasks": [{"name": "t", "generator": "tracking_objects", "n": 4}],
+        "probes": ["no_cot", "first_step"],
+        "plugins": ["first_step"],
+    }
+)
+try:
+    run(spec, plugins=["nowhere"], out="unused")
+except InputError as error:
+    assert isinstance(error, CotfaithError)
+else:
+    raise SystemExit("a plug-in that is not there was not refused")
+done = run(spec, out="results")
+assert done.complete
+assert done.statuses[Status.OK] == done.statuses.total() == 4 * 3, done.statuses
+assert set(done.estimates["model"].to_pylist()) == {"m"}
+print(done.report)
+"""
+
+
+def test_a_script_runs_a_probe_of_its_own(tmp_path):
+    (tmp_path / "first_step.py").write_text(PROBE)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    line = [sys.executable, "script.py"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout, done.stderr) == (f"{tmp_path}/results/report.html\n", "")
+    assert not (tmp_path / "unused").exists()
+    parts = (tmp_path / "results" / "observations").rglob("*probe=first_step/*.parquet")
+    rows = pl.concat([pl.read_parquet(part) for part in parts])
+    assert (rows.height, set(rows["arm"]), set(rows["status"])) == (4, {"first"}, {"ok"})

@@ -1,0 +1,106 @@
+"""`cotfaith.run` without Ray: what it takes, returns and raises."""
+
+import pytest
+import yaml
+from runs_here import without_ray
+
+import cotfaith
+from cotfaith import CotfaithError, InputError, RunHandle, parse_spec
+
+SPEC = {
+    "models": [{"id": "m", "engine": "stub"}],
+    "tasks": [{"name": "t", "generator": "addition", "n": 3}],
+    "probes": ["no_cot"],
+    "output": {"path": "run"},
+}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    without_ray(monkeypatch)
+    return tmp_path
+
+
+def as_is(folder):
+    return SPEC
+
+
+def typed(folder):
+    return parse_spec(SPEC)
+
+
+def written(folder):
+    (folder / "spec.yaml").write_text(yaml.safe_dump(SPEC))
+    return folder / "spec.yaml"
+
+
+@pytest.mark.parametrize("made", [as_is, typed, written, lambda folder: str(written(folder))])
+def test_a_spec_is_a_dictionary_a_spec_or_a_path(here, made, capsys):
+    handle = cotfaith.run(made(here))
+    assert isinstance(handle, RunHandle)
+    assert handle.path == here / "run"
+    assert handle.statuses == {"ok": 6}
+    assert handle.complete
+    assert handle.given_up == ()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_handle_outlives_a_change_of_the_working_directory(here, monkeypatch):
+    handle = cotfaith.run(SPEC)
+    monkeypatch.chdir("/")
+    estimates = handle.estimates
+    assert {"accuracy_cot", "accuracy_no_cot"} <= set(estimates["metric"].to_pylist())
+    assert {"value", "ci_low", "ci_high"} <= set(estimates.column_names)
+    assert "<html" in handle.report.read_text()
+
+
+def test_out_stands_in_place_of_the_specs_folder(here):
+    assert cotfaith.run(SPEC, out=here / "elsewhere").path == here / "elsewhere"
+    assert not (here / "run").exists()
+
+
+def test_run_again_does_nothing_anew(here):
+    cotfaith.run(SPEC)
+    before = sorted(path.stat().st_mtime_ns for path in (here / "run").rglob("*.parquet") if path.parent.name != "run")
+    cotfaith.run(SPEC)
+    after = sorted(path.stat().st_mtime_ns for path in (here / "run").rglob("*.parquet") if path.parent.name != "run")
+    assert before == after != []
+
+
+def test_what_was_given_up_is_told_and_the_run_is_not_complete(here, monkeypatch):
+    from cotfaith.cluster.fleet.driver import RunOutcome
+
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", lambda *_: RunOutcome(given_up=["m~t: killed"]))
+    handle = cotfaith.run(SPEC)
+    assert handle.given_up == ("m~t: killed",)
+    assert not handle.complete
+    assert not handle.statuses
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({**SPEC, "probes": ["no_cod"]}, "no_cod"),
+        ({**SPEC, "seeds": 1}, "seeds"),
+        ({}, "models"),
+        ({**SPEC, "output": {"path": "half \ud800"}}, "half of a surrogate pair"),
+        ("nowhere.yaml", "there is no such spec file"),
+    ],
+)
+def test_a_wrong_spec_raises_and_writes_nothing(here, spec, words):
+    with pytest.raises(InputError, match=words):
+        cotfaith.run(spec)
+    assert not (here / "run").exists()
+
+
+def test_a_plugin_that_is_not_there_raises(here):
+    with pytest.raises(InputError, match="there is no module 'nowhere'"):
+        cotfaith.run(SPEC, plugins=["nowhere"])
+
+
+def test_estimates_that_were_removed_raise(here):
+    handle = cotfaith.run(SPEC)
+    (here / "run" / "estimates.parquet").unlink()
+    with pytest.raises(CotfaithError, match=r"estimates\.parquet: this is missing"):
+        _ = handle.estimates

@@ -1,0 +1,38 @@
+"""A model of a spec with its engine and codec, looked up once.
+
+In: a model's spec. Out: an object to hand on, so that nobody looks a name up again. It holds functions and a tokenizer,
+which do not travel: each process resolves for itself.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
+from cotfaith.workers.engines.kind import EngineKind
+from cotfaith.workers.engines.protocol import Capabilities
+from cotfaith.workers.text.codec import Codec
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A model of the spec."""
+
+    spec: ModelSpec
+    kind: EngineKind
+    capabilities: Capabilities
+    date: datetime | None
+    """What its chat template is told; null: now."""
+
+    @cached_property
+    def codec(self) -> Codec:
+        """Its codec; the tokenizer loads when this is first asked for."""
+        return load_codec(self.spec, self.date)
+
+
+def resolve_model(model: ModelSpec, date: datetime | None = None) -> ResolvedModel:
+    """Look up the model's engine; raise ``SpecError`` if there is none, or an option is wrong."""
+    kind = find_engine(model)
+    return ResolvedModel(model, kind, kind.capabilities(model), date)
