@@ -7,6 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from rich.console import Console
+from run_records import run_record
 
 from cotfaith.cluster.cli.tables import summary_table
 from cotfaith.cluster.report.columns import Column, table_rows
@@ -195,7 +196,7 @@ def test_the_report_s_cells_have_both_figures():
 def test_the_page_says_so():
     table = estimates(CHAINS_WITH_TIES)
     chains = frame(CHAINS, [{**row, "text": "", "steps": []} for row in CHAINS_WITH_TIES])
-    page = render({"run_id": "r"}, items(4), chains, frame(OBSERVATIONS, []), table)
+    page = render(run_record(), items(4), chains, frame(OBSERVATIONS, []), table)
     assert "100.0% without near ties (2/4)" in page
     assert "50.0% of the scored answers are near ties, 25.0% exact ties broken by a draw" in page
 
