@@ -75,7 +75,7 @@ def run_jobs(plan: Plan, jobs: Sequence[Job], progress: Progress) -> RunOutcome:
 
 
 class _Scheduler:
-    """Dispatches until no jobs are left. It uses the engines that are up, and waits for no others."""
+    """Dispatches until no jobs are left. It uses the engines that are up, and does not wait for the others."""
 
     def __init__(self, plan: Plan, progress: Progress, pending: Sequence[_Pending]) -> None:
         self.resources = plan.spec.resources

@@ -1,4 +1,4 @@
-"""A stand-in for an engine in the shard loop's process: counts the tokens that one shard's work takes of one role.
+"""A stand-in for an engine in the shard loop's process: counts the tokens that one shard's work uses in one role.
 
 An actor's own totals cover all its callers. An ``EngineLostError`` gets its role here, so that the scheduler replaces
 the right engine.

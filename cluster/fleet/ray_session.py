@@ -61,7 +61,7 @@ class Share:
 
 
 def engine_share(resources: ResourceSpec, actors: int) -> Share:
-    """Return the share of each of ``actors`` engine actors: by default an equal part of this machine's cores."""
+    """Return the share of each of ``actors`` engine actors. Default: an equal part of our cores; on a cluster, 1 CPU."""
     cpus = resources.cpus
     if cpus is None:
         cpus = 1 if resources.ray_address else max(1, local_cores() // actors)
@@ -139,7 +139,7 @@ def _start(cpus: int) -> None:
             object_store_memory=_OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
         )
-    except Exception as error:  # Ray raises a bare one if it could not start in time
+    except Exception as error:  # Ray raises no narrower error if it could not start in time
         raise RunFailedError(f"Ray did not start: {error} If the machine is busy, run this again later.") from error
 
 

@@ -1,4 +1,4 @@
-"""What ``cotfaith import`` takes from its sources: checked records for the adapter ``chains``, and why others are not.
+"""What ``cotfaith import`` takes from its sources: checked records for the adapter ``chains``, and reasons for the rest.
 
 Knows nothing about columns (``columns.py``) and prints nothing.
 """

@@ -1,7 +1,7 @@
 """What a role is: the purpose of a model of the spec, and all that depends on it.
 
 A helper's role adds which model has it, which of its settings the results depend on, and what its work costs. A probe's
-``needs`` asks for it by name. Each role is one object beside its code; ``table`` lists them.
+``needs`` asks for it by name. Each role is one object next to its code; ``table`` lists them.
 """
 
 from collections.abc import Callable, Sequence

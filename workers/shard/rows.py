@@ -187,7 +187,7 @@ def _variant_columns(row: Chain | Observation) -> dict[str, Any]:
 
 
 def _reading_columns(observation: Observation) -> dict[str, Any]:
-    """Return a reading's columns. Judges and the like answer another question than the item's: null is their grade."""
+    """Return a reading's columns. A judge answers another question than the item's: its answer is not graded."""
     about = ("reader_role", "question", "label", "score", "quote", "quote_found", "text_hash", "hint_asked", "weight")
     found = {name: getattr(observation, name) for name in about}
     return found if observation.reader_role in (None, READER) else found | {"correct": None, "p_gold": None}
