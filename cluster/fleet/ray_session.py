@@ -61,7 +61,7 @@ class Share:
 
 
 def engine_share(resources: ResourceSpec, actors: int) -> Share:
-    """Return the share of each of ``actors`` engine actors. Default: an equal part of our cores; on a cluster, 1 CPU."""
+    """Return the share of each of ``actors`` engine actors. Default: an equal part of our cores; 1 CPU on a cluster."""
     cpus = resources.cpus
     if cpus is None:
         cpus = 1 if resources.ray_address else max(1, local_cores() // actors)

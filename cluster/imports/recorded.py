@@ -1,4 +1,4 @@
-"""What ``cotfaith import`` takes from its sources: checked records for the adapter ``chains``, and reasons for the rest.
+"""What ``cotfaith import`` takes from its sources: checked records for the adapter ``chains``, and why it omits others.
 
 Knows nothing about columns (``columns.py``) and prints nothing.
 """
