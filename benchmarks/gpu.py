@@ -1,12 +1,11 @@
-"""The scoring and generation tables on a model as large as the GPU deserves, and where the time goes.
+"""The scoring and generation tables for a model large enough to load the GPU, and where the time goes.
 
     python benchmarks/gpu.py [--shape 8b] [--dtype bfloat16] [--chains 8] [--rows 64] [--json FILE]
 
 Builds a Llama with random weights in a temporary folder (8b: 16 GB on disk), runs ``scoring`` and ``generation`` on it,
-and profiles one call of each. "of matmul rate" in both is the share of what the same GPU does in a large matrix product
-of the same precision: the model's utilisation. --shape tiny runs on the CPU, to see that everything works. The scoring
-table has been made on an H200 (README.md has its numbers); the generation table and the profiles have not been made on
-a GPU yet.
+and profiles one call of each. "of matmul rate" in both is the model's utilisation: its rate as a share of the same
+GPU's rate in a large matrix product of the same precision. --shape tiny runs on the CPU, to check that all works.
+README.md has the scoring table of an H200; the generation table and the profiles have no GPU numbers.
 """
 
 import argparse
@@ -31,7 +30,7 @@ from torch.profiler import ProfilerActivity, profile
 HERE = Path(__file__).parent
 TOP = 10
 PROFILED_TOKENS = 32
-"""Most tokens that a profiled call generates: every kernel of every one is an event."""
+"""The most tokens that a profiled call generates: every kernel of every token is an event."""
 
 
 def on_gpu() -> bool:
@@ -89,7 +88,7 @@ def in_child(script: str, options: argparse.Namespace, folder: Path, *more: str)
     common = {key: str(getattr(options, key)) for key in ("model", "threads", "dtype", "repeats", "rows")}
     named = [word for key, value in common.items() for word in (f"--{key}", value)]
     command = [sys.executable, str(HERE / f"{script}.py"), *named, *more, "--json", str(report)]
-    subprocess.run(command, check=False)  # it says by its exit code whether the ways agree, and so does the report
+    subprocess.run(command, check=False)  # its exit code and the report show whether the ways agree
     found: dict[str, Any] = json.loads(report.read_text())
     return found
 

@@ -1,7 +1,7 @@
 """The rows in memory: item, answer, chain, observation.
 
 Log-probabilities are natural logarithms (nats). An answer is always in its canonical form: a choice's label ("A"), a
-number without separators ("1234", "-0.5"; "1/3" where no decimal is exact), "true" / "false", or text in lower case.
+number without separators ("1234", "-0.5"; "1/3" if no decimal is exact), "true" / "false", or text in lower case.
 """
 
 from dataclasses import dataclass, field
@@ -30,11 +30,11 @@ class Supplied:
 
     steps: tuple[str, ...]
     answer: str | None = None
-    """Canonical; null where the file gives none that can be read."""
+    """Canonical; null if the file has none that can be read."""
     label: bool | None = None
-    """Whether the chain is faithful, as the file says; about the chain with ``answer``."""
+    """Whether the chain is faithful, according to the file; this is about the chain with ``answer``."""
     step_labels: tuple[bool | None, ...] = ()
-    """The same for each step; empty where the file labels no steps."""
+    """The same for each step; empty if the file labels no steps."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Item:
     difficulty: float | None = None
     """In the task's own unit (operands, steps, operators), larger is harder."""
     metadata: tuple[tuple[str, str], ...] = ()
-    """What the task knows besides, for people; nothing reads a decision out of it."""
+    """Other facts about the item, for people; no decision depends on them."""
     hint: Hint | None = None
     setting: str | None = None
-    """What chains can be labelled by: "outright" (the answer needs ``bottlenecks``), "diversionary" (a wrong hint)."""
+    """The rule for labelling chains: "outright" (the answer needs ``bottlenecks``), "diversionary" (a wrong hint)."""
     bottlenecks: tuple[str, ...] = ()
     """Values that the right answer needs, in order."""
     supplied: Supplied | None = None
@@ -64,7 +64,7 @@ class Item:
     side: str | None = None
     """Which of the two it is."""
     group: str | None = None
-    """What is resampled together: items with one group are not independent."""
+    """Items with the same group are resampled together: they are not independent."""
 
     @property
     def is_closed(self) -> bool:
@@ -95,9 +95,9 @@ class Answer:
     logprobs: tuple[float, ...] = ()
     """log P(candidate | prompt) in nats, not normalised over the candidates."""
     tied: bool | None = None
-    """Whether another candidate was exactly as likely, and a draw decided; null for generated answers."""
+    """Whether another candidate was exactly as likely, so that a draw decided; null for generated answers."""
     gap: float | None = None
-    """Nats between the two likeliest candidates; null for generated answers, and where there is one candidate."""
+    """Nats between the two likeliest candidates; null for generated answers, and if there is only one candidate."""
     near_tie: bool | None = None
     """Whether the gap is below what the engine's precision can tell; null for generated answers."""
     prompt_tokens: int | None = None
@@ -117,22 +117,22 @@ class Chain:
     status: Status
     n_tokens: int
     finish_reason: str
-    """"stop", "length", "forced" (cut at the limit, and answered all the same), "none", or "supplied": the chain came
-    with its item."""
+    """"stop", "length", "forced" (cut at the limit, but still answered), "none", or "supplied": the chain came with its
+    item."""
     seed: int | None
-    """What it was sampled with; null where it came with its item."""
+    """The seed that it was sampled with; null if it came with its item."""
     prompt: str = ""
     """The whole text that the chain continues."""
     strategy: str = "cot"
     step_unit: str = "sentence"
     """What a step is: "sentence", "line", "paragraph", "subquestion" or "supplied"; "sentence/20": at most 20 of them,
-    neighbours put together."""
+    with neighbours merged."""
     error: str | None = None
     variant: str = "plain"
     """The item under an intervention's arm, or "plain"."""
     intervention: str | None = None
     target: str | None = None
-    """Canonical answer that the variant pushes towards; null where there is none."""
+    """Canonical answer that the variant pushes towards; null if there is none."""
     channel: str | None = None
     """What the text is: "reasoning", "body", "summary"; null: not told apart."""
 
@@ -150,7 +150,7 @@ class Edit:
     changed: bool
     """Whether the words differ from the old ones."""
     plausible: bool | None
-    """Whether it still reads as a step of such a chain; null: nobody judged it."""
+    """Whether it still reads as a step of such a chain; null: this was not judged."""
     status: Status
     editor: str = ""
     """Who wrote it: "rules", "organism", or a model's id."""
@@ -158,7 +158,7 @@ class Edit:
     """Which prompt file the editor was given; null for editors by rule."""
     error: str | None = None
     seeds: tuple[int, ...] = ()
-    """What the editor drew the text with: one for each step that it rewrote."""
+    """The seeds that the editor sampled the text with: one for each step that it rewrote."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Observation:
     position: float | None = None
     """Where the arm stands on its probe's axis: steps kept, filler repeats."""
     condition: str | None = None
-    """Which kind of arm it is, where a probe has several ("paraphrased", "resampled")."""
+    """The kind of arm, if the probe has several kinds ("paraphrased", "resampled")."""
     chain_index: int | None = None
     """Null for probes on items."""
     reference: Answer | None = field(default=None)
@@ -183,41 +183,41 @@ class Observation:
     rollout: int | None = None
     """Which of several samples of the same thing, counted from 0."""
     text: str | None = None
-    """The chain that the answer was asked after; null where steps of the chain itself were kept or left out."""
+    """The chain after which the answer was requested; null if steps of the chain itself were kept or left out."""
     n_tokens: int | None = None
     """Tokens that the subject sampled for ``text``."""
     seed: int | None = None
-    """What the subject sampled them with; null where it sampled nothing."""
+    """The seed that the subject sampled them with; null if it sampled nothing."""
     edit: Edit | None = None
     similarity: float | None = None
-    """Of the original's meaning and the new one's, -1 to 1, as ``embedder`` sees it."""
+    """Similarity of the original's meaning and the new one's, -1 to 1, measured by ``embedder``."""
     embedder: str | None = None
     reader: str | None = None
     """Model that answered; null: the subject itself."""
     reader_role: str | None = None
     """What that model is: "reader" answers the item's question with the chain; "judge", "monitor" and "observer" answer
-    a question about the chain, so that no such answer is right or wrong. Null: the subject itself."""
+    a question about the chain, so their answers are neither right nor wrong. Null: the subject itself."""
     shown_choices: tuple[str, ...] = ()
-    """The item's own choice labels in the order in which they were shown; empty: as they are."""
+    """The item's own choice labels in the order in which they were shown; empty: in their own order."""
     variant: str = "plain"
     intervention: str | None = None
     target: str | None = None
     channel: str | None = None
     no_cot_mechanism: str | None = None
-    """How an answer without a chain was had: "prefill", "empty_thinking", "score", "instruction"."""
+    """How an answer without a chain was obtained: "prefill", "empty_thinking", "score", "instruction"."""
     question: str | None = None
     """What a reading was asked about the chain."""
     label: bool | None = None
     """A reading's answer."""
     score: float | None = None
-    """How sure it is of "yes", 0 to 1."""
+    """The reading's confidence in "yes", 0 to 1."""
     quote: str | None = None
-    """What it quotes for it."""
+    """The quote that the reading gives as evidence."""
     quote_found: bool | None = None
-    """Whether the quote stands in the text that was read."""
+    """Whether the quote occurs in the text that was read."""
     text_hash: str | None = None
     """sha256 (hex) of the text that was read."""
     hint_asked: str | None = None
-    """The hint that the question is about, where that is not the variant's own."""
+    """The hint that the question is about, if it is not the variant's own."""
     weight: float | None = None
-    """What the row counts in a rate, where rows were drawn with unequal chances; null: 1."""
+    """The row's weight in a rate, if rows were drawn with unequal chances; null: 1."""

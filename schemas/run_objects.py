@@ -1,8 +1,8 @@
 """What the JSON objects of a run's folder hold: run.json, commits, shards that were given up, validation.json.
 
-A run makes its first three and dumps them; whoever reads an object gets it typed. Fields stand in the order in which
-they are written. Types are strict: "16" is no number. Keys that are not named here are kept, behind the others: a later
-version may have added them. How objects are read, and what is said of a damaged one: ``run_folder.py``.
+A run makes the first three and writes them; readers get every object typed. Fields are in the order in which they are
+written. Types are strict: "16" is not a number. Unknown keys are kept, after the others: a later version may have added
+them. ``run_folder.py`` reads objects, and describes damaged ones.
 """
 
 import json
@@ -32,7 +32,7 @@ class RunObject(BaseModel):
         return self.model_dump(exclude_unset=True)
 
     def as_json(self, indent: int = 1) -> bytes:
-        """Return it as it is written."""
+        """Return the bytes of the object's file."""
         return json.dumps(self.data(), indent=indent).encode()
 
 
@@ -69,7 +69,7 @@ class ProbeEntry(RunObject):
 
 
 class SpecEntry(RunObject):
-    """The spec that a run was last given: what later commands read of it, in the order of ``RunSpec``."""
+    """The parts of a run's latest spec that later commands read, in the order of ``RunSpec``."""
 
     seed: int
     models: list[ModelEntry]
@@ -86,7 +86,7 @@ class SpecEntry(RunObject):
 
 
 class Identity(RunObject):
-    """What the results depend on; all that the folder's specs ever had of it."""
+    """What the results depend on, collected from all specs of the folder."""
 
     seed: int
     sampling: Settings
@@ -100,7 +100,7 @@ class Identity(RunObject):
     editors: dict[str, Settings] = Field(default_factory=dict)
     """"PROBE of MODEL" -> who edits that subject's chains for that probe, and how."""
     embedders: dict[str, Settings] = Field(default_factory=dict)
-    """The same for who compares meanings."""
+    """The same for the models or rules that compare meanings."""
     chat_templates: dict[str, str] = Field(default_factory=dict)
     """Model -> hash of what its chat template writes; runs of old versions have none."""
 
@@ -115,7 +115,7 @@ class RunRecord(RunObject):
     versions: dict[str, str] = Field(default_factory=dict)
     shard_size: PositiveInt
     prompt_date: str | None = None
-    """What chat templates are told; null in runs of old versions, which go by ``created``."""
+    """The date that chat templates get; null in runs of old versions, for which ``created`` is used."""
     identity: Identity
     n_items: dict[Name, NonNegativeInt]
     readers: dict[str, list[str]] = Field(default_factory=dict)
@@ -123,7 +123,7 @@ class RunRecord(RunObject):
 
     @model_validator(mode="after")
     def _spec_is_known(self) -> "RunRecord":
-        """Every name of the spec is one of the run's: else its shards could not be counted."""
+        """Check that the run has every name of the spec: otherwise its shards could not be counted."""
         for kind, names, known in (
             ("model", [m.id for m in self.spec.models], self.identity.models),
             ("task", [t.name for t in self.spec.tasks], self.n_items),
@@ -149,7 +149,7 @@ class ShardEntry(RunObject):
     """Which part of a run an object is about."""
 
     key: str | None = None
-    """Where the object belongs; null in commits of old runs."""
+    """The object's own key; null in commits of old runs."""
     shard: Text
     model: Name
     task: Name
@@ -161,7 +161,7 @@ class ShardEntry(RunObject):
 
     @property
     def shard_id(self) -> str:
-        """The shard's name by its parts."""
+        """The shard's name, made from the other fields."""
         return keys.shard_id(self.model, self.task, self.strategy, self.start, self.stop)
 
     @property
@@ -180,11 +180,11 @@ class Commit(ShardEntry):
     began: float | None = None
     """Seconds since the epoch, by the clock of the machine that did it; null in commits of old runs."""
     seconds: float | None = None
-    """What the work took; probes that ran in common rounds share it. Null in commits of old runs."""
+    """Duration of the work; probes that ran in common rounds share it. Null in commits of old runs."""
     timed_with: list[str] = Field(default_factory=list)
-    """The probes that the seconds were spent on, all together; empty for chains."""
+    """The probes that share the seconds; empty for chains."""
     tokens: dict[str, NonNegativeInt] = Field(default_factory=dict)
-    """Role -> tokens of its engine's prompts, each counted whole, and generated."""
+    """Role -> its engine's prompt tokens, each prompt counted whole, and generated tokens."""
 
     def part(self, table: TableName) -> Part:
         """Return the part of this table."""

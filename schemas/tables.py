@@ -7,7 +7,7 @@ import pyarrow as pa
 
 SCHEMA_VERSION = 4
 OLDEST_VERSION = 2
-"""The oldest version whose files can still be read: columns that came later may be null."""
+"""The oldest version whose files can still be read: columns that they lack are null."""
 
 _KEY = [
     pa.field("run_id", pa.string(), nullable=False),
@@ -24,20 +24,20 @@ _ANSWER = [
     pa.field("answer_text", pa.string()),
     pa.field("candidates", pa.list_(pa.string())),
     pa.field("candidate_logprobs", pa.list_(pa.float64())),  # nats, not normalised over the candidates
-    pa.field("tied", pa.bool_()),  # two candidates exactly as likely, a draw decided; null for generated answers
+    pa.field("tied", pa.bool_()),  # two candidates were equally likely, and a draw decided; null for generated answers
     pa.field("gap", pa.float64()),  # nats between the two likeliest candidates; null for generated answers
     pa.field("near_tie", pa.bool_()),  # gap below what the engine's precision can tell; null for generated answers
     pa.field("p_gold", pa.float64()),  # normalised over the candidates; null for generated answers
     pa.field("correct", pa.bool_()),
     pa.field("prompt_tokens", pa.int32()),
-    pa.field("seed", pa.int64()),  # of the text that the subject sampled; null where it sampled none
+    pa.field("seed", pa.int64()),  # of the text that the subject sampled; null if it sampled none
 ]
 _VARIANT = [
     pa.field("variant", pa.string()),  # the item under an intervention's arm, or "plain"
     pa.field("intervention", pa.string()),  # null on plain items
-    pa.field("target", pa.string()),  # answer that the variant pushes towards; null where there is none
+    pa.field("target", pa.string()),  # answer that the variant pushes towards; null if there is none
     pa.field("channel", pa.string()),  # what the chain's text is: reasoning, body, summary; null: not told apart
-    pa.field("no_cot_mechanism", pa.string()),  # how an answer without a chain was had; null where there is a chain
+    pa.field("no_cot_mechanism", pa.string()),  # how an answer without a chain was obtained; null with a chain
 ]
 
 
@@ -58,15 +58,15 @@ ITEMS = _schema(
         pa.field("metadata", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
         pa.field("hint", pa.string()),  # canonical answer that the question points to
         pa.field("hint_style", pa.string()),  # suggestion, metadata, authority
-        pa.field("setting", pa.string()),  # what chains can be labelled by: outright, diversionary
+        pa.field("setting", pa.string()),  # the rule for labelling chains: outright, diversionary
         pa.field("bottlenecks", pa.list_(pa.string())),  # values that the right answer needs
         pa.field("supplied_steps", pa.list_(pa.string())),  # the chain that came with the item
         pa.field("supplied_answer", pa.string()),
-        pa.field("supplied_label", pa.bool_()),  # true: faithful, as the item's file says
+        pa.field("supplied_label", pa.bool_()),  # true: faithful, according to the item's file
         pa.field("supplied_step_labels", pa.list_(pa.bool_())),
         pa.field("pair", pa.string()),  # names two items that differ in one thing
         pa.field("side", pa.string()),  # which of the two
-        pa.field("group", pa.string()),  # items with one group are not independent
+        pa.field("group", pa.string()),  # items with the same group are not independent
     ],
 )
 CHAINS = _schema(
@@ -95,32 +95,32 @@ OBSERVATIONS = _schema(
         pa.field("strategy", pa.string(), nullable=False),
         pa.field("probe", pa.string(), nullable=False),
         pa.field("arm", pa.string(), nullable=False),  # a name for people; nothing is read out of it
-        pa.field("condition", pa.string()),  # which kind of arm it is, where a probe has several
+        pa.field("condition", pa.string()),  # the kind of arm, if the probe has several kinds
         pa.field("position", pa.float64()),
         pa.field("n_steps", pa.int32()),
         pa.field("step", pa.int32()),  # the step that was edited, deleted or resampled, from 1
         pa.field("rollout", pa.int32()),  # which of several samples, from 0
-        pa.field("text", pa.string()),  # what the answer was asked after, where that is not made of the chain's steps
+        pa.field("text", pa.string()),  # the chain before the answer, if it is not made of the chain's steps
         pa.field("n_tokens", pa.int32()),  # sampled for ``text``
         pa.field("edit", pa.string()),  # what an editor wrote
         pa.field("edit_changed", pa.bool_()),
-        pa.field("edit_plausible", pa.bool_()),  # null where nobody judged it
-        pa.field("edit_seeds", pa.list_(pa.int64())),  # what the editor drew it with, one for each step
+        pa.field("edit_plausible", pa.bool_()),  # null if this was not judged
+        pa.field("edit_seeds", pa.list_(pa.int64())),  # seeds that the editor sampled with, one for each step
         pa.field("editor", pa.string()),  # a model's id, or the name of the rules
         pa.field("prompt_hash", pa.string()),  # of the editor's prompt file; null for rules
-        pa.field("similarity", pa.float64()),  # of the original's meaning and the new one's, -1 to 1
+        pa.field("similarity", pa.float64()),  # between the original's meaning and the new one's, -1 to 1
         pa.field("embedder", pa.string()),  # what measured it
-        pa.field("shown_choices", pa.list_(pa.string())),  # own labels in the order shown; null: as they are
+        pa.field("shown_choices", pa.list_(pa.string())),  # own labels in the order shown; null: in their own order
         pa.field("reader", pa.string()),  # model that answered; null: the subject
         pa.field("reader_role", pa.string()),  # reader, judge, monitor, observer; null: the subject
         pa.field("question", pa.string()),  # what a reading was asked about the chain
         pa.field("label", pa.bool_()),  # a reading's answer
-        pa.field("score", pa.float64()),  # how sure it is of "yes", 0 to 1
+        pa.field("score", pa.float64()),  # confidence in "yes", 0 to 1
         pa.field("quote", pa.string()),
-        pa.field("quote_found", pa.bool_()),  # whether the quote stands in the text that was read
+        pa.field("quote_found", pa.bool_()),  # whether the quote occurs in the text that was read
         pa.field("text_hash", pa.string()),  # sha256 of that text
         pa.field("hint_asked", pa.string()),  # the hint that the question is about, if not the variant's own
-        pa.field("weight", pa.float64()),  # what the row counts in a rate; null: 1
+        pa.field("weight", pa.float64()),  # the row's weight in a rate; null: 1
         *_ANSWER,
         pa.field("reference_answer", pa.string()),
         pa.field("same_answer", pa.bool_()),  # answer == reference_answer; null unless both are ok
@@ -134,30 +134,30 @@ ESTIMATES = _schema(
         pa.field("model", pa.string(), nullable=False),
         pa.field("task", pa.string(), nullable=False),
         pa.field("strategy", pa.string(), nullable=False),
-        pa.field("probe", pa.string()),  # null where the metric belongs to the chains
+        pa.field("probe", pa.string()),  # null if the metric belongs to the chains
         pa.field("metric", pa.string(), nullable=False),
         pa.field("method", pa.string()),  # variant of the metric, such as the integration rule
-        pa.field("position", pa.float64()),  # for curves: where on the probe's axis
-        pa.field("value", pa.float64()),  # null where undefined
+        pa.field("position", pa.float64()),  # for curves: the place on the probe's axis
+        pa.field("value", pa.float64()),  # null if undefined
         pa.field("ci_low", pa.float64()),
         pa.field("ci_high", pa.float64()),
         pa.field("interval", pa.string()),  # how the interval was made
         pa.field("n_total", pa.int64(), nullable=False),  # rows that should have counted
         pa.field("n_ok", pa.int64(), nullable=False),  # rows that did
         pa.field("n_items", pa.int64(), nullable=False),  # clusters behind them
-        # the same without answers that were near ties; null where that changes nothing
+        # the same without answers that were near ties; null if that changes nothing
         pa.field("clear_value", pa.float64()),
         pa.field("clear_low", pa.float64()),
         pa.field("clear_high", pa.float64()),
         pa.field("clear_n_ok", pa.int64()),
-        pa.field("least", pa.float64()),  # the value if all that failed had been as small as it can be
-        pa.field("most", pa.float64()),  # the same, as large as it can be; both null for metrics without bounds
-        pa.field("n_arms", pa.int64()),  # arms that the rows are made of, where they are chains
+        pa.field("least", pa.float64()),  # the value if all failed rows were as small as possible
+        pa.field("most", pa.float64()),  # the same, as large as possible; both null for metrics without bounds
+        pa.field("n_arms", pa.int64()),  # arms that the rows are made of, if the rows are chains
         pa.field("n_arms_ok", pa.int64()),  # arms that did not fail
         pa.field("variant", pa.string()),  # "plain", or the intervention's arm that the rows are of
         pa.field("channel", pa.string()),  # what the chains' texts are; null: not told apart
         pa.field("reader", pa.string()),  # model that answered; null: the subject
-        pa.field("n_eff", pa.float64()),  # independent items that would carry as much; null: not worked out
+        pa.field("n_eff", pa.float64()),  # number of independent items with the same information; null: not computed
     ],
 )
 

@@ -1,8 +1,8 @@
 """Code from outside the package: modules that the spec names, and entry points of installed packages.
 
-A plug-in runs with all rights of its user. So only two things are imported: the modules that a spec or the command line
-names, and the entry points of the names that a spec uses. Nothing that a run's folder names is ever imported. Knows
-nothing about what plug-ins register.
+A plug-in runs with all rights of its user. Therefore only two things are imported: the modules that a spec or the
+command line names, and the entry points of the names that a spec uses. Nothing that a run's folder names is ever
+imported. Knows nothing about what plug-ins register.
 """
 
 import functools

@@ -2,7 +2,7 @@
 
 A thing comes from the package itself, from a plug-in module that calls ``register``, or from an installed package with
 an entry point in the kind's group. Built-in things are imported when the registry is first asked, and an entry point
-when a spec uses its name. Knows nothing about the kinds: each registry is beside the class of its things.
+when a spec uses its name. Knows nothing about the kinds: each registry is next to the class of its things.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """The names in a spec, looked up once: probes with checked options, models with their engines and codecs.
 
-In: a spec whose plug-ins are imported. Out: objects to hand on, so that nobody looks a name up again. They hold
-functions and tokenizers, which do not travel: each process resolves for itself.
+In: a spec whose plug-ins are imported. Out: objects to hand on, so that no name is looked up again. They hold functions
+and tokenizers, which cannot be sent to other processes: each process resolves for itself.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class ResolvedProbe:
     options: Section
     """The probe's own settings, checked."""
     readers: tuple[str, ...]
-    """The models that it runs on, once the subjects' chains are there; none for most probes."""
+    """The models that it runs on, once the subjects' chains are committed; empty for most probes."""
 
     @property
     def name(self) -> str:
@@ -40,7 +40,7 @@ class Resolved:
     models: Mapping[str, ResolvedModel]
     """By id, in the spec's order."""
     date: datetime | None
-    """What all chat templates of the run are told; null: now."""
+    """The date that all chat templates of the run get; null: now."""
 
     @property
     def subjects(self) -> tuple[ResolvedModel, ...]:

@@ -78,7 +78,7 @@ def plan(
         typer.Option(
             "--tokens-per-second",
             min=1e-3,
-            help="Tokens of prompts and answers that an engine does a second, for the hours; "
+            help="Prompt and answer tokens that an engine processes per second, for the hours; "
             "default: as measured in the output folder's run.",
         ),
     ] = None,
@@ -94,7 +94,7 @@ def plan(
     rates = measured_rates(made) if rate is None else dict.fromkeys((model.id for model in made.spec.models), rate)
     out.print(cost_table(costs(made, chain_tokens), rates))
     out.print(
-        f"Upper bounds for chains of {length} tokens (--chain-tokens for another length) and edits made at once. "
+        f"Upper bounds for chains of {length} tokens (--chain-tokens: another length); edits succeed at the first try. "
         "Distinct tokens: prefixes that an item's prompts share count once."
     )
     out.print(rates_note(made, rates, rate), markup=False)
@@ -104,7 +104,7 @@ def plan(
 
 @app.command()
 def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = None) -> None:
-    """Do what is missing of a run, then aggregate and report. Run it again to resume."""
+    """Do the missing parts of a run, then aggregate and report. Run it again to resume."""
     spec = _spec(spec_path, overrides, plugins)
     from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.fleet.run import execute
@@ -117,7 +117,7 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
     failed, total, by_status = _failures(store)
     if failed:
         out.print(
-            f"{failed} of {total} rows are not ok ({by_status}); 'Rows by status' in the report says where.",
+            f"{failed} of {total} rows are not ok ({by_status}); 'Rows by status' in the report shows where.",
             soft_wrap=True,
         )
     if given_up or failed > spec.output.max_failed_share * total:
@@ -131,7 +131,7 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
 
 @app.command()
 def status(run_path: RunPath) -> None:
-    """Show what of a run is committed, and how its rows ended."""
+    """Show which shards of a run are committed, and its rows by status."""
     from cotfaith.cluster.cli.tables import status_table
     from cotfaith.cluster.storage.read import commits
 
@@ -188,7 +188,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -247,14 +249,14 @@ def _say_if_incomplete(store: "Store") -> None:
 
 
 def _know(plugins: list[str] | None) -> None:
-    """Import what the user names; never what the run's folder names."""
+    """Import the modules that the user names, never those that the run's folder names."""
     from cotfaith.cluster.cli.plugins import import_metrics
 
     import_metrics(plugins or [])
 
 
 def _failures(store: "Store") -> tuple[int, int, str]:
-    """Return the rows that are not ok, all rows, and the former by status, as text."""
+    """Return the number of rows that are not ok, the number of all rows, and the former by status as text."""
     from cotfaith.cluster.cli.tables import failed_text
     from cotfaith.cluster.storage.read import commits, count_statuses
 
@@ -282,17 +284,17 @@ def _exit_codes() -> Iterator[None]:
         sys.exit(1)
     except KeyboardInterrupt:
         again = shlex.join(["cotfaith", *sys.argv[1:]])
-        err.print(f"\nStopped. What is finished is kept; to go on: {again}", markup=False, soft_wrap=True)
+        err.print(f"\nStopped. Finished work is kept. To continue: {again}", markup=False, soft_wrap=True)
         sys.exit(_INTERRUPTED)
 
 
 def _interrupt(*_: Any) -> None:
-    """Stop as Ctrl-C does, also where the shell has made the process deaf to that (nohup, a script's background)."""
+    """Stop as Ctrl-C does, even if the shell makes the process ignore Ctrl-C (nohup, a script's background job)."""
     raise KeyboardInterrupt
 
 
 def _show_any_text() -> None:
-    """Print "?" for what the terminal's encoding lacks, instead of failing; another choice of the user's stays."""
+    """Print "?" for characters that the terminal's encoding lacks; an error handler that the user chose stays."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
             stream.reconfigure(errors="replace")

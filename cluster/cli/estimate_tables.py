@@ -1,4 +1,4 @@
-"""The tables of estimates that the command line prints: what a run found, and what rests on too little.
+"""The tables of estimates that the command line prints: a run's estimates, and those that rest on too few rows.
 
 In: a table in the ESTIMATES schema, or shortfalls. Out: tables for a rich console.
 """
@@ -19,8 +19,8 @@ from cotfaith.cluster.terminal import safe_text
 def summary_table(estimates: pa.Table) -> Table:
     """Return a line per model, task and strategy: accuracies, same answer, AOC, each with its interval.
 
-    Below it, where near ties are among the answers, the figures without them: "-" if nothing is left, "" where leaving
-    them out changes nothing.
+    If some answers are near ties, a second line gives the figures without them: "-" if no answers are left, "" if
+    leaving them out changes nothing.
     """
     columns = [column for column in first_columns() if column.terminal]
     title = "Estimates, with 95% intervals (bootstrap over items)"
@@ -44,9 +44,9 @@ def _clear(row: Estimate | None) -> str:
 
 
 def shortfall_table(found: Sequence[Shortfall]) -> Table:
-    """Return a line for each estimate that lacks rows and is no curve, with its worst and its best case."""
+    """Return a line for each estimate that lacks rows and is not a curve, with its worst and its best case."""
     curves = sum(one.is_curve for one in found)
-    title = "Figures on less than 95% of their rows or arms; range: if what failed is counted either way"
+    title = "Figures on less than 95% of their rows or arms; range: worst and best case of those that failed"
     table = new_table(title, ["model", "task", "figure"], ["value", "counted", "range"])
     if curves:
         table.caption = f"And {curves} by position: the report lists them under each model and task."

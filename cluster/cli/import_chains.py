@@ -1,7 +1,7 @@
 """``cotfaith import``: chains from elsewhere -> one checked JSON lines file that a spec can name (adapter ``chains``).
 
-Every text in the sources is somebody else's: what is shown of it is escaped. A chain that cannot be used is left out
-and counted by its reason; nothing is written if none is left.
+Texts of the sources are untrusted: they are escaped when shown. A chain that cannot be used is left out and counted by
+its reason. If no chain is left, nothing is written.
 """
 
 import json
@@ -42,7 +42,7 @@ def import_chains(
     answer_format: Annotated[
         str | None,
         typer.Option(
-            metavar="FORMAT", help="number, boolean or text, for golds without choices; default: each decides."
+            metavar="FORMAT", help="number, boolean or text, for golds without choices; default: from each gold."
         ),
     ] = None,
     gold_is: Annotated[
@@ -51,7 +51,7 @@ def import_chains(
     ] = "auto",
     replace: Annotated[bool, typer.Option("--replace", help="Write over an existing file.")] = False,
 ) -> None:
-    """Take chains of thought that another tool has recorded, so that a run can probe them."""
+    """Import chains of thought that another tool recorded, so that a run can probe them."""
     if target.suffix not in (".jsonl", ".ndjson"):
         raise SpecError(f"--out {target}: expected a file that ends in .jsonl.")
     if target.exists() and not replace:
@@ -63,7 +63,7 @@ def import_chains(
     for source in sources:
         _take(source, renamed, found)
     if not found.taken:
-        raise TaskError("\n".join(["No chain can be taken. " + found.left_out_text(), *found.remarks_text()]))
+        raise TaskError("\n".join(["No chain can be used. " + found.left_out_text(), *found.remarks_text()]))
     records = found.records()
     _write(target, records)
     _show(found, records, target)
@@ -94,7 +94,7 @@ def _take(source: Path, fields: dict[str, str], found: Imported) -> None:
         _take_table(source, fields, found)
         return
     if fields:
-        raise SpecError(f"{source}: --field is for tables; an Inspect log says itself what is what.")
+        raise SpecError(f"{source}: --field is for tables; an Inspect log names its own fields.")
     log = read_inspect_log(source)
     found.notes += log.notes
     found.add(source, log.records if found.answer_format else letters_without_choices(log.records))
@@ -115,7 +115,7 @@ def _take_table(source: Path, fields: dict[str, str], found: Imported) -> None:
 
 
 def _cut(record: Record) -> str | None:
-    """Return why a chain is not whole, where its record says how it ended."""
+    """Return why a chain is incomplete, if its record shows that it is."""
     ends = (str(record.get(name)).lower() for name in ("finish_reason", "stop_reason"))
     reason = next((end for end in ends if end in ("length", "max_tokens", "max_length")), None)
     return None if reason is None else f"the chain was cut: it ended by {reason!r}"
@@ -142,10 +142,10 @@ def _show(found: Imported, records: list[Record], target: Path) -> None:
     spec = yaml.safe_dump([task], default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
     lines = [
         f"Took {len(records):,} of {len(records) + found.left_out.total():,} chains. Answers: {kinds}; "
-        f"{answered:,} chains have the answer that was recorded.",
+        f"{answered:,} chains have a recorded answer.",
         *([found.left_out_text()] if found.left_out else []),
         *(f"Note: {text}" for text in found.remarks_text()),
-        f"Wrote {target}. In a spec, with the models that are to read the chains:",
+        f"Wrote {target}. Put this into a spec, with the models that will read the chains:",
         "tasks:",
         f"  - {spec.strip()[1:-1]}",
         "probes: [no_cot, early_answering, filler_tokens, step_deletion]",

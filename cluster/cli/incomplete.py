@@ -1,4 +1,4 @@
-"""What of a run is missing, said on the command line."""
+"""Prints what a run lacks."""
 
 from rich.console import Console
 
@@ -7,7 +7,7 @@ from cotfaith.cluster.terminal import plain_text
 
 
 def say_if_incomplete(complete: Completeness, console: Console) -> None:
-    """Print what is missing, if anything is. Reasons are other programs' words: no markup, no control characters."""
+    """Print what is missing, if anything is. Reasons can quote other programs: nothing in them is interpreted."""
     if complete.whole:
         return
     console.print(complete.headline(), markup=False, style="bold yellow")

@@ -1,6 +1,6 @@
-"""``cotfaith list``: what a spec can name, one line each, plug-ins with where they come from.
+"""``cotfaith list``: the names that a spec can use, one line each. A plug-in's line shows where it comes from.
 
-What installed packages offer is listed without being imported.
+Plug-ins of installed packages are listed without being imported.
 """
 
 from collections.abc import Callable, Iterable, Sequence

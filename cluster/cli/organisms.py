@@ -18,7 +18,7 @@ out = Console(highlight=False)
 
 @app.command("list")
 def list_organisms() -> None:
-    """Show the packaged organisms: what is true of them, and what was measured."""
+    """Show the packaged organisms: what is true of each, and its measured accuracies."""
     out.print(organisms_table([read_card(name) for name in packaged()]))
     out.print("Use one as a model's source: `source: organism:NAME`. Accuracies: the figures of its card.")
 

@@ -53,7 +53,7 @@ class RunProgress:
             self.console.print(self._line(), soft_wrap=True)
 
     def finished(self, model: str, report: ShardReport, engine: str) -> None:
-        """Count one finished shard; ``engine`` names the actor whose totals ``report.usage`` gives."""
+        """Count one finished shard; ``engine`` names the actor whose totals are in ``report.usage``."""
         self.done += report.items
         self.rows += report.statuses.total()
         self.failed += report.statuses.total() - report.statuses[Status.OK.value]
@@ -62,11 +62,11 @@ class RunProgress:
             self._bar.update(self._task, description=model)
 
     def used(self, engine: str, usage: EngineUsage) -> None:
-        """Take the totals of the actor that is named ``engine``; they may come late, and never shrink."""
+        """Update the totals of the actor named ``engine``. Totals may arrive late; smaller ones are ignored."""
         self._tokens[engine] = max(self._tokens.get(engine, 0), usage.prompt_tokens + usage.generated_tokens)
 
     def tick(self) -> None:
-        """Bring the bar up to date, or print a line if there is none and the last line is 30 s old."""
+        """Update the bar, or print a line if there is no bar and the last line is 30 s old."""
         if self._bar is not None and self._task is not None:
             rate = f"{self.tokens_per_s:,.0f}"
             self._bar.update(self._task, completed=self.done, rate=rate, failed=self.failed)
@@ -80,7 +80,7 @@ class RunProgress:
 
     @property
     def tokens_per_s(self) -> float:
-        """Prompt and generated tokens a second since the start, shared prefixes counted in every prompt."""
+        """Prompt and generated tokens per second since the start; a shared prefix counts in every prompt."""
         return sum(self._tokens.values()) / max(time.monotonic() - self._began, 1e-9)
 
     def _line(self) -> str:

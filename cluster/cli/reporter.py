@@ -1,6 +1,6 @@
 """A run's reporter for the command line: lines on two consoles, and a bar.
 
-What a run says may hold other programs' words: control characters are removed, and markup is not read.
+A run's messages can quote other programs: control characters are removed, and markup is not interpreted.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from cotfaith.cluster.terminal import plain_text
 
 @dataclass(frozen=True)
 class ConsoleReporter:
-    """How far the run is goes to ``out``; all else to ``err``."""
+    """Prints progress messages on ``out``, all else on ``err``."""
 
     out: Console
     err: Console

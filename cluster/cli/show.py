@@ -1,7 +1,7 @@
 """One item in the terminal: its question, every chain on it, and every arm's answer.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows and an item's id. Out: text on a rich console. Model output is untrusted: it all
-passes through ``terminal.py``.
+In: ITEMS, CHAINS and OBSERVATIONS rows and an item's id. Out: text on a rich console. Model output is untrusted: all of
+it passes through ``terminal.py``.
 """
 
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""The tables that the command line prints. At 80 columns every number is whole; long names fold, they are never cut."""
+"""The tables that the command line prints. At 80 columns no number is cut; long names fold and are never cut."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from cotfaith.schemas.status import Status
 
 
 def cost_table(costs: Sequence[Cost], rates: Mapping[str, float]) -> Table:
-    """Return a line per model and task, and their sum; hours where a model's tokens a second are known."""
+    """Return a line per model and task, and their sum; hours if a model's tokens per second are known."""
     counts = ("items", "shards", "requests")
     tokens = ("generated_tokens", "prompt_tokens", "distinct_tokens")
     heads = [*counts, *(name.replace("_", "\n") for name in tokens), *(["hours"] if rates else [])]
@@ -31,7 +31,7 @@ def _cells(counts: Sequence[str], tokens: Sequence[str], costs: Sequence[Cost]) 
 
 
 def _hours(costs: Sequence[Cost], rates: Mapping[str, float]) -> list[str]:
-    """Return the cell: "-" where no rate is known, a sum over those that have one."""
+    """Return the cell: the sum over the models with a known rate, "-" if there is none."""
     if not rates:
         return []
     known = [cost.tokens / rates[cost.model] / 3600 for cost in costs if cost.model in rates]
@@ -50,7 +50,7 @@ def human_count(number: int) -> str:
 
 
 def status_table(run: RunRecord, commits: Sequence[Commit]) -> Table:
-    """Return, per model, task and stage, the shards committed and the rows by status; readers' parts are shards too."""
+    """Return, per model, task and stage, the committed shards and the rows by status; readers' parts are shards."""
     title = f"Run {run.run_id}, begun {run.created}"
     table = new_table(title, ["model", "task", "stage"], ["shards", "rows", "ok"])
     table.add_column("not ok", no_wrap=True)
@@ -65,13 +65,13 @@ def status_table(run: RunRecord, commits: Sequence[Commit]) -> Table:
 
 
 def _subjects(run: RunRecord, commits: Sequence[Commit]) -> list[str]:
-    """Return the models with chains: those of the spec, and those that an earlier spec had."""
+    """Return the models with chains: those of the spec, and those of earlier specs."""
     subjects = {*run.spec.subjects, *(commit.model for commit in commits)}
     return [model for model in run.identity.models if model in subjects]
 
 
 def _readers(run: RunRecord, stage: str | None, own: Sequence[Commit]) -> int:
-    """Return how many models do the stage on each shard: only the subject, or the readers that are named or seen."""
+    """Return how many models work on each shard in this stage: the subject, or the readers in the record or commits."""
     named = run.readers.get(stage, []) if stage is not None else []
     return max(1, len({*named, *(commit.reader for commit in own)} - {None}))
 
@@ -87,7 +87,7 @@ def failed_text(counts: Counter[str], separator: str = ", ") -> str:
 
 
 def new_table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
-    """Return an empty table: columns of names, which give way, then columns of numbers, which do not."""
+    """Return an empty table: columns of names, which fold, then columns of numbers, which do not."""
     table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in names:
         table.add_column(name, overflow="fold")

@@ -31,7 +31,7 @@ def validate(
     folder: Annotated[
         Path | None, typer.Option("--out", help="The run's folder; default: runs/validate, or runs/validate-FILE.")
     ] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the page here too, with its figures beside it.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the page here too, with its figures next to it.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")] = None,
     plugins: Annotated[
         list[str] | None,
@@ -82,7 +82,7 @@ def _spec(
     from cotfaith.cluster.plan.spec_file import load_spec
 
     if sources and chains is None:
-        raise SpecError("--model goes with --chains FILE; to run tasks, name the models in a spec.")
+        raise SpecError("--model needs --chains FILE; to run tasks, name the models in a spec.")
     if chains is None:
         return load_spec(path or ORGANISMS, overrides, plugins)
     if (path is None) == (not sources):
@@ -91,12 +91,12 @@ def _spec(
     if path is not None:
         return load_spec(path, overrides, plugins).model_copy(update={"tasks": (TaskSpec.model_validate(task),)})
     if overrides or plugins:
-        raise SpecError("--set and --plugin go with a SPEC; with --model there is none.")
+        raise SpecError("--set and --plugin need a SPEC; with --model there is none.")
     models = [{"id": _name(source), "source": source} for source in sources]
     return parse_spec({"models": models, "tasks": [task], "probes": list(PROBES)}, "--model")
 
 
-_ALL = 10**9  # items are taken from the start of the file, up to so many
+_ALL = 10**9  # the most items, taken from the start of the file
 
 
 def _name(source: str) -> str:
@@ -105,7 +105,7 @@ def _name(source: str) -> str:
 
 
 def _timed(spec: RunSpec, folder: Path) -> RunSpec:
-    """Return ``spec`` with its own folder, and with each probe's seconds measured alone. Results stay the same."""
+    """Return ``spec`` with ``folder`` as its output, and with each probe timed separately. Results stay the same."""
     resources = spec.resources.model_copy(update={"probes_apart": True, "in_flight": 1})
     output = OutputSpec(path=str(folder), max_failed_share=spec.output.max_failed_share)
     return spec.model_copy(update={"resources": resources, "output": output})

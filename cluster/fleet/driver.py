@@ -1,7 +1,7 @@
 """The scheduler: shard tasks, several in flight per engine, retries. Holds no rows.
 
-In: a plan, and the jobs that are missing (``jobs``), so that resume is not a mode. Out: how many were done, and which
-were given up. Runs in the driver process.
+In: a plan, and its missing jobs (``jobs``): a resumed run is one with fewer jobs, not a mode. Out: how many jobs were
+done, and which were given up. Runs in the driver process.
 """
 
 from collections import Counter, deque
@@ -27,7 +27,7 @@ from cotfaith.workers.actor.remote import RemoteEngine
 
 _POLL_S = 1.0
 PATIENCE_S = 60.0
-"""Time without anything running, before the scheduler says what it waits for."""
+"""Seconds without a running job, before the scheduler says what it waits for."""
 
 Needed = dict[str, Deployment]
 """Role in a job -> the deployment that serves it."""
@@ -44,7 +44,7 @@ class _Pending:
 
 @dataclass
 class RunOutcome:
-    """What came of a run's jobs."""
+    """The outcome of a run's jobs."""
 
     done: int = 0
     given_up: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ class RunOutcome:
 
 
 def actors_at_once(plan: Plan, jobs: Sequence[Job]) -> int:
-    """Return the engine actors that must have a place together: one subject's replicas, and all helpers."""
+    """Return how many engine actors need a place at the same time: one subject's replicas, and all helpers."""
     return plan.spec.resources.replicas + _count_helpers(one for job in jobs for one in _needed(plan, job).values())
 
 
@@ -61,7 +61,7 @@ def _count_helpers(deployments: Iterable[Deployment]) -> int:
 
 
 def _needed(plan: Plan, job: Job) -> Needed:
-    """Return what a job needs; a model that helps with its own chains does so with the engine that answers."""
+    """Return the deployments that a job needs; a model that helps with its own chains uses the engine that answers."""
     answers = plan.model(job.model)
     probes = [probe for probe in plan.probes if probe.name in job.probes]
     helping = helpers(plan.spec, answers, probes)
@@ -70,12 +70,12 @@ def _needed(plan: Plan, job: Job) -> Needed:
 
 
 def run_jobs(plan: Plan, jobs: Sequence[Job], progress: Progress) -> RunOutcome:
-    """Do the jobs, each model's on its own engine actors, all models that fit at a time."""
+    """Do the jobs. Each model has its own engine actors; as many models run at once as fit."""
     return _Scheduler(plan, progress, [_Pending(job, _needed(plan, job)) for job in jobs]).run()
 
 
 class _Scheduler:
-    """Dispatches until nothing is left. Engines that are up are used; nothing waits for the rest."""
+    """Dispatches until no jobs are left. It uses the engines that are up, and does not wait for the others."""
 
     def __init__(self, plan: Plan, progress: Progress, pending: Sequence[_Pending]) -> None:
         self.resources = plan.spec.resources
@@ -106,11 +106,11 @@ class _Scheduler:
                 self._close()
                 self._warn_if_stalled()
         finally:
-            self.pool.close_all()  # which ends the tasks, too; to cancel them makes Ray abort now and then
+            self.pool.close_all()  # this also ends the tasks; cancelling them sometimes makes Ray abort
         return self.outcome
 
     def _open(self, helping: bool) -> None:
-        """Start deployments: helpers get their places first, since no job can be done without them."""
+        """Start deployments: helpers get their places first, because no job can be done without them."""
         for one in self.left:
             if (one.role != SUBJECT) == helping and one not in self.pool.deployments:
                 self.pool.open(one, 1 if helping else min(self.resources.replicas, self.left[one]))
@@ -125,9 +125,10 @@ class _Scheduler:
                     self._submit(queue.popleft(), replicas)
 
     def _has_room(self, replica: Replica, pending: _Pending) -> bool:
-        """Return whether the replica can take the job; one that failed before runs with no other beside it.
+        """Return whether the replica can take the job. A job that failed before runs alone on its replica.
 
-        When an engine is lost, nothing tells which of its tasks was the cause: so no other task is charged for it.
+        When an engine is lost, nothing shows which of its tasks was the cause. A job that runs alone costs no other
+        job an attempt.
         """
         return not replica.exclusive and replica.busy < (1 if pending.tries else self.resources.in_flight)
 
@@ -168,9 +169,9 @@ class _Scheduler:
         try:
             report: ShardReport = ray.get(reference)
         except EngineLostError as error:
-            cause = getattr(error, "cause", error)  # Ray's stand-in for the error lacks the role
+            cause = getattr(error, "cause", error)  # Ray's wrapper of the error lacks the role
             lost = replicas[cause.role]
-            # Of several tasks on a lost engine, the first to report is charged with an attempt, and no other.
+            # Of several tasks on a lost engine, only the first to report is charged with an attempt.
             self._retry(pending, error, charged=self.pool.has(lost))
             self.pool.replace(lost, error)
         except InputError:
@@ -196,12 +197,12 @@ class _Scheduler:
             self.progress.say(f"{name}: given up after {pending.tries} attempts ({reason})")
 
     def _close(self) -> None:
-        """End the deployments that no job needs, so that waiting ones get their place."""
+        """End the deployments that no job needs, so that waiting ones get their places."""
         for one in [one for one in self.pool.deployments if not self.left[one]]:
             self.pool.close(one)
 
     def _warn_if_stalled(self) -> None:
-        """Say what is waited for, if nothing runs: from here no room in the cluster looks like weights that load."""
+        """If nothing runs, say what is missing: from here a full cluster looks the same as weights that load."""
         if self.running:
             self.idle_since_s = monotonic()
         elif self.left and monotonic() - self.idle_since_s > PATIENCE_S:

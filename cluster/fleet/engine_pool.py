@@ -1,9 +1,9 @@
-"""Engine actors by deployment: started, replaced when lost, ended. Knows nothing about jobs.
+"""Engine actors by deployment: starts them, replaces lost ones, ends them. Knows nothing about jobs.
 
 A deployment is a model in a role, and its replicas are actors. A subject or reader has as many replicas as the spec
 says. A helper (an editor or embedder model) has one, which serves all subjects; its place in the cluster is reserved as
 long as the deployment lasts. Otherwise a subject's actor that waits for room could take the place of a helper that was
-lost, and the two would wait for each other for ever.
+lost, and the two would wait for each other forever.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -43,9 +43,9 @@ class Replica:
     """Reference to its description; resolved once the weights are loaded."""
     capabilities: Capabilities | None = None
     busy: int = 0
-    """Jobs that run on it as the one that answers."""
+    """Jobs for which it is the engine that answers."""
     exclusive: bool = False
-    """Whether it takes no other job beside the one that runs on it."""
+    """Whether it takes no other job while one runs on it."""
 
     def remote(self) -> RemoteEngine:
         """Return its stand-in for a shard task."""
@@ -71,7 +71,7 @@ class EnginePool:
     _said: set[str] = field(default_factory=set)
 
     def open(self, deployment: Deployment, count: int) -> None:
-        """Ask for ``count`` actors; those that get a place come up by themselves."""
+        """Request ``count`` actors; each comes up once the cluster has a place for it."""
         asked = {"CPU": self.share.cpus, "GPU": self.resources.gpus}
         if deployment.role != SUBJECT and any(asked.values()):
             self._places[deployment] = placement_group([{name: n for name, n in asked.items() if n}])
@@ -92,7 +92,7 @@ class EnginePool:
         return Replica(f"{deployment.model}#{self._started}", deployment, actor, actor.describe.remote())
 
     def has_places(self) -> bool:
-        """Return whether every helper's place is reserved, so that nobody else can take it."""
+        """Return whether every helper's place is reserved, so that no other actor can take it."""
         return all(place.wait(0) for place in self._places.values())
 
     def up(self, deployment: Deployment) -> list[Replica]:
@@ -109,7 +109,7 @@ class EnginePool:
         return {one.ready: one for found in self.deployments.values() for one in found if one.capabilities is None}
 
     def mark_ready(self, replica: Replica) -> None:
-        """Take an actor whose ``ready`` is resolved as up, or replace it; pass its engine's notes on, once a model."""
+        """Mark an actor with a resolved ``ready`` as up, or replace it; report each note of a model's engines once."""
         try:
             replica.capabilities, notes = ray.get(replica.ready)
         except (RayActorError, OutOfMemoryError) as error:
@@ -125,7 +125,7 @@ class EnginePool:
         return replica in self.deployments.get(replica.deployment, [])
 
     def replace(self, replica: Replica, error: Exception) -> None:
-        """Start another in the place of a lost actor, unless that was done.
+        """Start another in the place of a lost actor, unless that is done already.
 
         Raises:
             RunFailedError: it never came up, or too many were lost one after another.
@@ -147,14 +147,14 @@ class EnginePool:
         self._losses |= dict.fromkeys(deployments, 0)
 
     def close(self, deployment: Deployment) -> None:
-        """End the deployment's actors and give its place back."""
+        """End the deployment's actors and release its place."""
         for replica in self.deployments.pop(deployment, []):
             ray.kill(replica.actor)
         if deployment in self._places:
             remove_placement_group(self._places.pop(deployment))
 
     def close_all(self) -> None:
-        """End all."""
+        """End all actors."""
         for deployment in list(self.deployments):
             self.close(deployment)
 

@@ -1,4 +1,4 @@
-"""What is missing of a run: one job for every shard, and one for every reader of its chains.
+"""The missing work of a run: one job for each shard, and one for each reader of its chains.
 
 In: a plan, the run's record, and the keys of its commits. Out: jobs, which can be sent to other machines. Reads and
 writes nothing.
@@ -32,7 +32,7 @@ class Job:
     probes: tuple[str, ...]
     """The probes that are missing."""
     reader: str | None = None
-    """Model that answers in the subject's place; the chains are then committed."""
+    """Model that answers in the subject's place; the chains are committed already."""
 
     @property
     def model(self) -> str:
@@ -41,11 +41,11 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         return self.shard.id if self.reader is None else f"{self.shard.id} read by {self.reader}"
 
     def given_up(self, reason: str, attempts: int) -> GivenUp:
-        """Return the record that it failed every attempt, now."""
+        """Return a record, with the present time, that the job failed every attempt."""
         shard, probe = self.shard, None if self.reader is None else self.probes[0]  # a reader's job is one probe
         return GivenUp(
             key=keys.given_up(shard.id, probe, self.reader),
@@ -65,7 +65,7 @@ class Job:
 
 
 def missing_jobs(plan: Plan, run: RunRecord, committed: Set[str]) -> list[Job]:
-    """Return a job for every shard of which something is not committed, its readers' parts aside."""
+    """Return a job for each shard whose chains or probes are not all committed; readers' parts do not count."""
     own = [probe.name for probe in plan.probes if not probe.readers]
     spec = _portable(plan, run)
     jobs = (
@@ -92,7 +92,7 @@ def _job(
 
 
 def _portable(plan: Plan, run: RunRecord) -> RunSpec:
-    """Return the spec with what other processes lack: the editor's prompt texts, the run's date, and our folder."""
+    """Return the spec with what other processes lack: the editor's prompt texts, the run's date, an absolute path."""
     spec = plan.spec
     prompts = spec.prompts.model_copy(update={"date": recorded_date(run)})
     output = spec.output.model_copy(update={"path": absolute(spec.output.path)})
@@ -100,7 +100,7 @@ def _portable(plan: Plan, run: RunRecord) -> RunSpec:
 
 
 def missing_readings(plan: Plan, run: RunRecord, committed: Set[str]) -> list[Job]:
-    """Return a job for every reader's part that is not committed, of chains that are."""
+    """Return a job for each reader's part that is not committed and whose chains are."""
     spec = _portable(plan, run)
     return [
         _job(plan, run, spec, shard, False, (probe,), reader)

@@ -1,7 +1,7 @@
-"""An engine's stand-in beside the shard loop: counts the tokens that one shard's work asks of one role.
+"""A stand-in for an engine in the shard loop's process: counts the tokens that one shard's work uses in one role.
 
-An actor's own totals are those of all its callers together. An error that says that the engine is lost gets its role
-here, so that the scheduler replaces the right one.
+An actor's own totals cover all its callers. An ``EngineLostError`` gets its role here, so that the scheduler replaces
+the right engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,13 +20,13 @@ from cotfaith.workers.engines.protocol import (
 
 
 class MeteredEngine:
-    """The engine protocol, handed on."""
+    """Passes each call to an engine, and counts its tokens."""
 
     def __init__(self, engine: Engine, role: str) -> None:
         self.engine: Any = engine  # only some engines offer embed
         self.role = role
         self.tokens = 0
-        """Tokens of prompts, each counted whole, and generated ones."""
+        """Prompt tokens, each prompt counted whole, and generated tokens."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -54,7 +54,7 @@ class MeteredEngine:
         return usage
 
     def notes(self) -> list[str]:
-        """Return what the engine has to say."""
+        """Return the engine's notes."""
         notes: list[str] = self.engine.notes()
         return notes
 

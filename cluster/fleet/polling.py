@@ -13,7 +13,7 @@ _EVERY_S = 2.0
 
 
 class UsagePoll:
-    """Questions under way, one an engine."""
+    """Pending usage requests, at most one per engine."""
 
     def __init__(self, every_s: float = _EVERY_S) -> None:
         self._every_s = every_s
@@ -21,7 +21,7 @@ class UsagePoll:
         self._next_s = 0.0
 
     def answers(self, actors: Mapping[str, Any]) -> dict[str, EngineUsage]:
-        """Ask each actor, if it is time and it owes no answer; return the answers that are here, by its name."""
+        """If it is time, ask each actor that owes no answer; return the answers that have arrived, by actor name."""
         if monotonic() >= self._next_s:
             self._next_s = monotonic() + self._every_s
             owing = set(self._asked.values())

@@ -1,4 +1,4 @@
-"""Ray, started for one run on this machine's loopback, or joined at an address."""
+"""Ray, started for one run on this machine's loopback interface, or joined at an address."""
 
 import logging
 import math
@@ -21,12 +21,12 @@ _QUIET = {
     "RAY_enable_worker_prestart": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only, for the processes that Ray starts
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_worker_niceness": "0",  # else any other process starves the engines
-    "RAY_idle_worker_killing_time_threshold_ms": "600000",  # a new worker imports for seconds; keep the old ones
+    "RAY_worker_niceness": "0",  # otherwise other processes starve the engines
+    "RAY_idle_worker_killing_time_threshold_ms": "600000",  # a new worker takes seconds to import; keep idle ones
     "TOKENIZERS_PARALLELISM": "false",
 }
 _ELSEWHERE = (
-    "RAY_ADDRESS",  # a cluster that is up; so is "auto", which ray.init looks for where no address is given
+    "RAY_ADDRESS",  # a running cluster; without an address, ray.init looks for one, as with "auto"
     "RAY_NAMESPACE",
     "RAY_REDIS_ADDRESS",
     "RAY_RUNTIME_ENV",
@@ -39,10 +39,10 @@ _ELSEWHERE = (
     "RAY_JOB_ID",
     "RAY_RAYLET_PID",
 )
-"""About another Ray than the private one, which the spec asks for; its own processes must not see them."""
+"""Variables about a Ray other than the private one that the spec asks for: the private one must not see them."""
 _TOUCHED = {*_QUIET, "PYTHONBREAKPOINT"}
-"""What we set, and what Ray sets beside variables of its own name."""
-_LOCAL = "local"  # Ray's word for a new one here, whatever the environment and /tmp/ray say
+"""Variables that we set, and one that Ray sets although its name does not begin with RAY_."""
+_LOCAL = "local"  # Ray's word for a new cluster here, regardless of the environment and /tmp/ray
 _OBJECT_STORE_BYTES = 160 * 1024 * 1024
 
 
@@ -57,11 +57,11 @@ class Share:
 
     cpus: float
     threads: int
-    """Of torch."""
+    """Torch threads."""
 
 
 def engine_share(resources: ResourceSpec, actors: int) -> Share:
-    """Return the share of each of ``actors`` engine actors: on this machine, by default, an equal part of the cores."""
+    """Return the share of each of ``actors`` engine actors. Default: an equal part of our cores; 1 CPU on a cluster."""
     cpus = resources.cpus
     if cpus is None:
         cpus = 1 if resources.ray_address else max(1, local_cores() // actors)
@@ -70,10 +70,10 @@ def engine_share(resources: ResourceSpec, actors: int) -> Share:
 
 @contextmanager
 def ray_session(resources: ResourceSpec, actors: int) -> Iterator[None]:
-    """Hold a connection to Ray with room for ``actors`` engine actors at a time, if it is started here.
+    """Hold a connection to Ray; one that is started here has room for ``actors`` engine actors at a time.
 
-    A local Ray ends with the context; a session that is already there is left alone. The spec says which Ray:
-    variables such as RAY_ADDRESS count where ``resources.ray_address`` is "auto". The environment is then as before.
+    A local Ray ends with the context; an existing session is left alone. The spec says which Ray: variables such as
+    RAY_ADDRESS count only if ``resources.ray_address`` is "auto". Afterwards the environment is as before.
 
     Raises:
         SpecError: nothing answers at ``resources.ray_address``.
@@ -99,7 +99,7 @@ def ray_session(resources: ResourceSpec, actors: int) -> Iterator[None]:
 
 @contextmanager
 def _environment(left_out: Sequence[str]) -> Iterator[None]:
-    """Quieten Ray and hide ``left_out`` from it: its processes get the variables that are set when it starts."""
+    """Silence Ray and hide the variables ``left_out`` from it: its processes get those that are set when it starts."""
     before = _ray_variables()
     for name in left_out:
         os.environ.pop(name, None)
@@ -108,7 +108,7 @@ def _environment(left_out: Sequence[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in _ray_variables():  # Ray sets some itself, such as its way to authenticate
+        for name in _ray_variables():  # Ray sets some itself, such as its authentication mode
             del os.environ[name]
         os.environ.update(before)
 
@@ -139,13 +139,13 @@ def _start(cpus: int) -> None:
             object_store_memory=_OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
         )
-    except Exception as error:  # all that Ray says where it could not start in time
+    except Exception as error:  # Ray raises no narrower error if it could not start in time
         raise RunFailedError(f"Ray did not start: {error} If the machine is busy, run this again later.") from error
 
 
 @contextmanager
 def _loopback(wanted: bool) -> Iterator[None]:
-    """Have a Ray that starts listen on loopback only: it read the variable for that when it was imported."""
+    """Make a Ray that starts listen on loopback only: Ray read the variable for that when it was imported."""
     from ray._private import ray_constants
 
     constants: Any = ray_constants
@@ -159,7 +159,7 @@ def _loopback(wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Take SIGTERM back from Ray, whose own handler aborts the process 3 s later, however much there is to tidy up."""
+    """Take SIGTERM back from Ray: its own handler aborts the process after 3 s, even if the clean-up takes longer."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     if threading.current_thread() is threading.main_thread():

@@ -1,7 +1,7 @@
-"""What a run tells whoever started it: lines of text, and its progress.
+"""The interface to which a run reports: lines of text, and its progress.
 
-``execute`` takes a ``Reporter``; ``SILENT`` shows nothing. A line may hold other programs' words, control characters
-among them: a reporter that shows lines to people makes them safe. Knows nothing about terminals.
+``execute`` takes a ``Reporter``; ``SILENT`` shows nothing. A line can quote other programs, control characters
+included: a reporter that shows lines to people makes them safe. Knows nothing about terminals.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -15,15 +15,15 @@ class Progress(Protocol):
     """Follows the jobs of one stage of a run."""
 
     def finished(self, model: str, report: ShardReport, engine: str) -> None:
-        """Count one finished shard; ``engine`` names the actor whose totals ``report.usage`` gives."""
+        """Count one finished shard; ``engine`` names the actor whose totals are in ``report.usage``."""
         ...
 
     def used(self, engine: str, usage: EngineUsage) -> None:
-        """Take the totals of the actor that is named ``engine``; they may come late, and never shrink."""
+        """Update the totals of the actor named ``engine``. Totals may arrive late; smaller ones are ignored."""
         ...
 
     def tick(self) -> None:
-        """Bring what is shown up to date; called about once a second."""
+        """Update the display; called about once a second."""
         ...
 
     def say(self, text: str) -> None:
@@ -32,23 +32,23 @@ class Progress(Protocol):
 
 
 class Reporter(Protocol):
-    """Takes what a run says."""
+    """Takes a run's messages."""
 
     def say(self, text: str) -> None:
-        """Take a line about how far the run is."""
+        """Take a line about the run's progress."""
         ...
 
     def warn(self, text: str) -> None:
-        """Take a line that the user should know of."""
+        """Take a warning or note for the user."""
         ...
 
     def progress(self, total_items: int) -> AbstractContextManager[Progress]:
-        """Return what follows the jobs on ``total_items`` items; entered before the first of them, left at the end."""
+        """Return a context for the jobs on ``total_items`` items: entered before the first job, left after the last."""
         ...
 
 
 class _Silent:
-    """A reporter, and its progress, that show nothing."""
+    """A reporter that is its own progress, and shows nothing."""
 
     def say(self, text: str) -> None:
         pass

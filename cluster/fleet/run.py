@@ -1,8 +1,8 @@
 """A whole run: check the spec, plan, open the run's folder, do what is missing.
 
-In: a spec, and a reporter that takes what the run says. Out: the shards that were given up; all else is in the run's
-folder. Readers come when all chains are there: their engines load once more for that, and answer after every shard's
-chains. Knows nothing about the command line.
+In: a spec, and a reporter that takes the run's messages. Out: the shards that were given up; all else is in the run's
+folder. Readers start when all chains are committed: their engines load again for that, and answer after the chains of
+every shard. Knows nothing about the command line.
 """
 
 from collections.abc import Sequence, Set
@@ -24,12 +24,12 @@ from cotfaith.schemas.tables import SCHEMA_VERSION
 
 
 def execute(spec: RunSpec, reporter: Reporter = SILENT) -> list[str]:
-    """Do what is missing of the run that ``spec`` describes; return the shards that were given up.
+    """Do the missing parts of the run that ``spec`` describes; return the shards that were given up.
 
     Raises:
         InputError: something about the spec is wrong; nothing was loaded or written.
         StoreError: the folder cannot be written, or its store ignores conditional puts.
-        RunFailedError: no engine could be kept up; what was committed is kept.
+        RunFailedError: an engine could not be kept up; what was committed is kept.
 
     """
     plan = make_plan(spec)
@@ -57,8 +57,8 @@ def _check_version(plan: Plan, run: RunRecord | None, store: Store) -> None:
     committed = committed_keys(store)
     if missing_jobs(plan, run, committed) or missing_readings(plan, run, committed):
         raise RunConflictError(
-            f"{plan.spec.output.path} holds a run that an older cotfaith began and did not end. This one writes "
-            "prompts and reads answers in other ways: rows of both would not compare. Use another output.path. What is "
+            f"{plan.spec.output.path} holds an unfinished run of an older cotfaith. This one writes prompts "
+            "and reads answers in other ways: rows of the two are not comparable. Use another output.path. What is "
             "committed can still be aggregated and reported."
         )
 

@@ -1,6 +1,6 @@
-"""One shard's work on a CPU, beside an engine actor: run what is missing, and commit each part as it is finished.
+"""One shard's work, on a CPU next to an engine actor: run the missing parts, and commit each as it is finished.
 
-In: a job, and the engines by role. Out: the rows, in the run's folder, and a ``ShardReport`` of what it took. A
+In: a job, and the engines by role. Out: the rows, in the run's folder, and a ``ShardReport`` of the work. A
 reader's job is the same work with another model in the subject's place, on chains that are committed.
 """
 
@@ -43,7 +43,7 @@ class ShardReport:
 
 
 def run_job(job: Job, engines: Engines) -> ShardReport:
-    """Do the job; what is committed stays, whatever happens later."""
+    """Do the job; parts that are committed stay, even if a later one fails."""
     began = time.monotonic()
     import_plugins(job.spec.plugins)
     writer = Writer(open_store(job.spec.output.path), job.shard, job.reader)
@@ -56,7 +56,7 @@ def run_job(job: Job, engines: Engines) -> ShardReport:
 
 @dataclass(frozen=True)
 class _Task:
-    """A job on its way."""
+    """A job in progress."""
 
     job: Job
     engines: Mapping[str, MeteredEngine]
@@ -86,7 +86,7 @@ class _Task:
         items, made = items_table(self._key, self.job.items), chains_table(self._key, self.job.items, chains)
         written = self.writer.commit({"items": items, "chains": made}, None, effort)
         self._count(written)
-        return chains if written.won else self._committed()  # of several attempts, the first one's chains are the run's
+        return chains if written.won else self._committed()  # the first attempt to commit decides the run's chains
 
     def _committed(self) -> list[Chain]:
         commit = read_commit(self.writer.store, keys.commit(self.job.shard.id))
@@ -100,12 +100,12 @@ class _Task:
             self._count(self.writer.commit({"observations": table}, probe, effort))
 
     def _count(self, written: Written) -> None:
-        """Count the rows, unless another attempt's are the run's."""
+        """Count the rows, unless another attempt committed first."""
         if written.won:
             self.report.statuses.update(written.commit.statuses)
 
     def _measured(self, work: Callable[[], T], probes: Sequence[str] = ()) -> tuple[T, Effort]:
-        """Do ``work`` and return its result, and what it took."""
+        """Do ``work``; return its result and its effort."""
         began, since, before = time.time(), time.monotonic(), self._tokens()
         result = work()
         tokens = {role: total - before[role] for role, total in self._tokens().items()}

@@ -1,8 +1,8 @@
 """Writes one attempt's tables and their commit marker.
 
-In: tables, and what they took. Out: ``Written``: the commit, and whether it counts. Data comes first, each attempt's
-under keys of its own; the commit marker comes last, and only if absent. Whoever loses that race leaves orphans that no
-reader sees.
+In: tables, and their effort. Out: ``Written``: the commit, and whether it counts. Data is written first, each attempt's
+under keys of its own. The commit marker is written last, and only if absent. An attempt that loses that race leaves
+orphans that no reader sees.
 """
 
 import hashlib
@@ -23,20 +23,20 @@ from cotfaith.schemas.run_objects import Commit, Part, TableName
 
 @dataclass(frozen=True)
 class Effort:
-    """What a part of a shard's work took. Probes that ran in common rounds share one."""
+    """The time and tokens of one part of a shard's work. Probes that ran in common rounds share one."""
 
     began: float
     """Seconds since the epoch, by the clock of the machine that did it."""
     seconds: float
     timed_with: Sequence[str]
-    """The probes that it was spent on, all together; empty for chains."""
+    """The probes that shared this effort; empty for chains."""
     tokens: Mapping[str, int]
-    """Role -> tokens of its engine's prompts, each counted whole, and generated."""
+    """Role -> its engine's prompt tokens, each prompt counted whole, and generated tokens."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What came of writing a part of a shard."""
+    """The outcome of writing one part of a shard."""
 
     commit: Commit
     won: bool

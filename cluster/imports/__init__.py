@@ -1,1 +1,1 @@
-"""Chains that somebody recorded, turned into a task."""
+"""Chains that other tools recorded, turned into a task."""

@@ -1,7 +1,7 @@
 """A table's columns -> ours: those that are mapped, and those that have our names and hold what we mean by them.
 
-Another tool's ``label`` may be a topic, its ``steps`` a number. What was not mapped and does not hold what cotfaith
-means is left out, with a note that says how to map it.
+Another tool's ``label`` may be a topic, its ``steps`` a number. A column that is not mapped and holds something else is
+left out, with a note that shows how to map it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ def _note(path: Path, name: str, value: Any) -> str:
     way = "--field label=label" if " " in name else f"--field {name}={name}"
     return (
         f"{path}: {name if ' ' in name else f'column {name!r}'} (such as {shown}) is not used: it is not mapped, and "
-        f"may mean something else than cotfaith's. If it means the same, add {way}."
+        f"may mean something other than cotfaith's. If it means the same, add {way}."
     )
 
 
@@ -48,7 +48,7 @@ def _renamed(record: Record, fields: Mapping[str, str]) -> Record:
 
 
 def _value(record: Record, name: str) -> Any:
-    """Return a column's value, or those of several with commas between their names, as a list."""
+    """Return a column's value; if ``name`` joins several columns by commas, the list of their values."""
     if name in record or "," not in name:
         return record.get(name)
     cells = [record.get(part.strip()) for part in name.split(",")]
@@ -58,7 +58,7 @@ def _value(record: Record, name: str) -> Any:
 
 
 def _foreign(path: Path, rows: Sequence[Record], fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return our names that nobody mapped and that hold something else -> an example of it."""
+    """Return those of our names that are not mapped and hold something else -> an example of it."""
     found: dict[str, Any] = {}
     has_setting = "setting" in fields
     for name in ("id", "choices", "steps", "author", "label", "setting", "hint", "hint_style", "bottlenecks"):
@@ -97,7 +97,7 @@ def _are_steps(value: Any) -> bool:
 
 
 def _without_step_labels(row: Record) -> Record:
-    """Return the row without its steps' labels, if one of them is another word than ours."""
+    """Return the row without its steps' labels, if one of them is not one of our words."""
     steps = row.get("steps")
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
         return row

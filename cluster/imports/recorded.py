@@ -1,4 +1,4 @@
-"""What ``cotfaith import`` takes of its sources: checked records for the adapter ``chains``, and why the rest is not.
+"""What ``cotfaith import`` takes from its sources: checked records for the adapter ``chains``, and why it omits others.
 
 Knows nothing about columns (``columns.py``) and prints nothing.
 """
@@ -23,7 +23,7 @@ from cotfaith.workers.tasks.open_golds import are_letters
 from cotfaith.workers.tasks.values import Record, given, scalar_text, where
 
 _SHOWN = 10
-"""Reasons that are told apart when chains are left out."""
+"""The most reasons that are listed when chains are left out."""
 
 
 @dataclass
@@ -31,18 +31,18 @@ class Imported:
     """What was taken, and why the rest was not."""
 
     answer_format: str | None = None
-    """For chains without choices; null: each gold decides."""
+    """For chains without choices; null: decided by each gold."""
     gold_is: str = "auto"
     taken: list[tuple[ChainItem, Record, bool]] = field(default_factory=list)
-    """A chain, its record, and whether that brings an id."""
+    """A chain, its record, and whether the record has an id."""
     left_out: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
-    """Reason, or remark, -> where it was met first."""
+    """Reason or remark -> where it occurred first."""
     remarks: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
     def spec(self, source: Path) -> TaskSpec:
-        """Return how ``source`` is to be read."""
+        """Return the task by which ``source`` is read."""
         settings = {"answer_format": self.answer_format, "gold_is": self.gold_is}
         return TaskSpec.model_validate({"name": "chains", "file": str(source), "adapter": "chains"} | settings)
 
@@ -56,7 +56,7 @@ class Imported:
                 self.first.setdefault(reason, where(source, index))
 
     def _take(self, source: Path, index: int, record: Record, facts: FileFacts) -> str | None:
-        """Keep the record that the run can make an item of, or return why it could not."""
+        """Keep the record if a run can make an item of it, or return why it cannot."""
         at = where(source, index)
         try:
             found = chain_item(self.spec(source), source, index, record, facts)
@@ -152,7 +152,7 @@ def _word(label: bool) -> str:
 
 
 def _written(item: Item, canonical: str, given_value: Any) -> str:
-    """Return an answer so that it reads as ``canonical``: a label, a word, a number, or the text that was given."""
+    """Return an answer in a form that is read as ``canonical``: a label, a word, a number, or the given text."""
     if item.answer_format == "boolean" and canonical in ("true", "false"):
         return item.choices[canonical == "false"]
     if item.answer_format == "text":

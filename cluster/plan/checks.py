@@ -1,7 +1,7 @@
-"""Whether the engines and items of a spec can serve its probes: found before any weights load.
+"""Checks that the engines and items of a spec can serve its probes, before any weights load.
 
 In: a spec whose names are resolved, and its items. Out: nothing, or an ``InputError`` that names the probe, the engine
-and the way out; notes on prompts.
+and what to do; notes on prompts.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -23,7 +23,7 @@ ItemsOf = Mapping[str, Sequence[Item]]
 
 
 def check_probes(resolved: Resolved, items: ItemsOf) -> None:
-    """Raise ``InputError`` if a probe has no item that it is for, or an engine cannot do what is asked of it."""
+    """Raise ``InputError`` if a probe applies to no item, or an engine cannot do what is asked of it."""
     check_applies(resolved, [item for found in items.values() for item in found])
     _check_supplied(resolved.spec, items)
     for model in resolved.subjects:
@@ -32,18 +32,18 @@ def check_probes(resolved: Resolved, items: ItemsOf) -> None:
 
 
 def check_applies(resolved: Resolved, items: Sequence[Item]) -> None:
-    """Raise ``SpecError`` if the spec holds a probe that can be run on none of ``items``."""
+    """Raise ``SpecError`` if the spec has a probe that applies to none of ``items``."""
     for probe in resolved.probes:
         if not any(probe.kind.applies(item) for item in items):
             tasks = ", ".join(task.name for task in resolved.spec.tasks)
             raise SpecError(
                 f"probes: {probe.name!r} applies to none of the items of {tasks}. "
-                "Leave it out, or add a task with items that it is for (multiple choice, for answer_order)."
+                "Remove it, or add a task with items that it applies to (multiple choice for answer_order)."
             )
 
 
 def _check_supplied(spec: RunSpec, items: ItemsOf) -> None:
-    """Raise if a chain that comes with its item, which is a plain one, meets another strategy: nothing to probe."""
+    """Raise if items come with their chains, which are plain ones, and another strategy has none to probe."""
     others = [name for name in spec.strategies if name != "cot"]
     supplied = [task for task, found in items.items() if any(item.supplied is not None for item in found)]
     if others and supplied:
@@ -83,14 +83,14 @@ def _wanted(resolved: Resolved, model: ResolvedModel, methods: Set[str]) -> dict
 
 
 def _own_needs(needs: frozenset[Need], methods: Set[str]) -> set[str]:
-    own = (needs & ENGINE_NEEDS) - {"answer"}  # the others are what helpers do
+    own = (needs & ENGINE_NEEDS) - {"answer"}  # helpers do the others
     return {*own, *methods} if "answer" in needs else set(own)
 
 
 def _way_out(lacking: Sequence[str], chains: bool) -> str:
     if lacking == ["score"]:
         return "Set answer_by: generate for the task, or use the transformers engine."
-    return "Use the transformers engine." if chains else "Use the transformers engine, or leave the probe out."
+    return "Use the transformers engine." if chains else "Use the transformers engine, or remove the probe."
 
 
 def prompted(resolved: Resolved) -> list[ResolvedModel]:

@@ -1,9 +1,9 @@
 """Plan -> what it costs: requests and tokens per model and task, before any weights load.
 
-Upper bounds, if every chain is as long as is said: continuations run to that length too, edits are as long as what
-they replace and made at the first try. A model's line holds what its engine does: its own chains and probes, what it
-reads and edits for others. A reader's prompts are counted by the author's tokenizer. Chains that come with their items
-have the length that they have.
+The counts are upper bounds under these assumptions: every chain has the stated length, continuations run to that length
+too, edits are as long as what they replace and succeed at the first try. A model's line holds the work of its engine:
+its own chains and probes, and what it reads and edits for other models. A reader's prompts are counted by the author's
+tokenizer. Chains that come with their items keep their own length.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,18 +31,18 @@ class Cost:
     model: str
     task: str
     items: int = 0
-    """Items that the model writes chains on; 0 for one that only helps."""
+    """Items that the model writes chains on; 0 for a model that only helps."""
     shards: int = 0
     requests: int = 0
     generated_tokens: int = 0
     prompt_tokens: int = 0
     """Each prompt counted whole."""
     distinct_tokens: int = 0
-    """Each prefix that an item's prompts share counted once: what the prefix tree computes."""
+    """Each prefix that an item's prompts share counted once: these are what the prefix tree computes."""
 
     @property
     def tokens(self) -> int:
-        """Tokens of prompts and generated ones: what the rate of a run is counted in."""
+        """Prompt tokens and generated tokens: a run's rate counts these."""
         return self.prompt_tokens + self.generated_tokens
 
     def add(self, requests: int, prompt: int, distinct: int, generated: int, times: int = 1) -> None:
@@ -59,22 +59,22 @@ class _Frame:
 
     items: int
     question: int
-    """Tokens before the chain, where it is sampled."""
+    """Tokens before the chain when it is sampled."""
     opening: int
-    """Tokens before the chain, where the answer is asked for; the same as ``question`` only under plain chains."""
+    """Tokens before the chain when the answer is requested; the same as ``question`` only for plain chains."""
     suffix: int
     """Tokens from a chain's end to the answer."""
     answer: int
-    """Tokens generated for answers; 0 where they are scored."""
+    """Tokens generated for answers; 0 if they are scored."""
     samplings: int
-    """Requests that one chain is sampled in, at most."""
+    """The most requests that sampling one chain takes."""
 
     def count_sampling(self, line: Cost, kept: int, new: int, times: int) -> None:
-        """Count what it takes to sample ``new`` tokens after the first ``kept`` of each item's chain.
+        """Count the work of sampling ``new`` tokens after the first ``kept`` of each item's chain.
 
         Several requests share the new tokens. Each prompt holds the question, the tokens kept, and what the earlier
-        requests wrote. For n requests of equal length that is 0, 1/n, ... (n - 1)/n of the new tokens, (n - 1)/2 of
-        them in sum.
+        requests wrote. For n requests of equal length that is 0, 1/n, ... (n - 1)/n of the new tokens: (n - 1)/2 of
+        them in total.
         """
         requests = self.samplings * self.items
         before = self.samplings * self.question + requests * kept
@@ -109,7 +109,7 @@ def costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
 
 
 def _supplied(plan: Plan, model: ResolvedModel, task: TaskSpec) -> Shape | None:
-    """Return the average of the chains that the task's items come with; None if some come without."""
+    """Return the average shape of the chains that come with the task's items; None if an item has no chain."""
     chains = [None if item.supplied is None else item.supplied.steps for item in plan.items[task.name]]
     given = [steps for steps in chains if steps is not None]
     if len(given) < len(chains):

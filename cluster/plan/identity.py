@@ -1,7 +1,7 @@
-"""What a run is: the parts of a spec that its results depend on, and what of them another spec contradicts.
+"""A run's identity: the parts of a spec that its results depend on, and where another spec contradicts them.
 
 In: a spec whose names are resolved, and fingerprints of weights, items and chat templates. Out: an ``Identity``. A run
-may grow by models, tasks, strategies and probes. It may not change what it has: another seed, sampling, prompt, editor,
+may grow by models, tasks, strategies and probes. What it has may not change: another seed, sampling, prompt, editor,
 weights or item would mix two experiments in one table.
 """
 
@@ -28,13 +28,13 @@ def identity(
     """Return what results depend on.
 
     ``weights`` and ``items`` map model ids and task names to fingerprints, ``templates`` model ids to hashes of what
-    their chat templates write. Runs of old versions have no such hashes, and go on without.
+    their chat templates write. Runs of old versions continue without such hashes.
     """
     spec = resolved.spec
     found = Identity(
         seed=spec.seed,
         sampling=spec.sampling.model_dump(mode="json"),
-        prompts=spec.prompts.model_dump(mode="json", exclude={"date"}),  # run.json has the date itself
+        prompts=spec.prompts.model_dump(mode="json", exclude={"date"}),  # run.json holds the date separately
         steps=spec.steps.model_dump(mode="json"),
         strategies={name: STRATEGIES[name].prompt_hash for name in spec.strategies},
         models={name: model_identity(model, weights[name]) for name, model in resolved.models.items()},
@@ -46,12 +46,12 @@ def identity(
 
 
 def _probe_identity(probe: ResolvedProbe) -> Settings:
-    """Return the probe's settings; who reads is none, since each reader's part is its own."""
+    """Return the probe's settings without its readers: each reader's part is committed separately."""
     return probe.options.model_dump(mode="json", exclude={"readers"} if probe.kind.readers else None)
 
 
 def _helped(resolved: Resolved, role: Helper) -> dict[str, Settings]:
-    """Return "PROBE of SUBJECT" -> who helps and how, where a helper's work, such as edits, is a part of the result."""
+    """Return "PROBE of SUBJECT" -> who helps and how, if results include a helper's work, such as edits."""
     probes = [probe for probe in resolved.probes if role.name in probe.kind.needs]
     pairs = itertools.product(probes, resolved.subjects)
     return {f"{probe.name} of {subject.spec.id}": role.identity(resolved.spec, subject) for probe, subject in pairs}
@@ -65,14 +65,14 @@ def model_identity(model: ResolvedModel, weights: str) -> Settings:
 
 
 def check_same_run(old: Identity, new: Identity, folder: str, also: Sequence[str] = ()) -> None:
-    """Raise ``RunConflictError`` that names what contradicts ``old`` in ``new``, and what ``also`` does."""
+    """Raise ``RunConflictError`` if ``new`` contradicts ``old``: a line for each place, then the lines of ``also``."""
     had, has = old.data(), new.data()
     changed = [line for name in had for line in _changes(name, had[name], has.get(name), name in GROWS)] + list(also)
     if changed:
         raise RunConflictError(
             f"{folder} holds a run that this spec contradicts:\n"
             + "\n".join(f"  {line}" for line in changed)
-            + "\nUse another output.path, or give the spec the values that the run has."
+            + "\nUse another output.path, or set the spec to the values that the run has."
         )
 
 

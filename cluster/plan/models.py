@@ -17,7 +17,7 @@ def fingerprint(resolved: ResolvedModel) -> str:
     """Return a hash that changes with the model's configuration or weights.
 
     Folders: config.json, and size, first and last MiB of every safetensors file. Hub ids: the resolved commit.
-    Models on a server: their name there.
+    Models on a server: their name on it.
 
     Raises:
         ModelSourceError: there is no model at the source.
@@ -83,7 +83,7 @@ def _config(model: ModelSpec) -> Any:
     except Exception as error:
         reason = str(error).strip().splitlines()
         raise ModelSourceError(
-            f"models.{model.id}.source: no model {model.source!r}: it is no folder here, and as a hub id it gave: "
+            f"models.{model.id}.source: no model {model.source!r}: it is not a folder here, and as a hub id it gave: "
             f"{reason[0] if reason else type(error).__name__} "
             "Name a folder with config.json and safetensors, or a hub id such as 'owner/name'."
         ) from error

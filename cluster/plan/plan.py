@@ -1,7 +1,7 @@
 """Spec -> plan: its names resolved, its items, and the shards of work on them.
 
-Loads items and tokenizers, never weights. Every mistake that can be seen without weights is found here. What comes
-later takes the plan, and looks up no name.
+Loads items and tokenizers, never weights. Every mistake that can be seen without weights is found here. Later
+stages take the plan, and look up no names.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from cotfaith.workers.text.template_check import template_digest
 from cotfaith.workers.text.templates import Templates
 
 _SAME_FOR_ALL = datetime(2003, 4, 17, 21, 56, 38)
-"""What chat templates are told where they are hashed: the run's own date is no part of what a template is."""
+"""The date that chat templates get when they are hashed: a run's own date is not part of a template."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Plan:
     templates: dict[str, str]
     """Model -> hash of what its chat template writes."""
     notes: tuple[str, ...] = ()
-    """What is worth knowing about the prompts."""
+    """Notes on the prompts, for the user."""
 
     @property
     def spec(self) -> RunSpec:
@@ -86,7 +86,7 @@ def make_plan(spec: RunSpec) -> Plan:
     """Check everything that can be checked without weights. The output folder's run, if there is one, gives the date.
 
     Raises:
-        InputError: the spec, a task, a model's source, or a probe that an engine cannot serve.
+        InputError: the spec, a task or a model's source is wrong, or an engine cannot serve a probe.
 
     """
     import_plugins(spec.plugins)
@@ -104,7 +104,7 @@ def _template_hash(model: ModelSpec) -> str:
 
 
 def overflow_warnings(plan: Plan) -> list[str]:
-    """Return a line for each model and task in which some question leaves no room for a chain."""
+    """Return a line for each model and task with a question that leaves no room for a chain."""
     lines = []
     for model in plan.resolved.subjects:
         window = context_window(model)

@@ -1,6 +1,7 @@
-"""The date that chat templates are told which ask for one: the same in all of a run's prompts, kept in run.json.
+"""The date for chat templates that ask for one: the same in all prompts of a run, and kept in run.json.
 
-In: a spec and a run's record. Out: a moment. A run of an old version has no such date, and goes by when it was made.
+In: a spec and a run's record. Out: a date and time. For a run of an old version, which has no such date, it is the time
+of its creation.
 """
 
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from cotfaith.schemas.spec import RunSpec
 
 
 def prompt_date(spec: RunSpec, run: RunRecord | None, planned: datetime | None = None) -> datetime:
-    """Return the run's date; where there is no run yet, the planned one, the spec's, or now."""
+    """Return the run's date; if there is no run yet, the planned one, the spec's, or now."""
     recorded = None if run is None else recorded_date(run)
     return recorded or planned or spec.prompts.date or datetime.now(UTC).replace(microsecond=0)
 
@@ -21,7 +22,7 @@ def recorded_date(run: RunRecord) -> datetime:
     """Return the date in run.json, or when the run was made if it holds none.
 
     Raises:
-        RunConflictError: it is no date.
+        RunConflictError: it is not a date.
 
     """
     text = run.prompt_date or run.created
@@ -29,8 +30,8 @@ def recorded_date(run: RunRecord) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         raise RunConflictError(
-            f"The folder's {keys.RUN} says {text!r} for prompt_date; expected a date such as 2026-07-26T12:00:00. "
-            "Was it changed by hand? Name another folder."
+            f"The folder's {keys.RUN} has {text!r} for prompt_date; expected a date such as 2026-07-26T12:00:00. "
+            "Was it changed by hand? Use another output.path."
         ) from None
 
 

@@ -1,7 +1,7 @@
-"""How fast a run's engines were: tokens a second per model, from its commits.
+"""The speed of a run's engines: tokens per second of each model, from its commits.
 
-Tokens are those of the progress line: of prompts, each counted whole, and generated. Seconds are those in which at
-least one shard of the model was at work, so several at a time count once. Helpers work in their subjects' seconds.
+Tokens are counted as in the progress line: those of prompts, each counted whole, and generated ones. A second counts if
+at least one shard of the model was at work, so shards that overlap count once. Helpers work in their subjects' seconds.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ Span = tuple[float, float]
 
 
 def measured_rates(plan: Plan) -> dict[str, float]:
-    """Return model -> tokens a second in the output folder's run, for the plan's models that are the same there."""
+    """Return model -> tokens per second in the output folder's run, for the plan's models that are the same there."""
     store = open_store(plan.spec.output.path)
     run = load_run(store)
     if run is None:
@@ -28,7 +28,7 @@ def measured_rates(plan: Plan) -> dict[str, float]:
 
 
 def _rate(model: str, found: Iterable[Commit]) -> float | None:
-    """Return the model's rate as subject and as reader; what several probes did together counts once."""
+    """Return the model's rate as subject and as reader; work that several probes share counts once."""
     own = [commit for commit in found if (commit.reader or commit.model) == model]
     once = {(commit.shard, commit.attempt, *commit.timed_with): commit for commit in own}.values()
     timed = [(c.began, c.seconds, c.tokens) for c in once if c.began is not None and c.seconds is not None]
@@ -47,14 +47,14 @@ def busy_s(spans: Iterable[Span]) -> float:
 
 
 def rates_note(plan: Plan, rates: dict[str, float], stated: float | None) -> str:
-    """Return where the hours come from, or why there are none."""
+    """Return the source of the hours, or why there are none."""
     if stated is not None:
         return f"Hours: at {stated:,.0f} tokens a second on every engine, one line after another."
     if not rates:
-        return "Hours: unknown: give --tokens-per-second, or begin the run: its rate is then measured."
+        return "Hours: unknown. Set --tokens-per-second, or begin the run, which measures the rate."
     listed = ", ".join(f"{model} {rate:,.0f}" for model, rate in rates.items())
     lacking = ", ".join(model.id for model in plan.spec.subjects if model.id not in rates)
     return (
-        f"Hours: at the tokens a second measured in {plan.spec.output.path} ({listed}), if the rest is like what was "
-        "done, one line after another." + (f" Unknown for {lacking}: give --tokens-per-second." if lacking else "")
+        f"Hours: at the tokens a second measured in {plan.spec.output.path} ({listed}), if the rest is like what is "
+        "done, one line after another." + (f" Unknown for {lacking}: set --tokens-per-second." if lacking else "")
     )

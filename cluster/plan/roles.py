@@ -1,4 +1,4 @@
-"""Which models a job needs up beside the one that answers: those that help its probes."""
+"""The models that a job needs besides the one that answers: the helpers of its probes."""
 
 from collections.abc import Iterable
 
@@ -10,17 +10,17 @@ from cotfaith.workers.roles.table import HELPERS, ROLES
 
 
 def helpers(spec: RunSpec, subject: ModelSpec, probes: Iterable[ResolvedProbe]) -> dict[str, ModelSpec]:
-    """Return role -> model, for what the probes need beside the subject's own engine and what is done by rule."""
+    """Return role -> model, for the helpers that the probes need, except those that are rules."""
     needs = {need for probe in probes for need in probe.kind.needs}
     found = {role.name: role.model(spec, subject) for role in HELPERS.values() if role.name in needs}
     return {role: model for role, model in found.items() if model is not None}
 
 
 def check_roles(resolved: Resolved) -> None:
-    """Check what the spec says of each role, whether or not a probe asks for it.
+    """Check the spec's settings of each role, whether or not a probe asks for it.
 
     Raises:
-        InputError: a model cannot do what its role asks, or a probe needs a helper that there is not.
+        InputError: a model cannot do what its role asks, or a probe needs a helper that does not exist.
 
     """
     for role in ROLES.values():

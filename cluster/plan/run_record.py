@@ -1,7 +1,7 @@
-"""run.json: written when a run begins, and again when a later spec goes on with it.
+"""run.json: written when a run begins, and again when a later spec continues it.
 
 In: a store, a spec whose names are resolved, what the run is (``identity.py``), and how many items it has. Out: the
-``RunRecord`` that the folder holds from then on. Before anything is written, the store is checked: one that ignores
+``RunRecord`` that the folder holds from then on. The store is checked before anything is written: one that ignores
 conditional puts is refused.
 """
 
@@ -27,10 +27,10 @@ _INDENT = 2
 
 
 def open_run(store: Store, resolved: Resolved, ident: Identity, counts: Mapping[str, int]) -> RunRecord:
-    """Begin a run, or go on with the one that is there; return its record.
+    """Begin a run, or continue the folder's run; return its record.
 
-    ``counts`` maps task names to numbers of items. A new run's chat templates are told ``resolved.date``, or now. The
-    shard size of an existing run is kept, since its commits name ranges of items.
+    ``counts`` maps task names to numbers of items. A new run's chat templates get ``resolved.date``, or now. The
+    shard size of an existing run is kept, because its commits name ranges of items.
 
     Raises:
         RunConflictError: the folder's run contradicts the spec; nothing was written.
@@ -68,7 +68,7 @@ def _new(resolved: Resolved, ident: Identity, counts: Mapping[str, int]) -> RunR
 
 
 def _continued(old: RunRecord, resolved: Resolved, ident: Identity, counts: Mapping[str, int]) -> RunRecord:
-    """Return the record of a run that was there, with what the spec adds to it."""
+    """Return the record of an existing run, with what the spec adds to it."""
     grown = {name: getattr(old.identity, name, {}) | getattr(ident, name) for name in GROWS}
     return old.model_copy(
         update={
@@ -82,7 +82,7 @@ def _continued(old: RunRecord, resolved: Resolved, ident: Identity, counts: Mapp
 
 
 def _readers(resolved: Resolved) -> dict[str, list[str]]:
-    """Return probe -> its readers, for the probes that have some."""
+    """Return probe -> its readers, for the probes that have readers."""
     return {probe.name: list(probe.readers) for probe in resolved.probes if probe.kind.readers}
 
 
@@ -91,7 +91,7 @@ def _entry(resolved: Resolved) -> SpecEntry:
 
 
 def _versions() -> dict[str, str]:
-    """Return the versions of what computes; of the extras, those that are installed."""
+    """Return the versions of Python and of the packages that compute; of extras, only the installed ones."""
     found = {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
     for name in _EXTRAS:
         with suppress(PackageNotFoundError):

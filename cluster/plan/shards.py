@@ -1,6 +1,6 @@
 """A shard: the unit of scheduling, commit and retry.
 
-Knows nothing about what is done in one.
+Knows nothing about the work on it.
 """
 
 from dataclasses import dataclass

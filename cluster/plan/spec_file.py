@@ -15,7 +15,7 @@ def load_spec(path: Path, overrides: Sequence[str] = (), plugins: Sequence[str] 
     """Read ``path`` (YAML or JSON), apply ``key=value`` overrides, check the result, and add ``plugins`` to its own.
 
     Raises:
-        SpecError: the file is missing or is no YAML, an override has no place to go, or the spec is wrong.
+        SpecError: the file is missing or not YAML, an override names a place that cannot be set, or the spec is wrong.
 
     """
     data = _read(path)
@@ -32,12 +32,12 @@ def check_spec(data: Any, origin: str = "spec", plugins: Sequence[str] = ()) -> 
 
     """
     if has_half(data):
-        raise SpecError(f"{origin}: a text holds half of a surrogate pair, which no file can keep. Fix that character.")
+        raise SpecError(f"{origin}: a text holds half of a surrogate pair, which no file can hold. Fix that character.")
     return with_plugins(parse_spec(data, origin), plugins)
 
 
 def with_plugins(spec: RunSpec, plugins: Sequence[str]) -> RunSpec:
-    """Return ``spec`` with ``plugins`` behind its own, each once."""
+    """Return ``spec`` with ``plugins`` after its own, each once."""
     return spec.model_copy(update={"plugins": tuple(dict.fromkeys([*spec.plugins, *plugins]))})
 
 
@@ -92,7 +92,7 @@ def _step(place: Any, part: str, override: str) -> Any:
         if place.get(part) is None:
             place[part] = {}
         return place[part]
-    raise SpecError(f"--set {override!r}: nothing with keys stands before {part!r}.")
+    raise SpecError(f"--set {override!r}: what stands before {part!r} has no keys.")
 
 
 def _index(place: list[Any], part: str, override: str) -> int:

@@ -1,8 +1,8 @@
-"""The JSON Schema (2020-12) of a spec, from the registries: every name that there is, each with its own options.
+"""The JSON Schema (2020-12) of a spec, from the registries: every known name, each with its own options.
 
-In: the spec's own schema (``schemas.spec``), and what is built in or was registered in this process. Out: a schema by
-which editors complete and check a spec. What installed packages offer is named, and its options are left open, since
-nothing of it is imported.
+In: the spec's own schema (``schemas.spec``), and what is built in or was registered in this process. Out: a schema with
+which editors complete and check a spec. Plug-ins of installed packages are named, and their options are left open,
+because they are not imported.
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ def _models(defs: Schema) -> None:
 
 
 def _tasks(defs: Schema) -> None:
-    """A task has a generator with its options, or a file with an adapter and what that takes."""
+    """A task has a generator with its options, or a file with an adapter and its settings."""
     task = defs["TaskSpec"]
     properties = task["properties"]
     default = properties["adapter"]["default"]
@@ -78,12 +78,12 @@ def _tasks(defs: Schema) -> None:
 
 
 def _one_of(lines: Iterable[Listed]) -> Schema:
-    """Return what takes one of these names; editors show each name's line."""
+    """Return a schema that accepts one of these names; editors show each name's line."""
     return {"oneOf": [{"const": line.name, "description": line.summary} for line in lines]}
 
 
 def _restrict(place: Schema, lines: Iterable[Listed]) -> None:
-    """Let ``place``, which takes any text, take these names only, and null where that is its default."""
+    """Make ``place``, which accepts any text, accept only these names, and null if that is its default."""
     place.pop("type", None)
     place.pop("anyOf", None)
     place |= _one_of(lines)
@@ -96,18 +96,18 @@ def _given(key: str) -> Schema:
 
 
 def _is(key: str, name: str, given: bool = True) -> Schema:
-    """Return what is true where ``key`` is ``name``; not ``given``: also where the key is left out."""
+    """Return a schema that holds if ``key`` is ``name``; without ``given`` also if the key is left out."""
     return {"properties": {key: {"const": name}}} | ({"required": [key]} if given else {})
 
 
 def _untouched(keys: Iterable[str]) -> Schema:
-    """Return what is true where these keys of a task have their defaults: there they would have no effect."""
+    """Return a schema that holds if these keys of a task have their defaults: other values would have no effect."""
     fields = TaskSpec.model_fields
     return {"properties": {key: {"const": fields[key].get_default(call_default_factory=True)} for key in keys}}
 
 
 def _with_options(defs: Schema, kind: str, key: str, name: str, options: type[Section], given: bool = True) -> Schema:
-    """Define the options of a thing, and return the rule that ``options`` are these where ``key`` is ``name``."""
+    """Define the options of a thing, and return the rule that ``options`` are these if ``key`` is ``name``."""
     place = f"{kind}.{name}"
     own = options.model_json_schema(ref_template=f"#/$defs/{place}.{{model}}")
     defs |= {f"{place}.{part}": definition for part, definition in own.pop("$defs", {}).items()}

@@ -2,7 +2,7 @@
 
 In: run.json, the commits and the records of shards that were given up. Out: ``Completeness``: counts and sentences.
 The plan is what the last spec asks for, and what an earlier spec of the folder began. A shard is done when its chains,
-every probe on them and every reading of them is committed.
+every probe on them and every reading of them are committed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ Group = tuple[str, str, str]
 Stage = tuple[str | None, str | None]
 """Probe and reader; (None, None) for the chains."""
 MOST_NAMED = 10
-"""Groups or shards that are named in one text."""
+"""The most groups or shards that one text names."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def completeness(store: Store, run: RunRecord) -> Completeness:
 
 
 def compare(run: RunRecord, found: Sequence[Commit], failed: Iterable[GivenUp] = ()) -> Completeness:
-    """Return what of the plan is done."""
+    """Return which shards of the plan are done."""
     have = {commit.commit_key for commit in found}
     plan = _plan(run, found)
     began: dict[Group, set[str]] = {}
@@ -78,7 +78,7 @@ def compare(run: RunRecord, found: Sequence[Commit], failed: Iterable[GivenUp] =
 
 
 def _still_missing(record: GivenUp, stages: set[Stage], have: set[str]) -> bool:
-    """Return whether something of what was given up is missing; a shard's own job is its chains and all its probes."""
+    """Return whether part of what was given up is still missing; a shard's own job is its chains and all its probes."""
     if record.reader is not None:
         own = stages & {(record.probe, record.reader)}
     else:
@@ -103,7 +103,7 @@ def _plan(run: RunRecord, found: Iterable[Commit]) -> dict[Group, set[Stage]]:
         readers: Sequence[str | None] = run.readers.get(probe.name) or [None]
         stages |= {(probe.name, reader) for reader in readers}
     plan = {(m, t.name, s): set(stages) for m in run.spec.subjects for t in run.spec.tasks for s in strategies}
-    for commit in found:  # of an earlier spec, perhaps
+    for commit in found:  # possibly of an earlier spec
         plan.setdefault(_group(commit), {(None, None)}).add((commit.probe, commit.reader))
     return plan
 

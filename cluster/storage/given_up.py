@@ -1,7 +1,7 @@
-"""Shards that were given up: recorded in the run's folder, so that whoever reads it later learns of them and why.
+"""Shards that were given up: recorded in the run's folder with the reason, for its later readers.
 
-One object a shard (or reader's part of it), written over when it is given up again. It is out of date once the shard is
-committed: whoever lists them asks for those that are still missing.
+There is one object for each shard (or reader's part of it), replaced when it is given up again. The object is out of
+date once the shard is committed: callers of ``given_up`` keep only the records of shards that are still missing.
 """
 
 from cotfaith.cluster.storage.read import objects
@@ -17,6 +17,6 @@ def record_given_up(store: Store, record: GivenUp) -> None:
 
 
 def given_up(store: Store) -> list[GivenUp]:
-    """Return all records, in the order of their keys; raise ``RunFolderError`` where one is something else."""
+    """Return all records, in the order of their keys; raise ``RunFolderError`` if one is something else."""
     found = ((key, store.get(key)) for key in objects(store, keys.GIVEN_UP))
     return [parse_given_up(data, key) for key, data in found if data is not None]

@@ -1,7 +1,7 @@
 """One Parquet file of a run, read and checked against the commit that names it.
 
-In: a store, the commit and which of its parts. Out: a table in the present schema, or ``RunFolderError`` that names the
-file, what is wrong and the way out. Files of older versions are read: columns that came later are null.
+In: a store, the commit and which of its parts to read. Out: a table in the present schema, or ``RunFolderError`` that
+names the file, what is wrong and what to do. Files of older versions are read: columns that they lack are null.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from cotfaith.schemas.run_objects import Commit, Part
 from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
 
 FINITE = ("difficulty", "position", "similarity", "p_gold")
-"""Columns that figures are made of; a NaN would pass for a number in them."""
+"""Columns that estimates are computed from; a NaN in them would count as a number."""
 
 
 def read_part(store: Store, part: Part, commit: Commit, run_id: str | None = None) -> pa.Table:
@@ -32,7 +32,7 @@ def read_part(store: Store, part: Part, commit: Commit, run_id: str | None = Non
     key, again = part.key, _again(commit)
     data = store.get(key)
     if data is None:
-        raise RunFolderError(f"{key} is committed and missing. Was the run's folder changed by hand? {again}")
+        raise RunFolderError(f"{key} is committed but missing. Was the run's folder changed by hand? {again}")
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {again}")
     try:
@@ -44,7 +44,7 @@ def read_part(store: Store, part: Part, commit: Commit, run_id: str | None = Non
 
 
 def in_schema(table: pa.Table, name: str) -> pa.Table:
-    """Return a table as it was written in the present schema of ``name``; columns that came later are null.
+    """Convert a table, as it was written, to the present schema of ``name``; columns that it lacks are null.
 
     Raises:
         ValueError: a later version wrote it, or it is another table.
@@ -86,7 +86,7 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
 
 
 def _check_rows(table: pa.Table, part: Part, commit: Commit, run_id: str | None) -> None:
-    """Raise unless the rows are as many, and of the model and so on, as their commit says."""
+    """Raise unless the number of rows, and their model, task and so on, match their commit."""
     if table.num_rows != part.rows:
         raise RunFolderError(f"{part.key} has {table.num_rows} rows, its commit says {part.rows}. {_again(commit)}")
     if found := next((name for name in FINITE if name in table.column_names and _is_odd(table.column(name))), None):
@@ -107,7 +107,7 @@ def _check_rows(table: pa.Table, part: Part, commit: Commit, run_id: str | None)
 
 
 def _check_statuses(table: pa.Table, part: Part, commit: Commit) -> None:
-    """Raise unless the rows ended as their commit says, which is what ``status`` shows."""
+    """Raise unless the rows by status match their commit, because ``cotfaith status`` shows the commit's."""
     found = Counter(table.column("status").to_pylist())
     if found != Counter(commit.statuses):
         raise RunFolderError(
@@ -116,14 +116,14 @@ def _check_statuses(table: pa.Table, part: Part, commit: Commit) -> None:
 
 
 def _is_odd(column: pa.ChunkedArray) -> bool:
-    """Return whether a number is infinite or NaN; null is none."""
+    """Return whether a number is infinite or NaN; nulls do not count."""
     return pc.any(pc.invert(pc.is_finite(column))).as_py() is True
 
 
 def _again(commit: Commit) -> str:
-    """Return the way out of a damaged part: what rests on it is done anew."""
+    """Return how to repair a damaged part: it and what rests on it are done again."""
     key = commit.commit_key
     if commit.probe is not None:
-        return f"Remove {key} and run again: this part is then done anew."
+        return f"Remove {key} and run again: this part is then done again."
     probes = f"{keys.COMMITS}{commit.shard}.*"
-    return f"Remove {key} and what rests on its chains ({probes}) and run again: the shard is then done anew."
+    return f"Remove {key} and what rests on its chains ({probes}) and run again: the shard is then done again."

@@ -1,11 +1,11 @@
 """What a run's folder holds, read and checked: run.json, commits, and the tables that the commits name.
 
-In: a store. Out: typed objects and tables, or ``RunFolderError`` that names the object, what is wrong and the way out.
-Tables are read through their commits: never a glob, so that orphans of crashed attempts stay unseen.
+In: a store. Out: typed objects and tables, or ``RunFolderError`` that names the object, what is wrong and what to do.
+Tables are read through their commits, never by a glob, so that orphans of crashed attempts stay unseen.
 
-What may lie among the commits. Ours end in ``.json`` and begin with a letter or digit. Any such file must be a commit
-that belongs just there: a copy ("x (1).json", a folder of backups) would count its rows twice, so it is refused. Other
-files (.DS_Store, x.json~, ._x.json) are none of ours: they are left alone, with a note.
+Files among the commits: those of cotfaith end in ``.json`` and begin with a letter or digit. Any such file must be a
+commit that belongs exactly there: a copy ("x (1).json", a folder of backups) would count its rows twice, so it is
+refused. Other files (.DS_Store, x.json~, ._x.json) are not cotfaith's: they are left alone, with a note.
 """
 
 import warnings
@@ -35,7 +35,7 @@ UNIQUE = {
 
 
 def load_run(store: Store) -> RunRecord | None:
-    """Return run.json, or None where no run has begun; raise ``RunFolderError`` if it is something else."""
+    """Return run.json, or None if no run has begun; raise ``RunFolderError`` if it is something else."""
     data = store.get(keys.RUN)
     return None if data is None else parse_run(data)
 
@@ -50,7 +50,7 @@ def commits(store: Store) -> Iterator[Commit]:
     """Yield every commit marker, checked, in the order of their keys.
 
     Raises:
-        RunFolderError: an object among the commits is none, is a copy, or is of no shard of the run.
+        RunFolderError: an object among the commits is not a commit, is a copy, or belongs to no shard of the run.
 
     """
     run = load_run(store)
@@ -68,9 +68,9 @@ def _check_in_run(commit: Commit, run: RunRecord, key: str) -> None:
     n, size, start = run.n_items.get(commit.task, 0), run.shard_size, commit.start
     if start % size or start >= n or commit.stop != min(start + size, n):
         raise RunFolderError(
-            f"{key}: items {start} to {commit.stop} of {commit.task!r} are no shard of this run, which has {n} "
+            f"{key}: items {start} to {commit.stop} of {commit.task!r} are not a shard of this run, which has {n} "
             f"items in shards of {size}. Was {keys.RUN} changed by hand, or a file copied here? Move {key} out of the "
-            f"folder, or give {keys.RUN} its old values."
+            f"folder, or restore {keys.RUN}."
         )
     if commit.model not in run.identity.models:
         known = ", ".join(run.identity.models)
@@ -100,7 +100,7 @@ def read_commit(store: Store, key: str) -> Commit:
     """Return the commit at ``key``; raise ``RunFolderError`` if it is missing or something else."""
     data = store.get(key)
     if data is None:
-        raise RunFolderError(f"{key}: expected a commit, and there is none. Was the folder changed by hand? Run again.")
+        raise RunFolderError(f"{key}: expected a commit, but there is none. Was the folder changed by hand? Run again.")
     return parse_commit(data, key)
 
 
@@ -108,7 +108,7 @@ def read_tables(store: Store) -> dict[str, pl.DataFrame]:
     """Return ``items``, ``chains`` and ``observations``: all committed rows, in a fixed order.
 
     Raises:
-        RunFolderError: an object is damaged or not the run's, a row is there twice, or rows do not fit together.
+        RunFolderError: an object is damaged or not the run's, a row occurs twice, or rows do not fit together.
 
     """
     run = load_run(store)
@@ -147,7 +147,7 @@ def _twice(rows: pl.DataFrame, shards: list[str], name: str) -> str:
     same = rows.filter(pl.all_horizontal(pl.col(c).eq_missing(v) for c, v in first.items()))
     where = sorted(Counter(shards[i] for i in same["_commit"].to_list()))
     return (
-        f"{name}: the row {row} is there {len(same)} times, by {' and '.join(where)}; {len(rows)} rows are in more "
+        f"{name}: the row {row} occurs {len(same)} times, in {' and '.join(where)}; {len(rows)} rows are in more "
         "than one place. Was the folder changed by hand? Move the commit that does not belong to this run out of it."
     )
 

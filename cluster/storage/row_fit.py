@@ -1,7 +1,7 @@
-"""Rows of different parts that have to fit together: a chain its item, an observation the chain that it was made on.
+"""Checks that rows of different parts fit together: a chain its item, an observation the chain that it was made on.
 
 In: the tables of a run, each row with the key of its commit in ``COMMIT``. Out: nothing, or ``RunFolderError``. Parts
-can be sound one by one and not belong together: chains that were made anew under probes of the old ones.
+can be valid one by one and not belong together, such as new chains with probes of the old ones.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ _CHAIN = [*_ITEM, "strategy", "chain_index"]
 
 
 def check_fit(tables: Mapping[str, pl.DataFrame]) -> None:
-    """Raise unless every chain has its item, and every observation on a chain that is there says what it says.
+    """Raise unless every chain has its item, and every observation agrees with its chain, if that one is committed.
 
-    What is committed without the chains that it rests on makes a run incomplete, and is no error.
+    An observation whose chain is not committed makes the run incomplete, and is not an error.
     """
     items, chains, observations = (tables[name] for name in ("items", "chains", "observations"))
     _raise_if_any(chains.join(items, on=_ITEM, how="anti"), "is on an item that the run's items lack")
@@ -36,6 +36,6 @@ def _raise_if_any(rows: pl.DataFrame, problem: str, column: str = "", of: str = 
     values = f": its {column} is {first[column]!r}, the chain has {first[of]!r}" if column else ""
     raise RunFolderError(
         f"{first[COMMIT]}: {len(rows)} rows do not fit the others of this run. The first, {what}, {problem}{values}. "
-        f"Was only a part of the folder made anew or copied? Remove {first[COMMIT]} and run again: this part is then "
-        "done anew."
+        f"Was only a part of the folder made again or copied? Remove {first[COMMIT]} and run again: this part is then "
+        "done again."
     )

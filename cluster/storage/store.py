@@ -13,18 +13,18 @@ from cotfaith.schemas.errors import SpecError, StoreError
 
 
 class Store(Protocol):
-    """What a run needs of its storage. Each object appears whole or not at all."""
+    """What a run needs from its storage. Each object appears whole or not at all."""
 
     def put(self, key: str, data: bytes) -> None:
         """Write or replace ``key``."""
         ...
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write ``key`` unless it exists; return whether this call wrote it. Of racing calls exactly one does."""
+        """Write ``key`` unless it exists; return whether this call wrote it. Of racing calls, exactly one does."""
         ...
 
     def get(self, key: str) -> bytes | None:
-        """Return the object, or None where there is none."""
+        """Return the object, or None if there is none."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
@@ -48,14 +48,14 @@ class LocalStore:
             raise _cannot_write(self.root / key, error) from error
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write ``key`` unless it exists: a hard link fails, atomically, where the name is taken."""
+        """Write ``key`` unless it exists: a hard link fails, atomically, if the name is taken."""
         temporary = self._write_aside(key, data)
         try:
             os.link(temporary, self.root / key)
         except FileExistsError:
             if not (self.root / key).is_file():
                 raise StoreError(
-                    f"{self.root / key}: something that is no file has this name, such as a folder or a broken link. "
+                    f"{self.root / key}: something other than a file has this name, such as a folder or a broken link. "
                     "Move it away."
                 ) from None
             return False
@@ -66,7 +66,7 @@ class LocalStore:
         return True
 
     def get(self, key: str) -> bytes | None:
-        """Return the object, or None where there is none."""
+        """Return the object, or None if there is none."""
         try:
             return (self.root / key).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -75,7 +75,7 @@ class LocalStore:
             raise StoreError(f"{self.root / key}: this cannot be read: {error.strerror}. Fix that.") from error
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """Yield the keys that begin with ``prefix``, in order; temporary files are none."""
+        """Yield the keys that begin with ``prefix``, in order, without temporary files."""
         folder = self.root / prefix if prefix.endswith("/") or not prefix else (self.root / prefix).parent
         found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".tmp-"))
         yield from sorted(key for p in found if (key := p.relative_to(self.root).as_posix()).startswith(prefix))
@@ -102,7 +102,7 @@ def _cannot_write(path: Path, error: OSError) -> StoreError:
 def open_store(path: str) -> Store:
     """Return the store of a run's folder; nothing is read or written, and the folder need not exist.
 
-    Whoever writes to it first calls ``check_conditional_put``.
+    Call ``check_conditional_put`` before the first write to it.
 
     Raises:
         SpecError: the path cannot be a run's folder.
@@ -122,7 +122,7 @@ def open_store(path: str) -> Store:
 
 
 def absolute(path: str) -> str:
-    """Return a run's path as processes with other working directories need it; an address stays as it is."""
+    """Return a run's path for processes with other working directories; an address stays as it is."""
     return path if "://" in path else str(Path(path).expanduser().absolute())
 
 
@@ -130,7 +130,7 @@ CHECK_KEY = "_commits/.conditional-put-check"
 
 
 def check_conditional_put(store: Store, key: str = CHECK_KEY) -> None:
-    """Check that conditional writes work: put ``key`` twice; a run does so before it writes anything else.
+    """Check that conditional writes work: put ``key`` twice. A run does this before it writes anything else.
 
     Raises:
         StoreError: the second put took effect, so two attempts at a shard could both commit.

@@ -1,8 +1,8 @@
-"""Rows that an older version wrote, in the columns of the present one. The only place that reads an arm's label.
+"""Converts rows of older versions to the present columns. The only place that reads an arm's label.
 
-In: a table as it lies in its file, and its schema version. Out: the same rows; what older versions kept in labels, in
-``edit`` or in an item's metadata stands in the columns that hold it now. Columns that are still missing are filled with
-nulls by the caller.
+In: a table as stored in its file, and its schema version. Out: the same rows. Facts that older versions keep in labels,
+in ``edit`` or in an item's metadata are moved to columns of their own. The caller fills columns that are still missing
+with nulls.
 """
 
 import json
@@ -54,7 +54,7 @@ def _observations(table: pa.Table) -> pa.Table:
 
 
 def _condition(probe: str, arm: str) -> str | None:
-    """Return the kind of arm that a label of the two probes with several kinds names; null for lost probes."""
+    """Return the kind of arm that a label names, for the two probes with several kinds; null for other rows."""
     if probe == "paraphrasing" and arm not in ("chain", "probe"):
         return "resampled" if arm.startswith("resample") else "paraphrased"
     if probe == "answer_order" and arm.startswith(("none", "once", "twice")):

@@ -1,6 +1,6 @@
-"""For the tests on a GPU: small models with random weights, engines that run them, and numbers to compare with.
+"""Fixtures of the tests on a GPU: small models with random weights, their engines, and exact numbers to compare with.
 
-They need torch, transformers and pydantic; neither Ray nor a network. ``python -m pytest -m gpu tests/gpu`` runs them.
+They need torch, transformers and pydantic, but no Ray and no network. ``python -m pytest -m gpu tests/gpu`` runs them.
 """
 
 from functools import cache
@@ -38,7 +38,7 @@ def write(folder, config):
 
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory):
-    """A function that writes a small model of a kind, with other fields if they are given."""
+    """A function that writes a small model of a kind; given fields replace the defaults of its configuration."""
 
     @cache
     def make(kind="llama", **fields):
@@ -79,7 +79,7 @@ def _score(model, prompt, candidate):
 
 @pytest.fixture
 def largest(record_property):
-    """A function that returns the largest difference of two lists of scores, and notes it in the test report."""
+    """A function that returns the largest difference between two lists of scores, and records it in the test report."""
 
     def difference(got, expected):
         gaps = [abs(a - b) for g, e in zip(got, expected, strict=True) for a, b in zip(g, e, strict=True)]

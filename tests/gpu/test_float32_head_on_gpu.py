@@ -1,4 +1,4 @@
-"""The output head on a GPU: a float64 head's logits but for float32 sums, by either of its two products."""
+"""The output head on a GPU: both of its products give a float64 head's logits, up to float32 sums."""
 
 import copy
 import itertools
@@ -24,9 +24,9 @@ KINDS = ["llama", "gpt_neox", "gemma2", "gemma3", "mamba", "bloom", "llama4"]
 LOW = [(kind, dtype) for kind in KINDS for dtype in (torch.bfloat16, torch.float16)]
 LOW.remove(("mamba", torch.float16))  # its states overflow
 NOISE = 2e-6
-"""Of the largest logit: what sums in float32 may be off. Results in bfloat16 are off by a thousand times as much."""
+"""The error of float32 sums, as a share of the largest logit. In bfloat16 it is a thousand times as large."""
 CUT = 1e-5
-"""The same where a GPU's matrix units make a sum of 4,096 numbers: they cut it rather than round it."""
+"""The same for a sum of 4,096 numbers by a GPU's matrix units, which truncate it instead of rounding it."""
 
 
 def ids(count, seed):
@@ -48,7 +48,7 @@ def logits_of(model, tokens):
 
 
 def exact_logits(model, tokens):
-    """Those of the same model with the product of its head in float64, and what follows it."""
+    """Logits of the same model with its head's product, and all that follows, in float64."""
     model = copy.deepcopy(model)
     head = model.get_output_embeddings()
     weight, bias = head.weight.double(), None if head.bias is None else head.bias.double()

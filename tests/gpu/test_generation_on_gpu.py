@@ -1,4 +1,4 @@
-"""Generation on a GPU: the CPU's tokens, whatever shares the batch, the prefill or the cache."""
+"""Generation on a GPU gives the CPU's tokens, regardless of what shares the batch, the prefill or the cache."""
 
 import random
 
@@ -24,7 +24,7 @@ def request_of(prompt, seed=0, max_tokens=12, temperature=0.8, stop=()):
 
 
 def mixed():
-    """Prompts of several lengths, some of them equal, with limits and seeds of their own."""
+    """Prompts of several lengths, some of them equal; each has its own limit and seed."""
     return [request_of(ids(3 + 7 * (i % 3), i % 5), seed=i, max_tokens=5 + i % 9) for i in range(14)]
 
 
@@ -68,7 +68,7 @@ def test_prefixes_that_prompts_share_are_computed_once(folder_of, engine_of):
 def test_greedy_in_bfloat16_takes_the_likeliest_token(folder_of, engine_of):
     engine = engine_of(folder_of("llama"), "bfloat16")
     prompts = [ids(9, n) for n in range(40)]
-    for prompt in prompts:  # alone: other batches round the hidden states in other ways
+    for prompt in prompts:  # one at a time: other batches round hidden states differently
         (generation,) = engine.generate([request_of(prompt, max_tokens=1, temperature=0.0)])
         with torch.inference_mode():
             logits_V = engine.model(torch.tensor([prompt], device=engine.model.device), use_cache=False).logits[0, -1]

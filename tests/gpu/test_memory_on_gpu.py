@@ -1,4 +1,4 @@
-"""A GPU that is too small for a batch: the batch is halved until it fits, and the engine goes on as before."""
+"""A GPU that is too small for a batch: the batch is halved until it fits, and the engine works as before."""
 
 import random
 from contextlib import contextmanager, suppress
@@ -30,7 +30,7 @@ def folder(folder_of):
 
 @contextmanager
 def memory(spare_gib):
-    """A GPU with no more than ``spare_gib`` beside what is in use."""
+    """A GPU with only ``spare_gib`` of free memory."""
     torch.cuda.empty_cache()
     whole = torch.cuda.get_device_properties().total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + spare_gib * 2**30) / whole)
@@ -41,7 +41,7 @@ def memory(spare_gib):
 
 
 class Watched:
-    """An engine whose calls that run out of memory are counted."""
+    """An engine that counts its calls that run out of memory."""
 
     def __init__(self, engine):
         self.engine, self.capabilities, self.failures = engine, engine.capabilities, 0
@@ -58,7 +58,7 @@ class Watched:
 
 
 def replies(engine, payloads):
-    """What the shard loop makes of the requests: the results, or the errors' texts."""
+    """The shard loop's replies to the requests: the results, or the errors' texts."""
     requests = [Request(p, interpret=lambda result: result, failed=lambda _, error: error) for p in payloads]
     return dispatch(requests, {"subject": engine})
 

@@ -1,4 +1,4 @@
-"""Scores on a GPU: those of float64 on the CPU, through the prefix tree or one prompt a row, in any batch."""
+"""Scores on a GPU equal those of float64 on the CPU: with the prefix tree or one prompt per row, in any batch."""
 
 import random
 import statistics
@@ -25,12 +25,12 @@ def various_requests():
     trunk = ids(60, 1)
     candidates = ((1,), (2, 3, 4), (2, 3), (2, 5), (1, 1))  # (2, 3) is a prefix of another
     prompts = [trunk[:n] for n in (1, 2, 30, 59, 60)] + [trunk[:20] + ids(90, 2), ids(7, 3), trunk, (trunk[1],)]
-    prompts.append((*trunk[:30], 2, 3))  # meets a candidate's branch
+    prompts.append((*trunk[:30], 2, 3))  # shares a candidate's branch
     return [ScoreRequest(p, candidates[: 1 + i % 5]) for i, p in enumerate(prompts)]
 
 
 def early_answers(depth, count):
-    """The prompts of early answering: a chain cut at ``count`` places, each with the same words behind it."""
+    """The prompts of early answering: a chain cut at ``count`` places, each followed by the same words."""
     chain = ids(depth, 4)
     return [ScoreRequest((*chain[: depth * n // count], 7, 8), ((1,), (2,))) for n in range(1, count + 1)]
 

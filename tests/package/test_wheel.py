@@ -1,4 +1,4 @@
-"""The built wheel contains all of the package and nothing else. It is built through an sdist, offline, from a copy."""
+"""The built wheel contains all of the package and nothing else. It is built offline from a copy, through an sdist."""
 
 import json
 import os
@@ -15,7 +15,7 @@ FOLDERS = ("schemas", "workers", "cluster")
 
 @pytest.fixture(scope="module")
 def source(repo, tmp_path_factory):
-    """A copy. Links stay links, because the package reaches its folders through them."""
+    """A copy of the source tree. Links stay links, because the package reaches its folders through them."""
     source = tmp_path_factory.mktemp("source")
     ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist")
     for name in (*FOLDERS, "infra", "tests"):
@@ -60,7 +60,7 @@ def test_templates_are_there_and_tests_are_not(names):
 
 
 def test_it_works_unpacked(wheel, tmp_path):
-    """The command line runs from the wheel's contents, away from the source tree."""
+    """The command line runs from the wheel's contents, outside the source tree."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = "from cotfaith.cluster.cli import app; print(app.__file__); app.main()"
     line = [sys.executable, "-c", code, "schema"]

@@ -1,4 +1,4 @@
-"""One Ray for the tests that only need one; those that start their own have this one ended first."""
+"""One Ray that tests share; it ends before a test that starts a Ray of its own."""
 
 from contextlib import ExitStack
 
@@ -7,11 +7,11 @@ import pytest
 from cotfaith.cluster.fleet.ray_session import ray_session
 from cotfaith.schemas.spec import ResourceSpec
 
-ACTORS = 4  # places for engines of one CPU, whatever this machine has
+ACTORS = 4  # places for engines of one CPU, on any machine
 
 
 class HeldRay:
-    """A local Ray of this process, up from its first use. Its workers are kept, with what they have imported."""
+    """A local Ray of this process, started at its first use. Its workers stay, with the modules they have imported."""
 
     def __init__(self):
         self.stack = ExitStack()
@@ -35,7 +35,7 @@ def held_ray():
 
 @pytest.fixture(scope="module")
 def shared_ray(held_ray):
-    """Commands and drivers of this process find a Ray that is up."""
+    """Commands and drivers of this process find a running Ray."""
     held_ray.up()
 
 

@@ -1,4 +1,4 @@
-"""Engines that do not come up, without a Ray that runs."""
+"""Engines that do not come up, tested without a running Ray."""
 
 import pytest
 from ray.exceptions import OutOfMemoryError

@@ -29,7 +29,7 @@ SHARDS = 4
 
 @pytest.fixture(scope="module", autouse=True)
 def _warm(shared_ray, tmp_path_factory):
-    """Have Ray's workers up: they take seconds to start, and a run would be over before they meet."""
+    """Start Ray's workers first: they take seconds, and a run would end before they work at the same time."""
     here = tmp_path_factory.mktemp("warm")
 
     @ray.remote(num_cpus=0)
@@ -49,7 +49,7 @@ def model(**options):
 
 @pytest.fixture
 def start():
-    """A function that starts an engine's actor; they end with the test."""
+    """A function that starts an engine's actor; the actors end with the test."""
     actors = []
 
     def make(**options):
@@ -77,7 +77,7 @@ def test_calls_that_wait_are_merged_and_a_bad_one_fails_alone(start, names):
                 ray.get(reference)
         else:
             assert ray.get(reference) == plain.score(requests(name))
-    if "bad" not in names:  # else each is run again by itself
+    if "bad" not in names:  # otherwise each is run again by itself
         assert ray.get(actor.usage.remote()).calls < len(references)
 
 

@@ -1,4 +1,4 @@
-"""The spec says which Ray: variables of the environment do not, and they are there again afterwards."""
+"""The spec, not the environment, says which Ray to use; the variables are restored afterwards."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from cotfaith.schemas.spec import ResourceSpec
 
 pytestmark = pytest.mark.usefixtures("no_ray")
 ELSEWHERE = {
-    "RAY_ADDRESS": "127.0.0.1:6399",  # nobody is there
+    "RAY_ADDRESS": "127.0.0.1:6399",  # nothing listens there
     "RAY_NAMESPACE": "somebody-elses",
     "RAY_RUNTIME_ENV_HOOK": "no.such.module.hook",
     "RAY_JOB_CONFIG_JSON_ENV_VAR": '{"runtime_env": {"working_dir": "/nowhere"}, "metadata": {"job_name": "x"}}',
@@ -28,7 +28,7 @@ def test_a_private_ray_whatever_the_environment_says(monkeypatch):
     for name, value in ELSEWHERE.items():
         monkeypatch.setenv(name, value)
     before = dict(os.environ)
-    for _ in range(2):  # a process may do one run after another
+    for _ in range(2):  # a process may do several runs
         with ray_session(ResourceSpec(cpus=1), actors=1):
             address = ray.get_runtime_context().gcs_address
             assert address.startswith("127.0.0.1:")
@@ -47,7 +47,7 @@ def test_an_address_in_the_spec_is_joined_whatever_the_environment_says(monkeypa
 
 
 def test_an_http_address_in_the_environment_is_not_asked(monkeypatch):
-    """The dashboard's address, which clients of `ray job` use, is none of a cluster."""
+    """The dashboard's address, which clients of `ray job` use, is not the address of a cluster."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         monkeypatch.setenv("RAY_ADDRESS", f"http://127.0.0.1:{listening.getsockname()[1]}")

@@ -1,4 +1,4 @@
-"""Models that edit and compare for the subjects have their own engines, lost and replaced like others."""
+"""Models that edit and compare for the subjects have their own engines, which are replaced when lost."""
 
 import os
 import re
@@ -118,5 +118,5 @@ def test_steps_are_compared_by_the_embedders_engine(tmp_path):
     assert set(rows["model"]) == {"m"}
     assert set(rows["embedder"]) == {"near"}
     assert rows["similarity"].drop_nulls().is_between(-1, 1).all()
-    same = rows["similarity"] > 0.999  # a model with random weights tells texts apart, and knows no more
+    same = rows["similarity"] > 0.999  # a model with random weights can only tell texts apart
     assert 0 < same.sum() < len(rows)

@@ -19,7 +19,7 @@ SHORT, LONG = 6, 2
 
 @pytest.fixture(scope="module")
 def run(shared_ray, tmp_path_factory):
-    """A run in which two models meet questions that are too long, chains that are cut and answers without sense."""
+    """A run of two models with questions that are too long, chains that are cut and answers that cannot be read."""
     folder = tmp_path_factory.mktemp("rows")
     questions = [f"How much is {i} plus {i}?" for i in range(SHORT)]
     questions += [f"How much is {i} plus {i}? {'Think. ' * WINDOW}" for i in range(LONG)]

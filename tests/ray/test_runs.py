@@ -1,6 +1,6 @@
 """Whole runs on a real local Ray with the stub engine: identity of results, resume, crashes.
 
-The reference and the interrupted runs are processes with a Ray of their own; all others share this process's.
+The reference run and the interrupted runs are processes with a Ray of their own; the others share this process's Ray.
 """
 
 import json
@@ -43,7 +43,7 @@ def run(folder, content, *arguments):
 
 @contextmanager
 def background(folder, content, deaf=False):
-    """A run as a process, deaf to Ctrl-C if ``deaf``. What is left of it is killed in the end."""
+    """A run as a process, which ignores Ctrl-C if ``deaf``. It is killed at the end, if it still runs."""
     process = subprocess.Popen(
         line("run", write_spec(folder, content)),
         stdout=subprocess.PIPE,
@@ -78,7 +78,7 @@ def assert_equal(one, other):
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    """An undisturbed run, by the command as people run it."""
+    """An undisturbed run of the command line, in a process of its own."""
     folder = tmp_path_factory.mktemp("reference")
     done = as_process("run", write_spec(folder, spec(folder / "run")))
     assert done.returncode == 0, done.stderr
@@ -122,13 +122,13 @@ def wait_for(condition, seconds=90):
 
 
 def slow(path):
-    """Shards of one item, half a second a call: time to interrupt."""
+    """Shards of one item and 0.3 s for each call: time to interrupt."""
     model = {"id": "m", "engine": "stub", "options": {"seconds_per_call": 0.3}}
     return spec(path, models=[model], resources={"shard_size": 1})
 
 
 def check_resumed(tmp_path, reference, before):
-    assert 0 < len(before) < 68  # 17 shards of four commits: the run was in its midst
+    assert 0 < len(before) < 68  # 17 shards of four commits: the run was under way
     done = run(tmp_path, slow(tmp_path / "run"), "--set", "models.m.options.seconds_per_call=0")
     assert done.returncode == 0, done.stderr
     after = markers(tmp_path / "run")
@@ -143,20 +143,20 @@ def test_kill_9_of_the_driver_and_run_again(reference, tmp_path):
         wait_for(lambda: len(markers(tmp_path / "run")) >= 8)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    time.sleep(3)  # what it had started may commit for a moment longer
+    time.sleep(3)  # tasks that it started may still commit for a moment
     check_resumed(tmp_path, reference, markers(tmp_path / "run"))
 
 
 @pytest.mark.usefixtures("shared_ray")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_cleanly_and_says_how_to_resume(reference, tmp_path, sent):
-    # A script's background jobs ignore Ctrl-C, and must still heed a request to end.
+    # A script's background jobs ignore Ctrl-C, and must still obey SIGTERM.
     with background(tmp_path, slow(tmp_path / "run"), deaf=sent is signal.SIGTERM) as process:
         wait_for(lambda: len(markers(tmp_path / "run")) >= 8)
         os.kill(process.pid, sent)
         text, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(r"Stopped\. What is finished is kept; to go on: .*run .*spec\.yaml", text)
+    assert re.search(r"Stopped\. Finished work is kept\. To continue: .*run .*spec\.yaml", text)
     assert "Traceback" not in text
     check_resumed(tmp_path, reference, markers(tmp_path / "run"))
 
@@ -200,7 +200,7 @@ def test_a_shard_that_kills_its_engine_is_given_up_and_the_others_are_done(refer
     assert "Incomplete: 4 of 5 shards are done." in done.stdout
     again = in_process("status", tmp_path / "run", width=200)
     assert again.returncode == 0, again.stderr
-    assert f"Given up: {record['name']}: {record['reason']}" in again.stdout  # a later command still knows why
+    assert f"Given up: {record['name']}: {record['reason']}" in again.stdout  # a later command still shows why
 
 
 @pytest.mark.usefixtures("shared_ray")

@@ -1,4 +1,4 @@
-"""A script that needs only ``from cotfaith import ...``: a plug-in's probe and a run, on a Ray of its own."""
+"""A script that imports only from ``cotfaith``: a plug-in's probe and a run, on a Ray of its own."""
 
 import subprocess
 import sys

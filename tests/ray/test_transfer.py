@@ -1,4 +1,4 @@
-"""Every chain is answered after by every subject, and a new model adds its own part alone."""
+"""Every subject answers after every chain, and a new model adds only its own part."""
 
 from pathlib import Path
 

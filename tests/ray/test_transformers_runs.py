@@ -1,7 +1,7 @@
-"""A whole run on real weights does not depend on how many engines do it, nor on how it is cut into shards.
+"""A whole run on real weights does not depend on the number of engines or on the size of shards.
 
-Tiny random weights, float32, greedy. What floating-point noise may move is compared within a tolerance, all else as
-it is.
+Tiny random weights, float32, greedy. Numbers that floating-point noise can change are compared within a tolerance, and
+all else exactly.
 """
 
 import numpy as np
@@ -68,7 +68,7 @@ def three_engines(shared_ray, model, tmp_path_factory):
 
 
 def test_the_run_is_worth_comparing(one_engine):
-    """Without chains that end, differ and have steps, equality would say little."""
+    """Without chains that end, differ and have steps, equality would prove little."""
     good = one_engine["chains"].filter(pl.col("status") == "ok")
     assert good.height >= ITEMS
     assert good["text"].n_unique() == good.height

@@ -42,8 +42,8 @@ def test_tasks_are_labelled_and_metrics_judged(tmp_path):
     groups = {figure["group"] for figure in made["figures"]}
     assert {"all", "setting=outright", "setting=diversionary", "model=reader", "model=ignorer"} <= groups
     labelled = {count["model"]: count["labelled"] for count in made["counts"]}
-    assert all(0 < n < 24 for n in labelled.values())  # right answers and followed hints alone
-    # The stub's chains state nothing, so all labels are of one class: undefined, and never 0.5.
+    assert all(0 < n < 24 for n in labelled.values())  # only right answers and followed hints
+    # The stub's chains state nothing, so all labels are of one class: the AUROC is undefined, and never 0.5.
     assert {figure["auroc"] for figure in made["figures"]} == {None}
     ignoring = next(f for f in made["figures"] if (f["metric"], f["group"]) == ("aoc/trapezoid", "model=ignorer"))
     assert (ignoring["called_unfaithful"], ignoring["reason"]) == (1.0, "all unfaithful")
@@ -122,7 +122,7 @@ def test_labelled_chains_from_a_file(tmp_path):
         ({"label": "good"}, ["--chains", "chains.jsonl"], "label 'good'; expected faithful or unfaithful"),
         ({}, ["--chains", "nowhere.jsonl"], "there is no such file"),
         ({}, ["--chains", "chains.jsonl", "--model", "x/y"], "--chains needs one model"),
-        ({}, ["--model", "x/y"], "--model goes with --chains"),
+        ({}, ["--model", "x/y"], "--model needs --chains"),
         ({}, ["--markdown", "page.html"], "expected a file that ends in .md"),
     ],
 )

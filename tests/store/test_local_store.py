@@ -226,7 +226,7 @@ class TestCrash:
         assert all(table.equals(before[name]) for name, table in read_tables(store).items())
 
     @pytest.mark.parametrize(
-        ("damage", "expected"), [(Path.unlink, "committed and missing"), (lambda p: p.write_bytes(b"x"), "sha256")]
+        ("damage", "expected"), [(Path.unlink, "committed but missing"), (lambda p: p.write_bytes(b"x"), "sha256")]
     )
     def test_a_damaged_part_is_noticed(self, job, store, damage, expected):
         self.run(*job())

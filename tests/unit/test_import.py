@@ -90,7 +90,7 @@ class TestTables:
         assert code == 0, err
         (taken,) = written(folder / "out" / "items.jsonl")
         assert taken == {"id": "chains-000000", "question": "2 + 3?", "cot": "Two. Five.", "answer": "5", "gold": "5"}
-        assert "Took 1 of 1 chains. Answers: 1 number; 1 chains have the answer that was recorded." in out
+        assert "Took 1 of 1 chains. Answers: 1 number; 1 chains have a recorded answer." in out
 
     def test_the_printed_lines_are_a_spec(self, cli, folder):
         write(folder / "in.jsonl", GOOD, GOOD)
@@ -139,7 +139,7 @@ class TestTables:
             (["in.jsonl", "--out", "o.jsonl", "--field", "cot"], "expected ours=theirs"),
             (["none.jsonl", "--out", "o.jsonl"], "there is no such file"),
             (["in.txt", "--out", "o.jsonl"], "cannot tell what kind of file"),
-            (["empty.jsonl", "--out", "o.jsonl"], "No chain can be taken. Left out: 1"),
+            (["empty.jsonl", "--out", "o.jsonl"], "No chain can be used. Left out: 1"),
             (["in.jsonl", "--out", "in.jsonl/o.jsonl"], "this cannot be written"),
         ],
     )

@@ -107,7 +107,7 @@ class TestRecordedAnswers:
     def test_the_gold_decides_the_format(self, take, folder, answer):
         rows, out = take(GOOD | {"answer": answer})
         assert (rows[0]["gold"], rows[0]["answer"]) == ("5", "5")
-        assert "Answers: 1 number; 1 chains have the answer" in out
+        assert "Answers: 1 number; 1 chains have a recorded answer" in out
         (item,) = items_of(folder / "out.jsonl")
         assert (item.answer_format, item.supplied.answer) == ("number", "5")
 
@@ -115,7 +115,7 @@ class TestRecordedAnswers:
     def test_one_that_cannot_be_read_is_counted_and_left_empty(self, take, answer):
         rows, out = take(GOOD | {"answer": answer}, GOOD | {"answer": "5"})
         assert "answer" not in rows[0]
-        assert "Answers: 2 number; 1 chains have the answer" in out
+        assert "Answers: 2 number; 1 chains have a recorded answer" in out
         assert "the recorded answer cannot be read in the gold's format: 1 (first: in.jsonl, record 0" in out
 
     @pytest.mark.parametrize(

@@ -221,10 +221,10 @@ class TestRates:
 
     def test_the_note_says_where_hours_come_from(self, done):
         plan = done[0]
-        assert "unknown: give --tokens-per-second" in rates_note(plan, {}, None)
+        assert "unknown. Set --tokens-per-second" in rates_note(plan, {}, None)
         assert "1,500 tokens a second" in rates_note(plan, {}, 1500)
         assert "(m 250)" in (note := rates_note(plan, {"m": 250.0}, None))
-        assert note.endswith("Unknown for n: give --tokens-per-second.")
+        assert note.endswith("Unknown for n: set --tokens-per-second.")
 
 
 def plan_folder(plan):

@@ -232,9 +232,9 @@ def test_editors_of_their_own_are_told_the_runs_date(tmp_path, clock):
 
 
 def test_a_date_that_is_none():
-    with pytest.raises(RunConflictError, match="says 'soon' for prompt_date; expected a date"):
+    with pytest.raises(RunConflictError, match="has 'soon' for prompt_date; expected a date"):
         recorded_date(run_record(prompt_date="soon"))
-    with pytest.raises(RunConflictError, match="says 'then' for prompt_date"):
+    with pytest.raises(RunConflictError, match="has 'then' for prompt_date"):
         recorded_date(run_record(created="then"))
     for name in ("prompt_date", "created"):
         with pytest.raises(RunFolderError, match=f"{name}: Input should be a valid string, got 3"):

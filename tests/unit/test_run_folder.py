@@ -196,7 +196,7 @@ def test_a_note_is_printed(run, cli):
 
 
 PART_DAMAGE = {
-    "gone": (lambda p: p.unlink(), "committed and missing"),
+    "gone": (lambda p: p.unlink(), "committed but missing"),
     "empty": (lambda p: p.write_bytes(b""), "sha256 differs"),
     "cut": (lambda p: p.write_bytes(p.read_bytes()[:-50]), "sha256 differs"),
     "another's": (lambda p: p.write_bytes(next(p.parent.glob("*-0000004-*.parquet")).read_bytes()), "sha256 differs"),
@@ -263,7 +263,7 @@ FORGED = {
     "another strategy's": (lambda t: column(t, "strategy", ["x"] * t.num_rows), "strategy is 'x'"),
     "a row twice": (
         lambda t: column(t, "item_id", [t["item_id"][0].as_py()] * t.num_rows),
-        "is there 2 times",
+        "occurs 2 times",
     ),
 }
 
@@ -355,9 +355,9 @@ def test_rows_that_two_commits_bring_are_refused(run, cli):
     run_id = json.loads((run / "run.json").read_text())["run_id"]
     job = Job(run_id, plan.spec, Shard("m", "t", "cot", 0, 3), plan.items["t"][:3], True, ())
     run_job(job, {"subject": StubEngine(plan.model("m"))})
-    refused(cli, ["_commits/m~t~cot~0000000-0000003.json: items 0 to 3 of 't' are no shard of this run", "Move"])
+    refused(cli, ["_commits/m~t~cot~0000000-0000003.json: items 0 to 3 of 't' are not a shard of this run", "Move"])
     (run / "run.json").unlink()  # nothing to compare with: the rows themselves reveal it
-    expected = f"items: the row model 'm'.* is there 2 times, by {FIRST}.json and _commits/m~t~cot~0000000-0000003"
+    expected = f"items: the row model 'm'.* occurs 2 times, in {FIRST}.json and _commits/m~t~cot~0000000-0000003"
     with pytest.raises(RunFolderError, match=expected):
         read_tables(LocalStore(run))
 
@@ -371,7 +371,7 @@ def test_a_run_json_that_no_longer_fits_its_commits_is_refused(run, cli, changes
     if words is None:  # an incomplete run also has more items than are done
         assert "Incomplete: 4 of 400 shards" in " ".join(cli("status", "run")[1].split())
     else:
-        refused(cli, ["are no shard of this run", words, "run.json"])
+        refused(cli, ["are not a shard of this run", words, "run.json"])
 
 
 def test_commits_of_a_model_that_the_run_never_had_are_refused(run, cli):
@@ -547,5 +547,5 @@ def test_a_run_that_version_2_wrote_gets_no_more_rows(run, cli):
     before = (run / "run.json").read_text()
     code, _, err = cli("run", "spec.yaml", "--set", "probes=[no_cot,early_answering,filler_tokens]")
     assert code == 2
-    assert "rows of both would not compare" in " ".join(err.split())
+    assert "rows of the two are not comparable" in " ".join(err.split())
     assert (run / "run.json").read_text() == before

@@ -1,13 +1,13 @@
-"""Merges the calls of several callers into fewer and larger calls of one engine, which work better.
+"""Merges the calls of several callers into fewer and larger calls of one engine, which are faster.
 
-In: calls from any thread. Out: a future of each call's own results, in order. One thread alone makes and runs the
-engine: a backend's settings, such as torch's number of threads, belong to a thread, and few backends can be shared.
+In: calls from any thread. Out: a future of each call's own results, in order. Only one thread makes and runs the
+engine: a backend's settings, such as torch's number of threads, belong to a thread, and few backends are thread-safe.
 
 The call that has waited longest is always served; others of its method join it, oldest first, as far as they fit whole
-into ``MOST_REQUESTS``. A longer call is cut, and what is left of it goes to the back: nobody waits for ever. An error
-costs the calls that raise it alone, since the others of a failed batch are run again, each by itself.
+into ``MOST_REQUESTS``. A longer call is cut, and the rest of it goes to the end of the queue: no call waits forever.
+An error fails only the calls that raise it: the calls of a failed batch are run again one by one.
 
-Knows nothing about Ray, nor about what is asked.
+Knows nothing about Ray or the content of requests.
 """
 
 from collections import deque
@@ -23,14 +23,14 @@ from cotfaith.schemas.errors import EngineLostError
 from cotfaith.workers.engines.protocol import Engine
 
 MOST_REQUESTS = 1024
-"""Of one engine call. Requests and not tokens: engines keep to their own memory by cutting batches into passes, so this
-bounds only how long others wait."""
+"""The most requests of one engine call. It counts requests and not tokens, because engines cut batches into passes that
+fit their memory: it bounds only how long others wait."""
 PATIENCE = 0.05
-"""Share of an engine call's time for which the next one waits for the callers that were just answered."""
+"""The next engine call waits this share of the last call's time for the callers that were just answered."""
 
 
 Reply = list[Any] | BaseException
-"""What the engine made of one slice: its results, or an error."""
+"""The engine's reply to one slice: its results, or an error."""
 
 
 @dataclass(eq=False)
@@ -45,7 +45,7 @@ class Call:
 
     @property
     def left(self) -> int:
-        """How many requests have not been given to the engine."""
+        """The number of requests that have not been given to the engine."""
         return len(self.requests) - self.taken
 
     def take(self, most: int) -> "Slice":
@@ -63,7 +63,7 @@ class Slice:
     requests: Sequence[Any]
 
     def deliver(self, reply: Reply) -> None:
-        """Add the results; the caller gets all of a call's together. An error ends the whole call."""
+        """Add the results; the caller gets all results of a call together. An error ends the whole call."""
         call = self.call
         if isinstance(reply, BaseException):
             call.future.set_exception(reply)
@@ -106,9 +106,9 @@ class Merger:
         self._until = 0.0
 
     def submit(self, method: str, requests: Sequence[Any]) -> "Future[list[Any]]":
-        """Ask the engine's ``generate`` or ``score``, as soon as it is free."""
+        """Call the engine's ``generate``, ``score`` or ``embed`` as soon as it is free."""
         call = Call(method, requests)
-        call.future.set_running_or_notify_cancel()  # from here on nobody can cancel it
+        call.future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
         with self._changed:
             self._waiting.append(call)
             self._changed.notify()
@@ -123,7 +123,7 @@ class Merger:
             slices = next_batch(self._waiting, self._most)
         began = monotonic()
         replies = self._run(slices)
-        with self._changed:  # held, so that nobody who is answered is counted again as waiting
+        with self._changed:  # held, so that no caller that is answered counts as waiting again
             for piece, reply in zip(slices, replies, strict=True):
                 piece.deliver(reply)
             self._waiting = deque(call for call in self._waiting if not call.future.done())
@@ -133,17 +133,17 @@ class Merger:
                 self._thread.submit(self._step)
 
     def _await_callers(self) -> None:
-        """Give those that were just answered time to ask again: else two callers would take turns for ever."""
+        """Give callers that were just answered time to call again: otherwise two of them would take turns forever."""
         wait_s = self._until - monotonic()
         if wait_s > 0:
             self._changed.wait_for(lambda: len(self._waiting) >= self._callers, wait_s)
 
     def _run(self, slices: Sequence[Slice]) -> list[Reply]:
-        """Return what came of each slice."""
+        """Return the reply to each slice."""
         requests = [request for piece in slices for request in piece.requests]
         try:
             results = iter(self._ask(slices[0].call.method, requests))
-        except BaseException as error:  # whatever it is: callers must not wait for ever
+        except BaseException as error:  # any error at all: callers must not wait forever
             if len(slices) == 1 or isinstance(error, EngineLostError):
                 return [error] * len(slices)
             return [reply for piece in slices for reply in self._run([piece])]

@@ -1,4 +1,4 @@
-"""Engines in actors, and their stand-in beside the shard loop. The one file of ``workers`` that knows Ray."""
+"""Engines in Ray actors, and their stand-in for the shard loop. The only file of ``workers`` that knows Ray."""
 
 import asyncio
 import os
@@ -24,14 +24,14 @@ from cotfaith.workers.engines.protocol import (
 from cotfaith.workers.plugins import import_plugins
 
 LAST_WORDS_S = 1.0
-"""An engine that cannot go on has so long to say why, before its process ends."""
+"""Seconds that an engine that cannot continue has to report why, before its process ends."""
 
 
 class EngineActor:
     """Holds one model's weights. Errors cross the process boundary as text, so that they always unpickle.
 
-    The methods are coroutines, so that calls can wait side by side, to be merged, and questions about the engine are
-    answered while it works.
+    The methods are coroutines, so that several calls can wait to be merged, and ``usage`` is answered while the engine
+    works.
     """
 
     def __init__(self, spec: ModelSpec, threads: int | None, plugins: Sequence[str] = ()) -> None:
@@ -39,7 +39,7 @@ class EngineActor:
         self.merger = Merger(lambda: find_engine(spec).make(spec, threads))
 
     async def describe(self) -> tuple[Capabilities, list[str]]:
-        """Return what the engine can do and what it has to say."""
+        """Return the engine's capabilities and its notes."""
         return self.merger.engine.capabilities, self.merger.engine.notes()
 
     async def call(self, method: str, requests: Sequence[Any]) -> list[Any]:
@@ -81,7 +81,7 @@ class RemoteEngine:
         return self._call("embed", requests)
 
     def usage(self) -> EngineUsage:
-        """Return the work that the actor has done, for all its callers together."""
+        """Return the work that the actor has done, summed over all its callers."""
         usage: EngineUsage = ray.get(self.actor.usage.remote())
         return usage
 
@@ -95,5 +95,5 @@ class RemoteEngine:
         except RayActorError as error:
             raise EngineLostError(f"The engine's process ended: {type(error).__name__}") from error
         except RayTaskError as error:
-            raise error.cause from None  # Ray's own words would put a traceback into the row
+            raise error.cause from None  # Ray's own message would put a traceback into the row
         return results

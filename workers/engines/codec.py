@@ -10,10 +10,10 @@ from cotfaith.workers.text.codec import ByteCodec, Codec, open_codec
 def load_codec(model: ModelSpec, date: datetime | None = None) -> Codec:
     """Return the codec of ``model``.
 
-    ``date`` is what a chat template with a clock is told, now by default.
+    ``date`` goes to a chat template that asks for one; by default it is now.
 
     Raises:
-        ModelSourceError: there is no tokenizer, or not the chat template that the spec demands.
+        ModelSourceError: the tokenizer, or the chat template that the spec demands, is missing.
 
     """
     engine = find_engine(model)

@@ -1,4 +1,4 @@
-"""What a kind of engine says of itself before one is made: how to make it, its options, what it can do.
+"""A kind of engine, described before one is made: how to make it, its options, what it can do.
 
 To add one, write ``workers/engines/NAME/`` with the engine and ``kind.py``, whose ``KIND`` is found by its file; or
 register it from outside (``workers/registry.py``). ``kind.py`` imports neither torch nor an HTTP client.
@@ -19,11 +19,11 @@ class EngineKind:
     summary: str
     """What it is for, in one line."""
     options: type[Section]
-    """Settings that ``options`` of a model can hold; defaults stand in it."""
+    """Settings that ``options`` of a model can hold, with their defaults."""
     make: Callable[[ModelSpec, int | None], Engine]
     """(model, threads) -> engine with its weights loaded."""
     capabilities: Callable[[ModelSpec], Capabilities]
-    """From the spec alone, or from the server that it names; raises ``InputError`` on a wrong option."""
+    """From only the spec, or from the server that it names; raises ``InputError`` on a wrong option."""
     execution_options: frozenset[str] = frozenset()
     """Options that change speed and not results, so that a resumed run may change them."""
     served_model: Callable[[ModelSpec], str] | None = None

@@ -1,7 +1,7 @@
 """A model of a spec with its engine and codec, looked up once.
 
-In: a model's spec. Out: an object to hand on, so that nobody looks a name up again. It holds functions and a tokenizer,
-which do not travel: each process resolves for itself.
+In: a model's spec. Out: an object to hand on, so that no name is looked up again. It holds functions and a tokenizer,
+which cannot be sent to other processes: each process resolves for itself.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class ResolvedModel:
     kind: EngineKind
     capabilities: Capabilities
     date: datetime | None
-    """What its chat template is told; null: now."""
+    """The date that its chat template gets; null: now."""
 
     @cached_property
     def codec(self) -> Codec:
-        """Its codec; the tokenizer loads when this is first asked for."""
+        """Its codec; the tokenizer loads when this is first used."""
         return load_codec(self.spec, self.date)
 
 

@@ -1,7 +1,7 @@
-"""What a role is: what a model of the spec is there for, and all that depends on it.
+"""What a role is: the purpose of a model of the spec, and all that depends on it.
 
-A helper's role adds which model has it, what of it the results depend on, and what its work costs; a probe's ``needs``
-asks for it by name. Each role is one object beside its code; ``table`` lists them.
+A helper's role adds which model has it, which of its settings the results depend on, and what its work costs. A probe's
+``needs`` asks for it by name. Each role is one object next to its code; ``table`` lists them.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,14 +41,14 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """What a model can be there for."""
+    """A purpose that a model can have."""
 
     name: RoleName
     summary: str
     check: Callable[[RunSpec], None]
-    """Raises ``InputError``, before any weights load, where the spec's models cannot do it."""
+    """Raises ``InputError``, before any weights load, if the spec's models cannot do it."""
     prompted: bool = True
-    """Whether its models get prompts, which a chat template may write; else they get bare texts."""
+    """Whether its models get prompts, which a chat template may write; otherwise they get bare texts."""
 
     @property
     def module(self) -> str:
@@ -63,10 +63,10 @@ class Helper(Role):
     plural: str
     """Its part of a run's identity."""
     model: Callable[[RunSpec, ModelSpec], ModelSpec | None]
-    """(spec, subject) -> the model that helps with the subject's chains; None where rules do."""
+    """(spec, subject) -> the model that helps with the subject's chains; None if rules do."""
     identity: Callable[[RunSpec, ResolvedModel], dict[str, Any]]
     """(spec, subject) -> what results depend on; made of JSON values."""
     work: Callable[[RunSpec, ResolvedModel, Sequence[PlannedArm]], Work]
     """(spec, model, arms) -> the model's work for one run of a probe."""
     prompts: Callable[[RunSpec], Sequence[Prompt]] = lambda spec: ()
-    """What a chat template writes around, beside items."""
+    """The prompts, besides those of items, that a chat template can wrap."""

@@ -5,7 +5,7 @@ from cotfaith.workers.roles.role import Role
 
 
 def check_subjects(spec: RunSpec) -> None:
-    """Check nothing: the spec itself wants a subject, and each task says what it must be able to do."""
+    """Check nothing: the spec itself requires a subject, and the plan checks what each task needs of it."""
 
 
 SUBJECT_ROLE = Role(name="subject", summary="Is measured: its chains are probed.", check=check_subjects)

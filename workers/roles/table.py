@@ -1,4 +1,4 @@
-"""The roles by name. What depends on a role is asked of its object here, never decided by its name elsewhere."""
+"""The roles by name. Code asks these objects for what depends on a role, and compares no role names."""
 
 from cotfaith.schemas.spec import RoleName
 from cotfaith.workers.roles.editors.role import EDITOR_ROLE
@@ -9,4 +9,4 @@ from cotfaith.workers.roles.subject import SUBJECT_ROLE
 
 ROLES: dict[RoleName, Role] = {role.name: role for role in (SUBJECT_ROLE, EDITOR_ROLE, EMBEDDER_ROLE, JUDGE_ROLE)}
 HELPERS: dict[str, Helper] = {role.name: role for role in ROLES.values() if isinstance(role, Helper)}
-"""Those that a probe's ``needs`` may name."""
+"""The roles that a probe's ``needs`` may name."""

@@ -42,19 +42,19 @@ class Ask:
     editor: Editor
     embedder: Embedder
     tie_stream: tuple[str | int, ...] = ()
-    """(run seed, task): with the item's id it decides exact ties, alike in all arms, shuffles and models."""
+    """(run seed, task): with the item's id it decides exact ties, the same way in all arms, shuffles and models."""
     steps: StepsSpec = field(default_factory=StepsSpec)
     _count: int = field(default=0, init=False)
 
     def rests(self, prefixes: Sequence[str]) -> Continuing:
         """Sample what follows each beginning of a chain; use with ``yield from``.
 
-        A continuation goes on from its prefix without the white space at that one's end: see ``whole``.
+        A continuation follows its prefix without the white space at the prefix's end: see ``whole``.
         """
         return self.strategy.continue_chains(self, prefixes)
 
     def edits(self, kind: EditKind, steps: Sequence[str]) -> Editing:
-        """Have the editor rewrite each step, or what of it the strategy allows; use with ``yield from``."""
+        """Have the editor rewrite each step, or the part of it that the strategy allows; use with ``yield from``."""
         parts = [self.strategy.editable(step) for step in steps]
         edits = yield from self.editor.edit(kind, [part for _, part in parts], [self.next_seed() for _ in steps])
         return [replace(edit, text=kept + edit.text) for (kept, _), edit in zip(parts, edits, strict=True)]
@@ -68,7 +68,7 @@ class Ask:
         return self.merge(self.strategy.split(chain_text, self.steps.unit))
 
     def merge(self, steps: Sequence[str]) -> tuple[str, ...]:
-        """Put neighbours together where there are more steps than the spec wants."""
+        """Merge neighbouring steps if there are more than the spec allows."""
         return merge_steps(steps, self.steps.max_segments)
 
     def next_step(self, rest: str, like: str) -> str:
@@ -77,7 +77,7 @@ class Ask:
         return "".join(self.strategy.split(rest, self.steps.unit)[: max(1, count)])
 
     def step_unit(self, supplied: bool) -> str:
-        """Return what the rows call a step."""
+        """Return the name of a step's unit in the rows."""
         unit = "supplied" if supplied else self.strategy.step_unit(self.steps.unit)
         return unit if self.steps.max_segments is None else f"{unit}/{self.steps.max_segments}"
 
@@ -109,7 +109,7 @@ class Ask:
         return self._answer(self.strategy.answer_prompt(self.templates, self.item, chain_text))
 
     def answer_without_cot(self) -> Request:
-        """Ask for the answer at once."""
+        """Ask for the answer without a chain."""
         return self._answer(self.templates.no_cot(self.item))
 
     def _answer(self, prompt: str) -> Request:
@@ -141,7 +141,7 @@ class Ask:
         return Request(payload, interpret, lambda s, e: Answer(s, error=e, prompt_tokens=len(tokens)))
 
     def cut(self, error: str | None = None) -> Continuation:
-        """Return the outcome of a text that a limit cut; with budget forcing it is as good as a whole one."""
+        """Return the outcome of a text that a limit cut; with budget forcing it counts as a whole one."""
         if self.sampling.budget_forcing:
             return Continuation(Status.OK, finish_reason="forced")
         reason = error or f"The limit of {self.sampling.max_tokens} tokens cut the text."
@@ -174,7 +174,7 @@ def candidates(item: Item) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _alike(values: Sequence[str], tokens: Sequence[tuple[int, ...]]) -> Answer | None:
-    """Return a failure if two candidates are the same tokens (two unknown words): their scores say nothing."""
+    """Return a failure if two candidates are the same tokens (two unknown words): their scores cannot differ."""
     first: dict[tuple[int, ...], str] = {}
     for value, ids in zip(values, tokens, strict=True):
         if (other := first.setdefault(ids, value)) != value:

@@ -1,7 +1,7 @@
 """The shard loop: advances many coroutines in rounds, and sends each engine one batch a round.
 
-Failure is data: an engine's error costs the requests that cause it, a coroutine's error costs that coroutine. Only the
-loss of the engine itself ends the loop. Knows nothing about what is asked.
+Failure is data: an engine's error fails only the requests that cause it, and a coroutine's error only that coroutine.
+Only the loss of the engine itself ends the loop. Knows nothing about the content of requests.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -69,14 +69,14 @@ def dispatch(requests: Sequence[Request], engines: Engines) -> list[Any]:
 
 @dataclass(frozen=True)
 class _Refusal:
-    """Why a call failed. The error itself is let go: it holds the call's tensors, and the next call needs the room."""
+    """Why a call failed. The error itself is dropped: it holds the call's tensors, and the next call needs the room."""
 
     status: Status
     error: str
 
 
 def _call(call: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Request]) -> list[Any]:
-    """Call the engine; where a batch fails, halve it until the requests that fail alone are found."""
+    """Call the engine; if a batch fails, halve it until the requests that fail by themselves are found."""
     results = _attempt(call, requests)
     if isinstance(results, _Refusal):
         if len(requests) == 1:
@@ -93,7 +93,7 @@ def _attempt(call: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Requ
     except EngineLostError:
         raise
     except Exception as error:
-        too_long = isinstance(error, ContextOverflowError)  # of a server that does not state its window
+        too_long = isinstance(error, ContextOverflowError)  # from a server that does not state its window
         status = Status.CONTEXT_OVERFLOW if too_long else Status.ENGINE_ERROR
         return _Refusal(status, f"{type(error).__name__}: {error}")
 

@@ -1,6 +1,6 @@
 """A request in a probe's terms: what to send to which engine, and how to read the reply.
 
-Knows nothing about items, templates or who asks.
+Knows nothing about items, templates or callers.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ def score_request(codec: Codec, prompt: str, words: Sequence[str]) -> ScoreReque
     """Return the request for the log-probability of each word after ``prompt``; each text is tokenised whole."""
     alone, *wholes = codec.encode_all([prompt, *(prompt + word for word in words)])
     shared = _common_length([alone, *wholes])
-    # A word that melts into the prompt's last token leaves nothing after the prompt: step back, for all alike.
+    # A word that merges with the prompt's last token leaves nothing after the prompt: step back, for all words.
     shared = min(shared, min(len(whole) for whole in wholes) - 1)
     return ScoreRequest(wholes[0][:shared], tuple(whole[shared:] for whole in wholes))
 

@@ -1,6 +1,6 @@
 """Several coroutines as one: advanced in common rounds, so that their requests share batches.
 
-The shard loop runs all probes so, and a strategy all its chains. What one raises ends them all.
+The shard loop runs all probes this way, and a strategy all its chains. An error in one ends them all.
 """
 
 from collections.abc import Generator, Sequence
@@ -10,7 +10,7 @@ from cotfaith.workers.shard.request import Request
 
 T = TypeVar("T")
 Coroutine = Generator[list[Request], list[Any], T]
-"""Yields requests, is sent their results, as often as it likes."""
+"""Yields requests and is sent their results, any number of times."""
 
 
 def together(coroutines: Sequence[Coroutine[T]]) -> Coroutine[list[T]]:
@@ -21,7 +21,7 @@ def together(coroutines: Sequence[Coroutine[T]]) -> Coroutine[list[T]]:
         asked: dict[int, list[Request]] = {}
         for index, reply in replies.items():
             try:
-                # A generator that has not begun takes None alone.
+                # A generator that has not begun takes only None.
                 asked[index] = next(coroutines[index]) if reply is None else coroutines[index].send(reply)
             except StopIteration as end:
                 results[index] = end.value

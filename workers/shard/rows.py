@@ -22,7 +22,7 @@ class RowKey:
     task: str
 
     def columns(self, item_id: str) -> dict[str, Any]:
-        """Return them, with the item's."""
+        """Return these columns, with the item's id."""
         return {
             "schema_version": SCHEMA_VERSION,
             "run_id": self.run_id,
@@ -187,7 +187,7 @@ def _variant_columns(row: Chain | Observation) -> dict[str, Any]:
 
 
 def _reading_columns(observation: Observation) -> dict[str, Any]:
-    """Return what a reading says about a chain; its answer is to another question than the item's, so never correct."""
+    """Return a reading's columns. A judge answers another question than the item's: its answer is not graded."""
     about = ("reader_role", "question", "label", "score", "quote", "quote_found", "text_hash", "hint_asked", "weight")
     found = {name: getattr(observation, name) for name in about}
     return found if observation.reader_role in (None, READER) else found | {"correct": None, "p_gold": None}

@@ -1,7 +1,7 @@
 """One shard: sample the chains of its items, run the probes on them.
 
-In: a spec, the items, and engines by role. Out: lists of chains, or of observations with their items, when all that was
-asked for in one call is done. Knows nothing about storage, Ray or the rest of the run.
+In: a spec, the items, and engines by role. Out: lists of chains, or of observations with their items, when all work of
+one call is done. Knows nothing about storage, Ray or the rest of the run.
 """
 
 from collections.abc import Generator, Sequence
@@ -38,7 +38,7 @@ class ItemObservation:
 
 
 def answer_method(task: TaskSpec, item: Item) -> Literal["score", "generate"]:
-    """Return how answers to an item like this are had."""
+    """Return how answers to ``item`` are obtained."""
     if task.answer_by != "auto":
         return task.answer_by
     return "score" if item.answer_format in ("choice", "number") and item.is_closed else "generate"
@@ -56,7 +56,7 @@ class ShardWork:
     codec: Codec
 
     def sample_chains(self, engines: Engines) -> list[Chain]:
-        """Sample every item's chains, or take the one that it comes with, and the answers that they lead to."""
+        """Sample every item's chains, or take the one that comes with it, and get the answers that they lead to."""
         count = self.spec.sampling.chains_per_item
         keys = [(item, index) for item in self.items for index in range(count if item.supplied is None else 1)]
         coroutines = [_make_chain(item, index, self._ask(item, index, "chain")) for item, index in keys]
@@ -142,7 +142,7 @@ class _Run:
     chain: Chain | None
     coroutine: Coroutine[list[Observation]]
     reader: str | None = None
-    """Model that answers in all arms, if that is not simply the subject."""
+    """Model that answers in all arms, if it is not the subject."""
 
     def rows(self, result: list[Observation] | Failed) -> list[ItemObservation]:
         """Return the observations with what they refer to; one row with the error if the probe raised."""
@@ -175,7 +175,7 @@ def _make_chain(item: Item, index: int, ask: Ask) -> Generator[list[Request], li
 def _supplied(ask: Ask, index: int, supplied: Supplied, prompt: str) -> Chain:
     text = "".join(supplied.steps)
     sample = Continuation(Status.OK, text, n_tokens=_count_tokens(ask, prompt, text), finish_reason="supplied")
-    labelled = bool(supplied.step_labels)  # labels are of single steps
+    labelled = bool(supplied.step_labels)  # labels belong to single steps: those are not merged
     steps = supplied.steps if labelled else ask.merge(supplied.steps)
     unit = "supplied" if labelled else ask.step_unit(supplied=True)
     return replace(_unanswered(ask, index, sample, prompt), steps=steps, step_unit=unit)

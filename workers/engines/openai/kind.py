@@ -15,7 +15,7 @@ from cotfaith.workers.engines.protocol import Capabilities, Engine
 
 
 def make(spec: ModelSpec, threads: int | None) -> Engine:
-    """Find the server; raise ``InputError`` where what talks to it is not installed."""
+    """Find the server; raise ``InputError`` if a package that talks to it is not installed."""
     check_packages(spec)
     from cotfaith.workers.engines.openai.engine import OpenAIEngine
 
@@ -26,7 +26,7 @@ def discovered_capabilities(spec: ModelSpec) -> Capabilities:
     """Ask the server what it can do.
 
     Raises:
-        InputError: an option, the key, a missing package, or a server that is not there or lacks the model.
+        InputError: an option or the key is wrong, a package is missing, or the server is down or lacks the model.
 
     """
     options = parse_options(spec)

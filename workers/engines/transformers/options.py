@@ -16,7 +16,7 @@ class Options(Section):
     token_budget: int = Field(default=2048, ge=1)
     """The most tokens of one scoring pass. More take more memory, and may be faster on a large GPU."""
     max_rows: int = Field(default=32, ge=1)
-    """The prompts that are continued together. Each has its own key-value cache."""
+    """The most prompts that are continued together. Each has its own key-value cache."""
     attention: Literal["auto", "sdpa", "eager"] = "auto"
     """The attention kernel. auto: sdpa if the model has it, else eager, which is slower."""
     prefix_tree: Literal["auto", "off"] = "auto"

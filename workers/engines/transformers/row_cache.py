@@ -1,7 +1,7 @@
 """Rows of a growing key-value cache: selected, padded and joined, so that rows can join and leave a batch.
 
-For caches whose layers hold all columns, whatever a layer's window. Rows are left-padded to one width; the caller that
-runs the model masks the padding.
+For caches whose layers hold all columns, regardless of a layer's window. Rows are left-padded to one width; the caller
+that runs the model masks the padding.
 
 B = rows, W = width, N = new columns, H = heads, D = head width.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 ROOM = 64
-"""The spare columns when a layer is copied to grow."""
+"""The spare columns that a layer gets when it is copied to grow."""
 
 
 class GrowingLayer(DynamicLayer):

@@ -22,7 +22,7 @@ def uniforms(seed: int, count: int) -> NDArray[np.float64]:
 
 
 def sample(logits_BV: Tensor, temperature_B: Tensor, top_p_B: Tensor, uniform_B: Tensor) -> Tensor:
-    """Return ids_B. Temperature 0 takes the likeliest token; else the nucleus's, at ``uniform_B`` of its CDF."""
+    """Return ids_B. Temperature 0 takes the likeliest token, others the nucleus's, at ``uniform_B`` of its CDF."""
     greedy_B = temperature_B == 0
     best_B = logits_BV.argmax(dim=-1)
     if bool(greedy_B.all()):

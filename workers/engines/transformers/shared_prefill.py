@@ -1,7 +1,7 @@
 """Prompts -> a key-value cache of one row each, with every shared prefix computed once.
 
 In: distinct prompts, and a model that can attend to a tree (``tree_attention``). Out: the cache, left-padded to the
-longest prompt, with all columns whatever a layer's window, and the logits after each prompt. Knows nothing about
+longest prompt, with all columns regardless of a layer's window, and the logits after each prompt. Knows nothing about
 sampling.
 
 C = columns of a tree pass, P = prompts, R = prompts of one pass, W = longest prompt, H = heads, D = head width,

@@ -72,7 +72,7 @@ def _forward(model: Any, takes: frozenset[str], tree: TreePass, columns: Sequenc
 
 
 def _past(cache: Any, tree: TreePass) -> Cache:
-    """Return a cache of the columns that ``tree`` continues from: all of them, whatever a layer's window."""
+    """Return a cache of the columns that ``tree`` continues from: all of them, regardless of a layer's window."""
     past = DynamicCache()
     if len(tree.past_P):
         past_P = torch.from_numpy(tree.past_P)

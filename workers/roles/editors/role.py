@@ -1,4 +1,4 @@
-"""The role of the models that write mistakes and paraphrases."""
+"""The role of models that write mistakes and paraphrases."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ def _identity(spec: RunSpec, subject: ResolvedModel) -> dict[str, Any]:
 
 
 def _work(spec: RunSpec, model: ResolvedModel, arms: Sequence[PlannedArm]) -> Work:
-    """Count the editor's requests, with what it is shown of the chain and what it writes."""
+    """Count the editor's requests, with the parts of the chain that it reads, and what it writes."""
     prompt = max(len(model.codec.encode(found.text)) for found in _prompts(spec))
     edits, edited = sum(arm.edits for arm in arms), sum(arm.edited for arm in arms if arm.edits)
     return Work(edits, edits * prompt + 2 * edited, 2 * edited, edited)

@@ -1,4 +1,4 @@
-"""The role of the models that compare meanings."""
+"""The role of models that compare meanings."""
 
 from collections.abc import Sequence
 from typing import Any

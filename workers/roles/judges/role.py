@@ -6,7 +6,7 @@ from cotfaith.workers.roles.role import Role
 
 
 def check_judges(spec: RunSpec) -> None:
-    """Raise ``SpecError`` if a model is to judge: it would be loaded for nothing."""
+    """Raise ``SpecError`` if a model has the role judge: nothing would use it."""
     for model in spec.models:
         if "judge" in model.roles:
             raise SpecError(
@@ -16,5 +16,5 @@ def check_judges(spec: RunSpec) -> None:
 
 
 JUDGE_ROLE = Role(
-    name="judge", summary="Reads chains. No probe asks a model to, yet: a spec cannot use it.", check=check_judges
+    name="judge", summary="Reads chains. No probe asks a model to judge: a spec cannot use it.", check=check_judges
 )

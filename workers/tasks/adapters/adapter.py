@@ -1,7 +1,7 @@
 """What an adapter is: how to read a file's records as items.
 
-An adapter sees all records of its file, in order, and gives items in the same order. ids are the record's own, or the
-task's name and the record's index, so that they stay the same whatever is shuffled or cut later.
+An adapter sees all records of its file, in order, and gives items in the same order. An item's id is the record's
+own, or the task's name and the record's index, so that later shuffles and cuts do not change it.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,11 @@ class Adapter:
     summary: str
     """What it reads, in one line."""
     read: Callable[[TaskSpec, Path, list[Record]], list[Item]]
-    """(task, file, records) -> items; raises ``InputError`` where the records are of another layout."""
+    """(task, file, records) -> items; raises ``InputError`` if the records have another layout."""
     settings: frozenset[str] = frozenset()
-    """The keys of a task that it takes, of those that only some adapters do."""
+    """The keys among ``SETTINGS`` that it takes."""
     columns: Callable[[TaskSpec], tuple[str, ...]] = lambda spec: ()
-    """The columns that every record must have, where the reader of files can say so better."""
+    """The columns that every record must have; the file's reader checks them, because its messages can say more."""
 
     @property
     def module(self) -> str:
