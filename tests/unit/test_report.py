@@ -95,7 +95,7 @@ def test_page_is_one_file_that_admits_only_its_own_scripts():
 def test_failures_and_caveats_are_shown():
     html = without_scripts(page(*tables()))
     assert "truncated" in html
-    assert "No verdict yet" in html
+    assert "This is not a verdict" in html
     assert "Only 8 items: too few" in html
     assert "arXiv 2307.13702" in html
 
