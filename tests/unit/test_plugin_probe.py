@@ -115,7 +115,7 @@ class TestThePage:
         assert 0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1
         assert row["ci_low"] < row["ci_high"]
         html = report_of(example)
-        assert f"With only the last step of its chain it gives another answer in {expected:.0%} of the cases." in html
+        assert f"With only the last step of its chain, it gives another answer in {expected:.0%} of the cases." in html
         table = html[html.index("<h2>Other probes</h2>") :].split("</table>")[0]
         assert "<th>Changed, only the last step</th>" in table
         assert f"<td>{100 * expected:.1f}%" in table
