@@ -68,7 +68,7 @@ def _alone(part: pl.DataFrame, seed: int, metric: Metric) -> Interval:
 
 
 def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Floats, Floats]:
-    """Return numerators and denominators, both (I, P), 0 where an item lacks a position."""
+    """Return numerators and denominators, both (I, P), 0 if an item lacks a position."""
     row = group["item_id"].rank("dense").to_numpy() - 1
     column = np.array([positions.index(at) for at in group["position"].to_list()])
     num_IP = np.zeros((int(row.max()) + 1, len(positions)))

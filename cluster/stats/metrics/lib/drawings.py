@@ -40,7 +40,7 @@ class Paired:
     after: str
     """The metric of the filled circle."""
     method: str
-    """The method under which both rest on the same rows; without it, only one metric is drawn, without a method."""
+    """The method under which both rest on the same rows. Without it, only one metric (with no method) is drawn."""
     labels: tuple[str, str]
     """The meaning of each circle, for the hover text."""
     x: str

@@ -49,7 +49,7 @@ EFFECT = [
 
 @dataclass(frozen=True)
 class Value:
-    """A row's value, its bounds and its arms. Null ``least`` and ``most`` stand for the metric's own bounds."""
+    """A row's value, its bounds and its arms. If ``least`` or ``most`` is null, a failed row has the metric's bound."""
 
     value: pl.Expr
     """Null: the row failed."""

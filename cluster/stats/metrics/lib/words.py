@@ -79,7 +79,7 @@ class Dependence:
     method: str | None
     axis: str
     label: str
-    """For the hover text."""
+    """Its name in the hover text."""
 
 
 @dataclass(frozen=True)
