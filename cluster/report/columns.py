@@ -11,7 +11,7 @@ from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.words import Column
 
 ByName = Mapping[tuple[str, str, str, str | None], Estimate]
-"""By task, series, metric and method."""
+"""(task, series, metric, method) -> estimate."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def model_colours(models: list[str]) -> dict[str, str]:
 
 
 def curve_figure(rows: list[Estimate], colours: dict[str, str], task: str, curve: Curve, title: str) -> Figure | None:
-    """Return one task's figure of ``curve`` with 95% bands; None if it has no points. Few items: no point is drawn."""
+    """Return one task's figure of ``curve`` with 95% bands; None without points. Points with few items are left out."""
     placed = [r for r in rows if (r.task, r.metric) == (task, curve.metric) and r.position is not None]
     known = [r for r in placed if r.value is not None]
     bands = len(colours) * len(curve.methods) <= MOST_BANDS

@@ -46,11 +46,11 @@ class Measured:
 
     rows: list[Estimate]
     chains: pl.DataFrame
-    """With the series in place of ``model``."""
+    """CHAINS rows, with the series in place of ``model``."""
     colours: dict[str, str]
-    """By series."""
+    """Series -> colour."""
     chance: dict[str, float]
-    """Chance accuracy, by task."""
+    """Task -> chance accuracy."""
 
     @property
     def tasks(self) -> list[str]:

@@ -20,7 +20,7 @@ class Shortfall:
     series: str
     task: str
     name: str
-    """As in estimates.parquet: metric, method, position."""
+    """Metric, method and position, as in estimates.parquet."""
     position: float | None
     value: float | None
     n_ok: int

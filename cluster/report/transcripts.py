@@ -43,11 +43,11 @@ class Transcript:
     item: Row
     """The ITEMS row; empty if it is missing."""
     cuts: dict[int, Cut] = field(default_factory=dict)
-    """By steps kept, 0..n."""
+    """Number of kept steps (0..n) -> the cut there."""
     without: str = "not asked"
     """The answer without a chain, or its status."""
     changes: dict[int, list[Change]] = field(default_factory=dict)
-    """By step, from 1."""
+    """Step (from 1) -> its changes."""
     whole: list[Change] = field(default_factory=list)
     """Changes to more than one step, and other readers."""
 
