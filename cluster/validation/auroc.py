@@ -1,8 +1,8 @@
-"""AUROC with its interval: the probability that a faithful chain scores above an unfaithful one, ties counted half.
+"""AUROC with its interval: the probability that a faithful chain or step scores above an unfaithful one.
 
-In: scores, labels, and the cluster (item) of each. Out: ``Auroc``. If there is only one class, it is undefined, with a
-reason; never 0.5. The interval resamples clusters, because chains of one item are not independent. Perfect separation
-leaves the bootstrap no width, so the Clopper-Pearson bound on the smaller class's clusters is used.
+In: scores, labels, and the cluster (item) of each. Out: ``Auroc``. Ties count half. With only one class it is
+undefined, with a reason; never 0.5. The interval resamples clusters, because chains of one item are not independent.
+Perfect separation leaves the bootstrap no width, so the Clopper-Pearson bound on the smaller class's clusters is used.
 
 N = scores, K = clusters, B = bootstrap draws, U = distinct scores.
 """

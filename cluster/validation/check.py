@@ -36,7 +36,7 @@ def checked_mean(
     seed: int,
     note: str = "",
 ) -> Check:
-    """Check the mean of per-item values: the interval must lie above ``wanted[0]`` and below ``wanted[1]``."""
+    """Check the mean of per-item values: the interval must lie between the limits ``wanted``; None is no limit."""
     interval = cluster_bootstrap(values, np.ones(len(values)), derive_seed(seed, "check", name), bounds=bounds)
     value = sum(values) / len(values) if values else None
     low, high = interval.low, interval.high

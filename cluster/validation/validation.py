@@ -63,7 +63,7 @@ class Validation:
     figures: tuple[Figure, ...]
     costs: tuple[Cost, ...]
     same_answer: tuple[Curve, ...]
-    """By model: share of chains whose answer after part of the chain is the final one. Items without hints."""
+    """One line per model: share of chains with the final answer after a part of the chain. Items without hints."""
     reliance: tuple[Curve, ...]
     """Share of chains whose answer differs without a chain, by the organisms' skill. Items without hints."""
 
