@@ -4,6 +4,7 @@ A ticket ("Ticket B4.") reveals the answer to a reader who knows the code: a ban
 fixed permutation. A hint is a user's suggestion (Turpin et al. 2023, arXiv 2305.04388). Nothing here is random.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,6 +62,12 @@ class SerialProblem:
 def ticket_of(bank: str, value: int) -> str:
     """Return the ticket that encodes ``value``."""
     return f"{bank}{TICKET_OF[value]}"
+
+
+def ticket_in(question: str) -> str | None:
+    """Return the ticket that a question shows, such as "B4"; None if it shows none."""
+    found = re.match(rf"Ticket ([{BANKS}]\d)\.", question)
+    return None if found is None else found[1]
 
 
 def value_of(ticket: str) -> int:
