@@ -1,4 +1,4 @@
-"""A run from Python: do what is missing of it, then hold what came of it.
+"""A run from Python: do the missing work, write the results, and return a handle to them.
 
 In: a spec. Out: a ``RunHandle``, which reads the run's folder. Prints nothing; knows nothing about the command line.
 """
@@ -24,7 +24,7 @@ from cotfaith.schemas.spec import RunSpec
 
 @dataclass(frozen=True)
 class RunHandle:
-    """What came of a run. Each property reads the run's folder again."""
+    """The results of a run. Each property reads the run's folder again."""
 
     path: Path
     """The run's folder."""
@@ -48,7 +48,7 @@ class RunHandle:
 
     @property
     def complete(self) -> bool:
-        """Whether every shard is done; else the estimates rest on those that are committed."""
+        """Whether every shard is done; if not, the estimates rest on the committed shards."""
         run = load_run(self._store())
         return run is not None and completeness(self._store(), run).whole
 
@@ -65,19 +65,19 @@ class RunHandle:
 def run(
     spec: RunSpec | Mapping[str, Any] | str | Path, *, plugins: Sequence[str] = (), out: str | Path | None = None
 ) -> RunHandle:
-    """Do what is missing of a run, write its estimates and report, and return a handle to them.
+    """Do the missing work of a run, write its estimates and report, and return a handle to them.
 
-    Rows that fail and shards that are given up raise nothing: see ``statuses``, ``complete`` and ``given_up``.
+    Failed rows and shards that are given up raise no error: see ``statuses``, ``complete`` and ``given_up``.
 
     Args:
         spec: a spec, a dictionary of its keys, or the path of a YAML file.
         plugins: modules that register probes and the like, besides those that the spec names. Ray's processes import
-            them too, so they must be importable: a probe that only the running script defines is not found there.
+            them too, so they must be importable: Ray's processes do not find a probe defined in the running script.
         out: the run's folder, in place of the spec's ``output.path``.
 
     Raises:
-        InputError: something about the spec is wrong; nothing was loaded or written.
-        CotfaithError: no engine could be kept up, or the store failed; what was committed is kept.
+        InputError: the spec is wrong; nothing was loaded or written.
+        CotfaithError: no engine could be kept running, or the store failed; committed results are kept.
 
     """
     from cotfaith.cluster.fleet.run import execute

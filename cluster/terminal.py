@@ -1,11 +1,11 @@
-"""Untrusted text to be shown: no control characters; for the terminal no rich markup either."""
+"""Untrusted text made safe to show: no control characters and, for the terminal, no rich markup."""
 
 import unicodedata
 
 from rich.markup import escape
 
 KEPT = "\n\t\u200c\u200d"
-"""Joiners belong to the spelling of some languages."""
+"""The two joiners are part of the spelling of some languages."""
 
 
 def plain_text(text: str) -> str:
@@ -14,5 +14,5 @@ def plain_text(text: str) -> str:
 
 
 def safe_text(text: object) -> str:
-    """Return ``text`` so that rich prints it as it reads: markup escaped, control characters gone; "-" for None."""
+    """Return ``text`` so that rich prints it literally: markup escaped, control characters removed; "-" for None."""
     return "-" if text is None else escape(plain_text(str(text)))

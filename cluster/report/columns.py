@@ -1,6 +1,6 @@
 """Tables of estimates: a line for each task and model, a cell for each column, ready to be printed.
 
-In: estimates and the columns that the probes' words name. Out: lines of texts. A null value is never shown as a number.
+In: estimates, and the columns that the probes' words name. Out: lines of text. A null value is never shown as a number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,22 +11,22 @@ from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.words import Column
 
 ByName = Mapping[tuple[str, str, str, str | None], Estimate]
-"""By task, series, metric and method."""
+"""(task, series, metric, method) -> estimate."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One estimate as text; parts that it lacks are ""."""
+    """One estimate as text; missing parts are ""."""
 
     value: str | None
-    """None: not measured, or nothing counted."""
+    """None: not measured, or no row was ok."""
     ok: str
-    """Rows that counted of rows that should have."""
+    """The number of ok rows, and of all rows."""
     interval: str = ""
     without: str = ""
-    """The figure without near ties."""
+    """The value without near ties."""
     cases: str = ""
-    """The worst and the best case of an estimate that lacks rows."""
+    """The worst and the best case of an estimate with too many failed rows."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def in_column(row: Estimate, column: Column) -> bool:
 
 
 def table_rows(rows: Sequence[Estimate], columns: Sequence[Column]) -> list[Line]:
-    """Return a line for each task and model that has any of the columns."""
+    """Return a line for each task and model with at least one of the columns."""
     found = by_name(rows)
     names = sorted({(r.task, r.series) for r in rows if any(in_column(r, column) for column in columns)})
     table = []
@@ -58,12 +58,12 @@ def table_rows(rows: Sequence[Estimate], columns: Sequence[Column]) -> list[Line
 
 
 def by_name(rows: Iterable[Estimate]) -> ByName:
-    """Index the estimates that are no curve."""
+    """Index the estimates that are not part of a curve."""
     return {(r.task, r.series, r.metric, r.method): r for r in rows if r.position is None}
 
 
 def find_estimate(column: Column, found: ByName, task: str, series: str) -> Estimate | None:
-    """Return the cell's estimate from those of all tasks, models, metrics and methods."""
+    """Return the estimate for the column in one task and series; None if there is none."""
     keys = ((task, series, column.metric, method) for method in (column.method, *column.instead))
     return next((found[key] for key in keys if key in found), None)
 
@@ -86,7 +86,7 @@ def _interval(row: Estimate, unit: str) -> str:
 
 
 def _clear(row: Estimate, unit: str) -> str:
-    """Return the figure without near ties; "" where there were none in it."""
+    """Return the value without near ties; "" if the estimate has none."""
     if row.clear_n_ok is None:
         return ""
     if row.clear_value is None:
@@ -95,7 +95,7 @@ def _clear(row: Estimate, unit: str) -> str:
 
 
 def _cases(row: Estimate, unit: str) -> str:
-    """Return the worst and the best case of an estimate that lacks rows; "" for any other."""
+    """Return the worst and the best case of an estimate with too many failed rows; "" for any other."""
     if not is_short(row) or row.least is None or row.most is None:
         return ""
     return f"{_show(row.least, unit)} to {_show(row.most, unit)}"

@@ -1,6 +1,6 @@
 """The report's figures that compare models: differences, matrix, frontier. Plain plotly dicts.
 
-In: estimates, and what a probe's words ask for. Out: ``Figure`` objects; every text in them is HTML-escaped.
+In: estimates, and the drawings in a probe's words. Out: ``Figure`` objects; every text in them is HTML-escaped.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ SYMBOLS = {"cot": "circle", "cot_decomposition": "square", "factored_decompositi
 
 
 def difference_figure(rows: list[Estimate], colours: dict[str, str], asked: Differences) -> Figure | None:
-    """Return the difference of each task and model, a point for each method: the first filled, the others open."""
+    """Return the differences by task and model, with a point for each method: the first filled, the others open."""
     named = [r for r in rows if r.metric == asked.metric and r.method in asked.labels]
     known = [r for r in named if r.position is None and r.value is not None]
     names = sorted({(r.task, r.series) for r in known}, reverse=True)
@@ -90,9 +90,9 @@ def _about(cell: Estimate | None, others: dict[tuple[str, str | None, str], Esti
 def frontier_figure(
     rows: list[Estimate], colours: dict[str, str], task: str, asked: Frontier, known: Sequence[Dependence]
 ) -> Figure | None:
-    """Return one task's plane: a metric against dependence on the chain, a point for each model and strategy.
+    """Return one task's scatter plot: a metric against dependence on the chain, a point for each model and strategy.
 
-    Dependence is the first of ``known`` that was measured. None for a single point.
+    Dependence is the first of ``known`` that was measured. None if there are fewer than two points.
     """
     here = [r for r in rows if r.task == task]
     measured = {(r.metric, r.method) for r in here if r.value is not None}

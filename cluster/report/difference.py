@@ -1,4 +1,4 @@
-"""What differs between two texts, word by word. Plain data: whoever prints it must escape it."""
+"""The differences between two texts, word by word. Plain data: the code that prints it must escape it."""
 
 import difflib
 import re
@@ -6,11 +6,11 @@ from typing import Literal
 
 Piece = tuple[Literal["same", "old", "new"], str]
 MOST_WORDS = 400
-"""Longer texts are not compared: the old one and the new one stand as wholes."""
+"""Longer texts are not compared: the whole old text is followed by the whole new one."""
 
 
 def difference(old: str, new: str) -> list[Piece]:
-    """Return the pieces in order; those that are not "new" make ``old``, those that are not "old" make ``new``."""
+    """Return the pieces in order; all except "new" pieces make up ``old``, all except "old" pieces ``new``."""
     before, after = (re.findall(r"\s+|\S+", text) for text in (old, new))
     if max(len(before), len(after)) > MOST_WORDS:
         return [("old", old), ("new", new)]

@@ -1,9 +1,8 @@
 """The report's figures, as plain plotly dicts (data and layout), ready for JSON.
 
-In: estimates (``series`` names what a line stands for), chains, and what a probe's words ask for. Out: ``Figure``
-objects, one for each small multiple. Every text that goes into a figure is HTML-escaped here, because plotly renders
-tags in labels. Theme colours are left to the page. Figures that compare whole models are in ``paired.py`` and
-``comparisons.py``.
+In: estimates (``series`` is the name of a line), chains, and the drawings in a probe's words. Out: ``Figure`` objects,
+one for each small multiple. Every text in a figure is HTML-escaped here, because plotly renders tags in labels. The
+page sets the theme colours. Figures that compare whole models are in ``paired.py`` and ``comparisons.py``.
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 
 DASHES = ("solid", "dot")
 MOST_BANDS = 4
-"""Lines in one plot whose bands can still be told apart; with more, intervals are only in the hover text."""
+"""The most lines in one plot that are drawn with bands; with more lines, intervals are only in the hover text."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def model_colours(models: list[str]) -> dict[str, str]:
 
 
 def curve_figure(rows: list[Estimate], colours: dict[str, str], task: str, curve: Curve, title: str) -> Figure | None:
-    """Return one task's figure of ``curve`` with 95% bands, or None. Positions with few items are not drawn."""
+    """Return one task's figure of ``curve`` with 95% bands; None without points. Points with few items are left out."""
     placed = [r for r in rows if (r.task, r.metric) == (task, curve.metric) and r.position is not None]
     known = [r for r in placed if r.value is not None]
     bands = len(colours) * len(curve.methods) <= MOST_BANDS
@@ -52,7 +51,7 @@ def curve_figure(rows: list[Estimate], colours: dict[str, str], task: str, curve
 
 
 def named_lines(layout: dict[str, Any], names: list[tuple[str, str]], colours: dict[str, str]) -> dict[str, Any]:
-    """Return ``layout`` with a line for each (task, model) on the y axis; one model needs no name."""
+    """Return ``layout`` with a line for each (task, model) on the y axis; a single model is not named."""
     labels = [escape(task) if len(colours) == 1 else f"{escape(task)}<br>{escape(series)}" for task, series in names]
     layout["yaxis"] |= {"tickvals": list(range(len(names))), "ticktext": labels, "range": [-0.6, len(names) - 0.4]}
     layout["yaxis"] |= {"showgrid": False, "zeroline": False}
@@ -60,7 +59,7 @@ def named_lines(layout: dict[str, Any], names: list[tuple[str, str]], colours: d
 
 
 def length_figures(chains: pl.DataFrame, colours: dict[str, str]) -> list[Figure]:
-    """Return a histogram of steps per chain for each task; chains without any step count as 0."""
+    """Return a histogram of steps per chain for each task; chains without steps count as 0."""
     counts = chains.filter(pl.col("n_steps").is_not_null()).group_by("task", "model", "n_steps").len().sort("n_steps")
     figures = []
     for task in counts["task"].unique().sort().to_list():
@@ -76,13 +75,13 @@ def length_figures(chains: pl.DataFrame, colours: dict[str, str]) -> list[Figure
 
 
 def _common(points: list[Estimate]) -> list[Estimate]:
-    """Leave out the points with less than a fifth of the items of the largest: they are noise from few items."""
+    """Leave out points with less than a fifth of the items of the largest point: they are mostly noise."""
     most = max((r.n_items for r in points), default=0)
     return [r for r in points if 5 * r.n_items >= most]
 
 
 def find(rows: list[Estimate], series: str, task: str, metric: str, method: str | None = None) -> Estimate | None:
-    """Return the estimate that is no curve, if it has a value."""
+    """Return the estimate that is not part of a curve, if it has a value."""
     wanted = (series, task, metric, method, None)
     found = (r for r in rows if (r.series, r.task, r.metric, r.method, r.position) == wanted)
     return next((r for r in found if r.value is not None), None)
@@ -106,7 +105,7 @@ def _line(name: str, colour: str, dash: str, points: list[Estimate], band: bool,
 
 
 def bounds_text(row: Estimate, form: str) -> str:
-    """Return the interval, ready to stand before something else; "" if there is none."""
+    """Return the interval as a prefix for other text; "" if there is none."""
     return "" if row.ci_low is None else f"{row.ci_low:{form}} to {row.ci_high:{form}}; "
 
 
@@ -121,7 +120,7 @@ def _band(colour: str, points: list[Estimate]) -> dict[str, Any]:
 def _baseline(
     rows: list[Estimate], model: str, task: str, curve: Curve, points: list[Estimate], colour: str
 ) -> list[dict[str, Any]]:
-    """Return the dotted line of the metric that ``curve`` is compared with: at its own positions, or a level."""
+    """Return the dotted line of the metric with which ``curve`` is compared: at its own positions, or as a level."""
     if curve.baseline is None:
         return []
     wanted = (model, task, curve.baseline, curve.baseline_method)
@@ -134,7 +133,7 @@ def _baseline(
 
 
 def error_bar(row: Estimate, colour: str) -> dict[str, Any]:
-    """Return the row's interval as plotly draws it; of length 0 if there is none."""
+    """Return the row's interval as a plotly error bar; its length is 0 if there is none."""
     sides = {"array": [0.0], "arrayminus": [0.0]}
     if row.value is not None and row.ci_low is not None and row.ci_high is not None:
         sides = {"array": [row.ci_high - row.value], "arrayminus": [row.value - row.ci_low]}

@@ -1,7 +1,7 @@
-"""What a run says about one model (and strategy) on one task: sentences, and warnings about what weakens them.
+"""A run's findings on one model (and strategy) and task: sentences, and warnings about what weakens them.
 
-In: estimates, the accuracy of guessing, and the probes' words. Out: ``Finding`` objects. Nothing here is a verdict:
-these probes say whether the chain's text is used, not whether it is honest (methods.md, argument 1).
+In: estimates, chance accuracy, and the probes' words. Out: ``Finding`` objects. They are not verdicts: the probes
+measure whether the chain's text is used, not whether it is honest (methods.md, argument 1).
 """
 
 from collections.abc import Sequence
@@ -21,18 +21,18 @@ MANY_NEAR_TIES = 0.02
 
 @dataclass(frozen=True)
 class Finding:
-    """What the run says about one model on one task."""
+    """The sentences and warnings on one model and task."""
 
     model: str
     task: str
     sentences: list[str]
     warnings: list[str]
     shortfalls: list[Shortfall] = field(default_factory=list)
-    """Its estimates that lack rows, with their worst and best case."""
+    """Its estimates with too many failed rows, with their worst and best case."""
 
 
 def chance_levels(items: pl.DataFrame) -> dict[str, float]:
-    """Return, by task, the accuracy of uniform guessing: one over the number of possible answers."""
+    """Return chance accuracy by task: one over the number of possible answers."""
     n_choices = pl.when(pl.col("answer_format") == "boolean").then(2).otherwise(pl.col("choices").list.len())
     closed = items.filter((pl.col("answer_format") != "text") & (n_choices > 0))
     levels = closed.group_by("task").agg((1 / n_choices).mean().alias("chance")).sort("task")
@@ -49,7 +49,7 @@ def findings(estimates: Sequence[Estimate], chance: dict[str, float], words: Seq
 
 
 def _headlines(estimates: Sequence[Estimate], series: str, task: str) -> dict[str, Estimate]:
-    """Index the estimates that are no curve by metric, or metric/method."""
+    """Index the estimates that are not part of a curve by "metric" or "metric/method"."""
     rows = [r for r in estimates if (r.series, r.task, r.position) == (series, task, None)]
     return {r.metric if r.method is None else f"{r.metric}/{r.method}": r for r in rows}
 
@@ -74,7 +74,7 @@ def _failures(rows: Headlines) -> str:
     lost = row.n_total - row.n_ok if row else 0
     if row is None or lost <= MANY_FAILURES * row.n_total:
         return ""
-    return f"{lost} of {row.n_total} chains failed and are in no average; the rest may not be typical."
+    return f"{lost} of {row.n_total} chains failed and are not averaged; the rest may not be typical."
 
 
 def _forced(rows: Headlines) -> str:
@@ -82,19 +82,20 @@ def _forced(rows: Headlines) -> str:
     if share is None:
         return ""
     return (
-        f"{share:.0%} of the chains were cut at the token limit and then asked for an answer: they may lack their end."
+        f"{share:.0%} of the chains were cut at the token limit before the model was asked for an answer, so they may "
+        "be incomplete."
     )
 
 
 def _near_ties(rows: Headlines) -> str:
-    """Say so where the engine's precision may have decided more than a few answers."""
+    """Return a warning if the engine's precision may have decided more than a few answers; else ""."""
     share, tied = (value(rows, name) or 0.0 for name in ("near_tie_share", "tied_share"))
     if share <= MANY_NEAR_TIES:
         return ""
     exact = f", {tied:.1%} exact ties broken by a draw" if tied else ""
     return (
         f"{share:.1%} of the scored answers are near ties{exact}: the model's precision cannot tell which of two "
-        "answers is more likely. The table also has the figures without them. Set dtype: float32."
+        "answers is more likely. The table also shows the values without them. Set dtype: float32."
     )
 
 
@@ -104,8 +105,8 @@ def _readings(rows: Headlines) -> str:
         return ""
     count = round(row.value * row.n_ok)
     return (
-        f"{count} of {row.n_ok} generated answers ({row.value:.1%}) read differently by the strict rule and by "
-        "the loose one. They count as unparsed, unless the text itself takes its first answer back."
+        f"The strict and the loose rule read {count} of {row.n_ok} generated answers ({row.value:.1%}) differently. "
+        "These count as unparsed, unless the text itself retracts its first answer."
     )
 
 
@@ -114,7 +115,6 @@ def _at_chance(rows: Headlines, chance: float | None) -> str:
     if chance is None or row is None or row.ci_low is None or row.ci_low > chance:
         return ""
     return (
-        f"Accuracy with a chain is not above guessing ({chance:.0%}). A model that guesses changes its answer "
-        "for reasons that have nothing to do with reasoning, so the area over the curve and the same-answer rate "
-        "say little here."
+        f"Accuracy with a chain is not above chance ({chance:.0%}). A model that guesses changes its answer for "
+        "reasons unrelated to reasoning, so the area over the curve and the same-answer rate mean little here."
     )

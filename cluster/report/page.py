@@ -1,8 +1,8 @@
 """The report: one HTML page that needs no network.
 
-In: the run's facts, its rows and its estimates. Out: the page's text. Model output is untrusted: jinja2 escapes every
-text, figures travel as JSON without ``<``, ``>`` or ``&``, and the page's content security policy admits the
-hashes of our two scripts and nothing else, so that a text that slipped through still could not run.
+In: the run's facts, its rows and its estimates. Out: the page's text. Model output is untrusted. jinja2 escapes every
+text, and figures are JSON without ``<``, ``>`` or ``&``. The page's content security policy allows only the hashes of
+our two scripts, so an unescaped text still could not run.
 """
 
 import base64
@@ -49,8 +49,8 @@ def render(
 ) -> str:
     """Return the page.
 
-    ``checks``: those of a validation of this run's metrics.
-    ``complete``: how much of the run is committed; None: all that is known of it.
+    ``checks``: the checks from a validation of this run's metrics.
+    ``complete``: how much of the run is committed; None: the page says nothing about it.
     """
     words = known_words()
     said = list(words.values())
@@ -97,7 +97,7 @@ def render(
 
 @cache
 def _environment() -> Environment:
-    """Return the environment; it keeps the compiled template."""
+    """Return the environment, which caches the compiled template."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -109,7 +109,7 @@ def _environment() -> Environment:
 
 
 def _without_control(value: Any) -> Any:
-    """Return a text without control characters: one that turns the direction would show others' words reversed."""
+    """Return a text without control characters: a direction override would show the text after it reversed."""
     return plain_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -121,7 +121,7 @@ def _policy(scripts: list[Markup]) -> str:
 
 
 def _script_json(value: Any) -> Markup:
-    """Return JSON that can stand in a script element: no character of it can end the element."""
+    """Return JSON that is safe inside a script element: none of its characters can end the element."""
     text = json.dumps(value, allow_nan=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -163,7 +163,7 @@ def _statuses(chains: pl.DataFrame, observations: pl.DataFrame) -> list[str]:
 
 
 def _failures(chains: pl.DataFrame, observations: pl.DataFrame) -> list[Row]:
-    """Count rows by status, for the chains and for each probe; a judge's failures are the judge's."""
+    """Return the number of rows by status, for the chains and each probe; a judge's failures count for the judge."""
     parts = [
         chains.select("task", "model", pl.lit("chains").alias("of"), "status"),
         observations.select("task", accountable(), pl.col("probe").alias("of"), "status"),

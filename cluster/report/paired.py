@@ -1,7 +1,7 @@
-"""The figure of two metrics beside each other, such as accuracy without and with a chain, as a plain plotly dict.
+"""The figure of two metrics next to each other, such as accuracy without and with a chain, as a plain plotly dict.
 
-In: estimates, the accuracy of guessing, and what a probe's words ask for. Out: one ``Figure`` with a dumbbell for each
-task and model. Every text in it is HTML-escaped.
+In: estimates, chance accuracy, and the drawings in a probe's words. Out: one ``Figure`` with a dumbbell for each task
+and model. Every text in it is HTML-escaped.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ def paired_figure(
 def side_by_side(
     rows: list[Estimate], series: str, task: str, paired: Paired
 ) -> tuple[Estimate | None, Estimate | None]:
-    """Return before and after on the same rows; only one of them where they cannot be compared."""
+    """Return before and after on the same rows; only one of them if they cannot be compared."""
     before, after = (find(rows, series, task, metric, paired.method) for metric in (paired.before, paired.after))
     if before is not None and after is not None:
         return before, after
@@ -62,5 +62,5 @@ def _bar(colour: str, before: Estimate, after: Estimate, at: int) -> dict[str, A
 
 def _chance(level: float, at: int) -> dict[str, Any]:
     line = {"color": "#999", "dash": "dot", "width": 1.5}
-    hover = f"guessing: {level:.0%}<extra></extra>"
+    hover = f"chance: {level:.0%}<extra></extra>"
     return {"x": [level] * 2, "y": [at - 0.38, at + 0.38], "mode": "lines", "line": line, "hovertemplate": hover}

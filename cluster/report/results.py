@@ -1,4 +1,4 @@
-"""What is made of a run's committed rows: estimates.parquet and report.html, written over what was there."""
+"""The results made from a run's committed rows: estimates.parquet and report.html. Older ones are overwritten."""
 
 import io
 
@@ -16,12 +16,12 @@ from cotfaith.schemas.run_objects import RunRecord
 
 
 def write_estimates(store: Store, run: RunRecord) -> pa.Table:
-    """Compute the estimates, write and return them."""
+    """Compute, write and return the estimates."""
     return _estimates(store, run, read_tables(store))
 
 
 def write_results(store: Store, run: RunRecord) -> pa.Table:
-    """Write the estimates and the report, with the checks of a validation if there was one; return the estimates."""
+    """Write the estimates and the report, with the checks of a validation if there are any; return the estimates."""
     tables = read_tables(store)
     estimates = _estimates(store, run, tables)
     checks, complete = load_checks(store), completeness(store, run)

@@ -1,8 +1,7 @@
-"""The report's sections of figures and tables, made of what the probes' words ask for.
+"""The report's sections of figures and tables, as the probes' words declare them.
 
-In: estimates, chains and the words. Out: ``Block`` objects, one for each section that has anything to show. Which
-figures and columns there are, and what is said of them, is in the words; how a figure looks is in ``figures.py``,
-``paired.py`` and ``comparisons.py``.
+In: estimates, chains and the words. Out: ``Block`` objects, one for each section with something to show. The words name
+figures, columns and the texts about them; ``figures.py``, ``paired.py`` and ``comparisons.py`` draw the figures.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +32,7 @@ class Block:
     table: Sequence[Line]
 
     def figures(self) -> list[tuple[str, list[tuple[str, Figure]]]]:
-        """Return the groups, each figure with an id of its own on the page."""
+        """Return the groups, each figure with an id that is unique on the page."""
         slug = self.section.title.lower().replace(" ", "-")
         return [
             (heading, [(f"{slug}-{g}-{i}", figure) for i, figure in enumerate(figures)])
@@ -43,15 +42,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Measured:
-    """What figures are drawn from."""
+    """The data from which figures are drawn."""
 
     rows: list[Estimate]
     chains: pl.DataFrame
-    """With the series in the place of ``model``."""
+    """CHAINS rows, with the series in place of ``model``."""
     colours: dict[str, str]
-    """By series."""
+    """Series -> colour."""
     chance: dict[str, float]
-    """By task: the accuracy of guessing."""
+    """Task -> chance accuracy."""
 
     @property
     def tasks(self) -> list[str]:
@@ -60,7 +59,7 @@ class Measured:
 
 
 def make_sections(measured: Measured, words: Sequence[Words]) -> list[Block]:
-    """Return every section that has something to show."""
+    """Return every section with something to show."""
     parts: dict[str, list[Part]] = {}
     for part in (part for one in words for part in one.parts):
         parts.setdefault(part.section.title, []).append(part)
@@ -92,7 +91,7 @@ def _is_measured(column: Column, rows: Sequence[Estimate]) -> bool:
 
 
 def _panels(measured: Measured, curves: Sequence[Curve]) -> tuple[Groups, list[str]]:
-    """Return the figures of the titled curves by task, and the notes of those that some task has."""
+    """Return the figures of the titled curves by task, and the notes of the curves that are drawn."""
     groups = [(task, _drawn(measured, task, curves)) for task in measured.tasks]
     titles = {title for _, drawn in groups for title in drawn}
     notes = dict.fromkeys(curve.note for curve in curves if curve.title in titles)
@@ -100,7 +99,7 @@ def _panels(measured: Measured, curves: Sequence[Curve]) -> tuple[Groups, list[s
 
 
 def _drawn(measured: Measured, task: str, curves: Sequence[Curve]) -> dict[str, Figure]:
-    """Return one task's figures by title: of two curves with one title, the first that was measured."""
+    """Return one task's figures by title; of two curves with the same title, the first that was measured."""
     made: dict[str, Figure] = {}
     for curve in curves:
         title = curve.title or task
@@ -110,7 +109,7 @@ def _drawn(measured: Measured, task: str, curves: Sequence[Curve]) -> dict[str, 
 
 
 def _figures(asked: Drawing, measured: Measured, words: Sequence[Words]) -> Iterator[Figure]:
-    """Yield the figures of one kind that is not a titled curve."""
+    """Yield the figures of one drawing that is not a titled curve."""
     rows, colours = measured.rows, measured.colours
     found: list[Figure | None] = []
     match asked:

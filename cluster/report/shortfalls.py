@@ -1,8 +1,7 @@
-"""Estimates that rest on too little: more than 5% of the rows, or of the arms behind them, failed.
+"""Estimates that rest on too few rows: more than 5% of the rows, or of the arms behind them, failed.
 
-In: estimates. Out: ``Shortfall`` objects, one for each metric and
-method; a curve is represented by its worst position. Each has its worst and its best case: the value if all that failed
-had gone one way or the other.
+In: estimates. Out: ``Shortfall`` objects, one for each metric and method; a curve is represented by its worst position.
+Each has a worst and a best case: the value if all failed rows had the smallest or the largest possible value.
 """
 
 from collections.abc import Iterable
@@ -11,17 +10,17 @@ from dataclasses import dataclass
 from cotfaith.cluster.stats.estimates import Estimate
 
 ENOUGH = 0.95
-"""Share of the rows, and of the arms, below which an estimate is warned of."""
+"""The share of rows, or of arms, below which the report shows a warning."""
 
 
 @dataclass(frozen=True)
 class Shortfall:
-    """One estimate that lacks rows."""
+    """One estimate with too many failed rows."""
 
     series: str
     task: str
     name: str
-    """As in estimates.parquet: metric, method, position."""
+    """Metric, method and position, as in estimates.parquet."""
     position: float | None
     value: float | None
     n_ok: int
@@ -33,18 +32,18 @@ class Shortfall:
 
     @property
     def is_curve(self) -> bool:
-        """Whether the estimate is one of several positions."""
+        """Whether the estimate belongs to a position of a curve."""
         return self.position is not None
 
     @property
     def rests_on(self) -> str:
-        """Return what counted of what should have, such as "20/24" or "24/24, 80/96 arms"."""
+        """Return the number of ok rows and of all rows, such as "20/24" or "24/24, 80/96 arms"."""
         arms = f", {self.n_arms_ok}/{self.n_arms} arms" if self.n_arms else ""
         return f"{self.n_ok}/{self.n_total}{arms}"
 
     @property
     def shown(self) -> str:
-        """Return the value; a dash where there is none."""
+        """Return the value; a dash if there is none."""
         return "–" if self.value is None else f"{self.value:z.2f}"
 
     @property
@@ -59,7 +58,7 @@ def is_short(row: Estimate) -> bool:
 
 
 def shortfalls(rows: Iterable[Estimate]) -> list[Shortfall]:
-    """Return the estimates that lack rows, in the order of the tables."""
+    """Return the estimates with too many failed rows, in the order of the tables."""
     worst: dict[tuple[str, str, str, str | None], Estimate] = {}
     for row in filter(is_short, rows):
         key = (row.task, row.series, row.metric, row.method)

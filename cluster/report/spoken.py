@@ -1,6 +1,6 @@
 """The words of all known probes, in the order in which a report shows them.
 
-In: the registry of metrics. Out: ``Words`` by probe. A probe whose words name no metric gets a column for each of them.
+In: the registry of metrics. Out: ``Words`` by probe. A probe whose words name no metric gets a column for each metric.
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ UNITS: dict[str, Unit] = {"share": "%", "points": "points"}
 
 
 def known_words() -> dict[str | None, Words]:
-    """Return the words by probe, those with a small rank first; None: those of the chains themselves."""
+    """Return the words by probe, the smallest rank first; the key None holds the words of the chains themselves."""
     found = {probe: _words(one) for probe, one in METRICS.items()}
     return dict(sorted(found.items(), key=lambda pair: (pair[1].rank, pair[0] or "")))
 

@@ -1,8 +1,8 @@
-"""Ten chains to read: which ones, and what the model answered after each step, and after each change to it.
+"""Ten chains to read: which ones, the model's answer after each step, and its answer after each change to a step.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows, and what each probe's words say of its rows. Out: ``Transcript`` objects, plain
-data. Which chains are shown depends only on the run's id and on the rows. Texts are passed on as they are: whoever
-prints them must escape them.
+In: ITEMS, CHAINS and OBSERVATIONS rows, and the remarks of each probe's words on its rows. Out: ``Transcript`` objects,
+plain data. The choice of chains depends only on the run's id and on the rows. Texts are passed on as they are: the code
+that prints them must escape them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,14 +24,14 @@ CHAIN = ("model", "task", "strategy", "item_id", "chain_index")
 
 @dataclass(frozen=True)
 class Change:
-    """What became of a step, or of the chain, when it was changed or read by another model."""
+    """The answer after a step, or the whole chain, was changed or read by another model."""
 
     what: str
-    """In words, such as "left out"."""
+    """The change in words, such as "left out"."""
     outcome: str
     """The answer, or the status of an arm that failed."""
     pieces: list[Piece] = field(default_factory=list)
-    """The step's old and new words, where an editor wrote."""
+    """The step's old and new words, if an editor rewrote it."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class Transcript:
     item: Row
     """The ITEMS row; empty if it is missing."""
     cuts: dict[int, Cut] = field(default_factory=dict)
-    """By steps kept, 0..n."""
+    """Number of kept steps (0..n) -> the cut there."""
     without: str = "not asked"
     """The answer without a chain, or its status."""
     changes: dict[int, list[Change]] = field(default_factory=dict)
-    """By step, from 1."""
+    """Step (from 1) -> its changes."""
     whole: list[Change] = field(default_factory=list)
     """Changes to more than one step, and other readers."""
 
@@ -60,14 +60,14 @@ class Transcript:
 
     @property
     def choices(self) -> list[tuple[str, str]]:
-        """Return (label, text) of each choice; a closed answer space that the question does not show has none."""
+        """Return (label, text) of each choice; empty if the question shows no choices."""
         if self.item.get("answer_format") != "choice":
             return []
         return list(zip(CHOICE_LABELS, self.item.get("choices") or [], strict=False))
 
     @property
     def settles_at(self) -> int | None:
-        """Return the fewest steps from which on every cut gives the final answer; null if an arm failed."""
+        """Return the fewest steps after which every cut gives the final answer; None if an arm failed."""
         last = len(self.chain["steps"] or [])
         if any(k not in self.cuts or self.cuts[k].same is None for k in range(last + 1)):
             return None
@@ -84,9 +84,9 @@ def pick_transcripts(
     words: Mapping[str | None, Words],
     n: int = 10,
 ) -> list[Transcript]:
-    """Return up to ``n`` chains: models and tasks in turn, right and wrong in turn, a failed one if there is any.
+    """Return up to ``n`` chains: models and tasks in turn, right and wrong in turn, and a failed one if there is any.
 
-    ``words``: of each probe; a probe that has none is shown arm by arm, behind the others.
+    ``words``: those of each probe; a probe without words is shown arm by arm, after the others.
     """
     keys = chains.select(*CHAIN, "status", "correct").sort(CHAIN).to_dicts()
     keys.sort(key=lambda key: derive_seed(run_id, *(str(key[name]) for name in CHAIN)))
@@ -102,7 +102,7 @@ def transcript(
     observations: pl.DataFrame,
     words: Mapping[str | None, Words],
 ) -> Transcript:
-    """Return the chain named by ``key`` (``CHAIN``) with all that belongs to it."""
+    """Return the chain named by ``key`` (``CHAIN``), with its item, cuts and changes."""
     here = [pl.col(name) == key[name] for name in CHAIN[:4]]
     chain = chains.filter(*here, pl.col("chain_index") == key["chain_index"]).row(0, named=True)
     item = items.filter(here[0], here[1], here[3]).head(1).to_dicts()
@@ -112,7 +112,7 @@ def transcript(
 
 
 def _remarks(chain: Row, own: pl.DataFrame, words: Mapping[str | None, Words]) -> Iterable[Cut | Without | Remark]:
-    """Yield what the words say of each probe's rows on the chain and its item."""
+    """Yield the remarks of the words on each probe's rows of the chain and its item."""
     rows = own.sort("step", "position", "rollout", "arm", nulls_last=True)
     found = rows["probe"].unique().sort().to_list()
     for probe in [*(probe for probe in words if probe in found), *(probe for probe in found if probe not in words)]:

@@ -1,1 +1,1 @@
-"""From rows to effects to estimates with intervals. Knows nothing about pages."""
+"""Rows become effects, and effects become estimates with intervals. Knows nothing about pages."""

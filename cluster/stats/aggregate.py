@@ -1,9 +1,9 @@
-"""Estimates: every metric per (model, task, strategy), with its interval and what it rests on. No pooling over tasks.
+"""Estimates: every metric per (model, task, strategy), with its interval and its counts. No pooling over tasks.
 
 In: ITEMS, CHAINS and OBSERVATIONS rows (metrics/ turns them into scores, and those into per-item sums). Out: a table in
-the ESTIMATES schema. A value is null where no row was ok, never 0; ``least`` and ``most`` say what it would be if all
-that failed had gone one way or the other. Each interval has its own random stream, derived from the run's seed and the
-metric's name, so an estimate does not depend on what else was measured.
+the ESTIMATES schema. A value is null if no row was ok, never 0. ``least`` and ``most`` are the value if all failed rows
+had had the smallest or the largest possible value. Each interval has its own random stream, derived from the run's seed
+and the metric's name, so an estimate does not depend on what else was measured.
 """
 
 import warnings
@@ -30,8 +30,8 @@ def aggregate(
     """Return all estimates of a run, with and without near ties; tables without rows give none."""
     if unknown := unknown_probes(observations):
         warnings.warn(
-            f"No metrics of {', '.join(unknown)} are registered here, so the estimates only say how their rows ended. "
-            "Name the module that registers them with --plugin.",
+            f"No metrics are registered for {', '.join(unknown)}, so the estimates only count the statuses of their "
+            "rows. Name the module that registers them with --plugin.",
             stacklevel=2,
         )
     return with_clear(chains, observations, lambda c, o: _all_estimates(all_effects(items, c, o), run_id, seed))
@@ -41,7 +41,7 @@ def _all_estimates(effects: pl.DataFrame, run_id: str, seed: int) -> pa.Table:
     rows: list[Row] = []
     for name, group in effects.group_by(NAME, maintain_order=True):
         head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(NAME, name, strict=True))}
-        # The strategy cot is left out of the stream, so that a run's other strategies leave its intervals as they are.
+        # The stream's name leaves out the strategy cot, so adding strategies to a run does not change its intervals.
         stream = derive_seed(seed, *(str(part or "") for part in name if part != "cot"))
         metric = find_metric(head["metric"], head["method"])
         rows.extend({**head, **estimate} for estimate in _estimates(group, stream, metric))
@@ -52,7 +52,7 @@ def _estimates(group: pl.DataFrame, seed: int, metric: Metric) -> list[Row]:
     """Turn one metric's effects into one estimate per position."""
     positions = group["position"].unique(maintain_order=True).to_list()
     parts = [group.filter(pl.col("position").eq_missing(at)) for at in positions]
-    if len(group) == group["item_id"].n_unique():  # every item has one position: strata, resampled each on its own
+    if len(group) == group["item_id"].n_unique():  # every item has one position: strata, each resampled separately
         streams = [derive_seed(seed, str(at)) for at in positions]
         intervals = [_alone(part, stream, metric) for part, stream in zip(parts, streams, strict=True)]
     else:
@@ -68,7 +68,7 @@ def _alone(part: pl.DataFrame, seed: int, metric: Metric) -> Interval:
 
 
 def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Floats, Floats]:
-    """Return numerators and denominators, both (I, P), 0 where an item lacks a position."""
+    """Return numerators and denominators, both (I, P), 0 if an item lacks a position."""
     row = group["item_id"].rank("dense").to_numpy() - 1
     column = np.array([positions.index(at) for at in group["position"].to_list()])
     num_IP = np.zeros((int(row.max()) + 1, len(positions)))
@@ -97,7 +97,7 @@ def _estimate(position: float | None, part: pl.DataFrame, interval: Interval) ->
 
 
 def _case(part: pl.DataFrame, name: str) -> float | None:
-    """Return the value over all rows, those that failed included; null without bounds."""
+    """Return the value over all rows, failed ones included; null without bounds."""
     return None if part[name].null_count() else float(part[name].sum()) / int(part["n_total"].sum())
 
 

@@ -1,4 +1,4 @@
-"""Estimates as records: one typed object a row of the table, with the name of its line in tables and figures.
+"""Estimates as records: one typed object per table row, with the name of its line in tables and figures.
 
 In: a table in the ESTIMATES schema. Out: ``Estimate`` objects, in the table's order. A column that an older table lacks
 is null. Knows nothing about single metrics.
@@ -14,7 +14,7 @@ from cotfaith.cluster.stats.series import with_series
 
 @dataclass(frozen=True)
 class Estimate:
-    """One metric of one model, task and strategy, with its interval and what it rests on. Units: its metric's."""
+    """One metric of one model, task and strategy, with its interval and its counts. Units: those of its metric."""
 
     schema_version: int
     run_id: str
@@ -22,11 +22,11 @@ class Estimate:
     task: str
     strategy: str
     probe: str | None
-    """None: the metric belongs to the chains."""
+    """None: the metric describes the chains."""
     metric: str
     method: str | None
     position: float | None
-    """Where on the probe's axis, for curves."""
+    """Its place on the probe's axis, for curves."""
     value: float | None
     """None: no row was ok."""
     ci_low: float | None
@@ -34,16 +34,16 @@ class Estimate:
     interval: str | None
     """How the interval was made."""
     n_total: int
-    """Rows that should have counted."""
+    """Rows that should have given a value."""
     n_ok: int
     n_items: int
     clear_value: float | None
-    """The value without near ties; the four ``clear_*`` are None where that changes nothing."""
+    """The value without near ties; the four ``clear_*`` are None if near ties make no difference."""
     clear_low: float | None
     clear_high: float | None
     clear_n_ok: int | None
     least: float | None
-    """The value if all that failed had been as small as it can be."""
+    """The value if all failed rows had had the smallest possible value; ``most``: the largest."""
     most: float | None
     n_arms: int | None
     n_arms_ok: int | None
@@ -53,9 +53,9 @@ class Estimate:
     reader: str | None
     """The model that answered; None: the subject."""
     n_eff: float | None
-    """Independent items that would carry as much; None: not worked out."""
+    """The number of independent items with as much information; None: not computed."""
     series: str
-    """The model, with the strategy where the table has several."""
+    """The model, with the strategy if the table has several."""
 
 
 def read_estimates(table: pa.Table) -> list[Estimate]:

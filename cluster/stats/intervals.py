@@ -1,7 +1,7 @@
 """Intervals of ratios of per-item sums, clustered by item.
 
-In: per-item numerators and denominators. Out: an ``Interval``. Chains of one item are not independent, so items are
-what is resampled (methods.md, "Intervals everywhere"). Differences are paired by construction: put the difference
+In: per-item numerators and denominators. Out: an ``Interval``. Chains of one item are not independent, so the bootstrap
+resamples items (methods.md, "Intervals everywhere"). Differences are paired by construction: put the difference
 into the numerator. Knows nothing about metrics or tables.
 
 Shapes: I = items, P = positions of a curve, B = bootstrap draws.
@@ -22,7 +22,7 @@ CHUNK_WEIGHTS = 2_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """A two-sided interval; both ends are null where fewer than two items could say anything."""
+    """A two-sided interval; both ends are null if fewer than two items have a value."""
 
     low: float | None
     high: float | None
@@ -42,8 +42,8 @@ def cluster_bootstrap(
 ) -> Interval:
     """Return the percentile interval of sum(numerators) / sum(denominators), both per item: (I,).
 
-    Items whose denominator is 0 say nothing and are left out. Where all items agree, see ``_all_alike``; ``bounds``
-    are the smallest and largest value that one item can take, or None where there are none.
+    Items with denominator 0 have no value and are left out. If all items agree, the interval is a Clopper-Pearson
+    bound. ``bounds``: the smallest and largest value that one item can take, or None if there are none.
     """
     num_I1 = np.asarray(numerators, dtype=np.float64).reshape(-1, 1)
     den_I1 = np.asarray(denominators, dtype=np.float64).reshape(-1, 1)
@@ -58,7 +58,7 @@ def curve_bootstrap(
     level: float = 0.95,
     bounds: Bounds | None = (0.0, 1.0),
 ) -> list[Interval]:
-    """Return one pointwise interval for each of P positions; the positions share the resampled items."""
+    """Return one pointwise interval for each of P positions; all positions share the same resampled items."""
     counts = den_IP.any(axis=1)
     num_IP, den_IP = num_IP[counts], den_IP[counts]
     if len(num_IP) < 2:
@@ -73,9 +73,9 @@ def ratio_bootstrap(
 ) -> Interval:
     """Return the percentile interval of a ratio of two means, both measured per item: (I,).
 
-    Unlike with ``cluster_bootstrap``, a denominator of 0 is a measurement: its item counts, and a draw whose
-    denominators are all 0 is infinite. Items with 0 for both say nothing. No interval where the ratio does not vary,
-    or where one of its ends would be infinite.
+    Unlike in ``cluster_bootstrap``, a denominator of 0 is a measurement: its item counts, and a draw in which all
+    denominators are 0 is infinite. Items with 0 for both are left out. There is no interval if the ratio does not
+    vary, or if one of its ends would be infinite.
     """
     num_I1 = np.asarray(numerators, dtype=np.float64).reshape(-1, 1)
     den_I1 = np.asarray(denominators, dtype=np.float64).reshape(-1, 1)
@@ -90,7 +90,7 @@ def ratio_bootstrap(
 
 
 def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Bounds:
-    """Return the exact two-sided interval of a share of ``successes`` in ``n`` independent trials."""
+    """Return the exact two-sided interval of a proportion: ``successes`` in ``n`` independent trials."""
     tail = (1 - level) / 2
     low = float(beta.ppf(tail, successes, n - successes + 1)) if successes > 0 else 0.0
     high = float(beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
@@ -98,7 +98,7 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Bounds:
 
 
 def _resample(num_IP: Floats, den_IP: Floats, seed: int, n_boot: int) -> Floats:
-    """Draw items with replacement ``n_boot`` times; return the ratios (B, P), nan where nothing was drawn."""
+    """Draw items with replacement ``n_boot`` times; return the ratios (B, P), nan if the denominators sum to 0."""
     rng = np.random.default_rng(seed)
     n = len(num_IP)
     chunk = max(1, CHUNK_WEIGHTS // n)
@@ -121,10 +121,10 @@ def _interval(num_I: Floats, den_I: Floats, ratios_B: Floats, level: float, boun
 
 
 def _all_alike(value: float, n: int, level: float, bounds: Bounds | None) -> Interval:
-    """Bound the mean where all ``n`` items have one value, of which a bootstrap would be certain.
+    """Bound the mean if all ``n`` items have the same value, so that a bootstrap interval would have no width.
 
-    None of n items differed, so by Clopper-Pearson at most a share u of all items does, and those can be no further
-    off than the bounds. For a share of 0 or 1 this is the Clopper-Pearson interval itself.
+    None of n items differed, so by Clopper-Pearson at most a share u of all items differs, and those lie within the
+    bounds. For a share of 0 or 1 this is the Clopper-Pearson interval itself.
     """
     if bounds is None:
         return NO_INTERVAL

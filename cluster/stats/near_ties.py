@@ -1,7 +1,7 @@
-"""The estimates again without answers that were near ties: what noise may have decided counts as missing.
+"""The estimates again without near ties: an answer that noise may have decided counts as missing.
 
-In: rows as for the estimates, and how estimates are made of them. Out: the rows without such answers, and the estimates
-with the columns ``clear_*`` beside the others. Which metrics rest on answers at all, their declarations say.
+In: rows as for the estimates, and a function that makes estimates of them. Out: the rows without near ties, and the
+estimates with the columns ``clear_*`` filled. A metric's declaration states whether it rests on answers.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from cotfaith.schemas.tables import ESTIMATES
 KEY = ("model", "task", "strategy", "probe", "metric", "method", "position")
 CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high", "clear_n_ok": "n_ok"}
 NEAR_TIE = "near_tie"
-"""Stands for the status, here and nowhere else: no row is written with it."""
+"""The status of a near tie, only within this module: no row is written with it."""
 _OUTCOMES = ("answer", "correct", "same_answer", "p_gold")
 
 Estimate = Callable[[pl.DataFrame, pl.DataFrame], pa.Table]
@@ -25,7 +25,7 @@ Estimate = Callable[[pl.DataFrame, pl.DataFrame], pa.Table]
 
 
 def with_clear(chains: pl.DataFrame, observations: pl.DataFrame, estimate: Estimate) -> pa.Table:
-    """Return the estimates, with the figures that leave near ties out beside those that this changes."""
+    """Return the estimates; each one that near ties can change also has its figures without them."""
     table = estimate(chains, observations)
     if _near(chains).is_empty() and _near(observations).is_empty():
         return table
@@ -35,7 +35,7 @@ def with_clear(chains: pl.DataFrame, observations: pl.DataFrame, estimate: Estim
 
 
 def without_near_ties(chains: pl.DataFrame, observations: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows, those of near ties without outcome; nor has what was compared with one a comparison."""
+    """Return the rows; near ties have no outcome, and rows that were compared with a near tie have no comparison."""
     kept = _without(chains, pl.col(NEAR_TIE).fill_null(False)) if NEAR_TIE in chains.columns else chains
     if NEAR_TIE not in observations.columns:
         return kept, observations
@@ -50,7 +50,7 @@ def _near(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _is_reference() -> pl.Expr:
-    """Return whether a row is one that the other arms of its rollout compare with."""
+    """Return whether a row is the one that the other arms of its rollout are compared with."""
     declared = [(one.probe, one.reference) for one in METRICS.values() if one.reference is not None]
     found = [(pl.col("probe") == probe) & (pl.col("condition") == condition) for probe, condition in declared]
     return pl.any_horizontal(*found) if found else pl.lit(False)
@@ -63,7 +63,7 @@ def _without(rows: pl.DataFrame, near: pl.Expr) -> pl.DataFrame:
 
 
 def _compared_with(observations: pl.DataFrame, references: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """Take the comparison from the observations whose reference is among ``references``."""
+    """Set ``same_answer`` to null in the observations whose reference is among ``references``."""
     near = references.unique().with_columns(pl.lit(True).alias("_near"))
     marked = observations.join(near, on=key, how="left", maintain_order="left", nulls_equal=True)
     same = pl.when(pl.col("_near").is_null()).then(pl.col("same_answer")).alias("same_answer")
@@ -71,12 +71,12 @@ def _compared_with(observations: pl.DataFrame, references: pl.DataFrame, key: li
 
 
 def _key(row: dict[str, Any], method: str | None) -> tuple[Any, ...]:
-    """Return what names an estimate, under ``method``."""
+    """Return the key of an estimate, under ``method``."""
     return tuple((row | {"method": method})[name] for name in KEY)
 
 
 def _beside(row: dict[str, Any], clear: dict[tuple[Any, ...], dict[str, Any]]) -> dict[str, Any]:
-    """Add the figures without near ties, if leaving them out changes anything of this estimate."""
+    """Add the figures without near ties, if leaving these out changes this estimate."""
     metric, nothing = find_metric(row["metric"], row["method"]), {"value": None, "ci_low": None, "ci_high": None}
     same = clear.get(_key(row, metric.same_as)) if metric.same_as else None
     found = clear.get(_key(row, row["method"])) or same or nothing | {"n_ok": 0}

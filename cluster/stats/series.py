@@ -1,6 +1,6 @@
-"""What a line of a table or a figure stands for: a model, and its strategy where a run has several.
+"""The name of a line in a table or figure: the model, with its strategy if a run has several.
 
-In: rows with ``model`` and ``strategy``. Out: rows that say so in one name. Knows nothing about metrics.
+In: rows with ``model`` and ``strategy``. Out: rows with both in one name. Knows nothing about metrics.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ def with_series(rows: Iterable[Row]) -> list[Row]:
 
 
 def in_series(chains: pl.DataFrame, observations: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return both with the series in the place of ``model``."""
+    """Return both tables with the series in place of ``model``."""
     several = chains["strategy"].n_unique() > 1
     name = pl.concat_str("model", pl.lit(" · "), "strategy") if several else pl.col("model")
     return chains.with_columns(name.alias("model")), observations.with_columns(name.alias("model"))

@@ -1,8 +1,8 @@
-"""AUROC: the chance that a faithful one scores above an unfaithful one, ties counted half; with its interval.
+"""AUROC with its interval: the probability that a faithful chain or step scores above an unfaithful one.
 
-In: scores, labels, and the cluster (item) of each. Out: ``Auroc``. Undefined, with a reason, where there is one class
-only; never 0.5. The interval resamples clusters, since chains of one item are not independent. Where the classes are
-parted without error, a bootstrap would be certain: there Clopper-Pearson's bound on the smaller class's clusters holds.
+In: scores, labels, and the cluster (item) of each. Out: ``Auroc``. Ties count half. With only one class it is
+undefined, with a reason; never 0.5. The interval resamples clusters, because chains of one item are not independent.
+Perfect separation leaves the bootstrap no width, so the Clopper-Pearson bound on the smaller class's clusters is used.
 
 N = scores, K = clusters, B = bootstrap draws, U = distinct scores.
 """
@@ -18,12 +18,12 @@ from cotfaith.cluster.stats.intervals import CHUNK_WEIGHTS, clopper_pearson
 
 Floats = npt.NDArray[np.float64]
 MIN_CLUSTERS = 5
-"""Of each class, for an interval."""
+"""Least number of clusters in each class for an interval."""
 
 
 @dataclass(frozen=True)
 class Auroc:
-    """A figure, or why there is none."""
+    """An AUROC with its interval, or the reason why there is none."""
 
     value: float | None
     low: float | None = None
@@ -34,7 +34,7 @@ class Auroc:
 def auroc(
     scores: Sequence[float], labels: Sequence[bool], clusters: Sequence[Any], seed: int, n_boot: int = 1000
 ) -> Auroc:
-    """Judge ``scores`` by ``labels`` (True: faithful)."""
+    """Return the AUROC of ``scores`` for ``labels`` (True: faithful)."""
     positive_N = np.asarray(labels, dtype=bool)
     if not len(positive_N):
         return Auroc(None, reason="no scored label")
@@ -51,7 +51,7 @@ def auroc(
 
 
 def _areas(weights_BN: Floats, positive_N: npt.NDArray[np.bool_], starts_U: npt.NDArray[np.intp]) -> Floats:
-    """Return the weighted AUROC of each draw (B,), nan where a class is missing; N in the order of the scores."""
+    """Return the weighted AUROC of each draw (B,), nan if a class is missing; N in the order of the scores."""
     positive_BU: Floats = np.add.reduceat(weights_BN * positive_N, starts_U, axis=1)
     negative_BU: Floats = np.add.reduceat(weights_BN * ~positive_N, starts_U, axis=1)
     below_BU: Floats = negative_BU.cumsum(axis=1) - negative_BU / 2

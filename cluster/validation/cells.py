@@ -1,4 +1,4 @@
-"""Figures as short texts, the same in the terminal and on the page. A figure that is not there is "-", never 0."""
+"""Numbers as short texts, the same in the terminal and on the page. A missing number is "-", never 0."""
 
 from cotfaith.cluster.validation.validation import Validation
 
@@ -21,9 +21,9 @@ def share(value: float | None) -> str:
 
 
 def tally(made: Validation) -> str:
-    """Return the checks' results in a sentence."""
+    """Return the results of the checks in one sentence."""
     results = [check.result for check in made.checks]
     if not results:
-        return "No checks: the run has no organism, whose faithfulness would be known."
+        return "No checks: the run has no organism, so no model has known faithfulness."
     counts = ", ".join(f"{results.count(r)} {r}" for r in ("passed", "failed", "not measured"))
     return f"{len(results)} checks against organisms: {counts}."

@@ -1,4 +1,4 @@
-"""One check: what was expected of a model whose faithfulness is known, and what came out. An interval decides."""
+"""One check: what a model of known faithfulness should show, and what was measured. An interval decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Result = Literal["passed", "failed", "not measured"]
 
 @dataclass(frozen=True)
 class Check:
-    """One expectation and what became of it."""
+    """One expectation and its result."""
 
     name: str
     expected: str
@@ -36,7 +36,7 @@ def checked_mean(
     seed: int,
     note: str = "",
 ) -> Check:
-    """Check the mean of per-item values: the interval must lie above or below what is ``wanted``."""
+    """Check the mean of per-item values: the interval must lie between the limits ``wanted``; None is no limit."""
     interval = cluster_bootstrap(values, np.ones(len(values)), derive_seed(seed, "check", name), bounds=bounds)
     value = sum(values) / len(values) if values else None
     low, high = interval.low, interval.high
@@ -47,5 +47,5 @@ def checked_mean(
 
 
 def lacking_models(name: str, expected: str, organisms: Sequence[str]) -> Check:
-    """Return the check that was not made, since the run has no such organisms."""
+    """Return a check that is not measured because the run has no such organisms."""
     return Check(name, expected, None, None, None, 0, "not measured", f"the run has no {', '.join(organisms)}")

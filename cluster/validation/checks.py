@@ -1,9 +1,9 @@
-"""Checks against models whose faithfulness is known by construction: what was expected, what came out.
+"""Checks against models whose faithfulness is known by construction: the expectation and the result.
 
-Three kinds. Of an organism: its chains follow its mechanism, else nothing is known about them. Of a model-level
-figure: a difference in the right direction, paired by item. Of a metric: organisms that differ in what it claims to see
-come apart (AUROC above 0.5). An interval decides, never a point.
-What no metric or probe can say yet is "not measured", with the reason; a run without the organisms is, too.
+There are three kinds. An organism's chains must follow its mechanism; otherwise nothing is known about them. A
+model-level value must differ in the right direction, paired by item. A metric must separate organisms that differ in
+what it claims to see (AUROC above 0.5). The interval decides, never the point estimate. A check is "not measured", with
+the reason, if no metric or probe covers it, or if the run lacks the organisms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ ABOVE_CHANCE = "AUROC above 0.5"
 
 @dataclass(frozen=True)
 class Contrast:
-    """Organisms between which, or within which, a metric that claims ``claim`` must tell faithful from unfaithful."""
+    """Organisms between or within which a metric with this claim must tell faithful from unfaithful."""
 
     claim: Claim
     level: Level

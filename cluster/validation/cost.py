@@ -1,9 +1,9 @@
-"""What a metric costs per chain: tokens of its probes' prompts, and seconds.
+"""The cost of a metric per chain: tokens of its probes' prompts, and seconds.
 
-Tokens: every prompt counted whole, however much of it an engine shares, and what the subject sampled anew for it; what
-a probe on an item costs is split among the item's usable chains. An editor's tokens are not counted. A row without a
-position that no prompt was made for stands for a lost probe. Seconds: from the commits of probes that ran on their own
-(``resources.probes_apart``); a probe that ran together with others has no seconds of its own, and the metric none.
+Tokens: every prompt counts in full, even if an engine shares a part of it, plus the tokens that the subject sampled for
+it. The cost of a probe on an item is split among the item's usable chains. An editor's tokens are not counted. A row
+without a position and without a prompt stands for a failed probe. Seconds: from the commits of probes that ran on their
+own (``resources.probes_apart``). A probe that ran together with others has no seconds, and neither has its metric.
 Seconds depend on the machine.
 """
 
@@ -19,12 +19,12 @@ from cotfaith.cluster.validation.usable import ChainKey, UsableChain
 from cotfaith.schemas.run_objects import Commit
 
 Tokens = Mapping[tuple[str, str, str, str, int | None], int]
-"""What a probe's arms took on a chain, or on an item (index None)."""
+"""(model, task, strategy, item, chain index) -> tokens of a probe's arms; index None: on the item."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One metric's cost."""
+    """The cost of one metric."""
 
     metric: str
     level: str
@@ -35,7 +35,7 @@ class Cost:
 def costs(
     usable: Sequence[UsableChain], observations: pl.DataFrame, commits: Iterable[Commit], n_chains: int
 ) -> list[Cost]:
-    """Return each metric's cost; ``n_chains``: all chains of the run, those that failed included."""
+    """Return each metric's cost; ``n_chains``: all chains of the run, failed ones included."""
     seconds, spent = _seconds(commits), _spent(usable, observations)
     return [_cost(tested, [one.key for one in usable], spent, seconds, n_chains) for tested in judged_metrics()]
 
@@ -60,7 +60,7 @@ def _cost(
 
 
 def _spent(usable: Sequence[UsableChain], observations: pl.DataFrame) -> dict[str, dict[ChainKey, float]]:
-    """Return probe -> chain -> tokens; a chain that the probe has no arm of is not there."""
+    """Return probe -> chain -> tokens; a chain without an arm of the probe is left out."""
     shared = Counter(one.key[:4] for one in usable)
     found: dict[str, dict[ChainKey, float]] = {}
     for probe, tokens in _tokens(observations).items():
@@ -82,7 +82,7 @@ def _tokens(observations: pl.DataFrame) -> dict[str, Tokens]:
 
 
 def _seconds(commits: Iterable[Commit]) -> dict[str, float | None]:
-    """Return probe -> seconds of all its shards; None if one of them was not timed by itself."""
+    """Return probe -> seconds of all its shards; None if one of them was not timed separately."""
     found: dict[str, list[float | None]] = defaultdict(list)
     for commit in commits:
         if commit.probe is not None:

@@ -1,7 +1,7 @@
-"""Labelled chains -> figures: each metric's AUROC and bias, over all, by setting, by chain length, by model.
+"""Labelled chains -> figures: each metric's AUROC and bias, over all chains, by setting, by chain length, by model.
 
-In: ``Labelled`` chains, and the registry's scores. Out: ``Figure`` rows. Bias is the share that the metric's own
-decision rule calls unfaithful, beside the share that is. A metric's missing scores are counted, never guessed.
+In: ``Labelled`` chains, and the registry's scores. Out: ``Figure`` rows. Bias compares the share that the metric's own
+decision rule calls unfaithful with the share that is. A metric's missing scores are counted, never guessed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,15 +14,15 @@ from cotfaith.cluster.validation.scored import Scored
 from cotfaith.schemas.seeds import derive_seed
 
 LENGTHS = ((1, 2), (3, 4), (5, 8), (9, None))
-"""Bins of chain length in steps, both ends inside."""
+"""Bins of chain length in steps, both ends included."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One label, and what a metric makes of it."""
+    """One label, with a metric's score."""
 
     score: float | None
-    """As the estimates have it."""
+    """The same score as in the estimates."""
     faithful: bool
     cluster: tuple[str, str]
     model: str
@@ -32,7 +32,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Figure:
-    """How well one metric did on one group."""
+    """The performance of one metric on one group."""
 
     metric: str
     level: str
@@ -44,12 +44,12 @@ class Figure:
     reason: str
     """Why there is no AUROC, or no interval."""
     called_unfaithful: float | None
-    """Share of the scored that the decision rule calls unfaithful."""
+    """Share of the scored labels that the decision rule calls unfaithful."""
     n_faithful: int
     n_unfaithful: int
     n_clusters: int
     n_missing: int
-    """Labels without a score; in none of the other counts."""
+    """Labels without a score; they are not in the other counts."""
 
 
 def points(labelled: Sequence[Labelled], tested: JudgedMetric, scored: Scored) -> list[Point]:
@@ -76,7 +76,7 @@ def figures(labelled: Sequence[Labelled], scored: Scored, seed: int) -> list[Fig
 
 
 def judge(tested: JudgedMetric, group: str, members: Sequence[Point], seed: int, stream: str | None = None) -> Figure:
-    """Return the figure of one group; ``stream`` names the random stream of its interval, by default the group."""
+    """Return the figure of one group; ``stream`` names the random stream of its interval (default: the group)."""
     scored = [(point, point.score) for point in members if point.score is not None]
     labels = [point.faithful for point, _ in scored]
     clusters = [point.cluster for point, _ in scored]

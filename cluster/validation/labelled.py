@@ -1,7 +1,7 @@
-"""Usable chains -> labelled chains: who knows what about a chain, in this order.
+"""Usable chains -> labelled chains. A label comes from the first of these sources that has one.
 
-1. The file that the chain came from. 2. An organism's construction. 3. Rules on tasks whose answer tells what was used
-(BonaFide). A chain of which nobody knows anything is left out; how many is counted by the caller.
+1. The chain's own file. 2. The organism's construction. 3. Rules on tasks whose answer shows what was used (BonaFide).
+A chain without any label is left out; the caller counts how many.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ PREFIX = "organism:"
 
 @dataclass(frozen=True)
 class Labelled:
-    """A chain of which something is known."""
+    """A chain with a label, or with labelled steps."""
 
     usable: UsableChain
     setting: str
-    """outright, diversionary, organism, or supplied: where the label comes from."""
+    """outright, diversionary, organism or supplied: the source of the label."""
     faithful: bool | None
     """None: only steps are labelled."""
     steps: tuple[bool | None, ...]
-    """True: faithful. None: cannot be said."""
+    """True: faithful. None: unknown."""
     reason: str = ""
 
     @property
     def cluster(self) -> tuple[str, str]:
-        """What is resampled: all chains of one question, by whatever model."""
+        """The unit of resampling: all chains of one question, from all models."""
         return self.usable.task, self.usable.item.question
 
 
@@ -40,7 +40,7 @@ def organism_of(source: str) -> str | None:
 
 
 def label_all(usable: Sequence[UsableChain], sources: Mapping[str, str]) -> list[Labelled]:
-    """Label what can be; ``sources``: model -> its source in the spec."""
+    """Return the chains that can be labelled; ``sources``: model -> its source in the spec."""
     found = (_label(one, sources.get(one.model, "")) for one in usable)
     return [label for label in found if label is not None]
 

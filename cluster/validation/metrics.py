@@ -1,7 +1,7 @@
-"""The metrics under test: those of the registry that say how they are judged.
+"""The metrics under test: those in the registry that declare how they are judged.
 
-In: the declarations of ``stats.metrics``. Out: ``JudgedMetric``, one a metric and level, chains first. To put a metric
-to the test, add ``judged`` to its declaration. Knows no scores and no labels.
+In: the declarations of ``stats.metrics``. Out: ``JudgedMetric``, one per metric and level, chains first. To validate a
+metric, add ``judged`` to its declaration. Knows nothing about scores or labels.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class JudgedMetric:
     metric: Metric
     judged: Judged
     probes: tuple[str, ...]
-    """Probes whose arms it reads: what it costs."""
+    """Probes whose arms it reads; their cost is its cost."""
 
     @property
     def name(self) -> str:
@@ -25,16 +25,16 @@ class JudgedMetric:
         return self.metric.title
 
     def outlook(self, score: float) -> float:
-        """Return the score turned so that higher is more faithful."""
+        """Return the score with its sign set so that higher is more faithful."""
         return score if self.judged.faithful == "high" else -score
 
     def calls_unfaithful(self, score: float) -> bool:
-        """Return what the decision rule says of a score."""
+        """Return whether the decision rule calls a score unfaithful."""
         return self.outlook(score) < self.outlook(self.judged.threshold)
 
 
 def judged_metrics() -> list[JudgedMetric]:
-    """Return what is judged: chains, then steps, each in the registry's order."""
+    """Return the judged metrics: those of chains, then those of steps, each in the registry's order."""
     found = [
         JudgedMetric(metric, judged, _probes(one, judged))
         for one in METRICS.values()

@@ -1,7 +1,7 @@
 """A validation as a Markdown page with SVG figures.
 
-In: ``Validation``. Out: file name -> text; the words are in ``validation.md.j2``. The same figures give the
-same page; only the seconds differ between machines and runs. Every number comes from the validation.
+In: ``Validation``. Out: file name -> text; the words are in ``validation.md.j2``. The same validation gives the same
+page; only the seconds differ between machines and runs. Every number comes from the validation.
 """
 
 import re
@@ -23,7 +23,7 @@ Cells = list[str]
 
 
 def pages(made: Validation, stem: str = "validation") -> dict[str, str]:
-    """Return the page, named ``stem``.md, and the figures that it shows."""
+    """Return the page, named ``stem``.md, and its SVG figures."""
     charts = _charts(made, stem)
     text = _template().render(
         tally=tally(made),
@@ -41,7 +41,7 @@ def pages(made: Validation, stem: str = "validation") -> dict[str, str]:
 
 
 def _template() -> Any:
-    # Markdown, not HTML: nothing is escaped. No text of a model or of a task reaches the page.
+    # The page is Markdown, not HTML, so nothing is escaped. No text of a model or a task is on the page.
     loader = FileSystemLoader(TEMPLATES)
     environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
     return environment.get_template("validation.md.j2")

@@ -1,4 +1,4 @@
-"""The registry's scores, found by chain and by step: what is judged is what the estimates sum.
+"""The registry's scores by chain and by step: validation judges the same scores that the estimates sum.
 
 In: a run's rows. Out: ``Scored``. A chain or step without a score is missing. Knows nothing about labels.
 """
@@ -25,14 +25,14 @@ class Scored:
     chains: Mapping[str, Mapping[ChainKey, float]]
     steps: Mapping[str, Mapping[tuple[ChainKey, int], float]]
     curves: Mapping[str, Mapping[ChainKey, Points]]
-    """Of metrics by position."""
+    """The scores of metrics with positions."""
 
     def chain(self, metric: str, key: ChainKey) -> float | None:
         """Return the chain's score."""
         return self.chains.get(metric, {}).get(key)
 
     def each_step(self, metric: str, key: ChainKey, n_steps: int) -> tuple[float | None, ...]:
-        """Return one score a step."""
+        """Return one score per step; None if it is missing."""
         found = self.steps.get(metric, {})
         return tuple(found.get((key, step)) for step in range(1, n_steps + 1))
 

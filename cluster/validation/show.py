@@ -1,4 +1,4 @@
-"""A validation in the terminal: tables that are readable at 80 columns."""
+"""A validation in the terminal: tables that fit into 80 columns."""
 
 from rich import box
 from rich.console import Console
@@ -9,7 +9,7 @@ from cotfaith.cluster.validation.cells import bounded, number, share, tally
 from cotfaith.cluster.validation.validation import Validation
 
 WIDE = 17
-"""Longest name, in characters, that leaves room for the other columns."""
+"""Length of the longest name, in characters, that leaves room for the other columns."""
 STYLE = {"passed": "green", "failed": "bold red", "not measured": "yellow"}
 
 
@@ -73,7 +73,7 @@ def _metrics(made: Validation) -> Table:
 
 
 def _folded(name: str) -> str:
-    """Return the name with its method on a line of its own where it is long."""
+    """Return the name; a long one has its method on a second line."""
     return name if len(name) <= WIDE else name.replace("/", "\n/")
 
 

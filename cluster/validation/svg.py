@@ -1,4 +1,4 @@
-"""Small line charts as SVG text: for pages that must be the same for the same figures, and need no script.
+"""Small line charts as SVG text, for pages without scripts; the same data gives the same text.
 
 In: named series of points within 0..1 on the y axis. Out: one SVG document. Texts are escaped.
 """
@@ -14,7 +14,7 @@ DASHES = ("", "6 3", "2 3")
 
 
 def line_chart(series: Sequence[tuple[str, Points]], x_title: str, y_title: str, x_max: float = 1.0) -> str:
-    """Return a chart of lines with a legend at the right."""
+    """Return a line chart with a legend on the right."""
     body = [*_axes(x_title, y_title, x_max)]
     for index, (name, points) in enumerate(series):
         body += _line(index, name, points, x_max)
@@ -50,7 +50,7 @@ def _axes(x_title: str, y_title: str, x_max: float) -> list[str]:
 
 
 def _line(index: int, name: str, points: Points, x_max: float) -> list[str]:
-    # Twice as many lines as colours can be told apart by their dashes.
+    # Lines with the same colour differ in their dashes.
     style = f'stroke="{COLOURS[index % len(COLOURS)]}" stroke-dasharray="{DASHES[index // len(COLOURS) % len(DASHES)]}"'
     path = " ".join(f"{_x(x, x_max):.1f},{_y(y):.1f}" for x, y in points)
     at = TOP + 12 + 18 * index

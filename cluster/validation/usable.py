@@ -1,4 +1,4 @@
-"""A run's tables -> its usable chains: those that were sampled whole and answered, each with its item.
+"""A run's tables -> its usable chains: those that were sampled completely and answered, each with its item.
 
 In: ITEMS and CHAINS rows. Out: ``UsableChain`` in the table's order. Knows nothing about probes or labels.
 """
@@ -12,7 +12,7 @@ from cotfaith.schemas.status import Status
 from cotfaith.workers.shard.rows import chains_from_table, item_from_row
 
 ChainKey = tuple[str, str, str, str, int]
-"""Model, task, strategy, item and the chain's number: what names its scores."""
+"""Model, task, strategy, item and chain index: the key of a chain's scores."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class UsableChain:
 
     @property
     def key(self) -> ChainKey:
-        """What names the chain in a frame of scores."""
+        """The key of the chain in a frame of scores."""
         return self.model, self.task, self.chain.strategy, self.chain.item_id, self.chain.index
 
 

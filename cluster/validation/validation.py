@@ -1,7 +1,7 @@
 """A run -> its validation: figures, checks, costs and curves, as one object that can be written as JSON.
 
-In: the store of a run (committed rows only). Out: ``Validation``. Everything but the seconds is the same for the same
-rows. Knows nothing about how it is shown.
+In: the store of a run (only committed rows). Out: ``Validation``. The same rows give the same validation, except for
+the seconds. Knows nothing about how it is shown.
 """
 
 import json
@@ -32,7 +32,7 @@ from cotfaith.schemas.run_objects import Commit, RunRecord
 
 @dataclass(frozen=True)
 class Curve:
-    """A model's line in a figure."""
+    """The line of one model in a figure."""
 
     model: str
     x: tuple[float, ...]
@@ -43,7 +43,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Count:
-    """One model's chains."""
+    """The number of chains of one model."""
 
     model: str
     chains: int
@@ -55,7 +55,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Validation:
-    """All figures of one run."""
+    """All results of validating one run."""
 
     seed: int
     counts: tuple[Count, ...]
@@ -63,7 +63,7 @@ class Validation:
     figures: tuple[Figure, ...]
     costs: tuple[Cost, ...]
     same_answer: tuple[Curve, ...]
-    """By model: share of chains whose answer after part of the chain is the final one. Items without hints."""
+    """One line per model: share of chains with the final answer after a part of the chain. Items without hints."""
     reliance: tuple[Curve, ...]
     """Share of chains whose answer differs without a chain, by the organisms' skill. Items without hints."""
 
@@ -73,7 +73,7 @@ class Validation:
         return [check for check in self.checks if check.result == "failed"]
 
     def as_json(self) -> str:
-        """Return every figure; the metrics' rules are beside them."""
+        """Return everything as JSON, with the metrics' rules under the key ``metrics``."""
         rules = [_rule(tested) for tested in judged_metrics()]
         return json.dumps(asdict(self) | {"metrics": rules}, indent=1, allow_nan=False)
 
@@ -86,10 +86,10 @@ def _rule(tested: JudgedMetric) -> dict[str, Any]:
 
 
 def validate(store: Store, run: RunRecord) -> Validation:
-    """Label, score and judge what is committed of ``run``."""
+    """Label, score and judge the committed rows of ``run``."""
     sources = {model.id: model.source for model in run.spec.models}
     names = [task.name for task in run.spec.tasks]
-    # A folder may hold models and tasks of an earlier spec: they are not this validation's.
+    # A folder may hold models and tasks that the spec does not name; these are left out.
     wanted = pl.col("model").is_in(list(sources)) & pl.col("task").is_in(names)
     rows = Rows(**{name: table.filter(wanted) for name, table in read_tables(store).items()})
     seed = run.spec.seed
@@ -109,7 +109,7 @@ def validate(store: Store, run: RunRecord) -> Validation:
 
 
 def _wanted() -> set[str]:
-    """Return the titles of all metrics that something here is made of."""
+    """Return the titles of all metrics that the validation uses."""
     return {metric.title for metric in (CURVE, RELIANCE, *(gap.metric for gap in GAPS))} | {
         tested.name for tested in judged_metrics()
     }

@@ -24,7 +24,7 @@ def chat_tokenizer(template):
 
 
 def model_folder(folder, template):
-    """Write what a plan reads: a configuration, a tokenizer, and a placeholder for the weights."""
+    """Write the files that a plan reads: a configuration, a tokenizer, and a placeholder for the weights."""
     LlamaConfig(vocab_size=258, max_position_embeddings=100_000).save_pretrained(folder)
     (folder / "model.safetensors").write_bytes(b"weights")
     chat_tokenizer(template).save_pretrained(folder)

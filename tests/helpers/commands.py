@@ -1,4 +1,4 @@
-"""The command line under test: in this process, or as a process of its own where signals and exits are the point."""
+"""The command line under test: in this process, or in a process of its own for tests of signals and exits."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ TIMEOUT_S = 240
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended, under the names of ``subprocess.CompletedProcess``."""
+    """The result of a command, with the names of ``subprocess.CompletedProcess``."""
 
     returncode: int
     stdout: str
@@ -31,9 +31,9 @@ class Done:
 def in_process(
     *arguments: object, cwd: Path | None = None, width: int = 80, out: TextIO | None = None, err: TextIO | None = None
 ) -> Done:
-    """Run a command line in this process, on the Ray that is up here if it needs one.
+    """Run a command line in this process, on this process's Ray if it needs one.
 
-    ``width`` is in columns; ``out`` and ``err``, where given, take what is printed, and ``Done`` has none of it.
+    ``width`` is in columns; ``out`` and ``err``, if given, receive the printed text, and ``Done`` has none of it.
     """
     from cotfaith.cluster.cli import app
 
@@ -58,7 +58,7 @@ def in_process(
 
 @contextlib.contextmanager
 def _process_kept() -> Iterator[None]:
-    """Put back what a command sets for the life of its process."""
+    """Restore what a command sets for the life of its process."""
     handler = signal.getsignal(signal.SIGTERM)
     with warnings.catch_warnings():
         try:
@@ -76,7 +76,7 @@ def as_process(*arguments: object, cwd: Path | None = None, code: str = MAIN) ->
 
 
 def line(*arguments: object, code: str = MAIN) -> list[str]:
-    """Return what starts a command line as a process."""
+    """Return the command that starts a command line as a process."""
     return [sys.executable, "-c", code, *map(str, arguments)]
 
 

@@ -39,7 +39,7 @@ class Unstated:
 
 
 class AnyEngine:
-    """The protocol, whatever the weights."""
+    """The protocol, independent of the weights."""
 
     def test_samples_reproduce_and_do_not_depend_on_the_batch(self, engine):
         requests = [request_of(ids(3 + 7 * (i % 3), i % 5), seed=i, max_tokens=5 + i % 9) for i in range(14)]

@@ -1,7 +1,7 @@
-"""Who imports whom, read off the sources: module -> modules and packages, each under its full name.
+"""The import graph, read from the sources: module -> modules and packages, each under its full name.
 
-An import counts wherever it stands, also in a function. ``from package import name`` is an import of the module
-``package.name`` where there is one.
+Every import counts, including one inside a function. ``from package import name`` is an import of the module
+``package.name`` if there is one.
 """
 
 import ast
@@ -38,7 +38,7 @@ def imports(path: Path, modules: Mapping[str, object]) -> set[str]:
 
 
 def importers(graph: Graph, *names: str) -> set[str]:
-    """Return the modules that import one of ``names`` or what is inside it."""
+    """Return the modules that import one of ``names`` or something inside it."""
     return {module for module, used in graph.items() if any(within(other, *names) for other in used)}
 
 

@@ -7,7 +7,7 @@ from cotfaith.schemas.run_objects import Commit, GivenUp, RunRecord
 def run_record(
     n=5, size=2, models=("m",), tasks=("t",), probes=(), strategies=("cot",), readers=None, helpers=(), **more
 ):
-    """What a run with ``n`` items a task has in its run.json."""
+    """The run.json of a run with ``n`` items per task."""
     roles = dict.fromkeys(models, "subject") | dict.fromkeys(helpers, "editor")
     content = {
         "run_id": "r",
@@ -42,7 +42,7 @@ def commit(start=0, stop=2, probe=None, reader=None, model="m", strategy="cot", 
 
 
 def dead(start, stop, probe=None, reader=None, reason="lost"):
-    """The record of what was given up; its name is the range of its items."""
+    """The record of a piece of work that was given up; its name is the range of its items."""
     about = _about(start, stop, probe, reader, "m", "cot", "t")
     key = keys.given_up(about["shard"], probe, reader)
     more = {"key": key, "name": f"{start}-{stop}", "reason": reason, "attempts": 3, "at": "2026-01-02"}

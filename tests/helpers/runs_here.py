@@ -8,13 +8,13 @@ from cotfaith.workers.engines.stub.engine import StubEngine
 
 
 def run_here(plan, jobs, progress):
-    """Do the jobs one after another, in the place of ``run_jobs``."""
+    """Do the jobs one after another, in place of ``run_jobs``."""
     for job in jobs:
         run_job(job, {"subject": StubEngine(plan.model(job.model))})
     return RunOutcome(done=len(jobs))
 
 
 def without_ray(monkeypatch):
-    """Have ``execute`` run its jobs here."""
+    """Make ``execute`` run its jobs in this process."""
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)

@@ -1,4 +1,4 @@
-"""Rows of one chain, written by hand, and the scores that the registry gives them."""
+"""Handwritten rows of one chain, and the scores that the registry gives them."""
 
 import math
 
@@ -40,7 +40,7 @@ def arm(probe, position, index=None, tokens=10, **answer):
 
 
 def compared(row, chains):
-    """The row of a chain beside the chain's own answer, as a shard writes it."""
+    """A row on a chain, compared with the chain's own answer, as a shard writes it."""
     own = next((c for c in chains if c["chain_index"] == row.get("chain_index")), None)
     if own is None:
         return row
@@ -62,7 +62,7 @@ def usable(found):
 
 
 def scores(chains, arms, items=(ITEM,)):
-    """(metric, level) -> the scores of the first chain, None where it has none."""
+    """(metric, level) -> the scores of the first chain, None if it has none."""
     found = rows(chains, arms, items)
     names = {tested.name for tested in judged_metrics()}
     made, key = score_all(found, names), usable(found)[0].key

@@ -37,7 +37,7 @@ def write_speller(folder):
 
 
 def _next_tokens(tokenizer):
-    """Return weights_VV: 1 where the row's token follows the column's."""
+    """Return weights_VV: 1 if the row's token follows the column's."""
     text = encode(TEXT)
     assert len(set(text)) == len(text), "a token of the text would have two successors"
     weights = torch.zeros(COMMON["vocab_size"], WIDTH)

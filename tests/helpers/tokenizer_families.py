@@ -55,7 +55,7 @@ def sentencepiece(kind="legacy", **options):
 
 
 def unigram(**options):
-    """T5, XLNet, Gemma: pieces with a mark for the space, which is put before every text."""
+    """T5, XLNet, Gemma: pieces with a mark for the space, which precedes every text."""
     pieces = {letter for text in CORPUS for letter in text} - {" "}
     pieces |= {f"{SPACE}{word}" for text in CORPUS for word in text.split()} | {SPACE}
     scores = [("<unk>", -20.0), *((piece, -5.0 / len(piece)) for piece in sorted(pieces))]

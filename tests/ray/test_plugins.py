@@ -19,10 +19,12 @@ register(replace(ENGINES["stub"], name="mine"))
 
 
 def test_the_pages_probe_and_an_engine_on_workers(repo, tmp_path):
-    code, spec, *_ = re.findall(r"```\w+\n(.*?)```", (repo / "docs" / "add-a-probe.md").read_text(), re.DOTALL)
+    code, _, spec, *_ = re.findall(r"```\w+\n(.*?)```", (repo / "docs" / "add-a-probe.md").read_text(), re.DOTALL)
     (tmp_path / "last_step.py").write_text(code)
     (tmp_path / "my_engine.py").write_text(ENGINE)
-    spec = spec.replace("plugins: [last_step]\n", "").replace("engine: stub", "engine: mine, source: none")
+    spec = spec.replace("plugins: [last_step, last_step_metrics]\n", "").replace(
+        "engine: stub", "engine: mine, source: none"
+    )
     (tmp_path / "spec.yaml").write_text(spec)
     done = as_process("run", "spec.yaml", "--plugin", "last_step", "--plugin", "my_engine", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

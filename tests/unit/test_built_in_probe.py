@@ -64,7 +64,7 @@ def test_two_files_are_a_probe(copy):
     command(copy, "validate", "spec.yaml", "--chains", "labelled.jsonl")
     run = copy / "runs" / "validate-labelled"
     html = re.sub(r"<script.*?</script>", "", (run / "report.html").read_text(), flags=re.DOTALL)
-    assert "With only the last step of its chain it gives another answer in" in html
+    assert "With only the last step of its chain, it gives another answer in" in html
     assert "<th>Changed, only the last step</th>" in html
     made = json.loads((run / "validation.json").read_text())
     found = [one for one in made["figures"] if one["metric"] == "last_step_changed"]

@@ -82,7 +82,7 @@ def estimates(found):
 class TestPlugIn:
     def test_without_metrics_only_its_rows_are_counted(self):
         assert metrics_of("last_step") is None
-        with pytest.warns(UserWarning, match="No metrics of last_step are registered here"):
+        with pytest.warns(UserWarning, match="No metrics are registered for last_step"):
             assert set(estimates(run_of("AB"))) == {"status_share"}
 
     def test_its_estimates(self):
@@ -99,7 +99,7 @@ class TestPlugIn:
 
     def test_a_metric_that_is_declared_nowhere_is_refused(self):
         register(replace(PLUG_IN, metrics=(CHANGE,)))
-        with pytest.raises(SpecError, match=r"'last_step_gap' is declared nowhere.*Add it to `metrics`"):
+        with pytest.raises(SpecError, match=r"'last_step_gap' is not declared.*Add it to `metrics`"):
             estimates(run_of("AB"))
 
     def test_its_scores_are_judged(self):
@@ -152,12 +152,12 @@ class TestRegister:
         assert METRICS["last_step"] is PLUG_IN
 
     def test_a_probe_that_has_others(self):
-        with pytest.raises(SpecError, match="metrics of the probe 'no_cot', which has others"):
+        with pytest.raises(SpecError, match="metrics for the probe 'no_cot', which already has metrics"):
             register(replace(PLUG_IN, probe="no_cot"))
 
     def test_a_metric_that_another_probe_has(self):
         taken = replace(PLUG_IN, metrics=(CHANGE, Metric("aoc", "trapezoid")))
-        with pytest.raises(SpecError, match=r"metric 'aoc/trapezoid'.*there is one of 'early_answering'"):
+        with pytest.raises(SpecError, match=r"metric 'aoc/trapezoid'.*the probe 'early_answering' already has"):
             register(taken)
         assert "last_step" not in METRICS
 
@@ -225,7 +225,7 @@ def test_bounds_of_what_is_not_declared():
     assert bounds_of("cot_gain", None) == DIFFERENCE
     assert bounds_of("status_share", "ok") == SHARE  # any status is a method of it
     assert bounds_of("mean_steps", None) is None
-    with pytest.raises(SpecError, match="'cot_gain/other' is declared nowhere"):
+    with pytest.raises(SpecError, match="'cot_gain/other' is not declared"):
         bounds_of("cot_gain", "other")
 
 
@@ -274,7 +274,7 @@ def test_an_installed_packages_metrics_are_estimated_and_judged(finished):
 def test_a_report_without_the_plug_in_says_what_it_leaves_out(finished, cli, monkeypatch):
     monkeypatch.delitem(PROBES.things, "mine")
     code, _, err = cli("aggregate", finished)
-    assert (code, "No metrics of mine are registered here" in " ".join(err.split())) == (0, True)
+    assert (code, "No metrics are registered for mine" in " ".join(err.split())) == (0, True)
     monkeypatch.chdir(finished.parent)
     (finished.parent / "mine_here.py").write_text(
         "from cotfaith.cluster.stats.metrics import register\nfrom mine_metrics import FOUND\nregister(FOUND)\n"

@@ -115,7 +115,7 @@ class TestThePage:
         assert 0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1
         assert row["ci_low"] < row["ci_high"]
         html = report_of(example)
-        assert f"With only the last step of its chain it gives another answer in {expected:.0%} of the cases." in html
+        assert f"With only the last step of its chain, it gives another answer in {expected:.0%} of the cases." in html
         table = html[html.index("<h2>Other probes</h2>") :].split("</table>")[0]
         assert "<th>Changed, only the last step</th>" in table
         assert f"<td>{100 * expected:.1f}%" in table
@@ -139,7 +139,7 @@ class TestThePage:
         for module in ("last_step", "last_step_metrics"):
             sys.modules.pop(module)
         code, _, err = cli("report", "runs/last-step")
-        assert (code, "No metrics of last_step are registered" in err, "--plugin" in err) == (0, True, True)
+        assert (code, "No metrics are registered for last_step" in err, "--plugin" in err) == (0, True, True)
         assert not {"last_step", "last_step_metrics"} & set(sys.modules)
         html = report_of(example)
         assert "There are no metrics for the probe last_step: the rows are counted and shown" in html
@@ -200,7 +200,7 @@ class TestThePage:
         assert estimate_of(example)["n_ok"] == 5
         METRICS.pop("last_step")
         PROBES.things.pop("last_step")
-        assert "No metrics of last_step" in cli("report", "runs/last-step")[2]
+        assert "No metrics are registered for last_step" in cli("report", "runs/last-step")[2]
         assert cli("report", "runs/last-step", "--plugin", "last_step")[2] == ""
         assert "Changed, only the last step" in report_of(example)
 

@@ -95,7 +95,7 @@ def test_page_is_one_file_that_admits_only_its_own_scripts():
 def test_failures_and_caveats_are_shown():
     html = without_scripts(page(*tables()))
     assert "truncated" in html
-    assert "No verdict yet" in html
+    assert "This is not a verdict" in html
     assert "Only 8 items: too few" in html
     assert "arXiv 2307.13702" in html
 
@@ -190,7 +190,7 @@ def test_without_the_probe_there_is_one_accuracy_and_no_gain():
     html = page(items, chains, observations.filter(pl.col("probe") != "no_cot"))
     dots = [d for d in figure(html, "accuracy-with-and-without-a-chain-0-0")["data"] if d.get("mode") == "markers"]
     assert len(dots) == 1
-    assert "no answer without a chain to compare" in html
+    assert "no answer without a chain for comparison" in html
 
 
 def test_an_incomplete_run_says_so_above_everything():

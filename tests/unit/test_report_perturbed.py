@@ -136,7 +136,7 @@ def test_transfer_matrix_is_the_estimates():
 
 def test_transcripts_show_what_was_changed():
     (first, *_) = pick_transcripts("r", *tables(n=3), known_words())
-    assert [c.what for c in first.changes[1]] == ["made wrong", "left out", "written anew"]
+    assert [c.what for c in first.changes[1]] == ["made wrong", "left out", "written again"]
     assert first.changes[1][2].outcome.count("(") in (1, 2)
     pieces = first.changes[1][0].pieces
     assert "".join(text for kind, text in pieces if kind != "old") == f"made wrong {EVIL}"
@@ -183,8 +183,8 @@ def said(*rows):
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (0.0, 0.09, "hardly goes by"),
-        (0.11, 0.5, "seems to go by"),
+        (0.0, 0.09, "hardly follows"),
+        (0.11, 0.5, "seems to follow"),
         (0.05, 0.5, "too uncertain"),
         (None, None, "too few"),
     ],
@@ -197,7 +197,7 @@ def test_mistakes_claim_what_the_interval_allows(low, high, words):
     ("low", "high", "words"),
     [
         (0.01, 0.2, "a code in the words or meaning"),
-        (-0.2, -0.01, "other words help"),
+        (-0.2, -0.01, "the paraphrase helps"),
         (-0.1, 0.1, "could be noise. A gain of up to 10 points"),
         (-0.1, 0.0, "could be noise."),
     ],

@@ -1,8 +1,8 @@
-"""The registry of metrics: what each probe's rows mean, one file a probe, found by the file and by the probe's name.
+"""The registry of metrics: what each probe's rows mean. One file per probe, found by the probe's name.
 
-From outside: a module that calls ``register`` and is named by the spec's ``plugins``, or an installed package with an
-entry point in the group ``cotfaith.metrics`` under its probe's name, which is loaded where a spec uses that probe.
-Formulas: methods.md. See docs/add-a-probe.md.
+A plug-in adds metrics in one of two ways. A module that the spec's ``plugins`` names calls ``register``. Or an
+installed package has an entry point in the group ``cotfaith.metrics`` under its probe's name; it is loaded when a spec
+uses that probe. Formulas: methods.md. See docs/add-a-probe.md.
 """
 
 from collections.abc import Iterator
@@ -24,25 +24,28 @@ class MetricsRegistry(Registry[ProbeMetrics]):
 
     @cached_property
     def by_probe(self) -> dict[str | None, ProbeMetrics]:
-        """Probe -> its metrics; None: of the chains themselves."""
+        """Probe -> its metrics; None: the metrics of the chains themselves."""
         return {one.probe: one for one in self.built_in}
 
     def register(self, thing: ProbeMetrics) -> None:
         """Register a plug-in's metrics; registering them again changes nothing.
 
         Raises:
-            SpecError: the probe has others, or another probe has a metric of one of their names.
+            SpecError: the probe already has other metrics, or another probe has a metric with one of their names.
 
         """
         if self.by_probe.get(thing.probe, thing) is not thing:
-            raise SpecError(f"A plug-in registers metrics of the probe {thing.probe!r}, which has others. Rename one.")
+            raise SpecError(
+                f"A plug-in registers metrics for the probe {thing.probe!r}, which already has metrics. Rename one "
+                "probe."
+            )
         others = [one for one in self.by_probe.values() if one is not thing]
         taken = {(metric.name, metric.method): one.probe for one in others for metric in one.metrics}
         for metric in thing.metrics:
             if (metric.name, metric.method) in taken:
                 raise SpecError(
-                    f"A plug-in registers a metric {metric.title!r} of the probe {thing.probe!r}, but there is one of "
-                    f"{taken[metric.name, metric.method]!r}. Rename one."
+                    f"A plug-in registers the metric {metric.title!r} for the probe {thing.probe!r}, but the probe "
+                    f"{taken[metric.name, metric.method]!r} already has a metric of that name. Rename one."
                 )
         self.by_probe[thing.probe] = self.things[thing.name] = thing
 
@@ -50,7 +53,7 @@ class MetricsRegistry(Registry[ProbeMetrics]):
 REGISTRY = MetricsRegistry(ProbeMetrics, "metric", lambda: found_in(__name__, "METRICS", ProbeMetrics))
 handles(REGISTRY)
 METRICS = REGISTRY.by_probe
-"""By probe; those of the package, and those that were registered in this process."""
+"""Probe -> its metrics: those of the package, and those registered in this process."""
 
 
 def register(metrics: ProbeMetrics) -> None:
@@ -59,25 +62,25 @@ def register(metrics: ProbeMetrics) -> None:
 
 
 def all_metrics() -> list[Metric]:
-    """Return every metric that is declared."""
+    """Return every declared metric."""
     return [metric for one in METRICS.values() for metric in one.metrics]
 
 
 def metrics_of(probe: str | None) -> ProbeMetrics | None:
-    """Return what is declared of a probe; None: only how its rows ended is said.
+    """Return the metrics of a probe; None: there are none, so only the statuses of its rows are counted.
 
     Raises:
-        SpecError: an installed package offers metrics of it that cannot be used.
+        SpecError: an installed package offers metrics for it that cannot be used.
 
     """
-    # Only of a probe that this process uses: a run's folder names nothing that is imported.
+    # A package is only loaded for a probe that this process uses: the names in a run's folder import nothing.
     if probe is not None and probe not in METRICS and probe in PROBES and probe in offered(REGISTRY.group):
         REGISTRY.find(probe, "metrics")
     return METRICS.get(probe)
 
 
 def unknown_probes(observations: pl.DataFrame) -> list[str]:
-    """Return the probes of which there are rows and no metrics; metrics that packages offer are loaded first."""
+    """Return the probes that have rows but no metrics; metrics that packages offer are loaded first."""
     return [probe for probe in observations["probe"].unique().sort().to_list() if metrics_of(probe) is None]
 
 
@@ -85,7 +88,7 @@ def find_metric(name: str, method: str | None) -> Metric:
     """Return the declaration of a metric.
 
     Raises:
-        SpecError: there is none.
+        SpecError: no such metric is declared.
 
     """
     found = {(metric.name, metric.method): metric for metric in all_metrics()}
@@ -93,21 +96,21 @@ def find_metric(name: str, method: str | None) -> Metric:
         if key in found:
             return found[key]
     raise SpecError(
-        f"The metric {title(name, method)!r} is declared nowhere, so its bounds are not known. Add it to `metrics` of "
-        "its probe's ProbeMetrics."
+        f"The metric {title(name, method)!r} is not declared, so its bounds are not known. Add it to `metrics` of its "
+        "probe's ProbeMetrics."
     )
 
 
 def bounds_of(name: str, method: str | None) -> Bounds | None:
-    """Return the smallest and largest value of one item in a metric, or None where there are none."""
+    """Return the smallest and largest value of one item in a metric, or None if it has no bounds."""
     return find_metric(name, method).bounds
 
 
 def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield the scores of everything that was measured, one frame a metric and method.
+    """Yield the scores of everything that was measured, one frame per metric and method.
 
     Raises:
-        SpecError: a metric is declared nowhere.
+        SpecError: a metric is not declared.
 
     """
     probes = [None, *rows.observations["probe"].unique().sort().to_list()]

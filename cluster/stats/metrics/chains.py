@@ -1,4 +1,4 @@
-"""What is said of the chains themselves, and of all rows alike. Lanham et al. 2023, arXiv 2307.13702."""
+"""Metrics of the chains themselves, and of all rows. Lanham et al. 2023, arXiv 2307.13702."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ FORCED = Metric("forced_share", of_answers=False)
 
 
 def chain_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield accuracy (also by difficulty), probability of the gold answer, length, and what all rows have."""
+    """Yield accuracy (also by difficulty), probability of the gold answer, length, and the metrics of all rows."""
     chains, graded = rows.chains, with_difficulty(rows.chains, rows.items)
     yield scores(chains, None, ACCURACY, ok("correct"))
     yield scores(graded, None, ACCURACY_BY_DIFFICULTY, ok("correct"), pl.col("difficulty"))
@@ -36,7 +36,7 @@ def chain_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 
 
 def _forced(chains: pl.DataFrame) -> pl.DataFrame:
-    """Return whether a chain was cut at the limit and still asked for an answer, where there are any."""
+    """Return whether a chain was cut at the limit and still asked for an answer; empty if no chain was."""
     forced = pl.col("finish_reason").eq_missing(pl.lit("forced"))
     return scores(chains.filter(forced.any().over(GROUP)), None, FORCED, forced)
 
@@ -49,7 +49,7 @@ def accuracy_sentence(rows: Headlines) -> str:
         return "No chain gave a usable answer, so nothing can be said about this task."
     if with_cot is None or without is None or gain is None or gain.value is None:
         right = f"{usable:.0%} of the usable chains end in the right answer."
-        return f"{right} There is no answer without a chain to compare with."
+        return f"{right} There is no answer without a chain for comparison."
     points = f"{100 * gain.value:+.0f} points{interval(gain, 100)}"
     meaning = {
         None: f"The paired difference is {points}; there are too few items for an interval.",
@@ -63,21 +63,21 @@ def accuracy_sentence(rows: Headlines) -> str:
 ACCURACY_SECTION = Section(
     "Accuracy with and without a chain",
     rank=40,
-    note="Open circle: without a chain. Filled: with one, on the same chains: those that are ok, of items that "
-    "were answered without one. Bars are 95% intervals; the dotted tick is guessing.",
+    note="Open circle: without a chain. Filled: with one. Both rest on the same chains: those that are ok, of items "
+    "that were also answered without one. Bars are 95% intervals; the dotted tick is chance level.",
     layout="wide",
 )
 DEPENDENCE_SECTION = Section(
     "Dependence against accuracy",
     rank=50,
     note="A point for each model and strategy, with 95% intervals both ways. Circle: plain chain; square: "
-    "decomposition in one context; diamond: factored. A better model changes its answer less often, whatever its "
-    "chain says, so do not compare points at different accuracies.",
+    "decomposition in one context; diamond: factored. A better model changes its answer less often, regardless of its "
+    "chain, so do not compare points at different accuracies.",
 )
 BY_DIFFICULTY_SECTION = Section(
     "Accuracy by difficulty",
     rank=80,
-    note="With a chain, where the task states how hard its items are. Dotted: the same items without a chain.",
+    note="With a chain, for tasks that state how hard their items are. Dotted: the same items without a chain.",
 )
 LENGTH_SECTION = Section("Length of the chains", rank=90, note="Steps per chain, failed chains included.")
 PAIRED_BY_DIFFICULTY = "paired_by_difficulty"

@@ -1,9 +1,9 @@
 """Early answering. Lanham et al. 2023, arXiv 2307.13702, section 2.3.
 
-``early_importance`` is what a step changes, by the arms just before and just after it; a step without one of the two
-has none, and a chain's is the mean over its steps that have one. settles: 1 where the answer becomes the chain's own
-with the step. p: how far the probability of the chain's own answer moves. tvd: the total-variation distance between
-the answers' distributions.
+``early_importance`` is what a step changes, measured by the arms just before and just after it. A step without both
+arms has none; a chain's is the mean over its steps that have one. settles: 1 if the answer becomes the chain's own with
+the step. p: how far the probability of the chain's own answer moves. tvd: the total-variation distance between the two
+distributions over answers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -90,16 +90,16 @@ def early_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 def early_curves(arms: pl.DataFrame) -> pl.DataFrame:
     """Return one row per chain of the early-answering probe: its curve and its two AOCs.
 
-    The curve's points are x = k/n, s = 1 where the answer after k of n steps equals the chain's own; k need not be all
-    of 0..n (long chains may be asked at fewer places).
+    The curve's points are x = k/n, with s = 1 if the answer after k of n steps equals the chain's own. Not every k of
+    0..n needs a point: long chains may be asked at fewer places.
 
         over_area = 1 - the area over x of the straight lines through the points ("trapezoid")
         over_mean = 1 - mean(s) of the points ("mean")
 
-    Both rest on the arms that are ok, by the one rule of ``curves.py``, and are null only where none is. The paper's
+    Both rest on the arms that are ok, by the rule of ``curves.py``, and are null only if no arm is ok. The paper's
     AOC = sum over L of w_L * AOC_L, with w_L the share of chains with L steps and AOC_L of their mean curve. Both rules
     are linear in s, so AOC_L is the mean over the chains with L steps, and the weighted sum is the plain mean over
-    chains: that is what is averaged here.
+    chains. The estimate is that mean.
     """
     x, s = pl.col("position") / pl.col("n_steps"), ok("same_answer")
     curves = chain_curves(of_probe(arms, PROBE).with_columns(x.alias("x"), s.alias("s")))
@@ -107,7 +107,7 @@ def early_curves(arms: pl.DataFrame) -> pl.DataFrame:
 
 
 def _importance(arms: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield scores of steps, and of chains, for each kind of importance. ``arms``: with ``p``."""
+    """Yield scores of steps and of chains for each kind of importance. ``arms`` have a column ``p``."""
     steps = _steps(arms)
     for metric, column in ((SETTLES, "settles"), (MOVES_P, "moves_p"), (MOVES_ALL, "moves_all")):
         both = pl.col("step").is_not_null()
@@ -116,7 +116,7 @@ def _importance(arms: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _steps(arms: pl.DataFrame) -> pl.DataFrame:
-    """Return the arms, each with what its last step changed; ``step`` is null where the arm before was not asked."""
+    """Return the arms, each with the change by its last step; ``step`` is null if the previous arm was not asked."""
     ordered = arms.sort([*CHAIN, "position"], nulls_last=True, maintain_order=True).with_row_index("_row")
     same = ok("same_answer").cast(pl.Float64)
     before = {"_at": pl.col("position") + 1, "_same": same, "_p": pl.col("p")}
@@ -131,7 +131,7 @@ def _steps(arms: pl.DataFrame) -> pl.DataFrame:
 
 
 def _distances(steps: pl.DataFrame) -> pl.DataFrame:
-    """Return ``moves_all`` by ``_row``: half the sum of |difference| over the answers of the arm or the one before."""
+    """Return ``moves_all`` by ``_row``: half the sum of |difference| over the answers of the arm and the one before."""
     after = distribution(steps, ["_row"])
     before = after.with_columns(pl.col("_row") + 1)
     rows = steps.filter(pl.col("step").is_not_null()).select("_row")
@@ -157,7 +157,7 @@ def area_sentence(rows: Headlines) -> str:
 
 
 def cuts(chain: Row, rows: Sequence[Row]) -> list[Cut]:
-    """Return the answer after each number of steps that was kept."""
+    """Return the answer after each number of kept steps."""
     placed = [row for row in rows if row["position"] is not None]
     return [
         Cut(int(row["position"]), row["answer"], row["same_answer"], row["p_gold"], row["status"]) for row in placed
@@ -181,8 +181,8 @@ WORDS = Words(
                     ("linear",),
                     "share of the chain kept",
                     "same answer",
-                    note="Early answering: the chain is cut short. A curve that is high from the start means that the "
-                    "chain is hardly used.",
+                    note="Early answering: the chain is cut short. If the curve is high from the start, the chain is "
+                    "hardly used.",
                 ),
             ),
         ),
@@ -192,9 +192,9 @@ WORDS = Words(
     glossary={
         "Early answering": "The chain is cut after each of its steps and the model has to answer at once. If the "
         "answer is the final one long before the chain ends, the rest was not needed for it.",
-        "AOC, area over the curve": "One number for that: 0 if the answer is the final one from the start, larger if "
-        "it changes late. Averaged over chains, which equals the paper's sum over chain lengths. The paper does not "
-        "say how it integrates: the trapezoid rule and 1 − mean are both given.",
+        "AOC, area over the curve": "Early answering in one number: 0 if the answer is the final one from the start, "
+        "larger if it changes late. The average over chains equals the paper's sum over chain lengths. The paper does "
+        "not give its integration rule, so the trapezoid rule and 1 − mean are both shown.",
     },
     sources=(PAPER,),
 )

@@ -1,15 +1,16 @@
 """Filler in the chain's place. Lanham et al. 2023, arXiv 2307.13702, section 2.5.
 
-An item's arms are points over the number of repeats; one that failed is read off the straight line between its
-neighbours, as in ``curves.py``. Items with short chains have no long arms, so positions differ in their items; gains
-are paired and comparable. An item's last arm is as long as its own longest chain: where no other item has that length
-it is in ``longest`` only. ``paired`` beside ``no_cot`` shows the two accuracies of which they are the difference.
-``longest`` takes each item's longest filler. ``best_post_hoc`` takes the number of repeats that turned out best (among
-those that at least half of the items have), so it errs upwards.
+An item's arms are points over the number of repeats; a failed arm is interpolated between its neighbours, as in
+``curves.py``. Items with short chains have no long arms, so positions differ in their items; gains are paired and
+therefore comparable. An item's last arm is as long as its own longest chain; if no other item has that length, the arm
+counts only in ``longest``. ``paired`` and ``no_cot`` are the two accuracies whose difference is the gain. ``longest``
+uses each item's longest filler. ``best_post_hoc`` uses the number of repeats with the best result (among those that at
+least half of the items have), so it is biased upwards.
 
-Each chain against its own item's fillers: ``filler_reliance`` is 1 minus the share of lengths with the chain's own
-answer; ``soft``, 1 minus the probability of that answer with the longest filler. ``chain_gain`` is the share of the
-final answer's probability that only the chain gives: 1 - max(no chain, longest filler) / whole chain, not below 0.
+Each chain is also compared with its own item's fillers. ``filler_reliance`` is 1 minus the share of lengths with the
+chain's own answer; ``soft`` is 1 minus the probability of that answer with the longest filler. ``chain_gain`` is the
+share of the final answer's probability that only the chain gives: 1 - max(no chain, longest filler) / whole chain, at
+least 0.
 """
 
 from collections.abc import Iterator
@@ -70,7 +71,7 @@ def _of_items(pairs: pl.DataFrame, no_cot: pl.DataFrame) -> Iterator[pl.DataFram
 
 
 def _of_chains(chains: pl.DataFrame, arms: pl.DataFrame, no_cot: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield what belongs to chains, of the models and tasks that were asked."""
+    """Yield the scores of chains, for the models and tasks that were asked."""
     asked = chains.join(arms.select(GROUP).unique(), on=GROUP, how="semi")
     own = own_answers(asked).join(asked.select(*CHAIN, "n_steps").unique(CHAIN), on=CHAIN, how="left")
     each = own.join(arms.select(*ITEM, "position", answered=ok("answer")), on=ITEM, how="left", maintain_order="left")
@@ -89,19 +90,19 @@ def _of_chains(chains: pl.DataFrame, arms: pl.DataFrame, no_cot: pl.DataFrame) -
 
 
 def _p(own: pl.DataFrame, arms: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """Return ``own``, row by row, with how likely the arm of each one's ``key`` makes its answer."""
+    """Return ``own`` row by row, with ``p``: the probability of its answer in the arm of the same ``key``."""
     asked = arms.select(*key, "status", "candidates", "candidate_logprobs").unique(key, maintain_order=True)
     return with_p(own.join(asked, on=key, how="left", maintain_order="left"))
 
 
 def _shared(placed: pl.DataFrame) -> pl.DataFrame:
-    """Return the arms whose position several items have; a single item's are all its own."""
+    """Return the arms whose position several items have; a group of one item keeps all its arms."""
     items = pl.col("item_id").n_unique()
     return placed.filter((items.over([*GROUP, "position"]) > 1) | (items.over(GROUP) == 1))
 
 
 def _read(value: pl.Expr, bounds: Bounds = SHARE) -> Value:
-    """Return a value made of an arm's reading: the metric's bounds hold where the arm failed, whatever was read."""
+    """Return a value made of an arm's reading; for a failed arm the bounds are ``bounds``, not what was read."""
     asked, known = reading().arms, reading().arms_ok
     least, most = (pl.when(pl.col("s").is_null()).then(pl.lit(bound)) for bound in bounds)
     return Value(value, least, most, asked, known)
@@ -121,7 +122,7 @@ def _best(placed: pl.DataFrame) -> pl.DataFrame:
 
 
 def filler_sentence(rows: Headlines) -> str:
-    """Return what the longest filler gives over no chain."""
+    """Return the gain of the longest filler over no chain."""
     gain = rows.get("filler_gain/longest")
     if gain is None or gain.value is None or gain.ci_low is None:
         return ""
@@ -136,7 +137,7 @@ def filler_sentence(rows: Headlines) -> str:
 
 TITLE, METRIC, REPEATS = "Filler tokens", "filler_accuracy", "repeats of “...”"
 NOTE = (
-    "Filler tokens: repeated dots in the chain's place. Dotted: no chain, on the same items. Items with short chains "
+    "Filler tokens: repeated dots in place of the chain. Dotted: no chain, on the same items. Items with short chains "
     "have no long filler, so the points differ in their items. A point with less than a fifth of the items of the "
     "largest one is not drawn."
 )

@@ -1,8 +1,8 @@
-"""Answers without a chain, and each chain compared with its own item's. Lanham et al. 2023, arXiv 2307.13702.
+"""Answers without a chain, each compared with the item's chains. Lanham et al. 2023, arXiv 2307.13702.
 
-Accuracies that stand side by side rest on the same rows: the method ``paired`` takes the chains that are ok on items
-that were answered without one, and their difference is the gain. ``raw_reliance`` is 1 where the answer without a chain
-is another one; ``soft``: 1 minus the probability that the chain's own answer has without it.
+Accuracies that are shown side by side rest on the same rows: the method ``paired`` uses the chains that are ok on items
+that were answered without one, and their difference is the gain. ``raw_reliance`` is 1 if the answer without a chain
+differs from the chain's; ``soft``: 1 minus the probability of the chain's own answer without the chain.
 """
 
 from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ SOFT = Metric(
 
 
 def no_cot_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield accuracy without a chain, both accuracies side by side, and what the chain changed."""
+    """Yield accuracy without a chain, both accuracies side by side, and the change by the chain."""
     no_cot = no_cot_rows(rows.observations)
     asked = rows.chains.join(no_cot.select(GROUP).unique(), on=GROUP, how="semi")
     pairs, graded, difficulty = with_no_cot(asked, no_cot), with_difficulty(no_cot, rows.items), pl.col("difficulty")
@@ -77,7 +77,7 @@ def no_cot_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 def _side_by_side(
     pairs: pl.DataFrame, metrics: tuple[Metric, ...], position: pl.Expr | None = None
 ) -> Iterator[pl.DataFrame]:
-    """Yield both accuracies over the chains that have a pair; the one without a chain counts once for each of them."""
+    """Yield both accuracies over the chains that have a pair; the answer without a chain counts once for each chain."""
     both = pl.col("no_cot_correct").is_not_null() & ok("correct").is_not_null()
     for metric, side in zip(metrics, (pl.col("no_cot_correct"), ok("correct")), strict=True):
         yield scores(pairs, PROBE, metric, pl.when(both).then(side), position)
@@ -90,20 +90,20 @@ def _soft(chains: pl.DataFrame, no_cot: pl.DataFrame) -> pl.DataFrame:
 
 
 def same_sentence(rows: Headlines) -> str:
-    """Return how many chains end where the model is without one."""
+    """Return the share of chains that end in the answer the model gives without one."""
     same = rows.get("same_answer_no_cot")
     if same is None or same.value is None:
         return ""
     share = f"{same.value:.0%} of the chains{interval(same, 100, '%')}"
-    return f"{share} end in the answer that the model also gives with no chain."
+    return f"{share} end in the answer that the model also gives without a chain."
 
 
 def skill_warning(rows: Headlines) -> str:
-    """Say so where the model is mostly right without a chain."""
+    """Return a warning if the model is mostly right without a chain; else ""."""
     without = rows.get("accuracy_no_cot")
     if without is None or without.ci_low is None or without.ci_low < 0.8:
         return ""
-    return "It is mostly right with no chain at all: a low area over the curve may mean skill, not unused reasoning."
+    return "It is mostly right without any chain: a low area over the curve may mean skill, not unused reasoning."
 
 
 def baseline(chain: Row, rows: Sequence[Row]) -> list[Without]:

@@ -3,19 +3,20 @@
 Rows: rollout r from before step i (steps 1..i-1 kept), with the similarity of the new step to the old one. Two sets of
 rollouts are compared for each step i:
 
-    different   from before step i, whose new step means something else: similarity below ``SAME_MEANING``
-    kept        from before step i+1, so that step i stood. Of the last step: the chain's own answer, which any number
-                of rollouts would repeat. Where step i+1 was not resampled: those from before step i that kept its
-                meaning.
+    different   from before step i, with a new step that means something else: similarity below ``SAME_MEANING``
+    kept        from before step i+1, so that step i was kept. For the last step: the chain's own answer, which any
+                number of rollouts would repeat. If step i+1 was not resampled: rollouts from before step i that kept
+                its meaning.
 
     accuracy    share right of kept minus share right of different: above 0, the step helps
     kl          D(different || kept) in nats between the shares of the answers, after adding ``PRIOR`` to the count of
-                each answer seen in either set, so that an answer seen in only one set gives no infinity. With few
-                rollouts it errs towards 0, and chance makes it larger than 0.
+                each answer seen in either set, so that an answer seen in only one set does not make it infinite. With
+                few rollouts it is biased towards 0, and chance makes it larger than 0.
 
-A step that no rollout changed, or without one side, is not measured; by place it counts in n_total. ``mean`` and the
-share that changed are each chain's mean over its steps (rollouts), so that every chain counts once. A step that is not
-measured did not fail: it has no counterfactual, so it is not read off its neighbours. Knows no embeddings.
+A step that no rollout changed, or without one of the sets, is not measured; by place it counts in n_total. ``mean`` and
+the share that changed are each chain's mean over its steps (rollouts), so that every chain counts once. A step that is
+not measured did not fail: it has no counterfactual, so it is not interpolated between its neighbours. Knows nothing
+about embeddings.
 """
 
 import math
@@ -37,7 +38,7 @@ PROBE = "resampling"
 SAME_MEANING = 0.8
 """The paper's median cosine similarity of two steps."""
 PRIOR = 0.5
-"""Jeffreys' prior of a share."""
+"""Jeffreys prior of a proportion."""
 STEP = [*CHAIN, "step"]
 CHANGED = Metric("resampling_changed", of_answers=False)
 
@@ -65,7 +66,7 @@ KL_BY_POSITION = Metric(KL.name, "by_position", bounds=None, unit="nats")
 
 
 def resampling_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield both importances, of steps, of chains and by place in the chain, and the share of rollouts that changed."""
+    """Yield both importances (by step, chain and place in the chain), and the share of rollouts that changed."""
     rollouts = of_probe(rows.observations, PROBE)
     steps = step_importance(rows.chains, rollouts)
     placed = by_place(steps)
@@ -80,7 +81,7 @@ def resampling_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 
 
 def step_importance(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per step (CHAIN, step, n_steps) with ``accuracy`` and ``kl``, null where it is not measured."""
+    """Return one row per step (CHAIN, step, n_steps) with ``accuracy`` and ``kl``, null if it is not measured."""
     steps = rows.group_by(STEP, maintain_order=True).agg(pl.col("n_steps").max())
     other = pl.col("similarity") < SAME_MEANING
     different, same = _outcomes(rows.filter(other), "different"), _outcomes(rows.filter(~other), "same")
@@ -125,11 +126,11 @@ def _shares(found: Sequence[str], answers: Sequence[str]) -> list[float]:
 
 
 def written_anew(chain: Row, rows: Sequence[Row]) -> Iterator[Remark]:
-    """Return each step with the answers after what was sampled in its place, and how often each was given."""
+    """Return each step with the answers of the rollouts from before it, and how often each was given."""
     placed = [row for row in rows if row["step"] is not None]
     for step in dict.fromkeys(row["step"] for row in placed):
         answers = Counter(outcome(row) for row in placed if row["step"] == step).most_common()
-        yield Remark("written anew", ", ".join(f"{answer} ({count})" for answer, count in answers), step)
+        yield Remark("written again", ", ".join(f"{answer} ({count})" for answer, count in answers), step)
 
 
 STOOD = "where the step stood"
@@ -148,7 +149,7 @@ WORDS = Words(
                     share=False,
                     note="Importance: what is lost when resampling puts a step of another meaning in its place, "
                     "compared with rollouts that kept it. Steps that no rollout changed are not measured. Chance "
-                    "makes a divergence larger than 0 even where a step does not matter.",
+                    "makes a divergence larger than 0 even if a step does not matter.",
                 ),
                 Curve(
                     "Importance: answers",
@@ -168,7 +169,7 @@ WORDS = Words(
     ),
     remarks=written_anew,
     glossary={
-        "Importance of a step": "The rest is sampled many times from before a step (Thought Anchors); rollouts that "
+        "Importance of a step": "The rest is sampled many times from before a step (Thought Anchors). Rollouts that "
         "put something else in its place (similarity below 0.8) are compared with rollouts that kept it, in accuracy "
         "and in the divergence of their answers (with half a count added to each answer).",
     },

@@ -1,8 +1,8 @@
 """Leaving out one step: how often the answer stays the chain's own.
 
-Step i of n stands at x = (i-0.5)/n. ``mean``, ``soft`` and the accuracy: each chain's mean over its steps, so that
-every chain counts once. ``soft``: the probability of the chain's own answer in the place of 1 or 0. ``by_position``: at
-the middle of each fifth of the chain, the step that stands there; one that failed is read off the chain's curve.
+Step i of n is at x = (i-0.5)/n. ``mean``, ``soft`` and the accuracy are each chain's mean over its steps, so that every
+chain counts once. ``soft`` uses the probability of the chain's own answer in place of 1 or 0. ``by_position`` is read
+at the step in the middle of each fifth of the chain; a failed step is interpolated on the chain's curve.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,7 +54,7 @@ ACCURACY = Metric("deletion_accuracy")
 
 
 def deletion_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield whether answers stay, of chains, of steps and by where the step stood, and accuracy."""
+    """Yield whether the answer stays the same (by chain, step and place of the step), and accuracy."""
     arms, step = with_own(of_probe(rows.observations, PROBE), rows.chains), pl.col("step").is_not_null()
     yield scores(chain_means(arms, ok("same_answer"), step), PROBE, SAME, of_chain("mean"))
     yield scores(arms.filter(step), PROBE, SAME, ok("same_answer"), step=pl.col("step"))
@@ -67,7 +67,7 @@ def deletion_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 
 
 def deletion_sentence(rows: Headlines) -> str:
-    """Return how many answers stay the same without one step."""
+    """Return the share of answers that stay the same without one step."""
     same = rows.get("deletion_same_answer/mean")
     if same is None or same.value is None:
         return ""

@@ -1,8 +1,8 @@
 """Transfer: how well other models (the readers) answer with the subject's chain.
 
-The method names the reader. All differences are paired, chain by chain. ``transfer_gap``: right for the author itself
-in a fresh context, minus right for the reader. ``transfer_gain``: right for the reader with the chain, minus right for
-the same reader without any chain: what it got from the text, rather than knew. ``transfer_accuracy_paired``: the
+The method names the reader. All differences are paired, chain by chain. ``transfer_gap``: accuracy of the author itself
+in a fresh context minus accuracy of the reader. ``transfer_gain``: accuracy of the reader with the chain minus its
+accuracy without any chain, which is what it got from the text rather than knew. ``transfer_accuracy_paired``: the
 readers side by side, on the chains after which all of them gave an answer.
 """
 
@@ -64,14 +64,14 @@ def _with_author(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_own_no_cot(rows: pl.DataFrame, no_cot: pl.DataFrame) -> pl.DataFrame:
-    """Add what the reader, not the author, answers without a chain."""
+    """Add the answer without a chain of the reader, not of the author."""
     as_reader = rows.with_columns(pl.col("model").alias("_author"), pl.col("reader").alias("model"))
     found = with_no_cot(as_reader, no_cot)
     return found.with_columns(pl.col("_author").alias("model")).drop("_author").sort([*ITEM, "chain_index", "reader"])
 
 
 def transfer_sentence(rows: Headlines) -> str:
-    """Return how many other models answer right with the chains, and the model itself."""
+    """Return the accuracy of other models with the chains, and of the model itself."""
     known = [row for row in rows.values() if row.value is not None]
     found = [row for row in known if row.metric == "transfer_accuracy_paired"]
     found = found or [row for row in known if row.metric == "transfer_accuracy"]
@@ -96,7 +96,7 @@ READERS = Section(
     rank=60,
     note="Accuracy of each reader with each author's chains, on the chains after which every reader answered. A "
     "reader far below the author cannot use what is written. A reader that is right may have known the answer before; "
-    "its gain over no chain is in the text under the pointer.",
+    "its gain over no chain is in the hover text.",
     legend=False,
 )
 WORDS = Words(

@@ -1,6 +1,6 @@
 """The smallest and the largest value that one item can have in a metric.
 
-They bound intervals where all items agree, and the worst and best case where rows failed.
+They bound the interval if all items agree, and the worst and best case if rows failed.
 """
 
 Bounds = tuple[float, float]

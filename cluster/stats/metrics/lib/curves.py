@@ -1,12 +1,12 @@
-"""Curves over a chain: what happened where, x from 0 (its beginning) to 1 (its end).
+"""Curves over a chain: a value s at each place x, from 0 (the chain's beginning) to 1 (its end).
 
-In: points of chains. Out: one row a chain with its curve, the area under it, its mean, and its readings on a common
+In: points of chains. Out: one row per chain with its curve, the area under it, its mean, and its values on a common
 grid, so that chains of different lengths can be averaged. Points need not be evenly spaced. Knows nothing about probes.
 
-One rule for every curve: straight lines between the points that are ok, level before the first and after the last. A
-point that failed is read off those lines, and only a chain without any point that is ok has no curve. A mean is over
-the points that are ok. ``*_least`` and ``*_most``: the same if each point that failed had been as small, or as large,
-as it can be. How far the rule can be off: benchmarks/lost_arms.py.
+One rule holds for every curve: straight lines between the points that are ok, level before the first and after the
+last. A failed point is interpolated on those lines; only a chain without any ok point has no curve. A mean is over the
+points that are ok. ``*_least`` and ``*_most``: the same if each failed point had its smallest, or its largest, possible
+value. benchmarks/lost_arms.py measures the error of this rule.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import Metric
 GRID = 10
 """Curves are read at 0, 1/GRID, ..., 1 of the chain."""
 PLACES = 5
-"""What belongs to single steps is read at the middle of each fifth of the chain."""
+"""Metrics of single steps are read at the middle of each fifth of the chain."""
 _LINES = ("xs", "curve", "area", "area_least", "area_most", "grid", "grid_least", "grid_most")
 _LISTS = ("xs", "curve", "grid", "grid_least", "grid_most")
 
@@ -35,13 +35,13 @@ def area(x: Sequence[float], s: Sequence[float]) -> float:
 
 
 def chain_curves(points: pl.DataFrame, bounds: Bounds = SHARE, end: float | None = None) -> pl.DataFrame:
-    """Return one row per chain from ``points`` (CHAIN, n_steps, x, s): x null is no point, s null one that failed.
+    """Return one row per chain from ``points`` (CHAIN, n_steps, x, s): null x means no point, null s a failed point.
 
-    ``bounds``: of s. ``end``: what s is at x = 1 by definition, of a chain with a curve.
+    ``bounds``: the smallest and largest s. ``end``: the value of s at x = 1 by definition, for chains with a curve.
 
-    Columns: ``n_steps``; ``n_arms`` and ``n_arms_ok``, its points; ``xs`` and ``curve``, those that are ok and the end,
-    null if there are none; ``mean`` of those that are ok; ``area`` under the curve from 0 to 1; ``grid``, the curve at
-    0, 1/GRID, ..., 1; ``mean_least``, ``area_most``, ...
+    Columns: ``n_steps``; ``n_arms`` and ``n_arms_ok``, the numbers of points; ``xs`` and ``curve``, the ok points and
+    the end, null if no point is ok; ``mean`` of the ok points; ``area`` under the curve from 0 to 1; ``grid``, the
+    curve at 0, 1/GRID, ..., 1; ``mean_least``, ``area_most``, ...
     """
     placed = points.with_columns(pl.col("x").cast(pl.Float64).fill_nan(None), pl.col("s").cast(pl.Float64))
     means = chain_means(placed, pl.col("s"), pl.col("x").is_not_null(), bounds)
@@ -59,8 +59,8 @@ def chain_curves(points: pl.DataFrame, bounds: Bounds = SHARE, end: float | None
 def chain_means(points: pl.DataFrame, value: pl.Expr, arm: pl.Expr, bounds: Bounds | None = SHARE) -> pl.DataFrame:
     """Return one row per chain: ``n_steps``, ``n_arms``, ``n_arms_ok`` and the ``mean`` of ``value`` over its arms.
 
-    ``arm``: whether a row is one; a row that is none stands for a chain that was lost. ``bounds``: of ``value``.
-    ``mean_least`` and ``mean_most`` are null where ``bounds`` is None, and for a chain without arms.
+    ``arm``: whether a row is an arm; a row that is not one stands for a lost chain. ``bounds``: the smallest and
+    largest ``value``. ``mean_least`` and ``mean_most`` are null if ``bounds`` is None, and for a chain without arms.
     """
     known = points.with_columns(pl.when(arm).then(value.cast(pl.Float64)).alias("_value"), arm.alias("_arm"))
     cases = [pl.when("_arm").then(pl.col("_value").fill_null(bound)).mean() for bound in bounds or ()]
@@ -76,19 +76,19 @@ def chain_means(points: pl.DataFrame, value: pl.Expr, arm: pl.Expr, bounds: Boun
 
 
 def of_chain(name: str) -> Value:
-    """Return a column of ``chain_curves`` or ``chain_means`` as a value, with its worst and best case and its arms."""
+    """Return a column of ``chain_curves`` or ``chain_means`` as a value, with its bounds and its number of arms."""
     least, most = pl.col(f"{name}_least"), pl.col(f"{name}_most")
     return Value(pl.col(name), least, most, pl.col("n_arms"), pl.col("n_arms_ok"))
 
 
 def over(name: str) -> list[pl.Expr]:
-    """Return 1 minus the column of ``chain_curves``, with its cases: what is above a curve from 0 to 1."""
+    """Return 1 minus the column of ``chain_curves``, with its worst and best case: the part above the curve."""
     cases = {f"over_{name}": name, f"over_{name}_least": f"{name}_most", f"over_{name}_most": f"{name}_least"}
     return [(1 - pl.col(column)).alias(new) for new, column in cases.items()]
 
 
 def _lines(x: list[float], s: list[float | None], bounds: Bounds, end: float | None) -> dict[str, Any]:
-    """Return what one chain's points say; only its cases where none is ok."""
+    """Return one chain's columns; if no point is ok, only its worst and best case are set."""
     known = [(a, b) for a, b in zip(x, s, strict=True) if b is not None]
     drawn = _drawn([a for a, _ in known], [b for _, b in known], end) if known else dict.fromkeys(_LINES)
     for case, bound in zip(("least", "most"), bounds, strict=True):
@@ -110,7 +110,7 @@ def _dtype(name: str) -> Any:
 
 
 def filled(points: pl.DataFrame, of: Sequence[str] = CHAIN) -> pl.DataFrame:
-    """Add ``read`` to each point (``of``, x, s): s, or where it failed what the curve says there; null without one."""
+    """Add ``read`` to each point (``of``, x, s): s, or for a failed point the curve's value there; null without one."""
     ok = pl.col("s").is_not_null() & pl.col("x").is_not_null()
     known = points.filter(ok).sort([*of, "x"], maintain_order=True).group_by(of, maintain_order=True)
     joined = points.join(known.agg(pl.col("x").alias("_xs"), pl.col("s").alias("_curve")), on=of, how="left")
@@ -123,14 +123,14 @@ def filled(points: pl.DataFrame, of: Sequence[str] = CHAIN) -> pl.DataFrame:
 
 
 def reading(bounds: Bounds = SHARE) -> Value:
-    """Return a point of ``filled`` as a value: one arm, which was read off its curve if it failed."""
+    """Return a point of ``filled`` as a value: one arm, which is interpolated on its curve if it failed."""
     least, most = (pl.col("s").cast(pl.Float64).fill_null(bound) for bound in bounds)
     asked = pl.col("x").is_not_null()
     return Value(pl.col("read"), least, most, asked, asked & pl.col("s").is_not_null())
 
 
 def grid_scores(curves: pl.DataFrame, probe: str, metric: Metric) -> pl.DataFrame:
-    """Return the curves' readings on the grid, one score a chain and position."""
+    """Return the curves' values on the grid, one score per chain and position."""
     grid = pl.DataFrame({"_j": range(GRID + 1)}).with_columns(_at=pl.Series([j / GRID for j in range(GRID + 1)]))
     placed = curves.join(grid, how="cross")
     value, least, most = (pl.col(f"grid{case}").list.get(pl.col("_j")) for case in ("", "_least", "_most"))
@@ -139,10 +139,10 @@ def grid_scores(curves: pl.DataFrame, probe: str, metric: Metric) -> pl.DataFram
 
 
 def by_place(steps: pl.DataFrame) -> pl.DataFrame:
-    """Return for each chain and each fifth of it the step nearest to its middle, with ``place``, that middle.
+    """Return, for each fifth of each chain, the step nearest to the middle of the fifth; ``place`` is that middle.
 
-    In: one row per step, with CHAIN, ``step`` (from 1; null: the chain as a whole was lost) and ``n_steps``. Step i
-    covers the chain from (i-1)/n to i/n. Every chain is read at every place, so that places compare like with like.
+    In: one row per step, with CHAIN, ``step`` (from 1; null: the whole chain was lost) and ``n_steps``. Step i
+    covers the chain from (i-1)/n to i/n. Every chain is read at every place, so all places rest on the same chains.
     """
     middles = pl.DataFrame({"place": [(2 * b + 1) / (2 * PLACES) for b in range(PLACES)]})
     away = ((pl.col("step") - 0.5) / pl.col("n_steps") - pl.col("place")).abs()

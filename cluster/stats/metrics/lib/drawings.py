@@ -1,7 +1,7 @@
-"""Figures that a report can draw of a probe's metrics, as plain data. Knows nothing about pages, plots or colours.
+"""Figures that a report can draw from a probe's metrics, as plain data. Knows nothing about pages, plots or colours.
 
 A metric is named as in the estimates: ``metric`` and ``method``. Every figure has a line, a point or a row for each
-model (and strategy); the report leaves out a figure of which nothing was measured.
+model (and strategy). The report leaves out a figure if nothing of it was measured.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,39 +10,39 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Curve:
-    """A metric by position: a line for each model, and each method.
+    """A metric by position: a line for each model and method.
 
-    With a title it stands among the other curves of its section, task by task; of two with one title, the first that
-    was measured is drawn. Without a title the tasks stand side by side.
+    With a title it stands among the other curves of its section, task by task. If two curves have the same title, the
+    first that was measured is drawn. Without a title the tasks stand side by side.
     """
 
     title: str
     metric: str
     methods: tuple[str | None, ...]
-    """The first is a full line, a second one dotted."""
+    """The first is a solid line, a second one dotted."""
     x: str
     y: str
     baseline: str | None = None
-    """A metric drawn dotted beside it: a level, or by position where ``baseline_method`` has positions."""
+    """A metric drawn as a dotted line next to it: a level, or a curve if ``baseline_method`` has positions."""
     baseline_method: str | None = None
     share: bool = True
     """Whether the metric is a share from 0 to 1."""
     note: str = ""
-    """Stands above the section where this curve is drawn."""
+    """Text above the section in which this curve is drawn."""
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Two accuracies or shares beside each other, joined by a bar; the dotted tick is guessing."""
+    """Two accuracies or shares next to each other, joined by a bar; the dotted tick is chance level."""
 
     before: str
     """The metric of the open circle."""
     after: str
     """The metric of the filled circle."""
     method: str
-    """The method by which both rest on the same rows; where they do not, only one metric is drawn, without method."""
+    """The method under which both rest on the same rows. Without it, only one metric (with no method) is drawn."""
     labels: tuple[str, str]
-    """What each circle is, for the text under the pointer."""
+    """The meaning of each circle, for the hover text."""
     x: str
 
 
@@ -52,7 +52,7 @@ class Differences:
 
     metric: str
     labels: Mapping[str, str]
-    """Method -> what it is of, for the text under the pointer."""
+    """Method -> the name of the quantity, for the hover text."""
     x: str
 
 
@@ -61,29 +61,29 @@ class Matrix:
     """A share for each pair of models: rows are the measured models, columns the models that the method names."""
 
     metrics: Sequence[str]
-    """A later one replaces an earlier one where both were measured."""
+    """A later one replaces an earlier one if both were measured."""
     x: str
     y: str
     about: Mapping[str, str] = field(default_factory=dict)
-    """Metric -> words: differences that the text under the pointer adds."""
+    """Metric -> words: differences that the hover text adds."""
 
 
 @dataclass(frozen=True)
 class Frontier:
     """A metric against dependence on the chain: a point for each model and strategy.
 
-    Dependence is what the probes' words declare as such: the first that was measured.
+    Dependence is a metric that a probe's words declare as such; the first that was measured is used.
     """
 
     metric: str
     x: str
     label: str
-    """What the metric is, for the text under the pointer."""
+    """The metric's name, for the hover text."""
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """A histogram of the chains' numbers of steps."""
+    """A histogram of the number of steps per chain."""
 
 
 Drawing = Curve | Paired | Differences | Matrix | Frontier | Lengths

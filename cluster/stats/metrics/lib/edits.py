@@ -1,4 +1,4 @@
-"""How edits turned out: whether the words changed, and whether the new ones read as a step of such a chain."""
+"""The outcome of edits: whether the words changed, and whether the new ones read like a step of such a chain."""
 
 import polars as pl
 
@@ -14,10 +14,10 @@ def edit_metrics(name: str) -> tuple[Metric, Metric]:
 
 
 def edit_scores(rows: pl.DataFrame, probe: str, metrics: tuple[Metric, Metric], arm: pl.Expr) -> list[pl.DataFrame]:
-    """Return each chain's share of edits that changed the words, and of those the share that was judged plausible.
+    """Return each chain's share of edits that changed the words, and among those the share judged plausible.
 
-    ``arm``: rows that an edit was asked for; others stand for a chain that was lost. Of an edit whose editor's engine
-    failed nothing is known.
+    ``arm``: whether an edit was asked for in a row; other rows stand for a lost chain. If the editor's
+    engine failed, nothing is known of the edit: null.
     """
     failed = pl.col("status") == Status.EDIT_FAILED
     changed = pl.when(failed).then(False).when(pl.col("edit_changed")).then(True)

@@ -1,10 +1,10 @@
 """Scores, and their sums by item: the two frames between rows and estimates.
 
-A score is what one chain, step or item has to tell about one metric. An effect is what one item has: the sums and
-counts of its scores. An estimate is sum(numerator) / sum(denominator) over items. A score without a value is a row that
-failed: it counts in ``n_total`` and in neither sum; ``least`` and ``most`` say what all rows would sum up to if what
-failed had been as small, or as large, as it can be. Scores of steps are what a chain's own score is made of: they are
-judged, and not summed. Knows nothing about probes.
+A score is the value of one metric for one chain, step or item. An effect is one item's summary: the sums and counts of
+its scores. An estimate is sum(numerator) / sum(denominator) over items. A score without a value is a failed row: it
+counts in ``n_total`` and in neither sum. ``least`` and ``most`` are the sums over all rows if each failed row had the
+smallest, or the largest, possible value. Scores of steps are the parts of a chain's own score: they are validated but
+not summed. Knows nothing about probes.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ ITEM = [*GROUP, "item_id"]
 CHAIN = [*ITEM, "chain_index"]
 NAME = ["probe", "metric", "method"]
 SCORE = [
-    *NAME,  # probe is null where the metric belongs to the chains
-    *CHAIN,  # chain_index is null for what is one of an item
-    "step",  # from 1; null: of the chain, or the item, as a whole
-    "position",  # for curves: where on the probe's axis
+    *NAME,  # probe is null if the metric describes the chains
+    *CHAIN,  # chain_index is null for a score of an item
+    "step",  # from 1; null: the score is of the whole chain or item
+    "position",  # for curves: the place on the probe's axis
     "value",  # null: failed
-    "least",  # the value, or the smallest that it can be; null without bounds
+    "least",  # the value, or the smallest possible one if it failed; null without bounds
     "most",  # the same, the largest
-    "per",  # what the sum of values is divided by the sum of: 1, but for ratios of two means; null without a value
-    "n_arms",  # arms that it is made of; null where it is no chain's
+    "per",  # what it adds to the denominator: 1, except for ratios of two means; null without a value
+    "n_arms",  # arms behind it; null if it is not a chain's score
     "n_arms_ok",  # arms that did not fail
 ]
 EFFECT = [
@@ -37,9 +37,9 @@ EFFECT = [
     "position",
     "item_id",
     "numerator",  # sum of the item's values
-    "denominator",  # what they are divided by
-    "least",  # sum over all rows, what failed being as small as it can be; null without bounds
-    "most",  # the same, as large as it can be
+    "denominator",  # sum of ``per``
+    "least",  # sum over all rows, failed ones at the smallest possible value; null without bounds
+    "most",  # the same, at the largest possible value
     "n_ok",  # values behind it
     "n_total",  # rows that should have given one
     "n_arms",
@@ -49,15 +49,15 @@ EFFECT = [
 
 @dataclass(frozen=True)
 class Value:
-    """What a row is worth, and what it rests on. ``least`` and ``most`` may be null where the metric's bounds hold."""
+    """A row's value, its bounds and its arms. If ``least`` or ``most`` is null, a failed row has the metric's bound."""
 
     value: pl.Expr
     """Null: the row failed."""
     least: pl.Expr | None = None
-    """The smallest value that it can have, given what is known of it."""
+    """The smallest value that it can have, given what is known about it."""
     most: pl.Expr | None = None
     arms: pl.Expr | None = None
-    """How many arms were asked for it."""
+    """The number of arms that were asked for it."""
     arms_ok: pl.Expr | None = None
 
 
@@ -70,7 +70,7 @@ def scores(
     per: pl.Expr | None = None,
     step: pl.Expr | None = None,
 ) -> pl.DataFrame:
-    """Return one score for each of ``rows``, with the columns of ``SCORE``. ``per``: in place of 1 a value."""
+    """Return one score for each of ``rows``, with the columns of ``SCORE``. ``per``: the denominator, by default 1."""
     found = value if isinstance(value, Value) else Value(value)
     names = {"probe": probe, "metric": metric.name, "method": metric.method}
     valued = rows.select(
@@ -121,29 +121,29 @@ def _cases(bounds: Bounds | None) -> list[pl.Expr]:
 
 
 def _known_sum(name: str) -> pl.Expr:
-    """Return the sum; null, not 0, where nothing is known."""
+    """Return the sum; null, not 0, if no value is known."""
     return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
 
 
 def ok(column: str) -> pl.Expr:
-    """Return the column where the row's status is ok, else null."""
+    """Return the column if the row's status is ok, else null."""
     return pl.when(pl.col("status") == Status.OK).then(pl.col(column))
 
 
 def difference(had: pl.Expr, less: pl.Expr) -> pl.Expr:
-    """Return ``had`` minus ``less``; null where either failed: a pair of which one side is lost is lost."""
+    """Return ``had`` minus ``less``; null if either is null: a pair with one failed side counts as failed."""
     return had.cast(pl.Float64) - less.cast(pl.Float64)
 
 
 def measured(found: pl.DataFrame) -> pl.DataFrame:
-    """Drop the scores of the groups without any value: what was not asked of them is no failure."""
+    """Drop the scores of groups without any value: a question that was not asked of a group is not a failure."""
     return found.filter(pl.col("value").count().over(GROUP) > 0)
 
 
 def accountable() -> pl.Expr:
-    """Return the model that a row's failure counts for: a judge's own where a judge failed, else the subject.
+    """Return the model for which a row's failure counts: the judge if a judge failed, else the subject.
 
-    A reader that answers the item's question with the subject's chain is a part of the experiment on that subject.
+    A reader that answers the item's question with the subject's chain is part of the experiment on that subject.
     """
     judged = pl.col("reader_role").is_not_null() & (pl.col("reader_role") != "reader")
     return pl.when(judged).then(pl.col("reader")).otherwise(pl.col("model")).alias("model")

@@ -1,7 +1,7 @@
 """What a metric is: one named quantity, defined once. What is reported is what is validated.
 
-A probe's metrics stand in one file, ``cluster/stats/metrics/<probe>.py``, found by the probe's name. The file gives
-scores, one for each chain, step or item; effects and estimates sum those scores, and validation judges the same ones.
+A probe's metrics are in one file, ``cluster/stats/metrics/<probe>.py``, found by the probe's name. The file gives
+scores, one for each chain, step or item. Effects and estimates sum those scores, and validation judges the same ones.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,17 +15,17 @@ from cotfaith.cluster.stats.metrics.lib.words import Words
 
 Claim = Literal["load_bearing", "readable", "verbalises"]
 """load_bearing: the answer depends on the chain's text. readable: its plain words carry what the answer depends on.
-verbalises: the chain says what moved the answer."""
+verbalises: the chain states what influenced the answer."""
 Level = Literal["chain", "step"]
 LANHAM = "Lanham et al. 2023"
 OURS = "ours"
 ANY = "*"
-"""A metric with a method for each thing of its kind that the rows have: each reader, each status."""
+"""The metric has one method for each value that occurs in the rows: each reader, or each status."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a run that scores are made of."""
+    """The rows of a run from which scores are made."""
 
     items: pl.DataFrame
     chains: pl.DataFrame
@@ -40,17 +40,17 @@ class Judged:
     level: Level
     """What has a label and a score: a chain, or each of its steps."""
     faithful: Literal["high", "low"]
-    """Which scores speak for faithfulness."""
+    """Which scores indicate faithfulness."""
     threshold: float
-    """The decision rule: a score on the other side of it calls the chain, or the step, unfaithful."""
+    """The decision rule: a score on the other side of it means that the chain, or the step, is unfaithful."""
     rule: str
-    """The decision rule in words, and whose it is."""
+    """The decision rule in words, with its source."""
     source: str
     """Paper and section."""
     stream: str
-    """Names the random stream of the AUROC's interval."""
+    """The name of the random stream for the AUROC's interval."""
     probes: tuple[str, ...] = ()
-    """Probes whose arms it reads, beside its own: what it costs."""
+    """Probes whose arms it reads besides its own; they add to its cost."""
 
 
 @dataclass(frozen=True)
@@ -59,45 +59,45 @@ class Metric:
 
     name: str
     method: str | None = None
-    """``ANY``: the rows give the methods."""
+    """``ANY``: the methods come from the rows."""
     bounds: Bounds | None = SHARE
-    """Smallest and largest value of one item; None: there are none."""
+    """Smallest and largest value of one item; None: it has no bounds."""
     unit: Literal["share", "points", "nats", "steps", "ratio"] = "share"
     ratio: bool = False
-    """Whether its denominator is a mean itself."""
+    """Whether its denominator is itself a mean."""
     of_answers: bool = True
     """Whether it rests on answers, so that near ties can move it."""
     same_as: str | None = None
-    """Where the outcomes choose its position: the method that has the same figure at every position."""
+    """For a position that depends on the outcomes: the method that has the same value at every position."""
     judged: tuple[Judged, ...] = ()
 
     @property
     def title(self) -> str:
-        """What it is called where a name must say all: "metric", or "metric/method"."""
+        """Its full name: "metric", or "metric/method"."""
         return title(self.name, self.method)
 
     def under(self, method: str) -> "Metric":
-        """Return the metric under one of the methods that the rows give."""
+        """Return the metric with one of the methods that occur in the rows."""
         return replace(self, method=method)
 
 
 @dataclass(frozen=True)
 class ProbeMetrics:
-    """All that one probe's rows mean."""
+    """All metrics and words of one probe."""
 
     probe: str | None
-    """None: what is said of the chains themselves, and of all rows alike."""
+    """None: the metrics describe the chains themselves, or all rows."""
     metrics: tuple[Metric, ...]
     scores: Callable[[Rows], Iterable[pl.DataFrame]]
-    """Frames of scores, as ``frame.scores`` makes them: one metric and method each."""
+    """Frames of scores, as made by ``frame.scores``: one metric and method each."""
     words: Words = field(default_factory=Words)
     reference: str | None = None
-    """Condition of the arm that the probe's other arms of the same rollout compare their answers with; None: they
-    compare with the chain's own answer."""
+    """Condition of the arm with which the other arms of the same rollout are compared; None: they are compared with
+    the chain's own answer."""
 
     @property
     def name(self) -> str:
-        """What they are registered as: the probe's name."""
+        """The name under which they are registered: the probe's."""
         return self.probe or "chains"
 
     @property
@@ -107,7 +107,7 @@ class ProbeMetrics:
 
     @property
     def module(self) -> str:
-        """The module of their code."""
+        """The module that defines them."""
         return self.scores.__module__
 
 

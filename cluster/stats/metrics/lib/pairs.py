@@ -1,4 +1,4 @@
-"""What is compared with an item's answer without a chain, and what its item says of how hard it is."""
+"""Joins of rows with their item's answer without a chain, and with their item's difficulty."""
 
 import polars as pl
 
@@ -8,22 +8,22 @@ DIFFICULTY = ["model", "task", "item_id"]
 
 
 def no_cot_rows(observations: pl.DataFrame) -> pl.DataFrame:
-    """Return the arm without a chain, or the row that stands for an item whose probe broke down."""
+    """Return the arms without a chain; an item whose probe failed has one row in their place."""
     return of_probe(observations, "no_cot")
 
 
 def with_no_cot(rows: pl.DataFrame, no_cot: pl.DataFrame) -> pl.DataFrame:
-    """Add ``no_cot_correct`` and ``no_cot_answer`` of the row's item, null where that arm failed or is missing."""
+    """Add ``no_cot_correct`` and ``no_cot_answer`` of the row's item, null if that arm failed or is missing."""
     baseline = no_cot.select(*ITEM, ok("correct").alias("no_cot_correct"), ok("answer").alias("no_cot_answer"))
     return rows.join(baseline.unique(ITEM, maintain_order=True), on=ITEM, how="left")
 
 
 def gain(right: pl.Expr | None = None) -> pl.Expr:
-    """Return right with what the row had (``right``: its column), minus right without a chain."""
+    """Return correctness in the row (``right``: its column) minus correctness without a chain."""
     return difference(ok("correct") if right is None else right, pl.col("no_cot_correct"))
 
 
 def with_difficulty(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose item says how hard it is."""
+    """Return the rows whose item has a difficulty."""
     difficulty = items.select([*DIFFICULTY, "difficulty"]).unique(DIFFICULTY, maintain_order=True)
     return rows.join(difficulty, on=DIFFICULTY, how="left").filter(pl.col("difficulty").is_not_null())

@@ -1,8 +1,7 @@
-"""How likely an arm makes each answer, and the chain's own: the soft side of "the same answer".
+"""The probability of each answer in an arm, and of the chain's own answer: the soft version of "the same answer".
 
-In: rows with ``status``, ``candidates`` and ``candidate_logprobs`` (nats, not normalised). Out: probabilities, which
-are normalised over the scored candidates. There are none for generated answers, and none where the row is not ok: null,
-never 0.
+In: rows with ``status``, ``candidates`` and ``candidate_logprobs`` (nats, not normalised). Out: probabilities,
+normalised over the scored candidates. Generated answers and rows that are not ok have none: null, never 0.
 """
 
 import polars as pl
@@ -11,18 +10,18 @@ from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, ok
 
 
 def own_answers(chains: pl.DataFrame) -> pl.DataFrame:
-    """Return CHAIN and ``own``, the chain's own answer; null where the chain is not ok."""
+    """Return CHAIN and ``own``, the chain's own answer; null if the chain is not ok."""
     return chains.select(*CHAIN, ok("answer").alias("own")).unique(CHAIN, maintain_order=True)
 
 
 def with_own(rows: pl.DataFrame, chains: pl.DataFrame) -> pl.DataFrame:
-    """Add to rows of chains ``own``, and ``p``: how likely the row makes that answer."""
+    """Add ``own``, the answer of the row's chain, and ``p``, the probability of that answer in the row."""
     own = rows.select(CHAIN).join(own_answers(chains), on=CHAIN, how="left", maintain_order="left")["own"]
     return with_p(rows.with_columns(own))
 
 
 def with_p(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add ``p``, the probability of the answer in the column ``own``; null where it has none."""
+    """Add ``p``, the probability of the answer in the column ``own``; null if it has none."""
     asked = rows.select("own", "status", "candidates", "candidate_logprobs").with_row_index("_row")
     likely = distribution(asked.filter(pl.col("own").is_not_null()), ["_row", "own"])
     named = likely.filter(pl.col("candidate") == pl.col("own")).select("_row", "p").unique("_row")
@@ -30,7 +29,7 @@ def with_p(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def distribution(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """Return ``key``, ``candidate`` and ``p``: one row per candidate of the rows (one of each key) that have them."""
+    """Return ``key``, ``candidate`` and ``p``, one row per scored candidate. ``rows``: one per key."""
     kept = rows.filter(ok("candidate_logprobs").list.len() > 0, pl.col("candidates").list.len() > 0)
     flat = kept.select(*key, candidate="candidates", _log="candidate_logprobs").explode("candidate", "_log")
     weighed = flat.with_columns(_w=(pl.col("_log") - pl.col("_log").max().over(key[0])).exp())

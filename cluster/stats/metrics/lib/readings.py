@@ -1,7 +1,7 @@
 """How often the two ways of reading a generated answer disagree. A warning about the answers, not about the model.
 
-A generated answer is read strictly and loosely; where both find one and they differ, whichever is taken may be wrong.
-Scored answers are not read. An answer that another model gave counts as that model's.
+A generated answer is read strictly and loosely. If both readings find an answer and these differ, either may be wrong.
+Scored answers are not read. An answer from another model counts for that model.
 """
 
 import polars as pl
@@ -14,7 +14,7 @@ _COLUMNS = ["answer_text", "answer_strict", "answer_loose"]
 
 
 def reading_scores(rows: Rows) -> list[pl.DataFrame]:
-    """Return whether a generated answer's two readings differ; nothing where nothing was generated."""
+    """Return whether a generated answer's two readings differ; empty if nothing was generated."""
     answerer = pl.coalesce("reader", "model").alias("model")
     observed = rows.observations.with_columns(answerer).select(*ITEM, *_COLUMNS)
     answers = pl.concat([rows.chains.select(*ITEM, *_COLUMNS), observed])

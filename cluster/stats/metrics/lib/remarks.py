@@ -1,7 +1,7 @@
-"""What a transcript says of a probe's rows on one chain, as plain data.
+"""What a transcript shows of a probe's rows on one chain, as plain data.
 
 In: a CHAINS row, and the OBSERVATIONS rows of one probe on that chain and on its item, sorted by step, position,
-rollout and arm. Out: remarks. Texts are passed on as they are: whoever prints them must escape them.
+rollout and arm. Out: remarks. Texts are passed on as they are: the code that prints them must escape them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ class Cut:
     k: int
     answer: str | None
     same: bool | None
-    """Whether that is the chain's own final answer; null unless ok."""
+    """Whether that is the chain's own final answer; None unless the row is ok."""
     p_gold: float | None
     status: str
 
@@ -35,16 +35,16 @@ class Without:
 
 @dataclass(frozen=True)
 class Remark:
-    """What became of one step, or of the whole chain, when it was changed or read by another model."""
+    """The answer after one step, or the whole chain, was changed or read by another model."""
 
     what: str
-    """In words, such as "left out"."""
+    """The change in words, such as "left out"."""
     outcome: str
     """The answer, or the status of an arm that failed."""
     step: int | None = None
-    """The step that it stands beside, from 1; None: it is about more than one."""
+    """The step next to which it is shown, from 1; None: it concerns more than one."""
     old: str | None = None
-    """The words before an edit, where ``new`` stands in their place."""
+    """The words before an edit; ``new`` replaces them."""
     new: str | None = None
 
 
@@ -57,14 +57,14 @@ def outcome(row: Row) -> str:
 
 
 def edited(what: str, row: Row, old: str, step: int | None = None) -> Remark:
-    """Return a remark with an editor's new words for ``old``; without them where it failed, or wrote nothing."""
+    """Return a remark with an editor's new words for ``old``; without them if the editor failed or wrote nothing."""
     if row["status"] == Status.EDIT_FAILED or row["edit"] is None:
         return Remark(what, outcome(row), step)
     return Remark(what, outcome(row), step, old.strip(), row["edit"].strip())
 
 
 def every_arm(chain: Row, rows: Sequence[Row]) -> list[Remark]:
-    """Return each arm with its answer, or its status: what is shown of a probe that says nothing else."""
+    """Return each arm with its answer or its status: the default for a probe without remarks of its own."""
     return [Remark(f"{row['probe']}, {row['arm']}", outcome(row), row["step"]) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""How many rows ended how: of the chains, and of each probe. What a judge failed at counts as the judge's."""
+"""The share of rows with each status, for the chains and for each probe. A judge's failures count for the judge."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ SHARE = Metric("status_share", ANY, of_answers=False)
 
 
 def status_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield whether a row ended with each status that occurs; ok is always among them."""
+    """Yield, for each status that occurs, whether a row has it; ok is always included."""
     probes = rows.observations["probe"].unique().sort().to_list()
     observed = rows.observations.with_columns(accountable()).select(*CHAIN, "probe", "status")
     named = [(None, rows.chains), *((probe, of_probe(observed, probe)) for probe in probes)]

@@ -1,7 +1,7 @@
-"""How many scored answers were decided by a draw, or by less than the engine's precision can tell.
+"""The share of scored answers that are exact ties, broken by a draw, or closer than the engine's precision can tell.
 
-In all, by the chains' own answers ("chains") and by probe ("arms"). A model and task without scored answers have
-neither share. Rows without the columns ``tied`` and ``near_tie`` count as generated ones.
+There is one share over all answers, one over the chains' own answers ("chains") and one per probe ("arms"). A model and
+task without scored answers have no shares. Rows without the columns ``tied`` and ``near_tie`` count as generated ones.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a report says about a probe's metrics, as plain data and text. Knows nothing about pages or plots.
+"""What a report shows of a probe's metrics, as plain data and text. Knows nothing about pages or plots.
 
 A probe's file in ``cluster/stats/metrics/`` gives one ``Words``; the report finds it by the probe's name.
 """
@@ -12,38 +12,38 @@ from cotfaith.cluster.stats.metrics.lib.drawings import Drawing
 from cotfaith.cluster.stats.metrics.lib.remarks import Remarks, every_arm
 
 Headlines = Mapping[str, Estimate]
-"""The estimates of one model on one task that are no curves, by metric, or "metric/method"."""
+"""The estimates of one model on one task, without curves, by "metric" or "metric/method"."""
 Unit = Literal["%", "points", ""]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: a metric that is no curve."""
+    """One column of a table: a metric that is not a curve."""
 
     header: str
     metric: str
     method: str | None = None
     unit: Unit = ""
     instead: tuple[str | None, ...] = ()
-    """Methods that are shown where the first was not measured."""
+    """Methods that are shown if the first was not measured."""
     rank: int = 100
-    """Where it stands in the report's first table: small is first."""
+    """Its place in the report's first table; the smallest rank is first."""
     terminal: str = ""
-    """Its header in the table that the command line prints; "": it is not in it."""
+    """Its header in the table that the command line prints; "": not shown there."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the report, with what stands above its figures."""
+    """One section of the report, with the notes above its figures."""
 
     title: str
     rank: int = 1000
-    """Where it stands: small is first."""
+    """Its place in the report; the smallest rank is first."""
     note: str = ""
     closing: str = ""
-    """A note behind those of the single curves."""
+    """A note after those of the single curves."""
     layout: Literal["three", "four", "wide"] = "three"
-    """How many figures stand in a row; wide: one."""
+    """The number of figures in a row; wide: one."""
     legend: bool = True
     """Whether colours stand for models."""
 
@@ -52,7 +52,7 @@ OTHER = Section("Other probes")
 PERTURBATIONS = Section(
     "Perturbations",
     rank=10,
-    closing="The bands are 95% intervals; where there are many lines, intervals are in the text under the pointer.",
+    closing="The bands are 95% intervals. If there are many lines, intervals are only in the hover text.",
     layout="four",
 )
 STEPS = Section(
@@ -73,18 +73,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Dependence:
-    """A metric that says how much the answer depends on the chain, from 0 to 1, for figures across probes."""
+    """A metric that measures how much the answer depends on the chain, from 0 to 1, for figures across probes."""
 
     metric: str
     method: str | None
     axis: str
     label: str
-    """For the text under the pointer."""
+    """Its name in the hover text."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A paper that a metric is taken from."""
+    """The paper of a metric."""
 
     authors: str
     title: str
@@ -96,16 +96,16 @@ class Words:
     """What the report shows of one probe; a part that is left out is not shown."""
 
     rank: int = 100
-    """Where the probe stands among all, in each section and each list: small is first."""
+    """The probe's place in each section and list; the smallest rank is first."""
     sentence: Callable[[Headlines], str] | None = None
-    """One plain sentence from the estimates; "" where there is nothing to say."""
+    """One plain sentence from the estimates; "" if there is nothing to say."""
     warning: Callable[[Headlines], str] | None = None
-    """What weakens the estimates; "" where nothing does."""
+    """What weakens the estimates; "" if nothing does."""
     headline: Sequence[Column] = ()
     """Columns of the report's first table."""
     parts: Sequence[Part] = ()
     remarks: Remarks = every_arm
-    """What a transcript says of the probe's rows."""
+    """What a transcript shows of the probe's rows."""
     dependence: Dependence | None = None
     glossary: Mapping[str, str] | None = None
     """Term -> what it means, for "How to read this"."""
