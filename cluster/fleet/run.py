@@ -57,9 +57,9 @@ def _check_version(plan: Plan, run: RunRecord | None, store: Store) -> None:
     committed = committed_keys(store)
     if missing_jobs(plan, run, committed) or missing_readings(plan, run, committed):
         raise RunConflictError(
-            f"{plan.spec.output.path} holds a run that an older cotfaith began and did not end. This one writes "
-            "prompts and reads answers in other ways: rows of both would not compare. Use another output.path. What is "
-            "committed can still be aggregated and reported."
+            f"{plan.spec.output.path} holds a run that an older cotfaith began, and lacks rows that this spec asks "
+            "for. This cotfaith writes prompts and reads answers in other ways: rows of both would not compare. Use "
+            "another output.path. What is committed can still be aggregated, reported and validated."
         )
 
 
