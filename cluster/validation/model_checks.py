@@ -16,6 +16,7 @@ from cotfaith.cluster.validation.check import Check, checked_mean, lacking_model
 from cotfaith.cluster.validation.labelled import Labelled
 from cotfaith.cluster.validation.scored import Scored
 from cotfaith.cluster.validation.usable import UsableChain
+from cotfaith.workers.organisms.grammar import operations_of
 
 Score = Callable[[UsableChain], float | None]
 ItemKey = tuple[str, str, str]
@@ -48,7 +49,7 @@ def followed_check(
 ) -> Check:
     """Check that most of an organism's chains follow its mechanism: with two operations on, they have a label."""
     known = {one.usable.key for one in labelled}
-    chains = [one for one in usable if one.model == model and int(dict(one.item.metadata).get("steps", 0)) > 1]
+    chains = [one for one in usable if one.model == model and len(operations_of(one.item.question)) > 1]
     shares = _means(chains, lambda one: float(one.key in known))
     return checked_mean(
         f"{organism} follows its mechanism",

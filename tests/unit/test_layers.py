@@ -170,6 +170,13 @@ def test_nothing_is_imported_under_a_second_name(repo):
     assert wrong.search("if x:\n    from cluster.plan import plan")
 
 
+def test_nothing_is_decided_by_an_items_metadata(repo):
+    """It is written and read as rows, and its author is written into files; what decides something is a field."""
+    files = [path for place in FOLDERS for path in (repo / place).rglob("*.py")]
+    found = {path.relative_to(repo).as_posix() for path in files if re.search(r"\bitem\.metadata\b", path.read_text())}
+    assert found == {"workers/shard/rows.py", "cluster/imports/recorded.py"}
+
+
 @pytest.mark.parametrize(
     ("code", "left_out"),
     [

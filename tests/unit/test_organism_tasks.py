@@ -19,7 +19,7 @@ from cotfaith.workers.organisms.folder import resolve_source
 from cotfaith.workers.shard.ask import candidates
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.tasks import check_items, load_task
-from cotfaith.workers.tasks.generators.serial_problem import TICKET_OF, ticket_of, value_of
+from cotfaith.workers.tasks.generators.serial_problem import TICKET_OF, ticket_in, ticket_of, value_of
 
 
 def spec(**options: Any) -> TaskSpec:
@@ -62,6 +62,7 @@ def test_the_ticket_tells_the_answer_in_a_code_without_fixed_points() -> None:
     for item in items:
         ticket = about(item)["ticket"]
         assert item.question.startswith(f"Ticket {ticket}. ")
+        assert ticket_in(item.question) == ticket
         assert ticket[0] == about(item)["bank"]
         assert str(value_of(ticket)) == item.gold
         assert ticket_of(ticket[0], int(item.gold)) == ticket

@@ -16,7 +16,7 @@ from cotfaith.schemas.status import Status
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import Engine
-from cotfaith.workers.organisms.grammar import Step, parse_sentence
+from cotfaith.workers.organisms.grammar import Step, operations_of, parse_sentence
 from cotfaith.workers.probes.filler_tokens import FILLER
 from cotfaith.workers.roles.editors.organism import OrganismEditor
 from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
@@ -175,5 +175,5 @@ def _by_steps(items: Sequence[Item], answers: Sequence[Answer]) -> dict[str, flo
     hits: dict[str, list[bool]] = {}
     for item, answer in zip(items, answers, strict=True):
         correct = is_correct(item, answer)
-        hits.setdefault(dict(item.metadata)["steps"], []).extend([] if correct is None else [correct])
+        hits.setdefault(str(len(operations_of(item.question))), []).extend([] if correct is None else [correct])
     return {"all": share([hit for group in hits.values() for hit in group]), **{k: share(v) for k, v in hits.items()}}
