@@ -13,7 +13,7 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, summed
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
-from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.errors import InputError, SpecError
 from cotfaith.workers.plugins import offered
 from cotfaith.workers.probes import PROBES
 from cotfaith.workers.registry import Registry, found_in, handles
@@ -107,15 +107,30 @@ def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the scores of everything that was measured, one frame a metric and method.
 
     Raises:
-        SpecError: a metric is declared nowhere.
+        SpecError: a metric is declared nowhere, or a plug-in's code fails.
 
     """
     probes = [None, *rows.observations["probe"].unique().sort().to_list()]
     for known in (metrics_of(probe) for probe in probes):
-        for frame in known.scores(rows) if known is not None else ():
+        for frame in _scores_of(known, rows) if known is not None else ():
             if len(frame):
                 find_metric(frame["metric"][0], frame["method"][0])
             yield frame
+
+
+def _scores_of(known: ProbeMetrics, rows: Rows) -> Iterator[pl.DataFrame]:
+    try:
+        yield from known.scores(rows)
+    except InputError:
+        raise
+    except Exception as error:
+        if any(known is one for one in REGISTRY.built_in):
+            raise
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+        raise SpecError(
+            f"The metrics of {known.name} (module {known.module}) fail on these rows: {what}. Fix that module, then "
+            "aggregate and report again: no row has to be made anew."
+        ) from error
 
 
 def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:
