@@ -102,6 +102,21 @@ class TestPlugIn:
         with pytest.raises(SpecError, match=r"'last_step_gap' is declared nowhere.*Add it to `metrics`"):
             estimates(run_of("AB"))
 
+    @pytest.mark.parametrize("score", [-1.0, 1.5])
+    def test_a_score_outside_the_bounds_is_refused(self, score):
+        def odd(found):
+            yield scores(of_probe(found.observations, "last_step"), "last_step", CHANGE, pl.lit(score))
+
+        register(replace(PLUG_IN, scores=odd))
+        with pytest.raises(
+            SpecError, match=rf"'last_step_change' has a score of {score:g}, outside its bounds, 0 to 1"
+        ):
+            estimates(run_of("AB"))
+
+    def test_a_difference_says_its_bounds(self):
+        with pytest.raises(SpecError, match=r"'gap' has the unit 'points' and the bounds of a share.*Set bounds"):
+            Metric("gap", unit="points")
+
     def test_code_of_it_that_fails_is_named(self):
         def broken(found):
             yield from plug_in_scores(found)

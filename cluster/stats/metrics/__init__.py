@@ -49,6 +49,7 @@ class MetricsRegistry(Registry[ProbeMetrics]):
 
 REGISTRY = MetricsRegistry(ProbeMetrics, "metric", lambda: found_in(__name__, "METRICS", ProbeMetrics))
 handles(REGISTRY)
+_ROUNDING = 1e-9
 METRICS = REGISTRY.by_probe
 """By probe; those of the package, and those that were registered in this process."""
 
@@ -107,15 +108,28 @@ def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the scores of everything that was measured, one frame a metric and method.
 
     Raises:
-        SpecError: a metric is declared nowhere, or a plug-in's code fails.
+        SpecError: a metric is declared nowhere, or not with the bounds that it has, or a plug-in's code fails.
 
     """
     probes = [None, *rows.observations["probe"].unique().sort().to_list()]
     for known in (metrics_of(probe) for probe in probes):
         for frame in _scores_of(known, rows) if known is not None else ():
             if len(frame):
-                find_metric(frame["metric"][0], frame["method"][0])
+                _check_bounds(frame, find_metric(frame["metric"][0], frame["method"][0]))
             yield frame
+
+
+def _check_bounds(frame: pl.DataFrame, metric: Metric) -> None:
+    """Raise ``SpecError`` if a score lies outside its metric's bounds: intervals would rest on wrong ones."""
+    if metric.bounds is None or metric.ratio:
+        return
+    low, high = metric.bounds
+    outside = frame.filter(~pl.col("value").is_between(low - _ROUNDING, high + _ROUNDING))["value"]
+    if len(outside):
+        raise SpecError(
+            f"The metric {metric.title!r} has a score of {outside[0]:g}, outside its bounds, {low:g} to {high:g}. Set "
+            "`bounds` of its Metric to the smallest and the largest value of one score."
+        )
 
 
 def _scores_of(known: ProbeMetrics, rows: Rows) -> Iterator[pl.DataFrame]:
