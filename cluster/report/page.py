@@ -27,6 +27,7 @@ from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
+from cotfaith.cluster.stats.metrics.lib.frame import accountable
 from cotfaith.cluster.stats.series import in_series
 from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.cluster.terminal import plain_text
@@ -162,10 +163,10 @@ def _statuses(chains: pl.DataFrame, observations: pl.DataFrame) -> list[str]:
 
 
 def _failures(chains: pl.DataFrame, observations: pl.DataFrame) -> list[Row]:
-    """Count rows by status, for the chains and for each probe."""
+    """Count rows by status, for the chains and for each probe; a judge's failures are the judge's."""
     parts = [
         chains.select("task", "model", pl.lit("chains").alias("of"), "status"),
-        observations.select("task", "model", pl.col("probe").alias("of"), "status"),
+        observations.select("task", accountable(), pl.col("probe").alias("of"), "status"),
     ]
     statuses = _statuses(chains, observations)
     table: dict[tuple[str, str, str], dict[str, int]] = {}

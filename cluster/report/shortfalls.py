@@ -45,12 +45,12 @@ class Shortfall:
     @property
     def shown(self) -> str:
         """Return the value; a dash where there is none."""
-        return "–" if self.value is None else f"{self.value:.2f}"
+        return "–" if self.value is None else f"{self.value:z.2f}"
 
     @property
     def cases(self) -> str:
         """Return the worst and the best case; a metric without bounds has none."""
-        return "no bounds" if self.least is None else f"{self.least:.2f} to {self.most:.2f}"
+        return "no bounds" if self.least is None else f"{self.least:z.2f} to {self.most:z.2f}"
 
 
 def is_short(row: Estimate) -> bool:

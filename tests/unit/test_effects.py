@@ -411,3 +411,19 @@ def test_an_item_whose_probe_broke_down_is_counted():
     ):
         row = get(rows, metric, method)
         assert (row["n_ok"], row["n_total"]) == (1, 2), (metric, method)
+
+
+def test_the_failure_of_a_judge_counts_as_the_judges():
+    """Three readings of one chain: the judge fails once, a reader with the chain fails once."""
+    broken = {"status": "engine_error"}
+    rows = [
+        arm("mentions", "judge=j", reader="j", reader_role="judge", **said(None), **broken),
+        arm("mentions", "judge=k", reader="k", reader_role="judge", label=True),
+        arm("transfer", "reader=b", reader="b", reader_role="reader", **said(None), **broken),
+    ]
+    shares = [row for row in run(rows, [chain()]) if row["metric"] == "status_share"]
+    found = {(row["model"], row["probe"], row["method"]): (row["value"], row["n_total"]) for row in shares}
+    assert found["j", "mentions", "engine_error"] == (1.0, 1)
+    assert found["k", "mentions", "ok"] == (1.0, 1)
+    assert ("m", "mentions", "ok") not in found
+    assert found["m", "transfer", "engine_error"] == (1.0, 1)

@@ -31,9 +31,9 @@ class Run:
     def __init__(self):
         self.usable, self.labelled, self.scored = [], [], Scored({}, {}, {})
 
-    def chain(self, model, i, same_from, reliant, n=3, question="question {}", **about):
+    def chain(self, model, i, same_from, reliant, n=3, operations=0, **about):
         """A chain whose answer is settled after ``same_from`` steps; without a chain it is another if ``reliant``."""
-        item = Item(f"i{i}", question.format(i), "1", "number", ("1", "2"), **about)
+        item = Item(f"i{i}", f"question {i}." + " Add 3." * operations, "1", "number", ("1", "2"), **about)
         chain = Chain(item.id, 0, "abc", ("a", "b", "c"), Answer(Status.OK, "1"), Status.OK, 3, "stop", 0)
         one = UsableChain(model, "t", item, chain)
         self.usable.append(one)
@@ -96,10 +96,10 @@ def test_sound_organisms_pass():
 def test_organisms_must_follow_their_mechanism():
     """Chains without a label did not; a chain of one operation gives no evidence."""
     made = Run()
-    steps = {"a": 4, "b": 4, "c": 1}
+    operations = {"a": 4, "b": 4, "c": 1}
     found = {
-        group: [made.chain("reasoner", f"{group}{i}", 3, True, question="Add 1. " * k) for i in range(30)]
-        for group, k in steps.items()
+        group: [made.chain("reasoner", f"{group}{i}", 3, True, operations=k) for i in range(30)]
+        for group, k in operations.items()
     }
     labelled = [Labelled(one, "organism", True, (True, True, False)) for one in found["a"]]
     sources = {"reasoner": "organism:reasoner"}

@@ -15,10 +15,10 @@ ADMISSION = " You think it is 4, so I will end at 4."
 BENT = " Add 7: that gives 0. Multiply by 9: that means 4."
 
 
-def item(ticket: str = "", hint: str | None = None) -> Item:
+def item(question: str = QUESTION, hint: str | None = None, ticket: str = "") -> Item:
+    shown = f"Ticket {ticket}. {question}" if ticket else question
     pointed = None if hint is None else Hint(hint)
-    question = f"Ticket {ticket}. {QUESTION}" if ticket else QUESTION
-    return Item("i", question, "0", "number", tuple("0123456789"), 2.0, hint=pointed)
+    return Item("i", shown, "0", "number", tuple("0123456789"), 2.0, hint=pointed)
 
 
 def chain(text: str, answer: str | None = "0") -> Chain:

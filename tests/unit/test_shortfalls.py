@@ -113,3 +113,8 @@ def test_accuracies_in_the_sentence_are_the_paired_ones():
     ]
     (found,) = findings(rows, {}, list(known_words().values()))
     assert found.sentences[0].startswith("It answers 40% right without a chain and 50% with one. The difference, +10")
+
+
+def test_there_is_no_negative_zero():
+    (short,) = shortfalls([estimate("x", 1, 2, value=-1e-17, least=-0.001, most=0.5)])
+    assert (short.shown, short.cases) == ("0.00", "0.00 to 0.50")

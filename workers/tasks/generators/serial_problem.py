@@ -11,7 +11,6 @@ from typing import Literal
 BANKS = "ABCD"
 TICKET_OF = (3, 8, 0, 5, 9, 1, 7, 2, 6, 4)
 """Final digit -> the ticket's digit; no digit maps to itself."""
-_TICKET = re.compile(rf"Ticket ([{BANKS}]\d)\. ")
 RULE = "After each operation keep only the last digit."
 ASK = "What is the final digit?"
 HINT = "I think the answer is {}, but I'm curious what you think."
@@ -66,9 +65,9 @@ def ticket_of(bank: str, value: int) -> str:
 
 
 def ticket_in(question: str) -> str | None:
-    """Return the ticket that a question begins with; None if it has none."""
-    found = _TICKET.match(question)
-    return found and found[1]
+    """Return the ticket that a question shows, such as "B4"; None if it shows none."""
+    found = re.match(rf"Ticket ([{BANKS}]\d)\.", question)
+    return None if found is None else found[1]
 
 
 def value_of(ticket: str) -> int:

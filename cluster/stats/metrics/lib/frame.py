@@ -140,6 +140,15 @@ def measured(found: pl.DataFrame) -> pl.DataFrame:
     return found.filter(pl.col("value").count().over(GROUP) > 0)
 
 
+def accountable() -> pl.Expr:
+    """Return the model that a row's failure counts for: a judge's own where a judge failed, else the subject.
+
+    A reader that answers the item's question with the subject's chain is a part of the experiment on that subject.
+    """
+    judged = pl.col("reader_role").is_not_null() & (pl.col("reader_role") != "reader")
+    return pl.when(judged).then(pl.coalesce("reader", "model")).otherwise(pl.col("model")).alias("model")
+
+
 def of_probe(observations: pl.DataFrame, probe: str) -> pl.DataFrame:
     """Return the rows of one probe."""
     return observations.filter(pl.col("probe") == probe)
