@@ -26,6 +26,7 @@ from cotfaith.schemas.errors import CotfaithError, InputError, SpecError
 from cotfaith.schemas.spec import RunSpec
 
 if TYPE_CHECKING:
+    from cotfaith.cluster.cli.failures import Failures
     from cotfaith.cluster.storage.store import Store
     from cotfaith.schemas.run_objects import RunRecord
 
@@ -107,6 +108,7 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
     """Do the missing parts of a run, then aggregate and report. Run it again to resume."""
     spec = _spec(spec_path, overrides, plugins)
     from cotfaith.cluster.cli.reporter import ConsoleReporter
+    from cotfaith.cluster.cli.tables import failed_text
     from cotfaith.cluster.fleet.run import execute
 
     given_up = execute(spec, ConsoleReporter(out, err))
@@ -114,17 +116,19 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
     _summarise(_results(store))
     _say_if_incomplete(store)
     out.print(f"Report: {Path(spec.output.path) / keys.REPORT}", markup=False, soft_wrap=True)
-    failed, total, by_status = _failures(store)
-    if failed:
-        out.print(
-            f"{failed} of {total} rows are not ok ({by_status}); 'Rows by status' in the report shows where.",
-            soft_wrap=True,
-        )
-    if given_up or failed > spec.output.max_failed_share * total:
-        limit = f"{spec.output.max_failed_share:.0%}"
+    counted, limit = _failures(store), spec.output.max_failed_share
+    for one in counted:
+        if one.failed:
+            by_status = failed_text(one.statuses)
+            out.print(
+                f"{one.failed} of {one.total} {one.rows} are not ok ({by_status}); 'Rows by status' in the report "
+                "shows where.",
+                soft_wrap=True,
+            )
+    if given_up or any(one.are_more_than(limit) for one in counted):
+        rows = ", ".join(f"{one.failed} of {one.total} {one.rows}" for one in counted) or "0 of 0 rows"
         err.print(
-            f"Finished with {failed} of {total} rows failed (limit {limit}) and {len(given_up)} shards given up.",
-            soft_wrap=True,
+            f"Finished with {rows} failed (limit {limit:.0%}) and {len(given_up)} shards given up.", soft_wrap=True
         )
         raise typer.Exit(1)
 
@@ -255,13 +259,11 @@ def _know(plugins: list[str] | None) -> None:
     import_metrics(plugins or [])
 
 
-def _failures(store: "Store") -> tuple[int, int, str]:
-    """Return the number of rows that are not ok, the number of all rows, and the former by status as text."""
-    from cotfaith.cluster.cli.tables import failed_text
-    from cotfaith.cluster.storage.read import commits, count_statuses
+def _failures(store: "Store") -> "list[Failures]":
+    from cotfaith.cluster.cli.failures import failures
+    from cotfaith.cluster.storage.read import commits
 
-    counts = count_statuses(commits(store))
-    return counts.total() - counts["ok"], counts.total(), failed_text(counts)
+    return failures(commits(store))
 
 
 def _warn(text: str) -> None:

@@ -49,7 +49,7 @@ def validate(
     from cotfaith.cluster.validation.cells import tally
     from cotfaith.cluster.validation.page import pages
     from cotfaith.cluster.validation.show import show
-    from cotfaith.cluster.validation.validation import validate as judge
+    from cotfaith.cluster.validation.validation import validate as validated
 
     if markdown is not None and markdown.suffix != ".md":
         raise SpecError(f"--markdown {markdown}: expected a file that ends in .md.")
@@ -59,7 +59,7 @@ def validate(
     store = open_store(str(folder))
     run = load_run(store)
     assert run is not None, "execute begins a run"
-    made = judge(store, run)
+    made = validated(store, run)
     store.put(keys.VALIDATION, made.as_json().encode())
     for name, text in pages(made).items():
         store.put(name, text.encode())

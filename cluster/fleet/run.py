@@ -57,9 +57,9 @@ def _check_version(plan: Plan, run: RunRecord | None, store: Store) -> None:
     committed = committed_keys(store)
     if missing_jobs(plan, run, committed) or missing_readings(plan, run, committed):
         raise RunConflictError(
-            f"{plan.spec.output.path} holds an unfinished run of an older cotfaith. This one writes prompts "
-            "and reads answers in other ways: rows of the two are not comparable. Use another output.path. What is "
-            "committed can still be aggregated and reported."
+            f"{plan.spec.output.path} holds a run of an older cotfaith that lacks rows of this spec. This cotfaith "
+            "writes prompts and reads answers in other ways: rows of the two are not comparable. Use another "
+            "output.path. What is committed can still be aggregated, reported and validated."
         )
 
 

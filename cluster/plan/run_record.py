@@ -39,6 +39,7 @@ def open_run(store: Store, resolved: Resolved, ident: Identity, counts: Mapping[
     """
     old = load_run(store)
     if old is not None:
+        ident = _comparable(ident, old)
         check_same_run(old.identity, ident, resolved.spec.output.path, date_changes(resolved.spec, old))
     check_conditional_put(store)
     if old is not None:
@@ -49,6 +50,18 @@ def open_run(store: Store, resolved: Resolved, ident: Identity, counts: Mapping[
     if not store.put_if_absent(keys.RUN, run.as_json(_INDENT)):
         return open_run(store, resolved, ident, counts)  # another driver was first
     return run
+
+
+def _comparable(ident: Identity, old: RunRecord) -> Identity:
+    """Return ``ident`` as it can be compared with ``old``: older versions made other fingerprints of the same items.
+
+    Nothing is added to such a run, so its own are kept.
+    """
+    if old.schema_version >= SCHEMA_VERSION:
+        return ident
+    had = {name: settings["items"] for name, settings in old.identity.tasks.items() if "items" in settings}
+    tasks = {name: own | ({"items": had[name]} if name in had else {}) for name, own in ident.tasks.items()}
+    return ident.model_copy(update={"tasks": tasks})
 
 
 def _new(resolved: Resolved, ident: Identity, counts: Mapping[str, int]) -> RunRecord:

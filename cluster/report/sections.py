@@ -15,7 +15,7 @@ from cotfaith.cluster.report.figures import Figure, curve_figure, length_figures
 from cotfaith.cluster.report.paired import paired_figure
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences, Drawing, Frontier, Lengths, Matrix, Paired
-from cotfaith.cluster.stats.metrics.lib.words import Column, Part, Section, Words
+from cotfaith.cluster.stats.metrics.lib.words import Column, Part, ReportSection, Words
 
 Groups = list[tuple[str, list[Figure]]]
 
@@ -24,7 +24,7 @@ Groups = list[tuple[str, list[Figure]]]
 class Block:
     """One section of the page, ready to be printed."""
 
-    section: Section
+    section: ReportSection
     notes: Sequence[str]
     groups: Groups
     """(heading, figures side by side)."""
@@ -68,7 +68,7 @@ def make_sections(measured: Measured, words: Sequence[Words]) -> list[Block]:
     return [block for block in blocks if block.table or any(figures for _, figures in block.groups)]
 
 
-def _block(section: Section, parts: Sequence[Part], measured: Measured, words: Sequence[Words]) -> Block:
+def _block(section: ReportSection, parts: Sequence[Part], measured: Measured, words: Sequence[Words]) -> Block:
     asked = [figure for part in parts for figure in part.figures]
     curves = [figure for figure in asked if isinstance(figure, Curve)]
     panels, shown = _panels(measured, [curve for curve in curves if curve.title])

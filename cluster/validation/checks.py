@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cotfaith.cluster.stats.metrics.lib.metric import Claim, Level
 from cotfaith.cluster.validation.check import Check, Result, lacking_models
-from cotfaith.cluster.validation.judgement import judge, points
+from cotfaith.cluster.validation.judgement import figure, points
 from cotfaith.cluster.validation.labelled import Labelled, organism_of
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.model_checks import GAPS, followed_check, gap_check, skill_trend_check
@@ -77,8 +77,8 @@ def _of_metric(
     tested: JudgedMetric, contrast: Contrast, labelled: Sequence[Labelled], scored: Scored, seed: int
 ) -> Check:
     name, stream = (f"{metric}: {contrast.name}" for metric in (tested.name, tested.judged.stream))
-    figure = judge(tested, name, points(labelled, tested, scored), seed, stream)
-    result: Result = "not measured" if figure.low is None else "passed" if figure.low > 0.5 else "failed"
-    note = figure.reason or f"{figure.n_faithful} faithful, {figure.n_unfaithful} unfaithful"
-    n = figure.n_faithful + figure.n_unfaithful
-    return Check(name, ABOVE_CHANCE, figure.auroc, figure.low, figure.high, n, result, note)
+    made = figure(tested, name, points(labelled, tested, scored), seed, stream)
+    result: Result = "not measured" if made.low is None else "passed" if made.low > 0.5 else "failed"
+    note = made.reason or f"{made.n_faithful} faithful, {made.n_unfaithful} unfaithful"
+    n = made.n_faithful + made.n_unfaithful
+    return Check(name, ABOVE_CHANCE, made.auroc, made.low, made.high, n, result, note)

@@ -71,11 +71,11 @@ def figures(labelled: Sequence[Labelled], scored: Scored, seed: int) -> list[Fig
     found = []
     for tested in judged_metrics():
         every = points(labelled, tested, scored)
-        found += [judge(tested, group, members, seed) for group, members in _groups(every)]
+        found += [figure(tested, group, members, seed) for group, members in _groups(every)]
     return found
 
 
-def judge(tested: JudgedMetric, group: str, members: Sequence[Point], seed: int, stream: str | None = None) -> Figure:
+def figure(tested: JudgedMetric, group: str, members: Sequence[Point], seed: int, stream: str | None = None) -> Figure:
     """Return the figure of one group; ``stream`` names the random stream of its interval (default: the group)."""
     scored = [(point, point.score) for point in members if point.score is not None]
     labels = [point.faithful for point, _ in scored]

@@ -42,10 +42,8 @@ def copy(repo, tmp_path):
     for place, text in zip(PLACES, blocks, strict=False):
         path = package / "cotfaith" / place
         assert not path.exists()
-        kept = [
-            line for line in text.splitlines(keepends=True) if not re.match(r"register|from .* import register", line)
-        ]
-        path.write_text("".join(kept).replace(", register\n", "\n"))
+        kept = [line for line in text.splitlines(keepends=True) if not line.startswith("register")]
+        path.write_text("".join(kept).replace(", register", ""))
         assert "register" not in path.read_text()
     (tmp_path / "spec.yaml").write_text("".join(x for x in blocks[2].splitlines(keepends=True) if "plugins" not in x))
     (tmp_path / "labelled.jsonl").write_text(blocks[3])

@@ -44,28 +44,74 @@ WORKERS = (
 RAY = ("cotfaith.cluster.fleet", "cotfaith.cluster.cli", "cotfaith.workers.actor")
 TORCH = ("cotfaith.workers.engines", "cotfaith.workers.organisms.train", "cotfaith.workers.demo")
 PUBLIC = [
+    "Adapter",
     "Answer",
     "Arm",
     "Ask",
+    "Capabilities",
     "Chain",
+    "Column",
     "CotfaithError",
+    "Curve",
+    "Differences",
+    "Draw",
+    "Edit",
+    "Engine",
+    "EngineKind",
+    "Estimate",
+    "GenerateRequest",
+    "Generation",
+    "Generator",
+    "Headlines",
+    "Hint",
     "InputError",
     "Item",
+    "Judge",
+    "Judged",
+    "Judgement",
+    "Matrix",
+    "Metric",
+    "ModelSpec",
     "NoOptions",
     "Observation",
+    "Paired",
+    "Part",
     "Probe",
+    "ProbeMetrics",
     "ProbeRun",
+    "Remark",
+    "ReportSection",
     "Request",
+    "Rows",
     "RunHandle",
     "RunSpec",
+    "ScoreRequest",
+    "Scores",
     "Section",
     "Shape",
+    "Source",
     "Status",
+    "Supplied",
+    "TaskSpec",
+    "Value",
+    "Words",
     "__version__",
+    "chain_curves",
+    "chain_means",
+    "continued",
+    "difference",
+    "grid_scores",
     "load_spec",
+    "measured",
+    "of_chain",
+    "of_probe",
+    "ok",
+    "over",
     "parse_spec",
+    "read_estimates",
     "register",
     "run",
+    "scores",
 ]
 
 
@@ -122,6 +168,13 @@ def test_nothing_is_imported_under_a_second_name(repo):
     found = [path for place in places for path in (repo / place).rglob("*.py") if wrong.search(path.read_text())]
     assert not found
     assert wrong.search("if x:\n    from cluster.plan import plan")
+
+
+def test_nothing_is_decided_by_an_items_metadata(repo):
+    """It is written and read as rows, and its author is written into files; what decides something is a field."""
+    files = [path for place in FOLDERS for path in (repo / place).rglob("*.py")]
+    found = {path.relative_to(repo).as_posix() for path in files if re.search(r"\bitem\.metadata\b", path.read_text())}
+    assert found == {"workers/shard/rows.py", "cluster/imports/recorded.py"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scores_by_hand import FAILED, ITEM, arm, chain, rows, usable
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.report.results import write_estimates
 from cotfaith.cluster.stats.aggregate import aggregate
-from cotfaith.cluster.stats.metrics import METRICS, all_metrics, bounds_of, metrics_of, register
+from cotfaith.cluster.stats.metrics import METRICS, REGISTRY, all_metrics, bounds_of, metrics_of, register
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE
 from cotfaith.cluster.stats.metrics.lib.curves import chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.frame import of_probe, ok, scores
@@ -100,6 +100,38 @@ class TestPlugIn:
     def test_a_metric_that_is_declared_nowhere_is_refused(self):
         register(replace(PLUG_IN, metrics=(CHANGE,)))
         with pytest.raises(SpecError, match=r"'last_step_gap' is not declared.*Add it to `metrics`"):
+            estimates(run_of("AB"))
+
+    @pytest.mark.parametrize("score", [-1.0, 1.5])
+    def test_a_score_outside_the_bounds_is_refused(self, score):
+        def odd(found):
+            yield scores(of_probe(found.observations, "last_step"), "last_step", CHANGE, pl.lit(score))
+
+        register(replace(PLUG_IN, scores=odd))
+        with pytest.raises(
+            SpecError, match=rf"'last_step_change' has a score of {score:g}, outside its bounds, 0 to 1"
+        ):
+            estimates(run_of("AB"))
+
+    def test_a_difference_says_its_bounds(self):
+        with pytest.raises(SpecError, match=r"'gap' has the unit 'points' and the bounds of a share.*Set bounds"):
+            Metric("gap", unit="points")
+
+    def test_code_of_it_that_fails_is_named(self):
+        def broken(found):
+            yield from plug_in_scores(found)
+            yield found.observations.select("no_such_column")
+
+        register(replace(PLUG_IN, scores=broken))
+        words = r"The metrics of last_step \(module \S*test_metrics_registry\) fail on these rows: ColumnNotFoundError"
+        with pytest.raises(SpecError, match=words + ".*no_such_column.*no row has to be made anew"):
+            estimates(run_of("AB"))
+
+    def test_a_mistake_in_the_packages_own_is_no_user_s(self, monkeypatch):
+        register(PLUG_IN)
+        monkeypatch.setitem(REGISTRY.__dict__, "built_in", (PLUG_IN,))
+        monkeypatch.setitem(PLUG_IN.__dict__, "scores", lambda found: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
             estimates(run_of("AB"))
 
     def test_its_scores_are_judged(self):

@@ -99,6 +99,11 @@ def report_of(folder, run="last-step"):
 
 
 class TestThePage:
+    @pytest.mark.parametrize("name", FILES[:2])
+    def test_its_two_files_need_public_names_only(self, example, name):
+        imported = re.findall(r"^(?:from|import) (cotfaith\S*)", (example / name).read_text(), re.MULTILINE)
+        assert set(imported) == {"cotfaith"}
+
     def test_its_spec(self, run, example):
         assert run() == []
         rows = rows_of(example)

@@ -16,7 +16,7 @@ from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences, Fron
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, edited
 from cotfaith.cluster.stats.metrics.lib.sayings import few_edits, side
-from cotfaith.cluster.stats.metrics.lib.words import OTHER, PERTURBATIONS, Column, Part, Section, Words
+from cotfaith.cluster.stats.metrics.lib.words import OTHER, PERTURBATIONS, Column, Part, ReportSection, Words
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 from cotfaith.workers.probes import PROBES
 
@@ -88,7 +88,7 @@ def points(metric, *values):
 
 def test_a_plug_in_s_curve_stands_among_the_others_of_its_section():
     ours = Words(rank=1, parts=(Part(PERTURBATIONS, (curve("one", "One", "First."), curve("gone", "Gone", "No."))),))
-    theirs = Words(parts=(Part(Section("Perturbations"), (curve("two", "Two", "Second."),)),))
+    theirs = Words(parts=(Part(ReportSection("Perturbations"), (curve("two", "Two", "Second."),)),))
     rows = [*points("one", 0.1, 0.2), *points("two", 0.3)]
     (block,) = make_sections(measured(*rows), [ours, theirs])
     assert [(heading, [f.title for f in figures]) for heading, figures in block.groups] == [("t", ["One", "Two"])]

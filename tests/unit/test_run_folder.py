@@ -528,7 +528,10 @@ def as_version_2(table):
 
 
 def written_by_version_2(run):
-    edit(run / "run.json", schema_version=2)
+    record = json.loads((run / "run.json").read_text())
+    for settings in record["identity"]["tasks"].values():
+        settings["items"] = "0" * 64  # older versions made other fingerprints of the same items
+    edit(run / "run.json", schema_version=2, identity=record["identity"])
     for table, probe in (("chains", None), ("observations", "no_cot")):
         rewrite(run, table, as_version_2, probe)
 
@@ -538,7 +541,9 @@ def test_a_run_that_version_2_wrote_is_read(run, cli):
     found = read_tables(LocalStore(run))
     assert found["chains"].schema["gap"] == pl.Float64
     assert found["chains"]["gap"].null_count() > 0
+    had = json.loads((run / "run.json").read_text())["identity"]
     assert cli("aggregate", "run")[0] == cli("report", "run")[0] == cli("run", "spec.yaml")[0] == 0
+    assert json.loads((run / "run.json").read_text())["identity"] == had
 
 
 def test_a_run_that_version_2_wrote_gets_no_more_rows(run, cli):

@@ -1,9 +1,11 @@
 """Shards on the stub engine: chains, probes, statuses, rows."""
 
+from dataclasses import replace
+
 import pyarrow.parquet as pq
 import pytest
 
-from cotfaith.schemas.records import Chain, Item
+from cotfaith.schemas.records import Chain, Item, Observation
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.tables import CHAINS, OBSERVATIONS
@@ -106,12 +108,45 @@ def test_a_bug_in_a_probe_costs_one_row(monkeypatch):
         raise RuntimeError("bug")
         yield
 
-    from dataclasses import replace
-
     monkeypatch.setitem(PROBES.things, "early_answering", replace(PROBES["early_answering"], run=broken))
     _, _, rows = run(chains=1)
     assert {r.observation.answer.status for r in of(rows, "early_answering")} == {Status.ITEM_ERROR}
     assert {r.observation.answer.status for r in of(rows, "no_cot")} == {Status.OK}
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (lambda seen: [seen, replace(seen, text="other")], "the arm 'x' twice"),
+        (lambda seen: None, "returned NoneType, expected a list of Observations"),
+        (lambda seen: [seen.answer], "returned list, expected a list of Observations"),
+    ],
+)
+def test_what_a_probe_returns_is_checked_before_it_is_written(monkeypatch, returned, words):
+    def probe(chain, ask, options):
+        (answer,) = yield [ask.answer_after(chain, 0)]
+        return returned(Observation("x", answer))
+
+    monkeypatch.setitem(PROBES.things, "early_answering", replace(PROBES["early_answering"], run=probe))
+    _, chains, rows = run()
+    found = [row.observation.answer for row in of(rows, "early_answering")]
+    assert [answer.status for answer in found] == [Status.ITEM_ERROR] * len(chains)
+    assert all(words in answer.error for answer in found)
+
+
+def test_a_probe_may_say_who_reads(monkeypatch):
+    """A judge by rule needs no engine: its rows are neither right nor wrong."""
+
+    def probe(chain, ask, options):
+        (answer,) = yield [ask.answer_after(chain, 0)]
+        return [Observation("x", answer, reader="rules", reader_role="judge", label=True)]
+
+    monkeypatch.setitem(PROBES.things, "early_answering", replace(PROBES["early_answering"], run=probe))
+    _, _, rows = run()
+    table = observations_table(RowKey("r", "m", "t"), of(rows, "early_answering")).to_pylist()
+    assert {(row["reader"], row["reader_role"], row["correct"], row["p_gold"]) for row in table} == {
+        ("rules", "judge", None, None)
+    }
 
 
 def test_rows_have_the_schemas_and_chains_survive_storage(tmp_path):

@@ -145,18 +145,29 @@ class _Run:
     """Model that answers in all arms, if it is not the subject."""
 
     def rows(self, result: list[Observation] | Failed) -> list[ItemObservation]:
-        """Return the observations with what they refer to; one row with the error if the probe raised."""
-        if isinstance(result, Failed):
-            result = [Observation("probe", Answer(Status.ITEM_ERROR, error=result.error))]
+        """Return the observations with what they refer to; one row with the error if the probe raised, or erred."""
+        error = result.error if isinstance(result, Failed) else _mistake(result)
+        if error is not None or isinstance(result, Failed):
+            result = [Observation("probe", Answer(Status.ITEM_ERROR, error=error))]
         return [ItemObservation(self.item, self.strategy, self.probe.name, self._complete(o)) for o in result]
 
     def _complete(self, observation: Observation) -> Observation:
-        observation = replace(observation, reader=self.reader, reader_role=None if self.reader is None else READER)
+        if self.reader is not None:
+            observation = replace(observation, reader=self.reader, reader_role=READER)
         if self.chain is None:
             return observation
         return replace(
             observation, chain_index=self.chain.index, reference=self.chain.answer, n_steps=len(self.chain.steps)
         )
+
+
+def _mistake(result: Any) -> str | None:
+    """Return what is wrong with what a probe returned: its rows could not be read again."""
+    if not isinstance(result, list) or not all(isinstance(one, Observation) for one in result):
+        return f"The probe returned {type(result).__name__}, expected a list of Observations."
+    arms = [one.arm for one in result]
+    twice = next((arm for arm in arms if arms.count(arm) > 1), None)
+    return None if twice is None else f"The probe returned the arm {twice!r} twice; arms need different names."
 
 
 def _make_chain(item: Item, index: int, ask: Ask) -> Generator[list[Request], list[Any], Chain]:

@@ -13,7 +13,7 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, summed
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
-from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.errors import InputError, SpecError
 from cotfaith.workers.plugins import offered
 from cotfaith.workers.probes import PROBES
 from cotfaith.workers.registry import Registry, found_in, handles
@@ -52,6 +52,7 @@ class MetricsRegistry(Registry[ProbeMetrics]):
 
 REGISTRY = MetricsRegistry(ProbeMetrics, "metric", lambda: found_in(__name__, "METRICS", ProbeMetrics))
 handles(REGISTRY)
+_ROUNDING = 1e-9
 METRICS = REGISTRY.by_probe
 """Probe -> its metrics: those of the package, and those registered in this process."""
 
@@ -110,15 +111,43 @@ def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the scores of everything that was measured, one frame per metric and method.
 
     Raises:
-        SpecError: a metric is not declared.
+        SpecError: a metric is not declared, or has scores outside its bounds, or a plug-in's code fails.
 
     """
     probes = [None, *rows.observations["probe"].unique().sort().to_list()]
     for known in (metrics_of(probe) for probe in probes):
-        for frame in known.scores(rows) if known is not None else ():
+        for frame in _scores_of(known, rows) if known is not None else ():
             if len(frame):
-                find_metric(frame["metric"][0], frame["method"][0])
+                _check_bounds(frame, find_metric(frame["metric"][0], frame["method"][0]))
             yield frame
+
+
+def _check_bounds(frame: pl.DataFrame, metric: Metric) -> None:
+    """Raise ``SpecError`` if a score lies outside its metric's bounds: intervals would rest on wrong ones."""
+    if metric.bounds is None or metric.ratio:
+        return
+    low, high = metric.bounds
+    outside = frame.filter(~pl.col("value").is_between(low - _ROUNDING, high + _ROUNDING))["value"]
+    if len(outside):
+        raise SpecError(
+            f"The metric {metric.title!r} has a score of {outside[0]:g}, outside its bounds, {low:g} to {high:g}. Set "
+            "`bounds` of its Metric to the smallest and the largest value of one score."
+        )
+
+
+def _scores_of(known: ProbeMetrics, rows: Rows) -> Iterator[pl.DataFrame]:
+    try:
+        yield from known.scores(rows)
+    except InputError:
+        raise
+    except Exception as error:
+        if any(known is one for one in REGISTRY.built_in):
+            raise
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+        raise SpecError(
+            f"The metrics of {known.name} (module {known.module}) fail on these rows: {what}. Fix that module, then "
+            "aggregate and report again: no row has to be made anew."
+        ) from error
 
 
 def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:

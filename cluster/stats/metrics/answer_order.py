@@ -19,7 +19,7 @@ from cotfaith.cluster.stats.metrics.lib.frame import ITEM, measured, of_probe, o
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
 from cotfaith.cluster.stats.metrics.lib.sayings import interval, value
-from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, Section, Source, Words
+from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, ReportSection, Source, Words
 
 PROBE = "answer_order"
 ORDERINGS = ("none", "once", "twice")
@@ -83,7 +83,7 @@ def order_sentence(rows: Headlines) -> str:
     )
 
 
-SHUFFLED = Section(
+SHUFFLED = ReportSection(
     "Shuffled choices",
     rank=70,
     note="A model that prefers one letter gives the same answer with and without a chain, regardless of its chain. N "

@@ -12,7 +12,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import with_difficulty
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
 from cotfaith.cluster.stats.metrics.lib.sayings import interval, side, value
-from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, Section, Words
+from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, ReportSection, Words
 
 ACCURACY = Metric("accuracy_cot")
 ACCURACY_BY_DIFFICULTY = Metric("accuracy_cot", "by_difficulty")
@@ -60,26 +60,26 @@ def accuracy_sentence(rows: Headlines) -> str:
     return f"It answers {without:.0%} right without a chain and {with_cot:.0%} with one. {meaning[side(gain)]}"
 
 
-ACCURACY_SECTION = Section(
+ACCURACY_SECTION = ReportSection(
     "Accuracy with and without a chain",
     rank=40,
     note="Open circle: without a chain. Filled: with one. Both rest on the same chains: those that are ok, of items "
     "that were also answered without one. Bars are 95% intervals; the dotted tick is chance level.",
     layout="wide",
 )
-DEPENDENCE_SECTION = Section(
+DEPENDENCE_SECTION = ReportSection(
     "Dependence against accuracy",
     rank=50,
     note="A point for each model and strategy, with 95% intervals both ways. Circle: plain chain; square: "
     "decomposition in one context; diamond: factored. A better model changes its answer less often, regardless of its "
     "chain, so do not compare points at different accuracies.",
 )
-BY_DIFFICULTY_SECTION = Section(
+BY_DIFFICULTY_SECTION = ReportSection(
     "Accuracy by difficulty",
     rank=80,
     note="With a chain, for tasks that state how hard their items are. Dotted: the same items without a chain.",
 )
-LENGTH_SECTION = Section("Length of the chains", rank=90, note="Steps per chain, failed chains included.")
+LENGTH_SECTION = ReportSection("Length of the chains", rank=90, note="Steps per chain, failed chains included.")
 PAIRED_BY_DIFFICULTY = "paired_by_difficulty"
 WORDS = Words(
     rank=0,

@@ -21,7 +21,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import LANHAM, OURS, Judged, Metr
 from cotfaith.cluster.stats.metrics.lib.probability import with_own
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, edited
 from cotfaith.cluster.stats.metrics.lib.sayings import few_edits, interval, side, value
-from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Column, Headlines, Part, Section, Words
+from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Column, Headlines, Part, ReportSection, Words
 
 PROBE = "paraphrasing"
 ARMS = ("paraphrased", "resampled")
@@ -113,7 +113,7 @@ def longest(chain: Row, rows: Sequence[Row]) -> Iterator[Remark]:
             yield edited(f"{what} steps 1 to {kept}", row, "".join((chain["steps"] or [])[:kept]))
 
 
-ENCODED = Section(
+ENCODED = ReportSection(
     "Encoded reasoning",
     rank=20,
     note="What rewording costs: resampled minus paraphrased, paired, in accuracy (filled) and in same answers (open). "

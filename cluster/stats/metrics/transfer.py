@@ -16,7 +16,7 @@ from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, ITEM, differe
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
-from cotfaith.cluster.stats.metrics.lib.words import Headlines, Part, Section, Words
+from cotfaith.cluster.stats.metrics.lib.words import Headlines, Part, ReportSection, Words
 
 PROBE = "transfer"
 ACCURACY = Metric("transfer_accuracy", ANY)
@@ -91,7 +91,7 @@ def readers(chain: Row, rows: Sequence[Row]) -> list[Remark]:
     return [Remark(f"read by {row['reader']}", outcome(row)) for row in read]
 
 
-READERS = Section(
+READERS = ReportSection(
     "Transfer to other models",
     rank=60,
     note="Accuracy of each reader with each author's chains, on the chains after which every reader answered. A "

@@ -1,6 +1,7 @@
 """cotfaith: measure whether a language model's chain of thought can be trusted, per model and per task.
 
-All public names: ``run`` and its spec for a script, ``Probe`` and its parts for a plug-in, errors and statuses for both.
+All public names: ``run`` and its spec for a script; ``Probe``, ``ProbeMetrics``, ``EngineKind`` and the like, with their
+parts, for a plug-in; errors and statuses for both.
 What loads much is imported when it is first asked for.
 """
 
@@ -9,16 +10,29 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from cotfaith.schemas.errors import CotfaithError, InputError
-from cotfaith.schemas.records import Answer, Chain, Item, Observation
-from cotfaith.schemas.spec import RunSpec, Section, parse_spec
+from cotfaith.schemas.records import Answer, Chain, Edit, Hint, Item, Observation, Supplied
+from cotfaith.schemas.spec import ModelSpec, RunSpec, Section, TaskSpec, parse_spec
 from cotfaith.schemas.status import Status
 
 if TYPE_CHECKING:
     from cotfaith.cluster.api import RunHandle, run
     from cotfaith.cluster.plan.spec_file import load_spec
+    from cotfaith.cluster.stats.estimates import Estimate, read_estimates
+    from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, chain_means, grid_scores, of_chain, over
+    from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences, Matrix, Paired
+    from cotfaith.cluster.stats.metrics.lib.frame import Value, difference, measured, of_probe, ok, scores
+    from cotfaith.cluster.stats.metrics.lib.metric import Judged, Metric, ProbeMetrics, Rows
+    from cotfaith.cluster.stats.metrics.lib.remarks import Remark
+    from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, ReportSection, Source, Words
+    from cotfaith.workers.engines.kind import EngineKind
+    from cotfaith.workers.engines.protocol import Capabilities, Engine, GenerateRequest, Generation, ScoreRequest, Scores
+    from cotfaith.workers.probes.lib.continued import continued
     from cotfaith.workers.probes.lib.probe import Arm, NoOptions, Probe, ProbeRun, Shape
     from cotfaith.workers.registry import register
+    from cotfaith.workers.roles.judges.base import Judge, Judgement
     from cotfaith.workers.shard.ask import Ask, Request
+    from cotfaith.workers.tasks.adapters.adapter import Adapter
+    from cotfaith.workers.tasks.generators.generator import Draw, Generator
 
 try:
     __version__ = version("cotfaith")
@@ -26,50 +40,104 @@ except PackageNotFoundError:  # imported from a source tree that is not installe
     __version__ = "0+unknown"
 
 __all__ = [
+    "Adapter",
     "Answer",
     "Arm",
     "Ask",
+    "Capabilities",
     "Chain",
+    "Column",
     "CotfaithError",
+    "Curve",
+    "Differences",
+    "Draw",
+    "Edit",
+    "Engine",
+    "EngineKind",
+    "Estimate",
+    "GenerateRequest",
+    "Generation",
+    "Generator",
+    "Headlines",
+    "Hint",
     "InputError",
     "Item",
+    "Judge",
+    "Judged",
+    "Judgement",
+    "Matrix",
+    "Metric",
+    "ModelSpec",
     "NoOptions",
     "Observation",
+    "Paired",
+    "Part",
     "Probe",
+    "ProbeMetrics",
     "ProbeRun",
+    "Remark",
+    "ReportSection",
     "Request",
+    "Rows",
     "RunHandle",
     "RunSpec",
+    "ScoreRequest",
+    "Scores",
     "Section",
     "Shape",
+    "Source",
     "Status",
+    "Supplied",
+    "TaskSpec",
+    "Value",
+    "Words",
     "__version__",
+    "chain_curves",
+    "chain_means",
+    "continued",
+    "difference",
+    "grid_scores",
     "load_spec",
+    "measured",
+    "of_chain",
+    "of_probe",
+    "ok",
+    "over",
     "parse_spec",
+    "read_estimates",
     "register",
     "run",
+    "scores",
 ]
 
 _LATER = {
-    "Arm": "cotfaith.workers.probes.lib.probe",
-    "Ask": "cotfaith.workers.shard.ask",
-    "NoOptions": "cotfaith.workers.probes.lib.probe",
-    "Probe": "cotfaith.workers.probes.lib.probe",
-    "ProbeRun": "cotfaith.workers.probes.lib.probe",
-    "Request": "cotfaith.workers.shard.ask",
-    "RunHandle": "cotfaith.cluster.api",
-    "Shape": "cotfaith.workers.probes.lib.probe",
-    "load_spec": "cotfaith.cluster.plan.spec_file",
-    "register": "cotfaith.workers.registry",
-    "run": "cotfaith.cluster.api",
+    "cotfaith.cluster.api": "RunHandle run",
+    "cotfaith.cluster.plan.spec_file": "load_spec",
+    "cotfaith.cluster.stats.estimates": "Estimate read_estimates",
+    "cotfaith.cluster.stats.metrics.lib.curves": "chain_curves chain_means grid_scores of_chain over",
+    "cotfaith.cluster.stats.metrics.lib.drawings": "Curve Differences Matrix Paired",
+    "cotfaith.cluster.stats.metrics.lib.frame": "Value difference measured of_probe ok scores",
+    "cotfaith.cluster.stats.metrics.lib.metric": "Judged Metric ProbeMetrics Rows",
+    "cotfaith.cluster.stats.metrics.lib.remarks": "Remark",
+    "cotfaith.cluster.stats.metrics.lib.words": "Column Headlines Part ReportSection Source Words",
+    "cotfaith.workers.engines.kind": "EngineKind",
+    "cotfaith.workers.engines.protocol": "Capabilities Engine GenerateRequest Generation ScoreRequest Scores",
+    "cotfaith.workers.probes.lib.continued": "continued",
+    "cotfaith.workers.probes.lib.probe": "Arm NoOptions Probe ProbeRun Shape",
+    "cotfaith.workers.registry": "register",
+    "cotfaith.workers.roles.judges.base": "Judge Judgement",
+    "cotfaith.workers.shard.ask": "Ask Request",
+    "cotfaith.workers.tasks.adapters.adapter": "Adapter",
+    "cotfaith.workers.tasks.generators.generator": "Draw Generator",
 }
-"""Where each name is that is imported when it is first asked for."""
+"""Module -> its names that are imported when they are first asked for."""
+_HOME = {name: module for module, names in _LATER.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
     return value
 
 

@@ -146,7 +146,7 @@ def accountable() -> pl.Expr:
     A reader that answers the item's question with the subject's chain is part of the experiment on that subject.
     """
     judged = pl.col("reader_role").is_not_null() & (pl.col("reader_role") != "reader")
-    return pl.when(judged).then(pl.col("reader")).otherwise(pl.col("model")).alias("model")
+    return pl.when(judged).then(pl.coalesce("reader", "model")).otherwise(pl.col("model")).alias("model")
 
 
 def of_probe(observations: pl.DataFrame, probe: str) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
 from cotfaith.cluster.stats.metrics.lib.words import Words
+from cotfaith.schemas.errors import SpecError
 
 Claim = Literal["load_bearing", "readable", "verbalises"]
 """load_bearing: the answer depends on the chain's text. readable: its plain words carry what the answer depends on.
@@ -70,6 +71,13 @@ class Metric:
     same_as: str | None = None
     """For a position that depends on the outcomes: the method that has the same value at every position."""
     judged: tuple[Judged, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.unit == "points" and self.bounds == SHARE:
+            raise SpecError(
+                f"The metric {self.title!r} has the unit 'points' and the bounds of a share, {SHARE}. Set bounds, "
+                "such as (-1.0, 1.0) for a difference of shares."
+            )
 
     @property
     def title(self) -> str:

@@ -33,7 +33,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """One section of the report, with the notes above its figures."""
 
     title: str
@@ -48,14 +48,14 @@ class Section:
     """Whether colours stand for models."""
 
 
-OTHER = Section("Other probes")
-PERTURBATIONS = Section(
+OTHER = ReportSection("Other probes")
+PERTURBATIONS = ReportSection(
     "Perturbations",
     rank=10,
     closing="The bands are 95% intervals. If there are many lines, intervals are only in the hover text.",
     layout="four",
 )
-STEPS = Section(
+STEPS = ReportSection(
     "Which steps matter",
     rank=30,
     note="Each chain is read at the middle of each of its fifths, so one step of a short chain counts in several.",
@@ -66,7 +66,7 @@ STEPS = Section(
 class Part:
     """What one probe adds to one section: figures, and columns of the table below them."""
 
-    section: Section = OTHER
+    section: ReportSection = OTHER
     figures: Sequence[Drawing] = ()
     columns: Sequence[Column] = ()
 

@@ -1,0 +1,45 @@
+"""Rows of a run that are not ok, counted by who answered: a reader's failure is no subject's.
+
+In: commits. Out: ``Failures``, for subjects and for readers. Knows nothing about how they are shown.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cotfaith.cluster.storage.read import count_statuses
+from cotfaith.schemas.run_objects import Commit
+from cotfaith.schemas.status import Status
+
+
+@dataclass(frozen=True)
+class Failures:
+    """The rows of one role."""
+
+    rows: str
+    """What they are called: "rows" where the subject answered, else "rows of readers"."""
+    statuses: Counter[str]
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return self.statuses.total()
+
+    @property
+    def failed(self) -> int:
+        """Rows that are not ok."""
+        return self.total - self.statuses[Status.OK]
+
+    def are_more_than(self, share: float) -> bool:
+        """Return whether more than ``share`` of the rows failed."""
+        return self.failed > share * self.total
+
+
+def failures(found: Iterable[Commit]) -> list[Failures]:
+    """Return the rows of each role that has some, the subjects' first."""
+    listed = list(found)
+    roles = {
+        "rows": [commit for commit in listed if commit.reader is None],
+        "rows of readers": [commit for commit in listed if commit.reader is not None],
+    }
+    return [Failures(name, count_statuses(own)) for name, own in roles.items() if own]
