@@ -63,7 +63,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 unit: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -p no:logging tests/unit
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -p no:logging tests/unit
 
 check: $(STAMP)
 	@$(MAKE) --no-print-directory --output-sync=target -j3 lint types unit

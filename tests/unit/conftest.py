@@ -1,14 +1,22 @@
-"""Which unit tests share a worker: those of one file, whose fixtures are then made once, and all that load torch."""
+"""Which unit tests share a worker under ``--dist loadfile``: those of one file, and all that load torch."""
+
+from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 TORCH = {"test_chat_template", "test_prompt_date", "test_sampling", "test_template_check"}
 """Each loads torch, which takes seconds of every worker that does."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Name each test's group for ``--dist loadgroup``."""
-    for item in items:
-        if item.path.parent.name == "unit":
-            item.add_marker(pytest.mark.xdist_group("torch" if item.path.stem in TORCH else item.path.stem))
+class FilesTogether(LoadFileScheduling):
+    """A file's tests go to one worker, which makes their fixtures once; the files of ``TORCH`` count as one."""
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return "torch" if Path(file).stem in TORCH else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return FilesTogether(config, log) if config.getvalue("dist") == "loadfile" else None
