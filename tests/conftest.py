@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import click_command
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # tables are tiny here: more threads only wait for one another
 
 REPO = Path(__file__).parents[1]
 
@@ -18,6 +20,7 @@ def cli(monkeypatch, capsys):
     from cotfaith.cluster.cli import app as cli
     from cotfaith.cluster.cli import listing
 
+    monkeypatch.setattr(cli, "app", click_command())
     for console in (cli.out, cli.err, listing.out):
         monkeypatch.setattr(console, "width", 80)
 

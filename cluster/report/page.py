@@ -64,14 +64,12 @@ def render(
         name: _plot(figure) for section in sections for _, figures in section.figures() for name, figure in figures
     }
     columns = first_columns()
-    script = Markup((TEMPLATES / "report.js.j2").read_text(encoding="utf-8"))
-    scripts = [Markup(get_plotlyjs()), script]
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             run_id=run.run_id,
-            policy=_policy(scripts),
+            policy=_policy(),
             css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
             facts=_facts(run),
             models=models,
@@ -90,7 +88,7 @@ def render(
             glossary=[term for one in said if one.glossary for term in one.glossary.items()],
             sources=dict.fromkeys(source for one in said for source in one.sources),
             figures=_script_json(plots),
-            scripts=scripts,
+            scripts=_scripts(),
         )
     )
 
@@ -113,9 +111,16 @@ def _without_control(value: Any) -> Any:
     return plain_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _policy(scripts: list[Markup]) -> str:
+@cache
+def _scripts() -> tuple[Markup, Markup]:
+    """Return plotly (4.5 MB) and ours."""
+    return Markup(get_plotlyjs()), Markup((TEMPLATES / "report.js.j2").read_text(encoding="utf-8"))
+
+
+@cache
+def _policy() -> str:
     """Allow our own scripts by hash, inline styles (plotly sets them) and data images; no network at all."""
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in _scripts()]
     allowed = " ".join(f"'sha256-{value}'" for value in hashes)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
 

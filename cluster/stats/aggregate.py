@@ -51,7 +51,7 @@ def _all_estimates(effects: pl.DataFrame, run_id: str, seed: int) -> pa.Table:
 def _estimates(group: pl.DataFrame, seed: int, metric: Metric) -> list[Row]:
     """Turn one metric's effects into one estimate per position."""
     positions = group["position"].unique(maintain_order=True).to_list()
-    parts = [group.filter(pl.col("position").eq_missing(at)) for at in positions]
+    parts = [group] if len(positions) == 1 else group.partition_by("position", maintain_order=True)
     if len(group) == group["item_id"].n_unique():  # every item has one position: strata, each resampled separately
         streams = [derive_seed(seed, str(at)) for at in positions]
         intervals = [_alone(part, stream, metric) for part, stream in zip(parts, streams, strict=True)]

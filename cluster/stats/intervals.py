@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 Floats = npt.NDArray[np.float64]
 Bounds = tuple[float, float]
@@ -92,8 +92,8 @@ def ratio_bootstrap(
 def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Bounds:
     """Return the exact two-sided interval of a proportion: ``successes`` in ``n`` independent trials."""
     tail = (1 - level) / 2
-    low = float(beta.ppf(tail, successes, n - successes + 1)) if successes > 0 else 0.0
-    high = float(beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    low = float(betaincinv(successes, n - successes + 1, tail)) if successes > 0 else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
     return low, high
 
 

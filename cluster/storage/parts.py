@@ -6,6 +6,7 @@ names the file, what is wrong and what to do. Files of older versions are read: 
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,7 +37,7 @@ def read_part(store: Store, part: Part, commit: Commit, run_id: str | None = Non
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {again}")
     try:
-        table = in_schema(pq.read_table(pa.BufferReader(data)), part.table)
+        table = in_schema(pq.ParquetFile(pa.BufferReader(data)).read(), part.table)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RunFolderError(f"{key} cannot be read: {str(error).splitlines()[0]} {again}") from None
     _check_rows(table, part, commit, run_id)
@@ -60,9 +61,11 @@ def in_schema(table: pa.Table, name: str) -> pa.Table:
             "update cotfaith."
         )
     table = _upgraded(table, name, int(found[1]))
-    if more := [column for column in table.column_names if column not in wanted.names]:
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    known = set(wanted.names)
+    if more := [column for column in columns if column not in known]:
         raise ValueError(f"it has columns that {name} lack: {', '.join(more)}.")
-    return pa.table([_column(table, field) for field in wanted], schema=wanted)
+    return pa.table([_column(columns, field, table.num_rows) for field in wanted], schema=wanted)
 
 
 def _upgraded(table: pa.Table, name: str, version: int) -> pa.Table:
@@ -72,12 +75,12 @@ def _upgraded(table: pa.Table, name: str, version: int) -> pa.Table:
         raise ValueError(f"it lacks a column: {error}.") from None
 
 
-def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
-    if field.name not in table.column_names:
+def _column(columns: Mapping[str, pa.ChunkedArray], field: pa.Field, n_rows: int) -> pa.ChunkedArray:
+    column = columns.get(field.name)
+    if column is None:
         if not field.nullable:
             raise ValueError(f"it has no column {field.name!r}.")
-        return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
-    column = table.column(field.name)
+        return pa.chunked_array([pa.nulls(n_rows, field.type)])
     if column.type != field.type:
         raise ValueError(f"its column {field.name!r} is {column.type}, expected {field.type}.")
     if column.null_count and not field.nullable:

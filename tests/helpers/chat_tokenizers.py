@@ -1,9 +1,11 @@
-"""Byte tokenizers with any chat template, and folders that a plan accepts as models with them."""
+"""Byte tokenizers with any chat template, and folders that a plan accepts as models with them.
+
+Transformers loads torch where it makes these, so it is imported in the functions: collecting tests needs neither.
+"""
 
 import json
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, PreTrainedTokenizerFast
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -13,6 +15,8 @@ CHATML = (
 
 def chat_tokenizer(template):
     """One token per byte, a start and an end token, and ``template``: a text, or a mapping of names to texts."""
+    from transformers import PreTrainedTokenizerFast
+
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -25,6 +29,8 @@ def chat_tokenizer(template):
 
 def model_folder(folder, template):
     """Write the files that a plan reads: a configuration, a tokenizer, and a placeholder for the weights."""
+    from transformers import LlamaConfig
+
     LlamaConfig(vocab_size=258, max_position_embeddings=100_000).save_pretrained(folder)
     (folder / "model.safetensors").write_bytes(b"weights")
     chat_tokenizer(template).save_pretrained(folder)

@@ -1,6 +1,7 @@
 """The command line under test: in this process, or in a process of its own for tests of signals and exits."""
 
 import contextlib
+import functools
 import io
 import os
 import signal
@@ -45,6 +46,7 @@ def in_process(
         contextlib.redirect_stderr(err or said),
         mock.patch.dict(os.environ, COLUMNS=str(width)),
         mock.patch.object(sys, "argv", ["cotfaith", *map(str, arguments)]),
+        mock.patch.object(app, "app", click_command()),
     ):
         try:
             app.main()
@@ -54,6 +56,16 @@ def in_process(
             code = 0
     assert isinstance(code, int), code
     return Done(code, printed.getvalue(), said.getvalue())
+
+
+@functools.cache
+def click_command() -> Any:
+    """Return what typer makes of the command line. It makes it anew for every call, as long as many a command takes."""
+    import typer
+
+    from cotfaith.cluster.cli import app
+
+    return typer.main.get_command(app.app)
 
 
 @contextlib.contextmanager

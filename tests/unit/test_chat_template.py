@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 import pytest
 from chat_tokenizers import CHATML, chat_tokenizer
-from transformers.utils import chat_template_utils
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
@@ -57,7 +56,7 @@ CLOCKS = {
 class TestClock:
     @pytest.mark.parametrize(("template", "expected"), CLOCKS.values(), ids=CLOCKS)
     def test_two_clocks_give_one_prompt(self, template, expected, monkeypatch):
-        monkeypatch.setattr(chat_template_utils, "datetime", MovingClock)
+        monkeypatch.setattr("transformers.utils.chat_template_utils.datetime", MovingClock)
         made = ChatTemplate(chat_tokenizer(template), date=DATE)
         texts = {made.render([USER]) for _ in range(3)} | {
             ChatTemplate(chat_tokenizer(template), None, DATE).render([USER])

@@ -11,6 +11,7 @@ import jsonschema
 import polars as pl
 import pytest
 import yaml
+from commands import in_process
 from rich.console import Console
 
 import cotfaith
@@ -73,22 +74,26 @@ def number(text):
 
 
 class TestSchema:
-    @pytest.fixture
-    def schema(self, command):
-        return json.loads(command("schema")[1])
+    @pytest.fixture(scope="class")
+    def schema(self):
+        return json.loads(in_process("schema").stdout)
+
+    @pytest.fixture(scope="class")
+    def validator(self, schema):
+        return jsonschema.Draft202012Validator(schema)
 
     def test_it_is_a_json_schema(self, schema):
         jsonschema.Draft202012Validator.check_schema(schema)
 
     @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-    def test_examples_are_valid(self, schema, path):
-        jsonschema.validate(yaml.safe_load(path.read_text()), schema, jsonschema.Draft202012Validator)
+    def test_examples_are_valid(self, validator, path):
+        validator.validate(yaml.safe_load(path.read_text()))
         assert isinstance(load_spec(path), RunSpec)
 
-    def test_an_unknown_key_is_not(self, schema, example):
+    def test_an_unknown_key_is_not(self, validator, example):
         content = yaml.safe_load(example.read_text()) | {"sede": 1}
         with pytest.raises(jsonschema.ValidationError, match="sede"):
-            jsonschema.validate(content, schema, jsonschema.Draft202012Validator)
+            validator.validate(content)
 
 
 class TestPlan:

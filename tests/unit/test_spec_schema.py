@@ -29,10 +29,14 @@ def schema():
     return spec_schema()
 
 
+@pytest.fixture(scope="module")
+def validator(schema):
+    return jsonschema.Draft202012Validator(schema)
+
+
 @pytest.fixture
-def valid(schema):
+def valid(validator):
     """A function that says whether the schema takes a spec with these parts."""
-    validator = jsonschema.Draft202012Validator(schema)
 
     def check(model=MODEL, task=TASK, **more):
         return validator.is_valid({"models": [model], "tasks": [task]} | more)
@@ -53,14 +57,14 @@ def test_every_reference_leads_somewhere(schema):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_examples_are_valid(schema, path):
-    jsonschema.validate(yaml.safe_load(path.read_text()), schema, jsonschema.Draft202012Validator)
+def test_examples_are_valid(validator, path):
+    validator.validate(yaml.safe_load(path.read_text()))
     assert isinstance(load_spec(path), RunSpec)
 
 
-def test_what_is_packaged_is_valid_too(schema):
+def test_what_is_packaged_is_valid_too(validator):
     for path in (FOLDER / "cluster").rglob("*.yaml"):
-        jsonschema.validate(yaml.safe_load(path.read_text()), schema, jsonschema.Draft202012Validator)
+        validator.validate(yaml.safe_load(path.read_text()))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,5 @@ def score_request(codec: Codec, prompt: str, words: Sequence[str]) -> ScoreReque
 
 
 def _common_length(sequences: list[tuple[int, ...]]) -> int:
-    shortest = min(map(len, sequences))
-    columns = zip(*(sequence[:shortest] for sequence in sequences), strict=True)
-    return next((i for i, column in enumerate(columns) if len(set(column)) > 1), shortest)
+    first, last = min(sequences), max(sequences)  # in the order of tuples: what these two share, all share
+    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))

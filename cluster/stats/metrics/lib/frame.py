@@ -86,13 +86,14 @@ def scores(
         _cast(found.arms, pl.Int64).alias("n_arms"),
         _cast(found.arms_ok, pl.Int64).alias("n_arms_ok"),
     )
-    weight = pl.when(pl.col("value").is_not_null()).then("per").alias("per")
-    return valued.with_columns(weight, *_cases(None if per is not None else metric.bounds)).select(SCORE)
+    weight = pl.when(pl.col("value").is_not_null()).then("per")
+    made = {"per": weight} | _cases(None if per is not None else metric.bounds)
+    return valued.select(made.get(name, pl.col(name)).alias(name) for name in SCORE)
 
 
 def summed(found: pl.DataFrame) -> pl.DataFrame:
     """Return the effects of scores: their sums and counts by item (and position), with the columns of ``EFFECT``."""
-    whole = found.filter(pl.col("step").is_null())
+    whole = found.lazy().filter(pl.col("step").is_null())
     sums = whole.group_by([*NAME, *ITEM, "position"], maintain_order=True).agg(
         pl.col("value").sum().alias("numerator"),
         pl.col("per").sum().alias("denominator"),
@@ -100,7 +101,7 @@ def summed(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("value").count().cast(pl.Int64).alias("n_ok"),
         pl.len().cast(pl.Int64).alias("n_total"),
     )
-    return sums.select(EFFECT)
+    return sums.select(EFFECT).collect()
 
 
 def _index(rows: pl.DataFrame) -> pl.Expr:
@@ -112,12 +113,12 @@ def _cast(expression: pl.Expr | None, dtype: type[pl.DataType]) -> pl.Expr:
     return pl.lit(None, dtype=dtype) if expression is None else expression.cast(dtype)
 
 
-def _cases(bounds: Bounds | None) -> list[pl.Expr]:
+def _cases(bounds: Bounds | None) -> dict[str, pl.Expr]:
     """Return each row's smallest and largest value; without bounds both are null."""
     if bounds is None:
-        return [pl.lit(None, dtype=pl.Float64).alias(name) for name in ("least", "most")]
+        return {name: pl.lit(None, dtype=pl.Float64) for name in ("least", "most")}
     ends = zip(("least", "most"), bounds, strict=True)
-    return [pl.coalesce(name, "value", pl.lit(bound)).alias(name) for name, bound in ends]
+    return {name: pl.coalesce(name, "value", pl.lit(bound)) for name, bound in ends}
 
 
 def _known_sum(name: str) -> pl.Expr:
