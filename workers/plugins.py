@@ -8,9 +8,11 @@ imported. Knows nothing about what plug-ins register.
 import functools
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 from cotfaith.schemas.errors import InputError, SpecError
 
@@ -43,6 +45,22 @@ def _import(name: str) -> None:
         ) from error
     except Exception as error:
         raise SpecError(f"plugins: module {name!r} fails: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def faults_named(what: str, code: Callable[..., Any], advice: str) -> Iterator[None]:
+    """Turn an exception of a plug-in's ``code`` into a ``SpecError`` that names its module; let our own ones pass."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if f"{code.__module__}.".startswith("cotfaith."):
+            raise
+        first = str(error).partition("\n")[0][:200]
+        raise SpecError(
+            f"{what} (module {code.__module__}) fails: {type(error).__name__}: {first}. Fix that module, then {advice}"
+        ) from error
 
 
 def offered(group: str) -> Mapping[str, Sequence[EntryPoint]]:

@@ -13,6 +13,7 @@ from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.schemas.spec import StrategyName, TaskSpec
 from cotfaith.workers.engines.resolved import ResolvedModel
+from cotfaith.workers.plugins import faults_named
 from cotfaith.workers.probes.lib.probe import Arm, Shape
 from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.shard.work import answer_method
@@ -155,7 +156,8 @@ def _count_subject(
     line.distinct_tokens += frame.question + (frame.opening if frame.opening != frame.question else 0)
     for probe in plan.probes:
         times = shape.chains if probe.kind.level == "chain" else 1
-        arms = probe.kind.arms(shape, probe.options)
+        with faults_named(f"Planning the arms of {probe.name}", probe.kind.arms, "plan again."):
+            arms = probe.kind.arms(shape, probe.options)
         for name in probe.readers or [own]:
             for arm in arms:
                 frame.count_answer(lines[name, task.name], arm, times)

@@ -47,7 +47,8 @@ def _probes(defs: Schema, entries: Schema) -> None:
 def _models(defs: Schema) -> None:
     model = defs["ModelSpec"]
     _restrict(model["properties"]["engine"], ENGINES.listed())
-    model["properties"]["roles"]["items"] = _one_of(Listed(one.name, one.summary) for one in ROLES.values())
+    roles = [role for role in ROLES.values() if role.offered]
+    model["properties"]["roles"]["items"] = _one_of(Listed(role.name, role.summary) for role in roles)
     default = model["properties"]["engine"]["default"]
     model["allOf"] = [
         _with_options(defs, "engine", "engine", name, engine.options, given=name != default)

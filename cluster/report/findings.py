@@ -1,10 +1,10 @@
 """A run's findings on one model (and strategy) and task: sentences, and warnings about what weakens them.
 
 In: estimates, chance accuracy, and the probes' words. Out: ``Finding`` objects. They are not verdicts: the probes
-measure whether the chain's text is used, not whether it is honest (methods.md, argument 1).
+measure whether the chain's text is used, not whether it is honest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -12,7 +12,8 @@ import polars as pl
 from cotfaith.cluster.report.shortfalls import Shortfall, shortfalls
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.sayings import value
-from cotfaith.cluster.stats.metrics.lib.words import Headlines, Words
+from cotfaith.cluster.stats.metrics.lib.words import AGAIN, Headlines, Words
+from cotfaith.workers.plugins import faults_named
 
 FEW_ITEMS = 30
 MANY_FAILURES = 0.05
@@ -57,11 +58,18 @@ def _headlines(estimates: Sequence[Estimate], series: str, task: str) -> dict[st
 def _finding(
     rows: Headlines, words: Sequence[Words], chance: float | None, series: str, task: str, short: list[Shortfall]
 ) -> Finding:
-    sentences = [said for one in words if one.sentence and (said := one.sentence(rows))]
-    weak = [one.warning(rows) for one in words if one.warning]
+    sentences = [said for one in words if (said := _said(one.sentence, rows))]
+    weak = [_said(one.warning, rows) for one in words]
     general = [_forced(rows), _readings(rows), _near_ties(rows), _at_chance(rows, chance)]
     warnings = [warning for warning in (_size(rows), _failures(rows), *weak, *general) if warning]
     return Finding(series, task, sentences, warnings, short)
+
+
+def _said(say: Callable[[Headlines], str] | None, rows: Headlines) -> str:
+    if say is None:
+        return ""
+    with faults_named("A sentence for the report", say, AGAIN):
+        return say(rows)
 
 
 def _size(rows: Headlines) -> str:

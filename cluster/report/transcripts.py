@@ -14,9 +14,10 @@ import polars as pl
 
 from cotfaith.cluster.report.difference import Piece, difference
 from cotfaith.cluster.stats.metrics.lib.remarks import Cut, Remark, Without, every_arm
-from cotfaith.cluster.stats.metrics.lib.words import Words
+from cotfaith.cluster.stats.metrics.lib.words import AGAIN, Words
 from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.seeds import derive_seed
+from cotfaith.workers.plugins import faults_named
 
 Row = dict[str, Any]
 CHAIN = ("model", "task", "strategy", "item_id", "chain_index")
@@ -117,7 +118,8 @@ def _remarks(chain: Row, own: pl.DataFrame, words: Mapping[str | None, Words]) -
     found = rows["probe"].unique().sort().to_list()
     for probe in [*(probe for probe in words if probe in found), *(probe for probe in found if probe not in words)]:
         say = words[probe].remarks if probe in words else every_arm
-        yield from say(chain, rows.filter(pl.col("probe") == probe).to_dicts())
+        with faults_named(f"A transcript of {probe}", say, AGAIN):
+            yield from say(chain, rows.filter(pl.col("probe") == probe).to_dicts())
 
 
 def _with_remarks(shown: Transcript, remarks: Iterable[Cut | Without | Remark]) -> Transcript:

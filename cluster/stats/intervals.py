@@ -1,7 +1,7 @@
 """Intervals of ratios of per-item sums, clustered by item.
 
 In: per-item numerators and denominators. Out: an ``Interval``. Chains of one item are not independent, so the bootstrap
-resamples items (methods.md, "Intervals everywhere"). Differences are paired by construction: put the difference
+resamples items. Differences are paired by construction: put the difference
 into the numerator. Knows nothing about metrics or tables.
 
 Shapes: I = items, P = positions of a curve, B = bootstrap draws.

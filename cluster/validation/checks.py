@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cotfaith.cluster.stats.metrics.lib.metric import Claim, Level
 from cotfaith.cluster.validation.check import Check, Result, lacking_models
-from cotfaith.cluster.validation.judgement import figure, points
+from cotfaith.cluster.validation.judgement import Group, figure, points
 from cotfaith.cluster.validation.labelled import Labelled, organism_of
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.model_checks import GAPS, followed_check, gap_check, skill_trend_check
@@ -77,7 +77,7 @@ def _of_metric(
     tested: JudgedMetric, contrast: Contrast, labelled: Sequence[Labelled], scored: Scored, seed: int
 ) -> Check:
     name, stream = (f"{metric}: {contrast.name}" for metric in (tested.name, tested.judged.stream))
-    made = figure(tested, name, points(labelled, tested, scored), seed, stream)
+    made = figure(tested, Group("all", "", points(labelled, tested, scored)), seed, stream)
     result: Result = "not measured" if made.low is None else "passed" if made.low > 0.5 else "failed"
     note = made.reason or f"{made.n_faithful} faithful, {made.n_unfaithful} unfaithful"
     n = made.n_faithful + made.n_unfaithful

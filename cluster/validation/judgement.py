@@ -6,6 +6,7 @@ decision rule calls unfaithful with the share that is. A metric's missing scores
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from cotfaith.cluster.validation.auroc import auroc
 from cotfaith.cluster.validation.labelled import Labelled
@@ -13,6 +14,7 @@ from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.scored import Scored
 from cotfaith.schemas.seeds import derive_seed
 
+Kind = Literal["all", "setting", "steps", "model"]
 LENGTHS = ((1, 2), (3, 4), (5, 8), (9, None))
 """Bins of chain length in steps, both ends included."""
 
@@ -31,6 +33,20 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Labels that are judged together."""
+
+    kind: Kind
+    member: str
+    points: Sequence[Point]
+
+    @property
+    def name(self) -> str:
+        """Its name in tables and random streams."""
+        return f"{self.kind}={self.member}" if self.member else self.kind
+
+
+@dataclass(frozen=True)
 class Figure:
     """The performance of one metric on one group."""
 
@@ -38,6 +54,10 @@ class Figure:
     level: str
     group: str
     """all, setting=..., steps=..., model=..."""
+    kind: Kind
+    """What the group has in common."""
+    member: str
+    """Which setting, length or model; empty for all."""
     auroc: float | None
     low: float | None
     high: float | None
@@ -71,22 +91,24 @@ def figures(labelled: Sequence[Labelled], scored: Scored, seed: int) -> list[Fig
     found = []
     for tested in judged_metrics():
         every = points(labelled, tested, scored)
-        found += [figure(tested, group, members, seed) for group, members in _groups(every)]
+        found += [figure(tested, group, seed) for group in _groups(every)]
     return found
 
 
-def figure(tested: JudgedMetric, group: str, members: Sequence[Point], seed: int, stream: str | None = None) -> Figure:
+def figure(tested: JudgedMetric, group: Group, seed: int, stream: str | None = None) -> Figure:
     """Return the figure of one group; ``stream`` names the random stream of its interval (default: the group)."""
-    scored = [(point, point.score) for point in members if point.score is not None]
+    scored = [(point, point.score) for point in group.points if point.score is not None]
     labels = [point.faithful for point, _ in scored]
     clusters = [point.cluster for point, _ in scored]
     outlooks = [tested.outlook(score) for _, score in scored]
-    area = auroc(outlooks, labels, clusters, derive_seed(seed, "auroc", tested.judged.stream, stream or group))
+    area = auroc(outlooks, labels, clusters, derive_seed(seed, "auroc", tested.judged.stream, stream or group.name))
     called = sum(tested.calls_unfaithful(score) for _, score in scored)
     return Figure(
         metric=tested.name,
         level=tested.judged.level,
-        group=group,
+        group=group.name,
+        kind=group.kind,
+        member=group.member,
         auroc=area.value,
         low=area.low,
         high=area.high,
@@ -95,16 +117,15 @@ def figure(tested: JudgedMetric, group: str, members: Sequence[Point], seed: int
         n_faithful=sum(labels),
         n_unfaithful=len(labels) - sum(labels),
         n_clusters=len(set(clusters)),
-        n_missing=len(members) - len(scored),
+        n_missing=len(group.points) - len(scored),
     )
 
 
-def _groups(every: Sequence[Point]) -> list[tuple[str, list[Point]]]:
-    groups = [("all", list(every))]
-    groups += [(f"setting={s}", [p for p in every if p.setting == s]) for s in sorted({p.setting for p in every})]
-    groups += [(_span(low, high), [p for p in every if _within(p.n_steps, low, high)]) for low, high in LENGTHS]
-    groups += [(f"model={m}", [p for p in every if p.model == m]) for m in sorted({p.model for p in every})]
-    return [(name, members) for name, members in groups if members or name == "all"]
+def _groups(every: Sequence[Point]) -> list[Group]:
+    groups = [Group("setting", s, [p for p in every if p.setting == s]) for s in sorted({p.setting for p in every})]
+    groups += [Group("steps", _span(*ends), [p for p in every if _within(p.n_steps, *ends)]) for ends in LENGTHS]
+    groups += [Group("model", m, [p for p in every if p.model == m]) for m in sorted({p.model for p in every})]
+    return [Group("all", "", list(every)), *(group for group in groups if group.points)]
 
 
 def _within(n_steps: int, low: int, high: int | None) -> bool:
@@ -112,4 +133,8 @@ def _within(n_steps: int, low: int, high: int | None) -> bool:
 
 
 def _span(low: int, high: int | None) -> str:
-    return f"steps={low}+" if high is None else f"steps={low}-{high}"
+    return f"{low}+" if high is None else f"{low}-{high}"
+
+
+SPANS = tuple(_span(*ends) for ends in LENGTHS)
+"""The names of the bins, shortest first."""

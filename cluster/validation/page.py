@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cotfaith.cluster.validation.cells import bounded, number, share, tally
-from cotfaith.cluster.validation.judgement import Figure
+from cotfaith.cluster.validation.judgement import SPANS, Figure
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.svg import line_chart
 from cotfaith.cluster.validation.validation import Validation
@@ -85,21 +85,17 @@ def _metrics(made: Validation) -> list[Cells]:
 def _group(made: Validation, kind: str, title: str) -> tuple[str, Cells, list[Cells]] | None:
     """Return title, head and rows of a table of AUROCs by group."""
     found = {(f.metric, f.level, f.group): f for f in made.figures}
-    groups = sorted({f.group for f in made.figures if f.group.startswith(f"{kind}=")}, key=_in_order)
+    names = {f.member: f.group for f in made.figures if f.kind == kind}
+    members = [m for m in (SPANS if kind == "steps" else sorted(names)) if m in names]
     rows = [
-        [_code(t.name), t.judged.level, *(_cell(found.get((t.name, t.judged.level, group))) for group in groups)]
+        [_code(t.name), t.judged.level, *(_cell(found.get((t.name, t.judged.level, names[m]))) for m in members)]
         for t in judged_metrics()
     ]
-    return (title, ["metric", "level", *(group.split("=", 1)[1] for group in groups)], rows) if groups else None
+    return (title, ["metric", "level", *members], rows) if members else None
 
 
 def _cell(figure: Figure | None) -> str:
     return "-" if figure is None else f"{number(figure.auroc)} ({figure.n_faithful}/{figure.n_unfaithful})"
-
-
-def _in_order(group: str) -> tuple[int, str]:
-    first = group.removeprefix("steps=").split("-")[0].rstrip("+")
-    return int(first) if first.isdigit() else 0, group
 
 
 def _charts(made: Validation, stem: str) -> dict[str, str]:

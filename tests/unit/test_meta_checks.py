@@ -213,6 +213,8 @@ def test_figures_count_classes_bias_and_missing():
     one_class = figure(made.figures(), "raw_reliance", "setting=diversionary")
     assert (one_class.auroc, one_class.reason, one_class.called_unfaithful) == (None, "all unfaithful", 1.0)
     assert figure(made.figures(), "raw_reliance", "steps=3-4").auroc == 1.0
+    kinds = {f.group: (f.kind, f.member) for f in made.figures() if f.metric == "raw_reliance"}
+    assert (kinds["all"], kinds["steps=3-4"], kinds["model=a"]) == (("all", ""), ("steps", "3-4"), ("model", "a"))
     assert figure(made.figures(), "early_importance/p", "all").reason == "no scored label"
 
 

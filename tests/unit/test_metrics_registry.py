@@ -13,7 +13,7 @@ from scores_by_hand import FAILED, ITEM, arm, chain, rows, usable
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.report.results import write_estimates
 from cotfaith.cluster.stats.aggregate import aggregate
-from cotfaith.cluster.stats.metrics import METRICS, REGISTRY, all_metrics, bounds_of, metrics_of, register
+from cotfaith.cluster.stats.metrics import METRICS, all_metrics, bounds_of, metrics_of, register
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE
 from cotfaith.cluster.stats.metrics.lib.curves import chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.frame import of_probe, ok, scores
@@ -123,14 +123,17 @@ class TestPlugIn:
             yield found.observations.select("no_such_column")
 
         register(replace(PLUG_IN, scores=broken))
-        words = r"The metrics of last_step \(module \S*test_metrics_registry\) fail on these rows: ColumnNotFoundError"
-        with pytest.raises(SpecError, match=words + ".*no_such_column.*no row has to be made anew"):
+        words = r"Scoring last_step \(module \S*test_metrics_registry\) fails: ColumnNotFoundError"
+        with pytest.raises(SpecError, match=words + ".*no_such_column.*no row has to be computed again"):
             estimates(run_of("AB"))
 
     def test_a_mistake_in_the_packages_own_is_no_user_s(self, monkeypatch):
+        def broken(found):
+            return 1 / 0
+
+        broken.__module__ = "cotfaith.cluster.stats.metrics.last_step"
         register(PLUG_IN)
-        monkeypatch.setitem(REGISTRY.__dict__, "built_in", (PLUG_IN,))
-        monkeypatch.setitem(PLUG_IN.__dict__, "scores", lambda found: 1 / 0)
+        monkeypatch.setitem(PLUG_IN.__dict__, "scores", broken)
         with pytest.raises(ZeroDivisionError):
             estimates(run_of("AB"))
 

@@ -8,6 +8,7 @@ import pytest
 from estimate_rows import estimate
 
 from cotfaith.cluster.report import spoken
+from cotfaith.cluster.report.findings import findings
 from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
@@ -17,6 +18,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, edited
 from cotfaith.cluster.stats.metrics.lib.sayings import few_edits, side
 from cotfaith.cluster.stats.metrics.lib.words import OTHER, PERTURBATIONS, Column, Part, ReportSection, Words
+from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 from cotfaith.workers.probes import PROBES
 
@@ -168,3 +170,26 @@ def test_where_an_interval_lies(low, high, where):
 def test_few_edits_are_a_warning():
     assert few_edits(None, "reworded", "steps") == few_edits(0.75, "reworded", "steps") == ""
     assert "The editor reworded only 74% of the steps" in few_edits(0.74, "reworded", "steps")
+
+
+def test_a_plug_in_whose_sentence_fails_is_named():
+    def say(rows):
+        return rows["no_such_metric"].value
+
+    for words in (Words(sentence=say), Words(warning=say)):
+        with pytest.raises(
+            SpecError, match=r"A sentence for the report \(module \S*test_report_words\) fails: KeyError"
+        ):
+            findings([estimate("x", 1, 1)], {}, [words])
+
+
+def test_a_plug_in_whose_remarks_fail_is_named():
+    def remarks(chain, rows):
+        yield 1 / 0
+
+    key = {"model": "m", "task": "t", "item_id": "i", "strategy": "cot"}
+    chains = frame(CHAINS, [key | {"chain_index": 0, "steps": ["a"], "n_steps": 1, "status": "ok"}])
+    rows = frame(OBSERVATIONS, [key | {"chain_index": 0, "probe": "mine", "arm": "a", "status": "ok"}])
+    words = {"mine": Words(remarks=remarks)}
+    with pytest.raises(SpecError, match=r"A transcript of mine .* fails: ZeroDivisionError"):
+        pick_transcripts("r", frame(ITEMS, [key | {"question": "?"}]), chains, rows, words)

@@ -76,3 +76,13 @@ def test_no_code_decides_by_a_roles_name(repo):
     assert DECIDES.search('count = edits if role == "editor" else vectors')
     for path in [path for folder in ("cluster", "workers") for path in (repo / folder).rglob("*.py")]:
         assert not DECIDES.search(path.read_text()), path
+
+
+def test_a_plug_in_whose_arms_fail_is_named(monkeypatch):
+    def arms(shape, options):
+        return 1 / 0
+
+    monkeypatch.setitem(PROBES.things, "no_cot", replace(PROBES["no_cot"], arms=arms))
+    words = r"Planning the arms of no_cot \(module \S*test_role_objects\) fails: ZeroDivisionError.*then plan again"
+    with pytest.raises(SpecError, match=words):
+        costs(make_plan(spec_of(M)), 100)

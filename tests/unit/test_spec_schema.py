@@ -103,6 +103,7 @@ def test_what_it_takes(valid, parts):
         {"model": WEIGHTS | {"options": {"max_row": 3}}},
         {"model": WEIGHTS | {"engine": "vllm", "options": {"prefix_tree": "off"}}},
         {"model": WEIGHTS | {"roles": ["edtor"]}},
+        {"model": WEIGHTS | {"roles": ["judge"]}},
         {"model": SERVER},
         {"model": SERVER | {"options": {"model": "m"}}},
         {"task": {"name": "t"}},

@@ -2,7 +2,7 @@
 
 A plug-in adds metrics in one of two ways. A module that the spec's ``plugins`` names calls ``register``. Or an
 installed package has an entry point in the group ``cotfaith.metrics`` under its probe's name; it is loaded when a spec
-uses that probe. Formulas: methods.md. See docs/add-a-probe.md.
+uses that probe. Each file names its paper. See docs/add-a-probe.md.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,9 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, summed
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
-from cotfaith.schemas.errors import InputError, SpecError
-from cotfaith.workers.plugins import offered
+from cotfaith.cluster.stats.metrics.lib.words import AGAIN
+from cotfaith.schemas.errors import SpecError
+from cotfaith.workers.plugins import faults_named, offered
 from cotfaith.workers.probes import PROBES
 from cotfaith.workers.registry import Registry, found_in, handles
 
@@ -136,18 +137,8 @@ def _check_bounds(frame: pl.DataFrame, metric: Metric) -> None:
 
 
 def _scores_of(known: ProbeMetrics, rows: Rows) -> Iterator[pl.DataFrame]:
-    try:
+    with faults_named(f"Scoring {known.name}", known.scores, AGAIN):
         yield from known.scores(rows)
-    except InputError:
-        raise
-    except Exception as error:
-        if any(known is one for one in REGISTRY.built_in):
-            raise
-        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
-        raise SpecError(
-            f"The metrics of {known.name} (module {known.module}) fail on these rows: {what}. Fix that module, then "
-            "aggregate and report again: no row has to be made anew."
-        ) from error
 
 
 def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:

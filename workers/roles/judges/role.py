@@ -16,5 +16,8 @@ def check_judges(spec: RunSpec) -> None:
 
 
 JUDGE_ROLE = Role(
-    name="judge", summary="Reads chains. No probe asks a model to judge: a spec cannot use it.", check=check_judges
+    name="judge",
+    summary="Reads chains. No probe asks a model to judge: a spec cannot use it.",
+    check=check_judges,
+    offered=False,
 )

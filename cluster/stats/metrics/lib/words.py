@@ -11,6 +11,8 @@ from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Drawing
 from cotfaith.cluster.stats.metrics.lib.remarks import Remarks, every_arm
 
+AGAIN = "aggregate and report again: no row has to be computed again."
+"""What to do once a plug-in's metrics or words are fixed."""
 Headlines = Mapping[str, Estimate]
 """The estimates of one model on one task, without curves, by "metric" or "metric/method"."""
 Unit = Literal["%", "points", ""]
