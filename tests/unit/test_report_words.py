@@ -180,7 +180,7 @@ def test_a_plug_in_whose_sentence_fails_is_named():
         with pytest.raises(
             SpecError, match=r"A sentence for the report \(module \S*test_report_words\) fails: KeyError"
         ):
-            findings([estimate("x", 1, 1)], {}, [words])
+            findings([estimate("x")], {}, [words])
 
 
 def test_a_plug_in_whose_remarks_fail_is_named():
