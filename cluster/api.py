@@ -6,12 +6,10 @@ In: a spec. Out: a ``RunHandle``, which reads the run's folder. Prints nothing; 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cotfaith.cluster.plan.spec_file import check_spec, load_spec, with_plugins
 from cotfaith.cluster.storage.completeness import completeness
@@ -19,6 +17,7 @@ from cotfaith.cluster.storage.read import commits, count_statuses, load_run
 from cotfaith.cluster.storage.store import Store, absolute, open_store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.parquet import read_parquet
 from cotfaith.schemas.spec import RunSpec
 
 
@@ -34,7 +33,7 @@ class RunHandle:
     @property
     def estimates(self) -> pa.Table:
         """The estimates as an Arrow table: one row per model, task, strategy and metric, with its interval."""
-        return pq.read_table(BytesIO(self._object(keys.ESTIMATES)))
+        return read_parquet(self._object(keys.ESTIMATES))
 
     @property
     def report(self) -> Path:

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.storage.upgrade import upgrade
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.parquet import read_parquet
 from cotfaith.schemas.run_objects import Commit, Part
 from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
 
@@ -37,7 +37,7 @@ def read_part(store: Store, part: Part, commit: Commit, run_id: str | None = Non
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {again}")
     try:
-        table = in_schema(pq.ParquetFile(pa.BufferReader(data)).read(), part.table)
+        table = in_schema(read_parquet(data), part.table)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RunFolderError(f"{key} cannot be read: {str(error).splitlines()[0]} {again}") from None
     _check_rows(table, part, commit, run_id)

@@ -196,11 +196,11 @@ def test_a_shard_that_kills_its_engine_is_given_up_and_the_others_are_done(refer
     assert "1 shards given up" in done.stderr
     assert len(markers(tmp_path / "run")) == 4 * 4
     (record,) = given_up(LocalStore(tmp_path / "run"))
-    assert (record["task"], record["attempts"]) == ("addition", 3)
+    assert (record.task, record.attempts) == ("addition", 3)
     assert "Incomplete: 4 of 5 shards are done." in done.stdout
     again = in_process("status", tmp_path / "run", width=200)
     assert again.returncode == 0, again.stderr
-    assert f"Given up: {record['name']}: {record['reason']}" in again.stdout  # a later command still shows why
+    assert f"Given up: {record.name}: {record.reason}" in again.stdout  # a later command still shows why
 
 
 @pytest.mark.usefixtures("shared_ray")

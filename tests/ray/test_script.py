@@ -31,6 +31,19 @@ register(
     )
 )
 '''
+METRICS = '''
+"""How often the answer needs more than the first step."""
+from cotfaith import Metric, ProbeMetrics, of_probe, ok, register, scores
+
+CHANGED = Metric("first_step_changed", bounds=(0.0, 1.0), unit="share")
+
+
+def changed(rows):
+    yield scores(of_probe(rows.observations, "first_step"), "first_step", CHANGED, ~ok("same_answer"))
+
+
+register(ProbeMetrics(probe="first_step", metrics=(CHANGED,), scores=changed))
+'''
 SCRIPT = """
 from cotfaith import CotfaithError, InputError, Status, parse_spec, run
 
@@ -39,7 +52,7 @@ spec = parse_spec(
         "models": [{"id": "m", "engine": "stub"}],
         "tasks": [{"name": "t", "generator": "tracking_objects", "n": 4}],
         "probes": ["no_cot", "first_step"],
-        "plugins": ["first_step"],
+        "plugins": ["first_step", "first_step_metrics"],
     }
 )
 try:
@@ -51,13 +64,16 @@ else:
 done = run(spec, out="results")
 assert done.complete
 assert done.statuses[Status.OK] == done.statuses.total() == 4 * 3, done.statuses
-assert set(done.estimates["model"].to_pylist()) == {"m"}
+(row,) = [row for row in done.estimates.to_pylist() if row["metric"] == "first_step_changed"]
+assert (row["model"], row["n_ok"], row["n_total"]) == ("m", 4, 4), row
+assert 0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1, row
 print(done.report)
 """
 
 
 def test_a_script_runs_a_probe_of_its_own(tmp_path):
     (tmp_path / "first_step.py").write_text(PROBE)
+    (tmp_path / "first_step_metrics.py").write_text(METRICS)
     (tmp_path / "script.py").write_text(SCRIPT)
     line = [sys.executable, "script.py"]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
