@@ -3,6 +3,9 @@
 Texts live once, in ``chains``; observations refer to them by (model, task, item_id, chain_index).
 """
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import pyarrow as pa
 
 SCHEMA_VERSION = 4
@@ -167,3 +170,12 @@ TABLES: dict[str, pa.Schema] = {
     "observations": OBSERVATIONS,
     "estimates": ESTIMATES,
 }
+
+
+def table_of(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Return ``rows`` as the table ``name``; a row may leave out columns that may be null, and has no others."""
+    found, schema = list(rows), TABLES[name]
+    columns = set(schema.names)
+    for row in found:
+        assert row.keys() <= columns, f"{name} has no column {', '.join(sorted(row.keys() - columns))}"
+    return pa.Table.from_pylist(found, schema=schema)

@@ -18,7 +18,7 @@ from cotfaith.cluster.stats.metrics import all_effects, find_metric, unknown_pro
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.near_ties import with_clear
 from cotfaith.schemas.seeds import derive_seed
-from cotfaith.schemas.tables import ESTIMATES, SCHEMA_VERSION
+from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 
 Row = dict[str, Any]
 NAME = ["model", "task", "strategy", "probe", "metric", "method"]
@@ -45,7 +45,7 @@ def _all_estimates(effects: pl.DataFrame, run_id: str, seed: int) -> pa.Table:
         stream = derive_seed(seed, *(str(part or "") for part in name if part != "cot"))
         metric = find_metric(head["metric"], head["method"])
         rows.extend({**head, **estimate} for estimate in _estimates(group, stream, metric))
-    return pa.Table.from_pylist(rows, schema=ESTIMATES)
+    return table_of("estimates", rows)
 
 
 def _estimates(group: pl.DataFrame, seed: int, metric: Metric) -> list[Row]:

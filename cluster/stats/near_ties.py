@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from cotfaith.cluster.stats.metrics import METRICS, find_metric
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
-from cotfaith.schemas.tables import ESTIMATES
+from cotfaith.schemas.tables import table_of
 
 KEY = ("model", "task", "strategy", "probe", "metric", "method", "position")
 CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high", "clear_n_ok": "n_ok"}
@@ -31,7 +31,7 @@ def with_clear(chains: pl.DataFrame, observations: pl.DataFrame, estimate: Estim
         return table
     clear = {_key(row, row["method"]): row for row in estimate(*without_near_ties(chains, observations)).to_pylist()}
     rows = [_beside(row, clear) for row in table.to_pylist()]
-    return pa.Table.from_pylist(rows, schema=ESTIMATES)
+    return table_of("estimates", rows)
 
 
 def without_near_ties(chains: pl.DataFrame, observations: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -8,7 +8,7 @@ import pytest
 from cotfaith.cluster.storage.parts import in_schema
 from cotfaith.schemas.records import Answer, Chain, Hint, Item, Observation, Supplied
 from cotfaith.schemas.status import Status
-from cotfaith.schemas.tables import ITEMS, OBSERVATIONS, TABLES
+from cotfaith.schemas.tables import ITEMS, OBSERVATIONS, TABLES, table_of
 from cotfaith.workers.shard.rows import RowKey, chains_table, item_from_row, items_table, observations_table
 from cotfaith.workers.shard.work import ItemObservation
 
@@ -128,3 +128,9 @@ def test_a_file_without_a_column_that_it_must_have_is_refused():
 
 def test_observations_lack_nothing():
     assert set(NEW["observations"]) <= set(OBSERVATIONS.names)
+
+
+def test_a_column_that_a_table_lacks_is_an_error():
+    row = {"schema_version": 4, "run_id": "r", "model": "m", "task": "t", "item_id": "a"}
+    with pytest.raises(AssertionError, match="items has no column golden"):
+        table_of("items", [row | {"answer_format": "choice", "gold": "A", "golden": "A"}])

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from cotfaith.schemas.records import Answer, Chain, Edit, Hint, Item, Observation, Supplied
 from cotfaith.schemas.status import Status
-from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS, SCHEMA_VERSION
+from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 from cotfaith.workers.shard.work import READER, ItemObservation
 from cotfaith.workers.text.answers import is_correct, p_gold, same_answer
 
@@ -34,19 +34,19 @@ class RowKey:
 
 def items_table(key: RowKey, items: Iterable[Item]) -> pa.Table:
     """Return the ``items`` rows."""
-    return pa.Table.from_pylist([key.columns(item.id) | _item_columns(item) for item in items], schema=ITEMS)
+    return table_of("items", (key.columns(item.id) | _item_columns(item) for item in items))
 
 
 def chains_table(key: RowKey, items: Sequence[Item], chains: Iterable[Chain]) -> pa.Table:
     """Return the ``chains`` rows."""
     by_id = {item.id: item for item in items}
     rows = [key.columns(chain.item_id) | _chain_columns(by_id[chain.item_id], chain) for chain in chains]
-    return pa.Table.from_pylist(rows, schema=CHAINS)
+    return table_of("chains", rows)
 
 
 def observations_table(key: RowKey, rows: Iterable[ItemObservation]) -> pa.Table:
     """Return the ``observations`` rows."""
-    return pa.Table.from_pylist([key.columns(r.item.id) | _observation_columns(r) for r in rows], schema=OBSERVATIONS)
+    return table_of("observations", (key.columns(row.item.id) | _observation_columns(row) for row in rows))
 
 
 def chains_from_table(table: pa.Table) -> list[Chain]:
