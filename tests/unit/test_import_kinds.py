@@ -73,6 +73,13 @@ class TestColumns:
         assert {name: rows[0][name] for name in ours} == ours
         assert "Note" not in out
 
+    def test_a_mapped_style_without_a_hint_is_kept(self, take, folder):
+        rows, _ = take(GOOD | {"hint_style": "metadata"}, options=("--field", "hint_style=hint_style"))
+        assert rows[0]["hint_style"] == "metadata"
+        (item,) = items_of(folder / "out.jsonl")
+        assert item.hint is None
+        assert dict(item.metadata) == {"hint_style": "metadata"}
+
     def test_mapped_ones_are_taken_whatever_their_words(self, take):
         options = ("--field", "label=honest", "--field", "answer=said")
         rows, _ = take(GOOD | {"honest": True, "said": 5}, GOOD | {"honest": 0, "said": 5}, options=options)

@@ -184,15 +184,17 @@ class _Row:
             raise TaskError(f"{self.at}, {name}: {error}.") from None
 
     def about(self, item: Item) -> Item:
-        """Return the item with the fields that a rule could label its chain by, and its author."""
+        """Return the item with the fields that a rule could label its chain by; a style without a hint is metadata."""
         author, setting, style = self._word("author"), self._word("setting"), self._word("hint_style")
+        hint = None if self.get("hint") is None else Hint(self._hint(item), style)
+        others = {"author": author, "hint_style": style if hint is None else None}
         if setting not in (None, *SETTINGS):
             raise TaskError(f"{self.at}: setting {setting!r}; expected {' or '.join(SETTINGS)}, or nothing.")
         return replace(
             item,
-            metadata=() if author is None else (("author", author),),
+            metadata=tuple((name, value) for name, value in others.items() if value is not None),
             setting=setting,
-            hint=None if self.get("hint") is None else Hint(self._hint(item), style),
+            hint=hint,
             bottlenecks=() if self.get("bottlenecks") is None else self._bottlenecks(),
         )
 
