@@ -16,7 +16,7 @@ from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.read import commits, count_statuses, load_run
 from cotfaith.cluster.storage.store import Store, absolute, open_store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.errors import RunFolderError, SpecError
 from cotfaith.schemas.parquet import read_parquet
 from cotfaith.schemas.spec import RunSpec
 
@@ -96,7 +96,9 @@ def _spec(spec: RunSpec | Mapping[str, Any] | str | Path, plugins: Sequence[str]
         return with_plugins(spec, plugins)
     if isinstance(spec, Mapping):
         return check_spec(dict(spec), "spec", plugins)
-    return load_spec(Path(spec), (), plugins)
+    if isinstance(spec, str | Path):
+        return load_spec(Path(spec), (), plugins)
+    raise SpecError(f"spec: expected a RunSpec, a mapping or the path of a YAML file, got a {type(spec).__name__}.")
 
 
 def _placed(spec: RunSpec, out: str | Path | None) -> RunSpec:

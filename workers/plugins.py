@@ -43,7 +43,7 @@ def _import(name: str) -> None:
             f"plugins: there is no module {name!r}. Name a module as in an import (my_probe, not my_probe.py) that is "
             "installed, on PYTHONPATH or in the working directory; on a cluster, on every node."
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that ends itself ends no command of ours
         raise SpecError(f"plugins: module {name!r} fails: {type(error).__name__}: {error}") from error
 
 

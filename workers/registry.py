@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
 from cotfaith.schemas.errors import InputError, SpecError
+from cotfaith.schemas.spec import Section
 from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.plugins import offered
 
@@ -88,12 +89,18 @@ class Registry(Mapping[str, T], Generic[T]):
         """Register ``thing`` under its name; registering it again changes nothing.
 
         Raises:
-            SpecError: another thing has that name, or the name is not valid.
+            SpecError: another thing has that name, or the name or the class of its options is not valid.
 
         """
         if not _NAME.fullmatch(thing.name):
             raise SpecError(
                 f"A plug-in registers the {self.word} {thing.name!r}: expected lower-case letters, digits and '_'."
+            )
+        options = getattr(thing, "options", Section)
+        if not (isinstance(options, type) and issubclass(options, Section)):
+            raise SpecError(
+                f"A plug-in registers the {self.word} {thing.name!r} with the options {options!r}: expected a "
+                "subclass of Section."
             )
         if self.things.setdefault(thing.name, thing) is not thing:
             raise SpecError(
@@ -140,7 +147,7 @@ class Registry(Mapping[str, T], Generic[T]):
             thing = entries[0].load()
         except InputError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SpecError(
                 f"{where}: {name!r} from {origins[0]} cannot be loaded: {type(error).__name__}: {error}"
             ) from error

@@ -11,6 +11,7 @@ from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import RunSpec, TaskSpec
 from cotfaith.workers.engines.resolved import ResolvedModel
+from cotfaith.workers.plugins import faults_named
 from cotfaith.workers.probes.lib.probe import ENGINE_NEEDS, Need
 from cotfaith.workers.resolved import Resolved
 from cotfaith.workers.roles.table import HELPERS, ROLES
@@ -34,7 +35,9 @@ def check_probes(resolved: Resolved, items: ItemsOf) -> None:
 def check_applies(resolved: Resolved, items: Sequence[Item]) -> None:
     """Raise ``SpecError`` if the spec has a probe that applies to none of ``items``."""
     for probe in resolved.probes:
-        if not any(probe.kind.applies(item) for item in items):
+        with faults_named(f"Asking whether {probe.name} applies", probe.kind.applies, "plan again."):
+            applies = any(probe.kind.applies(item) for item in items)
+        if not applies:
             tasks = ", ".join(task.name for task in resolved.spec.tasks)
             raise SpecError(
                 f"probes: {probe.name!r} applies to none of the items of {tasks}. "
@@ -68,7 +71,7 @@ def _check_capabilities(resolved: Resolved, model: ResolvedModel, task: TaskSpec
         what = sorted(set().union(*lacking.values()))
         raise CapabilityError(
             f"Task {task.name!r} needs {' and '.join(what)} for {' and '.join(lacking)}. Engine {model.spec.engine!r} "
-            f"of model {model.spec.id!r} offers only {' and '.join(sorted(offered))}. "
+            f"of model {model.spec.id!r} offers {'only ' + ' and '.join(sorted(offered)) if offered else 'none'}. "
             f"{_way_out(what, _CHAINS in lacking)}"
         )
 

@@ -157,7 +157,7 @@ def _count_subject(
     for probe in plan.probes:
         times = shape.chains if probe.kind.level == "chain" else 1
         with faults_named(f"Planning the arms of {probe.name}", probe.kind.arms, "plan again."):
-            arms = probe.kind.arms(shape, probe.options)
+            arms = list(probe.kind.arms(shape, probe.options))
         for name in probe.readers or [own]:
             for arm in arms:
                 frame.count_answer(lines[name, task.name], arm, times)

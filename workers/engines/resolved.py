@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.kind import EngineKind
 from cotfaith.workers.engines.protocol import Capabilities
+from cotfaith.workers.plugins import faults_named
 from cotfaith.workers.text.codec import Codec
 
 
@@ -35,4 +37,10 @@ class ResolvedModel:
 def resolve_model(model: ModelSpec, date: datetime | None = None) -> ResolvedModel:
     """Look up the model's engine; raise ``SpecError`` if there is none, or an option is wrong."""
     kind = find_engine(model)
-    return ResolvedModel(model, kind, kind.capabilities(model), date)
+    with faults_named(f"Asking what the engine {kind.name} can do", kind.capabilities, "plan again."):
+        can = kind.capabilities(model)
+    if not isinstance(can, Capabilities):
+        raise SpecError(
+            f"models.{model.id}: the engine {kind.name!r} gives {can!r} as what it can do: expected Capabilities."
+        )
+    return ResolvedModel(model, kind, can, date)

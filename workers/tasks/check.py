@@ -16,10 +16,22 @@ def check_items(task_name: str, items: Sequence[Item]) -> None:
         raise TaskError(f"task {task_name!r} has no items.")
     seen: dict[str, int] = {}
     for place, item in enumerate(items):
+        _check_type(task_name, place, item)
         problem = _id_problem(item.id, seen) or _problem(item)
         if problem:
             raise TaskError(f"task {task_name!r}, item {item.id!r} (number {place}, counted from 0): {problem}")
         seen[item.id] = place
+
+
+def _check_type(task_name: str, place: int, item: object) -> None:
+    """Raise unless it is an item with texts: a plug-in may return anything."""
+    if not isinstance(item, Item):
+        got = type(item).__name__
+        raise TaskError(f"task {task_name!r}, number {place} (counted from 0): expected an Item, got a {got}.")
+    for name in ("id", "question", "gold"):
+        if not isinstance(value := getattr(item, name), str):
+            at = f"task {task_name!r}, item number {place} (counted from 0)"
+            raise TaskError(f"{at}: its {name} is {value!r}; expected a text.")
 
 
 def _id_problem(item_id: str, seen: dict[str, int]) -> str | None:

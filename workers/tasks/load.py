@@ -12,12 +12,14 @@ from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import TaskSpec, resolve_path
+from cotfaith.workers.plugins import faults_named
 from cotfaith.workers.tasks.adapters import ADAPTERS
 from cotfaith.workers.tasks.adapters.adapter import SETTINGS
 from cotfaith.workers.tasks.check import check_items
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
 
+_AGAIN = "plan again."
 _CHANCE = 1e-3
 """Identical golds are put down to chance unless their probability is below this."""
 FILE_KEYS = ("adapter", *SETTINGS, "shuffle")
@@ -37,7 +39,8 @@ def load_task(spec: TaskSpec, seed: int) -> list[Item]:
 def _generated(spec: TaskSpec, seed: int) -> list[Item]:
     generator = GENERATORS.find(spec.generator or "", f"task {spec.name!r}")
     _refuse(spec, "a generated task", FILE_KEYS)
-    items = generator.generate(spec.name, spec.options, spec.n, seed)
+    with faults_named(f"Making items of task {spec.name!r}", generator.make, _AGAIN):
+        items = generator.generate(spec.name, spec.options, spec.n, seed)
     check_items(spec.name, items)
     return items
 
@@ -46,7 +49,8 @@ def _from_file(spec: TaskSpec, path: Path) -> list[Item]:
     adapter = ADAPTERS.find(spec.adapter, f"task {spec.name!r}")
     _refuse(spec, "a task from a file", ("options",))
     _refuse(spec, f"adapter {adapter.name!r}", tuple(key for key in SETTINGS if key not in adapter.settings))
-    items = adapter.read(spec, path, read_records(path, adapter.columns(spec)))
+    with faults_named(f"Reading task {spec.name!r}", adapter.read, _AGAIN):
+        items = list(adapter.read(spec, path, read_records(path, adapter.columns(spec))))
     check_items(spec.name, items)
     _warn_if_one_label(spec.name, items)
     return items

@@ -11,7 +11,7 @@ from functools import cached_property
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
-from cotfaith.cluster.stats.metrics.lib.frame import GROUP, summed
+from cotfaith.cluster.stats.metrics.lib.frame import GROUP, SCORE, summed
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN
 from cotfaith.schemas.errors import SpecError
@@ -117,10 +117,29 @@ def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """
     probes = [None, *rows.observations["probe"].unique().sort().to_list()]
     for known in (metrics_of(probe) for probe in probes):
-        for frame in _scores_of(known, rows) if known is not None else ():
+        if known is None:
+            continue
+        whose = f"The scores of {known.name} (module {known.module})"
+        for frame in _scores_of(known, rows):
+            _check_frame(frame, whose)
             if len(frame):
                 _check_bounds(frame, find_metric(frame["metric"][0], frame["method"][0]))
             yield frame
+
+
+def _check_frame(frame: object, whose: str) -> None:
+    """Raise ``SpecError`` unless it is a frame of scores of one metric and method: a plug-in may yield anything."""
+    if not isinstance(frame, pl.DataFrame) or not set(SCORE) <= set(frame.columns):
+        lacking = sorted(set(SCORE) - set(frame.columns)) if isinstance(frame, pl.DataFrame) else []
+        got = f"a frame without {', '.join(lacking)}" if lacking else f"a {type(frame).__name__}"
+        raise SpecError(f"{whose} hold {got}. Yield what `scores` returns.")
+    if frame.select("metric", "method").n_unique() > 1:
+        raise SpecError(f"{whose} hold several metrics or methods in one frame. Yield one frame for each.")
+    if len(odd := frame.filter(~pl.col("value").is_finite())):
+        raise SpecError(
+            f"The metric {title(odd['metric'][0], odd['method'][0])!r} has a score of {odd['value'][0]}. "
+            "A score is a finite number, or null if its row failed."
+        )
 
 
 def _check_bounds(frame: pl.DataFrame, metric: Metric) -> None:

@@ -6,13 +6,15 @@ results, and returns its observations. It knows nothing about Ray, engines or ot
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Item, Observation
 from cotfaith.schemas.spec import Section
 from cotfaith.workers.shard.ask import Ask, Request
 
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
+Level = Literal["item", "chain"]
 Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
 """answer: score or generate, whichever the task's answers need. The last two are roles of other models."""
 ENGINE_NEEDS: frozenset[Need] = frozenset({"answer", "generate", "prefill"})
@@ -55,7 +57,7 @@ class Probe:
     """A registered probe."""
 
     name: str
-    level: Literal["item", "chain"]
+    level: Level
     """chain: ``run(chain, ask, options)``. item: ``run(chains, ask, options)`` with the item's usable chains."""
     needs: frozenset[Need]
     options: type[Section]
@@ -71,6 +73,14 @@ class Probe:
     """
     applies: Callable[[Item], bool] = lambda item: True
     """Items for which it is false have no arms and no rows; this is not a failure."""
+
+    def __post_init__(self) -> None:
+        if self.level not in get_args(Level):
+            raise SpecError(f"The probe {self.name!r} has the level {self.level!r}: expected 'item' or 'chain'.")
+        if not isinstance(self.needs, frozenset):
+            raise SpecError(
+                f"The probe {self.name!r} has needs in a {type(self.needs).__name__}: expected a frozenset."
+            )
 
     @property
     def summary(self) -> str:

@@ -1,6 +1,6 @@
 """The adapters by name: one for each published format, and ``mapped`` for any other.
 
-A module here defines one or several as ``ADAPTERS``. ``Registry`` says how to add others from outside.
+A module here defines one, or a tuple of them, as ``ADAPTER``. ``Registry`` says how to add others from outside.
 """
 
 from cotfaith.workers.registry import Registry, found_in, handles
