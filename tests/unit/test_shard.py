@@ -1,11 +1,12 @@
 """Shards on the stub engine: chains, probes, statuses, rows."""
 
+import re
 from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 
-from cotfaith.schemas.records import Chain, Item, Observation
+from cotfaith.schemas.records import Answer, Chain, Item, Observation
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.tables import CHAINS, OBSERVATIONS
@@ -210,3 +211,37 @@ def test_planned_arms_are_those_that_run(name):
     probe, options = find_probe(ProbeSpec(name=name))
     planned = probe.arms(Shape(1, len(chains[0].steps), chains[0].n_tokens), options)
     assert len(planned) == len(of(rows, name))
+
+
+OK = Answer(Status.OK, "A")
+
+
+def returning(*rows):
+    yield []
+    return list(rows)
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (lambda chain, ask, options: 5, "expected a coroutine"),
+        (lambda chain, ask, options: 1 / 0, "ZeroDivisionError"),
+        (lambda chain, ask, options: (x for x in [5]), "expected a list of requests, got 5"),
+        (lambda chain, ask, options: (x for x in [[5]]), r"expected a list of requests, got \[5\]"),
+        (lambda chain, ask, options: returning(Observation(5, OK)), "arm 5, expected str"),
+        (lambda chain, ask, options: returning(Observation("a", OK, step="three")), "step 'three', expected int"),
+        (lambda chain, ask, options: returning(Observation("a", OK, text="\ud83d")), "half of a character"),
+        (lambda chain, ask, options: returning(Observation("a", None)), "answer None, expected Answer"),
+        (lambda chain, ask, options: returning(Observation("a", OK), Observation("a", OK)), "the arm 'a' twice"),
+    ],
+)
+def test_a_probe_that_errs_costs_its_own_rows_and_no_other(monkeypatch, run, words):
+    monkeypatch.setitem(PROBES.things, "no_cot", replace(PROBES["no_cot"], run=run))
+    shard = work(items=ITEMS[:1], chains=1)
+    engines = {"subject": StubEngine(shard.model)}
+    rows = shard.run_probes(shard.sample_chains(engines), ALL, engines)
+    (row,) = of(rows, "no_cot")
+    assert row.observation.answer.status is Status.ITEM_ERROR
+    assert re.search(words, row.observation.answer.error)
+    assert {row.observation.answer.status for row in of(rows, "early_answering")} == {Status.OK}
+    observations_table(RowKey("r", "m", "t"), rows)  # can be written

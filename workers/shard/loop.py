@@ -4,7 +4,7 @@ Failure is data: an engine's error fails only the requests that cause it, and a 
 Only the loss of the engine itself ends the loop. Knows nothing about the content of requests.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,9 +43,26 @@ def drive(coroutines: Sequence[Coroutine[T]], engines: Engines) -> list[T | Fail
 def _guarded(coroutine: Coroutine[T]) -> Coroutine[T | Failed]:
     """Return what the coroutine returns, or its error."""
     try:
-        return (yield from coroutine)
+        return (yield from _checked(coroutine))
     except Exception as error:
         return Failed(f"{type(error).__name__}: {error}")
+
+
+def _checked(coroutine: Coroutine[T]) -> Coroutine[T]:
+    """Pass the coroutine's requests on; raise ``TypeError`` if it is no coroutine, or yields anything else."""
+    if not isinstance(coroutine, Generator):
+        raise TypeError(f"expected a coroutine that yields lists of requests, got {type(coroutine).__name__}")
+    replies: list[Any] | None = None
+    while True:
+        try:
+            requests = next(coroutine) if replies is None else coroutine.send(replies)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if not isinstance(requests, list | tuple) or not all(isinstance(one, Request) for one in requests):
+            coroutine.close()
+            raise TypeError(f"expected a list of requests, got {requests!r:.80}")
+        replies = yield list(requests)
 
 
 def dispatch(requests: Sequence[Request], engines: Engines) -> list[Any]:

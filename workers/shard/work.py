@@ -18,6 +18,7 @@ from cotfaith.workers.roles.editors import Editor, make_editor
 from cotfaith.workers.roles.embedders import Embedder, make_embedder
 from cotfaith.workers.shard.ask import Ask, Continuation, Request
 from cotfaith.workers.shard.loop import Engines, Failed, drive
+from cotfaith.workers.shard.returned import mistake
 from cotfaith.workers.shard.rounds import Coroutine
 from cotfaith.workers.strategies import STRATEGIES, Strategy
 from cotfaith.workers.text.codec import Codec
@@ -82,12 +83,12 @@ class ShardWork:
 
     def _item_run(self, probe: ResolvedProbe, item: Item, chains: Sequence[Chain]) -> "_Run":
         usable = [chain for chain in chains if chain.status is Status.OK]
-        run = probe.kind.run(usable, self._ask(item, -1, probe.name), probe.options)
+        run = _begun(probe, usable, self._ask(item, -1, probe.name))
         return _Run(item, self.strategy, probe.kind, None, run, self._reader(probe))
 
     def _chain_run(self, probe: ResolvedProbe, item: Item, chain: Chain) -> "_Run":
         if chain.status is Status.OK:
-            run = probe.kind.run(chain, self._ask(item, chain.index, probe.name), probe.options)
+            run = _begun(probe, chain, self._ask(item, chain.index, probe.name))
         else:
             run = _unusable(chain)
         return _Run(item, self.strategy, probe.kind, chain, run, self._reader(probe))
@@ -146,7 +147,7 @@ class _Run:
 
     def rows(self, result: list[Observation] | Failed) -> list[ItemObservation]:
         """Return the observations with what they refer to; one row with the error if the probe raised, or erred."""
-        error = result.error if isinstance(result, Failed) else _mistake(result)
+        error = result.error if isinstance(result, Failed) else mistake(result)
         if error is not None or isinstance(result, Failed):
             result = [Observation("probe", Answer(Status.ITEM_ERROR, error=error))]
         return [ItemObservation(self.item, self.strategy, self.probe.name, self._complete(o)) for o in result]
@@ -159,15 +160,6 @@ class _Run:
         return replace(
             observation, chain_index=self.chain.index, reference=self.chain.answer, n_steps=len(self.chain.steps)
         )
-
-
-def _mistake(result: Any) -> str | None:
-    """Return what is wrong with what a probe returned: its rows could not be read again."""
-    if not isinstance(result, list) or not all(isinstance(one, Observation) for one in result):
-        return f"The probe returned {type(result).__name__}, expected a list of Observations."
-    arms = [one.arm for one in result]
-    twice = next((arm for arm in arms if arms.count(arm) > 1), None)
-    return None if twice is None else f"The probe returned the arm {twice!r} twice; arms need different names."
 
 
 def _make_chain(item: Item, index: int, ask: Ask) -> Generator[list[Request], list[Any], Chain]:
@@ -221,6 +213,19 @@ def _unanswered(ask: Ask, index: int, sample: Continuation, prompt: str) -> Chai
 
 def _failed_chain(ask: Ask, index: int, failure: Failed) -> Chain:
     return _unanswered(ask, index, Continuation(Status.ITEM_ERROR, error=failure.error), "")
+
+
+def _begun(probe: ResolvedProbe, subject: Chain | Sequence[Chain], ask: Ask) -> Coroutine[list[Observation]]:
+    """Return the probe's coroutine; one that raises if the probe is a plain function and failed already."""
+    try:
+        return probe.kind.run(subject, ask, probe.options)
+    except Exception as error:
+        return _raising(error)
+
+
+def _raising(error: Exception) -> Coroutine[list[Observation]]:
+    yield from ()
+    raise error
 
 
 def _unusable(chain: Chain) -> Coroutine[list[Observation]]:
