@@ -200,7 +200,7 @@ class TestWholeSamples:
             ("max_tokens", "cut at the limit of tokens"),
             ("model_length", "cut at the end of the model's context"),
             ("content_filter", "withheld by a content filter"),
-            ("tool_calls", "a call of a tool"),
+            ("tool_calls", "its output is a tool call"),
             ("unknown", "did not end by itself (stop reason 'unknown')"),
         ],
     )
@@ -323,7 +323,7 @@ class TestWholeSamples:
         for text in (
             f"{name}: this log has no samples (status: {status})",
             "3 samples were run",
-            "Name the whole log",
+            "Use the complete log",
         ):
             assert text in out
 
@@ -333,4 +333,4 @@ class TestWholeSamples:
 
         code, rows, out = take(change=cancel)
         assert (code, len(rows)) == (0, 1)
-        assert "did not end well (status: cancelled); 1 samples are here" in out
+        assert "did not succeed (status: cancelled); the log has 1 samples" in out

@@ -136,7 +136,7 @@ def _question(sample: Any) -> str:
         raise ValueError("its input is a conversation, not one question")
     _check_text_only(asked[0].content, "its question", ("text",))
     if getattr(sample, "files", None):
-        raise ValueError("its question has files beside its text")
+        raise ValueError("its question has files besides its text")
     if sum(message.role != "system" for message in sample.messages or []) > 2:
         raise ValueError("its output is the last of several turns")
     return str(asked[0].text)
