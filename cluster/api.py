@@ -82,7 +82,8 @@ def run(
     from cotfaith.cluster.fleet.run import execute
     from cotfaith.cluster.report.results import write_results
 
-    asked = _placed(_spec(spec, plugins), out)
+    named = [plugins] if isinstance(plugins, str) else plugins
+    asked = _placed(_spec(spec, named), out)
     given_up = execute(asked)
     store = open_store(asked.output.path)
     record = load_run(store)
@@ -97,7 +98,7 @@ def _spec(spec: RunSpec | Mapping[str, Any] | str | Path, plugins: Sequence[str]
     if isinstance(spec, Mapping):
         return check_spec(dict(spec), "spec", plugins)
     if isinstance(spec, str | Path):
-        return load_spec(Path(spec), (), plugins)
+        return load_spec(spec, (), plugins)
     raise SpecError(f"spec: expected a RunSpec, a mapping or the path of a YAML file, got a {type(spec).__name__}.")
 
 

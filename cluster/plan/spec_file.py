@@ -11,13 +11,14 @@ from cotfaith.schemas.spec import RunSpec, parse_spec
 from cotfaith.workers.tasks.unicode import has_half
 
 
-def load_spec(path: Path, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> RunSpec:
+def load_spec(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[str] = ()) -> RunSpec:
     """Read ``path`` (YAML or JSON), apply ``key=value`` overrides, check the result, and add ``plugins`` to its own.
 
     Raises:
         SpecError: the file is missing or not YAML, an override names a place that cannot be set, or the spec is wrong.
 
     """
+    path = Path(path).expanduser()
     data = _read(path)
     for override in overrides if isinstance(data, dict) else ():  # parse_spec refuses anything else
         _apply(data, override)

@@ -104,3 +104,15 @@ def test_estimates_that_were_removed_raise(here):
     (here / "run" / "estimates.parquet").unlink()
     with pytest.raises(CotfaithError, match=r"estimates\.parquet: this is missing"):
         _ = handle.estimates
+
+
+def test_a_path_may_be_a_text_and_begin_at_home(here, monkeypatch):
+    monkeypatch.setenv("HOME", str(here))
+    written(here)
+    assert cotfaith.load_spec("~/spec.yaml") == cotfaith.load_spec(here / "spec.yaml")
+    assert cotfaith.run("~/spec.yaml").complete
+
+
+def test_one_plug_in_may_be_named_by_itself(here):
+    with pytest.raises(InputError, match="there is no module 'nowhere'"):
+        cotfaith.run(SPEC, plugins="nowhere")
