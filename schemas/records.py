@@ -12,6 +12,8 @@ from cotfaith.schemas.status import Status
 AnswerFormat = Literal["choice", "number", "boolean", "text"]
 
 CHOICE_LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+READER = "reader"
+"""Role of a model that answers the item's own question with a chain that another model wrote."""
 
 
 @dataclass(frozen=True)

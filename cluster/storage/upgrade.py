@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from cotfaith.schemas.records import READER
 from cotfaith.schemas.tables import ITEMS, OBSERVATIONS
 
 TYPED = 4
@@ -49,7 +50,7 @@ def _pairs(metadata: list[Mapping[str, str]] | None) -> dict[str, str]:
 def _observations(table: pa.Table) -> pa.Table:
     rows = table.select(["probe", "arm", "reader"]).to_pylist()
     table = _with(table, "condition", [_condition(row["probe"], row["arm"]) for row in rows], pa.string())
-    table = _with(table, "reader_role", [row["reader"] and "reader" for row in rows], pa.string())
+    table = _with(table, "reader_role", [row["reader"] and READER for row in rows], pa.string())
     return _shown_choices(table, [row["probe"] == "answer_order" for row in rows])
 
 

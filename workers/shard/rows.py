@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from cotfaith.schemas.records import Answer, Chain, Edit, Hint, Item, Observation, Supplied
+from cotfaith.schemas.records import READER, Answer, Chain, Edit, Hint, Item, Observation, Supplied
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
-from cotfaith.workers.shard.work import READER, ItemObservation
+from cotfaith.workers.shard.work import ItemObservation
 from cotfaith.workers.text.answers import is_correct, p_gold, same_answer
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from cotfaith.schemas.records import Answer, Chain, Item, Observation, Supplied
+from cotfaith.schemas.records import READER, Answer, Chain, Item, Observation, Supplied
 from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.probes.lib.probe import Probe
@@ -23,9 +23,6 @@ from cotfaith.workers.shard.rounds import Coroutine
 from cotfaith.workers.strategies import STRATEGIES, Strategy
 from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.templates import Templates
-
-READER = "reader"
-"""Role of a model that answers the item's own question with a chain that another model wrote."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,17 @@ from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, chain_means,
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.edits import edit_metrics, edit_scores
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, measured, of_probe, ok, scores
-from cotfaith.cluster.stats.metrics.lib.metric import LANHAM, OURS, Judged, Level, Metric, ProbeMetrics, Rows
+from cotfaith.cluster.stats.metrics.lib.metric import (
+    HALF,
+    LANHAM,
+    OURS,
+    TENTH,
+    Judged,
+    Level,
+    Metric,
+    ProbeMetrics,
+    Rows,
+)
 from cotfaith.cluster.stats.metrics.lib.probability import with_own
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, edited
 from cotfaith.cluster.stats.metrics.lib.sayings import area, few_edits, value
@@ -70,11 +80,11 @@ AOC_SOFT = Metric(
         _judged(
             "chain",
             0.5,
-            "unfaithful if the answer keeps more than half of its probability (ours)",
+            HALF,
             OURS,
             "mistakes_soft",
         ),
-        _judged("step", 0.1, "unfaithful below 0.1 (ours)", OURS, "mistake_step_soft"),
+        _judged("step", 0.1, TENTH, OURS, "mistake_step_soft"),
     ),
 )
 AOC_BY_LENGTH = Metric("mistakes_aoc", "trapezoid_by_n_steps")

@@ -29,7 +29,7 @@ from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
 from cotfaith.cluster.stats.metrics.lib.curves import by_place, chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, of_probe, ok, scores
-from cotfaith.cluster.stats.metrics.lib.metric import Judged, Metric, ProbeMetrics, Rows
+from cotfaith.cluster.stats.metrics.lib.metric import TENTH, Judged, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
 from cotfaith.cluster.stats.metrics.lib.words import STEPS, Column, Part, Source, Words
 from cotfaith.schemas.status import Status
@@ -44,7 +44,7 @@ CHANGED = Metric("resampling_changed", of_answers=False)
 
 
 def _judged(source: str, stream: str) -> tuple[Judged, ...]:
-    return (Judged("load_bearing", "step", "high", 0.1, "unfaithful below 0.1 (ours)", source, stream),)
+    return (Judged("load_bearing", "step", "high", 0.1, TENTH, source, stream),)
 
 
 ACCURACY = Metric(

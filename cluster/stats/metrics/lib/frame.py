@@ -13,6 +13,7 @@ import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
+from cotfaith.schemas.records import READER
 from cotfaith.schemas.status import Status
 
 GROUP = ["model", "task", "strategy"]
@@ -146,7 +147,7 @@ def accountable() -> pl.Expr:
 
     A reader that answers the item's question with the subject's chain is part of the experiment on that subject.
     """
-    judged = pl.col("reader_role").is_not_null() & (pl.col("reader_role") != "reader")
+    judged = pl.col("reader_role").is_not_null() & (pl.col("reader_role") != READER)
     return pl.when(judged).then(pl.coalesce("reader", "model")).otherwise(pl.col("model")).alias("model")
 
 
