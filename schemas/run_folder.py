@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
-from cotfaith.schemas.run_objects import CheckEntry, Commit, GivenUp, RunObject, RunRecord, ShardEntry, ValidationRecord
+from cotfaith.schemas.run_objects import CheckEntry, Commit, Quarantined, RunObject, RunRecord, ValidationRecord
 from cotfaith.schemas.tables import SCHEMA_VERSION
 
 R = TypeVar("R", bound=RunObject)
@@ -28,7 +28,7 @@ def parse_run(data: bytes) -> RunRecord:
         RunFolderError: it is not a run.json, or its version is too new.
 
     """
-    run = _parse(RunRecord, data, f"The folder's {keys.RUN}", _RUN_HINT)
+    run = parse_object(RunRecord, data, f"The folder's {keys.RUN}", _RUN_HINT)
     if run.schema_version > SCHEMA_VERSION:
         raise RunFolderError(
             f"The folder's {keys.RUN} has schema version {run.schema_version}, and this cotfaith reads up to "
@@ -45,26 +45,27 @@ def parse_commit(data: bytes, key: str) -> Commit:
 
     """
     again = f"Remove {key} and run again: its work is then repeated."
-    commit = _parse(Commit, data, key, again)
-    _check_place(commit, key, keys.commit(commit.shard_id, commit.probe, commit.reader))
+    commit = parse_object(Commit, data, key, again)
+    check_place(commit.key, keys.commit(commit.shard_id, commit.generation), key)
     if problem := _contradiction(commit):
         raise RunFolderError(f"{key}: {problem}. {again}")
     return commit
 
 
-def parse_given_up(data: bytes, key: str) -> GivenUp:
-    """Return the record of what was given up at ``key``; raise ``RunFolderError`` if it is something else."""
-    found = _parse(GivenUp, data, key, f"Remove {key}.")
-    _check_place(found, key, keys.given_up(found.shard_id, found.probe, found.reader))
+def parse_quarantined(data: bytes, key: str) -> Quarantined:
+    """Return the record of a quarantined item at ``key``; raise ``RunFolderError`` if it is something else."""
+    found = parse_object(Quarantined, data, key, f"Remove {key}.")
+    check_place(found.key, keys.quarantine(found.shard_id, found.index, found.reader), key)
     return found
 
 
 def parse_validation(data: bytes) -> list[CheckEntry]:
     """Return the checks in validation.json; raise ``RunFolderError`` if it is something else."""
-    return _parse(ValidationRecord, data, keys.VALIDATION, _VALIDATION_HINT).checks
+    return parse_object(ValidationRecord, data, keys.VALIDATION, _VALIDATION_HINT).checks
 
 
-def _parse(kind: type[R], data: bytes, what: str, hint: str) -> R:
+def parse_object(kind: type[R], data: bytes, what: str, hint: str) -> R:
+    """Return the object in ``data``; raise ``RunFolderError`` if it is something else."""
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
@@ -98,34 +99,47 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _check_place(found: ShardEntry, key: str, own: str) -> None:
-    """Raise unless the object is at the key that it names: a copy would count its rows twice."""
-    if found.shard != found.shard_id:
-        raise RunFolderError(
-            f"{key}: it names the shard {found.shard!r} but describes {found.shard_id!r}. Was it changed by hand? "
-            f"Remove {key} and run again."
-        )
-    named = own if found.key is None else found.key
+def check_place(named: str, own: str, key: str) -> None:
+    """Raise unless an object that names itself ``named`` and describes ``own`` is at ``key``: a copy counts rows twice."""
     if not key == own == named:
         raise RunFolderError(
-            f"{key}: its content belongs at {named}. Is it a copy, or was it "
-            f"renamed? Counting it would count rows twice. Move {key} out of the folder, or rename it."
+            f"{key}: its content belongs at {own if named == key else named}. Is it a copy, or was it renamed or "
+            f"changed? Counting it would count rows twice. Move {key} out of the folder, or rename it."
         )
 
 
 def _contradiction(commit: Commit) -> str:
     """Return why a run cannot have written this commit; "" if it can have."""
-    tables = [part.table for part in commit.parts]
-    wanted = ["chains", "items"] if commit.probe is None else ["observations"]
-    if sorted(tables) != wanted:
-        return f"its parts are {', '.join(tables) or 'none'}, expected {' and '.join(wanted)}"
     if commit.start >= commit.stop:
         return f"it covers items {commit.start} to {commit.stop}"
+    if not 0 < len(commit.items) <= commit.stop - commit.start or len(set(commit.items)) < len(commit.items):
+        return f"it lists {len(commit.items)} items, {len(set(commit.items))} of them different, of {commit.shard_id}"
+    if problem := _piece_problem(commit):
+        return problem
+    tables = sorted(part.table for part in commit.parts)
+    wanted = ["chains", "items"] if commit.pieces[0].probe is None else ["observations"]
+    if tables != wanted:
+        return f"its parts are {', '.join(tables) or 'none'}, expected {' and '.join(wanted)}"
     for part in commit.parts:
-        own = keys.part(part.table, commit.model, commit.task, commit.shard, commit.attempt, commit.probe)
+        own = keys.part(part.table, commit.shard_id, commit.attempt)
         if part.key != own:
             return f"its {part.table} are named {part.key!r}, expected {own!r}"
     rows = sum(part.rows for part in commit.parts if part.table != "items")
-    if rows != sum(commit.statuses.values()):
-        return f"it counts {sum(commit.statuses.values())} statuses for {rows} rows"
+    counted = sum(sum(counts) for piece in commit.pieces for counts in piece.statuses.values())
+    return "" if rows == counted else f"it counts {counted} statuses for {rows} rows"
+
+
+def _piece_problem(commit: Commit) -> str:
+    """Return what is wrong with the commit's pieces; "" if nothing is."""
+    names, n = [piece.name for piece in commit.pieces], len(commit.items)
+    if not names or len(set(names)) < len(names):
+        return f"it has {len(names)} pieces, {len(set(names))} of them different"
+    if len({(name.probe is None, name.reader) for name in names}) > 1:
+        return "it holds chains and rows of probes, or rows of several readers"
+    texts = {(one.strategy, one.variant): one.hashes for one in commit.texts}
+    if lacking := [name for name in names if len(texts.get((name.strategy, name.variant), ())) != n]:
+        return f"it does not name the chains of {' '.join(lacking[0][:2])} of each item"
+    for piece in commit.pieces:
+        if any(len(counts) != n for counts in piece.statuses.values()) or any(at >= n for at in piece.cut):
+            return f"its counts of rows are not those of {n} items"
     return ""

@@ -1,4 +1,4 @@
-"""What the JSON objects of a run's folder hold: run.json, commits, shards that were given up, validation.json.
+"""What the JSON objects of a run's folder hold: run.json, commits, quarantined items, validation.json.
 
 A run makes the first three and writes them; readers get every object typed. Fields are in the order in which they are
 written. Types are strict: "16" is not a number. Unknown keys are kept, after the others: a later version may have added
@@ -6,9 +6,10 @@ them. ``run_folder.py`` reads objects, and describes damaged ones.
 """
 
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Set
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, PrivateAttr, model_validator
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.spec import Name
@@ -105,6 +106,20 @@ class Identity(RunObject):
     """Model -> hash of what its chat template writes; runs of old versions have none."""
 
 
+class ItemRange(RunObject):
+    """Items that a task got at one time; later ones follow."""
+
+    start: NonNegativeInt
+    stop: NonNegativeInt
+    shard_size: PositiveInt
+    items: str
+    """Fingerprint of these items."""
+
+    def shards(self) -> list[tuple[int, int]]:
+        """Return (start, stop) of the range's shards."""
+        return [(at, min(at + self.shard_size, self.stop)) for at in range(self.start, self.stop, self.shard_size)]
+
+
 class RunRecord(RunObject):
     """run.json."""
 
@@ -113,20 +128,61 @@ class RunRecord(RunObject):
     created: str
     cotfaith_version: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
-    shard_size: PositiveInt
     prompt_date: str | None = None
     """The date that chat templates get; null in runs of old versions, for which ``created`` is used."""
     identity: Identity
-    n_items: dict[Name, NonNegativeInt]
+    ranges: dict[Name, list[ItemRange]]
+    """Task -> its items, in order; a task grows by further ranges."""
+    max_tokens: PositiveInt | None = None
+    """The limit of a chain's length. A larger one renews the chains that the old one cut."""
     readers: dict[str, list[str]] = Field(default_factory=dict)
     spec: SpecEntry
+
+    @property
+    def n_items(self) -> dict[str, int]:
+        """Task -> number of its items."""
+        return {task: found[-1].stop if found else 0 for task, found in self.ranges.items()}
+
+    def shards(self, task: str) -> list[tuple[int, int]]:
+        """Return (start, stop) of the task's shards, which are the same for each model."""
+        return [shard for one in self.ranges.get(task, []) for shard in one.shards()]
+
+    def shard_bounds(self, task: str) -> Set[tuple[int, int]]:
+        """Return the same as a set."""
+        if task not in self._bounds:
+            self._bounds[task] = frozenset(self.shards(task))
+        return self._bounds[task]
+
+    _bounds: dict[str, Set[tuple[int, int]]] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_old(cls, data: Any) -> Any:
+        """Read a run of an old version, which had one range of items a task, and one shard size."""
+        if not isinstance(data, dict) or "ranges" in data or "n_items" not in data:
+            return data
+        rest = {name: value for name, value in data.items() if name not in ("n_items", "shard_size")}
+        if "shard_size" not in data or not isinstance(data["n_items"], dict):
+            return data
+        size, counts = data["shard_size"], data["n_items"]
+        one = {task: [{"start": 0, "stop": n, "shard_size": size, "items": ""}] for task, n in counts.items()}
+        return rest | {"ranges": one}
+
+    @model_validator(mode="after")
+    def _ranges_follow(self) -> "RunRecord":
+        """Check that each range begins where the one before it ends."""
+        for task, found in self.ranges.items():
+            ends = [0, *(one.stop for one in found)]
+            if any(one.start != end or one.stop < one.start for one, end in zip(found, ends, strict=False)):
+                raise ValueError(f"the ranges of task {task!r} do not follow each other from 0")
+        return self
 
     @model_validator(mode="after")
     def _spec_is_known(self) -> "RunRecord":
         """Check that the run has every name of the spec: otherwise its shards could not be counted."""
         for kind, names, known in (
             ("model", [m.id for m in self.spec.models], self.identity.models),
-            ("task", [t.name for t in self.spec.tasks], self.n_items),
+            ("task", [t.name for t in self.spec.tasks], self.ranges),
             ("probe", [p.name for p in self.spec.probes], self.identity.probes),
             ("strategy", self.spec.strategies, self.identity.strategies),
         ):
@@ -146,37 +202,76 @@ class Part(RunObject):
 
 
 class ShardEntry(RunObject):
-    """Which part of a run an object is about."""
+    """Which part of a run an object is about: a range of items of one task for one model."""
 
-    key: str | None = None
-    """The object's own key; null in commits of old runs."""
-    shard: Text
     model: Name
     task: Name
-    strategy: Name
     start: NonNegativeInt
     stop: PositiveInt
-    probe: Name | None
-    reader: Name | None = None
 
     @property
     def shard_id(self) -> str:
-        """The shard's name, made from the other fields."""
-        return keys.shard_id(self.model, self.task, self.strategy, self.start, self.stop)
+        """The shard's name."""
+        return keys.shard_id(self.model, self.task, self.start, self.stop)
+
+
+class PieceName(NamedTuple):
+    """One kind of rows of an item: its chains of a strategy and variant, or what a probe found on them."""
+
+    strategy: str
+    variant: str = "plain"
+    probe: str | None = None
+    """Null: the chains themselves."""
+    reader: str | None = None
+    """Who answered in the subject's place; null: the subject did."""
 
     @property
-    def commit_key(self) -> str:
-        """The key of the commit of what the object is about."""
-        return keys.commit(self.shard, self.probe, self.reader)
+    def chains(self) -> "PieceName":
+        """The piece of the chains that it rests on."""
+        return PieceName(self.strategy, self.variant)
+
+
+class Piece(RunObject):
+    """The rows of one piece in a commit."""
+
+    strategy: Name
+    variant: Text = "plain"
+    probe: Name | None = None
+    reader: Name | None = None
+    statuses: dict[str, list[NonNegativeInt]]
+    """Status -> rows of each of the commit's items."""
+    cut: list[NonNegativeInt] = Field(default_factory=list)
+    """Places, among the commit's items, of those with a text that the limit of tokens cut."""
+
+    @property
+    def name(self) -> PieceName:
+        """Its name."""
+        return PieceName(self.strategy, self.variant, self.probe, self.reader)
+
+
+class ChainTexts(RunObject):
+    """The chains of one strategy and variant that a commit made, or that its probes' rows rest on."""
+
+    strategy: Name
+    variant: Text = "plain"
+    hashes: list[list[str]]
+    """For each of the commit's items, a hash of each of its chains: text, steps, answer and status."""
 
 
 class Commit(ShardEntry):
-    """A commit marker."""
+    """A commit: rows of some items of a shard. Its key ends in its generation."""
 
+    key: Text
+    generation: NonNegativeInt
     attempt: Text
+    items: list[Text]
+    """Ids, in the task's order."""
+    pieces: list[Piece]
+    """Each holds rows of all the items."""
+    texts: list[ChainTexts]
     parts: list[Part]
-    statuses: dict[str, NonNegativeInt]
-    """Rows of chains or observations by status."""
+    max_tokens: PositiveInt | None = None
+    """The limit of a chain's length; null in commits of old runs."""
     began: float | None = None
     """Seconds since the epoch, by the clock of the machine that did it; null in commits of old runs."""
     seconds: float | None = None
@@ -186,19 +281,33 @@ class Commit(ShardEntry):
     tokens: dict[str, NonNegativeInt] = Field(default_factory=dict)
     """Role -> its engine's prompt tokens, each prompt counted whole, and generated tokens."""
 
+    @property
+    def reader(self) -> str | None:
+        """The model that answered in the subject's place; all pieces have the same."""
+        return self.pieces[0].reader if self.pieces else None
+
     def part(self, table: TableName) -> Part:
         """Return the part of this table."""
         return next(part for part in self.parts if part.table == table)
 
 
-class GivenUp(ShardEntry):
-    """A shard, or a reader's part of one, that failed every attempt."""
+class Quarantined(ShardEntry):
+    """An item that failed every attempt alone: it ended its engine, or the task that worked on it."""
 
-    key: str
-    name: Text
+    key: Text
+    item: Text
+    index: NonNegativeInt
+    """Its place in the task."""
+    reader: Name | None = None
     reason: str
     attempts: PositiveInt
     at: str
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+        by = "" if self.reader is None else f" read by {self.reader}"
+        return f"{self.model} / {self.task} / {self.item}{by}"
 
 
 class CheckEntry(RunObject):

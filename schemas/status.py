@@ -21,3 +21,5 @@ class Status(StrEnum):
     """The engine failed on this request."""
     ITEM_ERROR = "item_error"
     """Our own code failed on this item."""
+    QUARANTINED = "quarantined"
+    """Each attempt at this item alone ended its engine, or the process that worked on it."""

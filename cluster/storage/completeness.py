@@ -1,25 +1,22 @@
 """How much of a run is committed: its commits against its plan, by shard.
 
-In: run.json, the commits and the records of shards that were given up. Out: ``Completeness``: counts and sentences.
-The plan is what the last spec asks for, and what an earlier spec of the folder began. A shard is done when its chains,
-every probe on them and every reading of them are committed.
+In: run.json, the commits and the records of quarantined items. Out: ``Completeness``: counts and sentences. The plan is
+what the last spec asks for, and what an earlier spec of the folder began. A shard is done when the chains of all its
+items, every probe on them and every reading of them are committed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cotfaith.cluster.storage.given_up import given_up
-from cotfaith.cluster.storage.read import commits
+from cotfaith.cluster.storage.ledger import Ledger, ShardKey, ShardLog
+from cotfaith.cluster.storage.read import read_ledger, read_quarantine
 from cotfaith.cluster.storage.store import Store
-from cotfaith.schemas import keys
-from cotfaith.schemas.run_objects import Commit, GivenUp, RunRecord, ShardEntry
+from cotfaith.schemas.run_objects import PieceName, Quarantined, RunRecord
 
-Group = tuple[str, str, str]
-"""Model, task, strategy."""
-Stage = tuple[str | None, str | None]
-"""Probe and reader; (None, None) for the chains."""
+Group = tuple[str, str]
+"""Model and task."""
 MOST_NAMED = 10
-"""The most groups or shards that one text names."""
+"""The most groups or items that one text names."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,8 @@ class Completeness:
     total: int
     missing: Mapping[Group, int]
     """Shards that are not done."""
-    given_up: Sequence[tuple[str, str]] = ()
-    """Name and reason of each shard (or reading) that failed every attempt and is still missing."""
+    quarantined: Sequence[tuple[str, str]] = ()
+    """Name and reason of each item that failed every attempt; its rows say so."""
 
     @property
     def whole(self) -> bool:
@@ -48,63 +45,52 @@ class Completeness:
         )
 
     def details(self) -> list[str]:
-        """Return what is missing, and what was given up and why; each list is cut at ``MOST_NAMED``."""
+        """Return what is missing, and what is quarantined and why; each list is cut at ``MOST_NAMED``."""
         lacking = [f"{' / '.join(group)}: {n} not done" for group, n in self.missing.items()]
-        failed = [f"Given up: {name}: {reason}" for name, reason in self.given_up]
-        return [*_cut(lacking, "more groups"), *_cut(failed, "more given up")]
+        failed = [f"Quarantined: {name}: {reason}" for name, reason in self.quarantined]
+        return [*_cut(lacking, "more groups"), *_cut(failed, "more quarantined")]
 
 
 def completeness(store: Store, run: RunRecord) -> Completeness:
     """Compare what is committed with the plan in ``run`` (run.json)."""
-    return compare(run, list(commits(store)), given_up(store))
+    return compare(run, read_ledger(store, run), read_quarantine(store))
 
 
-def compare(run: RunRecord, found: Sequence[Commit], failed: Iterable[GivenUp] = ()) -> Completeness:
+def compare(run: RunRecord, ledger: Ledger, failed: Iterable[Quarantined] = ()) -> Completeness:
     """Return which shards of the plan are done."""
-    have = {commit.commit_key for commit in found}
-    plan = _plan(run, found)
-    began: dict[Group, set[str]] = {}
-    for commit in found:
-        began.setdefault(_group(commit), set()).add(commit.shard)
     total, lacking = 0, {}
-    for group, stages in plan.items():
-        done = sum(not _missing(shard, stages, have) for shard in began.get(group, ()))
-        n = -(-run.n_items.get(group[1], 0) // run.shard_size)
-        total += n
-        if done < n:
-            lacking[group] = n - done
-    dead = [(one.name, one.reason) for one in failed if _still_missing(one, plan.get(_group(one), set()), have)]
+    for group, pieces in _plan(run, ledger).items():
+        shards = [ShardKey(*group, *bounds) for bounds in run.shards(group[1])]
+        undone = sum(not _is_done(ledger.log(shard), pieces, shard) for shard in shards)
+        total += len(shards)
+        if undone:
+            lacking[group] = undone
+    dead = [(one.name, one.reason) for one in failed]
     return Completeness(total - sum(lacking.values()), total, lacking, dead)
 
 
-def _still_missing(record: GivenUp, stages: set[Stage], have: set[str]) -> bool:
-    """Return whether part of what was given up is still missing; a shard's own job is its chains and all its probes."""
-    if record.reader is not None:
-        own = stages & {(record.probe, record.reader)}
-    else:
-        own = {stage for stage in stages if stage[1] is None}
-    return _missing(record.shard, own, have)
+def _is_done(log: ShardLog, pieces: Iterable[PieceName], shard: ShardKey) -> bool:
+    """Return whether each piece is there for all items."""
+    return all(len(log.live.get(piece, ())) == shard.stop - shard.start for piece in pieces)
 
 
-def _missing(shard: str, stages: set[Stage], have: set[str]) -> bool:
-    """Return whether any of the shard's stages is not committed."""
-    return any(keys.commit(shard, *stage) not in have for stage in stages)
-
-
-def _group(entry: ShardEntry) -> Group:
-    return entry.model, entry.task, entry.strategy
-
-
-def _plan(run: RunRecord, found: Iterable[Commit]) -> dict[Group, set[Stage]]:
-    """Return (probe, reader) of everything that belongs to each group's shards; (None, None) for the chains."""
+def wanted_pieces(run: RunRecord) -> frozenset[PieceName]:
+    """Return the pieces that the last spec asks for, of each item."""
     strategies = run.spec.strategies or list(run.identity.strategies)
-    stages: set[Stage] = {(None, None)}
+    pieces = {PieceName(strategy) for strategy in strategies}
     for probe in run.spec.probes:
         readers: Sequence[str | None] = run.readers.get(probe.name) or [None]
-        stages |= {(probe.name, reader) for reader in readers}
-    plan = {(m, t.name, s): set(stages) for m in run.spec.subjects for t in run.spec.tasks for s in strategies}
-    for commit in found:  # possibly of an earlier spec
-        plan.setdefault(_group(commit), {(None, None)}).add((commit.probe, commit.reader))
+        pieces |= {PieceName(strategy, probe=probe.name, reader=reader) for strategy in strategies for reader in readers}
+    return frozenset(pieces)
+
+
+def _plan(run: RunRecord, ledger: Ledger) -> dict[Group, frozenset[PieceName]]:
+    """Return everything that belongs to each group's shards."""
+    wanted = wanted_pieces(run)
+    plan = {(model, task.name): wanted for model in run.spec.subjects for task in run.spec.tasks}
+    for key, log in ledger.logs.items():  # possibly of an earlier spec
+        group = (key.model, key.task)
+        plan[group] = plan.get(group, frozenset()) | {piece.chains for piece in log.pieces} | set(log.pieces)
     return plan
 
 

@@ -6,21 +6,24 @@ names the file, what is wrong and what to do. Files of older versions are read: 
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.storage.upgrade import upgrade
-from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.old_commits import stand_in
 from cotfaith.schemas.parquet import read_parquet
 from cotfaith.schemas.run_objects import Commit, Part
 from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
 
 FINITE = ("difficulty", "position", "similarity", "p_gold")
 """Columns that estimates are computed from; a NaN in them would count as a number."""
+_ABOUT = ("strategy", "variant", "probe", "reader", "item_id", "status")
+_AGAIN = "To do what it held again, and what rests on it: cotfaith run SPEC --repair."
 
 
 def read_part(store: Store, part: Part, commit: Commit, run_id: str | None = None) -> pa.Table:
@@ -30,16 +33,16 @@ def read_part(store: Store, part: Part, commit: Commit, run_id: str | None = Non
         RunFolderError: the object is missing, is not what was committed, or belongs to another run.
 
     """
-    key, again = part.key, _again(commit)
+    key = part.key
     data = store.get(key)
     if data is None:
-        raise RunFolderError(f"{key} is committed but missing. Was the run's folder changed by hand? {again}")
+        raise RunFolderError(f"{key} is committed but missing. Was the run's folder changed by hand? {_AGAIN}")
     if hashlib.sha256(data).hexdigest() != part.sha256:
-        raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {again}")
+        raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {_AGAIN}")
     try:
         table = in_schema(read_parquet(data), part.table)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise RunFolderError(f"{key} cannot be read: {str(error).splitlines()[0]} {again}") from None
+        raise RunFolderError(f"{key} cannot be read: {str(error).splitlines()[0]} {_AGAIN}") from None
     _check_rows(table, part, commit, run_id)
     return table
 
@@ -89,44 +92,69 @@ def _column(columns: Mapping[str, pa.ChunkedArray], field: pa.Field, n_rows: int
 
 
 def _check_rows(table: pa.Table, part: Part, commit: Commit, run_id: str | None) -> None:
-    """Raise unless the number of rows, and their model, task and so on, match their commit."""
+    """Raise unless the number of rows, and their model, task, item and piece, match their commit."""
     if table.num_rows != part.rows:
-        raise RunFolderError(f"{part.key} has {table.num_rows} rows, its commit says {part.rows}. {_again(commit)}")
+        raise RunFolderError(f"{part.key} has {table.num_rows} rows, its commit says {part.rows}. {_AGAIN}")
     if found := next((name for name in FINITE if name in table.column_names and _is_odd(table.column(name))), None):
-        raise RunFolderError(f"{part.key} has rows whose {found} is not a finite number. {_again(commit)}")
-    wanted = {"model": commit.model, "task": commit.task, "strategy": commit.strategy, "probe": commit.probe}
-    wanted = {name: value for name, value in wanted.items() if name in table.column_names}
-    wanted |= {} if run_id is None else {"run_id": run_id}
-    wanted |= {} if commit.reader is None else {"reader": commit.reader}
+        raise RunFolderError(f"{part.key} has rows whose {found} is not a finite number. {_AGAIN}")
+    wanted = {"model": commit.model, "task": commit.task} | ({} if run_id is None else {"run_id": run_id})
     for name, value in wanted.items():
-        other = [found for found in pc.unique(table.column(name)).to_pylist() if found != value]
-        if other:
-            raise RunFolderError(
-                f"{part.key} has rows whose {name} is {other[0]!r}, expected {value!r}. Were files of another run "
-                f"copied here? {_again(commit)}"
-            )
+        _check_values(table, name, {value}, part)
+    if not _is_old(commit):
+        _check_values(table, "item_id", set(commit.items), part)
     if "status" in table.column_names:
-        _check_statuses(table, part, commit)
+        _check_pieces(table, part, commit)
 
 
-def _check_statuses(table: pa.Table, part: Part, commit: Commit) -> None:
-    """Raise unless the rows by status match their commit, because ``cotfaith status`` shows the commit's."""
-    found = Counter(table.column("status").to_pylist())
-    if found != Counter(commit.statuses):
+def _check_values(table: pa.Table, name: str, wanted: Set[str], part: Part) -> None:
+    other = [found for found in pc.unique(table.column(name)).to_pylist() if found not in wanted]
+    if other:
+        one = repr(next(iter(wanted))) if len(wanted) == 1 else "one of its commit"
         raise RunFolderError(
-            f"{part.key} has rows by status {dict(found)}, its commit says {commit.statuses}. {_again(commit)}"
+            f"{part.key} has rows whose {name} is {other[0]!r}, expected {one}. Were files of another run copied "
+            f"here? {_AGAIN}"
         )
+
+
+def _check_pieces(table: pa.Table, part: Part, commit: Commit) -> None:
+    """Raise unless the rows of each piece and item, by status, match their commit: ``status`` shows the commit's."""
+    frame = pl.from_arrow(table.select([name for name in _ABOUT if name in table.column_names]))
+    assert isinstance(frame, pl.DataFrame), "it has several columns"
+    lacking = [pl.lit(None, pl.String).alias(name) for name in _ABOUT if name not in frame.columns]
+    counted = frame.with_columns(lacking).group_by(_ABOUT).len()
+    found: Counter[tuple[str | None, ...]] = Counter()
+    for *names, item, status, n in counted.select(*_ABOUT, "len").iter_rows():
+        found[(*names, commit.items[0] if _is_old(commit) else item, status)] += n
+    said = Counter(
+        {
+            (*piece.name, item, status): n
+            for piece in commit.pieces
+            for status, counts in piece.statuses.items()
+            for item, n in zip(commit.items, counts, strict=True)
+            if n
+        }
+    )
+    if found != said:
+        one = next(iter((found - said) or (said - found)))
+        words = " ".join(name for name in one if name is not None)
+        raise RunFolderError(
+            f"{part.key} has {found[one]} rows of {words}, its commit says {said[one]}; by status it has "
+            f"{_by_status(found)}, its commit {_by_status(said)}. {_AGAIN}"
+        )
+
+
+def _by_status(counts: Mapping[tuple[str | None, ...], int]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for names, n in counts.items():
+        found[str(names[-1])] += n
+    return dict(sorted(found.items()))
+
+
+def _is_old(commit: Commit) -> bool:
+    """Return whether it is a commit of an old run, whose items are stand-ins."""
+    return commit.items[0] == stand_in(commit.start)
 
 
 def _is_odd(column: pa.ChunkedArray) -> bool:
     """Return whether a number is infinite or NaN; nulls do not count."""
     return pc.any(pc.invert(pc.is_finite(column))).as_py() is True
-
-
-def _again(commit: Commit) -> str:
-    """Return how to repair a damaged part: it and what rests on it are done again."""
-    key = commit.commit_key
-    if commit.probe is not None:
-        return f"Remove {key} and run again: this part is then done again."
-    probes = f"{keys.COMMITS}{commit.shard}.*"
-    return f"Remove {key} and what rests on its chains ({probes}) and run again: the shard is then done again."

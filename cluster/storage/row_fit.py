@@ -12,7 +12,7 @@ from cotfaith.schemas.errors import RunFolderError
 
 COMMIT = "_commit_key"
 _ITEM = ["model", "task", "item_id"]
-_CHAIN = [*_ITEM, "strategy", "chain_index"]
+_CHAIN = [*_ITEM, "strategy", "variant", "chain_index"]
 
 
 def check_fit(tables: Mapping[str, pl.DataFrame]) -> None:
@@ -23,7 +23,7 @@ def check_fit(tables: Mapping[str, pl.DataFrame]) -> None:
     items, chains, observations = (tables[name] for name in ("items", "chains", "observations"))
     _raise_if_any(chains.join(items, on=_ITEM, how="anti"), "is on an item that the run's items lack")
     own = chains.select(*_CHAIN, pl.col("answer").alias("_answer"), pl.col("n_steps").alias("_n_steps"))
-    pairs = observations.join(own, on=_CHAIN, how="inner")
+    pairs = observations.join(own, on=_CHAIN, how="inner", nulls_equal=True)
     for column, of in (("reference_answer", "_answer"), ("n_steps", "_n_steps")):
         _raise_if_any(pairs.filter(pl.col(column).ne_missing(pl.col(of))), "was made on another chain", column, of)
 
@@ -36,6 +36,6 @@ def _raise_if_any(rows: pl.DataFrame, problem: str, column: str = "", of: str = 
     values = f": its {column} is {first[column]!r}, the chain has {first[of]!r}" if column else ""
     raise RunFolderError(
         f"{first[COMMIT]}: {len(rows)} rows do not fit the others of this run. The first, {what}, {problem}{values}. "
-        f"Was only a part of the folder made again or copied? Remove {first[COMMIT]} and run again: this part is then "
+        f"Was only a part of the folder made again or copied? Remove {first[COMMIT]} and run again: it is then "
         "done again."
     )

@@ -1,0 +1,159 @@
+"""What is committed, shard by shard, and what is missing of what a run wants.
+
+In: commits. Out: for each shard a ``ShardLog``: which commit holds the rows of each piece and item. An item's rows of a
+piece are those of its highest generation. Rows of a probe count only as long as the chains that they rest on are the
+current ones: a commit names a hash of each chain. Reads and writes nothing.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from cotfaith.schemas.run_objects import Commit, PieceName
+from cotfaith.schemas.status import Status
+
+
+class ShardKey(NamedTuple):
+    """A range of items of one task for one model."""
+
+    model: str
+    task: str
+    start: int
+    stop: int
+
+
+class Held(NamedTuple):
+    """A piece of one item in a commit."""
+
+    commit: Commit
+    place: int
+    """The item's place among the commit's items."""
+
+    def texts(self, piece: PieceName) -> list[str]:
+        """Return the hashes of the chains that the commit made or rests on."""
+        found = (one.hashes for one in self.commit.texts if (one.strategy, one.variant) == piece[:2])
+        return next(found, [[]] * len(self.commit.items))[self.place]
+
+    def statuses(self, piece: PieceName) -> dict[str, int]:
+        """Return the item's rows by status."""
+        own = next(one for one in self.commit.pieces if one.name == piece)
+        return {status: counts[self.place] for status, counts in own.statuses.items() if counts[self.place]}
+
+    def is_cut(self, piece: PieceName) -> bool:
+        """Return whether the limit of tokens cut one of the item's texts."""
+        return any(one.name == piece and self.place in one.cut for one in self.commit.pieces)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run wants of each item."""
+
+    pieces: frozenset[PieceName]
+    max_tokens: int | None = None
+    """Texts that a smaller limit cut are wanted anew; null: they are not."""
+    quarantined: bool = False
+    """Whether items that were quarantined are wanted anew."""
+    without: frozenset[str] = frozenset()
+    """Keys of parts that are damaged: what they hold is wanted anew."""
+
+
+@dataclass(frozen=True)
+class ShardLog:
+    """The commits of one shard, in the order of their generations."""
+
+    commits: tuple[Commit, ...] = ()
+
+    @property
+    def next_generation(self) -> int:
+        """The generation of the next commit."""
+        return self.commits[-1].generation + 1 if self.commits else 0
+
+    @cached_property
+    def pieces(self) -> tuple[PieceName, ...]:
+        """All pieces that were ever committed; chains come before the probes on them."""
+        return tuple(dict.fromkeys(piece.name for commit in self.commits for piece in commit.pieces))
+
+    def held(self, piece: PieceName, without: Set[str] = frozenset()) -> dict[str, Held]:
+        """Return item id -> the commit with its rows; commits with a damaged part do not count."""
+        chains = self.held(piece.chains, without) if piece.probe is not None else {}
+        found: dict[str, Held] = {}
+        for commit in self.commits:
+            if any(one.name == piece for one in commit.pieces) and not without & {part.key for part in commit.parts}:
+                for place, item in enumerate(commit.items):
+                    one = Held(commit, place)
+                    if piece.probe is None or (item in chains and one.texts(piece) == chains[item].texts(piece)):
+                        found[item] = one
+        return found
+
+    @cached_property
+    def live(self) -> dict[PieceName, dict[str, Held]]:
+        """Piece -> item id -> the commit with its rows."""
+        return {piece: self.held(piece) for piece in self.pieces}
+
+    def statuses(self, piece: PieceName) -> Counter[str]:
+        """Return the piece's rows by status."""
+        counts: Counter[str] = Counter()
+        for one in self.live.get(piece, {}).values():
+            counts.update(one.statuses(piece))
+        return counts
+
+    def missing(self, items: Sequence[str], wanted: Wanted) -> dict[PieceName, tuple[str, ...]]:
+        """Return piece -> the items whose rows are missing, or wanted anew; pieces that lack nothing are left out."""
+        found = {}
+        for piece in sorted(wanted.pieces, key=_order):
+            held = self.held(piece, wanted.without)
+            lacking = tuple(item for item in items if item not in held or _wanted_anew(held[item], piece, wanted))
+            if lacking:
+                found[piece] = lacking
+        return found
+
+
+def _order(piece: PieceName) -> tuple[str, ...]:
+    return tuple(name or "" for name in piece)
+
+
+def _wanted_anew(one: Held, piece: PieceName, wanted: Wanted) -> bool:
+    if wanted.quarantined and Status.QUARANTINED in one.statuses(piece):
+        return True
+    limit = one.commit.max_tokens
+    return wanted.max_tokens is not None and limit is not None and limit < wanted.max_tokens and one.is_cut(piece)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All commits of a run."""
+
+    logs: Mapping[ShardKey, ShardLog] = field(default_factory=dict)
+
+    def log(self, key: ShardKey) -> ShardLog:
+        """Return a shard's log; an empty one if nothing is committed."""
+        return self.logs.get(key, ShardLog())
+
+    def commits(self) -> Iterator[Commit]:
+        """Yield every commit."""
+        for log in self.logs.values():
+            yield from log.commits
+
+    def statuses(self, readers: bool | None = None) -> Counter[str]:
+        """Return the run's rows by status: all of them, or only those of readers, or of subjects."""
+        counts: Counter[str] = Counter()
+        for log in self.logs.values():
+            for piece in log.pieces:
+                if readers is None or readers == (piece.reader is not None):
+                    counts.update(log.statuses(piece))
+        return counts
+
+
+def ledger_of(found: Iterable[Commit]) -> Ledger:
+    """Sort commits into the logs of their shards."""
+    shards: defaultdict[ShardKey, list[Commit]] = defaultdict(list)
+    for commit in found:
+        shards[ShardKey(commit.model, commit.task, commit.start, commit.stop)].append(commit)
+    return Ledger({key: log_of(own) for key, own in sorted(shards.items())})
+
+
+def log_of(found: Iterable[Commit]) -> ShardLog:
+    """Return the log of one shard's commits."""
+    return ShardLog(tuple(sorted(found, key=lambda commit: commit.generation)))
