@@ -1,102 +1,66 @@
-"""Object storage: ``put``, ``put_if_absent``, ``get``, ``list``. Keys use ``/``; values are bytes.
+"""A run's storage: whole objects of bytes under keys with ``/``, in a folder or a bucket.
 
-Knows nothing about what the objects mean.
+``open_store`` returns the store of a path. Knows nothing about what the objects mean.
 """
 
-import os
-import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.schemas.errors import SpecError, StoreError
+
+CHECK_KEY = "_commits/.conditional-put-check"
+"""An object that earlier versions left among the commits."""
+CHECK_PREFIX = ".conditional-put-check-"
+"""The keys of ``check_conditional_put``."""
 
 
 class Store(Protocol):
-    """What a run needs from its storage. Each object appears whole or not at all."""
+    """What a run needs from its storage. Each object appears whole or not at all; calls may come from many threads."""
 
     def put(self, key: str, data: bytes) -> None:
         """Write or replace ``key``."""
         ...
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write ``key`` unless it exists; return whether this call wrote it. Of racing calls, exactly one does."""
+        """Write ``key`` unless it exists; return whether this call wrote it.
+
+        Of racing calls, exactly one returns True, if their data differ: a writer knows its own object by its content.
+        """
+        ...
+
+    def put_if_unchanged(self, key: str, data: bytes, tag: str) -> bool:
+        """Replace the object that ``get_tagged`` returned with ``tag``; return False if it changed or is gone.
+
+        Of racing calls with one tag, exactly one returns True, if their data differ.
+        """
         ...
 
     def get(self, key: str) -> bytes | None:
-        """Return the object, or None if there is none."""
+        """Return the object, or None if there is none; raise ``StoreError`` if it is larger than 2 GiB."""
+        ...
+
+    def get_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """Return the object with a tag that changes with its content, or None if there is none."""
+        ...
+
+    def get_many(self, keys: Iterable[str]) -> Iterator[bytes | None]:
+        """Yield the objects in the order of ``keys``, read in parallel where that helps."""
         ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, in order."""
         ...
 
+    def delete(self, key: str) -> None:
+        """Remove the object; none is no error."""
+        ...
 
-class LocalStore:
-    """A folder. Writes go to a temporary file first and are flushed to disk, so that a crash leaves no half object."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def put(self, key: str, data: bytes) -> None:
-        """Write or replace ``key``."""
-        temporary = self._write_aside(key, data)
-        try:
-            temporary.replace(self.root / key)
-        except OSError as error:
-            temporary.unlink()
-            raise _cannot_write(self.root / key, error) from error
-
-    def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Write ``key`` unless it exists: a hard link fails, atomically, if the name is taken."""
-        temporary = self._write_aside(key, data)
-        try:
-            os.link(temporary, self.root / key)
-        except FileExistsError:
-            if not (self.root / key).is_file():
-                raise StoreError(
-                    f"{self.root / key}: something other than a file has this name, such as a folder or a broken link. "
-                    "Move it away."
-                ) from None
-            return False
-        except OSError as error:
-            raise _cannot_write(self.root / key, error) from error
-        finally:
-            temporary.unlink()
-        return True
-
-    def get(self, key: str) -> bytes | None:
-        """Return the object, or None if there is none."""
-        try:
-            return (self.root / key).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise StoreError(f"{self.root / key}: this cannot be read: {error.strerror}. Fix that.") from error
-
-    def list(self, prefix: str = "") -> Iterator[str]:
-        """Yield the keys that begin with ``prefix``, in order, without temporary files."""
-        folder = self.root / prefix if prefix.endswith("/") or not prefix else (self.root / prefix).parent
-        found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".tmp-"))
-        yield from sorted(key for p in found if (key := p.relative_to(self.root).as_posix()).startswith(prefix))
-
-    def _write_aside(self, key: str, data: bytes) -> Path:
-        target = self.root / key
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-        except OSError as error:
-            raise _cannot_write(target, error) from error
-        return Path(name)
-
-
-def _cannot_write(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path}: this cannot be written: {error.strerror}. Fix that, or use another output.path.")
+    def place(self, key: str) -> str:
+        """Return where the object is, for messages: a path, or ``s3://bucket/prefix/key``."""
+        ...
 
 
 def open_store(path: str) -> Store:
@@ -126,16 +90,21 @@ def absolute(path: str) -> str:
     return path if "://" in path else str(Path(path).expanduser().absolute())
 
 
-CHECK_KEY = "_commits/.conditional-put-check"
+def check_conditional_put(store: Store, key: str | None = None) -> None:
+    """Check that conditional writes work: put a key of its own twice, and remove it.
 
-
-def check_conditional_put(store: Store, key: str = CHECK_KEY) -> None:
-    """Check that conditional writes work: put ``key`` twice. A run does this before it writes anything else.
+    A run does this before it writes anything else.
 
     Raises:
         StoreError: the second put took effect, so two attempts at a shard could both commit.
 
     """
+    key = key or f"{CHECK_PREFIX}{uuid.uuid4().hex}"
     store.put_if_absent(key, b"1")
-    if store.put_if_absent(key, b"2"):
-        raise StoreError("The store ignores conditional writes, so two attempts could both commit. Use another store.")
+    ignored = store.put_if_absent(key, b"2")
+    store.delete(key)
+    if ignored:
+        raise StoreError(
+            "The store ignores conditional writes, so two attempts could both commit. Use another store: AWS S3, "
+            "SeaweedFS 4.48 or newer, MinIO, or a local folder."
+        )

@@ -1,6 +1,9 @@
 """The local store: whole objects, one winner of a race, and the state after a crash."""
 
+import errno
+import fcntl
 import os
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +17,7 @@ from cotfaith.cluster.fleet import shard_task
 from cotfaith.cluster.fleet.jobs import missing_jobs
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.storage import local
 from cotfaith.cluster.storage.read import commits, committed_keys, read_tables
 from cotfaith.cluster.storage.store import LocalStore, check_conditional_put, open_store
 from cotfaith.schemas import keys
@@ -113,6 +117,43 @@ class TestSemantics:
         (store.root / "_commits" / ".tmp-left").write_bytes(b"{")
         assert list(store.list(keys.COMMITS)) == [KEY]
 
+    def test_a_replace_is_refused_once_the_object_changed_or_is_gone(self, store):
+        store.put("a", b"1")
+        data, tag = store.get_tagged("a")
+        assert data == b"1"
+        assert store.put_if_unchanged("a", b"2", tag)
+        assert not store.put_if_unchanged("a", b"3", tag)
+        assert store.get("a") == b"2"
+        store.delete("a")
+        assert not store.put_if_unchanged("a", b"3", tag)
+        assert store.get_tagged("a") is None
+        assert files(store) == []
+
+    def test_of_racing_replaces_one_wins(self, store):
+        store.put(KEY, b"")
+        tag = store.get_tagged(KEY)[1]
+        with ThreadPoolExecutor(RACERS) as pool:
+            won = list(pool.map(lambda racer: store.put_if_unchanged(KEY, content(racer), tag), range(RACERS)))
+        assert won.count(True) == 1
+        assert store.get(KEY) == content(won.index(True))
+        assert files(store) == [KEY]
+
+    def test_delete_removes_one_object_and_none_is_no_error(self, store):
+        store.put("a/b", b"1")
+        store.put("a/c", b"2")
+        store.delete("a/b")
+        store.delete("a/b")
+        store.delete("a")
+        assert files(store) == ["a/c"]
+
+    def test_many_objects_come_in_the_order_of_the_keys(self, store):
+        store.put("a", b"1")
+        store.put("b", b"2")
+        assert list(store.get_many(["b", "none", "a"])) == [b"2", None, b"1"]
+
+    def test_a_place_is_a_path(self, store):
+        assert store.place("a/b") == str(store.root / "a" / "b")
+
     def test_objects_can_be_read_by_others(self, store):
         store.put("a", b"")
         assert (store.root / "a").stat().st_mode & 0o777 == 0o644
@@ -121,6 +162,59 @@ class TestSemantics:
         (tmp_path / "file").touch()
         with pytest.raises(StoreError, match=r"file/run/a: this cannot be written: .*another output\.path"):
             LocalStore(tmp_path / "file" / "run").put("a", b"")
+
+
+class TestFullDisk:
+    @pytest.fixture(autouse=True)
+    def full(self, monkeypatch):
+        def fsync(_):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    @pytest.mark.parametrize("write", ["put", "put_if_absent"])
+    def test_a_full_disk_leaves_neither_half_an_object_nor_a_temporary_file(self, store, write):
+        with pytest.raises(StoreError, match=r"a/b: the disk is full .*Free some space"):
+            getattr(store, write)("a/b", b"1")
+        assert files(store) == []
+
+    def test_the_old_object_is_kept(self, store, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", lambda _: None)
+            store.put("a", b"1")
+        tag = store.get_tagged("a")[1]
+        with pytest.raises(StoreError, match="the disk is full"):
+            store.put_if_unchanged("a", b"2", tag)
+        assert store.get("a") == b"1"
+        assert files(store) == ["a"]
+
+
+def test_an_object_that_memory_should_not_hold_is_not_read(store, monkeypatch):
+    store.put("a", b"12345")
+    monkeypatch.setattr(local, "MAX_OBJECT_BYTES", 4)
+    with pytest.raises(StoreError, match=r"a has 5 bytes; at most 4 are read"):
+        store.get("a")
+
+
+def test_where_folders_have_no_locks_a_file_is_locked(store, monkeypatch):
+    """As on NFS. Where files have none either, a replace is refused, and a plain put works."""
+    store.put("a/b", b"1")
+    tag = store.get_tagged("a/b")[1]
+    flock, files_too = fcntl.flock, []
+
+    def refusing(handle, operation):
+        if files_too or stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", refusing)
+    assert store.put_if_unchanged("a/b", b"2", tag)
+    assert list(store.list()) == ["a/b"]
+    files_too.append(True)
+    with pytest.raises(StoreError, match="has no locks"):
+        store.put_if_unchanged("a/b", b"3", store.get_tagged("a/b")[1])
+    store.put("a/b", b"4")
+    assert store.get("a/b") == b"4"
 
 
 class TestKeys:
@@ -163,9 +257,14 @@ class TestConditionalPut:
         with pytest.raises(StoreError, match=r"ignores conditional writes.*Use another store"):
             check_conditional_put(_Forgetful(tmp_path))
 
-    def test_the_check_is_no_commit(self, store):
+    def test_the_check_leaves_nothing(self, store):
         check_conditional_put(store)
-        assert list(commits(store)) == []
+        assert list(store.list()) == []
+        assert files(store) == []
+
+    def test_drivers_that_check_at_once_do_not_disturb_each_other(self, store):
+        with ThreadPoolExecutor(RACERS) as pool:
+            assert list(pool.map(lambda _: check_conditional_put(store), range(RACERS * 4))) == [None] * RACERS * 4
 
 
 class _Crash(BaseException):

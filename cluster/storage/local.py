@@ -1,0 +1,173 @@
+"""A run's storage in a folder, behind the protocol of ``store.py``.
+
+Writes go to a temporary file first (``.tmp-...``) and are flushed to disk, so that a crash or a full disk leaves no
+half object. Tags are the SHA-256 of the content. Writes that replace or remove an object lock its folder, so that a
+conditional replace sees all of them, from every process, and from every machine whose file system shares locks.
+"""
+
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from cotfaith.schemas.errors import StoreError
+
+MAX_OBJECT_BYTES = 2 * 1024**3
+"""The largest object that is read into memory; 2 GiB."""
+_TEMPORARY = ".tmp-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class LocalStore:
+    """A folder; it need not exist before the first write."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write or replace ``key``."""
+        with self._aside(key, data) as temporary, _locked(temporary.parent):
+            temporary.replace(self.root / key)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write ``key`` unless it exists: a hard link fails, atomically, if the name is taken."""
+        with self._aside(key, data) as temporary:
+            try:
+                os.link(temporary, self.root / key)
+            except FileExistsError:
+                self._check_is_file(key)
+                return False
+        return True
+
+    def put_if_unchanged(self, key: str, data: bytes, tag: str) -> bool:
+        """Replace the object that ``get_tagged`` returned with ``tag``; return False if it changed or is gone."""
+        if self.get(key) is None:
+            return False
+        with self._aside(key, data) as temporary, _locked(temporary.parent, needed=True):
+            found = self.get_tagged(key)
+            if found is None or found[1] != tag:
+                return False
+            temporary.replace(self.root / key)
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        """Return the object, or None if there is none; raise ``StoreError`` if it is larger than 2 GiB."""
+        path = self.root / key
+        try:
+            with path.open("rb") as file:
+                check_size(self.place(key), os.fstat(file.fileno()).st_size)
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise StoreError(f"{path}: this cannot be read: {error.strerror}. Fix that.") from error
+
+    def get_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """Return the object and its SHA-256, or None if there is none."""
+        data = self.get(key)
+        return None if data is None else (data, sha256(data).hexdigest())
+
+    def get_many(self, keys: Iterable[str]) -> Iterator[bytes | None]:
+        """Yield the objects in the order of ``keys``."""
+        return map(self.get, keys)
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, in order, without temporary files."""
+        folder = self.root / prefix if prefix.endswith("/") or not prefix else (self.root / prefix).parent
+        found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(_TEMPORARY))
+        yield from sorted(key for p in found if (key := p.relative_to(self.root).as_posix()).startswith(prefix))
+
+    def delete(self, key: str) -> None:
+        """Remove the object; none is no error. Its folder stays."""
+        path = self.root / key
+        if not path.is_file():
+            return
+        try:
+            with _locked(path.parent):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path}: this cannot be deleted: {error.strerror}. Fix that.") from error
+
+    def place(self, key: str) -> str:
+        """Return the object's path, for messages."""
+        return str(self.root / key)
+
+    def _check_is_file(self, key: str) -> None:
+        if not (self.root / key).is_file():
+            raise StoreError(
+                f"{self.root / key}: something other than a file has this name, such as a folder or a broken link. "
+                "Move it away."
+            )
+
+    @contextmanager
+    def _aside(self, key: str, data: bytes) -> Iterator[Path]:
+        """Yield a flushed temporary file beside ``key``, which is removed afterwards unless it was moved."""
+        target = self.root / key
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)
+            try:
+                _fill(handle, data)
+                yield Path(name)
+            finally:
+                Path(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise _cannot_write(target, error) from error
+
+
+def check_size(place: str, size_bytes: int) -> None:
+    """Raise ``StoreError`` if an object of ``size_bytes`` is too large to read into memory."""
+    if size_bytes > MAX_OBJECT_BYTES:
+        raise StoreError(
+            f"{place} has {size_bytes:,} bytes; at most {MAX_OBJECT_BYTES:,} are read. Was it written by cotfaith? "
+            "Move it away if not."
+        )
+
+
+def _fill(handle: int, data: bytes) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        os.fchmod(file.fileno(), 0o644)
+
+
+@contextmanager
+def _locked(folder: Path, needed: bool = False) -> Iterator[None]:
+    """Hold the folder's lock. Raise ``StoreError`` if it is needed and the file system has no locks."""
+    handle = _take_lock(folder)
+    if handle is None and needed:
+        raise StoreError(
+            f"{folder}: this file system has no locks, so an object cannot be replaced safely. Use another output.path."
+        )
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _take_lock(folder: Path) -> int | None:
+    """Return an open file that holds the lock: the folder itself, or a file in it where only files lock (NFS)."""
+    for path, flags in ((folder, os.O_RDONLY), (folder / f"{_TEMPORARY}lock", os.O_RDWR | os.O_CREAT)):
+        handle = os.open(path, flags, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError:
+            os.close(handle)
+        else:
+            return handle
+    return None
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    if error.errno in _FULL:
+        return StoreError(
+            f"{path}: the disk is full ({error.strerror}). Nothing of this object was kept. Free some space and run "
+            "again, or use another output.path."
+        )
+    return StoreError(f"{path}: this cannot be written: {error.strerror}. Fix that, or use another output.path.")
