@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from cotfaith.cluster.plan.spec_file import check_spec, load_spec, with_plugins
 from cotfaith.cluster.storage.completeness import completeness
-from cotfaith.cluster.storage.read import commits, count_statuses, load_run
+from cotfaith.cluster.storage.read import load_run, read_ledger
 from cotfaith.cluster.storage.store import Store, absolute, open_store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError, SpecError
@@ -27,8 +27,8 @@ class RunHandle:
 
     path: Path
     """The run's folder."""
-    given_up: tuple[str, ...] = ()
-    """Shards that failed every attempt of this call, each with its reason."""
+    quarantined: tuple[str, ...] = ()
+    """Items that failed every attempt of this call, each with its reason; their rows say so."""
 
     @property
     def estimates(self) -> pa.Table:
@@ -43,7 +43,7 @@ class RunHandle:
     @property
     def statuses(self) -> Counter[str]:
         """Committed rows of chains and observations, by status."""
-        return count_statuses(commits(self._store()))
+        return read_ledger(self._store()).statuses()
 
     @property
     def complete(self) -> bool:
@@ -66,7 +66,7 @@ def run(
 ) -> RunHandle:
     """Do the missing work of a run, write its estimates and report, and return a handle to them.
 
-    Failed rows and shards that are given up raise no error: see ``statuses``, ``complete`` and ``given_up``.
+    Failed rows and items that are quarantined raise no error: see ``statuses``, ``complete`` and ``quarantined``.
 
     Args:
         spec: a spec, a dictionary of its keys, or the path of a YAML file.
@@ -84,12 +84,12 @@ def run(
 
     named = [plugins] if isinstance(plugins, str) else plugins
     asked = _placed(_spec(spec, named), out)
-    given_up = execute(asked)
+    quarantined = execute(asked)
     store = open_store(asked.output.path)
     record = load_run(store)
     assert record is not None, "the run was just begun"
     write_results(store, record)
-    return RunHandle(Path(absolute(asked.output.path)), tuple(given_up))
+    return RunHandle(Path(absolute(asked.output.path)), tuple(quarantined))
 
 
 def _spec(spec: RunSpec | Mapping[str, Any] | str | Path, plugins: Sequence[str]) -> RunSpec:

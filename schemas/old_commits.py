@@ -1,8 +1,8 @@
 """Commits of old runs (before version 5), read as present ones.
 
-In: an object's bytes and its key. Out: a ``Commit`` of generation 0. An old commit is of one strategy, and of the chains
-or of one probe on them (by one reader), always of a whole shard; it names no items and no texts. Stand-ins for items fill
-their places, so that what is committed can be counted in the same way. Nothing writes such commits.
+In: an object's bytes and its key. Out: a ``Commit`` of generation 0. An old commit is of one strategy, and of the
+chains or of one probe on them (by one reader), always of a whole shard; it names no items and no texts. Stand-ins for
+items fill their places, so that what is committed can be counted in the same way. Nothing writes such commits.
 """
 
 from pydantic import Field, NonNegativeInt

@@ -100,7 +100,7 @@ def _short(value: Any) -> str:
 
 
 def check_place(named: str, own: str, key: str) -> None:
-    """Raise unless an object that names itself ``named`` and describes ``own`` is at ``key``: a copy counts rows twice."""
+    """Raise unless an object that says ``named`` and describes ``own`` is at ``key``: a copy would count rows twice."""
     if not key == own == named:
         raise RunFolderError(
             f"{key}: its content belongs at {own if named == key else named}. Is it a copy, or was it renamed or "

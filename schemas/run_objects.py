@@ -6,10 +6,9 @@ them. ``run_folder.py`` reads objects, and describes damaged ones.
 """
 
 import json
-from collections.abc import Set
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.spec import Name
@@ -32,7 +31,7 @@ class RunObject(BaseModel):
         """Return what was read, or given when it was made, as plain data; fields that were left out stay out."""
         return self.model_dump(exclude_unset=True)
 
-    def as_json(self, indent: int = 1) -> bytes:
+    def as_json(self, indent: int | None = 1) -> bytes:
         """Return the bytes of the object's file."""
         return json.dumps(self.data(), indent=indent).encode()
 
@@ -146,14 +145,6 @@ class RunRecord(RunObject):
     def shards(self, task: str) -> list[tuple[int, int]]:
         """Return (start, stop) of the task's shards, which are the same for each model."""
         return [shard for one in self.ranges.get(task, []) for shard in one.shards()]
-
-    def shard_bounds(self, task: str) -> Set[tuple[int, int]]:
-        """Return the same as a set."""
-        if task not in self._bounds:
-            self._bounds[task] = frozenset(self.shards(task))
-        return self._bounds[task]
-
-    _bounds: dict[str, Set[tuple[int, int]]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

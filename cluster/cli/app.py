@@ -111,7 +111,7 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
     from cotfaith.cluster.cli.tables import failed_text
     from cotfaith.cluster.fleet.run import execute
 
-    given_up = execute(spec, ConsoleReporter(out, err))
+    quarantined = execute(spec, ConsoleReporter(out, err))
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)
@@ -125,11 +125,11 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
                 "shows where.",
                 soft_wrap=True,
             )
-    if given_up or any(one.are_more_than(limit) for one in counted):
+    for line in quarantined:
+        err.print(plain_text(f"Quarantined: {line}"), markup=False, soft_wrap=True)
+    if any(one.are_more_than(limit) for one in counted):
         rows = ", ".join(f"{one.failed} of {one.total} {one.rows}" for one in counted) or "0 of 0 rows"
-        err.print(
-            f"Finished with {rows} failed (limit {limit:.0%}) and {len(given_up)} shards given up.", soft_wrap=True
-        )
+        err.print(f"Finished with {rows} failed (limit {limit:.0%}).", soft_wrap=True)
         raise typer.Exit(1)
 
 
@@ -137,10 +137,11 @@ def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = Non
 def status(run_path: RunPath) -> None:
     """Show which shards of a run are committed, and its rows by status."""
     from cotfaith.cluster.cli.tables import status_table
-    from cotfaith.cluster.storage.read import commits
+    from cotfaith.cluster.storage.read import read_ledger
 
     store = _store(str(run_path))
-    out.print(status_table(_run_record(store), list(commits(store))))
+    record = _run_record(store)
+    out.print(status_table(record, read_ledger(store, record)))
     _say_if_incomplete(store)
 
 
@@ -261,9 +262,9 @@ def _know(plugins: list[str] | None) -> None:
 
 def _failures(store: "Store") -> "list[Failures]":
     from cotfaith.cluster.cli.failures import failures
-    from cotfaith.cluster.storage.read import commits
+    from cotfaith.cluster.storage.read import read_ledger
 
-    return failures(commits(store))
+    return failures(read_ledger(store))
 
 
 def _warn(text: str) -> None:

@@ -1,14 +1,12 @@
 """Rows of a run that are not ok, counted by who answered: a reader's failure is no subject's.
 
-In: commits. Out: ``Failures``, for subjects and for readers. Knows nothing about how they are shown.
+In: what is committed. Out: ``Failures``, for subjects and for readers. Knows nothing about how they are shown.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cotfaith.cluster.storage.read import count_statuses
-from cotfaith.schemas.run_objects import Commit
+from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.schemas.status import Status
 
 
@@ -35,11 +33,7 @@ class Failures:
         return self.failed > share * self.total
 
 
-def failures(found: Iterable[Commit]) -> list[Failures]:
+def failures(ledger: Ledger) -> list[Failures]:
     """Return the rows of each role that has some, the subjects' first."""
-    listed = list(found)
-    roles = {
-        "rows": [commit for commit in listed if commit.reader is None],
-        "rows of readers": [commit for commit in listed if commit.reader is not None],
-    }
-    return [Failures(name, count_statuses(own)) for name, own in roles.items() if own]
+    found = [Failures(name, ledger.statuses(readers)) for name, readers in (("rows", False), ("rows of readers", True))]
+    return [one for one in found if one.total]

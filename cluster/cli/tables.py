@@ -1,14 +1,14 @@
 """The tables that the command line prints. At 80 columns no number is cut; long names fold and are never cut."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.table import Table
 
 from cotfaith.cluster.plan.costs import Cost
-from cotfaith.cluster.storage.read import count_statuses
-from cotfaith.schemas.run_objects import Commit, RunRecord
+from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog
+from cotfaith.schemas.run_objects import PieceName, RunRecord
 from cotfaith.schemas.status import Status
 
 
@@ -49,35 +49,51 @@ def human_count(number: int) -> str:
     return f"{value:.4g}{unit}"
 
 
-def status_table(run: RunRecord, commits: Sequence[Commit]) -> Table:
-    """Return, per model, task and stage, the committed shards and the rows by status; readers' parts are shards."""
+def status_table(run: RunRecord, ledger: Ledger) -> Table:
+    """Return, per model, task and stage, the shards that are done and the rows by status; readers' parts are shards."""
     title = f"Run {run.run_id}, begun {run.created}"
     table = new_table(title, ["model", "task", "stage"], ["shards", "rows", "ok"])
     table.add_column("not ok", no_wrap=True)
-    for model in _subjects(run, commits):
-        for task, n_items in run.n_items.items():
-            shards = len(run.identity.strategies) * -(-n_items // run.shard_size)
+    for model in _subjects(run, ledger):
+        for task in run.ranges:
+            own = {shard: log for shard, log in ledger.logs.items() if (shard.model, shard.task) == (model, task)}
             for stage in (None, *run.identity.probes):
-                own = [c for c in commits if (c.model, c.task, c.probe) == (model, task, stage)]
-                total = shards * _readers(run, stage, own)
-                table.add_row(model, task, stage or "chains", f"{len(own)}/{total}", *_status_cells(own))
+                shards = len(run.shards(task)) * len(_readers(run, stage, own.values()))
+                done = sum(_done(run, stage, shard, log, own.values()) for shard, log in own.items())
+                table.add_row(model, task, stage or "chains", f"{done}/{shards}", *_status_cells(stage, own.values()))
     return table
 
 
-def _subjects(run: RunRecord, commits: Sequence[Commit]) -> list[str]:
+def _subjects(run: RunRecord, ledger: Ledger) -> list[str]:
     """Return the models with chains: those of the spec, and those of earlier specs."""
-    subjects = {*run.spec.subjects, *(commit.model for commit in commits)}
+    subjects = {*run.spec.subjects, *(shard.model for shard in ledger.logs)}
     return [model for model in run.identity.models if model in subjects]
 
 
-def _readers(run: RunRecord, stage: str | None, own: Sequence[Commit]) -> int:
-    """Return how many models work on each shard in this stage: the subject, or the readers in the record or commits."""
+def _readers(run: RunRecord, stage: str | None, logs: Iterable[ShardLog]) -> set[str | None]:
+    """Return who works on each shard in this stage: the subject (null), or the readers in the record or commits."""
     named = run.readers.get(stage, []) if stage is not None else []
-    return max(1, len({*named, *(commit.reader for commit in own)} - {None}))
+    found = {piece.reader for log in logs for piece in log.pieces if piece.probe == stage}
+    return ({*named, *found} - {None}) or {None}
 
 
-def _status_cells(commits: Sequence[Commit]) -> tuple[str, str, str]:
-    counts = count_statuses(commits)
+def _done(run: RunRecord, stage: str | None, shard: Shard, log: ShardLog, logs: Iterable[ShardLog]) -> int:
+    """Return by how many of its readers the shard's stage is done."""
+    strategies = run.spec.strategies or list(run.identity.strategies)
+    n, done = shard.stop - shard.start, 0
+    for reader in _readers(run, stage, logs):
+        pieces = {PieceName(strategy, probe=stage, reader=reader) for strategy in strategies}
+        pieces |= {piece for piece in log.pieces if (piece.probe, piece.reader) == (stage, reader)}
+        done += all(len(log.live.get(piece, ())) == n for piece in pieces)
+    return done
+
+
+def _status_cells(stage: str | None, logs: Iterable[ShardLog]) -> tuple[str, str, str]:
+    counts: Counter[str] = Counter()
+    for log in logs:
+        for piece in log.pieces:
+            if piece.probe == stage:
+                counts.update(log.statuses(piece))
     return f"{counts.total():,}", f"{counts[Status.OK]:,}", failed_text(counts, "\n") or "-"
 
 

@@ -55,7 +55,7 @@ def validate(
         raise SpecError(f"--markdown {markdown}: expected a file that ends in .md.")
     folder = folder or Path("runs") / ("validate" if chains is None else f"validate-{chains.stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
-    given_up = execute(spec, ConsoleReporter(out, err))
+    execute(spec, ConsoleReporter(out, err))
     store = open_store(str(folder))
     run = load_run(store)
     assert run is not None, "execute begins a run"
@@ -71,8 +71,8 @@ def validate(
     )
     if markdown is not None:
         _publish(pages(made, markdown.stem), markdown.parent)
-    if made.failed or given_up:
-        err.print(f"{tally(made)} {len(given_up)} shards given up.", soft_wrap=True)
+    if made.failed:
+        err.print(tally(made), soft_wrap=True)
         raise typer.Exit(1)
 
 

@@ -1,7 +1,8 @@
 """The scheduler: shard tasks, several in flight per engine, retries. Holds no rows.
 
 In: a plan, and its missing jobs (``jobs``): a resumed run is one with fewer jobs, not a mode. Out: how many jobs were
-done, and which were given up. Runs in the driver process.
+done, and which items were quarantined. A job that fails alone is halved, until the item that is the cause is found; the
+rest of its shard survives. Runs in the driver process.
 """
 
 from collections import Counter, deque
@@ -20,12 +21,13 @@ from cotfaith.cluster.fleet.reporter import Progress
 from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
-from cotfaith.cluster.storage.given_up import record_given_up
 from cotfaith.cluster.storage.store import open_store
-from cotfaith.schemas.errors import EngineLostError, InputError
+from cotfaith.schemas.errors import EngineLostError, InputError, RunFailedError, StoreError
 from cotfaith.workers.actor.remote import RemoteEngine
 
 _POLL_S = 1.0
+_MOST_IN_A_ROW = 8
+"""The most items that are quarantined without a job being done between them; then something else is wrong."""
 PATIENCE_S = 60.0
 """Seconds without a running job, before the scheduler says what it waits for."""
 
@@ -47,8 +49,8 @@ class RunOutcome:
     """The outcome of a run's jobs."""
 
     done: int = 0
-    given_up: list[str] = field(default_factory=list)
-    """Shards that failed every attempt, each with its error."""
+    quarantined: list[str] = field(default_factory=list)
+    """Items that failed every attempt, each with its error."""
 
 
 def actors_at_once(plan: Plan, jobs: Sequence[Job]) -> int:
@@ -94,6 +96,9 @@ class _Scheduler:
         self.outcome = RunOutcome()
         self.idle_since_s = monotonic()
         self.last_warning = ""
+        self.items = plan.items
+        self.in_a_row = 0
+        """Items that were quarantined since a job was last done."""
 
     def run(self) -> RunOutcome:
         try:
@@ -174,7 +179,7 @@ class _Scheduler:
             # Of several tasks on a lost engine, only the first to report is charged with an attempt.
             self._retry(pending, error, charged=self.pool.has(lost))
             self.pool.replace(lost, error)
-        except InputError:
+        except (InputError, StoreError):
             raise
         except Exception as error:  # the task's own process died, or our code failed outside any item
             self._retry(pending, error)
@@ -182,19 +187,45 @@ class _Scheduler:
             self.pool.reset_losses(pending.needs.values())
             self.left -= Counter(pending.needs.values())
             self.outcome.done += 1
+            self.in_a_row = 0 if not pending.job.quarantined else self.in_a_row
             self.progress.finished(pending.job.model, report, replicas[SUBJECT].name)
 
     def _retry(self, pending: _Pending, error: Exception, charged: bool = True) -> None:
-        pending.tries += charged
+        """Try again; halve a job that failed alone, and quarantine an item that failed every attempt."""
+        alone, pending.tries = pending.tries > 0, pending.tries + charged
         name, reason = pending.job.name, first_line(error)
-        if pending.tries < self.resources.attempts:
+        if charged and alone and len(pending.job.items) > 1:
+            self.progress.say(f"{name}: attempt {pending.tries} failed ({reason}); trying its halves")
+            self._replace(pending, [_Pending(job, pending.needs, tries=1) for job in pending.job.halves()])
+        elif len(pending.job.items) > 1 or pending.tries < self.resources.attempts:
             self.progress.say(f"{name}: attempt {pending.tries} failed ({reason}); trying again")
             self.queues[pending.needs[SUBJECT]].append(pending)
         else:
-            self.left -= Counter(pending.needs.values())
-            self.outcome.given_up.append(f"{name}: {reason}")
-            record_given_up(self.store, pending.job.given_up(reason, pending.tries))
-            self.progress.say(f"{name}: given up after {pending.tries} attempts ({reason})")
+            self._quarantine(pending, reason)
+
+    def _replace(self, pending: _Pending, others: Sequence[_Pending]) -> None:
+        """Put other jobs in the place of one, before all that wait."""
+        self.left += Counter(one for new in others for one in new.needs.values())
+        self.left -= Counter(pending.needs.values())
+        self.queues[pending.needs[SUBJECT]].extendleft(reversed(others))
+
+    def _quarantine(self, pending: _Pending, reason: str) -> None:
+        """Record that the job's only item is given up; its rows, which say so, are the job that is left.
+
+        Raises:
+            RunFailedError: it was given up before, or too many were, one after another.
+
+        """
+        job = pending.job
+        self.in_a_row += 1
+        if job.quarantined or self.in_a_row > _MOST_IN_A_ROW:
+            raise RunFailedError(f"{self.in_a_row} items in a row failed every attempt, the last with: {reason}")
+        index = next(at for at, item in enumerate(self.items[job.shard.task]) if item.id == job.items[0].id)
+        record = job.quarantine(index, reason, pending.tries)
+        self.store.put(record.key, record.as_json())
+        self.outcome.quarantined.append(f"{record.name}: {reason}")
+        self.progress.say(f"{record.name}: quarantined after {pending.tries} attempts ({reason})")
+        self._replace(pending, [_Pending(job.given_up(reason), pending.needs)])
 
     def _close(self) -> None:
         """End the deployments that no job needs, so that waiting ones get their places."""

@@ -1,38 +1,44 @@
-"""The missing work of a run: one job for each shard, and one for each reader of its chains.
+"""The missing work of a run: jobs on the items of one shard each, for the subject or for a reader of its chains.
 
-In: a plan, the run's record, and the keys of its commits. Out: jobs, which can be sent to other machines. Reads and
-writes nothing.
+In: a plan, the run's record, and what is committed. Out: jobs, which can be sent to other machines. Reads and writes
+nothing.
 """
 
-from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.prompt_date import recorded_date
-from cotfaith.cluster.plan.shards import Shard
+from cotfaith.cluster.storage.ledger import Ledger, Shard, Wanted
 from cotfaith.cluster.storage.store import absolute
 from cotfaith.schemas import keys
+from cotfaith.schemas.old_commits import FIRST_PRESENT, stand_in
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.run_objects import GivenUp, RunRecord
+from cotfaith.schemas.run_objects import PieceName, Quarantined, RunRecord
 from cotfaith.schemas.spec import RunSpec
 from cotfaith.workers.roles.editors import with_prompts
+
+Reasons = Mapping[str, str]
+"""Item id -> why it is quarantined."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one shard task is given."""
+    """What one shard task is given. The task does what it finds missing of ``wanted``."""
 
     run_id: str
     spec: RunSpec
     shard: Shard
     items: tuple[Item, ...]
-    chains: bool
-    """Whether the chains are missing."""
-    probes: tuple[str, ...]
-    """The probes that are missing."""
+    """Those of the shard that lack something."""
+    wanted: Wanted
     reader: str | None = None
     """Model that answers in the subject's place; the chains are committed already."""
+    quarantined: Reasons = field(default_factory=dict)
+    """The items that get rows without being tried."""
 
     @property
     def model(self) -> str:
@@ -40,78 +46,146 @@ class Job:
         return self.reader or self.shard.model
 
     @property
+    def probes(self) -> frozenset[str]:
+        """The probes that it may run."""
+        return frozenset(piece.probe for piece in self.wanted.pieces if piece.probe is not None)
+
+    @property
     def name(self) -> str:
         """Its name in messages."""
-        return self.shard.id if self.reader is None else f"{self.shard.id} read by {self.reader}"
+        whole = len(self.items) == self.shard.stop - self.shard.start
+        part = "" if whole else f" ({len(self.items)} items from {self.items[0].id})"
+        return f"{self.shard.id}{part}" + ("" if self.reader is None else f" read by {self.reader}")
 
-    def given_up(self, reason: str, attempts: int) -> GivenUp:
-        """Return a record, with the present time, that the job failed every attempt."""
-        shard, probe = self.shard, None if self.reader is None else self.probes[0]  # a reader's job is one probe
-        return GivenUp(
-            key=keys.given_up(shard.id, probe, self.reader),
-            shard=shard.id,
+    def halves(self) -> tuple["Job", "Job"]:
+        """Return two jobs on its first and its last items; it has at least two."""
+        middle = len(self.items) // 2
+        return replace(self, items=self.items[:middle]), replace(self, items=self.items[middle:])
+
+    def given_up(self, reason: str) -> "Job":
+        """Return the job that writes rows for its only item, which is quarantined, without trying it."""
+        wanted = replace(self.wanted, quarantined=False)
+        return replace(self, wanted=wanted, quarantined={self.items[0].id: reason})
+
+    def quarantine(self, index: int, reason: str, attempts: int) -> Quarantined:
+        """Return a record, with the present time, that its only item failed every attempt."""
+        shard, item = self.shard, self.items[0].id
+        return Quarantined(
+            key=keys.quarantine(shard.id, index, self.reader),
             model=shard.model,
             task=shard.task,
-            strategy=shard.strategy,
             start=shard.start,
             stop=shard.stop,
-            probe=probe,
+            item=item,
+            index=index,
             reader=self.reader,
-            name=self.name,
             reason=reason,
             attempts=attempts,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
 
-def missing_jobs(plan: Plan, run: RunRecord, committed: Set[str]) -> list[Job]:
-    """Return a job for each shard whose chains or probes are not all committed; readers' parts do not count."""
-    own = [probe.name for probe in plan.probes if not probe.readers]
-    spec = _portable(plan, run)
-    jobs = (
-        _job(plan, run, spec, shard, keys.commit(shard.id) not in committed, _missing(shard, own, committed))
-        for shard in plan.shards(run.shard_size)
-    )
-    return [job for job in jobs if job.chains or job.probes]
+@dataclass(frozen=True)
+class Jobs:
+    """Makes the jobs of a run."""
 
+    plan: Plan
+    run: RunRecord
+    known: Sequence[Quarantined] = ()
+    """The items that are quarantined."""
+    again: Wanted = field(default_factory=lambda: Wanted(frozenset()))
+    """What is wanted anew, besides what is missing."""
 
-def _missing(shard: Shard, probes: list[str], committed: Set[str]) -> tuple[str, ...]:
-    return tuple(name for name in probes if keys.commit(shard.id, name) not in committed)
+    def of_subjects(self, ledger: Ledger) -> list[Job]:
+        """Return the jobs of all shards whose chains or probes are not all committed; readers' parts do not count."""
+        return [job for shard in self.plan.shards(self.run) for job in self._of_shard(shard, ledger)]
 
+    def of_readers(self, ledger: Ledger) -> list[Job]:
+        """Return the jobs of readers on the items whose chains are committed."""
+        return [job for one in self.readings() for job in self._of_reading(*one, ledger)]
 
-def _job(
-    plan: Plan,
-    run: RunRecord,
-    spec: RunSpec,
-    shard: Shard,
-    chains: bool,
-    probes: tuple[str, ...],
-    reader: str | None = None,
-) -> Job:
-    return Job(run.run_id, spec, shard, plan.items[shard.task][shard.start : shard.stop], chains, probes, reader)
+    def readings(self) -> Iterator[tuple[Shard, str, str]]:
+        """Yield (shard, probe, reader) for everything that readers do in the run."""
+        shards = self.plan.shards(self.run)
+        for probe in self.plan.probes:
+            for reader in probe.readers:
+                yield from ((shard, probe.name, reader) for shard in shards)
 
+    def unread(self, ledger: Ledger) -> list[tuple[Shard, str, str]]:
+        """Return the readings that are not committed for all items."""
+        return [one for one in self.readings() if self._is_unread(*one, ledger)]
 
-def _portable(plan: Plan, run: RunRecord) -> RunSpec:
-    """Return the spec with what other processes lack: the editor's prompt texts, the run's date, an absolute path."""
-    spec = plan.spec
-    prompts = spec.prompts.model_copy(update={"date": recorded_date(run)})
-    output = spec.output.model_copy(update={"path": absolute(spec.output.path)})
-    return spec.model_copy(update={"editor": with_prompts(spec.editor), "prompts": prompts, "output": output})
+    def lack_items(self) -> bool:
+        """Return whether the run lacks items of the plan."""
+        return any(len(items) > self.run.n_items.get(task, 0) for task, items in self.plan.items.items())
 
+    def _is_unread(self, shard: Shard, probe: str, reader: str, ledger: Ledger) -> bool:
+        log = ledger.log(shard)
+        held = [log.live.get(PieceName(name, probe=probe, reader=reader), {}) for name in self.plan.spec.strategies]
+        return any(len(found) < shard.stop - shard.start for found in held)
 
-def missing_readings(plan: Plan, run: RunRecord, committed: Set[str]) -> list[Job]:
-    """Return a job for each reader's part that is not committed and whose chains are."""
-    spec = _portable(plan, run)
-    return [
-        _job(plan, run, spec, shard, False, (probe,), reader)
-        for shard, probe, reader in all_readings(plan, run)
-        if keys.commit(shard.id) in committed and keys.commit(shard.id, probe, reader) not in committed
-    ]
+    def _of_shard(self, shard: Shard, ledger: Ledger) -> Iterator[Job]:
+        """Yield a job for the items that lack chains, and one for each set of probes that others lack."""
+        wanted = self._wanted(self._own)
+        missing = self._items_missing(shard, ledger, wanted)
+        groups: defaultdict[frozenset[PieceName], list[str]] = defaultdict(list)
+        for item, pieces in missing.items():
+            lacks_chains = any(piece.probe is None for piece in pieces)
+            groups[wanted.pieces if lacks_chains else pieces | self._chains].append(item)
+        for pieces, items in groups.items():
+            yield self._job(shard, items, replace(wanted, pieces=pieces))
 
+    def _of_reading(self, shard: Shard, probe: str, reader: str, ledger: Ledger) -> Iterator[Job]:
+        read = frozenset(PieceName(name, probe=probe, reader=reader) for name in self.plan.spec.strategies)
+        missing = self._items_missing(shard, ledger, self._wanted(read | self._chains))
+        items = [item for item, pieces in missing.items() if not pieces & self._chains]
+        if items:
+            yield self._job(shard, items, self._wanted(read), reader)
 
-def all_readings(plan: Plan, run: RunRecord) -> Iterator[tuple[Shard, str, str]]:
-    """Yield (shard, probe, reader) for everything that readers do in the run."""
-    shards = plan.shards(run.shard_size)
-    for probe in plan.probes:
-        for reader in probe.readers:
-            yield from ((shard, probe.name, reader) for shard in shards)
+    def _items_missing(self, shard: Shard, ledger: Ledger, wanted: Wanted) -> dict[str, frozenset[PieceName]]:
+        """Return item id -> its missing pieces, in the order of the items."""
+        ids = self._ids(shard)
+        found: dict[str, set[PieceName]] = {item: set() for item in ids}
+        for piece, items in ledger.log(shard).missing(ids, wanted).items():
+            for item in items:
+                found[item].add(piece)
+        return {item: frozenset(pieces) for item, pieces in found.items() if pieces}
+
+    @property
+    def _chains(self) -> frozenset[PieceName]:
+        return frozenset(PieceName(name) for name in self.plan.spec.strategies)
+
+    @property
+    def _own(self) -> frozenset[PieceName]:
+        """The pieces that the subject's own engine answers in."""
+        own = [probe.name for probe in self.plan.probes if not probe.readers]
+        return self._chains | {PieceName(name, probe=probe) for name in self.plan.spec.strategies for probe in own}
+
+    def _wanted(self, pieces: frozenset[PieceName]) -> Wanted:
+        return replace(self.again, pieces=pieces, max_tokens=self.run.max_tokens)
+
+    def _items(self, shard: Shard) -> tuple[Item, ...]:
+        return self.plan.items[shard.task][shard.start : shard.stop]
+
+    def _ids(self, shard: Shard) -> list[str]:
+        if self.run.schema_version < FIRST_PRESENT:
+            return [stand_in(at) for at in range(shard.start, shard.stop)]
+        return [item.id for item in self._items(shard)]
+
+    def _job(self, shard: Shard, ids: Sequence[str], wanted: Wanted, reader: str | None = None) -> Job:
+        chosen = set(ids)
+        items = tuple(item for item in self._items(shard) if item.id in chosen)
+        reasons = {
+            one.item: one.reason
+            for one in self.known
+            if (one.model, one.task, one.reader) == (shard.model, shard.task, reader) and one.item in chosen
+        }
+        return Job(self.run.run_id, self._portable, shard, items, wanted, reader, reasons)
+
+    @cached_property
+    def _portable(self) -> RunSpec:
+        """The spec with what other processes lack: the editor's prompt texts, the run's date, an absolute path."""
+        spec = self.plan.spec
+        prompts = spec.prompts.model_copy(update={"date": recorded_date(self.run)})
+        output = spec.output.model_copy(update={"path": absolute(spec.output.path)})
+        return spec.model_copy(update={"editor": with_prompts(spec.editor), "prompts": prompts, "output": output})

@@ -1,31 +1,37 @@
-"""One shard's work, on a CPU next to an engine actor: run the missing parts, and commit each as it is finished.
+"""A job's work, on a CPU next to an engine actor: do what is missing, and commit each part as it is finished.
 
-In: a job, and the engines by role. Out: the rows, in the run's folder, and a ``ShardReport`` of the work. A
-reader's job is the same work with another model in the subject's place, on chains that are committed.
+In: a job, and the engines by role. Out: the rows, in the run's folder, and a ``ShardReport`` of the work. The shard's
+log says what is missing, before and after each part, so an attempt that finds its work done by another one does no
+more. A reader's job is the same work with another model in the subject's place, on chains that are committed.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.metering import MeteredEngine, metered
-from cotfaith.cluster.fleet.writer import Effort, Writer, Written
-from cotfaith.cluster.storage.parts import read_part
-from cotfaith.cluster.storage.read import read_commit
-from cotfaith.cluster.storage.store import open_store
-from cotfaith.schemas import keys
-from cotfaith.schemas.records import Chain
+from cotfaith.cluster.fleet.writer import CUT, Draft, Effort, Tables, Writer
+from cotfaith.cluster.storage.ledger import ShardLog
+from cotfaith.cluster.storage.read import read_live, read_log
+from cotfaith.cluster.storage.store import Store, open_store
+from cotfaith.schemas.records import Chain, Item
+from cotfaith.schemas.run_objects import PieceName
+from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import EngineUsage
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.shard.loop import Engines
 from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table, items_table, observations_table
-from cotfaith.workers.shard.work import ShardWork
+from cotfaith.workers.shard.work import ShardWork, run_probes, sample_chains
+from cotfaith.workers.text.codec import Codec
 
+Missing = Mapping[PieceName, tuple[str, ...]]
+"""Piece -> the items that lack it."""
+_MOST_PARTS = 1000
 T = TypeVar("T")
 
 
@@ -46,8 +52,7 @@ def run_job(job: Job, engines: Engines) -> ShardReport:
     """Do the job; parts that are committed stay, even if a later one fails."""
     began = time.monotonic()
     import_plugins(job.spec.plugins)
-    writer = Writer(open_store(job.spec.output.path), job.shard, job.reader)
-    task = _Task(job, metered(engines), writer, ShardReport(job.shard.id, len(job.items)))
+    task = _Task(job, metered(engines), open_store(job.spec.output.path), ShardReport(job.shard.id, len(job.items)))
     task.run()
     task.report.seconds = time.monotonic() - began
     task.report.usage = engines["subject"].usage()
@@ -60,49 +65,105 @@ class _Task:
 
     job: Job
     engines: Mapping[str, MeteredEngine]
-    writer: Writer
+    store: Store
     report: ShardReport
 
     def run(self) -> None:
-        chains = self._sampled() if self.job.chains else self._committed()
-        apart = self.job.spec.resources.probes_apart
-        for together in [(probe,) for probe in self.job.probes] if apart else [self.job.probes]:
-            self._probed(together, chains)
+        """Do one part after another, until nothing is missing: another attempt may have done some of them."""
+        items = [item.id for item in self.job.items]
+        for _ in range(_MOST_PARTS):
+            log = read_log(self.store, self.job.shard)
+            missing = log.missing(items, self.job.wanted)
+            if not missing:
+                return
+            self._do(missing, log)
+        raise AssertionError(f"{self.job.name}: still not done after {_MOST_PARTS} parts")
 
-    @cached_property
-    def _work(self) -> ShardWork:
+    def _do(self, missing: Missing, log: ShardLog) -> None:
+        """Do the next part: chains before the probes on them, and together what the same items lack."""
+        chains = {piece: items for piece, items in missing.items() if piece.probe is None}
+        groups: defaultdict[tuple[str, ...], list[PieceName]] = defaultdict(list)
+        for piece, items in (chains or missing).items():
+            groups[items].append(piece)
+        items, pieces = next(iter(groups.items()))
+        if chains:
+            self._sample(pieces, set(items), log)
+        elif self.job.spec.resources.probes_apart:
+            self._probe([piece for piece in pieces if piece.probe == pieces[0].probe], set(items), log)
+        else:
+            self._probe(pieces, set(items), log)
+
+    def _sample(self, pieces: Sequence[PieceName], ids: set[str], log: ShardLog) -> None:
+        items = self._items(ids)
+        kept = [chain for chain in self._chains(pieces, ids, log) if not _is_wanted_anew(chain)]
+        have = {(chain.strategy, chain.item_id, chain.index) for chain in kept}
+        work = {piece: self._work(piece.strategy, items) for piece in pieces}
+        wanted = [
+            (one, [key for key in one.chain_keys() if (piece.strategy, key[0].id, key[1]) not in have])
+            for piece, one in work.items()
+        ]
+        made, effort = self._measured(lambda: sample_chains(wanted, self.engines))
+        chains = _in_order([*kept, *made], pieces, items)
+        tables: Tables = {"items": items_table(self._key, items), "chains": chains_table(self._key, items, chains)}
+        self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
+
+    def _probe(self, pieces: Sequence[PieceName], ids: set[str], log: ShardLog) -> None:
+        """Run probes in common rounds; the effort of each is that of all of them together."""
+        items, on = self._items(ids), list(dict.fromkeys(piece.chains for piece in pieces))
+        chains = _in_order(self._chains(on, ids, log), on, items)
+        work = [
+            (
+                self._work(one.strategy, items),
+                [chain for chain in chains if (chain.strategy, chain.variant) == one[:2]],
+                [piece.probe for piece in pieces if piece.chains == one and piece.probe is not None],
+            )
+            for one in on
+        ]
+        names = list(dict.fromkeys(name for *_, found in work for name in found))
+        rows, effort = self._measured(lambda: run_probes(work, self.engines), names)
+        tables: Tables = {"observations": observations_table(self._key, rows)}
+        self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
+
+    def _items(self, ids: set[str]) -> tuple[Item, ...]:
+        return tuple(item for item in self.job.items if item.id in ids)
+
+    def _work(self, strategy: StrategyName, items: tuple[Item, ...]) -> ShardWork:
         job = self.job
         model = next(m for m in job.spec.models if m.id == job.model)
         task = next(t for t in job.spec.tasks if t.name == job.shard.task)
-        codec = load_codec(model, job.spec.prompts.date)
-        return ShardWork(job.spec, model, task, job.shard.strategy, job.items, codec)
+        return ShardWork(job.spec, model, task, strategy, items, self._codec, job.quarantined)
+
+    @cached_property
+    def _codec(self) -> Codec:
+        model = next(m for m in self.job.spec.models if m.id == self.job.model)
+        return load_codec(model, self.job.spec.prompts.date)
 
     @cached_property
     def _key(self) -> RowKey:
         return RowKey(self.job.run_id, self.job.shard.model, self.job.shard.task)
 
-    def _sampled(self) -> Sequence[Chain]:
-        chains, effort = self._measured(lambda: self._work.sample_chains(self.engines))
-        items, made = items_table(self._key, self.job.items), chains_table(self._key, self.job.items, chains)
-        written = self.writer.commit({"items": items, "chains": made}, None, effort)
-        self._count(written)
-        return chains if written.won else self._committed()  # the first attempt to commit decides the run's chains
+    @property
+    def _limit(self) -> int | None:
+        return self.job.wanted.max_tokens
 
-    def _committed(self) -> list[Chain]:
-        commit = read_commit(self.writer.store, keys.commit(self.job.shard.id))
-        return chains_from_table(read_part(self.writer.store, commit.part("chains"), commit, self.job.run_id))
+    def _chains(self, pieces: Iterable[PieceName], ids: set[str], log: ShardLog) -> list[Chain]:
+        """Return the committed chains of these pieces and items; those in damaged parts are left out."""
+        wanted, without = {piece[:2] for piece in pieces}, self.job.wanted.without
+        whole = [commit for commit in log.commits if not without & {part.key for part in commit.parts}]
+        found: list[Chain] = []
+        for commit in whole:
+            held = {piece.name for piece in commit.pieces if piece.probe is None}
+            if any(piece[:2] in wanted for piece in held):
+                live = log if len(whole) == len(log.commits) else ShardLog(tuple(whole))
+                table = read_live(self.store, commit.part("chains"), commit, live, self.job.run_id)
+                found += [] if table is None else chains_from_table(table)
+        return [one for one in found if one.item_id in ids and (one.strategy, one.variant) in wanted]
 
-    def _probed(self, probes: tuple[str, ...], chains: Sequence[Chain]) -> None:
-        """Run ``probes`` in common rounds and commit each; the effort of each is that of all of them together."""
-        rows, effort = self._measured(lambda: self._work.run_probes(chains, probes, self.engines), probes)
-        for probe in probes:
-            table = observations_table(self._key, [row for row in rows if row.probe == probe])
-            self._count(self.writer.commit({"observations": table}, probe, effort))
-
-    def _count(self, written: Written) -> None:
-        """Count the rows, unless another attempt committed first."""
-        if written.won:
-            self.report.statuses.update(written.commit.statuses)
+    def _commit(self, draft: Draft, log: ShardLog) -> None:
+        """Commit the draft, and count its rows unless another attempt committed first."""
+        commit = Writer(self.store, self.job.shard).commit(draft, log)
+        for piece in () if commit is None else commit.pieces:
+            self.report.statuses.update({status: sum(counts) for status, counts in piece.statuses.items()})
 
     def _measured(self, work: Callable[[], T], probes: Sequence[str] = ()) -> tuple[T, Effort]:
         """Do ``work``; return its result and its effort."""
@@ -113,3 +174,14 @@ class _Task:
 
     def _tokens(self) -> dict[str, int]:
         return {role: engine.tokens for role, engine in self.engines.items()}
+
+
+def _is_wanted_anew(chain: Chain) -> bool:
+    """Return whether a chain of an item that lacks chains is made again; the item's other chains stay."""
+    return chain.finish_reason in CUT or chain.status is Status.QUARANTINED
+
+
+def _in_order(chains: Sequence[Chain], pieces: Sequence[PieceName], items: Sequence[Item]) -> list[Chain]:
+    piece = {one[:2]: at for at, one in enumerate(pieces)}
+    place = {item.id: at for at, item in enumerate(items)}
+    return sorted(chains, key=lambda one: (piece[one.strategy, one.variant], place[one.item_id], one.index))

@@ -1,24 +1,35 @@
-"""Writes one attempt's tables and their commit marker.
+"""Writes one attempt's tables and their commit.
 
-In: tables, and their effort. Out: ``Written``: the commit, and whether it counts. Data is written first, each attempt's
-under keys of its own. The commit marker is written last, and only if absent. An attempt that loses that race leaves
-orphans that no reader sees.
+In: a draft: tables, their items and pieces, and their effort. Out: the commit, or None if another attempt committed the
+same before. Data is written first, under keys of its own. The commit is written last, at the next generation of the
+shard's log, and only if nothing is there. An attempt that loses leaves orphans that no reader sees.
 """
 
 import hashlib
 import io
+import json
 import uuid
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cotfaith.cluster.plan.shards import Shard
+from cotfaith.cluster.storage.ledger import Shard, ShardLog
+from cotfaith.cluster.storage.read import read_log
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
-from cotfaith.schemas.run_objects import Commit, Part, TableName
+from cotfaith.schemas.records import Chain
+from cotfaith.schemas.run_objects import ChainTexts, Commit, Part, Piece, PieceName, TableName
+from cotfaith.schemas.status import Status
+
+CUT = ("length", "forced")
+"""How chains end that the limit of tokens cut."""
+Tables = Mapping[TableName, pa.Table]
+"""Tables by name."""
+_HASH = 16  # hex digits
+_Row = tuple[str, str, str | None]
 
 
 @dataclass(frozen=True)
@@ -35,60 +46,130 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Written:
-    """The outcome of writing one part of a shard."""
+class Draft:
+    """What an attempt wants to commit."""
 
-    commit: Commit
-    won: bool
-    """Whether the commit counts; False: another attempt was first, and its rows are the run's."""
+    items: Sequence[str]
+    """Ids; the tables hold all rows of these items for each of the pieces."""
+    pieces: Sequence[PieceName]
+    tables: Tables
+    chains: Sequence[Chain]
+    """The chains that it made, or that its rows rest on."""
+    effort: Effort
+    max_tokens: int | None
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes for one attempt at one shard, or at one reader's part of it."""
+    """Writes to the log of one shard."""
 
     store: Store
     shard: Shard
-    reader: str | None = None
-    attempt: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
-    def commit(self, tables: Mapping[TableName, pa.Table], probe: str | None, effort: Effort) -> Written:
-        """Write ``tables`` (by name) and their commit; ``probe`` is null for items and chains."""
-        parts = [self._put(name, table, probe) for name, table in tables.items()]
-        commit = self._commit(parts, _statuses(tables.values()), probe, effort)
-        return Written(commit, self.store.put_if_absent(commit.commit_key, commit.as_json()))
+    def commit(self, draft: Draft, seen: ShardLog) -> Commit | None:
+        """Write the draft and its commit; None if another one has been committed in its place.
 
-    def _commit(self, parts: list[Part], statuses: dict[str, int], probe: str | None, effort: Effort) -> Commit:
-        shard = self.shard
+        ``seen`` is the shard's log from which the attempt saw what is missing.
+        """
+        attempt = uuid.uuid4().hex[:12]
+        parts = [self._put(name, table, attempt) for name, table in draft.tables.items()]
+        log = seen
+        while True:
+            commit = self._commit(draft, parts, attempt, log.next_generation)
+            if self.store.put_if_absent(commit.key, commit.as_json(indent=None)):
+                return commit
+            log = read_log(self.store, self.shard)
+            if any(_is_in_the_way(one, draft) for one in log.commits if one.generation >= seen.next_generation):
+                return None
+
+    def _commit(self, draft: Draft, parts: list[Part], attempt: str, generation: int) -> Commit:
+        shard, effort = self.shard, draft.effort
         return Commit(
-            key=keys.commit(shard.id, probe, self.reader),
-            shard=shard.id,
+            key=keys.commit(shard.id, generation),
             model=shard.model,
             task=shard.task,
-            strategy=shard.strategy,
             start=shard.start,
             stop=shard.stop,
-            probe=probe,
-            reader=self.reader,
-            attempt=self.attempt,
+            generation=generation,
+            attempt=attempt,
+            items=list(draft.items),
+            pieces=_pieces(draft),
+            texts=_texts(draft),
             parts=parts,
-            statuses=statuses,
+            max_tokens=draft.max_tokens,
             began=effort.began,
             seconds=effort.seconds,
             timed_with=list(effort.timed_with),
             tokens=dict(effort.tokens),
         )
 
-    def _put(self, name: TableName, table: pa.Table, probe: str | None) -> Part:
+    def _put(self, name: TableName, table: pa.Table, attempt: str) -> Part:
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
         data = buffer.getvalue()
-        key = keys.part(name, self.shard.model, self.shard.task, self.shard.id, self.attempt, probe)
+        key = keys.part(name, self.shard.id, attempt)
         self.store.put(key, data)
         return Part(table=name, key=key, rows=table.num_rows, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-def _statuses(tables: Iterable[pa.Table]) -> dict[str, int]:
-    """Return the rows of chains or observations by status."""
-    found = [table.column("status").to_pylist() for table in tables if "status" in table.column_names]
-    return dict(Counter(status for statuses in found for status in statuses))
+def _is_in_the_way(other: Commit, draft: Draft) -> bool:
+    """Return whether a later commit has rows of the draft, or new chains under its rows."""
+    if not set(draft.items) & set(other.items):
+        return False
+    taken = {piece.name for piece in other.pieces}
+    return any(piece in taken or piece.chains in taken for piece in draft.pieces)
+
+
+def chain_hash(chain: Chain) -> str:
+    """Return a hash of what probes see of a chain: text, steps, answer and status."""
+    seen = [chain.text, list(chain.steps), chain.answer.value, chain.status.value]
+    return hashlib.sha256(json.dumps(seen, ensure_ascii=True).encode()).hexdigest()[:_HASH]
+
+
+def _texts(draft: Draft) -> list[ChainTexts]:
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for piece in draft.pieces:
+        found.setdefault(piece[:2], {item: [] for item in draft.items})
+    for chain in sorted(draft.chains, key=lambda one: one.index):
+        if chain.item_id in (of_item := found.get((chain.strategy, chain.variant), {})):
+            of_item[chain.item_id].append(chain_hash(chain))
+    return [ChainTexts(strategy=s, variant=v, hashes=list(texts.values())) for (s, v), texts in found.items()]
+
+
+def _pieces(draft: Draft) -> list[Piece]:
+    """Return the pieces with each item's rows by status."""
+    place = {item: at for at, item in enumerate(draft.items)}
+    counts: dict[PieceName, defaultdict[str, list[int]]] = {}
+    cut: defaultdict[PieceName, set[int]] = defaultdict(set)
+    for piece in draft.pieces:
+        counts[piece] = defaultdict(lambda: [0] * len(place))
+    named = {piece[:3]: piece for piece in draft.pieces}  # all have the same reader
+    for row, item, status, is_cut in _rows(draft.tables):
+        piece = named[row]
+        counts[piece][status][place[item]] += 1
+        if is_cut:
+            cut[piece].add(place[item])
+    return [
+        Piece(
+            strategy=piece.strategy,
+            variant=piece.variant,
+            probe=piece.probe,
+            reader=piece.reader,
+            statuses=dict(by_status),
+            cut=sorted(cut[piece]),
+        )
+        for piece, by_status in counts.items()
+    ]
+
+
+def _rows(tables: Tables) -> Iterable[tuple[_Row, str, str, bool]]:
+    """Yield each row's strategy, variant and probe, item id, status, and whether the limit of tokens cut its text."""
+    for name in ("chains", "observations"):
+        if name not in tables:
+            continue
+        columns = ["strategy", "variant", "item_id", "status"]
+        columns += ["finish_reason"] if name == "chains" else ["probe"]
+        for row in tables[name].select(columns).to_pylist():
+            piece = (row["strategy"], row["variant"], row.get("probe"))
+            is_cut = row["finish_reason"] in CUT if name == "chains" else row["status"] == Status.TRUNCATED
+            yield piece, row["item_id"], row["status"], is_cut

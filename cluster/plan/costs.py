@@ -99,7 +99,7 @@ def costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
     for subject in plan.resolved.subjects:
         for task in spec.tasks:
             line, n_items = lines[subject.spec.id, task.name], len(plan.items[task.name])
-            line.items, line.shards = n_items, len(spec.strategies) * -(-n_items // spec.resources.shard_size)
+            line.items, line.shards = n_items, -(-n_items // spec.resources.shard_size)
             shape = _supplied(plan, subject, task) or sampled
             for strategy in spec.strategies:
                 frame = _frame(plan, subject, task, strategy)

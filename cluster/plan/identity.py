@@ -1,6 +1,6 @@
 """A run's identity: the parts of a spec that its results depend on, and where another spec contradicts them.
 
-In: a spec whose names are resolved, and fingerprints of weights, items and chat templates. Out: an ``Identity``. A run
+In: a spec whose names are resolved, and fingerprints of weights and chat templates. Out: an ``Identity``. A run
 may grow by models, tasks, strategies and probes. What it has may not change: another seed, sampling, prompt, editor,
 weights or item would mix two experiments in one table.
 """
@@ -22,23 +22,21 @@ GROWS = ("models", "tasks", "strategies", "probes", *(role.plural for role in HE
 """The fields of an identity that a later spec may add to."""
 
 
-def identity(
-    resolved: Resolved, weights: Mapping[str, str], items: Mapping[str, str], templates: Mapping[str, str] | None = None
-) -> Identity:
+def identity(resolved: Resolved, weights: Mapping[str, str], templates: Mapping[str, str] | None = None) -> Identity:
     """Return what results depend on.
 
-    ``weights`` and ``items`` map model ids and task names to fingerprints, ``templates`` model ids to hashes of what
-    their chat templates write. Runs of old versions continue without such hashes.
+    ``weights`` maps model ids to fingerprints, ``templates`` to hashes of what their chat templates write. Items and
+    ``sampling.max_tokens`` are recorded apart (``growth.py``), because a run may grow in them.
     """
     spec = resolved.spec
     found = Identity(
         seed=spec.seed,
-        sampling=spec.sampling.model_dump(mode="json"),
+        sampling=spec.sampling.model_dump(mode="json", exclude={"max_tokens"}),
         prompts=spec.prompts.model_dump(mode="json", exclude={"date"}),  # run.json holds the date separately
         steps=spec.steps.model_dump(mode="json"),
         strategies={name: STRATEGIES[name].prompt_hash for name in spec.strategies},
         models={name: model_identity(model, weights[name]) for name, model in resolved.models.items()},
-        tasks={task.name: {"items": items[task.name], "answer_by": task.answer_by} for task in spec.tasks},
+        tasks={task.name: {"answer_by": task.answer_by} for task in spec.tasks},
         probes={probe.name: _probe_identity(probe) for probe in resolved.probes},
         chat_templates=dict(templates or {}),
     )

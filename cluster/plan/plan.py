@@ -12,11 +12,12 @@ from cotfaith.cluster.plan.checks import check_probes, prompt_notes, prompted
 from cotfaith.cluster.plan.models import context_window, fingerprint
 from cotfaith.cluster.plan.prompt_date import prompt_date
 from cotfaith.cluster.plan.roles import check_roles
-from cotfaith.cluster.plan.shards import Shard
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
+from cotfaith.cluster.storage.ledger import Shard
 from cotfaith.cluster.storage.read import load_run
 from cotfaith.cluster.storage.store import open_store
 from cotfaith.schemas.records import Item
+from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.spec import ModelSpec, RunSpec
 from cotfaith.workers import tasks
 from cotfaith.workers.engines.codec import load_codec
@@ -63,23 +64,14 @@ class Plan:
         """Return the model with this id."""
         return self.models[name].spec
 
-    def shards(self, size: int) -> list[Shard]:
-        """Return all shards, model by model."""
+    def shards(self, run: RunRecord) -> list[Shard]:
+        """Return all shards of the spec's subjects and tasks in ``run``, model by model."""
         return [
-            Shard(model.id, task.name, strategy, start, min(start + size, len(self.items[task.name])))
+            Shard(model.id, task.name, start, stop)
             for model in self.spec.subjects
             for task in self.spec.tasks
-            for strategy in self.spec.strategies
-            for start in range(0, len(self.items[task.name]), size)
+            for start, stop in run.shards(task.name)
         ]
-
-    def item_counts(self) -> dict[str, int]:
-        """Return task -> number of its items."""
-        return {name: len(found) for name, found in self.items.items()}
-
-    def item_fingerprints(self) -> dict[str, str]:
-        """Return task -> fingerprint of its items."""
-        return {name: tasks.fingerprint(found) for name, found in self.items.items()}
 
 
 def make_plan(spec: RunSpec) -> Plan:

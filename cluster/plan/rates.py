@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from cotfaith.cluster.plan.identity import model_identity
 from cotfaith.cluster.plan.plan import Plan
-from cotfaith.cluster.storage.read import commits, load_run
+from cotfaith.cluster.storage.read import load_run, read_ledger
 from cotfaith.cluster.storage.store import open_store
 from cotfaith.schemas.run_objects import Commit
 
@@ -23,14 +23,14 @@ def measured_rates(plan: Plan) -> dict[str, float]:
         return {}
     known = run.identity.models
     same = [name for name, m in plan.models.items() if known.get(name) == model_identity(m, plan.weights[name])]
-    found = list(commits(store))
+    found = list(read_ledger(store, run).commits())
     return {model: rate for model in same if (rate := _rate(model, found)) is not None}
 
 
 def _rate(model: str, found: Iterable[Commit]) -> float | None:
     """Return the model's rate as subject and as reader; work that several probes share counts once."""
     own = [commit for commit in found if (commit.reader or commit.model) == model]
-    once = {(commit.shard, commit.attempt, *commit.timed_with): commit for commit in own}.values()
+    once = {(commit.shard_id, commit.attempt, *commit.timed_with): commit for commit in own}.values()
     timed = [(c.began, c.seconds, c.tokens) for c in once if c.began is not None and c.seconds is not None]
     tokens = sum(by_role.get("subject", 0) for _, _, by_role in timed)
     seconds = busy_s([(began, began + spent) for began, spent, _ in timed])

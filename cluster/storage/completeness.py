@@ -8,7 +8,7 @@ items, every probe on them and every reading of them are committed.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cotfaith.cluster.storage.ledger import Ledger, ShardKey, ShardLog
+from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog, Wanted
 from cotfaith.cluster.storage.read import read_ledger, read_quarantine
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas.run_objects import PieceName, Quarantined, RunRecord
@@ -60,8 +60,8 @@ def compare(run: RunRecord, ledger: Ledger, failed: Iterable[Quarantined] = ()) 
     """Return which shards of the plan are done."""
     total, lacking = 0, {}
     for group, pieces in _plan(run, ledger).items():
-        shards = [ShardKey(*group, *bounds) for bounds in run.shards(group[1])]
-        undone = sum(not _is_done(ledger.log(shard), pieces, shard) for shard in shards)
+        shards = [Shard(*group, *bounds) for bounds in run.shards(group[1])]
+        undone = sum(not _is_done(ledger.log(shard), pieces, shard, run.max_tokens) for shard in shards)
         total += len(shards)
         if undone:
             lacking[group] = undone
@@ -69,9 +69,12 @@ def compare(run: RunRecord, ledger: Ledger, failed: Iterable[Quarantined] = ()) 
     return Completeness(total - sum(lacking.values()), total, lacking, dead)
 
 
-def _is_done(log: ShardLog, pieces: Iterable[PieceName], shard: ShardKey) -> bool:
-    """Return whether each piece is there for all items."""
-    return all(len(log.live.get(piece, ())) == shard.stop - shard.start for piece in pieces)
+def _is_done(log: ShardLog, pieces: frozenset[PieceName], shard: Shard, max_tokens: int | None) -> bool:
+    """Return whether each piece is there for all items, with no text cut by a smaller limit than the present one."""
+    if any(len(log.live.get(piece, ())) < shard.stop - shard.start for piece in pieces):
+        return False
+    items = list(dict.fromkeys(item for piece in pieces for item in log.live[piece]))
+    return not log.missing(items, Wanted(pieces, max_tokens))
 
 
 def wanted_pieces(run: RunRecord) -> frozenset[PieceName]:
@@ -80,7 +83,9 @@ def wanted_pieces(run: RunRecord) -> frozenset[PieceName]:
     pieces = {PieceName(strategy) for strategy in strategies}
     for probe in run.spec.probes:
         readers: Sequence[str | None] = run.readers.get(probe.name) or [None]
-        pieces |= {PieceName(strategy, probe=probe.name, reader=reader) for strategy in strategies for reader in readers}
+        pieces |= {
+            PieceName(strategy, probe=probe.name, reader=reader) for strategy in strategies for reader in readers
+        }
     return frozenset(pieces)
 
 

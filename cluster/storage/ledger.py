@@ -11,17 +11,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from cotfaith.schemas import keys
 from cotfaith.schemas.run_objects import Commit, PieceName
 from cotfaith.schemas.status import Status
 
 
-class ShardKey(NamedTuple):
-    """A range of items of one task for one model."""
+class Shard(NamedTuple):
+    """A range of items of one task for one model: the unit of scheduling, commit and retry."""
 
     model: str
     task: str
     start: int
     stop: int
+
+    @property
+    def id(self) -> str:
+        """Its name in keys."""
+        return keys.shard_id(*self)
 
 
 class Held(NamedTuple):
@@ -100,13 +106,17 @@ class ShardLog:
         return counts
 
     def missing(self, items: Sequence[str], wanted: Wanted) -> dict[PieceName, tuple[str, ...]]:
-        """Return piece -> the items whose rows are missing, or wanted anew; pieces that lack nothing are left out."""
+        """Return piece -> the items whose rows are missing, or wanted anew; pieces that lack nothing are left out.
+
+        Probes on an item wait for its chains: they are missing once those are there.
+        """
         found = {}
         for piece in sorted(wanted.pieces, key=_order):
             held = self.held(piece, wanted.without)
-            lacking = tuple(item for item in items if item not in held or _wanted_anew(held[item], piece, wanted))
-            if lacking:
-                found[piece] = lacking
+            ready = items if piece.probe is None else self.held(piece.chains, wanted.without)
+            lacking = [item for item in items if item not in held or _wanted_anew(held[item], piece, wanted)]
+            if chosen := tuple(item for item in lacking if item in ready):
+                found[piece] = chosen
         return found
 
 
@@ -125,9 +135,9 @@ def _wanted_anew(one: Held, piece: PieceName, wanted: Wanted) -> bool:
 class Ledger:
     """All commits of a run."""
 
-    logs: Mapping[ShardKey, ShardLog] = field(default_factory=dict)
+    logs: Mapping[Shard, ShardLog] = field(default_factory=dict)
 
-    def log(self, key: ShardKey) -> ShardLog:
+    def log(self, key: Shard) -> ShardLog:
         """Return a shard's log; an empty one if nothing is committed."""
         return self.logs.get(key, ShardLog())
 
@@ -148,9 +158,9 @@ class Ledger:
 
 def ledger_of(found: Iterable[Commit]) -> Ledger:
     """Sort commits into the logs of their shards."""
-    shards: defaultdict[ShardKey, list[Commit]] = defaultdict(list)
+    shards: defaultdict[Shard, list[Commit]] = defaultdict(list)
     for commit in found:
-        shards[ShardKey(commit.model, commit.task, commit.start, commit.stop)].append(commit)
+        shards[Shard(commit.model, commit.task, commit.start, commit.stop)].append(commit)
     return Ledger({key: log_of(own) for key, own in sorted(shards.items())})
 
 

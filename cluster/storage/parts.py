@@ -22,7 +22,7 @@ from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
 
 FINITE = ("difficulty", "position", "similarity", "p_gold")
 """Columns that estimates are computed from; a NaN in them would count as a number."""
-_ABOUT = ("strategy", "variant", "probe", "reader", "item_id", "status")
+_ABOUT = ("strategy", "variant", "probe", "item_id", "status")
 _AGAIN = "To do what it held again, and what rests on it: cotfaith run SPEC --repair."
 
 
@@ -125,9 +125,9 @@ def _check_pieces(table: pa.Table, part: Part, commit: Commit) -> None:
     found: Counter[tuple[str | None, ...]] = Counter()
     for *names, item, status, n in counted.select(*_ABOUT, "len").iter_rows():
         found[(*names, commit.items[0] if _is_old(commit) else item, status)] += n
-    said = Counter(
+    said: Counter[tuple[str | None, ...]] = Counter(
         {
-            (*piece.name, item, status): n
+            (*piece.name[:3], item, status): n
             for piece in commit.pieces
             for status, counts in piece.statuses.items()
             for item, n in zip(commit.items, counts, strict=True)

@@ -10,12 +10,12 @@ refused. Other files (.DS_Store, x.json~, ._x.json) are not cotfaith's: they are
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 import polars as pl
 import pyarrow as pa
 
-from cotfaith.cluster.storage.ledger import Ledger, ShardKey, ShardLog, ledger_of, log_of
+from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog, ledger_of, log_of
 from cotfaith.cluster.storage.parts import read_part
 from cotfaith.cluster.storage.row_fit import COMMIT, check_fit
 from cotfaith.cluster.storage.store import CHECK_KEY, Store
@@ -28,7 +28,7 @@ from cotfaith.schemas.tables import TABLES
 
 _ORDER = ["model", "task", "strategy", "variant", "probe", "item_id", "chain_index", "position", "arm", "reader"]
 _ITEM = ["model", "task", "item_id"]
-_PIECE = ["strategy", "variant", "probe", "reader"]
+_PIECE = ["strategy", "variant", "probe"]  # all pieces of a commit have the same reader
 UNIQUE = {
     "items": [*_ITEM, "_commit"],  # written with each generation of an item's chains
     "chains": [*_ITEM, "strategy", "variant", "chain_index"],
@@ -59,31 +59,33 @@ def read_ledger(store: Store, run: RunRecord | None = None) -> Ledger:
     return ledger_of(_commits(store, run or load_run(store), keys.COMMITS))
 
 
-def read_log(store: Store, run: RunRecord, shard: ShardKey) -> ShardLog:
-    """Return the commits of one shard, each checked."""
-    return log_of(_commits(store, run, keys.commit_folder(keys.shard_id(*shard))))
+def read_log(store: Store, shard: Shard) -> ShardLog:
+    """Return the commits of one shard of a run that is not old, each checked."""
+    return log_of(_commits(store, None, keys.commit_folder(shard.id)))
 
 
 def _commits(store: Store, run: RunRecord | None, prefix: str) -> Iterator[Commit]:
     parse = parse_old_commit if run is not None and run.schema_version < FIRST_PRESENT else parse_commit
+    bounds = {} if run is None else {task: set(run.shards(task)) for task in run.ranges}
     found = objects(store, prefix)
     for key, data in zip(found, store.get_many(found), strict=True):
         if data is not None:
             commit = parse(data, key)
             if run is not None:
-                _check_in_run(commit, run, key)
+                _check_in_run(commit, run, bounds.get(commit.task, set()))
             yield commit
 
 
-def _check_in_run(commit: Commit, run: RunRecord, key: str) -> None:
+def _check_in_run(commit: Commit, run: RunRecord, bounds: Set[tuple[int, int]]) -> None:
     """Raise unless the commit is of a shard that the run has."""
+    key = commit.key
     if commit.model not in run.identity.models:
         known = ", ".join(run.identity.models)
         raise RunFolderError(
             f"{key}: the run has no model {commit.model!r}; it has {known}. Was a file copied here? Move {key} "
             "out of the folder."
         )
-    if (commit.start, commit.stop) not in run.shard_bounds(commit.task):
+    if (commit.start, commit.stop) not in bounds:
         raise RunFolderError(
             f"{key}: items {commit.start} to {commit.stop} of {commit.task!r} are not a shard of this run, which has "
             f"{run.n_items.get(commit.task, 0)} of its items. Was {keys.RUN} changed by hand, or a file copied here? "
@@ -144,7 +146,7 @@ def read_live(store: Store, part: Part, commit: Commit, log: ShardLog, run_id: s
     if part.table == "items":
         kept = frame.filter(pl.col("item_id").is_in(sorted(set().union(*live.values()))))
     else:
-        rows = [(*piece, item) for piece, items in live.items() for item in items]
+        rows = [(*piece[:3], item) for piece, items in live.items() for item in items]
         on = [name for name in (*_PIECE, "item_id") if name in frame.columns]
         wanted = pl.DataFrame(rows, [(name, pl.String) for name in (*_PIECE, "item_id")], orient="row")
         kept = frame.join(wanted.select(on), on=on, how="semi", nulls_equal=True, maintain_order="left")

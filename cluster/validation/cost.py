@@ -85,7 +85,6 @@ def _seconds(commits: Iterable[Commit]) -> dict[str, float | None]:
     """Return probe -> seconds of all its shards; None if one of them was not timed separately."""
     found: dict[str, list[float | None]] = defaultdict(list)
     for commit in commits:
-        if commit.probe is not None:
-            apart = commit.timed_with == [commit.probe]
-            found[commit.probe].append(commit.seconds if apart else None)
+        for probe in dict.fromkeys(piece.probe for piece in commit.pieces if piece.probe is not None):
+            found[probe].append(commit.seconds if commit.timed_with == [probe] else None)
     return {probe: None if None in parts else sum(s for s in parts if s is not None) for probe, parts in found.items()}

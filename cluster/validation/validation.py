@@ -16,7 +16,7 @@ from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.early_answering import CURVE
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.metrics.no_cot import RELIANCE
-from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.read import read_ledger, read_tables
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.validation.check import Check
 from cotfaith.cluster.validation.checks import run_checks
@@ -96,7 +96,7 @@ def validate(store: Store, run: RunRecord) -> Validation:
     unknown_probes(rows.observations)  # loads what packages offer, before the metrics are listed
     usable, scored = usable_chains(rows.items, rows.chains), score_all(rows, _wanted())
     labelled = label_all(usable, sources)
-    found = _own(commits(store), sources, names)
+    found = _own(read_ledger(store, run).commits(), sources, names)
     return Validation(
         seed=seed,
         counts=tuple(_counts(rows.chains["model"].to_list(), usable, labelled)),

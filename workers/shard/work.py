@@ -4,8 +4,8 @@ In: a spec, the items, and engines by role. Out: lists of chains, or of observat
 one call is done. Knows nothing about storage, Ray or the rest of the run.
 """
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -24,13 +24,16 @@ from cotfaith.workers.strategies import STRATEGIES, Strategy
 from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.templates import Templates
 
+ChainKey = tuple[Item, int]
+"""An item, and which of its chains, from 0."""
+
 
 @dataclass(frozen=True)
 class ItemObservation:
     """An observation, and the item that it belongs to."""
 
     item: Item
-    strategy: StrategyName
+    strategy: str
     probe: str
     observation: Observation
 
@@ -40,6 +43,13 @@ def answer_method(task: TaskSpec, item: Item) -> Literal["score", "generate"]:
     if task.answer_by != "auto":
         return task.answer_by
     return "score" if item.answer_format in ("choice", "number") and item.is_closed else "generate"
+
+
+def own_stream(strategy: str, variant: str = "plain") -> tuple[str, ...]:
+    """Return what a request's random stream has of its strategy and variant: plain chains of thought add nothing."""
+    if variant != "plain":
+        return (strategy, variant)
+    return () if strategy == "cot" else (strategy,)
 
 
 @dataclass(frozen=True)
@@ -52,23 +62,36 @@ class ShardWork:
     strategy: StrategyName
     items: tuple[Item, ...]
     codec: Codec
+    quarantined: Mapping[str, str] = field(default_factory=dict)
+    """Item id -> why it is not tried."""
 
     def sample_chains(self, engines: Engines) -> list[Chain]:
         """Sample every item's chains, or take the one that comes with it, and get the answers that they lead to."""
-        count = self.spec.sampling.chains_per_item
-        keys = [(item, index) for item in self.items for index in range(count if item.supplied is None else 1)]
-        coroutines = [_make_chain(item, index, self._ask(item, index, "chain")) for item, index in keys]
-        results = drive(coroutines, engines)
-        return [
-            _failed_chain(self._ask(item, index, "chain"), index, result) if isinstance(result, Failed) else result
-            for (item, index), result in zip(keys, results, strict=True)
-        ]
+        return sample_chains([(self, self.chain_keys())], engines)
 
     def run_probes(self, chains: Sequence[Chain], names: Sequence[str], engines: Engines) -> list[ItemObservation]:
         """Run the named probes on all chains, in common rounds."""
-        runs = [run for name in names for run in self._runs(name, chains)]
-        results = drive([run.coroutine for run in runs], engines)
-        return [row for run, result in zip(runs, results, strict=True) for row in run.rows(result)]
+        return run_probes([(self, chains, names)], engines)
+
+    def chain_keys(self) -> list[ChainKey]:
+        """Return the keys of all chains."""
+        count = self.spec.sampling.chains_per_item
+        return [(item, index) for item in self.items for index in range(count if item.supplied is None else 1)]
+
+    def chain(self, key: ChainKey) -> Coroutine[Chain]:
+        """Return the coroutine that makes a chain."""
+        ask = self._ask(*key, "chain")
+        reason = self.quarantined.get(key[0].id)
+        return _make_chain(*key, ask) if reason is None else _never_made(*key, ask, reason)
+
+    def failed_chain(self, key: ChainKey, failure: Failed) -> Chain:
+        """Return the chain whose coroutine raised."""
+        outcome = Continuation(Status.ITEM_ERROR, error=failure.error)
+        return _unanswered(self._ask(*key, "chain"), key[1], outcome, "")
+
+    def runs(self, chains: Sequence[Chain], names: Sequence[str]) -> "list[_Run]":
+        """Return the runs of the named probes on all chains."""
+        return [run for name in names for run in self._runs(name, chains)]
 
     def _runs(self, name: str, chains: Sequence[Chain]) -> list["_Run"]:
         probe = self._probes[name]
@@ -80,14 +103,19 @@ class ShardWork:
 
     def _item_run(self, probe: ResolvedProbe, item: Item, chains: Sequence[Chain]) -> "_Run":
         usable = [chain for chain in chains if chain.status is Status.OK]
-        run = _begun(probe, usable, self._ask(item, -1, probe.name))
+        if (reason := self.quarantined.get(item.id)) is None:
+            run = _begun(probe, usable, self._ask(item, -1, probe.name))
+        else:
+            run = _never_run(reason)
         return _Run(item, self.strategy, probe.kind, None, run, self._reader(probe))
 
     def _chain_run(self, probe: ResolvedProbe, item: Item, chain: Chain) -> "_Run":
-        if chain.status is Status.OK:
+        if chain.status is not Status.OK:
+            run = _unusable(chain)
+        elif (reason := self.quarantined.get(item.id)) is None:
             run = _begun(probe, chain, self._ask(item, chain.index, probe.name))
         else:
-            run = _unusable(chain)
+            run = _never_run(reason)
         return _Run(item, self.strategy, probe.kind, chain, run, self._reader(probe))
 
     def _reader(self, probe: ResolvedProbe) -> str | None:
@@ -100,10 +128,6 @@ class ShardWork:
     @property
     def _strategy(self) -> Strategy:
         return STRATEGIES[self.strategy]
-
-    @property
-    def _own_stream(self) -> tuple[str, ...]:
-        return () if self.strategy == "cot" else (self.strategy,)
 
     @cached_property
     def _editor(self) -> Editor:
@@ -120,8 +144,7 @@ class ShardWork:
             codec=self.codec,
             sampling=self.spec.sampling,
             answer_by=answer_method(self.task, item),
-            # A plain chain's stream leaves its strategy out: the seeds of committed runs rest on that.
-            stream=(self.spec.seed, self.model.id, self.task.name, item.id, chain, purpose, *self._own_stream),
+            stream=(self.spec.seed, self.model.id, self.task.name, item.id, chain, purpose, *own_stream(self.strategy)),
             strategy=self._strategy,
             editor=self._editor,
             embedder=self._embedder,
@@ -130,12 +153,31 @@ class ShardWork:
         )
 
 
+def sample_chains(wanted: Sequence[tuple[ShardWork, Sequence[ChainKey]]], engines: Engines) -> list[Chain]:
+    """Make the chains with these keys, in common rounds."""
+    keys = [(work, key) for work, found in wanted for key in found]
+    results = drive([work.chain(key) for work, key in keys], engines)
+    return [
+        work.failed_chain(key, result) if isinstance(result, Failed) else result
+        for (work, key), result in zip(keys, results, strict=True)
+    ]
+
+
+def run_probes(
+    wanted: Sequence[tuple[ShardWork, Sequence[Chain], Sequence[str]]], engines: Engines
+) -> list[ItemObservation]:
+    """Run the named probes on the chains, in common rounds."""
+    runs = [run for work, chains, names in wanted for run in work.runs(chains, names)]
+    results = drive([run.coroutine for run in runs], engines)
+    return [row for run, result in zip(runs, results, strict=True) for row in run.rows(result)]
+
+
 @dataclass(frozen=True)
 class _Run:
     """One probe on one chain or item."""
 
     item: Item
-    strategy: StrategyName
+    strategy: str
     probe: Probe
     chain: Chain | None
     coroutine: Coroutine[list[Observation]]
@@ -208,8 +250,10 @@ def _unanswered(ask: Ask, index: int, sample: Continuation, prompt: str) -> Chai
     )
 
 
-def _failed_chain(ask: Ask, index: int, failure: Failed) -> Chain:
-    return _unanswered(ask, index, Continuation(Status.ITEM_ERROR, error=failure.error), "")
+def _never_made(item: Item, index: int, ask: Ask, reason: str) -> Coroutine[Chain]:
+    """Stand in for the chain of an item that is not tried."""
+    yield from ()
+    return _unanswered(ask, index, Continuation(Status.QUARANTINED, error=reason), "")
 
 
 def _begun(probe: ResolvedProbe, subject: Chain | Sequence[Chain], ask: Ask) -> Coroutine[list[Observation]]:
@@ -229,3 +273,9 @@ def _unusable(chain: Chain) -> Coroutine[list[Observation]]:
     """Stand in for a probe on a chain that cannot be probed: one row with the chain's status."""
     yield from ()
     return [Observation("chain", Answer(chain.status, error=chain.error))]
+
+
+def _never_run(reason: str) -> Coroutine[list[Observation]]:
+    """Stand in for a probe on an item that is not tried."""
+    yield from ()
+    return [Observation("probe", Answer(Status.QUARANTINED, error=reason))]
