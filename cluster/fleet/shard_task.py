@@ -127,11 +127,12 @@ class _Task:
     def _items(self, ids: set[str]) -> tuple[Item, ...]:
         return tuple(item for item in self.job.items if item.id in ids)
 
-    def _work(self, strategy: StrategyName, items: tuple[Item, ...]) -> ShardWork:
+    def _work(self, strategy: str, items: tuple[Item, ...]) -> ShardWork:
         job = self.job
         model = next(m for m in job.spec.models if m.id == job.model)
         task = next(t for t in job.spec.tasks if t.name == job.shard.task)
-        return ShardWork(job.spec, model, task, strategy, items, self._codec, job.quarantined)
+        named = next(name for name in job.spec.strategies if name == strategy)
+        return ShardWork(job.spec, model, task, named, items, self._codec, job.quarantined)
 
     @cached_property
     def _codec(self) -> Codec:
