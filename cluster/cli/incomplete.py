@@ -1,4 +1,5 @@
-"""Prints what a run lacks."""
+"""Prints what a run lacks, and which items are quarantined."""
+
 
 from rich.console import Console
 
@@ -8,8 +9,7 @@ from cotfaith.cluster.terminal import plain_text
 
 def say_if_incomplete(complete: Completeness, console: Console) -> None:
     """Print what is missing, if anything is. Reasons can quote other programs: nothing in them is interpreted."""
-    if complete.whole:
-        return
-    console.print(complete.headline(), markup=False, style="bold yellow")
+    if not complete.whole:
+        console.print(complete.headline(), markup=False, style="bold yellow")
     for line in complete.details():
         console.print(f"  {plain_text(line)}", markup=False, soft_wrap=True)

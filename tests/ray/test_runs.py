@@ -16,8 +16,7 @@ import polars as pl
 import pytest
 from commands import as_process, in_process, line, write_spec
 
-from cotfaith.cluster.storage.given_up import given_up
-from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.read import read_ledger, read_quarantine, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 
 PROBES = ["no_cot", "early_answering", "filler_tokens"]
@@ -66,7 +65,8 @@ def tables(path, drop=("run_id",)):
 
 
 def markers(path):
-    return {(c.shard, c.probe): c.attempt for c in commits(LocalStore(Path(path)))}
+    """Each commit's attempt, by its key."""
+    return {commit.key: commit.attempt for commit in read_ledger(LocalStore(Path(path))).commits()}
 
 
 def assert_equal(one, other):
@@ -94,7 +94,10 @@ def test_a_run_says_what_it_did(reference):
     estimates = pl.read_parquet(reference / "run" / "estimates.parquet")
     assert {"accuracy_cot", "accuracy_no_cot", "aoc"} <= set(estimates["metric"])
     run = json.loads((reference / "run" / "run.json").read_text())
-    assert run["n_items"] == {"tracking": 12, "addition": 5}
+    assert {task: [r["stop"] for r in found] for task, found in run["ranges"].items()} == {
+        "tracking": [12],
+        "addition": [5],
+    }
     assert set(run["versions"]) >= {"torch", "transformers", "ray", "python"}
 
 
@@ -128,11 +131,11 @@ def slow(path):
 
 
 def check_resumed(tmp_path, reference, before):
-    assert 0 < len(before) < 68  # 17 shards of four commits: the run was under way
+    assert 0 < len(before) < 34  # 17 shards of two commits: the run was under way
     done = run(tmp_path, slow(tmp_path / "run"), "--set", "models.m.options.seconds_per_call=0")
     assert done.returncode == 0, done.stderr
     after = markers(tmp_path / "run")
-    assert len(after) == 68
+    assert len(after) == 34
     assert {key: after[key] for key in before} == before  # what was committed was not done again
     assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
 
@@ -170,7 +173,8 @@ def test_a_new_probe_reuses_the_chains(reference, tmp_path):
     assert second.returncode == 0, second.stderr
     after = markers(tmp_path / "run")
     assert {key: after[key] for key in before} == before
-    assert {probe for _, probe in after.keys() - before.keys()} == {"early_answering", "filler_tokens"}
+    new = [one for one in read_ledger(LocalStore(tmp_path / "run")).commits() if one.key not in before]
+    assert {piece.probe for one in new for piece in one.pieces} == {"early_answering", "filler_tokens"}
     assert_equal(tables(tmp_path / "run"), tables(reference / "run"))
 
 
@@ -187,20 +191,28 @@ def test_a_lost_engine_is_replaced(reference, tmp_path):
 
 
 @pytest.mark.usefixtures("shared_ray")
-def test_a_shard_that_kills_its_engine_is_given_up_and_the_others_are_done(reference, tmp_path):
-    first = read_tables(LocalStore(reference / "run"))["items"].filter(pl.col("task") == "addition")["question"][0]
-    content = spec(tmp_path / "run", models=[{"id": "m", "engine": "stub", "options": {"kill_on": first}}])
-    done = run(tmp_path, content)
-    assert done.returncode == 1
-    assert "given up after 3 attempts" in done.stderr
-    assert "1 shards given up" in done.stderr
-    assert len(markers(tmp_path / "run")) == 4 * 4
-    (record,) = given_up(LocalStore(tmp_path / "run"))
-    assert (record.task, record.attempts) == ("addition", 3)
-    assert "Incomplete: 4 of 5 shards are done." in done.stdout
+def test_an_item_that_kills_its_engine_is_quarantined_and_all_others_are_done(reference, tmp_path):
+    items = tables(reference / "run")["items"].filter(pl.col("task") == "addition")
+    bad = items["item_id"][1]
+    model = {"id": "m", "engine": "stub", "options": {"kill_on": items["question"][1]}}
+    done = run(tmp_path, spec(tmp_path / "run", models=[model]))
+    assert done.returncode == 0, done.stderr  # 6 of 343 rows are fewer than 5%
+    assert "quarantined after 3 attempts" in done.stderr
+    found = tables(tmp_path / "run")
+    mine = {name: frame.filter(pl.col("item_id") == bad) for name, frame in found.items()}
+    assert set(mine["chains"]["status"]) == set(mine["observations"]["status"]) == {"quarantined"}
+    assert mine["chains"].height == 2
+    rest = {name: frame.filter(pl.col("item_id") != bad) for name, frame in found.items()}
+    assert_equal(rest, {n: f.filter(pl.col("item_id") != bad) for n, f in tables(reference / "run").items()})
+    (record,) = read_quarantine(LocalStore(tmp_path / "run"))
+    assert (record.task, record.item, record.index, record.attempts) == ("addition", bad, 1, 3)
     again = in_process("status", tmp_path / "run", width=200)
     assert again.returncode == 0, again.stderr
-    assert f"Given up: {record.name}: {record.reason}" in again.stdout  # a later command still shows why
+    assert f"Quarantined: {record.name}: {record.reason}" in again.stdout  # a later command still shows why
+    assert "Incomplete" not in again.stdout
+    before = markers(tmp_path / "run")
+    assert run(tmp_path, spec(tmp_path / "run", models=[model])).returncode == 0
+    assert markers(tmp_path / "run") == before
 
 
 @pytest.mark.usefixtures("shared_ray")
@@ -221,7 +233,7 @@ def test_failed_rows_over_the_limit_exit_with_1(tmp_path):
         ({"sampling": {"chains_per_item": 3}}, "sampling.chains_per_item: the run has 2, the spec 3"),
         ({"models": [{"id": "m", "engine": "stub", "options": {"max_steps": 9}}]}, "models.m.options"),
         ({"prompts": {"cot": "Think:"}}, "prompts.cot"),
-        ({"tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 11}]}, "tasks.tracking.items"),
+        ({"tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 11}]}, "tasks.tracking: the run has 12 items of it, the spec 11"),
         ({"probes": [{"name": "filler_tokens", "options": {"step": 3}}]}, "probes.filler_tokens.step"),
     ],
 )
