@@ -12,6 +12,8 @@ LEASE = "_lease.json"
 COMMITS = "_commits/"
 PARTS = "_parts/"
 QUARANTINE = "_quarantine/"
+ASIDE = "_aside/"
+"""Damaged commits that a repair moved out of the way."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 """The allowed model ids and task names, which must fit in a key."""
 

@@ -104,14 +104,24 @@ def plan(
 
 
 @app.command()
-def run(spec_path: SpecPath, overrides: Overrides = None, plugins: Plugins = None) -> None:
+def run(
+    spec_path: SpecPath,
+    overrides: Overrides = None,
+    plugins: Plugins = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Check every part first; do again what damaged ones held, and no more.")
+    ] = False,
+    retry_quarantined: Annotated[
+        bool, typer.Option("--retry-quarantined", help="Try again the items that were given up.")
+    ] = False,
+) -> None:
     """Do the missing parts of a run, then aggregate and report. Run it again to resume."""
     spec = _spec(spec_path, overrides, plugins)
     from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.cli.tables import failed_text
-    from cotfaith.cluster.fleet.run import execute
+    from cotfaith.cluster.fleet.run import Again, execute
 
-    quarantined = execute(spec, ConsoleReporter(out, err))
+    quarantined = execute(spec, ConsoleReporter(out, err), Again(repair, retry_quarantined))
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)
@@ -143,6 +153,31 @@ def status(run_path: RunPath) -> None:
     record = _run_record(store)
     out.print(status_table(record, read_ledger(store, record)))
     _say_if_incomplete(store)
+
+
+@app.command()
+def verify(
+    run_path: RunPath,
+    orphans: Annotated[
+        bool,
+        typer.Option(
+            "--delete-orphans", help="Delete the parts that no commit names. Nothing may be working on the run."
+        ),
+    ] = False,
+) -> None:
+    """Check every part of a run against its commit, and find what no commit names."""
+    from cotfaith.cluster.cli.verified import say_verified
+    from cotfaith.cluster.storage.verify import delete_orphans
+    from cotfaith.cluster.storage.verify import verify as verified
+
+    store = _store(str(run_path))
+    found = verified(store, _run_record(store))
+    say_verified(found, out)
+    if orphans:
+        out.print(f"Deleted {delete_orphans(store, found)} orphans.")
+    _say_if_incomplete(store)
+    if not found.whole:
+        raise typer.Exit(1)
 
 
 @app.command()

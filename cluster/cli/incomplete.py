@@ -1,6 +1,5 @@
 """Prints what a run lacks, and which items are quarantined."""
 
-
 from rich.console import Console
 
 from cotfaith.cluster.storage.completeness import Completeness

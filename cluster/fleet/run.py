@@ -6,24 +6,36 @@ every shard. Knows nothing about the command line.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cotfaith.cluster.fleet.driver import actors_at_once, run_jobs
 from cotfaith.cluster.fleet.jobs import Job, Jobs
 from cotfaith.cluster.fleet.ray_session import ray_session
+from cotfaith.cluster.fleet.repair import find_damage, say_what_was_done
 from cotfaith.cluster.fleet.reporter import SILENT, Reporter
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import Plan, make_plan, overflow_warnings
 from cotfaith.cluster.plan.run_record import open_run
-from cotfaith.cluster.storage.ledger import Ledger
+from cotfaith.cluster.storage.ledger import Ledger, Wanted
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_quarantine
 from cotfaith.cluster.storage.store import Store, open_store
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
-from cotfaith.schemas.run_objects import RunRecord
+from cotfaith.schemas.run_objects import Quarantined, RunRecord
 from cotfaith.schemas.spec import RunSpec
 
 
-def execute(spec: RunSpec, reporter: Reporter = SILENT) -> list[str]:
+@dataclass(frozen=True)
+class Again:
+    """What is done anew, besides what is missing."""
+
+    damaged: bool = False
+    """Check all parts, and do again what those that are damaged held."""
+    quarantined: bool = False
+    """Try the quarantined items again."""
+
+
+def execute(spec: RunSpec, reporter: Reporter = SILENT, again: Again | None = None) -> list[str]:
     """Do the missing parts of the run that ``spec`` describes; return the items that were quarantined in doing so.
 
     Raises:
@@ -39,17 +51,40 @@ def execute(spec: RunSpec, reporter: Reporter = SILENT) -> list[str]:
     run = open_run(store, plan.resolved, ident, plan.items)
     for line in (*plan.notes, *overflow_warnings(plan)):
         reporter.warn(f"Note: {line}")
-    missing = Jobs(plan, run, read_quarantine(store))
+    again = again or Again()
+    lost = find_damage(store, run, reporter).lost if again.damaged else frozenset()
     ledger = read_ledger(store, run)
+    quarantined = _do_what_is_missing(
+        plan, run, store, ledger, reporter, Wanted(frozenset(), None, again.quarantined, lost)
+    )
+    if again.damaged:
+        say_what_was_done(ledger, read_ledger(store, run), reporter)
+    return quarantined
+
+
+def _do_what_is_missing(
+    plan: Plan, run: RunRecord, store: Store, ledger: Ledger, reporter: Reporter, again: Wanted
+) -> list[str]:
+    missing = Jobs(plan, run, _quarantine(store, again.quarantined), again)
     jobs = missing.of_subjects(ledger)
     _say_what_is_left(missing, ledger, jobs, reporter)
     if not jobs and not missing.of_readers(ledger):
         return []
-    with ray_session(spec.resources, actors_at_once(plan, jobs)):
+    with ray_session(plan.spec.resources, actors_at_once(plan, jobs)):
         quarantined = _do(plan, jobs, reporter)
         if jobs and any(probe.readers for probe in plan.probes):
             ledger = read_ledger(store, run)  # with the chains that were just made
         return quarantined + _do(plan, missing.of_readers(ledger), reporter)
+
+
+def _quarantine(store: Store, emptied: bool) -> list[Quarantined]:
+    """Return the records of quarantined items; if it is ``emptied``, delete them."""
+    found = read_quarantine(store)
+    if not emptied:
+        return found
+    for one in found:
+        store.delete(one.key)
+    return []
 
 
 def _check_version(plan: Plan, run: RunRecord | None, store: Store) -> None:

@@ -10,8 +10,9 @@ import io
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +31,7 @@ Tables = Mapping[TableName, pa.Table]
 """Tables by name."""
 _HASH = 16  # hex digits
 _Row = tuple[str, str, str | None]
+_IsCut = Callable[[Mapping[str, Any], int | None], bool]
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def _pieces(draft: Draft) -> list[Piece]:
     for piece in draft.pieces:
         counts[piece] = defaultdict(lambda: [0] * len(place))
     named = {piece[:3]: piece for piece in draft.pieces}  # all have the same reader
-    for row, item, status, is_cut in _rows(draft.tables):
+    for row, item, status, is_cut in _rows(draft):
         piece = named[row]
         counts[piece][status][place[item]] += 1
         if is_cut:
@@ -162,14 +164,21 @@ def _pieces(draft: Draft) -> list[Piece]:
     ]
 
 
-def _rows(tables: Tables) -> Iterable[tuple[_Row, str, str, bool]]:
+def _rows(draft: Draft) -> Iterable[tuple[_Row, str, str, bool]]:
     """Yield each row's strategy, variant and probe, item id, status, and whether the limit of tokens cut its text."""
-    for name in ("chains", "observations"):
-        if name not in tables:
-            continue
-        columns = ["strategy", "variant", "item_id", "status"]
-        columns += ["finish_reason"] if name == "chains" else ["probe"]
-        for row in tables[name].select(columns).to_pylist():
-            piece = (row["strategy"], row["variant"], row.get("probe"))
-            is_cut = row["finish_reason"] in CUT if name == "chains" else row["status"] == Status.TRUNCATED
-            yield piece, row["item_id"], row["status"], is_cut
+    checks: dict[TableName, _IsCut] = {"chains": _is_cut_chain, "observations": _is_cut_text}
+    for name, table in draft.tables.items():
+        if (is_cut := checks.get(name)) is not None:
+            columns = ["strategy", "variant", "probe", "item_id", "status", "finish_reason", "n_tokens"]
+            for row in table.select([column for column in columns if column in table.column_names]).to_pylist():
+                piece = (row["strategy"], row["variant"], row.get("probe"))
+                yield piece, row["item_id"], row["status"], is_cut(row, draft.max_tokens)
+
+
+def _is_cut_chain(row: Mapping[str, Any], limit: int | None) -> bool:
+    return row["finish_reason"] in CUT
+
+
+def _is_cut_text(row: Mapping[str, Any], limit: int | None) -> bool:
+    """Return whether a probe's own text may have been cut: with budget forcing only its length shows that."""
+    return row["status"] == Status.TRUNCATED or (limit is not None and (row["n_tokens"] or 0) >= limit)

@@ -65,15 +65,29 @@ def read_log(store: Store, shard: Shard) -> ShardLog:
 
 
 def _commits(store: Store, run: RunRecord | None, prefix: str) -> Iterator[Commit]:
+    for _, found in commits_found(store, run, prefix):
+        if isinstance(found, RunFolderError):
+            raise found
+        yield found
+
+
+def commits_found(
+    store: Store, run: RunRecord | None, prefix: str = keys.COMMITS
+) -> Iterator[tuple[str, Commit | RunFolderError]]:
+    """Yield each key below ``prefix``, in order, with its commit, or with what is wrong with it."""
     parse = parse_old_commit if run is not None and run.schema_version < FIRST_PRESENT else parse_commit
     bounds = {} if run is None else {task: set(run.shards(task)) for task in run.ranges}
     found = objects(store, prefix)
     for key, data in zip(found, store.get_many(found), strict=True):
         if data is not None:
-            commit = parse(data, key)
-            if run is not None:
-                _check_in_run(commit, run, bounds.get(commit.task, set()))
-            yield commit
+            try:
+                commit = parse(data, key)
+                if run is not None:
+                    _check_in_run(commit, run, bounds.get(commit.task, set()))
+            except RunFolderError as error:
+                yield key, error
+            else:
+                yield key, commit
 
 
 def _check_in_run(commit: Commit, run: RunRecord, bounds: Set[tuple[int, int]]) -> None:

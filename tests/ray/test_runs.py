@@ -233,7 +233,10 @@ def test_failed_rows_over_the_limit_exit_with_1(tmp_path):
         ({"sampling": {"chains_per_item": 3}}, "sampling.chains_per_item: the run has 2, the spec 3"),
         ({"models": [{"id": "m", "engine": "stub", "options": {"max_steps": 9}}]}, "models.m.options"),
         ({"prompts": {"cot": "Think:"}}, "prompts.cot"),
-        ({"tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 11}]}, "tasks.tracking: the run has 12 items of it, the spec 11"),
+        (
+            {"tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 11}]},
+            "tasks.tracking: the run has 12 items of it, the spec 11",
+        ),
         ({"probes": [{"name": "filler_tokens", "options": {"step": 3}}]}, "probes.filler_tokens.step"),
     ],
 )

@@ -1,9 +1,10 @@
 """What a run says, and to whom: nobody by default, a reporter that is given, two consoles on the command line."""
 
 import io
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import pytest
+from recorder import Recorder
 from rich.console import Console
 
 from cotfaith.cluster.cli.reporter import ConsoleReporter
@@ -12,27 +13,6 @@ from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.workers.engines.stub.engine import StubEngine
-
-
-class Recorder:
-    """Keeps all that it is told."""
-
-    def __init__(self):
-        self.said, self.warned, self.totals, self.shards = [], [], [], []
-
-    def say(self, text):
-        self.said.append(text)
-
-    def warn(self, text):
-        self.warned.append(text)
-
-    @contextmanager
-    def progress(self, total_items):
-        self.totals.append(total_items)
-        yield self
-
-    def finished(self, model, report, engine):
-        self.shards.append((model, report.items))
 
 
 @pytest.fixture

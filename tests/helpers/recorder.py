@@ -1,0 +1,30 @@
+"""A reporter for tests."""
+
+from contextlib import contextmanager
+
+
+class Recorder:
+    """Keeps all that it is told."""
+
+    def __init__(self):
+        self.said, self.warned, self.totals, self.shards = [], [], [], []
+
+    def say(self, text):
+        self.said.append(text)
+
+    def warn(self, text):
+        self.warned.append(text)
+
+    @contextmanager
+    def progress(self, total_items):
+        self.totals.append(total_items)
+        yield self
+
+    def finished(self, model, report, engine):
+        self.shards.append((model, report.items))
+
+    def used(self, engine, usage):
+        pass
+
+    def tick(self):
+        pass

@@ -1,0 +1,228 @@
+"""A run grows in items, chains get longer, damaged parts are done again: each time only what must be.
+
+Runs of a stub in this process, without Ray. Every test compares with a run that was made in one go.
+"""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from recorder import Recorder
+from runs_here import without_ray
+
+from cotfaith.cluster.fleet.run import Again, execute
+from cotfaith.cluster.storage.completeness import completeness
+from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
+from cotfaith.cluster.storage.store import open_store
+from cotfaith.cluster.storage.verify import delete_orphans, verify
+from cotfaith.schemas.errors import RunConflictError, RunFolderError
+from cotfaith.schemas.spec import parse_spec
+
+PROBES = ["no_cot", "early_answering", "answer_order"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Do a run in a folder; return its store and what was said."""
+    without_ray(monkeypatch)
+
+    def do(name, again=None, **changes):
+        content = {
+            "models": [{"id": "m", "engine": "stub"}],
+            "tasks": [{"name": "t", "generator": "tracking_objects", "n": 4}],
+            "sampling": {"chains_per_item": 2},
+            "probes": PROBES,
+            "strategies": ["cot", "cot_decomposition"],
+            "resources": {"shard_size": 3},
+            "output": {"path": str(tmp_path / name)},
+        }
+        said = Recorder()
+        execute(parse_spec(content | changes), said, again)
+        return open_store(str(tmp_path / name)), said
+
+    return do
+
+
+def tables(store):
+    return {name: frame.drop("run_id") for name, frame in read_tables(store).items()}
+
+
+def assert_same(store, other):
+    mine, its = tables(store), tables(other)
+    for name, frame in its.items():
+        assert frame.height > 0
+        assert mine[name].equals(frame), name
+    run = load_run(store)
+    assert completeness(store, run).whole
+    assert verify(store, run).whole
+
+
+def commits(store):
+    return {commit.key: commit for commit in read_ledger(store).commits()}
+
+
+def items(n):
+    return [{"name": "t", "generator": "tracking_objects", "n": n}]
+
+
+def test_strategies_and_probes_share_parts_and_commits(run):
+    store, _ = run("run")
+    found = commits(store).values()
+    assert [(c.start, c.stop, c.generation, len(c.pieces)) for c in found] == [
+        (0, 3, 0, 2),
+        (0, 3, 1, 6),
+        (3, 4, 0, 2),
+        (3, 4, 1, 6),
+    ]
+    assert len(list(store.list("_parts/"))) == 6
+    assert not [key for key in store.list() if key.endswith(".parquet")]  # no glob finds a part
+
+
+@pytest.mark.parametrize("size", [3, 1, 50])
+def test_a_run_grows_in_items_and_does_only_the_new_ones(run, size):
+    store, _ = run("run")
+    before = commits(store)
+    run("run", tasks=items(7), resources={"shard_size": size})
+    after = commits(store)
+    assert {key: after[key].attempt for key in before} == {key: commit.attempt for key, commit in before.items()}
+    assert all(commit.start >= 4 for key, commit in after.items() if key not in before)
+    assert [(r.start, r.stop, r.shard_size) for r in load_run(store).ranges["t"]] == [(0, 4, 3), (4, 7, size)]
+    whole, _ = run("whole", tasks=items(7))
+    assert_same(store, whole)
+
+
+def test_a_run_does_not_shrink_and_its_items_do_not_change(run):
+    store, _ = run("run")
+    before = store.get("run.json")
+    with pytest.raises(RunConflictError, match="the run has 4 items of it, the spec 3; a run can only grow"):
+        run("run", tasks=items(3))
+    other = [{"name": "t", "generator": "tracking_objects", "n": 6, "options": {"objects": [5]}}]
+    with pytest.raises(RunConflictError, match="the run has 4 items of it; items 1 to 4 read otherwise now"):
+        run("run", tasks=other)
+    assert store.get("run.json") == before
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_larger_limit_renews_the_chains_that_were_cut_and_what_rests_on_them(run, forced):
+    short, long = ({"chains_per_item": 2, "max_tokens": limit, "budget_forcing": forced} for limit in (60, 400))
+    store, _ = run("run", sampling=short)
+    was = read_tables(store)["chains"]
+    cut = was.filter(pl.col("finish_reason").is_in(["length", "forced"]))
+    assert 0 < cut.height < was.height
+    before = commits(store)
+    run("run", sampling=long)
+    whole, _ = run("whole", sampling=long)
+    assert_same(store, whole)
+    assert {key: commits(store)[key].attempt for key in before} == {key: one.attempt for key, one in before.items()}
+    renewed = {
+        (piece.strategy, item)
+        for key, commit in commits(store).items()
+        if key not in before and commit.pieces[0].probe is None
+        for piece in commit.pieces
+        for item in commit.items
+    }
+    assert renewed == set(cut.select("strategy", "item_id").iter_rows())
+    assert {commit.max_tokens for commit in before.values()} == {60}
+    with pytest.raises(RunConflictError, match="max_tokens: the run has 400, the spec 60; it can only be raised"):
+        run("run", sampling=short)
+
+
+def test_a_new_probe_and_a_new_strategy_add_commits_and_change_none(run):
+    store, _ = run("run", probes=["no_cot"], strategies=["cot"])
+    before = commits(store)
+    run("run", probes=PROBES, strategies=["cot"])
+    run("run")
+    assert {key: commits(store)[key].attempt for key in before} == {key: one.attempt for key, one in before.items()}
+    whole, _ = run("whole")
+    assert_same(store, whole)
+
+
+def damage(store, key, how):
+    path = Path(store.place(key))
+    data = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(data[: len(data) // 2] if how == "cut" else data[:-1] + bytes([data[-1] ^ 1]))
+
+
+@pytest.mark.parametrize("how", ["missing", "cut", "changed"])
+@pytest.mark.parametrize("table", ["items", "chains", "observations"])
+def test_a_damaged_part_is_done_again_and_nothing_else(run, table, how):
+    store, _ = run("run")
+    whole, _ = run("whole")
+    before = commits(store)
+    (part, owner) = next((p.key, c) for c in before.values() for p in c.parts if p.table == table)
+    damage(store, part, how)
+    found = verify(store, load_run(store))
+    assert found.lost == {part}
+    assert not found.whole
+    with pytest.raises(RunFolderError, match="cotfaith run SPEC --repair"):
+        read_tables(store)
+    _, said = run("run", Again(damaged=True))
+    assert [text for text in said.warned if part in text]
+    new = [commit for key, commit in commits(store).items() if key not in before]
+    assert [(c.shard_id, c.items, [p.name for p in c.pieces]) for c in new] == [
+        (owner.shard_id, owner.items, [p.name for p in owner.pieces])
+    ]  # the chains came out equal, so what rests on them stays
+    assert any("Done again" in text for text in said.said)
+    assert_same(store, whole)
+    again = verify(store, load_run(store))
+    assert (again.lost, [one.part for one in again.damaged]) == (frozenset(), [part])  # replaced: nothing reads it
+
+
+def test_a_chain_whose_text_changed_renews_what_rests_on_it(run, monkeypatch):
+    store, _ = run("run")
+    before = commits(store)
+    damage(store, next(p.key for c in before.values() for p in c.parts if p.table == "chains"), "cut")
+    from cotfaith.workers.engines.stub.engine import StubEngine
+
+    written = StubEngine._chain
+    monkeypatch.setattr(StubEngine, "_chain", lambda self, *a: written(self, *a).replace(" gives ", " yields "))
+    _, said = run("run", Again(damaged=True))
+    new = [commit for key, commit in commits(store).items() if key not in before]
+    assert [(c.start, c.generation, sorted({str(p.probe) for p in c.pieces})) for c in new] == [
+        (0, 2, ["None"]),
+        (0, 3, ["answer_order", "early_answering", "no_cot"]),
+    ]
+    assert any("12 with another text than before" in text for text in said.said)
+    assert completeness(store, load_run(store)).whole
+    texts = read_tables(store)["chains"]["text"]
+    assert (texts.str.contains(" yields ").sum(), texts.str.contains(" gives ").sum()) == (12, 4)
+
+
+def test_a_repair_of_a_sound_run_does_nothing(run):
+    store, _ = run("run")
+    before = commits(store)
+    _, said = run("run", Again(damaged=True))
+    assert "Nothing is damaged: all 6 parts are as they were committed." in said.said
+    assert "Nothing was done again." in said.said
+    assert commits(store) == before
+
+
+def test_a_damaged_commit_is_moved_away_and_its_work_done_again(run):
+    store, _ = run("run")
+    whole, _ = run("whole")
+    key = list(commits(store))[1]
+    damage(store, key, "cut")
+    found = verify(store, load_run(store))
+    assert [k for k, _ in found.commits] == [key]
+    with pytest.raises(RunFolderError, match="First repair the run"):
+        delete_orphans(store, found)
+    run("run", Again(damaged=True))
+    assert_same(store, whole)
+    assert store.get("_aside/" + key) is not None
+
+
+def test_orphans_are_found_and_deleted_and_nothing_else_is(run):
+    store, _ = run("run")
+    run("whole")
+    key = next(iter(store.list("_parts/"))).rpartition("/")[0] + "/0123456789ab.chains"
+    store.put(key, b"left by an attempt")
+    before = set(store.list())
+    found = verify(store, load_run(store))
+    assert found.orphans == (key,)
+    assert found.whole
+    assert delete_orphans(store, found) == 1
+    assert before - set(store.list()) == {key}
+    assert_same(store, open_store(str(Path(store.place("")).parent / "whole")))
