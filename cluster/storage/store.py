@@ -9,12 +9,19 @@ from pathlib import Path
 from typing import Protocol
 
 from cotfaith.cluster.storage.local import LocalStore
+from cotfaith.cluster.storage.s3 import Encryption, S3Store
+from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError, StoreError
+from cotfaith.schemas.spec import OutputSpec
+from cotfaith.workers.remote.s3_url import is_s3, parse_s3_url
 
 CHECK_KEY = "_commits/.conditional-put-check"
 """An object that earlier versions left among the commits."""
 CHECK_PREFIX = ".conditional-put-check-"
 """The keys of ``check_conditional_put``."""
+_OURS = "._"
+"""The first characters of keys that a run may have before it has run.json."""
+_SHOWN = 3
 
 
 class Store(Protocol):
@@ -63,31 +70,64 @@ class Store(Protocol):
         ...
 
 
-def open_store(path: str) -> Store:
-    """Return the store of a run's folder; nothing is read or written, and the folder need not exist.
+def open_store(where: str | OutputSpec) -> Store:
+    """Return the store of a run's path; nothing is read or written, and the folder or prefix need not exist.
 
-    Call ``check_conditional_put`` before the first write to it.
+    An ``OutputSpec`` also says how objects are encrypted. Call ``check_place`` before the first read, and
+    ``check_conditional_put`` before the first write.
 
     Raises:
-        SpecError: the path cannot be a run's folder.
+        SpecError: the path cannot be a run's.
 
     """
+    output = OutputSpec(path=where) if isinstance(where, str) else where
+    if is_s3(output.path):
+        return S3Store(parse_s3_url(output.path, "output.path"), _encryption(output))
+    return LocalStore(_folder(output.path))
+
+
+def _encryption(output: OutputSpec) -> Encryption:
+    return Encryption({"aes256": "AES256"}.get(output.sse or "", output.sse), output.sse_kms_key)
+
+
+def _folder(path: str) -> Path:
     if not path.strip() or "\0" in path:
         raise SpecError(f"output.path: got {path!r}; name a folder, for example runs/first.")
     if "://" in path:
         raise SpecError(
-            f"output.path: {path!r} is not a folder. Object storage is not supported yet; name a local folder."
+            f"output.path: {path.partition('://')[0]}:// is not supported; name a folder, or s3://bucket/prefix."
         )
     root = Path(path).expanduser()
     for part in (root, *root.parents):
         if part.exists() and not part.is_dir():
             raise SpecError(f"output.path: {str(part)!r} is a file; name a folder.")
-    return LocalStore(root)
+    return root
 
 
 def absolute(path: str) -> str:
     """Return a run's path for processes with other working directories; an address stays as it is."""
     return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
+def check_place(store: Store) -> None:
+    """Check that a bucket can be reached and listed, and that its prefix holds a run or nothing.
+
+    Folders are not checked: a run may be in a folder that holds other files.
+
+    Raises:
+        SpecError: the user can fix it: the bucket, credentials, the region, or what the prefix holds.
+        StoreError: the server gives no answer.
+
+    """
+    if not isinstance(store, S3Store):
+        return
+    found = store.first_keys()
+    foreign = [key for key in found if key[0] not in _OURS]
+    if foreign and keys.RUN not in found and store.get(keys.RUN) is None:
+        raise SpecError(
+            f"output.path: {store.url} holds no run but other objects, such as {', '.join(foreign[:_SHOWN])}. Use "
+            "another prefix."
+        )
 
 
 def check_conditional_put(store: Store, key: str | None = None) -> None:
