@@ -8,6 +8,7 @@ because of its own object: so after each refusal the object is read, and one tha
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,7 +152,7 @@ class S3Store:
             if code_of(error) in ("NoSuchKey", "404"):
                 return None
             raise
-        with response["Body"] as body:
+        with closing(response["Body"]) as body:
             check_size(self.place(key), response.get("ContentLength", 0))
             return body.read(), response["ETag"]
 
@@ -164,7 +165,7 @@ class S3Store:
                 return
 
     def _page(self, prefix: str, token: str | None, patience: Patience) -> tuple[Sequence[str], str | None]:
-        """Return up to 1,000 keys, and what continues the list; a folder's marker, which is no key of ours, is left out."""
+        """Return up to 1,000 keys, and what continues the list. The marker of the prefix itself is left out."""
         asked = {"Bucket": self.url.bucket, "Prefix": self._prefix + prefix, "MaxKeys": _PAGE}
         more = {} if token is None else {"ContinuationToken": token}
         found = self._s3.call(self.place(prefix), lambda client: client.list_objects_v2(**asked, **more), patience)
