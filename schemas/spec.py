@@ -235,9 +235,19 @@ class OutputSpec(Section):
     """Where results go, and how many failures are acceptable."""
 
     path: str = "runs/cotfaith"
-    """The run's folder."""
+    """The run's folder, or s3://bucket/prefix. Endpoint, region and credentials are set as for all AWS tools."""
+    sse: Literal["aes256", "aws:kms"] | None = None
+    """How a bucket encrypts the objects; null: by its own setting."""
+    sse_kms_key: str | None = None
+    """With aws:kms, the key's id or ARN; null: the account's own key."""
     max_failed_share: float = Field(default=0.05, ge=0, le=1)
     """The share of rows whose status is not ok above which `run` exits with code 1."""
+
+    @model_validator(mode="after")
+    def _key_has_its_sse(self) -> "OutputSpec":
+        if self.sse_kms_key is not None and self.sse != "aws:kms":
+            raise ValueError("sse_kms_key needs sse: aws:kms")
+        return self
 
 
 class RunSpec(Section):

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from cotfaith.cluster.storage.limits import check_size
 from cotfaith.schemas.errors import StoreError
 
-MAX_OBJECT_BYTES = 2 * 1024**3
-"""The largest object that is read into memory; 2 GiB."""
 _TEMPORARY = ".tmp-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -117,15 +116,6 @@ class LocalStore:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
             raise _cannot_write(target, error) from error
-
-
-def check_size(place: str, size_bytes: int) -> None:
-    """Raise ``StoreError`` if an object of ``size_bytes`` is too large to read into memory."""
-    if size_bytes > MAX_OBJECT_BYTES:
-        raise StoreError(
-            f"{place} has {size_bytes:,} bytes; at most {MAX_OBJECT_BYTES:,} are read. Was it written by cotfaith? "
-            "Move it away if not."
-        )
 
 
 def _fill(handle: int, data: bytes) -> None:

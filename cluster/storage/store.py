@@ -4,17 +4,24 @@
 """
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from cotfaith.cluster.storage.local import LocalStore
+from cotfaith.cluster.storage.s3 import MULTIPART_BYTES, Encryption, S3Store
+from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError, StoreError
+from cotfaith.schemas.spec import OutputSpec
+from cotfaith.workers.remote.s3_url import is_s3, parse_s3_url
 
 CHECK_KEY = "_commits/.conditional-put-check"
 """An object that earlier versions left among the commits."""
 CHECK_PREFIX = ".conditional-put-check-"
 """The keys of ``check_conditional_put``."""
+_OURS = "._"
+"""The first characters of keys that a run may have before it has run.json."""
+_SHOWN = 3
 
 
 class Store(Protocol):
@@ -34,7 +41,7 @@ class Store(Protocol):
     def put_if_unchanged(self, key: str, data: bytes, tag: str) -> bool:
         """Replace the object that ``get_tagged`` returned with ``tag``; return False if it changed or is gone.
 
-        Of racing calls with one tag, exactly one returns True, if their data differ.
+        Of racing calls with one tag, exactly one returns True, if their data differ, from the object's too.
         """
         ...
 
@@ -63,31 +70,73 @@ class Store(Protocol):
         ...
 
 
-def open_store(path: str) -> Store:
-    """Return the store of a run's folder; nothing is read or written, and the folder need not exist.
+def open_store(where: str | OutputSpec, multipart_bytes: int = MULTIPART_BYTES) -> Store:
+    """Return the store of a run's path; nothing is read or written, and the folder or prefix need not exist.
 
-    Call ``check_conditional_put`` before the first write to it.
+    An ``OutputSpec`` also says how objects are encrypted. Objects of more than ``multipart_bytes`` go to S3 in parts.
+    Call ``check_place`` before the first read, and ``check_conditional_put`` before the first write.
 
     Raises:
-        SpecError: the path cannot be a run's folder.
+        SpecError: the path cannot be a run's.
 
     """
+    output = OutputSpec(path=where) if isinstance(where, str) else where
+    if is_s3(output.path):
+        url = parse_s3_url(output.path, "output.path")
+        return S3Store(url, _encryption(output), multipart_bytes=multipart_bytes)
+    return LocalStore(_folder(output.path))
+
+
+def _encryption(output: OutputSpec) -> Encryption:
+    return Encryption({"aes256": "AES256"}.get(output.sse or "", output.sse), output.sse_kms_key)
+
+
+def _folder(path: str) -> Path:
     if not path.strip() or "\0" in path:
         raise SpecError(f"output.path: got {path!r}; name a folder, for example runs/first.")
     if "://" in path:
         raise SpecError(
-            f"output.path: {path!r} is not a folder. Object storage is not supported yet; name a local folder."
+            f"output.path: {path.partition('://')[0]}:// is not supported; name a folder, or s3://bucket/prefix."
         )
     root = Path(path).expanduser()
     for part in (root, *root.parents):
         if part.exists() and not part.is_dir():
             raise SpecError(f"output.path: {str(part)!r} is a file; name a folder.")
-    return LocalStore(root)
+    return root
 
 
 def absolute(path: str) -> str:
     """Return a run's path for processes with other working directories; an address stays as it is."""
     return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
+def check_reachable(store: Store) -> Sequence[str]:
+    """Check that a bucket can be reached and listed, within seconds; return its first keys. Folders need no check.
+
+    Raises:
+        SpecError: the user can fix it: the bucket, credentials, or the region.
+        StoreError: the server gives no answer.
+
+    """
+    return store.first_keys() if isinstance(store, S3Store) else ()
+
+
+def check_place(store: Store) -> None:
+    """Check that a bucket can be reached, and that its prefix holds a run or nothing; folders may hold other files.
+
+    Raises:
+        SpecError: the user can fix it: the bucket, credentials, the region, or what the prefix holds.
+        StoreError: the server gives no answer.
+
+    """
+    found = check_reachable(store)
+    foreign = [key for key in found if key[0] not in _OURS]
+    if foreign and keys.RUN not in found and store.get(keys.RUN) is None:
+        assert isinstance(store, S3Store), "folders are not checked"
+        raise SpecError(
+            f"output.path: {store.url} holds no run but other objects, such as {', '.join(foreign[:_SHOWN])}. Use "
+            "another prefix."
+        )
 
 
 def check_conditional_put(store: Store, key: str | None = None) -> None:

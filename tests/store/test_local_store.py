@@ -17,7 +17,7 @@ from cotfaith.cluster.fleet import shard_task
 from cotfaith.cluster.fleet.jobs import missing_jobs
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
-from cotfaith.cluster.storage import local
+from cotfaith.cluster.storage import limits
 from cotfaith.cluster.storage.read import commits, committed_keys, read_tables
 from cotfaith.cluster.storage.store import LocalStore, check_conditional_put, open_store
 from cotfaith.schemas import keys
@@ -191,7 +191,7 @@ class TestFullDisk:
 
 def test_an_object_that_memory_should_not_hold_is_not_read(store, monkeypatch):
     store.put("a", b"12345")
-    monkeypatch.setattr(local, "MAX_OBJECT_BYTES", 4)
+    monkeypatch.setattr(limits, "MAX_OBJECT_BYTES", 4)
     with pytest.raises(StoreError, match=r"a has 5 bytes; at most 4 are read"):
         store.get("a")
 

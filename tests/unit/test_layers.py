@@ -21,7 +21,7 @@ CLUSTER = (
     "cluster.cli",
 )
 WORKERS = (
-    "workers.plugins workers.text workers.engines.precision",
+    "workers.plugins workers.text workers.engines.precision workers.remote",
     "workers.registry workers.engines.protocol workers.text.answers",
     "workers.tasks workers.engines.kind workers.engines.stops workers.engines.next_tokens workers.engines.pretrained",
     "workers.organisms",  # their folders, grammar, recipes and truth

@@ -1,0 +1,77 @@
+"""One upload to S3, in one request or in parts, under a condition.
+
+Parts of an upload that does not end are removed. Knows nothing about tries: the caller may upload again.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from cotfaith.workers.remote.s3_errors import code_of, status_of
+
+_PART_BYTES = 16 * 1024**2
+_MOST_PARTS = 10_000
+_PRECONDITION_FAILED = 412
+
+
+class RefusedError(Exception):
+    """The condition did not hold: because of another writer, or of an earlier try whose answer was lost."""
+
+
+class UploadEndedError(Exception):
+    """The upload in parts is gone: completed by an earlier try whose answer was lost, or removed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def upload(
+    client: Any, named: Mapping[str, str], data: bytes, condition: Mapping[str, str], multipart_bytes: int
+) -> None:
+    """Write ``data``; more than ``multipart_bytes`` go in parts.
+
+    ``named`` is bucket, key and encryption; ``condition`` is empty, ``IfNoneMatch`` or ``IfMatch``.
+
+    Raises:
+        RefusedError: the condition did not hold.
+        UploadEndedError: whether the object was written can only be seen by reading it.
+        botocore.exceptions.ClientError: any other answer.
+
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        if len(data) > multipart_bytes:
+            _upload_parts(client, named, data, condition)
+        else:
+            client.put_object(**named, **condition, Body=data)
+    except ClientError as error:
+        if status_of(error) == _PRECONDITION_FAILED or (condition and code_of(error) in ("NoSuchKey", "404")):
+            raise RefusedError from None
+        if code_of(error) == "NoSuchUpload":
+            raise UploadEndedError(error) from None
+        raise
+
+
+def _upload_parts(client: Any, named: Mapping[str, str], data: bytes, condition: Mapping[str, str]) -> None:
+    begun = client.create_multipart_upload(**named)
+    this = {"Bucket": named["Bucket"], "Key": named["Key"], "UploadId": begun["UploadId"]}
+    try:
+        parts = _send_parts(client, this, data)
+        client.complete_multipart_upload(**this, **condition, MultipartUpload={"Parts": parts})
+    except BaseException:
+        with suppress(Exception):
+            client.abort_multipart_upload(**this)
+        raise
+
+
+def _send_parts(client: Any, this: Mapping[str, str], data: bytes) -> list[dict[str, Any]]:
+    size = max(_PART_BYTES, -(-len(data) // _MOST_PARTS))
+    view = memoryview(data)
+    parts = []
+    for number, start in enumerate(range(0, len(data), size), 1):
+        sent = client.upload_part(**this, PartNumber=number, Body=bytes(view[start : start + size]))
+        checksums = {name: value for name, value in sent.items() if name.startswith("Checksum")}
+        parts.append({"PartNumber": number, "ETag": sent["ETag"], **checksums})
+    return parts
