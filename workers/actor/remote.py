@@ -58,7 +58,7 @@ class EngineActor:
 
     async def usage(self) -> EngineUsage:
         """Return the work done so far."""
-        return replace(self.merger.engine.usage(), calls=self.merger.calls)
+        return replace(self.merger.engine.usage(), calls=self.merger.calls, notes=tuple(self.merger.notes()))
 
 
 class RemoteEngine:
