@@ -59,6 +59,8 @@ class Options(Section):
     """A call of more requests runs out of memory."""
     seconds_per_call: float = Field(default=0.0, ge=0)
     """The wait in every call."""
+    seconds_to_load: float = Field(default=0.0, ge=0)
+    """The wait before the engine is up."""
 
 
 def _text(tokens: Sequence[int]) -> str:
@@ -95,6 +97,7 @@ class StubEngine:
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         self.options = _options(spec)
         self.capabilities = static_capabilities(spec)
+        time.sleep(self.options.seconds_to_load)
         self._usage = EngineUsage()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
