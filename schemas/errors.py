@@ -10,6 +10,7 @@
     │   └── RunFolderError      an object of a run's folder is damaged, copied or not ours
     ├── EngineError             an engine failed on a request
     │   ├── ContextOverflowError
+    │   ├── EngineMemoryError   the engine ran out of memory on a batch
     │   ├── EngineLostError     the engine's process is gone
     │   ├── RefusedError        a server answered, and will answer the same again
     │   │   └── UnauthorizedError
@@ -63,11 +64,17 @@ class ContextOverflowError(EngineError):
     """A request is longer than the model's context window."""
 
 
+class EngineMemoryError(EngineError):
+    """The engine ran out of memory on a batch; fewer requests at a time may fit."""
+
+
 class EngineLostError(EngineError):
     """The engine's process is gone: nothing about the requests can be said."""
 
     role = "subject"
     """Whose engine it was. Set on the instance by who knows; exceptions keep such attributes when they are pickled."""
+    preempted = False
+    """Whether Ray says that the engine's node was preempted. Set on the instance, as ``role`` is."""
 
 
 class RefusedError(EngineError):

@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from cotfaith.cluster.fleet.reporter import preemptions_text
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import EngineUsage
@@ -31,6 +32,7 @@ class RunProgress:
         self.done = 0
         self.failed = 0
         self.rows = 0
+        self.preemptions = 0
         self._tokens: dict[str, int] = {}
         self._began = self._last_line = time.monotonic()
         self._bar = _bar(console) if console.is_terminal else None
@@ -40,7 +42,7 @@ class RunProgress:
         """Show the bar."""
         if self._bar is not None:
             self._bar.start()
-            self._task = self._bar.add_task("starting", total=self.total, rate="-", failed=0)
+            self._task = self._bar.add_task("starting", total=self.total, rate="-", failed=0, preempted="")
         return self
 
     def __exit__(
@@ -65,11 +67,17 @@ class RunProgress:
         """Update the totals of the actor named ``engine``. Totals may arrive late; smaller ones are ignored."""
         self._tokens[engine] = max(self._tokens.get(engine, 0), usage.prompt_tokens + usage.generated_tokens)
 
+    def preempted(self, count: int) -> None:
+        """Set the number of preemptions, which count as no failure."""
+        self.preemptions = count
+
     def tick(self) -> None:
         """Update the bar, or print a line if there is no bar and the last line is 30 s old."""
         if self._bar is not None and self._task is not None:
             rate = f"{self.tokens_per_s:,.0f}"
-            self._bar.update(self._task, completed=self.done, rate=rate, failed=self.failed)
+            self._bar.update(
+                self._task, completed=self.done, rate=rate, failed=self.failed, preempted=self._preempted()
+            )
         elif time.monotonic() - self._last_line >= _LINE_EVERY_S:
             self._last_line = time.monotonic()
             self.console.print(self._line(), soft_wrap=True)
@@ -88,8 +96,11 @@ class RunProgress:
         eta = f"{spent / self.done * (self.total - self.done):.0f} s" if self.done else "unknown"
         return (
             f"{self.done}/{self.total} items, {spent:.0f} s, {self.tokens_per_s:,.0f} tokens/s, "
-            f"ETA {eta}, {self.failed} of {self.rows} rows not ok"
+            f"ETA {eta}, {self.failed} of {self.rows} rows not ok{self._preempted()}"
         )
+
+    def _preempted(self) -> str:
+        return f", {preemptions_text(self.preemptions)}" if self.preemptions else ""
 
 
 def _bar(console: Console) -> Progress:
@@ -97,7 +108,7 @@ def _bar(console: Console) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("items  {task.fields[rate]} tokens/s  {task.fields[failed]} rows not ok "),
+        TextColumn("items  {task.fields[rate]} tokens/s  {task.fields[failed]} rows not ok{task.fields[preempted]} "),
         TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),

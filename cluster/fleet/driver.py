@@ -8,16 +8,18 @@ rest of its shard survives. Runs in the driver process.
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import ray
 
+from cotfaith.cluster.fleet.crashes import Crashes
 from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool, Replica, first_line
 from cotfaith.cluster.fleet.jobs import Job
+from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.polling import UsagePoll
 from cotfaith.cluster.fleet.ray_session import engine_share
-from cotfaith.cluster.fleet.reporter import Progress
+from cotfaith.cluster.fleet.reporter import Progress, preemptions_text
 from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
@@ -30,6 +32,8 @@ _MOST_IN_A_ROW = 8
 """The most items that are quarantined without a job being done between them; then something else is wrong."""
 PATIENCE_S = 60.0
 """Seconds without a running job, before the scheduler says what it waits for."""
+MOST_LOST_NODES = 10
+"""Nodes without notice that a job may lose before more of them are charged: the job itself may bring its nodes down."""
 
 Needed = dict[str, Deployment]
 """Role in a job -> the deployment that serves it."""
@@ -42,6 +46,8 @@ class _Pending:
     job: Job
     needs: Needed
     tries: int = 0
+    lost_nodes: int = 0
+    """How often a node that it used was lost without notice."""
 
 
 @dataclass
@@ -51,6 +57,8 @@ class RunOutcome:
     done: int = 0
     quarantined: list[str] = field(default_factory=list)
     """Items that failed every attempt, each with its error."""
+    preemptions: int = 0
+    """Engines and tasks that ended, or moved, because their node was taken away. They count as no failure."""
 
 
 def actors_at_once(plan: Plan, jobs: Sequence[Job]) -> int:
@@ -92,8 +100,11 @@ class _Scheduler:
         share = engine_share(self.resources, self.resources.replicas + _count_helpers(self.left))
         models = {name: model.spec for name, model in plan.models.items()}
         self.pool = EnginePool(self.resources, share, models, progress.say, plan.spec.plugins)
+        self.crashes: Crashes[_Pending] = Crashes(self.pool.nodes)
         self.running: dict[Any, tuple[_Pending, dict[str, Replica]]] = {}
         self.outcome = RunOutcome()
+        self.lost_tasks = 0
+        """Tasks whose own node was lost."""
         self.idle_since_s = monotonic()
         self.last_warning = ""
         self.items = plan.items
@@ -106,13 +117,26 @@ class _Scheduler:
             while self.left:
                 if self.pool.has_places():
                     self._open(helping=False)
+                self._move()
                 self._dispatch()
                 self._collect()
                 self._close()
                 self._warn_if_stalled()
         finally:
             self.pool.close_all()  # this also ends the tasks; cancelling them sometimes makes Ray abort
+        if self.outcome.preemptions:
+            self.progress.say(f"{preemptions_text(self.outcome.preemptions)}; what they ended was done again.")
         return self.outcome
+
+    def _move(self) -> None:
+        """Move engines off the nodes that will leave, and start those that are missing."""
+        used = {replica for _, replicas in self.running.values() for replica in replicas.values()}
+        move_off(self.pool, self.pool.nodes, used)
+        self.crashes.settle(lost=self._lose_task, crashed=self._retry)
+        self.pool.yield_place(used)
+        self.pool.fill()
+        self.outcome.preemptions = self.pool.preemptions + self.lost_tasks
+        self.progress.preempted(self.outcome.preemptions)
 
     def _open(self, helping: bool) -> None:
         """Start deployments: helpers get their places first, because no job can be done without them."""
@@ -157,14 +181,19 @@ class _Scheduler:
 
     def _collect(self) -> None:
         loading = self.pool.loading()
+        if not self.running and not loading:
+            sleep(_POLL_S)  # a helper's place is not there yet, or a verdict is not
         ready, _ = ray.wait([*self.running, *loading], num_returns=1, timeout=_POLL_S)
         for reference in ready:
             if reference in loading:
                 self.pool.mark_ready(loading[reference])
             else:
                 self._finish(reference)
-        for name, usage in self.usage.answers({one.name: one.actor for one in self.pool.all_up()}).items():
+        up = {one.name: one for one in self.pool.all_up()}
+        for name, usage in self.usage.answers({name: one.actor for name, one in up.items()}).items():
             self.progress.used(name, usage)
+            if name in up:
+                self.pool.say_notes(up[name], usage.notes)
         self.progress.tick()
 
     def _finish(self, reference: Any) -> None:
@@ -176,19 +205,39 @@ class _Scheduler:
         except EngineLostError as error:
             cause = getattr(error, "cause", error)  # Ray's wrapper of the error lacks the role
             lost = replicas[cause.role]
-            # Of several tasks on a lost engine, only the first to report is charged with an attempt.
-            self._retry(pending, error, charged=self.pool.has(lost))
+            if self.pool.preempted(lost, cause):
+                self._do_again(pending, error, notice=lost.leaving or self.pool.nodes.had_notice(lost.node, cause))
+            else:
+                # Of several tasks on a lost engine, only the first to report is charged with an attempt.
+                self._retry(pending, error, charged=self.pool.has(lost))
             self.pool.replace(lost, error)
         except (InputError, StoreError):
             raise
         except Exception as error:  # the task's own process died, or our code failed outside any item
-            self._retry(pending, error)
+            if self.pool.nodes.took(None, error):
+                self._lose_task(pending, error)
+            elif not self.crashes.holds(pending, error):
+                self._retry(pending, error)
         else:
+            self.pool.say_notes(replicas[SUBJECT], report.usage.notes)
             self.pool.reset_losses(pending.needs.values())
             self.left -= Counter(pending.needs.values())
             self.outcome.done += 1
             self.in_a_row = 0 if not pending.job.quarantined else self.in_a_row
             self.progress.finished(pending.job.model, report, replicas[SUBJECT].name)
+
+    def _lose_task(self, pending: _Pending, error: Exception) -> None:
+        self.lost_tasks += 1
+        self._do_again(pending, error, notice=False)
+
+    def _do_again(self, pending: _Pending, error: Exception, notice: bool) -> None:
+        """Put a job whose node was lost back at the head of its queue; it uses up no attempt."""
+        pending.lost_nodes += not notice
+        if pending.lost_nodes > MOST_LOST_NODES:
+            self._retry(pending, error)
+            return
+        self.progress.say(f"{pending.job.name}: its node was taken away; it is done again, and uses up no attempt")
+        self.queues[pending.needs[SUBJECT]].appendleft(pending)
 
     def _retry(self, pending: _Pending, error: Exception, charged: bool = True) -> None:
         """Try again; halve a job that failed alone, and quarantine an item that failed every attempt."""

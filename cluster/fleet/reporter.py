@@ -22,6 +22,10 @@ class Progress(Protocol):
         """Update the totals of the actor named ``engine``. Totals may arrive late; smaller ones are ignored."""
         ...
 
+    def preempted(self, count: int) -> None:
+        """Take the number of engines and tasks that were lost with their nodes so far."""
+        ...
+
     def tick(self) -> None:
         """Update the display; called about once a second."""
         ...
@@ -65,8 +69,16 @@ class _Silent:
     def used(self, engine: str, usage: EngineUsage) -> None:
         pass
 
+    def preempted(self, count: int) -> None:
+        pass
+
     def tick(self) -> None:
         pass
+
+
+def preemptions_text(count: int) -> str:
+    """Return the count in words."""
+    return f"{count} preemption{'s' if count > 1 else ''}"
 
 
 SILENT = _Silent()

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 import pytest
 import torch
 
+from cotfaith.schemas.errors import EngineMemoryError
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
 from cotfaith.workers.shard.loop import dispatch
 from cotfaith.workers.shard.request import Request
@@ -50,7 +51,7 @@ class Watched:
         def call(requests):
             try:
                 return getattr(self.engine, name)(requests)
-            except torch.OutOfMemoryError:
+            except EngineMemoryError:
                 self.failures += 1
                 raise
 
@@ -87,7 +88,7 @@ def test_an_engine_that_ran_out_of_memory_goes_on_as_before(folder, engine_of):
     payloads = [GenerateRequest(ids(LENGTH, n), 2, 0.0, 1.0, 0) for n in range(ROWS)]
     expected = engine.generate(payloads[:2])
     with memory(1.5):
-        with suppress(torch.OutOfMemoryError):
+        with suppress(EngineMemoryError):
             engine.generate(payloads)
         assert engine.failures == 1
         assert engine.generate(payloads[:2]) == expected

@@ -1,12 +1,13 @@
 """How calls are merged: the order of service, and the cost of an error. With fake engines, without Ray."""
 
 import threading
+import weakref
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cotfaith.schemas.errors import EngineError, EngineLostError
+from cotfaith.schemas.errors import EngineError, EngineLostError, EngineMemoryError
 from cotfaith.workers.actor.merging import Call, Merger, next_batch
 
 
@@ -227,3 +228,71 @@ def test_patience_is_a_share_of_the_last_call_s_time():
     fake.open.set()
     assert first.result(10) == [0]
     assert second.result(10) == [2]
+
+
+class Small(Fake):
+    """An engine that runs out of memory above a size, and on the requests in ``giant``."""
+
+    def __init__(self, most, error=EngineMemoryError, giant=()):
+        super().__init__()
+        self.most, self.kind, self.giant = most, error, set(giant)
+
+    def work(self, method, requests):
+        results = super().work(method, requests)
+        if len(requests) > self.most or self.giant.intersection(requests):
+            raise self.kind("no room")
+        return results
+
+
+@pytest.mark.parametrize("error", [EngineMemoryError, MemoryError])
+def test_a_batch_that_runs_out_of_memory_is_halved_and_later_ones_start_smaller(error):
+    fake = Small(3, error)
+    merger = merger_of(fake)
+    assert merger.notes() == []
+    assert merger.submit("score", range(10)).result(10) == [2 * n for n in range(10)]
+    assert fake.sizes == [10, 5, 3, 2, 5, 3, 2]
+    assert merger.notes() == ["score: halved to 3 requests a call after running out of memory."]
+    fake.batches.clear()
+    assert merger.submit("score", range(10)).result(10) == [2 * n for n in range(10)]
+    assert fake.sizes == [3, 3, 3, 1]
+    assert merger.submit("generate", [1, 2, 3]).result(10) == [2, 4, 6]
+    assert len(merger.notes()) == 1
+
+
+def test_a_request_that_does_not_fit_by_itself_fails_and_does_not_make_others_smaller():
+    fake = Small(100, giant={5})
+    merger, _ = held_up(fake)
+    bad, good = merger.submit("score", range(8)), merger.submit("score", [20, 21])
+    fake.open.set()
+    assert good.result(10) == [40, 42]
+    with pytest.raises(EngineMemoryError, match="no room"):
+        bad.result(10)
+    assert merger.notes() == []
+    fake.batches.clear()
+    assert merger.submit("score", range(10, 20)).result(10) == [2 * n for n in range(10, 20)]
+    assert fake.sizes == [10]
+
+
+def test_the_error_of_a_halved_batch_is_dropped_before_the_next_call():
+    """It holds the failed call's tensors."""
+
+    class Tensor:
+        pass
+
+    class Holding(Small):
+        def work(self, method, requests):
+            assert held is None or held() is None, "the failed call's tensors are still in memory"
+            tensor = Tensor()
+            if len(requests) > self.most:
+                hold(tensor)
+                raise EngineMemoryError("no room")
+            return super().work(method, requests)
+
+    held = None
+
+    def hold(tensor):
+        nonlocal held
+        held = weakref.ref(tensor)
+
+    assert merger_of(Holding(2)).submit("score", range(8)).result(10) == [2 * n for n in range(8)]
+    assert held is not None

@@ -5,7 +5,8 @@ engine: a backend's settings, such as torch's number of threads, belong to a thr
 
 The call that has waited longest is always served; others of its method join it, oldest first, as far as they fit whole
 into ``MOST_REQUESTS``. A longer call is cut, and the rest of it goes to the end of the queue: no call waits forever.
-An error fails only the calls that raise it: the calls of a failed batch are run again one by one.
+An error fails only the calls that raise it: the calls of a failed batch are run again one by one. A batch that runs out
+of memory is halved until it fits, and later batches are no larger than what fitted.
 
 Knows nothing about Ray or the content of requests.
 """
@@ -19,7 +20,7 @@ from threading import Condition
 from time import monotonic
 from typing import Any
 
-from cotfaith.schemas.errors import EngineLostError
+from cotfaith.schemas.errors import EngineLostError, EngineMemoryError
 from cotfaith.workers.engines.protocol import Engine
 
 MOST_REQUESTS = 1024
@@ -27,7 +28,8 @@ MOST_REQUESTS = 1024
 fit their memory: it bounds only how long others wait."""
 PATIENCE = 0.05
 """The next engine call waits this share of the last call's time for the callers that were just answered."""
-
+OUT_OF_MEMORY = (EngineMemoryError, MemoryError)
+"""The errors that a smaller batch may avoid."""
 
 Reply = list[Any] | BaseException
 """The engine's reply to one slice: its results, or an error."""
@@ -99,11 +101,19 @@ class Merger:
         self.calls = 0
         """Calls of the engine."""
         self._most = most_requests
+        self._fits: dict[str, int] = {}
+        """Method -> the most requests of one call, once a larger call has run out of memory."""
+        self._overflows = 0
         self._patience = patience
         self._waiting: deque[Call] = deque()
         self._changed = Condition()
         self._callers = 0
         self._until = 0.0
+
+    def notes(self) -> list[str]:
+        """Return a note for each method whose batches were halved."""
+        found = sorted(self._fits.items())
+        return [f"{method}: halved to {most} requests a call after running out of memory." for method, most in found]
 
     def submit(self, method: str, requests: Sequence[Any]) -> "Future[list[Any]]":
         """Call the engine's ``generate``, ``score`` or ``embed`` as soon as it is free."""
@@ -120,7 +130,7 @@ class Merger:
             if not self._waiting:
                 return  # merged into an earlier step
             self._await_callers()
-            slices = next_batch(self._waiting, self._most)
+            slices = next_batch(self._waiting, self._largest(self._waiting[0].method))
         began = monotonic()
         replies = self._run(slices)
         with self._changed:  # held, so that no caller that is answered counts as waiting again
@@ -142,12 +152,33 @@ class Merger:
         """Return the reply to each slice."""
         requests = [request for piece in slices for request in piece.requests]
         try:
-            results = iter(self._ask(slices[0].call.method, requests))
+            results = iter(self._fitted(slices[0].call.method, requests))
         except BaseException as error:  # any error at all: callers must not wait forever
             if len(slices) == 1 or isinstance(error, EngineLostError):
                 return [error] * len(slices)
             return [reply for piece in slices for reply in self._run([piece])]
         return [list(islice(results, len(piece.requests))) for piece in slices]
+
+    def _largest(self, method: str) -> int:
+        return self._fits.get(method, self._most)
+
+    def _fitted(self, method: str, requests: Sequence[Any]) -> list[Any]:
+        """Ask the engine; halve a batch that runs out of memory, and remember the halves' size if both of them fit.
+
+        If a request does not fit by itself, it and not the size of the batch is the cause: nothing is remembered.
+        """
+        try:
+            return self._ask(method, requests)
+        except OUT_OF_MEMORY:
+            self._overflows += 1
+            if len(requests) == 1:
+                raise
+        # Here the error is dropped: it holds the failed call's tensors, and the next call needs the room.
+        before, half = self._overflows, (len(requests) + 1) // 2
+        results = self._fitted(method, requests[:half]) + self._fitted(method, requests[half:])
+        if self._overflows == before:
+            self._fits[method] = min(half, self._largest(method))
+        return results
 
     def _ask(self, method: str, requests: Sequence[Any]) -> list[Any]:
         self.calls += 1

@@ -4,10 +4,11 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from time import monotonic, sleep
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError, EngineLostError
 from cotfaith.schemas.spec import ModelSpec
@@ -25,6 +26,9 @@ from cotfaith.workers.plugins import import_plugins
 
 LAST_WORDS_S = 1.0
 """Seconds that an engine that cannot continue has to report why, before its process ends."""
+UNAVAILABLE_S = 60.0
+"""Seconds that an engine may be out of reach; by default Ray takes 14 s to notice that a node is dead."""
+_ASK_EVERY_S = 0.5
 
 
 class EngineActor:
@@ -58,7 +62,7 @@ class EngineActor:
 
     async def usage(self) -> EngineUsage:
         """Return the work done so far."""
-        return replace(self.merger.engine.usage(), calls=self.merger.calls)
+        return replace(self.merger.engine.usage(), calls=self.merger.calls, notes=tuple(self.merger.notes()))
 
 
 class RemoteEngine:
@@ -91,9 +95,26 @@ class RemoteEngine:
 
     def _call(self, method: str, requests: Sequence[Any]) -> list[Any]:
         try:
-            results: list[Any] = ray.get(self.actor.call.remote(method, requests))
+            results = self._reached(method, requests)
         except RayActorError as error:
-            raise EngineLostError(f"The engine's process ended: {type(error).__name__}") from error
+            lost = EngineLostError(f"The engine's process ended: {type(error).__name__}")
+            lost.preempted = error.preempted
+            raise lost from error
         except RayTaskError as error:
             raise error.cause from None  # Ray's own message would put a traceback into the row
         return results
+
+    def _reached(self, method: str, requests: Sequence[Any]) -> list[Any]:
+        """Call the actor, and again if it was out of reach: a result depends only on its request.
+
+        An actor on a node that has just died is out of reach at first; Ray says later that it is dead, and why.
+        """
+        until_s = monotonic() + UNAVAILABLE_S
+        while True:
+            try:
+                results: list[Any] = ray.get(self.actor.call.remote(method, requests))
+                return results
+            except ActorUnavailableError:
+                if monotonic() > until_s:
+                    raise
+            sleep(_ASK_EVERY_S)

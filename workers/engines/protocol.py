@@ -100,6 +100,8 @@ class EngineUsage:
     """Batches that the engine received, if calls are merged (``merging``)."""
     cost: float | None = None
     """The price of the work, if the engine's options state a server's prices."""
+    notes: tuple[str, ...] = ()
+    """What the user should know about the work so far, if calls are merged (``merging``)."""
 
     def with_requests(
         self,

@@ -16,6 +16,7 @@ from torch import Tensor
 from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.spec import ModelSpec, resolve_path
 from cotfaith.workers.engines.embedding.options import parse_options, static_capabilities
+from cotfaith.workers.engines.memory import memory_errors
 from cotfaith.workers.engines.pretrained import load_pretrained
 from cotfaith.workers.engines.protocol import (
     Capabilities,
@@ -47,6 +48,7 @@ class EmbeddingEngine:
         """Only embedding, of texts up to the model's window."""
         return self._capabilities
 
+    @memory_errors()
     def embed(self, requests: Sequence[EmbedRequest]) -> list[Vector]:
         """Return each text's vector."""
         check_embed(requests, self._capabilities.max_context)

@@ -16,7 +16,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from cotfaith.schemas.errors import EngineError
+from cotfaith.schemas.errors import EngineError, EngineMemoryError
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import ModelSpec, Section, check_section
 from cotfaith.workers.engines.protocol import (
@@ -55,8 +55,12 @@ class Options(Section):
     """A request whose prompt contains this text kills the engine's process."""
     kill_once_file: str | None = None
     """With kill_on: kill only if this file does not exist yet, and create it."""
+    most_requests: int | None = Field(default=None, ge=1)
+    """A call of more requests runs out of memory."""
     seconds_per_call: float = Field(default=0.0, ge=0)
     """The wait in every call."""
+    seconds_to_load: float = Field(default=0.0, ge=0)
+    """The wait before the engine is up."""
 
 
 def _text(tokens: Sequence[int]) -> str:
@@ -93,6 +97,7 @@ class StubEngine:
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         self.options = _options(spec)
         self.capabilities = static_capabilities(spec)
+        time.sleep(self.options.seconds_to_load)
         self._usage = EngineUsage()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
@@ -157,6 +162,8 @@ class StubEngine:
     def _misbehave(self, prompts: Sequence[tuple[int, ...]]) -> None:
         options = self.options
         time.sleep(options.seconds_per_call)
+        if options.most_requests is not None and len(prompts) > options.most_requests:
+            raise EngineMemoryError(f"The stub has no room for {len(prompts)} requests.")
         if options.fail_on is not None and any(options.fail_on.encode() in bytes(p) for p in prompts):
             raise EngineError(f"The stub fails on prompts that contain {options.fail_on!r}.")
         if options.kill_on is not None and any(options.kill_on.encode() in bytes(p) for p in prompts):

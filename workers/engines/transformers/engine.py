@@ -23,6 +23,7 @@ from torch import Tensor
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec, resolve_path
+from cotfaith.workers.engines.memory import memory_errors
 from cotfaith.workers.engines.next_tokens import Prefix, Wanted, totals, wanted_tokens
 from cotfaith.workers.engines.precision import bfloat16_step
 from cotfaith.workers.engines.pretrained import load_pretrained
@@ -106,6 +107,7 @@ class TransformersEngine:
         """Return notes on whether and why a slower path is in use."""
         return list(self._notes)
 
+    @memory_errors()
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
         """Return, per request, log P(candidate | prompt) in nats, summed over a candidate's tokens."""
         check_score(requests, self._capabilities.max_context)
@@ -117,6 +119,7 @@ class TransformersEngine:
             return [Scores(row) for row in scores]
         return [Scores(row, _resolution(r, row, table)) for r, row in zip(requests, scores, strict=True)]
 
+    @memory_errors()
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
         """Continue each prompt; see ``generation``."""
         check_generate(requests, self._capabilities.max_context)
@@ -193,6 +196,7 @@ class TransformersEngine:
             self._note(f"The prefix tree is off ({reason}): prompts are scored one per row, which is slower.")
         return not reason
 
+    @memory_errors()
     def _self_test(self, tolerance: float) -> str:
         sequences = _random_tree(self._config.vocab_size, min(self._chunk, self._capabilities.max_context or 64))
         wanted = {row[:n]: {row[n]} for row in sequences for n in range(1, len(row))}
@@ -200,6 +204,8 @@ class TransformersEngine:
             with torch.inference_mode(), without_cudnn_attention():
                 plain = self._by_rows(wanted)
                 shared = self._by_trees(wanted, CUT_PASSES)
+        except torch.OutOfMemoryError:  # it says nothing about trees
+            raise
         except (
             TypeError,
             ValueError,

@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 
-from cotfaith.schemas.errors import EngineError, EngineLostError, InputError, ModelSourceError
+from cotfaith.schemas.errors import EngineError, EngineLostError, EngineMemoryError, InputError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec, resolve_path
 from cotfaith.workers.engines.next_tokens import Prefix, questions, totals
 from cotfaith.workers.engines.precision import resolution_without_logits
@@ -133,6 +133,8 @@ class VllmEngine:
             words = f"{type(error).__name__}: {error}"
             if self.llm.llm_engine.has_unfinished_requests():
                 raise EngineLostError(f"vLLM failed and cannot continue: {words}") from error
+            if isinstance(error, torch.OutOfMemoryError):
+                raise EngineMemoryError(f"vLLM ran out of memory: {words}") from error
             raise EngineError(f"vLLM refused a request: {words}") from error
         computed = sum(len(o.prompt_token_ids) - (o.num_cached_tokens or 0) + _generated(o) - 1 for o in outputs)
         self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + computed)

@@ -1,0 +1,28 @@
+"""Moves engines off nodes that will leave: replacements start at once, running jobs finish, idle actors end.
+
+In: the engine pool, and the replicas that jobs use. A node that drains waits for its last actor, so an actor without
+work is ended. A node's deadline ends the actors that still work; their jobs are then done elsewhere.
+"""
+
+from collections.abc import Set
+
+from cotfaith.cluster.fleet.engine_pool import EnginePool, Replica
+from cotfaith.cluster.fleet.nodes import Nodes
+
+
+def move_off(pool: EnginePool, nodes: Nodes, used: Set[Replica]) -> None:
+    """Do what the nodes' state asks for. Does nothing between two renewals of ``nodes``."""
+    if not nodes.refresh():
+        return
+    pool.locate()
+    for replica in [one for one in pool.replicas() if nodes.will_leave(one.node)]:
+        assert replica.node is not None, "a node that leaves is known"
+        left_s = nodes.left_s(replica.node)
+        if not replica.leaving:
+            pool.move(replica, _when(left_s))
+        if replica not in used or (left_s is not None and left_s <= 0):
+            pool.end(replica)
+
+
+def _when(left_s: float | None) -> str:
+    return "soon" if left_s is None else f"in {max(0.0, left_s):.0f} s"

@@ -1,0 +1,283 @@
+"""Nodes that come and go, on a real Ray of several nodes: what they end is done again, and counts as no failure."""
+
+import threading
+import time
+from contextlib import contextmanager
+
+import psutil
+import pytest
+import ray
+from ray._private import ray_constants
+from ray._raylet import GcsClient
+from ray.cluster_utils import Cluster
+from ray.core.generated.autoscaler_pb2 import DrainNodeReason
+
+from cotfaith.cluster.fleet import driver
+from cotfaith.cluster.fleet.engine_pool import Deployment, EnginePool
+from cotfaith.cluster.fleet.leaving import move_off
+from cotfaith.cluster.fleet.nodes import Nodes
+from cotfaith.cluster.fleet.ray_session import _QUIET, Share
+from cotfaith.cluster.fleet.reporter import SILENT
+from cotfaith.cluster.fleet.run import execute
+from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.store import LocalStore
+from cotfaith.schemas.spec import ModelSpec, ResourceSpec, parse_spec
+
+FAST = {
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "300",
+    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
+}
+STORE_BYTES = 80 * 2**20
+
+
+class Fleet:
+    """A head without room for engines, and worker nodes with room for one each."""
+
+    def __init__(self):
+        node = {"node_ip_address": "127.0.0.1", "object_store_memory": STORE_BYTES}
+        self.node = node
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **node})
+        ray.init(self.cluster.address, log_to_driver=False, logging_level="ERROR")
+        self.gcs = GcsClient(address=self.cluster.gcs_address)
+
+    def alive(self):
+        nodes = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        return [node for node in self.cluster.worker_nodes if node.node_id in nodes]
+
+    def add(self):
+        return self.cluster.add_node(num_cpus=1, **self.node)
+
+    def have(self, count):
+        """Return exactly ``count`` nodes."""
+        while len(self.alive()) < count:
+            self.add()
+        for node in self.alive()[count:]:
+            self.kill(node)
+        return self.alive()
+
+    def kill(self, node):
+        """End all the processes of the node at once, as when its machine is taken away."""
+        raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+        workers = raylet.children(recursive=True)
+        for process in [raylet, *workers]:
+            if process.is_running():
+                process.kill()
+        wait_for(lambda: node not in self.alive())
+
+    def drain(self, node, seconds):
+        reason = DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+        accepted, why = self.gcs.drain_node(node.node_id, reason, "notice", int((time.time() + seconds) * 1000))
+        assert accepted, why
+
+    def end(self):
+        ray.shutdown()
+        self.cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def fleet(no_ray):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (_QUIET | FAST).items():
+            patch.setenv(name, value)
+        patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)  # loopback only
+        patch.delenv("RAY_ADDRESS", raising=False)
+        fleet = Fleet()
+        yield fleet
+        fleet.end()
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+
+
+class Lines:
+    """A reporter that keeps what is said."""
+
+    def __init__(self):
+        self.lines, self.done, self.preemptions = [], 0, 0
+
+    def say(self, text):
+        self.lines.append(text)
+
+    warn = say
+
+    @contextmanager
+    def progress(self, total_items):
+        yield self
+
+    def finished(self, model, report, engine):
+        self.done += 1
+        self.lines.append(f"finished on {engine}")
+
+    def used(self, engine, usage):
+        pass
+
+    def preempted(self, count):
+        self.preemptions = count
+
+    def tick(self):
+        pass
+
+    def has(self, text):
+        return any(text in line for line in self.lines)
+
+
+def spec(path, replicas=1, **options):
+    return parse_spec(
+        {
+            "models": [{"id": "m", "engine": "stub", "options": options}],
+            "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 8}],
+            "probes": ["no_cot"],
+            "resources": {"shard_size": 1, "in_flight": 2, "cpus": 1, "replicas": replicas},
+            "output": {"path": str(path)},
+        }
+    )
+
+
+class Run(threading.Thread):
+    """A run in the background."""
+
+    def __init__(self, path, **options):
+        super().__init__()
+        self.path, self.lines, self.given_up = path, Lines(), None
+        self.spec = spec(path, **options)
+        self.start()
+
+    def run(self):
+        self.given_up = execute(self.spec, self.lines)
+
+    def check(self, reference):
+        self.join(60)
+        assert self.given_up == [], self.lines.lines
+        assert self.lines.done == 8
+        assert not self.lines.has("attempt 1 failed"), self.lines.lines
+        assert_equal(tables(self.path), reference)
+
+
+def tables(path):
+    return {name: frame.drop("run_id", strict=False) for name, frame in read_tables(LocalStore(path)).items()}
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert one[name].height > 0
+        assert one[name].equals(other[name]), name
+
+
+@pytest.fixture(scope="module")
+def reference(fleet, tmp_path_factory):
+    """The tables of an undisturbed run."""
+    path = tmp_path_factory.mktemp("reference") / "run"
+    fleet.have(1)
+    assert execute(spec(path), SILENT) == []
+    return tables(path)
+
+
+def test_a_node_that_joins_is_used_and_one_that_is_lost_costs_no_attempt(fleet, reference, tmp_path):
+    fleet.have(1)
+    run = Run(tmp_path / "run", replicas=2, seconds_per_call=0.8)
+    wait_for(lambda: run.lines.done)
+    fleet.add()
+    wait_for(lambda: run.lines.has("finished on m#1") and run.lines.has("finished on m#2"))
+    fleet.kill(fleet.alive()[0])
+    run.check(reference)
+    assert run.lines.preemptions >= 1
+    assert run.lines.has(": its node is gone; another one is started")
+    assert run.lines.has("what they ended was done again.")
+
+
+def test_a_node_with_notice_finishes_its_work_and_nobody_waits_for_its_end(fleet, reference, tmp_path):
+    first, _ = fleet.have(2)
+    run = Run(tmp_path / "run", replicas=2, seconds_per_call=0.8)
+    wait_for(lambda: run.lines.has("finished on m#1") and run.lines.has("finished on m#2"))
+    fleet.drain(first, 300)
+    wait_for(lambda: first not in fleet.alive())
+    run.check(reference)
+    assert run.lines.preemptions == 1
+    assert not run.lines.has("is done again")  # the running jobs finished there
+    assert run.lines.has("its node will be gone in ")
+
+
+def test_the_last_node_s_deadline_passes_and_the_run_waits_for_another(fleet, reference, tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "PATIENCE_S", 1.0)
+    (node,) = fleet.have(1)
+    run = Run(tmp_path / "run", seconds_per_call=2.0)
+    wait_for(lambda: run.lines.has("m#1") or len(list(tmp_path.rglob("_commits/**/*.json"))) > 0)
+    fleet.drain(node, 0.5)
+    wait_for(lambda: run.lines.has("it is done again, and uses up no attempt"))
+    wait_for(lambda: run.lines.has("Not up: subject m."))
+    run.spec.models[0].options["seconds_per_call"] = 0.0
+    fleet.add()
+    run.check(reference)
+
+
+def test_an_engine_that_is_lost_while_it_loads_is_started_again(fleet, reference, tmp_path):
+    (node,) = fleet.have(1)
+    run = Run(tmp_path / "run", seconds_to_load=2.0)
+    wait_for(lambda: any("EngineActor" in " ".join(p.info["cmdline"] or ()) for p in children(node)))
+    fleet.kill(node)
+    fleet.add()
+    run.check(reference)
+    assert run.lines.preemptions >= 1
+
+
+def children(node):
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    found = raylet.children(recursive=True)
+    for process in found:
+        process.info = process.as_dict(["cmdline"])
+    return found
+
+
+@pytest.mark.parametrize("notice", [True, False])
+def test_a_helper_s_place_is_made_again_on_another_node(fleet, notice):
+    (node,) = fleet.have(1)
+    nodes, lines, helper = Nodes(every_s=0.0), Lines(), Deployment("editor", "m")
+    pool = EnginePool(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")}, lines.say, nodes=nodes)
+    try:
+        pool.open(helper, 1)
+        (replica,) = pool.replicas()
+        ray.get(replica.ready, timeout=30)
+        pool.mark_ready(replica)
+        move_off(pool, nodes, set())
+        assert replica.node == node.node_id
+        if notice:
+            fleet.drain(node, 60)
+            wait_for(lambda: move_off(pool, nodes, set()) or replica not in pool.replicas())
+        else:
+            fleet.kill(node)
+            with pytest.raises(ray.exceptions.RayActorError) as lost:
+                ray.get(replica.actor.usage.remote(), timeout=30)
+            pool.replace(replica, lost.value)
+        other = fleet.add()
+        (second,) = pool.replicas()
+        ray.get(second.ready, timeout=30)
+        move_off(pool, nodes, set())
+        assert second.node == other.node_id
+        assert pool.preemptions == 1
+    finally:
+        pool.close_all()
+
+
+def test_a_crash_on_a_node_that_stays_is_a_failure(fleet, reference, tmp_path):
+    fleet.have(1)
+    run = Run(tmp_path / "run", kill_on="Human", kill_once_file=str(tmp_path / "killed"))
+    run.join(60)
+    assert run.given_up == []
+    assert (tmp_path / "killed").exists()
+    assert run.lines.preemptions == 0
+    assert run.lines.has("attempt 1 failed")
+    assert_equal(tables(run.path), reference)
+
+
+def test_running_out_of_memory_is_said_once(fleet, reference, tmp_path):
+    fleet.have(1)
+    run = Run(tmp_path / "run", most_requests=1, seconds_per_call=0.1)
+    run.check(reference)
+    assert run.lines.lines.count("m: generate: halved to 1 requests a call after running out of memory.") == 1
