@@ -87,7 +87,7 @@ def _fill(folder: Path, objects: Sequence[RemoteObject], download: Download, abo
 
 
 def _complete(part: Path, objects: Sequence[RemoteObject]) -> dict[str, Sums]:
-    """Return the checksums of the files that are there already; remove all that cannot be told to be complete."""
+    """Return the checksums of the files that are there already and complete; remove files that are not listed."""
     listed, names = _listed(part), {one.name for one in objects}
     for path in part.rglob("*"):
         if path.is_file() and path.relative_to(part).as_posix() not in names:
@@ -101,8 +101,6 @@ def _complete(part: Path, objects: Sequence[RemoteObject]) -> dict[str, Sums]:
         wanted = known == sums.sha256 if known else not is_md5(one.etag) or one.etag == sums.md5
         if sums.size == one.size and wanted:
             found[one.name] = sums
-        else:
-            path.unlink()
     return found
 
 
