@@ -36,9 +36,13 @@ class ModelSpec(Section):
     id: Name
     """The model's name in tables and reports."""
     source: str = ""
-    """A folder with safetensors and a tokenizer, a hub id, or organism:NAME. The stub engine does not use it."""
+    """A folder with safetensors and a tokenizer, here or in object storage (s3://bucket/prefix); a hub id; or
+    organism:NAME. The stub engine does not use it.
+    """
     revision: str | None = None
-    """The hub revision; pin it, so that a resumed run gets the same weights."""
+    """The hub revision; pin it, so that a resumed run gets the same weights. For s3://, a plan sets it: a digest of the
+    names, sizes and ETags of the files.
+    """
     engine: str = "transformers"
     """What runs the weights, or the server that does: see `cotfaith list engines`."""
     roles: tuple[RoleName, ...] = ("subject",)
@@ -87,7 +91,13 @@ class TaskSpec(Section):
     options: dict[str, Any] = Field(default_factory=dict)
     """The generator's own settings, checked by the generator."""
     file: str | None = None
-    """A JSON, JSON lines, CSV, TSV or Parquet file (or one of these with .gz), relative to the working directory."""
+    """A JSON, JSON lines, CSV, TSV or Parquet file (or one of these with .gz): a path, relative to the working
+    directory, s3://bucket/key, or hf://datasets/owner/name/file. With `split`, a dataset: hf://datasets/owner/name.
+    """
+    split: str | None = None
+    """The split of a dataset on the hub, such as test."""
+    config: str | None = None
+    """The configuration of a dataset on the hub; null: its only one, or the one named default."""
     adapter: str = "mapped"
     """How to read the file, mapped by `fields` or in a published format: see `cotfaith list adapters`."""
     fields: dict[str, Column] = Field(default_factory=dict)
@@ -172,7 +182,9 @@ class EditorSpec(Section):
     """A model's id with the role editor; subject: the measured model itself; rules; organism. auto: the model with the
     role editor if there is one, organism for organisms, else the subject."""
     mistake_prompt: str | None = None
-    """A file with the prompt for a mistake, which contains {step}, or that text itself; null: the package's."""
+    """A file (also s3:// or hf://) with the prompt for a mistake, which contains {step}, or that text itself; null: the
+    package's.
+    """
     paraphrase_prompt: str | None = None
     """The same for a paraphrase."""
     max_tokens: int = Field(default=128, ge=1)

@@ -21,6 +21,7 @@ from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.spec import GoldIs
 from cotfaith.schemas.suggest import unknown
+from cotfaith.workers.remote.files import local_file
 from cotfaith.workers.tasks.adapters.labelled_chains import check_open_golds
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.inspect_log import is_inspect_log, read_inspect_log
@@ -31,8 +32,11 @@ out = Console(highlight=False)
 
 def import_chains(
     sources: Annotated[
-        list[Path],
-        typer.Argument(metavar="SOURCE...", help="JSON, JSON lines, CSV, TSV, Parquet (or .gz), Inspect logs (.eval)."),
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="JSON, JSON lines, CSV, TSV, Parquet (or .gz), Inspect logs (.eval): paths, s3:// or hf://.",
+        ),
     ],
     target: Annotated[Path, typer.Option("--out", help="The file to write (.jsonl).")],
     fields: Annotated[
@@ -61,7 +65,7 @@ def import_chains(
     renamed = _fields(fields or [])
     found = Imported(answer_format, gold_is)
     for source in sources:
-        _take(source, renamed, found)
+        _take(local_file(source, "import"), renamed, found)
     if not found.taken:
         raise TaskError("\n".join(["No chain can be used. " + found.left_out_text(), *found.remarks_text()]))
     records = found.records()

@@ -3,7 +3,7 @@
 Exit codes: 0 no check failed, 1 a check failed or a shard was given up, 2 bad input.
 """
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
@@ -23,7 +23,9 @@ def validate(
     spec_path: Annotated[
         Path | None, typer.Argument(metavar="SPEC", help="A run spec; default: the packaged organisms.")
     ] = None,
-    chains: Annotated[Path | None, typer.Option(help="Labelled chains (JSON lines, Parquet, CSV) to judge by.")] = None,
+    chains: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Labelled chains (JSON lines, Parquet, CSV) to judge by.")
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(help="With --chains: a model to probe them with (folder, hub id, organism:NAME)."),
@@ -53,7 +55,7 @@ def validate(
 
     if markdown is not None and markdown.suffix != ".md":
         raise SpecError(f"--markdown {markdown}: expected a file that ends in .md.")
-    folder = folder or Path("runs") / ("validate" if chains is None else f"validate-{chains.stem}")
+    folder = folder or Path("runs") / ("validate" if chains is None else f"validate-{PurePath(chains).stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
     execute(spec, ConsoleReporter(out, err))
     store = open_store(str(folder))
@@ -77,7 +79,7 @@ def validate(
 
 
 def _spec(
-    path: Path | None, chains: Path | None, sources: list[str], overrides: list[str], plugins: list[str]
+    path: Path | None, chains: str | None, sources: list[str], overrides: list[str], plugins: list[str]
 ) -> RunSpec:
     from cotfaith.cluster.plan.spec_file import load_spec
 
@@ -87,7 +89,7 @@ def _spec(
         return load_spec(path or ORGANISMS, overrides, plugins)
     if (path is None) == (not sources):
         raise SpecError("--chains needs one model to probe them with: either a SPEC that names it, or --model SOURCE.")
-    task = {"name": "chains", "file": str(chains), "adapter": "labelled_chains", "n": _ALL}
+    task = {"name": "chains", "file": chains, "adapter": "labelled_chains", "n": _ALL}
     if path is not None:
         return load_spec(path, overrides, plugins).model_copy(update={"tasks": (TaskSpec.model_validate(task),)})
     if overrides or plugins:

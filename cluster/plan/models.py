@@ -2,21 +2,63 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import ModelSourceError
-from cotfaith.schemas.spec import ModelSpec
+from cotfaith.schemas.spec import ModelSpec, RunSpec
+from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.organisms.folder import resolve_source
+from cotfaith.workers.remote.address import is_address
+from cotfaith.workers.remote.model_folder import ModelFolder, model_folder
+from cotfaith.workers.remote.s3_objects import RemoteObject
+from cotfaith.workers.sources import description_source
 
 _SAMPLE = 1 << 20  # bytes hashed at each end of a weights file
+_READERS = 8  # objects that are read at once
+Sample = tuple[str, int, bytes, bytes]
+"""A weights file: name, bytes, its first and its last MiB."""
+
+
+def with_revisions(spec: RunSpec) -> RunSpec:
+    """Return ``spec`` with the revisions of models in object storage, so that all nodes load the same files.
+
+    Raises:
+        InputError: there is no model at a source, or it has another revision than the spec's.
+
+    """
+    return spec.model_copy(update={"models": tuple(_with_revision(model) for model in spec.models)})
+
+
+def _with_revision(model: ModelSpec) -> ModelSpec:
+    engine = find_engine(model)
+    remote = _remote(model) if engine.has_weights and engine.served_model is None else None
+    if remote is None:
+        return model
+    remote.check_revision()
+    return model.model_copy(update={"revision": remote.revision})
+
+
+def source_notes(spec: RunSpec) -> list[str]:
+    """Return a line for each model in object storage with files that are not used."""
+    return [line for model in spec.models if model.revision and (line := _source_note(model))]
+
+
+def _source_note(model: ModelSpec) -> str:
+    remote = _remote(model) if is_address(model.source) else None
+    unused = remote.unused if remote is not None else []
+    names = ", ".join(unused[:12])
+    return f"{model.id}: code and other weights in {model.source} are not downloaded: {names}." if unused else ""
 
 
 def fingerprint(resolved: ResolvedModel) -> str:
     """Return a hash that changes with the model's configuration or weights.
 
-    Folders: config.json, and size, first and last MiB of every safetensors file. Hub ids: the resolved commit.
+    Folders, also in object storage: config.json, and size, first and last MiB of every safetensors file; so a folder
+    and its copy there have the same. Hub ids: the resolved commit.
     Models on a server: their name on it.
 
     Raises:
@@ -29,6 +71,9 @@ def fingerprint(resolved: ResolvedModel) -> str:
     served = engine.served_model
     if served is not None:
         return f"served:{served(model)}"
+    remote = _remote(model)
+    if remote is not None:
+        return _remote_fingerprint(remote)
     folder = Path(resolve_source(model.source)).expanduser()
     if folder.is_dir():
         return _folder_fingerprint(model, folder)
@@ -56,14 +101,43 @@ def _folder_fingerprint(model: ModelSpec, folder: Path) -> str:
             f"models.{model.id}.source: {str(folder)!r} has no {'config.json' if weights else 'safetensors file'}. "
             "Weights in other formats are not loaded; save the model with save_pretrained(folder)."
         )
-    digest = hashlib.sha256(config.read_bytes())
-    for path in weights:
-        size = path.stat().st_size
-        digest.update(f"{path.name} {size}".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(_SAMPLE))
-            file.seek(max(0, size - _SAMPLE))
-            digest.update(file.read(_SAMPLE))
+    return _digest(config.read_bytes(), map(_sampled, weights))
+
+
+def _remote(model: ModelSpec) -> ModelFolder | None:
+    """Return the model's folder in object storage, or None if it is elsewhere."""
+    origin = f"models.{model.id}"
+    found = model_folder(model.source, f"{origin}.source", model.revision)
+    if found is not None and model.trust_remote_code:
+        raise ModelSourceError(
+            f"{origin}.trust_remote_code: code is not downloaded from {model.source!r}. Leave this out, or use a local "
+            "folder or a hub id."
+        )
+    return found
+
+
+def _remote_fingerprint(folder: ModelFolder) -> str:
+    def sampled(one: RemoteObject) -> Sample:
+        head, tail = folder.read(one, 0, _SAMPLE), folder.read(one, max(0, one.size - _SAMPLE), _SAMPLE)
+        return one.name, one.size, head, tail
+
+    config = folder.config
+    with ThreadPoolExecutor(_READERS) as pool:
+        return _digest(folder.read(config, 0, config.size), pool.map(sampled, folder.weights))
+
+
+def _sampled(path: Path) -> Sample:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(_SAMPLE)
+        file.seek(max(0, size - _SAMPLE))
+        return path.name, size, head, file.read(_SAMPLE)
+
+
+def _digest(config: bytes, weights: Iterable[Sample]) -> str:
+    digest = hashlib.sha256(config)
+    for name, size, head, tail in weights:
+        digest.update(f"{name} {size}".encode() + head + tail)
     return digest.hexdigest()
 
 
@@ -78,7 +152,9 @@ def _config(model: ModelSpec) -> Any:
 
     try:
         return AutoConfig.from_pretrained(
-            resolve_source(model.source), revision=model.revision, trust_remote_code=model.trust_remote_code
+            description_source(model.source, model.revision, f"models.{model.id}.source"),
+            revision=model.revision,
+            trust_remote_code=model.trust_remote_code,
         )
     except Exception as error:
         reason = str(error).strip().splitlines()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cotfaith.cluster.plan.checks import check_probes, prompt_notes, prompted
-from cotfaith.cluster.plan.models import context_window, fingerprint
+from cotfaith.cluster.plan.models import context_window, fingerprint, source_notes, with_revisions
 from cotfaith.cluster.plan.prompt_date import prompt_date
 from cotfaith.cluster.plan.roles import check_roles
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
@@ -82,12 +82,13 @@ def make_plan(spec: RunSpec) -> Plan:
 
     """
     import_plugins(spec.plugins)
+    spec = with_revisions(spec)
     resolved = resolve(spec, prompt_date(spec, load_run(open_store(spec.output.path))))
     items = {task.name: tuple(tasks.load_task(task, spec.seed)) for task in spec.tasks}
     check_probes(resolved, items)
     check_roles(resolved)
     weights = {name: fingerprint(model) for name, model in resolved.models.items()}
-    notes = (*prompt_notes(resolved, items), *tokenizer_notes(resolved.subjects, items))
+    notes = (*source_notes(spec), *prompt_notes(resolved, items), *tokenizer_notes(resolved.subjects, items))
     return Plan(resolved, items, weights, {m.spec.id: _template_hash(m.spec) for m in prompted(resolved)}, notes)
 
 

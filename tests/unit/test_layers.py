@@ -25,6 +25,7 @@ WORKERS = (
     "workers.registry workers.engines.protocol workers.text.answers",
     "workers.tasks workers.engines.kind workers.engines.stops workers.engines.next_tokens workers.engines.pretrained",
     "workers.organisms",  # their folders, grammar, recipes and truth
+    "workers.sources",
     "workers.labels workers.text.codec",
     "workers.text.conversation",
     "workers.text.templates workers.text.template_opening",

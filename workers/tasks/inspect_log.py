@@ -7,6 +7,7 @@ than one question as text, gives the reason instead. System messages are left ou
 message replaces them.
 """
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +73,7 @@ def _read(path: Path) -> Any:
     if not path.is_file():
         raise TaskError(f"{path}: there is no such file (working directory: {Path.cwd()}).")
     try:
-        return read_eval_log(str(path), resolve_attachments=True)
+        return read_eval_log(os.fspath(path), resolve_attachments=True)
     except Exception as error:  # the reader can raise anything on a file that is not a log
         raise TaskError(f"{path}: inspect_ai cannot read this log: {type(error).__name__}: {error}") from None
 

@@ -6,13 +6,13 @@ A file is read and checked as a whole, then shuffled if asked, then cut to ``n``
 import math
 import random
 import warnings
-from pathlib import Path
 
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
-from cotfaith.schemas.spec import TaskSpec, resolve_path
+from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.plugins import faults_named
+from cotfaith.workers.remote.files import local_files
 from cotfaith.workers.tasks.adapters import ADAPTERS
 from cotfaith.workers.tasks.adapters.adapter import SETTINGS
 from cotfaith.workers.tasks.check import check_items
@@ -22,7 +22,7 @@ from cotfaith.workers.tasks.generators import GENERATORS
 _AGAIN = "plan again."
 _CHANCE = 1e-3
 """Identical golds are put down to chance unless their probability is below this."""
-FILE_KEYS = ("adapter", *SETTINGS, "shuffle")
+FILE_KEYS = ("split", "config", "adapter", *SETTINGS, "shuffle")
 """The keys of a task that only a file takes."""
 
 
@@ -30,7 +30,7 @@ def load_task(spec: TaskSpec, seed: int) -> list[Item]:
     """Return at most ``spec.n`` checked items; the same spec, seed and file give the same items."""
     if spec.file is None:
         return _generated(spec, seed)
-    items = _from_file(spec, resolve_path(spec.file))
+    items = _from_file(spec, spec.file)
     if spec.shuffle:
         random.Random(derive_seed(seed, spec.name, "shuffle")).shuffle(items)
     return items[: spec.n]
@@ -45,12 +45,14 @@ def _generated(spec: TaskSpec, seed: int) -> list[Item]:
     return items
 
 
-def _from_file(spec: TaskSpec, path: Path) -> list[Item]:
+def _from_file(spec: TaskSpec, file: str) -> list[Item]:
     adapter = ADAPTERS.find(spec.adapter, f"task {spec.name!r}")
     _refuse(spec, "a task from a file", ("options",))
     _refuse(spec, f"adapter {adapter.name!r}", tuple(key for key in SETTINGS if key not in adapter.settings))
+    paths = local_files(file, spec.split, spec.config, f"task {spec.name!r}")
     with faults_named(f"Reading task {spec.name!r}", adapter.read, _AGAIN):
-        items = list(adapter.read(spec, path, read_records(path, adapter.columns(spec))))
+        records = [record for path in paths for record in read_records(path, adapter.columns(spec))]
+        items = list(adapter.read(spec, paths[0], records))
     check_items(spec.name, items)
     _warn_if_one_label(spec.name, items)
     return items

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.organisms.folder import resolve_source
+from cotfaith.workers.sources import description_source
 from cotfaith.workers.text.chat_template import ChatTemplate
 from cotfaith.workers.text.chat_template import Turn as Turn
 from cotfaith.workers.text.control_tokens import ControlTokens
@@ -201,13 +201,14 @@ def uses_chat(model: ModelSpec, codec: Codec) -> bool:
 
 
 def load_tokenizer(source: str, revision: str | None = None, trust_remote_code: bool = False) -> Any:
-    """Return the tokenizer at ``source``: a folder, a hub id or organism:NAME.
+    """Return the tokenizer at ``source``: a folder, also in object storage, a hub id or organism:NAME.
 
     Raises:
         ModelSourceError: there is none that can be loaded.
 
     """
-    return _load_tokenizer(resolve_source(source), revision, trust_remote_code)
+    folder = description_source(source, revision, "A tokenizer's source")
+    return _load_tokenizer(folder, revision, trust_remote_code)
 
 
 @functools.lru_cache(maxsize=8)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from cotfaith.schemas.errors import EngineError
-from cotfaith.schemas.spec import ModelSpec, resolve_path
+from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.embedding.options import parse_options, static_capabilities
 from cotfaith.workers.engines.memory import memory_errors
 from cotfaith.workers.engines.pretrained import load_pretrained
@@ -27,6 +27,7 @@ from cotfaith.workers.engines.protocol import (
     ScoreRequest,
     check_embed,
 )
+from cotfaith.workers.sources import weights_source
 
 Vector = tuple[float, ...]
 
@@ -106,9 +107,7 @@ def _load(spec: ModelSpec, device: str) -> tuple[Any, int | None]:
     """Return the model and its window."""
     from transformers import AutoModel
 
-    folder = resolve_path(spec.source)
-    source = str(folder) if folder.is_dir() else spec.source
-    model, tokenizer = load_pretrained(spec, source, AutoModel, device)
+    model, tokenizer = load_pretrained(spec, weights_source(spec), AutoModel, device)
     return model, _window(model, tokenizer)
 
 

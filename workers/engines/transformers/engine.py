@@ -14,7 +14,6 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor
 
 from cotfaith.schemas.errors import ModelSourceError
-from cotfaith.schemas.spec import ModelSpec, resolve_path
+from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.memory import memory_errors
 from cotfaith.workers.engines.next_tokens import Prefix, Wanted, totals, wanted_tokens
 from cotfaith.workers.engines.precision import bfloat16_step
@@ -45,7 +44,7 @@ from cotfaith.workers.engines.transformers.grouped_attention import grouped_atte
 from cotfaith.workers.engines.transformers.options import Options, parse_options, static_capabilities
 from cotfaith.workers.engines.transformers.prefix_tree import pack
 from cotfaith.workers.engines.transformers.tree_passes import run_passes
-from cotfaith.workers.organisms.folder import resolve_source
+from cotfaith.workers.sources import weights_source
 
 TREE_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
 TOLERANCE = {"float32": 5e-4, "bfloat16": 0.3, "float16": 0.1}
@@ -275,19 +274,9 @@ def _load(spec: ModelSpec, options: Options) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM
 
     attention = None if options.attention == "auto" else options.attention
-    source = _source(spec)
-    return load_pretrained(spec, source, AutoModelForCausalLM, options.device, attn_implementation=attention)
-
-
-def _source(spec: ModelSpec) -> str:
-    folder = resolve_path(resolve_source(spec.source))
-    if folder.is_dir():
-        return str(folder)
-    if spec.source.startswith((".", "/", "~")) or spec.source.count("/") > 1 or Path(spec.source).is_file():
-        raise ModelSourceError(
-            f"Model {spec.id!r}: {spec.source!r} is not a folder. Use a folder, or a hub id (owner/name)."
-        )
-    return spec.source
+    return load_pretrained(
+        spec, weights_source(spec), AutoModelForCausalLM, options.device, attn_implementation=attention
+    )
 
 
 def _eos_ids(model: Any, tokenizer: Any) -> frozenset[int]:

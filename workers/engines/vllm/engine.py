@@ -27,7 +27,7 @@ from typing import Any
 import torch
 
 from cotfaith.schemas.errors import EngineError, EngineLostError, EngineMemoryError, InputError, ModelSourceError
-from cotfaith.schemas.spec import ModelSpec, resolve_path
+from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.next_tokens import Prefix, questions, totals
 from cotfaith.workers.engines.precision import resolution_without_logits
 from cotfaith.workers.engines.protocol import (
@@ -42,7 +42,7 @@ from cotfaith.workers.engines.protocol import (
 )
 from cotfaith.workers.engines.stops import finish
 from cotfaith.workers.engines.vllm.options import MISSING, Options, parse_options, static_capabilities
-from cotfaith.workers.organisms.folder import resolve_source
+from cotfaith.workers.sources import weights_source
 from cotfaith.workers.text.joins import Joins
 
 _ENVIRONMENT = {
@@ -169,7 +169,7 @@ def _load(spec: ModelSpec, options: Options) -> Any:
     if arguments["enforce_eager"]:
         torch._dynamo.config.disable = True  # otherwise a C++ compiler takes seconds to compile only the sampler
     try:
-        return LLM(model=_source(spec), **arguments)
+        return LLM(model=weights_source(spec), **arguments)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise ModelSourceError(
             f"Model {spec.id!r}: vLLM cannot load {spec.source!r} ({type(error).__name__}: {error}). Expected "
@@ -206,12 +206,6 @@ def _arguments(spec: ModelSpec, options: Options, on_cpu: bool) -> dict[str, Any
         # with "CPU Generator does not use offset" (0.32.0).
         "enable_chunked_prefill": False if on_cpu else None,
     } | {name: value for name, value in optional.items() if value is not None}
-
-
-def _source(spec: ModelSpec) -> str:
-    source = resolve_source(spec.source)
-    folder = resolve_path(source)
-    return str(folder) if folder.is_dir() else source
 
 
 def _eos_ids(config: Any, tokenizer: Any) -> frozenset[int]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from cotfaith.schemas.errors import SpecError
-from cotfaith.schemas.spec import EditorSpec, resolve_path
+from cotfaith.schemas.spec import EditorSpec
+from cotfaith.workers.remote.files import local_file
 
 PLACE = "{step}"
 PromptKind = Literal["mistake", "paraphrase", "plausible"]
@@ -72,7 +73,8 @@ def find_prompt(kind: PromptKind, spec: EditorSpec) -> Prompt:
     given = _given(spec, kind)
     if given is not None and PLACE in given:
         return Prompt(given.rstrip())
-    return _read(_OURS / f"{kind}.txt" if given is None else resolve_path(given), f"editor.{kind}_prompt")
+    origin = f"editor.{kind}_prompt"
+    return _read(_OURS / f"{kind}.txt" if given is None else local_file(given, origin), origin)
 
 
 @functools.lru_cache(maxsize=16)
