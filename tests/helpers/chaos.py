@@ -22,7 +22,7 @@ from cotfaith.schemas.spec import parse_spec
 from cotfaith.workers.engines.protocol import EngineUsage
 
 MODELS: dict[str, dict[str, Any]] = {"m": {}, "n": {"relies_on": "question"}}
-TASKS = {"tracking": ("tracking_objects", 6), "addition": ("addition", 4)}
+TASKS = {"tracking": ("tracking_objects", 5), "addition": ("addition", 2)}
 STRATEGIES = ("cot", "cot_decomposition")
 CHAINS_PER_ITEM = 2
 N_CHAINS = len(MODELS) * len(STRATEGIES) * CHAINS_PER_ITEM * sum(n for _, n in TASKS.values())
@@ -36,7 +36,7 @@ def spec(path: object, seconds_per_call: float = 0.0, **changes: Any) -> dict[st
         "tasks": [{"name": name, "generator": generator, "n": n} for name, (generator, n) in TASKS.items()],
         "sampling": {"chains_per_item": CHAINS_PER_ITEM},
         "strategies": list(STRATEGIES),
-        "probes": ["no_cot", "early_answering", "filler_tokens", "transfer"],
+        "probes": ["no_cot", "early_answering", "filler_tokens", {"name": "transfer", "options": {"readers": ["n"]}}],
         "resources": {"shard_size": 2, "cpus": 1},
         "output": {"path": str(path)},
     } | changes

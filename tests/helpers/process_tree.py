@@ -34,17 +34,18 @@ class Process:
 
 def below(root: int) -> list[Process]:
     """Return the living descendants of process ``root``, without it."""
-    parents = dict(_parents())
-    return [Process(pid, _title(pid)) for pid in parents if pid != root and root in _ancestors(pid, parents)]
+    found = {pid: (state, parent) for pid, state, parent in _processes()}
+    parents = {pid: parent for pid, (_, parent) in found.items()}  # with the dead, which may still have children
+    living = [pid for pid, (state, _) in found.items() if state not in "ZX"]
+    return [Process(pid, _title(pid)) for pid in living if pid != root and root in _ancestors(pid, parents)]
 
 
-def _parents() -> Iterator[tuple[int, int]]:
+def _processes() -> Iterator[tuple[int, str, int]]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):  # it has just ended
                 state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-                if state not in "ZX":
-                    yield int(folder.name), int(parent)
+                yield int(folder.name), state, int(parent)
 
 
 def _ancestors(pid: int, parents: dict[int, int]) -> set[int]:
@@ -61,15 +62,13 @@ def _title(pid: int) -> str:
         return ""
 
 
-def kill_below(root: int) -> None:
-    """Kill -9 every descendant of ``root``, until there is none."""
-    end = time.monotonic() + ENDS_WITHIN_S
-    while left := below(root):
-        assert time.monotonic() < end, f"these do not end: {left}"
-        for process in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-        time.sleep(0.02)
+def kill_below(root: int) -> list[Process]:
+    """Kill -9 every descendant of ``root`` that is found now; return them. Call it again until none is found."""
+    found = below(root)
+    for process in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+    return found
 
 
 class Tree:
@@ -144,9 +143,11 @@ class Tree:
 
     def end(self) -> None:
         """Kill -9 everything. Afterwards nothing is left, or this fails. Safe to call again."""
-        if self._warden.poll() is None:
-            kill_below(self._warden.pid)
-            self._warden.wait(ENDS_WITHIN_S)
+        end = time.monotonic() + ENDS_WITHIN_S
+        while self._warden.poll() is None:  # it ends after the last of them
+            left = kill_below(self._warden.pid)
+            assert time.monotonic() < end, f"these do not end: {left}"
+            time.sleep(0.02)
         with contextlib.suppress(OSError):
             self._warden.stdin.close()  # type: ignore[union-attr]
 
