@@ -11,6 +11,9 @@ from threading import Event, Thread
 import pytest
 from chaos import n_commits, run, spec, started, wait_for
 from process_tree import below
+from run_tables import NAMES, as_read, compare
+
+from cotfaith.cluster.storage.store import open_store
 
 SECONDS_PER_CALL = 0.03
 ENGINE, TASK = "ray::EngineActor.call", "ray::_run_remotely"
@@ -73,3 +76,41 @@ def test_ten_processes_are_killed(check, tmp_path, title):
             killed += 1
         assert tree.wait(300) == 0, tree.text()
     check(FAULTS[title], path, tried=killed)
+
+
+@pytest.mark.usefixtures("shared_ray")
+@pytest.mark.parametrize("shard_size", [2, pytest.param(16, marks=pytest.mark.chaos)])
+def test_an_item_that_crashes_its_engine(reference, fault_table, tmp_path, shard_size):
+    """It is quarantined where that engine answers; all else of its shard is as it would be. It does not crash again."""
+    path = tmp_path / "run"
+    question = next(
+        rows[0]["question"]
+        for key, rows in reference.read.items()
+        if key[0] == "items" and rows[0]["task"] == "tracking"
+    )
+    content = spec(path, resources={"shard_size": shard_size, "cpus": 1})
+    content["models"][0]["options"] |= {"kill_on": question}
+    said = run(content, quarantined=1)
+    assert "quarantined" in said.text()
+    store = open_store(str(path))
+    rows, crashed = split(as_read(store), question)
+    expected, _ = split(reference.read, question)
+    assert {row["status"] for found in crashed.values() for row in found if "status" in row} == {"quarantined"}
+    found = compare(expected, rows)
+    fault_table.add("an item that crashes its engine", 1, found)
+    assert found.equal, found
+    before = n_commits(path)
+    assert "0 to do" in run(content).text()
+    assert n_commits(path) == before
+
+
+def split(rows, question):
+    """Return all rows but those of model m on the item with this question, and those."""
+    item = next(key for key, found in rows.items() if key[0] == "items" and found[0]["question"] == question)
+    name = item[NAMES.index("item_id") + 1]
+    mine = {
+        key: found
+        for key, found in rows.items()
+        if found[0]["item_id"] == name and found[0]["model"] == "m" and key[0] != "items"
+    }
+    return {key: found for key, found in rows.items() if key not in mine}, mine

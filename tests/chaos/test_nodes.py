@@ -1,6 +1,6 @@
 """Nodes that come and go while a run goes on: lost without a word, drained with notice, joining, all gone at once.
 
-Each test begins a run on one node or two, and disturbs it. The run is a driver of this process, which joins the cluster.
+Each test begins a run on one node or two, and disturbs it. The driver is this process, which joins the cluster.
 """
 
 import random

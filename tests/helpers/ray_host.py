@@ -1,7 +1,7 @@
 """A process that holds a local Ray cluster of several nodes, and does what its standard input says, a line at a time.
 
     add CPUS            start a node; prints "node INDEX RAYLET_PID NODE_ID"
-    drain INDEX S       tell Ray that the node is preempted in S seconds, as a cloud's notice does; prints "drained INDEX"
+    drain INDEX S       tell Ray that the node will be preempted in S seconds; prints "drained INDEX"
     end                 end the cluster
 
 It prints "address HOST:PORT" first. The head node has no CPUs, so no engine is ever on it. All on loopback.

@@ -81,22 +81,40 @@ def as_read(store: Store) -> Rows:
 def as_committed(store: Store) -> Rows:
     """Return the rows of every object that a commit names, read with nothing of cotfaith but the store's ``get``.
 
-    An item is written with the chains of each strategy, and counts once for each.
+    Of an item's piece (its chains of a strategy, or what a probe found on them), a shard's last commit counts.
     """
-    return _named(_committed(store))
-
-
-def _committed(store: Store) -> Iterator[tuple[str, Row]]:
+    found: dict[Key, list[tuple[str, Row]]] = {}
     for key in store.list("_commits/"):
         data = store.get(key)
-        if not key.endswith(".json") or data is None:
-            continue
-        commit = json.loads(data)
-        for part in commit["parts"]:
-            content = store.get(part["key"])
-            assert content is not None, f"{part['key']} is committed but missing"
-            for row in pq.read_table(io.BytesIO(content)).to_pylist():
-                yield part["table"], {"strategy": commit["strategy"], **row}
+        if key.endswith(".json") and data is not None:
+            found |= _written(store, json.loads(data), shard=_shard(key))
+    return _named(row for rows in found.values() for row in rows)
+
+
+def _shard(key: str) -> str:
+    """Return the shard whose log the commit at ``key`` belongs to."""
+    folder, _, name = key.rpartition("/")
+    return folder if name.removesuffix(".json").isdigit() else key
+
+
+def _written(store: Store, commit: Mapping[str, Any], shard: str) -> dict[Key, list[tuple[str, Row]]]:
+    """Return a commit's rows by table, piece and item, with an entry for each that it says it has."""
+    found: dict[Key, list[tuple[str, Row]]] = defaultdict(list)
+    for piece in commit.get("pieces", []):
+        table = "chains" if piece.get("probe") is None else "observations"
+        found |= {_piece(shard, table, {**piece, "item_id": item}): [] for item in commit["items"]}
+    for part in commit["parts"]:
+        content = store.get(part["key"])
+        assert content is not None, f"{part['key']} is committed but missing"
+        for row in pq.read_table(io.BytesIO(content)).to_pylist():
+            whole = {"strategy": commit.get("strategy"), **row}
+            found[_piece(shard, part["table"], whole)].append((part["table"], whole))
+    return found
+
+
+def _piece(shard: str, table: str, row: Row) -> Key:
+    variant = row.get("variant") or "plain"
+    return shard, table, row.get("strategy"), variant, row.get("probe"), row.get("reader"), row["item_id"]
 
 
 def _named(rows: Iterable[tuple[str, Row]]) -> Rows:
