@@ -16,10 +16,17 @@ pytestmark = pytest.mark.usefixtures("no_ray", "reference")
 
 
 @pytest.fixture(scope="module")
-def nodes(reference, no_ray, tmp_path_factory):
-    """A cluster whose head runs no engine; tests add nodes and lose all that they have added."""
+def head(reference, no_ray, tmp_path_factory):
+    """A cluster whose head runs no engine."""
     with cluster(tmp_path_factory.mktemp("nodes")) as found:
         yield found
+
+
+@pytest.fixture
+def nodes(head):
+    """The cluster, which a test adds nodes to; afterwards they are lost."""
+    yield head
+    head.lose_all()
 
 
 def content(nodes, path, seconds_per_call=SECONDS_PER_CALL, **resources):
@@ -55,7 +62,7 @@ def working(path, more=3):
 
 
 def test_a_node_is_lost(nodes, check, tmp_path):
-    path, stays, lost = tmp_path / "run", nodes.add(), nodes.add()
+    path, _, lost = tmp_path / "run", nodes.add(), nodes.add()
 
     def disturb():
         working(path)
@@ -64,12 +71,11 @@ def test_a_node_is_lost(nodes, check, tmp_path):
 
     with disturbing(disturb):
         run(content(nodes, path))
-    stays.lose()
     check("a node lost without notice", path)
 
 
 def test_a_node_joins(nodes, check, tmp_path):
-    path, first = tmp_path / "run", nodes.add(cpus=1)
+    path, _ = tmp_path / "run", nodes.add(cpus=1)
     joined = []
 
     def disturb():
@@ -79,14 +85,12 @@ def test_a_node_joins(nodes, check, tmp_path):
 
     with disturbing(disturb):
         run(content(nodes, path, 4 * SECONDS_PER_CALL))
-    for node in (first, *joined):
-        node.lose()
     check("a node joins in mid-run, and is used", path)
 
 
 def test_a_node_is_drained(nodes, check, tmp_path):
     """With notice: nothing counts as a failure, and nobody waits until the node is gone."""
-    path, stays, drained = tmp_path / "run", nodes.add(), nodes.add()
+    path, _, drained = tmp_path / "run", nodes.add(), nodes.add()
 
     def disturb():
         working(path)
@@ -97,24 +101,20 @@ def test_a_node_is_drained(nodes, check, tmp_path):
     with disturbing(disturb):
         said = run(content(nodes, path, 4 * SECONDS_PER_CALL))
     assert "failed" not in said.text()
-    for node in (stays, drained):
-        node.lose()
     check("a node drained with a preemption notice", path)
 
 
 def test_all_nodes_are_lost_and_new_ones_join(nodes, check, tmp_path):
     path, old = tmp_path / "run", [nodes.add(), nodes.add()]
-    new = []
 
     def disturb():
         working(path)
         for node in old:
             node.lose()
-        new.append(nodes.add())
+        nodes.add()
 
     with disturbing(disturb):
         run(content(nodes, path))
-    new[0].lose()
     check("all nodes lost, and new ones join", path)
 
 

@@ -51,15 +51,21 @@ class Nodes:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._n = 0
+        self._added: list[Node] = []
         self.address = self._answer(r"address (\S+)")[0]
 
     def add(self, cpus: int = 2) -> Node:
         """Start a node; return it when it has joined."""
         self._tree.tell(f"add {cpus}")
-        raylet, node_id = self._answer(rf"node {self._n} (\d+) (\w+)")
-        self._n += 1
-        return Node(self._n - 1, int(raylet), node_id)
+        raylet, node_id = self._answer(rf"node {len(self._added)} (\d+) (\w+)")
+        self._added.append(Node(len(self._added), int(raylet), node_id))
+        return self._added[-1]
+
+    def lose_all(self) -> None:
+        """Kill -9 all nodes but the head."""
+        for node in self._added:
+            if node.alive():
+                node.lose()
 
     def drain(self, node: Node, seconds: float) -> None:
         """Give notice that the node will be gone in ``seconds``; it is still there afterwards."""
