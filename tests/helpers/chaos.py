@@ -47,6 +47,7 @@ class Listener:
     """A run's reporter, which is its own progress: keeps the lines that a user would see."""
 
     lines: list[str] = field(default_factory=list)
+    preemptions: int = 0
 
     def say(self, text: str) -> None:
         """Keep a line."""
@@ -63,6 +64,10 @@ class Listener:
 
     def used(self, engine: str, usage: EngineUsage) -> None:
         """Count nothing."""
+
+    def preempted(self, count: int) -> None:
+        """Keep the number of preemptions in this stage."""
+        self.preemptions = max(self.preemptions, count)
 
     def tick(self) -> None:
         """Show nothing."""
