@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,46 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # tables are tiny here: more threads only wait for one another
 
 REPO = Path(__file__).parents[1]
+ACTORS = 4  # places for engines of one CPU, on any machine
+
+
+class HeldRay:
+    """A local Ray of this process, started at its first use. Its workers stay, with the modules they have imported."""
+
+    def __init__(self):
+        self.stack = ExitStack()
+
+    def up(self):
+        import ray
+
+        from cotfaith.cluster.fleet.ray_session import ray_session
+        from cotfaith.schemas.spec import ResourceSpec
+
+        if not ray.is_initialized():
+            self.stack.enter_context(ray_session(ResourceSpec(cpus=1), actors=ACTORS))
+
+    def down(self):
+        self.stack.close()
+
+
+@pytest.fixture(scope="session")
+def held_ray():
+    """One Ray that tests share; it ends before a test that starts a Ray of its own."""
+    held = HeldRay()
+    yield held
+    held.down()
+
+
+@pytest.fixture(scope="module")
+def shared_ray(held_ray):
+    """Commands and drivers of this process find a running Ray."""
+    held_ray.up()
+
+
+@pytest.fixture(scope="module")
+def no_ray(held_ray):
+    """This process has no Ray."""
+    held_ray.down()
 
 
 @pytest.fixture
