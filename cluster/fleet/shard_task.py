@@ -52,7 +52,7 @@ def run_job(job: Job, engines: Engines) -> ShardReport:
     """Do the job; parts that are committed stay, even if a later one fails."""
     began = time.monotonic()
     import_plugins(job.spec.plugins)
-    task = _Task(job, metered(engines), open_store(job.spec.output.path), ShardReport(job.shard.id, len(job.items)))
+    task = _Task(job, metered(engines), open_store(job.spec.output), ShardReport(job.shard.id, len(job.items)))
     task.run()
     task.report.seconds = time.monotonic() - began
     task.report.usage = engines["subject"].usage()

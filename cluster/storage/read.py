@@ -18,12 +18,13 @@ import pyarrow as pa
 from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog, ledger_of, log_of
 from cotfaith.cluster.storage.parts import read_part
 from cotfaith.cluster.storage.row_fit import COMMIT, check_fit
-from cotfaith.cluster.storage.store import CHECK_KEY, Store
+from cotfaith.cluster.storage.store import CHECK_KEY, Store, check_reachable, open_store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.errors import RunFolderError, SpecError
 from cotfaith.schemas.old_commits import FIRST_PRESENT, parse_old_commit
 from cotfaith.schemas.run_folder import parse_commit, parse_quarantined, parse_run, parse_validation
 from cotfaith.schemas.run_objects import CheckEntry, Commit, Part, PieceName, Quarantined, RunRecord
+from cotfaith.schemas.spec import OutputSpec, check_section
 from cotfaith.schemas.tables import TABLES
 
 _ORDER = ["model", "task", "strategy", "variant", "probe", "item_id", "chain_index", "position", "arm", "reader"]
@@ -41,6 +42,24 @@ def load_run(store: Store) -> RunRecord | None:
     """Return run.json, or None if no run has begun; raise ``RunFolderError`` if it is something else."""
     data = store.get(keys.RUN)
     return None if data is None else parse_run(data)
+
+
+def open_run_store(path: str) -> Store:
+    """Return the store of an existing run; what is written to it is encrypted as the run's last spec says.
+
+    Raises:
+        SpecError: there is no run at ``path``.
+
+    """
+    store = open_store(path)
+    check_reachable(store)
+    run = load_run(store)
+    if run is None:
+        raise SpecError(f"{path}: there is no run here (no {keys.RUN}). Start one with: cotfaith run SPEC")
+    settings = {name: run.spec.output.get(name) for name in ("sse", "sse_kms_key")}
+    return (
+        open_store(check_section(OutputSpec, {"path": path} | settings, keys.RUN)) if any(settings.values()) else store
+    )
 
 
 def load_checks(store: Store) -> list[CheckEntry]:
