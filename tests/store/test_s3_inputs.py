@@ -271,6 +271,8 @@ def test_a_changed_model_is_another(model, put, tmp_path):
     assert fingerprint(resolved(model)) != mark
     assert second.whole() != old
     assert folder(model, first.revision).whole() == old, "a copy of the wanted revision is used as it is"
+    with pytest.raises(ModelSourceError, match=r"models.m.source: .* changed: .*expected"):
+        folder(model, "0" * 32).whole()
     spec = {"tasks": [GENERATED], "models": [{"id": "m", "source": model, "revision": first.revision}]}
     with pytest.raises(ModelSourceError, match=r"models.m.source: .* changed: .*expected"):
         with_revisions(parse_spec(spec))
@@ -288,6 +290,8 @@ def test_a_replaced_object_is_not_taken_for_the_listed_one(model, put):
     found = folder(model)
     assert found.revision
     put("models/reasoner/model.safetensors", "other weights")
+    with pytest.raises(StoreError, match="replaced after it was listed"):
+        found.read(found.weights[0], 0, 100)
     with pytest.raises(StoreError, match="replaced during the download"):
         found.whole()
     assert len(folder(model).whole().joinpath("model.safetensors").read_bytes()) == len("other weights")

@@ -19,6 +19,7 @@ from cotfaith.workers.remote.s3_url import S3Url
 _FIRST_PATIENCE_S = 20.0  # for questions: a user waits for the plan
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.EACCES, errno.ENOENT)
 _MISSING = ("NoSuchKey", "404", "NotFound")
+_CHANGED = ("PreconditionFailed", "412")
 T = TypeVar("T")
 
 
@@ -83,13 +84,20 @@ class Objects:
         return sorted(key.removeprefix(prefix) for key in folders + keys if key != prefix)
 
     def read(self, one: RemoteObject, start: int, length: int) -> bytes:
-        """Return up to ``length`` bytes from ``start`` on."""
+        """Return up to ``length`` bytes from ``start`` on; raise ``StoreError`` if the object has changed."""
+        from botocore.exceptions import ClientError
+
         if start >= one.size:
             return b""
         part = {"Range": f"bytes={start}-{min(start + length, one.size) - 1}", "IfMatch": f'"{one.etag}"'}
 
         def ask(client: Any) -> bytes:
-            data: bytes = client.get_object(Bucket=self.address.bucket, Key=one.key, **part)["Body"].read()
+            try:
+                data: bytes = client.get_object(Bucket=self.address.bucket, Key=one.key, **part)["Body"].read()
+            except ClientError as error:
+                if code_of(error) in (*_MISSING, *_CHANGED):
+                    raise self._wrong(one, "it was replaced after it was listed. Try again.") from None
+                raise
             return data
 
         return self._asked(ask)
