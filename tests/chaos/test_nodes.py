@@ -1,7 +1,7 @@
 """Nodes that come and go while a run goes on: lost without a word, drained with notice, joining, all gone at once.
 
-Each test begins a run on one node or two, and disturbs it. The driver is a process that tests share. It is not this one:
-a process that had a private Ray cannot join another, whose control store takes it for dead.
+Each test begins a run on one node or two, and disturbs it. The driver is a process that tests share, and not this one: a
+process that had a private Ray cannot join another, whose control store takes it for dead.
 """
 
 import random
@@ -9,7 +9,7 @@ from multiprocessing import get_context
 
 import chaos
 import pytest
-from chaos import n_commits, spec, wait_for
+from chaos import is_of_one, n_commits, spec, spec_of_one, wait_for
 from ray_nodes import ENGINE, cluster, join_on_loopback
 
 SECONDS_PER_CALL = 0.05
@@ -52,8 +52,8 @@ def nodes(head):
     head.lose_all()
 
 
-def content(nodes, path, seconds_per_call=SECONDS_PER_CALL, **resources):
-    made = spec(path, seconds_per_call)
+def content(nodes, path, seconds_per_call=SECONDS_PER_CALL, make=spec, **resources):
+    made = make(path, seconds_per_call)
     made["resources"] |= {"ray_address": nodes.address, "replicas": 2, **resources}
     return made
 
@@ -64,6 +64,28 @@ def working(path, more=3):
     wait_for(lambda: n_commits(path) >= goal)
 
 
+def test_all_of_it_in_one_run(nodes, run, check, tmp_path):
+    """The short form: a node joins and is used, the first is drained, the other is lost without notice, one joins."""
+    path, first = tmp_path / "run", nodes.add(cpus=1)
+
+    def disturb():
+        working(path, more=1)
+        joined = nodes.add(cpus=1)
+        wait_for(lambda: joined.has(ENGINE))
+        nodes.drain(first, seconds=120)
+        wait_for(lambda: not first.has(ENGINE))
+        first.lose()
+        working(path, more=1)
+        joined.lose()
+        nodes.add(cpus=1)
+
+    said = run(content(nodes, path, 10 * SECONDS_PER_CALL, spec_of_one), disturb)
+    assert said.preemptions > 0
+    assert "failed" not in said.text()
+    check("a node joins, one is drained, all are lost, and one joins", path, tried=4, wanted=is_of_one)
+
+
+@pytest.mark.chaos
 def test_a_node_is_lost(nodes, run, check, tmp_path):
     path, _, lost = tmp_path / "run", nodes.add(), nodes.add()
 
@@ -76,6 +98,7 @@ def test_a_node_is_lost(nodes, run, check, tmp_path):
     check("a node lost without notice", path)
 
 
+@pytest.mark.chaos
 def test_a_node_joins(nodes, run, check, tmp_path):
     path, _ = tmp_path / "run", nodes.add(cpus=1)
     joined = []
@@ -89,6 +112,7 @@ def test_a_node_joins(nodes, run, check, tmp_path):
     check("a node joins in mid-run, and is used", path)
 
 
+@pytest.mark.chaos
 def test_a_node_is_drained(nodes, run, check, tmp_path):
     """With notice: nothing counts as a failure, and nobody waits until the node is gone."""
     path, _, drained = tmp_path / "run", nodes.add(), nodes.add()
@@ -105,6 +129,7 @@ def test_a_node_is_drained(nodes, run, check, tmp_path):
     check("a node drained with a preemption notice", path)
 
 
+@pytest.mark.chaos
 def test_all_nodes_are_lost_and_new_ones_join(nodes, run, check, tmp_path):
     path, old = tmp_path / "run", [nodes.add(), nodes.add()]
 
