@@ -1,22 +1,45 @@
 """Nodes that come and go while a run goes on: lost without a word, drained with notice, joining, all gone at once.
 
-Each test begins a run on one node or two, and disturbs it. The driver is this process, which joins the cluster.
+Each test begins a run on one node or two, and disturbs it. The driver is a process that tests share, not this one: a
+process that had a private Ray cannot join another, whose control store takes it for dead.
 """
 
 import random
-from contextlib import contextmanager
-from threading import Thread
+from multiprocessing import get_context
 
+import chaos
 import pytest
-from chaos import n_commits, run, spec, wait_for
-from ray_nodes import ENGINE, cluster
+from chaos import is_of_one, n_commits, spec, spec_of_one, wait_for
+from ray_nodes import ENGINE, cluster, join_on_loopback
 
 SECONDS_PER_CALL = 0.05
-pytestmark = pytest.mark.usefixtures("no_ray", "reference")
+ENDS_WITHIN_S = 180
 
 
 @pytest.fixture(scope="module")
-def head(reference, no_ray, tmp_path_factory):
+def driver():
+    """A process that runs specs, one at a time."""
+    with get_context("spawn").Pool(1, join_on_loopback) as pool:
+        yield pool
+
+
+@pytest.fixture
+def run(driver):
+    """A function that runs a spec while it is disturbed, and returns the lines that it said."""
+
+    def disturbed(content, disturb):
+        running = driver.apply_async(chaos.run, (content,))
+        try:
+            disturb()
+        finally:
+            said = running.get(ENDS_WITHIN_S)  # its error tells more
+        return said
+
+    return disturbed
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
     """A cluster whose head runs no engine."""
     with cluster(tmp_path_factory.mktemp("nodes")) as found:
         yield found
@@ -29,30 +52,10 @@ def nodes(head):
     head.lose_all()
 
 
-def content(nodes, path, seconds_per_call=SECONDS_PER_CALL, **resources):
-    made = spec(path, seconds_per_call)
+def content(nodes, path, seconds_per_call=SECONDS_PER_CALL, make=spec, **resources):
+    made = make(path, seconds_per_call)
     made["resources"] |= {"ray_address": nodes.address, "replicas": 2, **resources}
     return made
-
-
-@contextmanager
-def disturbing(disturb):
-    """Do ``disturb`` in a thread while the context runs the driver; raise what it raised."""
-    raised = []
-
-    def act():
-        try:
-            disturb()
-        except BaseException as error:
-            raised.append(error)
-
-    thread = Thread(target=act, daemon=True)
-    thread.start()
-    yield
-    thread.join(60)
-    assert not thread.is_alive(), "the disturbance is not over"
-    if raised:
-        raise raised[0]
 
 
 def working(path, more=3):
@@ -61,7 +64,29 @@ def working(path, more=3):
     wait_for(lambda: n_commits(path) >= goal)
 
 
-def test_a_node_is_lost(nodes, check, tmp_path):
+def test_all_of_it_in_one_run(nodes, run, check, tmp_path):
+    """The short form: a node joins and is used, the first is drained, the other is lost without notice, one joins."""
+    path, first = tmp_path / "run", nodes.add(cpus=1)
+
+    def disturb():
+        working(path, more=1)
+        joined = nodes.add(cpus=1)
+        wait_for(lambda: joined.has(ENGINE))
+        nodes.drain(first, seconds=120)
+        wait_for(lambda: not first.has(ENGINE))
+        first.lose()
+        working(path, more=1)
+        joined.lose()
+        nodes.add(cpus=1)
+
+    said = run(content(nodes, path, 10 * SECONDS_PER_CALL, spec_of_one), disturb)
+    assert said.preemptions > 0
+    assert "failed" not in said.text()
+    check("a node joins, one is drained, all are lost, and one joins", path, tried=4, wanted=is_of_one)
+
+
+@pytest.mark.chaos
+def test_a_node_is_lost(nodes, run, check, tmp_path):
     path, _, lost = tmp_path / "run", nodes.add(), nodes.add()
 
     def disturb():
@@ -69,12 +94,12 @@ def test_a_node_is_lost(nodes, check, tmp_path):
         wait_for(lambda: lost.has(ENGINE))
         lost.lose()
 
-    with disturbing(disturb):
-        run(content(nodes, path))
+    run(content(nodes, path), disturb)
     check("a node lost without notice", path)
 
 
-def test_a_node_joins(nodes, check, tmp_path):
+@pytest.mark.chaos
+def test_a_node_joins(nodes, run, check, tmp_path):
     path, _ = tmp_path / "run", nodes.add(cpus=1)
     joined = []
 
@@ -83,12 +108,12 @@ def test_a_node_joins(nodes, check, tmp_path):
         joined.append(nodes.add(cpus=2))
         wait_for(lambda: joined[0].has(ENGINE))  # it is used
 
-    with disturbing(disturb):
-        run(content(nodes, path, 4 * SECONDS_PER_CALL))
+    run(content(nodes, path, 4 * SECONDS_PER_CALL), disturb)
     check("a node joins in mid-run, and is used", path)
 
 
-def test_a_node_is_drained(nodes, check, tmp_path):
+@pytest.mark.chaos
+def test_a_node_is_drained(nodes, run, check, tmp_path):
     """With notice: nothing counts as a failure, and nobody waits until the node is gone."""
     path, _, drained = tmp_path / "run", nodes.add(), nodes.add()
 
@@ -98,13 +123,14 @@ def test_a_node_is_drained(nodes, check, tmp_path):
         nodes.drain(drained, seconds=120)
         wait_for(lambda: not drained.has(ENGINE))
 
-    with disturbing(disturb):
-        said = run(content(nodes, path, 4 * SECONDS_PER_CALL))
+    said = run(content(nodes, path, 4 * SECONDS_PER_CALL), disturb)
     assert "failed" not in said.text()
+    assert said.preemptions > 0
     check("a node drained with a preemption notice", path)
 
 
-def test_all_nodes_are_lost_and_new_ones_join(nodes, check, tmp_path):
+@pytest.mark.chaos
+def test_all_nodes_are_lost_and_new_ones_join(nodes, run, check, tmp_path):
     path, old = tmp_path / "run", [nodes.add(), nodes.add()]
 
     def disturb():
@@ -113,13 +139,12 @@ def test_all_nodes_are_lost_and_new_ones_join(nodes, check, tmp_path):
             node.lose()
         nodes.add()
 
-    with disturbing(disturb):
-        run(content(nodes, path))
+    run(content(nodes, path), disturb)
     check("all nodes lost, and new ones join", path)
 
 
 @pytest.mark.chaos
-def test_ten_nodes_come_and_go(nodes, check, tmp_path):
+def test_ten_nodes_come_and_go(nodes, run, check, tmp_path):
     """A spot fleet on a bad day: each moment some node is lost, drained, preempted or added."""
     path, draw = tmp_path / "run", random.Random("nodes")
     fleet, done = [nodes.add(), nodes.add()], {"lost": 0, "drained": 0, "preempted": 0}
@@ -137,7 +162,6 @@ def test_ten_nodes_come_and_go(nodes, check, tmp_path):
             done[how] += 1
             fleet.append(nodes.add())
 
-    with disturbing(disturb):
-        run(content(nodes, path, 6 * SECONDS_PER_CALL))
+    run(content(nodes, path, 6 * SECONDS_PER_CALL), disturb)
     assert sum(done.values()) == 10
     check(f"nodes of a fleet: {', '.join(f'{n} {how}' for how, n in done.items())}", path, tried=10)
