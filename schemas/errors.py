@@ -6,7 +6,7 @@
     │   ├── TaskError           a task's file or its items
     │   ├── CapabilityError     a probe asks for what an engine cannot do
     │   ├── ModelSourceError    weights or a tokenizer are not where the spec says
-    │   ├── RunConflictError    the output folder holds a run that this spec contradicts
+    │   ├── RunConflictError    the output folder holds a run that this spec contradicts, or that is worked on
     │   └── RunFolderError      an object of a run's folder is damaged, copied or not ours
     ├── EngineError             an engine failed on a request
     │   ├── ContextOverflowError
@@ -49,7 +49,7 @@ class ModelSourceError(InputError):
 
 
 class RunConflictError(InputError):
-    """The output folder holds a run that contradicts the spec."""
+    """The output folder holds a run that contradicts the spec, or that another driver works on."""
 
 
 class RunFolderError(InputError):
