@@ -102,9 +102,13 @@ def _check_version(plan: Plan, run: RunRecord | None, store: Store) -> None:
 def _say_what_is_known(plan: Plan, run: RunRecord, reporter: Reporter) -> None:
     sizes = {one.shard_size for found in run.ranges.values() for one in found} - {plan.spec.resources.shard_size}
     if sizes:
-        reporter.warn(f"This run was begun with shards of {' and '.join(map(str, sorted(sizes)))} items and keeps them.")
+        reporter.warn(f"This run was begun with shards of {_listed(sizes)} items and keeps them.")
     for line in (*plan.notes, *overflow_warnings(plan)):
         reporter.warn(f"Note: {line}")
+
+
+def _listed(numbers: set[int]) -> str:
+    return " and ".join(map(str, sorted(numbers)))
 
 
 def _say_what_is_left(missing: Jobs, ledger: Ledger, jobs: Sequence[Job], reporter: Reporter) -> None:
