@@ -115,9 +115,19 @@ class ItemRange(RunObject):
     items: str
     """Fingerprint of these items."""
 
+    @property
+    def n_shards(self) -> int:
+        """The number of its shards."""
+        return -(-(self.stop - self.start) // self.shard_size)
+
     def shards(self) -> list[tuple[int, int]]:
         """Return (start, stop) of the range's shards."""
         return [(at, min(at + self.shard_size, self.stop)) for at in range(self.start, self.stop, self.shard_size)]
+
+    def has_shard(self, start: int, stop: int) -> bool:
+        """Return whether it has the shard of items ``start`` to ``stop``."""
+        begins = self.start <= start < self.stop and (start - self.start) % self.shard_size == 0
+        return begins and stop == min(start + self.shard_size, self.stop)
 
 
 class RunRecord(RunObject):
@@ -146,6 +156,14 @@ class RunRecord(RunObject):
     def shards(self, task: str) -> list[tuple[int, int]]:
         """Return (start, stop) of the task's shards, which are the same for each model."""
         return [shard for one in self.ranges.get(task, []) for shard in one.shards()]
+
+    def n_shards(self, task: str) -> int:
+        """Return how many shards the task has: counted without a list, because a damaged record may say any number."""
+        return sum(one.n_shards for one in self.ranges.get(task, []))
+
+    def has_shard(self, task: str, start: int, stop: int) -> bool:
+        """Return whether items ``start`` to ``stop`` are a shard of the task."""
+        return any(one.has_shard(start, stop) for one in self.ranges.get(task, []))
 
     @model_validator(mode="before")
     @classmethod

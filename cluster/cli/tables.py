@@ -58,7 +58,7 @@ def status_table(run: RunRecord, ledger: Ledger) -> Table:
         for task in run.ranges:
             own = {shard: log for shard, log in ledger.logs.items() if (shard.model, shard.task) == (model, task)}
             for stage in (None, *run.identity.probes):
-                shards = len(run.shards(task)) * len(_readers(run, stage, own.values()))
+                shards = run.n_shards(task) * len(_readers(run, stage, own.values()))
                 done = sum(_done(run, stage, shard, log, own.values()) for shard, log in own.items())
                 table.add_row(model, task, stage or "chains", f"{done}/{shards}", *_status_cells(stage, own.values()))
     return table

@@ -274,7 +274,10 @@ class _Scheduler:
         job = pending.job
         self.in_a_row += 1
         if job.quarantined or self.in_a_row > _MOST_IN_A_ROW:
-            raise RunFailedError(f"{self.in_a_row} items in a row failed every attempt, the last with: {reason}")
+            raise RunFailedError(
+                f"{self.in_a_row} items in a row failed every attempt, the last with: {reason} "
+                "Fix that; run it again to go on with the others."
+            )
         index = next(at for at, item in enumerate(self.items[job.shard.task]) if item.id == job.items[0].id)
         record = job.quarantine(index, reason, pending.tries)
         self.store.put(record.key, record.as_json())

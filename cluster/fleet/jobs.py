@@ -60,7 +60,12 @@ class Job:
     def halves(self) -> tuple["Job", "Job"]:
         """Return two jobs on its first and its last items; it has at least two."""
         middle = len(self.items) // 2
-        return replace(self, items=self.items[:middle]), replace(self, items=self.items[middle:])
+        return self._on(self.items[:middle]), self._on(self.items[middle:])
+
+    def _on(self, items: tuple[Item, ...]) -> "Job":
+        ids = {item.id for item in items}
+        reasons = {item: reason for item, reason in self.quarantined.items() if item in ids}
+        return replace(self, items=items, quarantined=reasons)
 
     def given_up(self, reason: str) -> "Job":
         """Return the job that writes rows for its only item, which is quarantined, without trying it."""

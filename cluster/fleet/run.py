@@ -49,8 +49,7 @@ def execute(spec: RunSpec, reporter: Reporter = SILENT, again: Again | None = No
     ident = identity(plan.resolved, plan.weights, plan.templates)
     _check_version(plan, load_run(store), store)
     run = open_run(store, plan.resolved, ident, plan.items)
-    for line in (*plan.notes, *overflow_warnings(plan)):
-        reporter.warn(f"Note: {line}")
+    _say_what_is_known(plan, run, reporter)
     again = again or Again()
     lost = find_damage(store, run, reporter).lost if again.damaged else frozenset()
     ledger = read_ledger(store, run)
@@ -98,6 +97,18 @@ def _check_version(plan: Plan, run: RunRecord | None, store: Store) -> None:
             "writes prompts, reads answers or stores rows in other ways: rows of the two are not comparable. Use "
             "another output.path. What is committed can still be aggregated, reported and validated."
         )
+
+
+def _say_what_is_known(plan: Plan, run: RunRecord, reporter: Reporter) -> None:
+    sizes = {one.shard_size for found in run.ranges.values() for one in found} - {plan.spec.resources.shard_size}
+    if sizes:
+        reporter.warn(f"This run was begun with shards of {_listed(sizes)} items and keeps them.")
+    for line in (*plan.notes, *overflow_warnings(plan)):
+        reporter.warn(f"Note: {line}")
+
+
+def _listed(numbers: set[int]) -> str:
+    return " and ".join(map(str, sorted(numbers)))
 
 
 def _say_what_is_left(missing: Jobs, ledger: Ledger, jobs: Sequence[Job], reporter: Reporter) -> None:

@@ -5,6 +5,7 @@ what the last spec asks for, and what an earlier spec of the folder began. A sha
 items, every probe on them and every reading of them are committed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,13 +59,15 @@ def completeness(store: Store, run: RunRecord) -> Completeness:
 
 def compare(run: RunRecord, ledger: Ledger, failed: Iterable[Quarantined] = ()) -> Completeness:
     """Return which shards of the plan are done."""
-    total, lacking = 0, {}
-    for group, pieces in _plan(run, ledger).items():
-        shards = [Shard(*group, *bounds) for bounds in run.shards(group[1])]
-        undone = sum(not _is_done(ledger.log(shard), pieces, shard, run.max_tokens) for shard in shards)
-        total += len(shards)
-        if undone:
-            lacking[group] = undone
+    plan = _plan(run, ledger)
+    done = Counter(
+        shard[:2]
+        for shard, log in ledger.logs.items()
+        if run.has_shard(*shard[1:]) and _is_done(log, plan[shard[:2]], shard, run.max_tokens)
+    )
+    undone = {group: run.n_shards(group[1]) - done[group] for group in plan}
+    lacking = {group: n for group, n in undone.items() if n}
+    total = sum(run.n_shards(task) for _, task in plan)
     dead = [(one.name, one.reason) for one in failed]
     return Completeness(total - sum(lacking.values()), total, lacking, dead)
 

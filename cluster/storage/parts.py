@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cotfaith.cluster.storage.upgrade import upgrade
+from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
-from cotfaith.schemas.old_commits import stand_in
 from cotfaith.schemas.parquet import read_parquet
 from cotfaith.schemas.run_objects import Commit, Part
 from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
@@ -97,6 +97,7 @@ def _check_rows(table: pa.Table, part: Part, commit: Commit, run_id: str | None)
     if found := next((name for name in FINITE if name in table.column_names and _is_odd(table.column(name))), None):
         raise RunFolderError(f"{part.key} has rows whose {found} is not a finite number. {_AGAIN}")
     wanted = {"model": commit.model, "task": commit.task} | ({} if run_id is None else {"run_id": run_id})
+    wanted |= {} if commit.reader is None else {"reader": commit.reader}
     for name, value in wanted.items():
         _check_values(table, name, {value}, part)
     if not _is_old(commit):
@@ -151,7 +152,7 @@ def _by_status(counts: Mapping[tuple[str | None, ...], int]) -> dict[str, int]:
 
 def _is_old(commit: Commit) -> bool:
     """Return whether it is a commit of an old run, whose items are stand-ins."""
-    return commit.items[0] == stand_in(commit.start)
+    return not commit.key.startswith(keys.commit_folder(commit.shard_id))
 
 
 def _is_odd(column: pa.ChunkedArray) -> bool:

@@ -10,7 +10,7 @@ refused. Other files (.DS_Store, x.json~, ._x.json) are not cotfaith's: they are
 """
 
 import warnings
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -96,21 +96,20 @@ def commits_found(
 ) -> Iterator[tuple[str, Commit | RunFolderError]]:
     """Yield each key below ``prefix``, in order, with its commit, or with what is wrong with it."""
     parse = parse_old_commit if run is not None and run.schema_version < FIRST_PRESENT else parse_commit
-    bounds = {} if run is None else {task: set(run.shards(task)) for task in run.ranges}
     found = objects(store, prefix)
     for key, data in zip(found, store.get_many(found), strict=True):
         if data is not None:
             try:
                 commit = parse(data, key)
                 if run is not None:
-                    _check_in_run(commit, run, bounds.get(commit.task, set()))
+                    _check_in_run(commit, run)
             except RunFolderError as error:
                 yield key, error
             else:
                 yield key, commit
 
 
-def _check_in_run(commit: Commit, run: RunRecord, bounds: Set[tuple[int, int]]) -> None:
+def _check_in_run(commit: Commit, run: RunRecord) -> None:
     """Raise unless the commit is of a shard that the run has."""
     key = commit.key
     if commit.model not in run.identity.models:
@@ -119,7 +118,7 @@ def _check_in_run(commit: Commit, run: RunRecord, bounds: Set[tuple[int, int]]) 
             f"{key}: the run has no model {commit.model!r}; it has {known}. Was a file copied here? Move {key} "
             "out of the folder."
         )
-    if (commit.start, commit.stop) not in bounds:
+    if not run.has_shard(commit.task, commit.start, commit.stop):
         raise RunFolderError(
             f"{key}: items {commit.start} to {commit.stop} of {commit.task!r} are not a shard of this run, which has "
             f"{run.n_items.get(commit.task, 0)} of its items. Was {keys.RUN} changed by hand, or a file copied here? "
@@ -236,10 +235,10 @@ def _twice(rows: pl.DataFrame, commits: list[str], name: str) -> str:
 
 def _in_order(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     if name == "items":
-        content = [column for column in frame.columns if column not in ("schema_version", COMMIT)]
-        alike = frame.select(_ITEM).is_duplicated() & ~frame.select(content).is_duplicated()
-        if alike.any():
-            other = frame.filter(alike)["item_id"][0]
+        different = frame.drop("schema_version", COMMIT).unique(maintain_order=True)
+        others = different.filter(different.select(_ITEM).is_duplicated())
+        if len(others):
+            other = others["item_id"][0]
             raise RunFolderError(
                 f"items: {other!r} is not the same question in all commits. Was the folder changed by hand? Begin "
                 "a run in another folder."

@@ -1,7 +1,8 @@
-"""Run records and commits for tests that need only a part of them."""
+"""Run records, commits and quarantined items for tests that need only a part of them."""
 
+from cotfaith.cluster.storage.ledger import ledger_of, log_of
 from cotfaith.schemas import keys
-from cotfaith.schemas.run_objects import Commit, GivenUp, RunRecord
+from cotfaith.schemas.run_objects import Commit, PieceName, Quarantined, RunRecord
 
 
 def run_record(
@@ -10,9 +11,9 @@ def run_record(
     """The run.json of a run with ``n`` items per task."""
     roles = dict.fromkeys(models, "subject") | dict.fromkeys(helpers, "editor")
     content = {
+        "schema_version": 5,
         "run_id": "r",
         "created": "2026-01-02T03:04:05+00:00",
-        "shard_size": size,
         "identity": {
             "seed": 0,
             "sampling": {},
@@ -21,7 +22,7 @@ def run_record(
             "strategies": dict.fromkeys(strategies),
             "probes": {name: {} for name in probes},
         },
-        "n_items": dict.fromkeys(tasks, n),
+        "ranges": {name: [{"start": 0, "stop": n, "shard_size": size, "items": ""}] for name in tasks},
         "readers": readers or {},
         "spec": {
             "seed": 0,
@@ -34,22 +35,71 @@ def run_record(
     return RunRecord.model_validate(content | more)
 
 
-def commit(start=0, stop=2, probe=None, reader=None, model="m", strategy="cot", task="t", **more):
-    """A commit without parts."""
-    return Commit.model_validate(
-        _about(start, stop, probe, reader, model, strategy, task) | {"attempt": "a", "parts": [], "statuses": {}} | more
-    )
+def commit(
+    start=0,
+    stop=2,
+    probe=None,
+    reader=None,
+    *,
+    model="m",
+    task="t",
+    strategies=("cot",),
+    pieces=None,
+    items=None,
+    generation=0,
+    text="",
+    statuses=None,
+    cut=(),
+    **more,
+):
+    """A commit of one piece for each of ``strategies``, or of ``pieces``.
+
+    Items are ``i0``, ``i1`` and so on, by their place in the task; ``text`` is the hash of each item's only chain, or
+    maps items to them. ``statuses`` are of each piece; ``cut`` names items of each piece. The parts are keys only.
+    """
+    names = list(pieces or (PieceName(strategy, probe=probe, reader=reader) for strategy in strategies))
+    ids = [f"i{at}" for at in range(start, stop)] if items is None else list(items)
+    of_item = text if isinstance(text, dict) else dict.fromkeys(ids, text)
+    shard, attempt = keys.shard_id(model, task, start, stop), f"a{generation}"
+    content = {
+        "key": keys.commit(shard, generation),
+        **{"model": model, "task": task, "start": start, "stop": stop},
+        "generation": generation,
+        "attempt": attempt,
+        "items": ids,
+        "pieces": [
+            {
+                **name._asdict(),
+                "statuses": statuses or {"ok": [1] * len(ids)},
+                "cut": [at for at, item in enumerate(ids) if item in cut],
+            }
+            for name in names
+        ],
+        "texts": [
+            {"strategy": strategy, "variant": variant, "hashes": [[of_item[item]] for item in ids]}
+            for strategy, variant in dict.fromkeys(name[:2] for name in names)
+        ],
+        "parts": [
+            {"table": table, "key": keys.part(table, shard, attempt), "rows": 0, "bytes": 0, "sha256": "0" * 64}
+            for table in (("items", "chains") if names[0].probe is None else ("observations",))
+        ],
+    }
+    return Commit.model_validate(content | more)
 
 
-def dead(start, stop, probe=None, reader=None, reason="lost"):
-    """The record of a piece of work that was given up; its name is the range of its items."""
-    about = _about(start, stop, probe, reader, "m", "cot", "t")
-    key = keys.given_up(about["shard"], probe, reader)
-    more = {"key": key, "name": f"{start}-{stop}", "reason": reason, "attempts": 3, "at": "2026-01-02"}
-    return GivenUp.model_validate(about | more)
+def ledger(*found):
+    """The ledger of some commits."""
+    return ledger_of(found)
 
 
-def _about(start, stop, probe, reader, model, strategy, task):
-    shard = keys.shard_id(model, task, strategy, start, stop)
-    named = {"shard": shard, "model": model, "task": task, "strategy": strategy, "start": start, "stop": stop}
-    return named | {"probe": probe, "reader": reader}
+def log(*found):
+    """The log of some commits of one shard."""
+    return log_of(found)
+
+
+def quarantined(index, reader=None, reason="lost", start=0, stop=2):
+    """The record of an item that was quarantined."""
+    about = {"model": "m", "task": "t", "start": start, "stop": stop, "item": f"i{index}", "index": index}
+    key = keys.quarantine(keys.shard_id("m", "t", start, stop), index, reader)
+    more = {"key": key, "reader": reader, "reason": reason, "attempts": 3, "at": "2026-01-02"}
+    return Quarantined.model_validate(about | more)

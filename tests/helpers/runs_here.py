@@ -18,3 +18,9 @@ def without_ray(monkeypatch):
     """Make ``execute`` run its jobs in this process."""
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_here)
+
+
+def begin_only(monkeypatch):
+    """Make ``execute`` begin or widen a run, and do nothing of it."""
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.Jobs.of_subjects", lambda *_: [])
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.Jobs.of_readers", lambda *_: [])

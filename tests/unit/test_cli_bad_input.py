@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from runs_here import begin_only
 
 from cotfaith.workers.engines import ENGINES
 
@@ -219,7 +220,7 @@ def test_no_run_there(command, tmp_path, name):
 
 @pytest.mark.parametrize(("change", "expected"), CONFLICTS.values(), ids=CONFLICTS)
 def test_an_output_that_holds_another_run(command, tmp_path, monkeypatch, change, expected):
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.missing_jobs", lambda *_: [])  # begin a run and do nothing
+    begin_only(monkeypatch)
     write(tmp_path, spec())
     assert command("run", "spec.yaml")[0] == 0
     write(tmp_path, spec(**change))
@@ -234,7 +235,7 @@ def test_an_output_that_holds_another_run(command, tmp_path, monkeypatch, change
 
 def test_other_weights_are_another_run(command, tmp_path, monkeypatch):
     """The same folder of weights, with other content."""
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.missing_jobs", lambda *_: [])
+    begin_only(monkeypatch)
     monkeypatch.setattr("cotfaith.cluster.plan.plan.load_codec", lambda *_: None)
     monkeypatch.setattr("cotfaith.workers.engines.resolved.load_codec", lambda *_: None)
     monkeypatch.setattr("cotfaith.cluster.plan.checks.check_template", lambda *_: [])

@@ -7,6 +7,7 @@ from scores_by_hand import FAILED, arm, chain, rows, scored, scores, usable
 from cotfaith.cluster.stats.metrics.early_answering import early_curves
 from cotfaith.cluster.validation.cost import costs
 from cotfaith.cluster.validation.metrics import judged_metrics
+from cotfaith.schemas.run_objects import PieceName
 
 EARLY = [
     arm("early_answering", 0, 0, **scored(0.2, 0.8)),
@@ -164,7 +165,8 @@ def test_chains_that_failed_are_not_judged_and_items_arms_are_shared():
 
 
 def timed_commit(probe, seconds, timed_with):
-    return commit(probe=probe, seconds=seconds, timed_with=timed_with)
+    pieces = [PieceName("cot", probe=name) for name in timed_with] or None
+    return commit(probe=probe, pieces=pieces, seconds=seconds, timed_with=timed_with)
 
 
 def test_cost_by_hand():

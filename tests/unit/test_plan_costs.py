@@ -7,14 +7,14 @@ import pytest
 from rich.console import Console
 
 from cotfaith.cluster.cli.tables import cost_table
-from cotfaith.cluster.fleet.jobs import missing_jobs, missing_readings
+from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.costs import costs
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.rates import busy_s, measured_rates, rates_note
 from cotfaith.cluster.plan.run_record import open_run
-from cotfaith.cluster.storage.read import commits, committed_keys
+from cotfaith.cluster.storage.read import read_ledger
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import parse_spec
@@ -149,9 +149,9 @@ def test_an_unknown_reader_is_refused(make):
         make({"name": "transfer", "options": {"readers": ["n"]}})
 
 
-def test_strategies_multiply(make):
+def test_strategies_multiply_the_work_and_share_shards(make):
     (one,), (two,) = (costs(make("no_cot", strategies=s), TOKENS) for s in (["cot"], ["cot", "cot_decomposition"]))
-    assert two.shards == 2 * one.shards == 2
+    assert two.shards == one.shards == 1
     assert two.items == one.items == ITEMS
     assert two.requests == 2 * one.requests
     assert two.prompt_tokens > one.prompt_tokens
@@ -190,18 +190,21 @@ class TestRates:
         """A run of two models, and what their engines counted."""
         plan = make("no_cot", "early_answering", "transfer", models="mn", resources={"shard_size": 2})
         spec, store = plan.spec, LocalStore(plan_folder(plan))
-        ident = identity(plan.resolved, plan.weights, plan.item_fingerprints())
-        run = open_run(store, plan.resolved, ident, plan.item_counts())
+        ident = identity(plan.resolved, plan.weights)
+        run = open_run(store, plan.resolved, ident, plan.items)
         engines = {model.id: StubEngine(model) for model in spec.models}
-        for find in (missing_jobs, missing_readings):
-            for job in find(plan, run, committed_keys(store)):
+        jobs = Jobs(plan, run)
+        for find in (jobs.of_subjects, jobs.of_readers):
+            found = find(read_ledger(store))
+            assert found
+            for job in found:
                 run_job(job, {"subject": engines[job.model]})
-            assert find(plan, run, committed_keys(store)) == []
+            assert find(read_ledger(store)) == []
         return plan, engines
 
     def test_commits_hold_every_token_once(self, done):
         plan, engines = done
-        found = list(commits(LocalStore(plan_folder(plan))))
+        found = list(read_ledger(LocalStore(plan_folder(plan))).commits())
         for model, engine in engines.items():
             own = [c for c in found if (c.reader or c.model) == model]
             once = {(c.attempt, tuple(c.timed_with)): c.tokens["subject"] for c in own}

@@ -11,12 +11,13 @@ from chat_tokenizers import CHATML, chat_tokenizer, model_folder, write_items
 from run_records import run_record
 
 from cotfaith.cluster.fleet.driver import RunOutcome
-from cotfaith.cluster.fleet.jobs import missing_jobs
+from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.prompt_date import prompt_date, recorded_date
 from cotfaith.cluster.plan.run_record import open_run
+from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import RunConflictError, RunFolderError
@@ -26,6 +27,7 @@ from cotfaith.schemas.tables import ESTIMATES
 from cotfaith.workers.engines.protocol import Capabilities, EngineUsage, Generation
 from cotfaith.workers.resolved import resolve
 from cotfaith.workers.roles.editors import make_editor
+from cotfaith.workers.tasks import load_task
 from cotfaith.workers.text import codec
 
 CLOCK = "{{ '<|im_start|>system\nNow: ' + strftime_now('%Y-%m-%d %H:%M:%S') + '<|im_end|>\n' }}" + CHATML
@@ -222,10 +224,10 @@ def test_editors_of_their_own_are_told_the_runs_date(tmp_path, clock):
         }
     )
     plan, store = make_plan(spec), LocalStore(tmp_path / "run")
-    ident = identity(plan.resolved, plan.weights, plan.item_fingerprints(), plan.templates)
-    run = open_run(store, plan.resolved, ident, {"t": 1})
+    ident = identity(plan.resolved, plan.weights, plan.templates)
+    run = open_run(store, plan.resolved, ident, plan.items)
     clock(NIGHT)
-    (job,) = missing_jobs(plan, run, set())
+    (job,) = Jobs(plan, run).of_subjects(Ledger())
     editing = make_editor(job.spec, job.spec.models[0], None).edit("mistake", ["Two and two make four."], [0])
     (request,) = next(editing)
     assert "Now: 2031-05-07 09:30:00" in chat_tokenizer(CLOCK).decode(list(request.payload.prompt))
@@ -244,7 +246,7 @@ def test_a_date_that_is_none():
 def test_of_two_drivers_the_first_ones_date_counts(tmp_path):
     spec = parse_spec({"models": [{"id": "m", "engine": "stub"}], "tasks": [{"name": "t", "generator": "addition"}]})
     store, early = LocalStore(tmp_path), resolve(spec, MORNING)
-    ident = identity(early, {"m": "w"}, {"t": "i"})
-    first = open_run(store, early, ident, {"t": 1})
-    assert open_run(store, resolve(spec, NIGHT), ident, {"t": 1}).prompt_date == first.prompt_date
+    ident, items = identity(early, {"m": "w"}), {"t": load_task(spec.tasks[0], 0)}
+    first = open_run(store, early, ident, items)
+    assert open_run(store, resolve(spec, NIGHT), ident, items).prompt_date == first.prompt_date
     assert prompt_date(spec, first, NIGHT) == MORNING

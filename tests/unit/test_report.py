@@ -195,9 +195,9 @@ def test_without_the_probe_there_is_one_accuracy_and_no_gain():
 
 def test_an_incomplete_run_says_so_above_everything():
     rows = tables()
-    done = Completeness(2, 5, {("m", "t", "cot"): 3}, [(f"m~t{EVIL}", f"died {EVIL}")])
+    done = Completeness(2, 5, {("m", "t"): 3}, [(f"m / t{EVIL}", f"died {EVIL}")])
     html = without_scripts(render(RUN, *rows, aggregate(*rows, run_id="r1", seed=0), [], done))
     top = html[html.index("<h1>") : html.index("What this says")]
     assert "Incomplete: 2 of 5 shards are done." in top
-    assert "Given up: m~t&lt;script&gt;" in top
+    assert "Quarantined: m / t&lt;script&gt;" in top
     assert "Incomplete" not in without_scripts(page(*rows))

@@ -6,13 +6,14 @@ from contextlib import nullcontext
 import pytest
 
 from cotfaith.cluster.fleet.driver import RunOutcome
-from cotfaith.cluster.fleet.jobs import missing_jobs, missing_readings
+from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.costs import costs
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan, overflow_warnings
 from cotfaith.cluster.plan.run_record import open_run
+from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.cluster.storage.store import LocalStore, open_store
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ModelSpec, parse_spec
@@ -90,19 +91,20 @@ def test_the_driver_looks_up_each_name_once(spec, looked_up):
     plan = make_plan(spec())
     costs(plan)
     overflow_warnings(plan)
-    ident = identity(plan.resolved, plan.weights, plan.item_fingerprints(), plan.templates)
-    run = open_run(open_store(plan.spec.output.path), plan.resolved, ident, plan.item_counts())
-    missing_jobs(plan, run, set())
-    missing_readings(plan, run, set())
+    ident = identity(plan.resolved, plan.weights, plan.templates)
+    run = open_run(open_store(plan.spec.output.path), plan.resolved, ident, plan.items)
+    jobs = Jobs(plan, run)
+    assert len(jobs.of_subjects(Ledger())) == 4
+    assert jobs.of_readers(Ledger()) == []
     assert set(looked_up.values()) == {1}
     assert len(looked_up) == 3 + 2 + 2  # probes, engines, codecs
 
 
 def test_a_shard_task_looks_up_each_probe_once(spec, looked_up):
     plan = make_plan(spec())
-    ident = identity(plan.resolved, plan.weights, plan.item_fingerprints(), plan.templates)
-    run = open_run(open_store(plan.spec.output.path), plan.resolved, ident, plan.item_counts())
-    jobs = missing_jobs(plan, run, set())
+    ident = identity(plan.resolved, plan.weights, plan.templates)
+    run = open_run(open_store(plan.spec.output.path), plan.resolved, ident, plan.items)
+    jobs = Jobs(plan, run).of_subjects(Ledger())
     looked_up.clear()
     run_all(jobs[:1])
     assert {name: n for (kind, name), n in looked_up.items() if kind == "find_probe"} == dict.fromkeys(
@@ -113,8 +115,12 @@ def test_a_shard_task_looks_up_each_probe_once(spec, looked_up):
 def test_a_run_reads_each_commit_once(spec, monkeypatch):
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
 
+    by_tasks = Counter()
+
     def here(plan, jobs, progress):
+        before = Counter(reads)
         run_all(jobs)
+        by_tasks.update(reads - before)
         return RunOutcome(done=len(jobs))
 
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", here)
@@ -127,7 +133,9 @@ def test_a_run_reads_each_commit_once(spec, monkeypatch):
     without = PROBES[:2]
     monkeypatch.setattr(LocalStore, "get", counted)
     assert execute(spec(probes=without)) == []
-    assert set((+reads).values()) == set()  # a new run has none, and nothing waits for its chains
+    assert by_tasks == +reads  # a new run has none, and nothing waits for its chains
+    assert sorted(by_tasks.values()) == [1] * 4 + [2] * 4  # a task looks after its chains, and after its probes
+    reads.clear()
     assert execute(spec(probes=without)) == []
     assert set((+reads).values()) == {1}
-    assert len(+reads) == 2 * 2 * 3  # models, shards, chains and two probes
+    assert len(+reads) == 2 * 2 * 2  # models, shards, chains and probes

@@ -1,20 +1,17 @@
 """The models that must be up for a job: the one that answers, and those that edit or compare for its probes."""
 
 import pytest
-from run_records import run_record
+from run_records import commit, ledger, run_record
 
 from cotfaith.cluster.fleet.driver import actors_at_once
-from cotfaith.cluster.fleet.jobs import missing_jobs, missing_readings
+from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.ray_session import Share, engine_share
-from cotfaith.cluster.fleet.writer import Effort, Writer
 from cotfaith.cluster.plan.identity import check_same_run, identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.roles import helpers
-from cotfaith.cluster.storage.read import committed_keys
-from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import EngineLostError, RunConflictError, SpecError
+from cotfaith.schemas.run_objects import PieceName
 from cotfaith.schemas.spec import ResourceSpec, parse_spec
-from cotfaith.schemas.tables import TABLES
 
 M, N = ({"id": name, "engine": "stub"} for name in "mn")
 E = {"id": "e", "engine": "stub", "roles": ["editor"]}
@@ -31,12 +28,12 @@ def plan(*probes, models=(M, N, E), **changes):
     return make_plan(parse_spec(content | changes))
 
 
-def actors(made, tmp_path):
-    return actors_at_once(made, missing_jobs(made, RUN, committed_keys(LocalStore(tmp_path))))
+def actors(made, *found):
+    return actors_at_once(made, Jobs(made, RUN).of_subjects(ledger(*found)))
 
 
-def test_an_editor_model_needs_a_place_of_its_own(tmp_path):
-    assert actors(plan("adding_mistakes"), tmp_path) == 2 + 1
+def test_an_editor_model_needs_a_place_of_its_own():
+    assert actors(plan("adding_mistakes")) == 2 + 1
 
 
 @pytest.mark.parametrize(
@@ -48,8 +45,8 @@ def test_an_editor_model_needs_a_place_of_its_own(tmp_path):
         lambda: plan("transfer"),
     ],
 )
-def test_others_need_none(made, tmp_path):
-    assert actors(made(), tmp_path) == 2
+def test_others_need_none(made):
+    assert actors(made()) == 2
 
 
 def test_a_model_that_edits_for_all_uses_its_own_engine_for_its_own_chains():
@@ -58,29 +55,28 @@ def test_a_model_that_edits_for_all_uses_its_own_engine_for_its_own_chains():
     assert found == {"m": "n", "n": "n"}
 
 
-def commit(store, shard, probe=None, reader=None):
-    """Commit no rows of a shard, or of a probe or reader on it."""
-    names = ("items", "chains") if probe is None else ("observations",)
-    tables = {name: TABLES[name].empty_table() for name in names}
-    Writer(store, shard, reader).commit(tables, probe, Effort(0.0, 0.0, (), {}))
+def committed(made, shard, *more, **changes):
+    """A commit of a shard's items as the plan has them."""
+    items = [item.id for item in made.items[shard.task][shard.start : shard.stop]]
+    return commit(shard.start, shard.stop, *more, model=shard.model, items=items, **changes)
 
 
-def test_only_what_is_missing_counts(tmp_path):
-    made, store = plan("no_cot", "adding_mistakes"), LocalStore(tmp_path)
-    for shard in made.shards(RUN.shard_size):
-        for probe in (None, "adding_mistakes"):
-            commit(store, shard, probe)
-    assert actors(made, tmp_path) == 2
+def test_only_what_is_missing_counts():
+    made = plan("no_cot", "adding_mistakes")
+    shards = made.shards(RUN)
+    chains = [committed(made, shard) for shard in shards]
+    assert actors(made, *chains) == 2 + 1
+    assert actors(made, *chains, *(committed(made, shard, "adding_mistakes", generation=1) for shard in shards)) == 2
 
 
-def test_readings_wait_for_chains(tmp_path):
-    made, store = plan("transfer"), LocalStore(tmp_path)
-    assert missing_readings(made, RUN, committed_keys(store)) == []
-    first = made.shards(RUN.shard_size)[0]
-    commit(store, first)
-    commit(store, first, "transfer", "m")
-    (job,) = missing_readings(made, RUN, committed_keys(store))
-    assert (job.shard, job.reader, job.model, job.chains) == (first, "n", "n", False)
+def test_readings_wait_for_chains():
+    made = plan("transfer")
+    assert Jobs(made, RUN).of_readers(ledger()) == []
+    first = made.shards(RUN)[0]
+    found = ledger(committed(made, first), committed(made, first, "transfer", "m", generation=1))
+    (job,) = Jobs(made, RUN).of_readers(found)
+    assert (job.shard, job.reader, job.model) == (first, "n", "n")
+    assert job.wanted.pieces == {PieceName("cot", probe="transfer", reader="n")}
 
 
 def test_readers_are_subjects():
@@ -103,7 +99,7 @@ class TestIdentity:
 
     @staticmethod
     def of(made):
-        return identity(made.resolved, made.weights, made.item_fingerprints())
+        return identity(made.resolved, made.weights)
 
     def same(self, old, new):
         check_same_run(self.of(old), self.of(new), "here")

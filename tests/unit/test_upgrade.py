@@ -2,40 +2,23 @@
 
 import json
 
-import pyarrow as pa
 import pytest
+from old_runs import SINCE, as_version
 
 from cotfaith.cluster.storage.parts import in_schema
 from cotfaith.schemas.records import Answer, Chain, Hint, Item, Observation, Supplied
 from cotfaith.schemas.status import Status
-from cotfaith.schemas.tables import ITEMS, OBSERVATIONS, TABLES, table_of
+from cotfaith.schemas.tables import OBSERVATIONS, table_of
 from cotfaith.workers.shard.rows import RowKey, chains_table, item_from_row, items_table, observations_table
 from cotfaith.workers.shard.work import ItemObservation
 
 KEY = RowKey("r", "m", "t")
-NEW = {
-    "items": ITEMS.names[ITEMS.names.index("hint") :],
-    "chains": ["variant", "intervention", "target", "channel", "no_cot_mechanism"],
-    "observations": [
-        *("condition", "shown_choices", "reader_role", "question", "label", "score", "quote", "quote_found"),
-        *("text_hash", "hint_asked", "weight", "variant", "intervention", "target", "channel", "no_cot_mechanism"),
-    ],
-}
 ITEM = Item("a", "Which is red?", "B", "choice", ("sky", "blood", "leaf"), metadata=(("author", "me"),))
-
-
-def as_version_3(table, name, **columns):
-    """Make a table what version 3 wrote, with other values in the columns that are named."""
-    table = table.drop_columns(NEW[name])
-    for column, values in ({"schema_version": [3] * table.num_rows} | columns).items():
-        field = table.schema.field(column)
-        table = table.set_column(table.column_names.index(column), field, pa.array(values, field.type))
-    return table.replace_schema_metadata({**TABLES[name].metadata, b"cotfaith.schema_version": b"3"})
 
 
 def old_item(**about):
     pairs = [{"key": key, "value": value} for key, value in about.items()]
-    return in_schema(as_version_3(items_table(KEY, [ITEM]), "items", metadata=[pairs]), "items").to_pylist()[0]
+    return in_schema(as_version(3, items_table(KEY, [ITEM]), "items", metadata=[pairs]), "items").to_pylist()[0]
 
 
 @pytest.mark.parametrize("setting", ["outright", "diversionary"])
@@ -60,7 +43,7 @@ def observation(arm, **about):
 
 def old_rows(probe, arms, **columns):
     rows = [ItemObservation(ITEM, "cot", probe, observation(arm)) for arm in arms]
-    table = as_version_3(observations_table(KEY, rows), "observations", **columns)
+    table = as_version(3, observations_table(KEY, rows), "observations", **columns)
     return in_schema(table, "observations").to_pylist()
 
 
@@ -93,7 +76,7 @@ def test_other_probes_have_no_condition_and_readers_have_a_role():
 
 def test_chains_of_before_there_were_variants_are_plain():
     chain = Chain("a", 0, " One.", (" One.",), Answer(Status.OK, "B"), Status.OK, 2, "stop", 1)
-    table = in_schema(as_version_3(chains_table(KEY, [ITEM], [chain]), "chains"), "chains")
+    table = in_schema(as_version(3, chains_table(KEY, [ITEM], [chain]), "chains"), "chains")
     assert table.column("variant").to_pylist() == ["plain"]
     assert table.column("target").null_count == 1
 
@@ -121,13 +104,13 @@ def test_a_reading_of_a_chain_is_neither_right_nor_wrong(role):
 
 
 def test_a_file_without_a_column_that_it_must_have_is_refused():
-    table = as_version_3(items_table(KEY, [ITEM]), "items").drop_columns(["metadata"])
+    table = as_version(3, items_table(KEY, [ITEM]), "items").drop_columns(["metadata"])
     with pytest.raises(ValueError, match="lacks a column"):
         in_schema(table, "items")
 
 
 def test_observations_lack_nothing():
-    assert set(NEW["observations"]) <= set(OBSERVATIONS.names)
+    assert set(SINCE[3]["observations"]) <= set(OBSERVATIONS.names)
 
 
 def test_a_column_that_a_table_lacks_is_an_error():
