@@ -227,7 +227,8 @@ class EnginePool:
     def _count_loss(self, replica: Replica, error: Exception) -> None:
         self.deployments[replica.deployment].remove(replica)
         self._losses[replica.deployment] = self._losses.get(replica.deployment, 0) + 1
-        limit = _MAX_LOSSES * self.resources.replicas + self.resources.attempts
+        halvings = self.resources.shard_size.bit_length()  # until the item that ends its engine is found
+        limit = _MAX_LOSSES * self.resources.replicas + self.resources.attempts + halvings
         if replica.capabilities is None or self._losses[replica.deployment] > limit:
             # Ray's text on memory begins with what happened and ends with advice; others end with the cause.
             reason = first_line(error, last=not isinstance(error, OutOfMemoryError))
