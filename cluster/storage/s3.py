@@ -1,8 +1,8 @@
 """A run's storage in a bucket, behind the protocol of ``store.py``.
 
 In: an address, and how objects are encrypted. Tags are ETags. Conditions are S3's own (``If-None-Match: *``,
-``If-Match``), on single and on multipart uploads. An upload whose answer was lost, and which is tried again, is refused
-because of its own object: so after each refusal the object is read, and one that equals the data counts as written.
+``If-Match``). An upload whose answer was lost, and which is tried again, is refused because of its own object: so after
+each refusal the object is read, and one that equals the data counts as written.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ from cotfaith.workers.remote.s3_errors import code_of
 from cotfaith.workers.remote.s3_url import MAX_KEY_BYTES, S3Url
 
 MULTIPART_BYTES = 64 * 1024**2
-"""Larger objects are uploaded in parts."""
+"""Larger objects are uploaded in parts, unless under a condition."""
 READERS = 16
 """The threads of ``get_many``; twice as many objects are held at most."""
 FIRST_PATIENCE_S = 10.0
