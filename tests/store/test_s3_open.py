@@ -136,19 +136,16 @@ class TestBuckets:
             assert list(store.list()) == []
 
     @pytest.mark.parametrize(
-        ("status", "code", "told", "expected"),
+        ("status", "code", "told", "headers", "expected"),
         [
-            (
-                400,
-                "AuthorizationHeaderMalformed",
-                "<Region>eu-west-1</Region>",
-                "in the region eu-west-1; us-east-1 was",
-            ),
-            (301, "PermanentRedirect", "", "in another region; us-east-1 was asked. Set AWS_REGION to its region"),
+            (400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>", {}, "in the region eu-west-1;"),
+            (301, "PermanentRedirect", "", {"x-amz-bucket-region": "eu-west-1"}, "Set AWS_REGION=eu-west-1."),
+            (301, "PermanentRedirect", "", {}, "in another region; us-east-1 was asked. Set AWS_REGION to its"),
         ],
     )
-    def test_one_of_another_region(self, seaweed, monkeypatch, status, code, told, expected):
-        with canned(status, f"<Error><Code>{code}</Code><Message>m</Message>{told}</Error>") as endpoint:
+    def test_one_of_another_region(self, seaweed, monkeypatch, status, code, told, headers, expected):
+        body = f"<Error><Code>{code}</Code><Message>m</Message>{told}</Error>"
+        with canned(status, body, headers) as endpoint:
             monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
             assert expected in refused(seaweed.url("run"))
 
@@ -160,9 +157,7 @@ class TestPrefixes:
     def test_one_that_holds_something_else(self, seaweed):
         store = self.store()
         store.put("photos/1.jpg", b"")
-        with pytest.raises(
-            SpecError, match=r"holds no run but other objects, such as photos/1.jpg. Use another prefix"
-        ):
+        with pytest.raises(SpecError, match=r"holds no run but other objects, such as photos/1.jpg. Use another"):
             check_place(store)
 
     def test_a_run_and_what_a_run_leaves_before_it_has_a_record_are_none(self, seaweed):
@@ -211,17 +206,22 @@ class TestCommand:
 
 
 @contextmanager
-def canned(status, body):
-    """Yield the address of a server that gives every request the same answer."""
+def canned(status, body, headers):
+    """Yield the address of a server that gives every GET the same answer, and every HEAD a bare 403."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(b"" if self.command == "HEAD" else body.encode())
+            self.answer(status, body.encode())
 
-        do_HEAD = do_GET
+        def do_HEAD(self):
+            self.answer(403, b"")
+
+        def answer(self, status, body):
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_):
             pass
