@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cotfaith.cluster.storage.limits import check_size
-from cotfaith.cluster.storage.upload import RefusedError, UploadEndedError, upload
+from cotfaith.cluster.storage.upload import upload
 from cotfaith.schemas.errors import SpecError
 from cotfaith.workers.remote.patient_s3 import PATIENCE_S, Patience, PatientS3
 from cotfaith.workers.remote.s3_errors import code_of
@@ -122,17 +122,20 @@ class S3Store:
 
     def _write(self, key: str, data: bytes, condition: Mapping[str, str]) -> bool:
         """Upload, and return whether the object is this call's."""
+        from botocore.exceptions import ClientError
+
         named = {**self._named(key), **self._encryption}
 
         def once(client: Any) -> bool:
             try:
-                upload(client, named, data, condition, self._multipart_bytes)
-            except RefusedError:
-                return self._read_bytes(client, key) == data
-            except UploadEndedError as ended:
-                if self._read_bytes(client, key) != data:
-                    raise ended.error from None
-            return True
+                return upload(client, named, data, condition, self._multipart_bytes) or is_there(client)
+            except ClientError as error:
+                if code_of(error) == "NoSuchUpload" and is_there(client):
+                    return True
+                raise
+
+        def is_there(client: Any) -> bool:
+            return self._read_bytes(client, key) == data
 
         return self._s3.call(self.place(key), once)
 
