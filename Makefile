@@ -32,6 +32,7 @@ $(STAMP): pyproject.toml constraints.txt Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) --constraint constraints.txt torch
 	$(BIN)/python $(PIP) --constraint constraints.txt --editable '.[dev,demo,openai]'
+	$(BIN)/python $(PIP) --constraint constraints.txt --no-deps ministack
 	@touch $(STAMP)
 
 setup: $(STAMP)
