@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from cotfaith import __version__
+from cotfaith.cluster.cli import check_store as check_store_cli
 from cotfaith.cluster.cli import import_chains as import_cli
 from cotfaith.cluster.cli import listing as listing_cli
 from cotfaith.cluster.cli import organisms as organisms_cli
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(organisms_cli.app, name="organisms")
 app.command()(validate_cli.validate)
 app.command("import")(import_cli.import_chains)
+app.command("check-store")(check_store_cli.check_store)
 app.command("list")(listing_cli.list_names)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

@@ -1,13 +1,14 @@
 """A run's storage in a bucket, behind the protocol of ``store.py``.
 
 In: an address, and how objects are encrypted. Tags are ETags. Conditions are S3's own (``If-None-Match: *``,
-``If-Match``), on single and on multipart uploads. An upload whose answer was lost, and which is tried again, is refused
-because of its own object: so after each refusal the object is read, and one that equals the data counts as written.
+``If-Match``). An upload whose answer was lost, and which is tried again, is refused because of its own object: so after
+each refusal the object is read, and one that equals the data counts as written.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from cotfaith.workers.remote.s3_errors import code_of
 from cotfaith.workers.remote.s3_url import MAX_KEY_BYTES, S3Url
 
 MULTIPART_BYTES = 64 * 1024**2
-"""Larger objects are uploaded in parts."""
+"""Larger objects are uploaded in parts, unless under a condition."""
 READERS = 16
 """The threads of ``get_many``; twice as many objects are held at most."""
 FIRST_PATIENCE_S = 10.0
@@ -151,7 +152,7 @@ class S3Store:
             if code_of(error) in ("NoSuchKey", "404"):
                 return None
             raise
-        with response["Body"] as body:
+        with closing(response["Body"]) as body:
             check_size(self.place(key), response.get("ContentLength", 0))
             return body.read(), response["ETag"]
 
@@ -164,7 +165,7 @@ class S3Store:
                 return
 
     def _page(self, prefix: str, token: str | None, patience: Patience) -> tuple[Sequence[str], str | None]:
-        """Return up to 1,000 keys, and what continues the list; a folder's marker, which is no key of ours, is left out."""
+        """Return up to 1,000 keys, and what continues the list. The marker of the prefix itself is left out."""
         asked = {"Bucket": self.url.bucket, "Prefix": self._prefix + prefix, "MaxKeys": _PAGE}
         more = {} if token is None else {"ContinuationToken": token}
         found = self._s3.call(self.place(prefix), lambda client: client.list_objects_v2(**asked, **more), patience)

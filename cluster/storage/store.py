@@ -4,12 +4,12 @@
 """
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from cotfaith.cluster.storage.local import LocalStore
-from cotfaith.cluster.storage.s3 import Encryption, S3Store
+from cotfaith.cluster.storage.s3 import MULTIPART_BYTES, Encryption, S3Store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError, StoreError
 from cotfaith.schemas.spec import OutputSpec
@@ -41,7 +41,7 @@ class Store(Protocol):
     def put_if_unchanged(self, key: str, data: bytes, tag: str) -> bool:
         """Replace the object that ``get_tagged`` returned with ``tag``; return False if it changed or is gone.
 
-        Of racing calls with one tag, exactly one returns True, if their data differ.
+        Of racing calls with one tag, exactly one returns True, if their data differ, from the object's too.
         """
         ...
 
@@ -70,11 +70,11 @@ class Store(Protocol):
         ...
 
 
-def open_store(where: str | OutputSpec) -> Store:
+def open_store(where: str | OutputSpec, multipart_bytes: int = MULTIPART_BYTES) -> Store:
     """Return the store of a run's path; nothing is read or written, and the folder or prefix need not exist.
 
-    An ``OutputSpec`` also says how objects are encrypted. Call ``check_place`` before the first read, and
-    ``check_conditional_put`` before the first write.
+    An ``OutputSpec`` also says how objects are encrypted. Objects of more than ``multipart_bytes`` go to S3 in parts.
+    Call ``check_place`` before the first read, and ``check_conditional_put`` before the first write.
 
     Raises:
         SpecError: the path cannot be a run's.
@@ -82,7 +82,8 @@ def open_store(where: str | OutputSpec) -> Store:
     """
     output = OutputSpec(path=where) if isinstance(where, str) else where
     if is_s3(output.path):
-        return S3Store(parse_s3_url(output.path, "output.path"), _encryption(output))
+        url = parse_s3_url(output.path, "output.path")
+        return S3Store(url, _encryption(output), multipart_bytes=multipart_bytes)
     return LocalStore(_folder(output.path))
 
 
@@ -109,21 +110,29 @@ def absolute(path: str) -> str:
     return path if "://" in path else str(Path(path).expanduser().absolute())
 
 
-def check_place(store: Store) -> None:
-    """Check that a bucket can be reached and listed, and that its prefix holds a run or nothing.
+def check_reachable(store: Store) -> Sequence[str]:
+    """Check that a bucket can be reached and listed, within seconds; return its first keys. Folders need no check.
 
-    Folders are not checked: a run may be in a folder that holds other files.
+    Raises:
+        SpecError: the user can fix it: the bucket, credentials, or the region.
+        StoreError: the server gives no answer.
+
+    """
+    return store.first_keys() if isinstance(store, S3Store) else ()
+
+
+def check_place(store: Store) -> None:
+    """Check that a bucket can be reached, and that its prefix holds a run or nothing; folders may hold other files.
 
     Raises:
         SpecError: the user can fix it: the bucket, credentials, the region, or what the prefix holds.
         StoreError: the server gives no answer.
 
     """
-    if not isinstance(store, S3Store):
-        return
-    found = store.first_keys()
+    found = check_reachable(store)
     foreign = [key for key in found if key[0] not in _OURS]
     if foreign and keys.RUN not in found and store.get(keys.RUN) is None:
+        assert isinstance(store, S3Store), "folders are not checked"
         raise SpecError(
             f"output.path: {store.url} holds no run but other objects, such as {', '.join(foreign[:_SHOWN])}. Use "
             "another prefix."

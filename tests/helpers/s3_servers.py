@@ -70,6 +70,7 @@ class Server:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_RETRY_MODE": "standard",  # adaptive, the default, slows down after each SlowDown of the tests
         }
 
     def url(self, prefix):
@@ -98,7 +99,8 @@ class Server:
             )
         end = time.monotonic() + STARTS_WITHIN_S
         while not (self._listens() and self._answers()):
-            assert self.process.poll() is None and time.monotonic() < end, (self.folder / "log").read_text()[-3000:]
+            is_starting = self.process.poll() is None and time.monotonic() < end
+            assert is_starting, (self.folder / "log").read_text()[-3000:]
             time.sleep(0.05)
 
     def kill(self):

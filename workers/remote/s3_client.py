@@ -4,6 +4,7 @@ Endpoint, region, credentials and profile come by the standard AWS means only: e
 roles. Each client reads them anew.
 """
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,24 +25,35 @@ def s3_client() -> Any:
 
     """
     import boto3
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    config = Config(
-        retries={"mode": "adaptive", "total_max_attempts": _ATTEMPTS},
-        connect_timeout=_CONNECT_S,
-        read_timeout=_READ_S,
-        max_pool_connections=CONNECTIONS,
-        tcp_keepalive=True,
-    )
     try:
-        client = boto3.session.Session().client("s3", config=config)
+        client = _client(boto3.session.Session())
     except (BotoCoreError, ValueError) as error:
         raise SpecError(
             f"The AWS settings cannot be used: {_without_urls(error)} Fix the environment or ~/.aws."
         ) from None
     _check_endpoint(client.meta.endpoint_url)
     return client
+
+
+def _client(session: Any) -> Any:
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": _retry_mode(session), "total_max_attempts": _ATTEMPTS},
+        connect_timeout=_CONNECT_S,
+        read_timeout=_READ_S,
+        max_pool_connections=CONNECTIONS,
+        tcp_keepalive=True,
+    )
+    return session.client("s3", config=config)
+
+
+def _retry_mode(session: Any) -> str:
+    """Return the mode that the user set; adaptive by default: it slows down while a server says that it must."""
+    chosen = os.environ.get("AWS_RETRY_MODE") or session._session.get_scoped_config().get("retry_mode")
+    return chosen or "adaptive"
 
 
 def _check_endpoint(url: str) -> None:
