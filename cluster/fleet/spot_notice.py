@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.errors import MetadataError, SpecError
 
 URLS = {"aws": "http://169.254.169.254", "gcp": "http://metadata.google.internal"}
 TIMEOUT_S = 5.0
@@ -25,10 +25,6 @@ GCP_LEFT_S = 30.0
 AWS_EVERY_S = 5.0
 _TOKEN_S = 21_600
 _MOST_BYTES = 65_536
-
-
-class MetadataError(Exception):
-    """The metadata server did not answer as expected; it may at the next try."""
 
 
 @dataclass(frozen=True)

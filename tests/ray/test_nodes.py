@@ -132,13 +132,13 @@ class Lines:
         return any(text in line for line in self.lines)
 
 
-def spec(path, replicas=1, **options):
+def spec(path, replicas=1, size=1, **options):
     return parse_spec(
         {
             "models": [{"id": "m", "engine": "stub", "options": options}],
             "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": ITEMS}],
             "probes": ["no_cot"],
-            "resources": {"shard_size": 1, "in_flight": 1, "cpus": 1, "replicas": replicas},
+            "resources": {"shard_size": size, "in_flight": 1, "cpus": 1, "replicas": replicas},
             "output": {"path": str(path)},
         }
     )
@@ -281,12 +281,12 @@ def test_a_crash_on_a_node_that_stays_is_a_failure(fleet, reference, tmp_path):
 
 def test_running_out_of_memory_is_said_once(fleet, reference, tmp_path):
     fleet.have(1)
-    run = Run(tmp_path / "run", most_requests=1, seconds_per_call=0.1)
-    run.check(reference)
-    said = [
-        line for line in run.lines.lines if line.endswith("halved to 1 requests a call after running out of memory.")
-    ]
-    assert said
+    run = Run(tmp_path / "run", size=ITEMS, most_requests=1)
+    run.join(60)
+    assert run.given_up == []
+    assert_equal(tables(run.path), reference)
+    said = [line for line in run.lines.lines if line.endswith("after running out of memory.")]
+    assert "m: generate: halved to 1 requests a call after running out of memory." in said
     assert len(set(said)) == len(said)
 
 
