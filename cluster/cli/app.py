@@ -21,6 +21,7 @@ from cotfaith.cluster.cli import import_chains as import_cli
 from cotfaith.cluster.cli import listing as listing_cli
 from cotfaith.cluster.cli import organisms as organisms_cli
 from cotfaith.cluster.cli import validate as validate_cli
+from cotfaith.cluster.cli import watch as watch_cli
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import CotfaithError, InputError
@@ -42,6 +43,7 @@ app.command()(validate_cli.validate)
 app.command("import")(import_cli.import_chains)
 app.command("check-store")(check_store_cli.check_store)
 app.command("list")(listing_cli.list_names)
+app.command("watch-preemption")(watch_cli.watch_preemption)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
