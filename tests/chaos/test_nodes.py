@@ -74,7 +74,7 @@ def content(nodes, path, seconds_per_call=SECONDS_PER_CALL, make=spec, **resourc
 def working(path, running, more=3):
     """Wait until the run has made ``more`` commits from now on."""
     goal = n_commits(path) + more
-    wait_for(lambda: n_commits(path, running) >= goal, running)
+    wait_for(lambda: n_commits(path) >= goal, running)
 
 
 def test_all_of_it_in_one_run(nodes, run, check, tmp_path):
