@@ -122,6 +122,6 @@ def test_an_engine_without_memory_for_a_whole_batch(check, tmp_path):
     path = tmp_path / "run"
     content = spec(path)
     for model in content["models"]:
-        model["options"] |= {"memory_for": 3}
+        model["options"] |= {"most_requests": 3}
     run(content)
     check("an engine out of memory", path)

@@ -57,8 +57,6 @@ class Options(Section):
     """With kill_on: kill only if this file does not exist yet, and create it."""
     seconds_per_call: float = Field(default=0.0, ge=0)
     """The wait in every call."""
-    memory_for: int | None = Field(default=None, ge=1)
-    """The most requests of one call; more run out of memory."""
 
 
 def _text(tokens: Sequence[int]) -> str:
@@ -159,8 +157,6 @@ class StubEngine:
     def _misbehave(self, prompts: Sequence[tuple[int, ...]]) -> None:
         options = self.options
         time.sleep(options.seconds_per_call)
-        if options.memory_for is not None and len(prompts) > options.memory_for:
-            raise MemoryError(f"The stub has memory for {options.memory_for} requests, and got {len(prompts)}.")
         if options.fail_on is not None and any(options.fail_on.encode() in bytes(p) for p in prompts):
             raise EngineError(f"The stub fails on prompts that contain {options.fail_on!r}.")
         if options.kill_on is not None and any(options.kill_on.encode() in bytes(p) for p in prompts):

@@ -9,6 +9,6 @@ KIND = EngineKind(
     options=Options,
     make=StubEngine,
     capabilities=static_capabilities,
-    execution_options=frozenset({"seconds_per_call", "kill_on", "kill_once_file", "memory_for"}),
+    execution_options=frozenset({"seconds_per_call", "kill_on", "kill_once_file"}),
     has_weights=False,
 )
