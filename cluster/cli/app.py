@@ -118,6 +118,9 @@ def run(
     retry_quarantined: Annotated[
         bool, typer.Option("--retry-quarantined", help="Try again the items that were given up.")
     ] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take the run over from another driver, which then stops.")
+    ] = False,
 ) -> None:
     """Do the missing parts of a run, then aggregate and report. Run it again to resume."""
     spec = _spec(spec_path, overrides, plugins)
@@ -125,7 +128,7 @@ def run(
     from cotfaith.cluster.cli.tables import failed_text
     from cotfaith.cluster.fleet.run import Again, execute
 
-    quarantined = execute(spec, ConsoleReporter(out, err), Again(repair, retry_quarantined))
+    quarantined = execute(spec, ConsoleReporter(out, err), Again(repair, retry_quarantined), take_over=take_over)
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)

@@ -119,7 +119,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     Path("spec.yaml").write_text(yaml.safe_dump(SPEC))
 
-    def with_failures(plan, jobs, progress):
+    def with_failures(plan, jobs, progress, *_):
         outcome = RunOutcome()
         for job in jobs:
             if job.shard.start == 2:
@@ -154,7 +154,7 @@ def test_it_is_said_everywhere_and_gone_when_the_rest_is_done(run, cli, monkeypa
     assert "EngineLostError: &lt;b&gt;lost" in top
     assert (run / "_given_up" / f"{name}.json").exists()
 
-    def works(plan, jobs, progress):
+    def works(plan, jobs, progress, *_):
         for job in jobs:
             run_job(job, {"subject": StubEngine(plan.model(job.model))})
         return RunOutcome(done=len(jobs))
