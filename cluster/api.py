@@ -25,8 +25,8 @@ from cotfaith.schemas.spec import RunSpec
 class RunHandle:
     """The results of a run. Each property reads the run's folder again."""
 
-    path: Path
-    """The run's folder."""
+    path: Path | str
+    """The run's folder; its address if it is in object storage."""
     quarantined: tuple[str, ...] = ()
     """Items that failed every attempt of this call, each with its reason; their rows say so."""
 
@@ -36,9 +36,10 @@ class RunHandle:
         return read_parquet(self._object(keys.ESTIMATES))
 
     @property
-    def report(self) -> Path:
-        """The report, an HTML page."""
-        return self.path / keys.REPORT
+    def report(self) -> Path | str:
+        """Where the report is, an HTML page."""
+        place = self._store().place(keys.REPORT)
+        return Path(place) if isinstance(self.path, Path) else place
 
     @property
     def statuses(self) -> Counter[str]:
@@ -57,7 +58,7 @@ class RunHandle:
     def _object(self, key: str) -> bytes:
         data = self._store().get(key)
         if data is None:
-            raise RunFolderError(f"{self.path / key}: this is missing. Run the spec again to write it.")
+            raise RunFolderError(f"{self._store().place(key)}: this is missing. Run the spec again to write it.")
         return data
 
 
@@ -85,11 +86,12 @@ def run(
     named = [plugins] if isinstance(plugins, str) else plugins
     asked = _placed(_spec(spec, named), out)
     quarantined = execute(asked)
-    store = open_store(asked.output.path)
+    store = open_store(asked.output)
     record = load_run(store)
     assert record is not None, "the run was just begun"
     write_results(store, record)
-    return RunHandle(Path(absolute(asked.output.path)), tuple(quarantined))
+    where = absolute(asked.output.path)
+    return RunHandle(where if "://" in where else Path(where), tuple(quarantined))
 
 
 def _spec(spec: RunSpec | Mapping[str, Any] | str | Path, plugins: Sequence[str]) -> RunSpec:

@@ -78,6 +78,7 @@ class SpecEntry(RunObject):
     steps: Settings = Field(default_factory=dict)
     strategies: list[Name] = Field(default_factory=list)
     probes: list[ProbeEntry]
+    output: Settings = Field(default_factory=dict)
 
     @property
     def subjects(self) -> list[str]:

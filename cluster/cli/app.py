@@ -23,7 +23,7 @@ from cotfaith.cluster.cli import organisms as organisms_cli
 from cotfaith.cluster.cli import validate as validate_cli
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import CotfaithError, InputError, SpecError
+from cotfaith.schemas.errors import CotfaithError, InputError
 from cotfaith.schemas.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ err = Console(stderr=True, highlight=False)
 _INTERRUPTED = 130
 
 SpecPath = Annotated[Path, typer.Argument(help="The run spec (YAML); see examples/.", show_default=False)]
-RunPath = Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)]
+RunPath = Annotated[str, typer.Argument(help="The run's folder, or s3://bucket/prefix.", show_default=False)]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set sampling.temperature=0")
 ]
@@ -127,7 +127,7 @@ def run(
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)
-    out.print(f"Report: {Path(spec.output.path) / keys.REPORT}", markup=False, soft_wrap=True)
+    out.print(f"Report: {store.place(keys.REPORT)}", markup=False, soft_wrap=True)
     counted, limit = _failures(store), spec.output.max_failed_share
     for one in counted:
         if one.failed:
@@ -151,7 +151,7 @@ def status(run_path: RunPath) -> None:
     from cotfaith.cluster.cli.tables import status_table
     from cotfaith.cluster.storage.read import read_ledger
 
-    store = _store(str(run_path))
+    store = _store(run_path)
     record = _run_record(store)
     out.print(status_table(record, read_ledger(store, record)))
     _say_if_incomplete(store)
@@ -172,7 +172,7 @@ def verify(
     from cotfaith.cluster.storage.verify import delete_orphans
     from cotfaith.cluster.storage.verify import verify as verified
 
-    store = _store(str(run_path))
+    store = _store(run_path)
     found = verified(store, _run_record(store))
     say_verified(found, out)
     if orphans:
@@ -185,21 +185,21 @@ def verify(
 @app.command()
 def aggregate(run_path: RunPath, plugins: MetricPlugins = None) -> None:
     """Compute the estimates from what is committed."""
-    store = _store(str(run_path))
+    store = _store(run_path)
     _know(plugins)
     _summarise(_aggregate(store))
     _say_if_incomplete(store)
-    out.print(f"Estimates: {run_path / keys.ESTIMATES}", markup=False, soft_wrap=True)
+    out.print(f"Estimates: {store.place(keys.ESTIMATES)}", markup=False, soft_wrap=True)
 
 
 @app.command()
 def report(run_path: RunPath, plugins: MetricPlugins = None) -> None:
     """Write report.html from what is committed."""
-    store = _store(str(run_path))
+    store = _store(run_path)
     _know(plugins)
     _results(store)
     _say_if_incomplete(store)
-    out.print(f"Report: {run_path / keys.REPORT}", markup=False, soft_wrap=True)
+    out.print(f"Report: {store.place(keys.REPORT)}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -208,7 +208,7 @@ def show(run_path: RunPath, item_id: Annotated[str, typer.Argument(help="The ite
     from cotfaith.cluster.cli.show import show as show_item
     from cotfaith.cluster.storage.read import read_tables
 
-    tables = read_tables(_store(str(run_path)))
+    tables = read_tables(_store(run_path))
     show_item(tables["items"], tables["chains"], tables["observations"], item_id, out)
 
 
@@ -244,12 +244,9 @@ def _spec(path: Path, overrides: list[str] | None, plugins: list[str] | None) ->
 
 
 def _store(path: str) -> "Store":
-    from cotfaith.cluster.storage.store import open_store
+    from cotfaith.cluster.storage.read import open_run_store
 
-    store = open_store(path)
-    if store.get(keys.RUN) is None:
-        raise SpecError(f"{path}: there is no run here (no {keys.RUN}). Start one with: cotfaith run SPEC")
-    return store
+    return open_run_store(path)
 
 
 def _run_record(store: "Store") -> "RunRecord":

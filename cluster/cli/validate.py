@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError
-from cotfaith.schemas.spec import OutputSpec, RunSpec, TaskSpec, parse_spec
+from cotfaith.schemas.spec import RunSpec, TaskSpec, parse_spec
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -31,7 +31,10 @@ def validate(
         typer.Option(help="With --chains: a model to probe them with (folder, hub id, organism:NAME)."),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--out", help="The run's folder; default: runs/validate, or runs/validate-FILE.")
+        str | None,
+        typer.Option(
+            "--out", help="The run's folder or s3://bucket/prefix; default: runs/validate, or runs/validate-FILE."
+        ),
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the page here too, with its figures next to it.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")] = None,
@@ -55,10 +58,10 @@ def validate(
 
     if markdown is not None and markdown.suffix != ".md":
         raise SpecError(f"--markdown {markdown}: expected a file that ends in .md.")
-    folder = folder or Path("runs") / ("validate" if chains is None else f"validate-{PurePath(chains).stem}")
+    folder = folder or ("runs/validate" if chains is None else f"runs/validate-{PurePath(chains).stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
     execute(spec, ConsoleReporter(out, err))
-    store = open_store(str(folder))
+    store = open_store(spec.output)
     run = load_run(store)
     assert run is not None, "execute begins a run"
     made = validated(store, run)
@@ -69,7 +72,9 @@ def validate(
     show(made, out)
     say_if_incomplete(completeness(store, run), out)
     out.print(
-        f"Page: {folder / 'validation.md'}; all figures: {folder / keys.VALIDATION}", markup=False, soft_wrap=True
+        f"Page: {store.place('validation.md')}; all figures: {store.place(keys.VALIDATION)}",
+        markup=False,
+        soft_wrap=True,
     )
     if markdown is not None:
         _publish(pages(made, markdown.stem), markdown.parent)
@@ -106,10 +111,10 @@ def _name(source: str) -> str:
     return source.rstrip("/").replace(":", "/").split("/")[-1]
 
 
-def _timed(spec: RunSpec, folder: Path) -> RunSpec:
+def _timed(spec: RunSpec, folder: str) -> RunSpec:
     """Return ``spec`` with ``folder`` as its output, and with each probe timed separately. Results stay the same."""
     resources = spec.resources.model_copy(update={"probes_apart": True, "in_flight": 1})
-    output = OutputSpec(path=str(folder), max_failed_share=spec.output.max_failed_share)
+    output = spec.output.model_copy(update={"path": folder})
     return spec.model_copy(update={"resources": resources, "output": output})
 
 

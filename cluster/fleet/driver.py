@@ -90,7 +90,7 @@ class _Scheduler:
     def __init__(self, plan: Plan, progress: Progress, pending: Sequence[_Pending]) -> None:
         self.resources = plan.spec.resources
         self.progress = progress
-        self.store = open_store(plan.spec.output.path)
+        self.store = open_store(plan.spec.output)
         self.usage = UsagePoll()
         self.queues: dict[Deployment, deque[_Pending]] = {}
         for one in pending:

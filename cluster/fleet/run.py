@@ -45,7 +45,7 @@ def execute(spec: RunSpec, reporter: Reporter = SILENT, again: Again | None = No
 
     """
     plan = make_plan(spec)
-    store = open_store(spec.output.path)
+    store = open_store(spec.output)
     ident = identity(plan.resolved, plan.weights, plan.templates)
     _check_version(plan, load_run(store), store)
     run = open_run(store, plan.resolved, ident, plan.items)

@@ -16,7 +16,7 @@ from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.metering import MeteredEngine, metered
 from cotfaith.cluster.fleet.writer import CUT, Draft, Effort, Tables, Writer
 from cotfaith.cluster.storage.ledger import ShardLog
-from cotfaith.cluster.storage.read import read_live, read_log
+from cotfaith.cluster.storage.read import live_parts, read_live, read_log
 from cotfaith.cluster.storage.store import Store, open_store
 from cotfaith.schemas.records import Chain, Item
 from cotfaith.schemas.run_objects import PieceName
@@ -52,7 +52,7 @@ def run_job(job: Job, engines: Engines) -> ShardReport:
     """Do the job; parts that are committed stay, even if a later one fails."""
     began = time.monotonic()
     import_plugins(job.spec.plugins)
-    task = _Task(job, metered(engines), open_store(job.spec.output.path), ShardReport(job.shard.id, len(job.items)))
+    task = _Task(job, metered(engines), open_store(job.spec.output), ShardReport(job.shard.id, len(job.items)))
     task.run()
     task.report.seconds = time.monotonic() - began
     task.report.usage = engines["subject"].usage()
@@ -150,14 +150,12 @@ class _Task:
     def _chains(self, pieces: Iterable[PieceName], ids: set[str], log: ShardLog) -> list[Chain]:
         """Return the committed chains of these pieces and items; those in damaged parts are left out."""
         wanted, without = {piece[:2] for piece in pieces}, self.job.wanted.without
-        whole = [commit for commit in log.commits if not without & {part.key for part in commit.parts}]
-        found: list[Chain] = []
-        for commit in whole:
-            held = {piece.name for piece in commit.pieces if piece.probe is None}
-            if any(piece[:2] in wanted for piece in held):
-                live = log if len(whole) == len(log.commits) else ShardLog(tuple(whole))
-                table = read_live(self.store, commit.part("chains"), commit, live, self.job.run_id)
-                found += [] if table is None else chains_from_table(table)
+        whole = ShardLog(tuple(c for c in log.commits if not without & {part.key for part in c.parts}))
+        live = [
+            one for one in live_parts(whole) if one.part.table == "chains" and wanted & {name[:2] for name in one.items}
+        ]
+        tables = read_live(self.store, live, self.job.run_id)
+        found = [chain for table in tables for chain in chains_from_table(table)]
         return [one for one in found if one.item_id in ids and (one.strategy, one.variant) in wanted]
 
     def _commit(self, draft: Draft, log: ShardLog) -> None:

@@ -15,7 +15,7 @@ from cotfaith.cluster.plan.roles import check_roles
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.cluster.storage.ledger import Shard
 from cotfaith.cluster.storage.read import load_run
-from cotfaith.cluster.storage.store import open_store
+from cotfaith.cluster.storage.store import check_place, open_store
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.spec import ModelSpec, RunSpec
@@ -82,8 +82,10 @@ def make_plan(spec: RunSpec) -> Plan:
 
     """
     import_plugins(spec.plugins)
+    store = open_store(spec.output)
+    check_place(store)
     spec = with_revisions(spec)
-    resolved = resolve(spec, prompt_date(spec, load_run(open_store(spec.output.path))))
+    resolved = resolve(spec, prompt_date(spec, load_run(store)))
     items = {task.name: tuple(tasks.load_task(task, spec.seed)) for task in spec.tasks}
     check_probes(resolved, items)
     check_roles(resolved)

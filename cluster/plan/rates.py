@@ -17,7 +17,7 @@ Span = tuple[float, float]
 
 def measured_rates(plan: Plan) -> dict[str, float]:
     """Return model -> tokens per second in the output folder's run, for the plan's models that are the same there."""
-    store = open_store(plan.spec.output.path)
+    store = open_store(plan.spec.output)
     run = load_run(store)
     if run is None:
         return {}

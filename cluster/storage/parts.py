@@ -1,7 +1,8 @@
 """One Parquet file of a run, read and checked against the commit that names it.
 
-In: a store, the commit and which of its parts to read. Out: a table in the present schema, or ``RunFolderError`` that
-names the file, what is wrong and what to do. Files of older versions are read: columns that they lack are null.
+In: the file's bytes, the commit, and which of its parts it is. Out: a table in the present schema, or
+``RunFolderError`` that names the file, what is wrong and what to do. Files of older versions are read: columns that
+they lack are null.
 """
 
 import hashlib
@@ -12,7 +13,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.storage.upgrade import upgrade
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
@@ -26,15 +26,14 @@ _ABOUT = ("strategy", "variant", "probe", "item_id", "status")
 _AGAIN = "To do what it held again, and what rests on it: cotfaith run SPEC --repair."
 
 
-def read_part(store: Store, part: Part, commit: Commit, run_id: str | None = None) -> pa.Table:
-    """Read one committed Parquet file and check it against its commit, and against the run's id if that is given.
+def checked_part(data: bytes | None, part: Part, commit: Commit, run_id: str | None = None) -> pa.Table:
+    """Return the table of a committed Parquet file, checked against its commit, and the run's id if that is given.
 
     Raises:
         RunFolderError: the object is missing, is not what was committed, or belongs to another run.
 
     """
     key = part.key
-    data = store.get(key)
     if data is None:
         raise RunFolderError(f"{key} is committed but missing. Was the run's folder changed by hand? {_AGAIN}")
     if hashlib.sha256(data).hexdigest() != part.sha256:

@@ -10,20 +10,22 @@ refused. Other files (.DS_Store, x.json~, ._x.json) are not cotfaith's: they are
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog, ledger_of, log_of
-from cotfaith.cluster.storage.parts import read_part
+from cotfaith.cluster.storage.parts import checked_part
 from cotfaith.cluster.storage.row_fit import COMMIT, check_fit
-from cotfaith.cluster.storage.store import CHECK_KEY, Store
+from cotfaith.cluster.storage.store import CHECK_KEY, Store, check_reachable, open_store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.errors import RunFolderError, SpecError
 from cotfaith.schemas.old_commits import FIRST_PRESENT, parse_old_commit
 from cotfaith.schemas.run_folder import parse_commit, parse_quarantined, parse_run, parse_validation
 from cotfaith.schemas.run_objects import CheckEntry, Commit, Part, PieceName, Quarantined, RunRecord
+from cotfaith.schemas.spec import OutputSpec, check_section
 from cotfaith.schemas.tables import TABLES
 
 _ORDER = ["model", "task", "strategy", "variant", "probe", "item_id", "chain_index", "position", "arm", "reader"]
@@ -41,6 +43,24 @@ def load_run(store: Store) -> RunRecord | None:
     """Return run.json, or None if no run has begun; raise ``RunFolderError`` if it is something else."""
     data = store.get(keys.RUN)
     return None if data is None else parse_run(data)
+
+
+def open_run_store(path: str) -> Store:
+    """Return the store of an existing run; what is written to it is encrypted as the run's last spec says.
+
+    Raises:
+        SpecError: there is no run at ``path``.
+
+    """
+    store = open_store(path)
+    check_reachable(store)
+    run = load_run(store)
+    if run is None:
+        raise SpecError(f"{path}: there is no run here (no {keys.RUN}). Start one with: cotfaith run SPEC")
+    settings = {name: run.spec.output.get(name) for name in ("sse", "sse_kms_key")}
+    return (
+        open_store(check_section(OutputSpec, {"path": path} | settings, keys.RUN)) if any(settings.values()) else store
+    )
 
 
 def load_checks(store: Store) -> list[CheckEntry]:
@@ -135,23 +155,44 @@ def read_tables(store: Store) -> dict[str, pl.DataFrame]:
     run_id = None if run is None else run.run_id
     parts: dict[str, list[pa.Table]] = {"items": [], "chains": [], "observations": []}
     sources: dict[str, list[Commit]] = {name: [] for name in parts}
-    for log in read_ledger(store, run).logs.values():
-        for commit in log.commits:
-            for part in commit.parts:
-                if (table := read_live(store, part, commit, log, run_id)) is not None:
-                    parts[part.table].append(table)
-                    sources[part.table].append(commit)
+    live = [named for log in read_ledger(store, run).logs.values() for named in live_parts(log)]
+    for named, table in zip(live, read_live(store, live, run_id), strict=True):
+        parts[named.part.table].append(table)
+        sources[named.part.table].append(named.commit)
     tables = {name: _in_order(_together(found, sources[name], name), name) for name, found in parts.items()}
     check_fit(tables)
     return {name: table.drop(COMMIT) for name, table in tables.items()}
 
 
-def read_live(store: Store, part: Part, commit: Commit, log: ShardLog, run_id: str | None) -> pa.Table | None:
-    """Return the rows of a part that no later commit replaced; None, unread, if there are none."""
-    live = live_items(commit, log)
-    if not any(live.values()):
-        return None
-    table = read_part(store, part, commit, run_id)
+class LivePart(NamedTuple):
+    """A part with rows that count."""
+
+    part: Part
+    commit: Commit
+    items: dict[PieceName, set[str]]
+    """For each of the commit's pieces, the items whose rows in it count."""
+
+
+def live_parts(log: ShardLog) -> list[LivePart]:
+    """Return the shard's parts with rows that no later commit replaced."""
+    found = ((commit, live_items(commit, log)) for commit in log.commits)
+    return [LivePart(part, commit, items) for commit, items in found if any(items.values()) for part in commit.parts]
+
+
+def live_items(commit: Commit, log: ShardLog) -> dict[PieceName, set[str]]:
+    """Return, for each of the commit's pieces, the items whose rows in it count."""
+    names = [piece.name for piece in commit.pieces]
+    return {name: {item for item, one in log.live[name].items() if one.commit is commit} for name in names}
+
+
+def read_live(store: Store, live: Sequence[LivePart], run_id: str | None) -> Iterator[pa.Table]:
+    """Yield the rows of each part that count; small objects are read in parallel where that helps."""
+    for named, data in zip(live, store.get_many([one.part.key for one in live]), strict=True):
+        yield _rows_that_count(checked_part(data, named.part, named.commit, run_id), named)
+
+
+def _rows_that_count(table: pa.Table, named: LivePart) -> pa.Table:
+    part, commit, live = named
     if all(len(items) == len(commit.items) for items in live.values()):
         return table
     frame = pl.from_arrow(table)
@@ -164,12 +205,6 @@ def read_live(store: Store, part: Part, commit: Commit, log: ShardLog, run_id: s
         wanted = pl.DataFrame(rows, [(name, pl.String) for name in (*_PIECE, "item_id")], orient="row")
         kept = frame.join(wanted.select(on), on=on, how="semi", nulls_equal=True, maintain_order="left")
     return kept.to_arrow().cast(TABLES[part.table])
-
-
-def live_items(commit: Commit, log: ShardLog) -> dict[PieceName, set[str]]:
-    """Return, for each of the commit's pieces, the items whose rows in it count."""
-    names = [piece.name for piece in commit.pieces]
-    return {name: {item for item, one in log.live[name].items() if one.commit is commit} for name in names}
 
 
 def _together(found: list[pa.Table], sources: list[Commit], name: str) -> pl.DataFrame:

@@ -5,20 +5,15 @@ In: a store and its run.json. Out: a ``Verification``. Changes nothing; ``set_as
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 from cotfaith.cluster.storage.ledger import Ledger, ShardLog, ledger_of
-from cotfaith.cluster.storage.parts import read_part
+from cotfaith.cluster.storage.parts import checked_part
 from cotfaith.cluster.storage.read import commits_found, live_items
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
 from cotfaith.schemas.run_objects import Commit, Part, RunRecord
-
-_READERS = 8
-"""Parts that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Verification:
 
 
 def verify(store: Store, run: RunRecord) -> Verification:
-    """Check every committed part of ``run`` (run.json); read each once, a few at a time."""
+    """Check every committed part of ``run`` (run.json); each is read once."""
     found, bad = [], []
     for key, commit in commits_found(store, run):
         if isinstance(commit, Commit):
@@ -69,18 +64,17 @@ def verify(store: Store, run: RunRecord) -> Verification:
             bad.append((key, str(commit)))
     ledger = ledger_of(found)
     named = [(part, commit, log) for log in ledger.logs.values() for commit in log.commits for part in commit.parts]
-    with ThreadPoolExecutor(_READERS) as threads:
-        checked = threads.map(partial(_damage, store, run), named)
-        damaged = tuple(one for one in checked if one is not None)
+    read = zip(named, store.get_many([part.key for part, _, _ in named]), strict=True)
+    checked = (_damage(run, data, *one) for one, data in read)
+    damaged = tuple(one for one in checked if one is not None)
     known = {part.key for part, _, _ in named}
     orphans = tuple(key for key in store.list(keys.PARTS) if key not in known)
     return Verification(ledger, len(named), sum(part.bytes for part, _, _ in named), damaged, tuple(bad), orphans)
 
 
-def _damage(store: Store, run: RunRecord, named: tuple[Part, Commit, ShardLog]) -> Damage | None:
-    part, commit, log = named
+def _damage(run: RunRecord, data: bytes | None, part: Part, commit: Commit, log: ShardLog) -> Damage | None:
     try:
-        read_part(store, part, commit, run.run_id)
+        checked_part(data, part, commit, run.run_id)
     except RunFolderError as error:
         return Damage(part.key, commit.key, str(error), any(live_items(commit, log).values()))
     return None

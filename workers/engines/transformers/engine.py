@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.memory import memory_errors
 from cotfaith.workers.engines.next_tokens import Prefix, Wanted, totals, wanted_tokens
