@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ray.exceptions import RayError
+
 from cotfaith.cluster.fleet.spot_notice import Notice
 from cotfaith.schemas.errors import RunFailedError, SpecError
 
@@ -29,7 +31,7 @@ def drain(address: str | None, node: str | None, notice: Notice, say: Callable[[
     while True:
         try:
             return _drain(address, node, notice)
-        except (OSError, RuntimeError) as error:  # Ray's RpcError is not among its public errors in every version
+        except (OSError, RuntimeError, RayError) as error:
             if str(error) != last:
                 last = str(error)
                 say(f"Not drained yet: {last}. Trying again.")
