@@ -32,8 +32,9 @@ def drain(address: str | None, node: str | None, notice: Notice, say: Callable[[
         try:
             return _drain(address, node, notice)
         except (OSError, RuntimeError, RayError) as error:
-            if str(error) != last:
-                last = str(error)
+            words = f"{type(error).__name__}: {error}"
+            if words != last:
+                last = words
                 say(f"Not drained yet: {last}. Trying again.")
         if time.time() >= notice.ends_s:
             raise RunFailedError(f"The node was not drained in time: {last}")
