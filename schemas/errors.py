@@ -16,6 +16,7 @@
     │   │   └── UnauthorizedError
     │   ├── ServerBusyError     a server may answer the next try
     │   └── UnreachableError    a server answered none of the tries
+    ├── MetadataError           a cloud's metadata server gave no usable answer
     ├── StoreError              object storage misbehaved
     └── RunFailedError          a run could not continue
 
@@ -94,6 +95,10 @@ class ServerBusyError(EngineError):
 
 class UnreachableError(EngineError):
     """No answer in all tries: nobody listens, the time was up, or the server was too busy."""
+
+
+class MetadataError(CotfaithError):
+    """A cloud's metadata server did not answer as expected; it may at the next try."""
 
 
 class StoreError(CotfaithError):

@@ -78,7 +78,12 @@ class SpecEntry(RunObject):
     steps: Settings = Field(default_factory=dict)
     strategies: list[Name] = Field(default_factory=list)
     probes: list[ProbeEntry]
-    output: Settings = Field(default_factory=dict)
+
+    @property
+    def output(self) -> Settings:
+        """Where the run is and how it is stored; empty if the record lacks it."""
+        found = (self.model_extra or {}).get("output")
+        return found if isinstance(found, dict) else {}
 
     @property
     def subjects(self) -> list[str]:

@@ -21,6 +21,7 @@ from cotfaith.cluster.cli import import_chains as import_cli
 from cotfaith.cluster.cli import listing as listing_cli
 from cotfaith.cluster.cli import organisms as organisms_cli
 from cotfaith.cluster.cli import validate as validate_cli
+from cotfaith.cluster.cli import watch as watch_cli
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import CotfaithError, InputError
@@ -42,6 +43,7 @@ app.command()(validate_cli.validate)
 app.command("import")(import_cli.import_chains)
 app.command("check-store")(check_store_cli.check_store)
 app.command("list")(listing_cli.list_names)
+app.command("watch-preemption")(watch_cli.watch_preemption)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -172,6 +174,7 @@ def verify(
 ) -> None:
     """Check every part of a run against its commit, and find what no commit names."""
     from cotfaith.cluster.cli.verified import say_verified
+    from cotfaith.cluster.fleet.lease import hold_lease
     from cotfaith.cluster.storage.verify import delete_orphans
     from cotfaith.cluster.storage.verify import verify as verified
 
@@ -179,7 +182,9 @@ def verify(
     found = verified(store, _run_record(store))
     say_verified(found, out)
     if orphans:
-        out.print(f"Deleted {delete_orphans(store, found)} orphans.")
+        with hold_lease(store, _warn):  # a driver's parts are orphans until it commits them
+            deleted = delete_orphans(store, verified(store, _run_record(store)))
+        out.print(f"Deleted {deleted} orphans.")
     _say_if_incomplete(store)
     if not found.whole:
         raise typer.Exit(1)

@@ -23,16 +23,29 @@ def driver():
         yield pool
 
 
+class Running:
+    """A run in the driver's process, for ``wait_for``."""
+
+    def __init__(self, driver, content):
+        self.result = driver.apply_async(chaos.run, (content,))
+
+    def runs(self):
+        return not self.result.ready()
+
+    def text(self):
+        return repr(self.result.get(0))
+
+
 @pytest.fixture
 def run(driver):
     """A function that runs a spec while it is disturbed, and returns the lines that it said."""
 
     def disturbed(content, disturb):
-        running = driver.apply_async(chaos.run, (content,))
+        running = Running(driver, content)
         try:
-            disturb()
+            disturb(running)
         finally:
-            said = running.get(ENDS_WITHIN_S)  # its error tells more
+            said = running.result.get(ENDS_WITHIN_S)  # its error tells more
         return said
 
     return disturbed
@@ -58,28 +71,28 @@ def content(nodes, path, seconds_per_call=SECONDS_PER_CALL, make=spec, **resourc
     return made
 
 
-def working(path, more=3):
+def working(path, running, more=3):
     """Wait until the run has made ``more`` commits from now on."""
     goal = n_commits(path) + more
-    wait_for(lambda: n_commits(path) >= goal)
+    wait_for(lambda: n_commits(path) >= goal, running)
 
 
 def test_all_of_it_in_one_run(nodes, run, check, tmp_path):
     """The short form: a node joins and is used, the first is drained, the other is lost without notice, one joins."""
     path, first = tmp_path / "run", nodes.add(cpus=1)
 
-    def disturb():
-        working(path, more=1)
+    def disturb(running):
+        working(path, running, more=1)
         joined = nodes.add(cpus=1)
-        wait_for(lambda: joined.has(ENGINE))
+        wait_for(lambda: joined.has(ENGINE), running)
         nodes.drain(first, seconds=120)
-        wait_for(lambda: not first.has(ENGINE))
+        wait_for(lambda: not first.has(ENGINE), running)
         first.lose()
-        working(path, more=1)
+        working(path, running, more=1)
         joined.lose()
         nodes.add(cpus=1)
 
-    said = run(content(nodes, path, 10 * SECONDS_PER_CALL, spec_of_one), disturb)
+    said = run(content(nodes, path, 10 * SECONDS_PER_CALL, spec_of_one, shard_size=1), disturb)
     assert said.preemptions > 0
     assert "failed" not in said.text()
     check("a node joins, one is drained, all are lost, and one joins", path, tried=4, wanted=is_of_one)
@@ -89,9 +102,9 @@ def test_all_of_it_in_one_run(nodes, run, check, tmp_path):
 def test_a_node_is_lost(nodes, run, check, tmp_path):
     path, _, lost = tmp_path / "run", nodes.add(), nodes.add()
 
-    def disturb():
-        working(path)
-        wait_for(lambda: lost.has(ENGINE))
+    def disturb(running):
+        working(path, running)
+        wait_for(lambda: lost.has(ENGINE), running)
         lost.lose()
 
     run(content(nodes, path), disturb)
@@ -103,10 +116,10 @@ def test_a_node_joins(nodes, run, check, tmp_path):
     path, _ = tmp_path / "run", nodes.add(cpus=1)
     joined = []
 
-    def disturb():
-        working(path)
+    def disturb(running):
+        working(path, running)
         joined.append(nodes.add(cpus=2))
-        wait_for(lambda: joined[0].has(ENGINE))  # it is used
+        wait_for(lambda: joined[0].has(ENGINE), running)  # it is used
 
     run(content(nodes, path, 4 * SECONDS_PER_CALL), disturb)
     check("a node joins in mid-run, and is used", path)
@@ -117,11 +130,11 @@ def test_a_node_is_drained(nodes, run, check, tmp_path):
     """With notice: nothing counts as a failure, and nobody waits until the node is gone."""
     path, _, drained = tmp_path / "run", nodes.add(), nodes.add()
 
-    def disturb():
-        working(path)
-        wait_for(lambda: drained.has(ENGINE))
+    def disturb(running):
+        working(path, running)
+        wait_for(lambda: drained.has(ENGINE), running)
         nodes.drain(drained, seconds=120)
-        wait_for(lambda: not drained.has(ENGINE))
+        wait_for(lambda: not drained.has(ENGINE), running)
 
     said = run(content(nodes, path, 4 * SECONDS_PER_CALL), disturb)
     assert "failed" not in said.text()
@@ -133,8 +146,8 @@ def test_a_node_is_drained(nodes, run, check, tmp_path):
 def test_all_nodes_are_lost_and_new_ones_join(nodes, run, check, tmp_path):
     path, old = tmp_path / "run", [nodes.add(), nodes.add()]
 
-    def disturb():
-        working(path)
+    def disturb(running):
+        working(path, running)
         for node in old:
             node.lose()
         nodes.add()
@@ -149,9 +162,9 @@ def test_ten_nodes_come_and_go(nodes, run, check, tmp_path):
     path, draw = tmp_path / "run", random.Random("nodes")
     fleet, done = [nodes.add(), nodes.add()], {"lost": 0, "drained": 0, "preempted": 0}
 
-    def disturb():
+    def disturb(running):
         for turn in range(10):
-            working(path, more=draw.randint(1, 4))
+            working(path, running, more=draw.randint(1, 4))
             node, how = fleet.pop(0), list(done)[turn % 3]
             if how == "lost":
                 node.lose()

@@ -1,5 +1,6 @@
 """Task files, prompts, chains and model folders in object storage, on a real S3 server."""
 
+import errno
 import json
 import os
 import signal
@@ -397,9 +398,17 @@ def test_a_models_source_that_is_refused(model, tmp_path, source, keys, expected
     assert "hunter2" not in said
 
 
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_a_cache_without_room_or_right(model, tmp_path, monkeypatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
-    with pytest.raises(SpecError, match=r"are to be downloaded and 0\.00 GiB are free"):
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+        with pytest.raises(SpecError, match=r"are to be downloaded and 0\.00 GiB are free"):
+            folder(model).whole()
+    monkeypatch.setattr("cotfaith.workers.remote.s3_objects._transfer", full_disk)
+    with pytest.raises(SpecError, match="No space left on device"):
         folder(model).whole()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("COTFAITH_CACHE", str(tmp_path / "file"))

@@ -63,7 +63,8 @@ SPECS = {
     "unknown generator": (spec(tasks=[GENERATED | {"generator": "adition"}]), "task 't'", "Did you mean 'addition'"),
     "generator option": (spec(tasks=[GENERATED | {"options": {"digit": 1}}]), "task 't'", "Did you mean 'digits'"),
     "two origins": (spec(tasks=[GENERATED | {"file": "f.json"}]), "task 't'", "either a generator or a file"),
-    "output is object storage": (spec(output={"path": "s3://bucket/run"}), "'s3://bucket/run'", "name a local folder"),
+    "output is another storage": (spec(output={"path": "gs://bucket/run"}), "output.path: gs:// is", "name a folder"),
+    "output has no bucket": (spec(output={"path": "s3:///run"}), "output.path", "Write s3://bucket/prefix"),
     "output is nothing": (spec(output={"path": ""}), "output.path", "name a folder"),
 }
 

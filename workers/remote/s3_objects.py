@@ -112,15 +112,19 @@ class Objects:
         """
         bucket = self.address.bucket
 
-        def ask(client: Any) -> dict[str, Any]:
-            _transfer(client, bucket, one.key, target)
+        def ask(client: Any) -> dict[str, Any] | OSError:
+            try:
+                _transfer(client, bucket, one.key, target)
+            except OSError as error:
+                if error.errno in _DISK:
+                    return error  # another try would not help
+                raise
             head: dict[str, Any] = client.head_object(Bucket=bucket, Key=one.key, ChecksumMode="ENABLED")
             return head
 
-        try:
-            head = self._s3.call(f"{self.origin}: s3://{bucket}/{one.key}", ask, Patience(PATIENCE_S))
-        except _DiskError as error:
-            raise error.reason from None
+        head = self._s3.call(f"{self.origin}: s3://{bucket}/{one.key}", ask, Patience(PATIENCE_S))
+        if isinstance(head, OSError):
+            raise head
         sums = sums_of(target)
         if bare(head["ETag"]) != one.etag:
             raise self._wrong(one, "it was replaced during the download. Try again.")
@@ -135,26 +139,14 @@ class Objects:
         return StoreError(f"{self.origin}: s3://{self.address.bucket}/{one.key}: {what}")
 
 
-class _DiskError(Exception):
-    """This machine's disk failed, so the store need not be asked again."""
-
-    def __init__(self, reason: OSError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
 def _transfer(client: Any, bucket: str, key: str, target: Path) -> None:
-    """Download in parallel parts, each with retries; tell errors of the disk from those of the network."""
+    """Download in parallel parts, each with retries."""
     from boto3.exceptions import RetriesExceededError
 
     try:
         client.download_file(bucket, key, str(target), Config=transfer_config())
     except RetriesExceededError as error:
         raise ConnectionError(f"{type(error.last_exception).__name__} too often") from error
-    except OSError as error:
-        if error.errno in _DISK:
-            raise _DiskError(error) from error
-        raise
 
 
 def transfer_config() -> Any:
