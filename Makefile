@@ -7,11 +7,12 @@
 #   make demo-smollm2  the same probes on a real language model of 135M parameters
 #   make test-vllm     the vLLM engine and a vLLM server, on the CPU; Linux, x86-64, 4.5 GB in .venv-vllm
 #   make test-gpu      the transformers engine on a CUDA device
+#   make chaos         faults in their long form, with a table of them; Linux, as root for a full disk; 20 minutes
 #   make test-inspect  importing Inspect logs; Inspect pins other packages, so in .venv-inspect
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo-weights demo-smollm2 quickstart check test test-gpu test-vllm test-inspect lint types unit clean
+.PHONY: help setup demo-weights demo-smollm2 quickstart check test chaos test-gpu test-vllm test-inspect lint types unit clean
 
 VENV ?= .venv
 CACHE ?= .cache/models
@@ -32,6 +33,7 @@ $(STAMP): pyproject.toml constraints.txt Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) --constraint constraints.txt torch
 	$(BIN)/python $(PIP) --constraint constraints.txt --editable '.[dev,demo,openai]'
+	$(BIN)/python $(PIP) --constraint constraints.txt --no-deps ministack
 	@touch $(STAMP)
 
 setup: $(STAMP)
@@ -74,7 +76,11 @@ check: $(STAMP)
 
 # Then the slower tiers, one test at a time: those on Ray start processes of their own.
 test: check demo-weights $(EMBEDDER)
-	$(BIN)/python -m pytest -m 'not slow and not gpu' --ignore tests/unit --durations=15
+	$(BIN)/python -m pytest -m 'not slow and not gpu and not chaos' --ignore tests/unit --durations=15
+
+# Each fault of tests/chaos, short and long; the last lines are a table in Markdown.
+chaos: $(STAMP)
+	$(BIN)/python -m pytest tests/chaos -p no:xdist
 
 # Packages that pin what ours contradict (vLLM's torch, Inspect's S3 client): so in environments of their own.
 .venv-%/.installed: pyproject.toml constraints-%.txt

@@ -63,7 +63,11 @@ class RunHandle:
 
 
 def run(
-    spec: RunSpec | Mapping[str, Any] | str | Path, *, plugins: Sequence[str] = (), out: str | Path | None = None
+    spec: RunSpec | Mapping[str, Any] | str | Path,
+    *,
+    plugins: Sequence[str] = (),
+    out: str | Path | None = None,
+    take_over: bool = False,
 ) -> RunHandle:
     """Do the missing work of a run, write its estimates and report, and return a handle to them.
 
@@ -74,10 +78,12 @@ def run(
         plugins: modules that register probes and the like, besides those that the spec names. Ray's processes import
             them too, so they must be importable: Ray's processes do not find a probe defined in the running script.
         out: the run's folder, in place of the spec's ``output.path``.
+        take_over: whether to take the run over from another driver, which then stops.
 
     Raises:
-        InputError: the spec is wrong; nothing was loaded or written.
-        CotfaithError: no engine could be kept running, or the store failed; committed results are kept.
+        InputError: the spec is wrong, and nothing was loaded or written; or another driver works on the run.
+        CotfaithError: no engine could be kept running, the store failed, or another driver took the run over; committed
+            results are kept.
 
     """
     from cotfaith.cluster.fleet.run import execute
@@ -85,7 +91,7 @@ def run(
 
     named = [plugins] if isinstance(plugins, str) else plugins
     asked = _placed(_spec(spec, named), out)
-    quarantined = execute(asked)
+    quarantined = execute(asked, take_over=take_over)
     store = open_store(asked.output)
     record = load_run(store)
     assert record is not None, "the run was just begun"

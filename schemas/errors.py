@@ -6,7 +6,7 @@
     │   ├── TaskError           a task's file or its items
     │   ├── CapabilityError     a probe asks for what an engine cannot do
     │   ├── ModelSourceError    weights or a tokenizer are not where the spec says
-    │   ├── RunConflictError    the output folder holds a run that this spec contradicts
+    │   ├── RunConflictError    the output folder holds a run that this spec contradicts, or that is worked on
     │   └── RunFolderError      an object of a run's folder is damaged, copied or not ours
     ├── EngineError             an engine failed on a request
     │   ├── ContextOverflowError
@@ -16,6 +16,7 @@
     │   │   └── UnauthorizedError
     │   ├── ServerBusyError     a server may answer the next try
     │   └── UnreachableError    a server answered none of the tries
+    ├── MetadataError           a cloud's metadata server gave no usable answer
     ├── StoreError              object storage misbehaved
     └── RunFailedError          a run could not continue
 
@@ -49,7 +50,7 @@ class ModelSourceError(InputError):
 
 
 class RunConflictError(InputError):
-    """The output folder holds a run that contradicts the spec."""
+    """The output folder holds a run that contradicts the spec, or that another driver works on."""
 
 
 class RunFolderError(InputError):
@@ -94,6 +95,10 @@ class ServerBusyError(EngineError):
 
 class UnreachableError(EngineError):
     """No answer in all tries: nobody listens, the time was up, or the server was too busy."""
+
+
+class MetadataError(CotfaithError):
+    """A cloud's metadata server did not answer as expected; it may at the next try."""
 
 
 class StoreError(CotfaithError):

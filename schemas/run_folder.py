@@ -11,13 +11,22 @@ from pydantic_core import ErrorDetails
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
-from cotfaith.schemas.run_objects import CheckEntry, Commit, Quarantined, RunObject, RunRecord, ValidationRecord
+from cotfaith.schemas.run_objects import (
+    CheckEntry,
+    Commit,
+    Lease,
+    Quarantined,
+    RunObject,
+    RunRecord,
+    ValidationRecord,
+)
 from cotfaith.schemas.tables import SCHEMA_VERSION
 
 R = TypeVar("R", bound=RunObject)
 MOST_PROBLEMS = 5
 """The most problems in one message."""
 _RUN_HINT = "Was it changed by hand, or is it not a run of cotfaith? Use another folder."
+_LEASE_HINT = f"If no other driver works on the run, remove {keys.LEASE}, or use --take-over."
 _VALIDATION_HINT = f"Remove {keys.VALIDATION}, or rewrite it with: cotfaith validate."
 
 
@@ -57,6 +66,11 @@ def parse_quarantined(data: bytes, key: str) -> Quarantined:
     found = parse_object(Quarantined, data, key, f"Remove {key}.")
     check_place(found.key, keys.quarantine(found.shard_id, found.index, found.reader), key)
     return found
+
+
+def parse_lease(data: bytes) -> Lease:
+    """Return the lease in ``data``; raise ``RunFolderError`` if it is something else."""
+    return parse_object(Lease, data, keys.LEASE, _LEASE_HINT)
 
 
 def parse_validation(data: bytes) -> list[CheckEntry]:

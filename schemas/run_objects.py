@@ -1,6 +1,6 @@
-"""What the JSON objects of a run's folder hold: run.json, commits, quarantined items, validation.json.
+"""What the JSON objects of a run's folder hold: run.json, commits, quarantined items, the lease, validation.json.
 
-A run makes the first three and writes them; readers get every object typed. Fields are in the order in which they are
+A run makes the first four and writes them; readers get every object typed. Fields are in the order in which they are
 written. Types are strict: "16" is not a number. Unknown keys are kept, after the others: a later version may have added
 them. ``run_folder.py`` reads objects, and describes damaged ones.
 """
@@ -325,6 +325,37 @@ class Quarantined(ShardEntry):
         """Its name in messages."""
         by = "" if self.reader is None else f" read by {self.reader}"
         return f"{self.model} / {self.task} / {self.item}{by}"
+
+
+class ProcessEntry(RunObject):
+    """A process, told apart from all others, also from later ones with the same number."""
+
+    host: Text
+    pid: PositiveInt
+    boot_id: str | None = None
+    """Differs for each start of a machine; null where the system has none."""
+    pid_namespace: str | None = None
+    """The container, if any, that ``pid`` counts in; null where the system has none."""
+    start_ticks: NonNegativeInt | None = None
+    """When the process started, in clock ticks since the machine did; null where the system does not say."""
+
+
+class Lease(RunObject):
+    """_lease.json: the driver that works on the run. It is advice: no commit rests on it."""
+
+    holder: Text
+    """A random id, new for each driver."""
+    process: ProcessEntry
+    since: str
+    """By the holder's clock, for people, as ``until``."""
+    until: str
+    """When the lease ends unless it is renewed."""
+    renewals: NonNegativeInt
+
+    @property
+    def name(self) -> str:
+        """The holder's name in messages."""
+        return f"process {self.process.pid} on {self.process.host}, since {self.since}"
 
 
 class CheckEntry(RunObject):

@@ -21,6 +21,7 @@ from cotfaith.cluster.cli import import_chains as import_cli
 from cotfaith.cluster.cli import listing as listing_cli
 from cotfaith.cluster.cli import organisms as organisms_cli
 from cotfaith.cluster.cli import validate as validate_cli
+from cotfaith.cluster.cli import watch as watch_cli
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import CotfaithError, InputError
@@ -42,6 +43,7 @@ app.command()(validate_cli.validate)
 app.command("import")(import_cli.import_chains)
 app.command("check-store")(check_store_cli.check_store)
 app.command("list")(listing_cli.list_names)
+app.command("watch-preemption")(watch_cli.watch_preemption)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -116,6 +118,9 @@ def run(
     retry_quarantined: Annotated[
         bool, typer.Option("--retry-quarantined", help="Try again the items that were given up.")
     ] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take the run over from another driver, which then stops.")
+    ] = False,
 ) -> None:
     """Do the missing parts of a run, then aggregate and report. Run it again to resume."""
     spec = _spec(spec_path, overrides, plugins)
@@ -123,7 +128,7 @@ def run(
     from cotfaith.cluster.cli.tables import failed_text
     from cotfaith.cluster.fleet.run import Again, execute
 
-    quarantined = execute(spec, ConsoleReporter(out, err), Again(repair, retry_quarantined))
+    quarantined = execute(spec, ConsoleReporter(out, err), Again(repair, retry_quarantined), take_over=take_over)
     store = _store(spec.output.path)
     _summarise(_results(store))
     _say_if_incomplete(store)

@@ -42,6 +42,9 @@ def validate(
         list[str] | None,
         typer.Option("--plugin", metavar="MODULE", help="Import a Python module of plug-ins; its code is run."),
     ] = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take the run over from another driver, which then stops.")
+    ] = False,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
     from cotfaith.cluster.cli.incomplete import say_if_incomplete
@@ -60,7 +63,7 @@ def validate(
         raise SpecError(f"--markdown {markdown}: expected a file that ends in .md.")
     folder = folder or ("runs/validate" if chains is None else f"runs/validate-{PurePath(chains).stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
-    execute(spec, ConsoleReporter(out, err))
+    execute(spec, ConsoleReporter(out, err), take_over=take_over)
     store = open_store(spec.output)
     run = load_run(store)
     assert run is not None, "execute begins a run"

@@ -6,7 +6,7 @@ rest of its shard survives. Runs in the driver process.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any
@@ -79,9 +79,14 @@ def _needed(plan: Plan, job: Job) -> Needed:
     return {SUBJECT: Deployment(SUBJECT, answers.id), **found}
 
 
-def run_jobs(plan: Plan, jobs: Sequence[Job], progress: Progress) -> RunOutcome:
-    """Do the jobs. Each model has its own engine actors; as many models run at once as fit."""
-    return _Scheduler(plan, progress, [_Pending(job, _needed(plan, job)) for job in jobs]).run()
+def run_jobs(
+    plan: Plan, jobs: Sequence[Job], progress: Progress, check: Callable[[], None] = lambda: None
+) -> RunOutcome:
+    """Do the jobs. Each model has its own engine actors; as many models run at once as fit.
+
+    ``check`` is called about once a second; what it raises stops the run.
+    """
+    return _Scheduler(plan, progress, [_Pending(job, _needed(plan, job)) for job in jobs]).run(check)
 
 
 class _Scheduler:
@@ -111,10 +116,11 @@ class _Scheduler:
         self.in_a_row = 0
         """Items that were quarantined since a job was last done."""
 
-    def run(self) -> RunOutcome:
+    def run(self, check: Callable[[], None]) -> RunOutcome:
         try:
             self._open(helping=True)
             while self.left:
+                check()
                 if self.pool.has_places():
                     self._open(helping=False)
                 self._move()
@@ -268,7 +274,10 @@ class _Scheduler:
         job = pending.job
         self.in_a_row += 1
         if job.quarantined or self.in_a_row > _MOST_IN_A_ROW:
-            raise RunFailedError(f"{self.in_a_row} items in a row failed every attempt, the last with: {reason}")
+            raise RunFailedError(
+                f"{self.in_a_row} items in a row failed every attempt, the last with: {reason} "
+                "Fix that; run it again to go on with the others."
+            )
         index = next(at for at, item in enumerate(self.items[job.shard.task]) if item.id == job.items[0].id)
         record = job.quarantine(index, reason, pending.tries)
         self.store.put(record.key, record.as_json())

@@ -133,9 +133,9 @@ class EnginePool:
         return [replica for found in self.deployments.values() for replica in found]
 
     def locate(self) -> None:
-        """Ask Ray for the nodes of the actors whose node is not known."""
+        """Ask Ray for the nodes of the actors that are not up, or were not asked for."""
         for replica in self.replicas():
-            replica.node = replica.node or node_of(replica.actor)
+            _locate(replica)
 
     def all_up(self) -> Iterator[Replica]:
         """Yield every actor whose weights are loaded."""
@@ -153,6 +153,7 @@ class EnginePool:
         except (RayActorError, OutOfMemoryError) as error:
             self.replace(replica, error)
             return
+        _locate(replica, again=True)
         self.say_notes(replica, notes)
 
     def say_notes(self, replica: Replica, notes: Sequence[str]) -> None:
@@ -168,8 +169,7 @@ class EnginePool:
 
     def preempted(self, replica: Replica, error: Exception) -> bool:
         """Return whether the actor was lost because its node was, or will be."""
-        if replica.node is None and replica.actor is not None:
-            replica.node = node_of(replica.actor)
+        _locate(replica)
         return replica.leaving or self.nodes.took(replica.node, error)
 
     def replace(self, replica: Replica, error: Exception) -> None:
@@ -227,7 +227,8 @@ class EnginePool:
     def _count_loss(self, replica: Replica, error: Exception) -> None:
         self.deployments[replica.deployment].remove(replica)
         self._losses[replica.deployment] = self._losses.get(replica.deployment, 0) + 1
-        limit = _MAX_LOSSES * self.resources.replicas + self.resources.attempts
+        halvings = self.resources.shard_size.bit_length()  # until the item that ends its engine is found
+        limit = _MAX_LOSSES * self.resources.replicas + self.resources.attempts + halvings
         if replica.capabilities is None or self._losses[replica.deployment] > limit:
             # Ray's text on memory begins with what happened and ends with advice; others end with the cause.
             reason = first_line(error, last=not isinstance(error, OutOfMemoryError))
@@ -258,6 +259,12 @@ class EnginePool:
         asked = {name: n for name, n in (("CPU", self.share.cpus), ("GPU", self.resources.gpus)) if n}
         counts = [f"{n:g} of {has.get(name, 0):g} {name}s ({free.get(name, 0):g} free)" for name, n in asked.items()]
         return f"Not up: {missing}. Each engine asks for {' and '.join(counts) or 'no resources'}."
+
+
+def _locate(replica: Replica, again: bool = False) -> None:
+    """Set the replica's node; until it is up, the node can change."""
+    if replica.actor is not None and (again or replica.node is None or replica.capabilities is None):
+        replica.node = node_of(replica.actor)
 
 
 def first_line(error: Exception, last: bool = False) -> str:

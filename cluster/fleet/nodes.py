@@ -34,7 +34,7 @@ class Nodes:
             return False
         self._next_s = time.monotonic() + self._every_s
         try:
-            self._see(ray.nodes(), _leaving())
+            self._see(_nodes(), _leaving())
         except RayError:  # the head is busy: the next try is soon
             return False
         return True
@@ -76,15 +76,26 @@ class Nodes:
 
 
 def node_of(actor: Any) -> str | None:
-    """Return the node that an actor was placed on, even if it is still starting or has died; None: it waits."""
+    """Return the node that an actor was placed on, even if it is still starting or has died; None: it waits.
+
+    An actor that waits in a node's queue names that node too, but has no port: it may be placed on another.
+    """
     from ray._private import state
 
     found: Any = state.actors(actor._actor_id.hex())
-    return found.get("Address", {}).get("NodeID") or None if found else None
+    address = found.get("Address", {})
+    return address.get("NodeID") or None if address.get("Port") else None
+
+
+def _nodes() -> list[dict[str, Any]]:
+    cluster: Any = ray
+    found: list[dict[str, Any]] = cluster.nodes()
+    return found
 
 
 def _leaving() -> dict[str, int]:
     from ray._private.worker import global_worker
 
-    found: dict[str, int] = global_worker.gcs_client.get_draining_nodes(timeout=_TIMEOUT_S)
+    worker: Any = global_worker
+    found: dict[str, int] = worker.gcs_client.get_draining_nodes(timeout=_TIMEOUT_S)
     return found

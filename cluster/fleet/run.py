@@ -2,14 +2,16 @@
 
 In: a spec, and a reporter that takes the run's messages. Out: the items that were quarantined; all else is in the run's
 folder. Readers start when all chains are committed: their engines load again for that, and answer after the chains of
-every shard. Knows nothing about the command line.
+every shard. While it works it holds the run's lease. Knows nothing about the command line.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 from cotfaith.cluster.fleet.driver import actors_at_once, run_jobs
 from cotfaith.cluster.fleet.jobs import Job, Jobs
+from cotfaith.cluster.fleet.lease import Check, hold_lease
 from cotfaith.cluster.fleet.ray_session import ray_session
 from cotfaith.cluster.fleet.repair import find_damage, say_what_was_done
 from cotfaith.cluster.fleet.reporter import SILENT, Reporter
@@ -19,6 +21,7 @@ from cotfaith.cluster.plan.run_record import open_run
 from cotfaith.cluster.storage.ledger import Ledger, Wanted
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_quarantine
 from cotfaith.cluster.storage.store import Store, open_store
+from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_objects import Quarantined, RunRecord
@@ -35,13 +38,28 @@ class Again:
     """Try the quarantined items again."""
 
 
-def execute(spec: RunSpec, reporter: Reporter = SILENT, again: Again | None = None) -> list[str]:
+def execute(
+    spec: RunSpec,
+    reporter: Reporter = SILENT,
+    again: Again | None = None,
+    *,
+    take_over: bool = False,
+    lease: bool = True,
+) -> list[str]:
     """Do the missing parts of the run that ``spec`` describes; return the items that were quarantined in doing so.
 
+    Args:
+        spec: the run.
+        reporter: takes messages and progress.
+        again: what is done anew.
+        take_over: whether to take the run over from another driver, which then stops.
+        lease: False for tests: without it, drivers on one run do work twice, and the rows are the same.
+
     Raises:
-        InputError: something about the spec is wrong; nothing was loaded or written.
+        InputError: something about the spec is wrong, and nothing was loaded or written; or another driver works on
+            the run, and nothing was done.
         StoreError: the folder cannot be written, or its store ignores conditional puts.
-        RunFailedError: an engine could not be kept up; what was committed is kept.
+        RunFailedError: an engine could not be kept up, or another driver took the run over; what was committed is kept.
 
     """
     plan = make_plan(spec)
@@ -51,29 +69,51 @@ def execute(spec: RunSpec, reporter: Reporter = SILENT, again: Again | None = No
     run = open_run(store, plan.resolved, ident, plan.items)
     _say_what_is_known(plan, run, reporter)
     again = again or Again()
-    lost = find_damage(store, run, reporter).lost if again.damaged else frozenset()
-    ledger = read_ledger(store, run)
-    quarantined = _do_what_is_missing(
-        plan, run, store, ledger, reporter, Wanted(frozenset(), None, again.quarantined, lost)
-    )
-    if again.damaged:
-        say_what_was_done(ledger, read_ledger(store, run), reporter)
-    return quarantined
+    wanted = Wanted(frozenset(), None, again.quarantined)
+    known = None if again.damaged else read_ledger(store, run)  # a repair must first move damaged commits away
+    if known is not None and _is_done(Jobs(plan, run, again=wanted), known, reporter):
+        return []
+    with hold_lease(store, reporter.say, take_over) if lease else nullcontext(_go_on) as check:
+        if again.damaged:
+            wanted = replace(wanted, without=find_damage(store, run, reporter).lost)
+        ledger = _current(known, store, run)
+        missing = Jobs(plan, run, _quarantine(store, again.quarantined), wanted)
+        quarantined = _do_what_is_missing(missing, store, ledger, reporter, check)
+        if again.damaged:
+            say_what_was_done(ledger, read_ledger(store, run), reporter)
+        return quarantined
 
 
-def _do_what_is_missing(
-    plan: Plan, run: RunRecord, store: Store, ledger: Ledger, reporter: Reporter, again: Wanted
-) -> list[str]:
-    missing = Jobs(plan, run, _quarantine(store, again.quarantined), again)
-    jobs = missing.of_subjects(ledger)
+def _go_on() -> None:
+    """Stop nothing."""
+
+
+def _is_done(missing: Jobs, ledger: Ledger, reporter: Reporter) -> bool:
+    """Return whether nothing is missing, and say so."""
+    if missing.of_subjects(ledger) or missing.of_readers(ledger):
+        return False
+    _say_what_is_left(missing, ledger, (), reporter)
+    return True
+
+
+def _current(known: Ledger | None, store: Store, run: RunRecord) -> Ledger:
+    """Return all commits; they are read again if other keys are there now, which another driver made meanwhile."""
+    found = {key for key in store.list(keys.COMMITS) if key.endswith(".json")}
+    if known is not None and found == {commit.key for commit in known.commits()}:
+        return known
+    return read_ledger(store, run)
+
+
+def _do_what_is_missing(missing: Jobs, store: Store, ledger: Ledger, reporter: Reporter, check: Check) -> list[str]:
+    plan, jobs = missing.plan, missing.of_subjects(ledger)
     _say_what_is_left(missing, ledger, jobs, reporter)
     if not jobs and not missing.of_readers(ledger):
         return []
     with ray_session(plan.spec.resources, actors_at_once(plan, jobs)):
-        quarantined = _do(plan, jobs, reporter)
+        quarantined = _do(plan, jobs, reporter, check)
         if jobs and any(probe.readers for probe in plan.probes):
-            ledger = read_ledger(store, run)  # with the chains that were just made
-        return quarantined + _do(plan, missing.of_readers(ledger), reporter)
+            ledger = read_ledger(store, missing.run)  # with the chains that were just made
+        return quarantined + _do(plan, missing.of_readers(ledger), reporter, check)
 
 
 def _quarantine(store: Store, emptied: bool) -> list[Quarantined]:
@@ -119,8 +159,8 @@ def _say_what_is_left(missing: Jobs, ledger: Ledger, jobs: Sequence[Job], report
         reporter.say(f"{len(readings) - left} of {len(readings)} readings of their chains are done, {left} to do.")
 
 
-def _do(plan: Plan, jobs: Sequence[Job], reporter: Reporter) -> list[str]:
+def _do(plan: Plan, jobs: Sequence[Job], reporter: Reporter, check: Check) -> list[str]:
     if not jobs:
         return []
     with reporter.progress(sum(len(job.items) for job in jobs)) as progress:
-        return run_jobs(plan, jobs, progress).quarantined
+        return run_jobs(plan, jobs, progress, check).quarantined

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from cotfaith.cluster.storage.store import Store
-from cotfaith.schemas.errors import CotfaithError
+from cotfaith.schemas.errors import CotfaithError, StoreError
 
 LARGE_BYTES = 17 * 1024**2
 """Large enough for two parts of an upload, if the store was opened for uploads in parts from ``PARTS_FROM_BYTES``."""
@@ -60,10 +60,6 @@ class Outcome:
     """What was seen instead; null: the check passed."""
 
 
-class _NotMetError(Exception):
-    """A store does not behave as it must; the text says what was seen."""
-
-
 def conform(store: Store) -> Iterator[Outcome]:
     """Run every check on ``store`` and yield each outcome as it is known; then remove what the checks wrote."""
     prefix = f".check-{uuid.uuid4().hex}/"
@@ -79,14 +75,14 @@ def failure(check: Check, store: Store, prefix: str) -> str | None:
     """Return what ``check`` saw that it should not, or None. It writes below ``prefix`` only."""
     try:
         check.run(store, prefix)
-    except (_NotMetError, CotfaithError) as error:
+    except CotfaithError as error:
         return str(error)
     return None
 
 
 def _expect(met: bool, seen: str) -> None:
     if not met:
-        raise _NotMetError(seen)
+        raise StoreError(seen)
 
 
 def _expect_object(store: Store, key: str, data: bytes | None) -> None:
@@ -252,7 +248,7 @@ def _at_once(values: Iterable[T], do: Callable[[T], R]) -> list[R]:
 def _tag(store: Store, key: str) -> str:
     found = store.get_tagged(key)
     if found is None:
-        raise _NotMetError("no object with a tag after a put")
+        raise StoreError("no object with a tag after a put")
     return found[1]
 
 

@@ -1,8 +1,8 @@
 """A run's storage in a bucket, behind the protocol of ``store.py``.
 
 In: an address, and how objects are encrypted. Tags are ETags. Conditions are S3's own (``If-None-Match: *``,
-``If-Match``), on single and on multipart uploads. An upload whose answer was lost, and which is tried again, is refused
-because of its own object: so after each refusal the object is read, and one that equals the data counts as written.
+``If-Match``). An upload whose answer was lost, and which is tried again, is refused because of its own object: so after
+each refusal the object is read, and one that equals the data counts as written.
 """
 
 from collections import deque
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from cotfaith.cluster.storage.limits import check_size
-from cotfaith.cluster.storage.upload import RefusedError, UploadEndedError, upload
+from cotfaith.cluster.storage.upload import upload
 from cotfaith.schemas.errors import SpecError
 from cotfaith.workers.remote.patient_s3 import PATIENCE_S, Patience, PatientS3
 from cotfaith.workers.remote.s3_errors import code_of
 from cotfaith.workers.remote.s3_url import MAX_KEY_BYTES, S3Url
 
 MULTIPART_BYTES = 64 * 1024**2
-"""Larger objects are uploaded in parts."""
+"""Larger objects are uploaded in parts, unless under a condition."""
 READERS = 16
 """The threads of ``get_many``; twice as many objects are held at most."""
 FIRST_PATIENCE_S = 10.0
@@ -122,17 +122,20 @@ class S3Store:
 
     def _write(self, key: str, data: bytes, condition: Mapping[str, str]) -> bool:
         """Upload, and return whether the object is this call's."""
+        from botocore.exceptions import ClientError
+
         named = {**self._named(key), **self._encryption}
 
         def once(client: Any) -> bool:
             try:
-                upload(client, named, data, condition, self._multipart_bytes)
-            except RefusedError:
-                return self._read_bytes(client, key) == data
-            except UploadEndedError as ended:
-                if self._read_bytes(client, key) != data:
-                    raise ended.error from None
-            return True
+                return upload(client, named, data, condition, self._multipart_bytes) or is_there(client)
+            except ClientError as error:
+                if code_of(error) == "NoSuchUpload" and is_there(client):
+                    return True
+                raise
+
+        def is_there(client: Any) -> bool:
+            return self._read_bytes(client, key) == data
 
         return self._s3.call(self.place(key), once)
 

@@ -114,3 +114,14 @@ def split(rows, question):
         if found[0]["item_id"] == name and found[0]["model"] == "m" and key[0] != "items"
     }
     return {key: found for key, found in rows.items() if key not in mine}, mine
+
+
+@pytest.mark.usefixtures("shared_ray")
+def test_an_engine_without_memory_for_a_whole_batch(check, tmp_path):
+    """It halves the batch, and goes on: no row fails, and none is lost."""
+    path = tmp_path / "run"
+    content = spec(path)
+    for model in content["models"]:
+        model["options"] |= {"most_requests": 3}
+    run(content)
+    check("an engine out of memory", path)

@@ -11,7 +11,7 @@ from threading import Event, Thread
 from unittest import mock
 
 import pytest
-from chaos import n_commits, run, spec, started, to_the_end, wait_for
+from chaos import is_of_one, n_commits, run, spec, spec_of_one, started, to_the_end, wait_for
 from faulty_proxy import faulty_proxy
 from s3_servers import seaweedfs
 
@@ -58,6 +58,28 @@ def undisturbed(proxy):
 
 
 @pytest.mark.usefixtures("s3_ray")
+def test_all_of_it_in_one_run(check, server, proxy, undisturbed):
+    """The short form: calls fail, then all credentials have expired, then the server is killed and comes back."""
+    path = server.url("all")
+
+    def begin():
+        proxy.expired.add("*")
+        time.sleep(1)
+        proxy.expired.clear()
+        server.kill()
+
+    proxy.done.clear()
+    proxy.share = SHARE
+    with midway(path, begin, server.start):
+        run(spec_of_one(path, SECONDS_PER_CALL))
+    undisturbed()
+    assert proxy.done["ExpiredToken"] > 0
+    assert len(proxy.done) > 3
+    check("the store's calls fail, credentials expire, it is killed", path, proxy.done.total() + 1, is_of_one)
+
+
+@pytest.mark.chaos
+@pytest.mark.usefixtures("s3_ray")
 def test_calls_that_fail(check, server, proxy, undisturbed):
     """A fifth of all calls: 500, 503, connections reset before and after the work, cut bodies, delays."""
     path = server.url("faults")
@@ -70,6 +92,7 @@ def test_calls_that_fail(check, server, proxy, undisturbed):
     check("a fifth of the store's calls fail", path, tried=proxy.done.total())
 
 
+@pytest.mark.chaos
 @pytest.mark.usefixtures("s3_ray")
 def test_credentials_that_expire(check, server, proxy, undisturbed):
     path = server.url("expired")
@@ -78,6 +101,7 @@ def test_credentials_that_expire(check, server, proxy, undisturbed):
     check("credentials expire in mid-run, and are renewed", path)
 
 
+@pytest.mark.chaos
 @pytest.mark.usefixtures("s3_ray")
 def test_a_server_that_is_killed_and_comes_back(check, server, proxy, undisturbed):
     path = server.url("restarted")
@@ -94,7 +118,7 @@ class midway(Thread):  # noqa: N801
         self.path, self.begin, self.end, self.done = path, begin, end, Event()
 
     def run(self):
-        wait_for(lambda: n_commits(self.path) >= 3)
+        wait_for(lambda: n_commits(self.path) >= 2)
         self.begin()
         time.sleep(DOWN_S)
         self.end()

@@ -13,7 +13,7 @@ from typing import Any
 
 from commands import line, write_spec
 from process_tree import Tree, running
-from run_tables import Comparison, Rows, as_committed, as_read, compare
+from run_tables import Comparison, Row, Rows, as_committed, as_read, compare
 
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import ShardReport
@@ -77,6 +77,17 @@ class Listener:
         return "\n".join(self.lines)
 
 
+def spec_of_one(path: object, seconds_per_call: float = 0.0, **changes: Any) -> dict[str, Any]:
+    """Return the spec of a part of the run: one model, which no other reads. See ``is_of_one``."""
+    whole = spec(path, seconds_per_call, **changes)
+    return whole | {"models": whole["models"][:1], "probes": ["no_cot", "early_answering", "filler_tokens"]}
+
+
+def is_of_one(row: Row) -> bool:
+    """Return whether a row of the whole run belongs to ``spec_of_one``."""
+    return row["model"] == "m" and row.get("probe") != "transfer"
+
+
 def run(content: dict[str, Any], quarantined: int = 0) -> Listener:
     """Run the spec to its end in this process, on this process's Ray; fail if other than ``quarantined`` were given up.
 
@@ -132,11 +143,14 @@ class Reference:
         assert n_chains == N_CHAINS, f"the undisturbed run has {n_chains} chains, and the spec asks for {N_CHAINS}"
         return found
 
-    def against(self, store: Store) -> Comparison:
-        """Compare another run with it, by both readers; the worse of the two counts."""
+    def against(self, store: Store, wanted: Callable[[Row], bool] = lambda row: True) -> Comparison:
+        """Compare another run with its ``wanted`` rows, by both readers; the worse of the two counts."""
+        read, committed = (
+            {key: rows for key, rows in one.items() if wanted(rows[0])} for one in (self.read, self.committed)
+        )
         return max(
-            compare(self.read, as_read(store)),
-            compare(self.committed, as_committed(store)),
+            compare(read, as_read(store)),
+            compare(committed, as_committed(store)),
             key=lambda one: (one.lost + one.doubled + one.differing, one.expected),
         )
 

@@ -140,6 +140,7 @@ _ANSWERS = {
     "SlowDown": (503, "SlowDown"),
     "ExpiredToken": (400, "ExpiredToken"),
     "conflict": (409, "ConditionalRequestConflict"),
+    "denied": (403, "AccessDenied"),
 }
 
 

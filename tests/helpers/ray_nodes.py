@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import ray_host
 from process_tree import Tree, below, running
+from ray_host import QUIET
 
 STARTS_WITHIN_S = 120
 ENGINE = "ray::EngineActor"
@@ -80,13 +80,16 @@ class Nodes:
         return found.groups()
 
 
+def join_on_loopback() -> None:
+    """Prepare a process that joins the cluster. Call it before Ray is imported: else Ray replaces 127.0.0.1."""
+    assert "ray" not in sys.modules, "Ray is imported"
+    os.environ.update(QUIET)
+
+
 @contextlib.contextmanager
 def cluster(folder: Path) -> Iterator[Nodes]:
-    """Hold a cluster that has only its head node, which has no CPUs. This process can join it at its address."""
-    from ray._private import ray_constants
-
-    on_loopback = mock.patch.object(ray_constants, "ENABLE_RAY_CLUSTER", False)  # else Ray replaces 127.0.0.1
-    with on_loopback, running([sys.executable, ray_host.__file__], folder / "nodes.said") as tree:
+    """Hold a cluster that has only its head node, which has no CPUs."""
+    with running([sys.executable, ray_host.__file__], folder / "nodes.said") as tree:
         nodes = Nodes(tree)
         yield nodes
         tree.tell("end")  # else the file by which Ray finds "the" cluster would go on naming this one

@@ -7,7 +7,7 @@ from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.workers.engines.stub.engine import StubEngine
 
 
-def run_here(plan, jobs, progress):
+def run_here(plan, jobs, progress, *_):
     """Do the jobs one after another, in place of ``run_jobs``."""
     for job in jobs:
         run_job(job, {"subject": StubEngine(plan.model(job.model))})

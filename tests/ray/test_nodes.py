@@ -3,14 +3,18 @@
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import psutil
 import pytest
 import ray
+from commands import in_process
+from fake_metadata import metadata_server
 from ray._private import ray_constants
 from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason
+from ray.core.generated.common_pb2 import NodeDeathInfo
 
 from cotfaith.cluster.fleet import driver
 from cotfaith.cluster.fleet.engine_pool import Deployment, EnginePool
@@ -29,6 +33,7 @@ FAST = {
     "RAY_health_check_timeout_ms": "1000",
     "RAY_health_check_failure_threshold": "3",
 }
+ITEMS = 6
 STORE_BYTES = 80 * 2**20
 
 
@@ -127,13 +132,13 @@ class Lines:
         return any(text in line for line in self.lines)
 
 
-def spec(path, replicas=1, **options):
+def spec(path, replicas=1, size=1, **options):
     return parse_spec(
         {
             "models": [{"id": "m", "engine": "stub", "options": options}],
-            "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 8}],
+            "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": ITEMS}],
             "probes": ["no_cot"],
-            "resources": {"shard_size": 1, "in_flight": 2, "cpus": 1, "replicas": replicas},
+            "resources": {"shard_size": size, "in_flight": 1, "cpus": 1, "replicas": replicas},
             "output": {"path": str(path)},
         }
     )
@@ -154,8 +159,8 @@ class Run(threading.Thread):
     def check(self, reference):
         self.join(60)
         assert self.given_up == [], self.lines.lines
-        assert self.lines.done == 8
-        assert not self.lines.has("attempt 1 failed"), self.lines.lines
+        assert self.lines.done == ITEMS
+        assert not self.lines.has("attempt 1 failed"), "\n".join(self.lines.lines)
         assert_equal(tables(self.path), reference)
 
 
@@ -181,8 +186,7 @@ def reference(fleet, tmp_path_factory):
 
 def test_a_node_that_joins_is_used_and_one_that_is_lost_costs_no_attempt(fleet, reference, tmp_path):
     fleet.have(1)
-    run = Run(tmp_path / "run", replicas=2, seconds_per_call=0.8)
-    wait_for(lambda: run.lines.done)
+    run = Run(tmp_path / "run", replicas=2, seconds_per_call=0.4)
     fleet.add()
     wait_for(lambda: run.lines.has("finished on m#1") and run.lines.has("finished on m#2"))
     fleet.kill(fleet.alive()[0])
@@ -194,7 +198,7 @@ def test_a_node_that_joins_is_used_and_one_that_is_lost_costs_no_attempt(fleet, 
 
 def test_a_node_with_notice_finishes_its_work_and_nobody_waits_for_its_end(fleet, reference, tmp_path):
     first, _ = fleet.have(2)
-    run = Run(tmp_path / "run", replicas=2, seconds_per_call=0.8)
+    run = Run(tmp_path / "run", replicas=2, seconds_per_call=0.4)
     wait_for(lambda: run.lines.has("finished on m#1") and run.lines.has("finished on m#2"))
     fleet.drain(first, 300)
     wait_for(lambda: first not in fleet.alive())
@@ -207,12 +211,11 @@ def test_a_node_with_notice_finishes_its_work_and_nobody_waits_for_its_end(fleet
 def test_the_last_node_s_deadline_passes_and_the_run_waits_for_another(fleet, reference, tmp_path, monkeypatch):
     monkeypatch.setattr(driver, "PATIENCE_S", 1.0)
     (node,) = fleet.have(1)
-    run = Run(tmp_path / "run", seconds_per_call=2.0)
-    wait_for(lambda: run.lines.has("m#1") or len(list(tmp_path.rglob("_commits/**/*.json"))) > 0)
+    run = Run(tmp_path / "run", seconds_per_call=0.4)
+    wait_for(lambda: run.lines.has("finished on m#1"))
     fleet.drain(node, 0.5)
     wait_for(lambda: run.lines.has("it is done again, and uses up no attempt"))
     wait_for(lambda: run.lines.has("Not up: subject m."))
-    run.spec.models[0].options["seconds_per_call"] = 0.0
     fleet.add()
     run.check(reference)
 
@@ -278,6 +281,27 @@ def test_a_crash_on_a_node_that_stays_is_a_failure(fleet, reference, tmp_path):
 
 def test_running_out_of_memory_is_said_once(fleet, reference, tmp_path):
     fleet.have(1)
-    run = Run(tmp_path / "run", most_requests=1, seconds_per_call=0.1)
-    run.check(reference)
-    assert run.lines.lines.count("m: generate: halved to 1 requests a call after running out of memory.") == 1
+    run = Run(tmp_path / "run", size=ITEMS, most_requests=1)
+    run.join(60)
+    assert run.given_up == []
+    assert_equal(tables(run.path), reference)
+    said = [line for line in run.lines.lines if line.endswith("after running out of memory.")]
+    assert "m: generate: halved to 1 requests a call after running out of memory." in said
+    assert len(set(said)) == len(said)
+
+
+def test_the_sidecar_drains_its_node(fleet):
+    """It finds no node by its address here, where all nodes share one; so the test names it."""
+    (node,) = fleet.have(1)
+    with metadata_server() as server:
+        server.ends = datetime.fromtimestamp(time.time() + 60, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        options = ["--cloud", "aws", "--metadata-url", server.url, "--address", fleet.cluster.address]
+        several = in_process("watch-preemption", *options)
+        assert several.returncode == 2
+        assert "2 Ray nodes run on this machine (127.0.0.1): say which with --node-id." in several.stderr
+        done = in_process("watch-preemption", *options, "--node-id", node.node_id)
+    assert done.returncode == 0, done.stderr
+    assert f"Node {node.node_id} drains." in done.stdout
+    wait_for(lambda: node not in fleet.alive())  # it is idle
+    (gone,) = [one for one in ray.nodes() if one["NodeID"] == node.node_id]
+    assert gone["DeathReason"] == NodeDeathInfo.Reason.Value("AUTOSCALER_DRAIN_PREEMPTED")

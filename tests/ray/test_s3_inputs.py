@@ -3,7 +3,7 @@
 import json
 
 import yaml
-from commands import as_process
+from commands import as_process, in_process
 from s3_servers import BUCKET, seaweedfs
 
 from cotfaith.workers.organisms.folder import folder_of
@@ -14,7 +14,7 @@ def test_a_run_continues_when_its_inputs_move(tmp_path, monkeypatch, no_ray):
     local = {"model": str(folder_of("reasoner")), "file": str(tmp_path / "mine.jsonl")}
     (tmp_path / "mine.jsonl").write_text(lines)
 
-    def ran(name, model, file):
+    def spec_file(name, model, file):
         spec = {
             "models": [{"id": "m", "source": model, "dtype": "float32"}],
             "tasks": [{"name": "t", "file": file, "fields": {"question": "q", "gold": "g"}}],
@@ -23,7 +23,7 @@ def test_a_run_continues_when_its_inputs_move(tmp_path, monkeypatch, no_ray):
             "output": {"path": str(tmp_path / "run"), "max_failed_share": 1},
         }
         (tmp_path / name).write_text(yaml.safe_dump(spec))
-        return as_process("run", tmp_path / name, cwd=tmp_path)
+        return tmp_path / name
 
     with seaweedfs() as server:
         for name, value in (server.environment | {"COTFAITH_CACHE": str(tmp_path / "cache")}).items():
@@ -31,14 +31,15 @@ def test_a_run_continues_when_its_inputs_move(tmp_path, monkeypatch, no_ray):
         for path in folder_of("reasoner").iterdir():
             server.client().upload_file(str(path), BUCKET, f"models/reasoner/{path.name}")
         server.client().put_object(Bucket=BUCKET, Key="mine.jsonl", Body=lines.encode())
-        done = ran("there.yaml", f"s3://{BUCKET}/models/reasoner", f"s3://{BUCKET}/mine.jsonl")
+        there = spec_file("there.yaml", f"s3://{BUCKET}/models/reasoner", f"s3://{BUCKET}/mine.jsonl")
+        done = as_process("run", there, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["spec"]["models"][0]["source"] == f"s3://{BUCKET}/models/reasoner"
     (whole,) = (tmp_path / "cache" / "models").glob("*/whole")
     assert whole.parent.name.endswith(record["spec"]["models"][0]["revision"])
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("_commits/**/*.json")}
-    done = ran("here.yaml", **local)
+    done = in_process("run", spec_file("here.yaml", **local), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "0 to do" in done.stdout + done.stderr
     assert before

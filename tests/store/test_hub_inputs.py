@@ -74,7 +74,8 @@ def ask(hub, tmp_path):
     def asked(*tasks, **environment):
         left_out = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN")
         plain = {name: value for name, value in os.environ.items() if name not in left_out}
-        settings = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
+        cache = {"COTFAITH_CACHE": str(tmp_path / "cache")}
+        settings = cache | {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
         done = subprocess.run(
             [sys.executable, "-c", ASK],
             input=json.dumps(tasks),
@@ -112,6 +113,18 @@ def test_files_and_splits_are_read_and_kept(hub, ask):
     assert ask(*tasks, HF_HUB_OFFLINE="1") == list(wanted.values())
     hub.is_busy = True
     assert ask(tasks[0]) == [["main?"]], "the copy is used if the hub cannot answer"
+
+
+def test_a_split_is_whole_or_not_there(hub, ask):
+    task = {"file": SUMS, "split": "test"}
+    assert ask(task | {"split": "train"}) == [["d?"]]
+    (said,) = ask(task, HF_HUB_OFFLINE="1")
+    assert "this is not in the cache, and HF_HUB_OFFLINE is set" in said
+    assert ask(task) == [["a?", "b?", "c?"]]
+    hub.datasets["me/sums"][CONVERTED] = {"default/test/0000.parquet": parquet("new?")}
+    assert ask(task, HF_HUB_OFFLINE="1") == [["a?", "b?", "c?"]]
+    assert ask(task) == [["new?"]]
+    assert ask(task, HF_HUB_OFFLINE="1") == [["new?"]]
 
 
 def test_a_changed_file_is_downloaded_again(hub, ask):

@@ -1,5 +1,6 @@
 """Task files, prompts, chains and model folders in object storage, on a real S3 server."""
 
+import errno
 import json
 import os
 import signal
@@ -271,6 +272,8 @@ def test_a_changed_model_is_another(model, put, tmp_path):
     assert fingerprint(resolved(model)) != mark
     assert second.whole() != old
     assert folder(model, first.revision).whole() == old, "a copy of the wanted revision is used as it is"
+    with pytest.raises(ModelSourceError, match=r"models.m.source: .* changed: .*expected"):
+        folder(model, "0" * 32).whole()
     spec = {"tasks": [GENERATED], "models": [{"id": "m", "source": model, "revision": first.revision}]}
     with pytest.raises(ModelSourceError, match=r"models.m.source: .* changed: .*expected"):
         with_revisions(parse_spec(spec))
@@ -288,6 +291,8 @@ def test_a_replaced_object_is_not_taken_for_the_listed_one(model, put):
     found = folder(model)
     assert found.revision
     put("models/reasoner/model.safetensors", "other weights")
+    with pytest.raises(StoreError, match="replaced after it was listed"):
+        found.read(found.weights[0], 0, 100)
     with pytest.raises(StoreError, match="replaced during the download"):
         found.whole()
     assert len(folder(model).whole().joinpath("model.safetensors").read_bytes()) == len("other weights")
@@ -393,9 +398,17 @@ def test_a_models_source_that_is_refused(model, tmp_path, source, keys, expected
     assert "hunter2" not in said
 
 
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_a_cache_without_room_or_right(model, tmp_path, monkeypatch):
-    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
-    with pytest.raises(SpecError, match=r"are to be downloaded and 0\.00 GiB are free"):
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+        with pytest.raises(SpecError, match=r"are to be downloaded and 0\.00 GiB are free"):
+            folder(model).whole()
+    monkeypatch.setattr("cotfaith.workers.remote.s3_objects._transfer", full_disk)
+    with pytest.raises(SpecError, match="No space left on device"):
         folder(model).whole()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("COTFAITH_CACHE", str(tmp_path / "file"))

@@ -21,7 +21,7 @@ from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.workers.engines.stub.engine import StubEngine
 
-def run_here(plan, jobs, progress):
+def run_here(plan, jobs, progress, *_):
     for job in jobs:
         run_job(job, {"subject": StubEngine(plan.model(job.model))})
     return RunOutcome(done=len(jobs))

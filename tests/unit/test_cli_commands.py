@@ -30,7 +30,7 @@ from cotfaith.workers.engines.stub.engine import StubEngine
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
 
-def run_here(plan, jobs, progress):
+def run_here(plan, jobs, progress, *_):
     for job in jobs:
         model = plan.model(job.model)
         progress.finished(model.id, run_job(job, {"subject": StubEngine(model)}), model.id)

@@ -158,7 +158,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
     Path("spec.yaml").write_text(yaml.safe_dump(SPEC))
 
-    def with_failures(plan, jobs, progress):
+    def with_failures(plan, jobs, progress, *_):
         outcome, store = RunOutcome(), LocalStore(tmp_path / "run")
         for job in jobs[:2]:
             parts = job.halves() if job.shard.start == 2 else (job,)

@@ -96,7 +96,7 @@ def begin(tmp_path, cli, monkeypatch):
         engine = Says()
         codec._load_tokenizer.cache_clear()  # as in a new process
 
-        def jobs_here(plan, jobs, progress):
+        def jobs_here(plan, jobs, progress, *_):
             for job in jobs:
                 progress.finished(job.model, run_job(job, {"subject": engine}), job.model)
             return RunOutcome(done=len(jobs))

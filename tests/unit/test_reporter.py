@@ -20,7 +20,7 @@ def spec(tmp_path, monkeypatch):
     """Two shards of two items, on a stub that works in this process."""
     monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
 
-    def here(plan, jobs, progress):
+    def here(plan, jobs, progress, *_):
         for job in jobs:
             progress.finished(job.model, run_job(job, {"subject": StubEngine(plan.model(job.model))}), job.model)
         return RunOutcome(done=len(jobs))

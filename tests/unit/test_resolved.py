@@ -117,7 +117,7 @@ def test_a_run_reads_each_commit_once(spec, monkeypatch):
 
     by_tasks = Counter()
 
-    def here(plan, jobs, progress):
+    def here(plan, jobs, progress, *_):
         before = Counter(reads)
         run_all(jobs)
         by_tasks.update(reads - before)

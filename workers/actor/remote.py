@@ -85,8 +85,14 @@ class RemoteEngine:
         return self._call("embed", requests)
 
     def usage(self) -> EngineUsage:
-        """Return the work that the actor has done, summed over all its callers."""
-        usage: EngineUsage = ray.get(self.actor.usage.remote())
+        """Return the work that the actor has done, summed over all its callers; nothing if it is gone.
+
+        The work that was asked for is done by then: the loss matters to the next who asks for some.
+        """
+        try:
+            usage: EngineUsage = ray.get(self.actor.usage.remote())
+        except RayActorError:
+            return EngineUsage()
         return usage
 
     def notes(self) -> list[str]:

@@ -47,16 +47,37 @@ def filled(folder: Path, objects: Sequence[RemoteObject], download: Download, ab
     """
     if is_whole(folder):
         return folder
+    with _writable(folder), _locked(folder):
+        if not is_whole(folder):  # another process may have filled it meanwhile
+            _fill(folder, objects, download, about)
+    return folder
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file whole: under another name first, which no other process uses.
+
+    Raises:
+        SpecError: the cache cannot be written.
+
+    """
+    half = path.with_name(f"{path.name}.{os.getpid()}{_HALF}")
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(data)
+        _flush(half)
+        half.replace(path)
+
+
+@contextmanager
+def _writable(place: Path) -> Iterator[None]:
+    """Turn errors of the disk into ours."""
     try:
-        with _locked(folder):
-            if not is_whole(folder):  # another process may have filled it meanwhile
-                _fill(folder, objects, download, about)
+        yield
     except OSError as error:
         raise SpecError(
-            f"{folder}: the cache cannot be written: {error.strerror or error}. Fix that, or set {VARIABLE} to another "
+            f"{place}: the cache cannot be written: {error.strerror or error}. Fix that, or set {VARIABLE} to another "
             "folder."
         ) from error
-    return folder
 
 
 @contextmanager
@@ -80,8 +101,7 @@ def _fill(folder: Path, objects: Sequence[RemoteObject], download: Download, abo
     _check_room(part, sum(one.size for one in missing))
     sums |= {one.name: _fetch(part, one, download) for one in missing}
     files = {one.name: {"etag": one.etag} | asdict(sums[one.name]) for one in objects}
-    (part / MANIFEST).write_text(json.dumps(about | {"files": files}, indent=2), encoding="utf-8")
-    _flush(part / MANIFEST)
+    write_file(part / MANIFEST, json.dumps(about | {"files": files}, indent=2).encode())
     part.rename(folder)
     _flush(folder.parent)
 

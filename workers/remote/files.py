@@ -11,7 +11,8 @@ from cotfaith.schemas.spec import resolve_path
 from cotfaith.workers.remote.address import HubAddress, parse_address
 from cotfaith.workers.remote.cache import cache_root, filled
 from cotfaith.workers.remote.copies import Copy
-from cotfaith.workers.remote.hub import check_limit, hub_file, hub_split
+from cotfaith.workers.remote.hub import check_limit, hub_file
+from cotfaith.workers.remote.hub_split import hub_split
 from cotfaith.workers.remote.names import nearest
 from cotfaith.workers.remote.s3_objects import Objects
 from cotfaith.workers.remote.s3_url import S3Url

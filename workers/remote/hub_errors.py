@@ -31,11 +31,11 @@ def hub_errors(address: HubAddress, origin: str) -> Iterator[None]:
     except errors.HFValidationError as error:
         raise SpecError(f"{place}: no dataset can have this name. Expected owner/name.") from error
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
-        raise _uncached(place, error) from error
+        raise (uncached(place) if is_offline() else _unreached(place, error.__cause__ or error)) from error
     except errors.HfHubHTTPError as error:
         raise _answered(place, error) from error
     except transport_error() as error:
-        raise StoreError(f"{place}: the hub cannot be reached ({type(error).__name__}). Try again.") from error
+        raise _unreached(place, error) from error
 
 
 def transport_error() -> Any:
@@ -45,10 +45,13 @@ def transport_error() -> Any:
     return HfHubHTTPError.__bases__[0]
 
 
-def _uncached(place: str, error: Exception) -> SpecError | StoreError:
-    if is_offline():
-        return SpecError(f"{place}: this is not in the hub's cache, and HF_HUB_OFFLINE is set. Unset it once.")
-    return StoreError(f"{place}: the hub cannot be reached ({type(error.__cause__ or error).__name__}). Try again.")
+def uncached(place: str) -> SpecError:
+    """Return the error for what offline mode would have to download."""
+    return SpecError(f"{place}: this is not in the cache, and HF_HUB_OFFLINE is set. Unset it once.")
+
+
+def _unreached(place: str, error: BaseException) -> StoreError:
+    return StoreError(f"{place}: the hub cannot be reached ({type(error).__name__}). Try again.")
 
 
 def _answered(place: str, error: Any) -> SpecError | StoreError:

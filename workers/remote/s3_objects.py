@@ -19,6 +19,7 @@ from cotfaith.workers.remote.s3_url import S3Url
 _FIRST_PATIENCE_S = 20.0  # for questions: a user waits for the plan
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.EACCES, errno.ENOENT)
 _MISSING = ("NoSuchKey", "404", "NotFound")
+_CHANGED = ("PreconditionFailed", "412")
 T = TypeVar("T")
 
 
@@ -83,13 +84,20 @@ class Objects:
         return sorted(key.removeprefix(prefix) for key in folders + keys if key != prefix)
 
     def read(self, one: RemoteObject, start: int, length: int) -> bytes:
-        """Return up to ``length`` bytes from ``start`` on."""
+        """Return up to ``length`` bytes from ``start`` on; raise ``StoreError`` if the object has changed."""
+        from botocore.exceptions import ClientError
+
         if start >= one.size:
             return b""
         part = {"Range": f"bytes={start}-{min(start + length, one.size) - 1}", "IfMatch": f'"{one.etag}"'}
 
         def ask(client: Any) -> bytes:
-            data: bytes = client.get_object(Bucket=self.address.bucket, Key=one.key, **part)["Body"].read()
+            try:
+                data: bytes = client.get_object(Bucket=self.address.bucket, Key=one.key, **part)["Body"].read()
+            except ClientError as error:
+                if code_of(error) in (*_MISSING, *_CHANGED):
+                    raise self._wrong(one, "it was replaced after it was listed. Try again.") from None
+                raise
             return data
 
         return self._asked(ask)
@@ -104,15 +112,19 @@ class Objects:
         """
         bucket = self.address.bucket
 
-        def ask(client: Any) -> dict[str, Any]:
-            _transfer(client, bucket, one.key, target)
+        def ask(client: Any) -> dict[str, Any] | OSError:
+            try:
+                _transfer(client, bucket, one.key, target)
+            except OSError as error:
+                if error.errno in _DISK:
+                    return error  # another try would not help
+                raise
             head: dict[str, Any] = client.head_object(Bucket=bucket, Key=one.key, ChecksumMode="ENABLED")
             return head
 
-        try:
-            head = self._s3.call(f"{self.origin}: s3://{bucket}/{one.key}", ask, Patience(PATIENCE_S))
-        except _DiskError as error:
-            raise error.reason from None
+        head = self._s3.call(f"{self.origin}: s3://{bucket}/{one.key}", ask, Patience(PATIENCE_S))
+        if isinstance(head, OSError):
+            raise head
         sums = sums_of(target)
         if bare(head["ETag"]) != one.etag:
             raise self._wrong(one, "it was replaced during the download. Try again.")
@@ -127,26 +139,14 @@ class Objects:
         return StoreError(f"{self.origin}: s3://{self.address.bucket}/{one.key}: {what}")
 
 
-class _DiskError(Exception):
-    """This machine's disk failed, so the store need not be asked again."""
-
-    def __init__(self, reason: OSError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
 def _transfer(client: Any, bucket: str, key: str, target: Path) -> None:
-    """Download in parallel parts, each with retries; tell errors of the disk from those of the network."""
+    """Download in parallel parts, each with retries."""
     from boto3.exceptions import RetriesExceededError
 
     try:
         client.download_file(bucket, key, str(target), Config=transfer_config())
     except RetriesExceededError as error:
         raise ConnectionError(f"{type(error.last_exception).__name__} too often") from error
-    except OSError as error:
-        if error.errno in _DISK:
-            raise _DiskError(error) from error
-        raise
 
 
 def transfer_config() -> Any:

@@ -1,0 +1,255 @@
+"""What counts as a preemption, and what is done about it, without a running Ray."""
+
+import time
+
+import pytest
+from ray.exceptions import NodeDiedError, RpcError, WorkerCrashedError
+
+from cotfaith.cluster.fleet import crashes, driver, engine_pool, nodes
+from cotfaith.cluster.fleet.crashes import Crashes
+from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool
+from cotfaith.cluster.fleet.leaving import move_off
+from cotfaith.cluster.fleet.nodes import Nodes
+from cotfaith.cluster.fleet.ray_session import Share
+from cotfaith.schemas.errors import EngineLostError, RunFailedError
+from cotfaith.schemas.spec import ModelSpec, ResourceSpec
+
+
+class Ray:
+    """A cluster of named nodes, actors and places, in place of the functions of Ray that the fleet uses."""
+
+    def __init__(self, patch):
+        self.alive, self.dead, self.leaving = ["head", "a", "b"], [], {}
+        self.killed, self.removed, self.started = [], [], 0
+        self.places_ready = True
+        patch.setattr(nodes.ray, "is_initialized", lambda: True)
+        patch.setattr(nodes, "_nodes", self.nodes)
+        patch.setattr(nodes, "_leaving", lambda: self.leaving)
+        patch.setattr(engine_pool, "node_of", lambda actor: actor.node)
+        patch.setattr(engine_pool.ray, "kill", self.killed.append)
+        patch.setattr(engine_pool.ray, "remote", lambda _: Options(self))
+        patch.setattr(engine_pool, "placement_group", lambda _: Place(self))
+        patch.setattr(engine_pool, "remove_placement_group", self.removed.append)
+        patch.setattr(engine_pool, "PlacementGroupSchedulingStrategy", lambda place: place)
+
+    def nodes(self):
+        return [{"NodeID": n, "Alive": n in self.alive} for n in (*self.alive, *self.dead)]
+
+    def lose(self, node):
+        self.alive.remove(node)
+        self.dead.append(node)
+
+
+class Place:
+    def __init__(self, cluster):
+        self.cluster = cluster
+
+    def wait(self, _):
+        return self.cluster.places_ready
+
+
+class Options:
+    """Stands for the actor class and its options, and makes actors on node ``a``."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+
+    def options(self, **_):
+        return self
+
+    def remote(self, *_):
+        self.cluster.started += 1
+        return Actor()
+
+
+class Actor:
+    node = "a"
+
+    def __init__(self):
+        self.describe = self
+
+    def remote(self):
+        return object()
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    return Ray(monkeypatch)
+
+
+def pool_of(*deployments, replicas=1):
+    pool = EnginePool(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")}, [].append)
+    pool.nodes = Nodes(every_s=0.0)
+    for one in deployments:
+        pool.open(one, replicas if one.role == SUBJECT else 1)
+    for one in pool.replicas():
+        one.capabilities, one.node = object(), "a"
+    return pool
+
+
+ANSWERS, EDITS = Deployment(SUBJECT, "m"), Deployment("editor", "m")
+
+
+def marked(error, preempted):
+    error.preempted = preempted
+    return error
+
+
+def test_a_preemption_is_told_by_marks_types_and_nodes_and_never_by_text(cluster):
+    seen = Nodes(every_s=0.0)
+    assert seen.took(None, marked(EngineLostError("x"), True))
+    assert seen.took(None, NodeDiedError("x"))
+    assert not seen.took("a", EngineLostError("the actor's node was preempted: spot notice"))
+    assert not seen.took(None, WorkerCrashedError())
+    cluster.lose("a")
+    assert seen.took("a", EngineLostError("x"))
+    assert not seen.took("b", EngineLostError("x"))
+    cluster.leaving = {"b": 0}
+    assert seen.took("b", EngineLostError("x"))
+    assert seen.left_s("b") is None
+
+
+def test_a_head_that_is_busy_leaves_the_view_as_it_is(cluster, monkeypatch):
+    seen = Nodes(every_s=0.0)
+    cluster.lose("a")
+    assert seen.refresh()
+
+    def busy():
+        raise RpcError("busy", rpc_code=14)
+
+    monkeypatch.setattr(nodes, "_leaving", busy)
+    assert not seen.refresh()
+    assert seen.dead == {"a"}
+
+
+def test_no_number_of_preemptions_ends_the_run_and_losses_do(cluster):
+    pool = pool_of(ANSWERS)
+    for n in range(20):
+        (replica,) = pool.replicas()
+        replica.capabilities = None if n % 2 else object()  # some were still loading
+        pool.replace(replica, marked(EngineLostError("x"), True))
+    assert pool.preemptions == 20
+
+    def crash(times):
+        for _ in range(times):
+            (replica,) = pool.replicas()
+            replica.capabilities = object()
+            pool.replace(replica, EngineLostError("x"))
+
+    crash(3)
+    with pytest.raises(RunFailedError, match="cannot be kept up"):
+        crash(20)
+    assert pool.preemptions == 20
+
+
+def test_an_actor_that_works_finishes_and_an_idle_one_ends_at_once(cluster):
+    pool = pool_of(ANSWERS, replicas=2)
+    idle, busy = pool.replicas()
+    cluster.leaving = {"a": int((time.time() + 60) * 1000)}
+    Actor.node, before = "b", Actor.node
+    try:
+        move_off(pool, pool.nodes, {busy})
+        assert cluster.killed == [idle.actor]
+        assert busy in pool.replicas()
+        assert busy not in pool.up(ANSWERS)  # no new jobs
+        assert len(pool.replicas()) == 3  # two others were started
+        move_off(pool, pool.nodes, {busy})
+        assert len(pool.replicas()) == 3
+        cluster.leaving = {"a": 1}  # the deadline has passed
+        move_off(pool, pool.nodes, {busy})
+        assert cluster.killed == [idle.actor, busy.actor]
+        assert pool.preempted(busy, EngineLostError("x"))
+        assert pool.preemptions == 2
+    finally:
+        Actor.node = before
+
+
+def test_a_helper_keeps_its_place_after_a_crash_and_gets_another_after_a_preemption(cluster):
+    pool = pool_of(EDITS)
+    (first,) = pool.replicas()
+    pool.replace(first, EngineLostError("x"))
+    (second,) = pool.replicas()
+    assert second.place is first.place
+    assert cluster.removed == []
+    pool.replace(second, marked(EngineLostError("x"), True))
+    (third,) = pool.replicas()
+    assert third.place is not second.place
+    assert cluster.removed == [second.place]
+    pool.close_all()
+    assert cluster.removed == [second.place, third.place]
+
+
+def test_a_subject_gives_its_place_to_a_helper_that_waits_for_one(cluster, monkeypatch):
+    pool = pool_of(EDITS, ANSWERS)
+    helper, subject = pool.replicas()
+    cluster.places_ready = False
+    pool.replace(helper, marked(EngineLostError("x"), True))
+    pool.yield_place({subject})
+    assert subject in pool.replicas()  # it works
+    pool.yield_place(set())
+    assert subject in pool.replicas()  # the place may come soon
+    monkeypatch.setattr(engine_pool, "_YIELD_S", 0.0)
+    pool.yield_place(set())
+    pool.fill()
+    assert [one.deployment for one in pool.replicas()] == [EDITS]
+    cluster.places_ready = True
+    pool.fill()
+    assert [one.deployment for one in pool.replicas()] == [EDITS, ANSWERS]
+
+
+@pytest.mark.parametrize("sign", ["dead", "leaving", None])
+def test_a_crashed_task_waits_for_the_verdict_on_its_node(cluster, monkeypatch, sign):
+    seen, lost, crashed = Nodes(every_s=0.0), [], []
+    seen.refresh()
+    held = Crashes(seen)
+    assert not held.holds("job", ValueError("our own"))
+    assert held.holds("job", WorkerCrashedError())
+    settle = lambda: held.settle(lambda job, _: lost.append(job), lambda job, _: crashed.append(job))  # noqa: E731
+    settle()
+    assert lost == crashed == []
+    if sign == "dead":
+        cluster.lose("b")
+    elif sign == "leaving":
+        cluster.leaving = {"b": 0}
+    else:
+        monkeypatch.setattr(crashes, "monotonic", lambda: time.monotonic() + 21)
+    seen.refresh()
+    settle()
+    settle()
+    assert (lost, crashed) == (([], ["job"]) if sign is None else (["job"], []))
+
+
+def test_on_one_node_a_crash_is_the_task_s_own(cluster):
+    cluster.alive = ["head"]
+    seen = Nodes(every_s=0.0)
+    seen.refresh()
+    assert not Crashes(seen).holds("job", WorkerCrashedError())
+
+
+def test_a_job_that_loses_node_after_node_is_charged_in_the_end():
+    class Scheduler(driver._Scheduler):
+        def __init__(self):
+            self.queues, self.retried, self.progress = {ANSWERS: driver.deque()}, [], driver_progress
+            self.lost_tasks = 0
+
+        def _retry(self, pending, error, charged=True):
+            self.retried.append(pending)
+
+    class Said:
+        def say(self, text):
+            lines.append(text)
+
+    class Job:
+        name = "shard"
+
+    lines, driver_progress = [], Said()
+    scheduler, pending = Scheduler(), driver._Pending(Job(), {SUBJECT: ANSWERS})
+    for _ in range(50):
+        scheduler._do_again(pending, EngineLostError("x"), notice=True)
+    for _ in range(driver.MOST_LOST_NODES):
+        scheduler._do_again(pending, EngineLostError("x"), notice=False)
+    assert scheduler.retried == []
+    assert pending.tries == 0
+    assert len(lines) == 50 + driver.MOST_LOST_NODES
+    scheduler._do_again(pending, EngineLostError("x"), notice=False)
+    assert scheduler.retried == [pending]
