@@ -361,7 +361,7 @@ def test_chains_of_items_that_the_run_s_items_lack_are_refused(run, cli):
     content = json.loads((run / CHAINS).read_text())
     content["parts"][0]["rows"] = 1
     (run / CHAINS).write_text(json.dumps(content))
-    refused(cli, ["t-000001, is on an item that the run's items lack", FIT], COMMANDS[1:])
+    refused(cli, ["m t t-000001 cot, is on an item that the run's items lack", FIT], COMMANDS[1:])
 
 
 def test_a_reading_by_another_reader_is_refused(run, cli):
@@ -410,8 +410,7 @@ def test_rows_on_other_chains_that_say_they_rest_on_the_present_ones_are_refused
 
 NO_FILES = {
     "run.json": [("run", "spec.yaml")],
-    PROBES: [("run", "spec.yaml")],
-    TRANSFER: [("run", "spec.yaml")],
+    f"{FIRST}/00003.json": [("run", "spec.yaml")],  # the next generation's place
     "estimates.parquet": [("aggregate", "run"), ("report", "run"), ("run", "spec.yaml")],
     "report.html": [("report", "run"), ("run", "spec.yaml")],
 }
@@ -433,6 +432,21 @@ def test_something_that_is_no_file_in_the_place_of_one(run, cli, name, commands,
         assert code == 1, command  # the disk, not the input
         assert name in err.replace("\n", ""), err
     assert not list(run.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize("kind", ["a broken link", "a folder"])
+@pytest.mark.parametrize("name", [CHAINS, PROBES, TRANSFER])
+def test_no_file_in_the_place_of_a_commit_is_no_commit_and_its_work_is_done_again(run, cli, name, kind):
+    before = read_tables(LocalStore(run))
+    (run / name).unlink()
+    if kind == "a folder":
+        (run / name).mkdir()
+    else:
+        (run / name).symlink_to(run / "nowhere.json")
+    assert "Incomplete: 3 of 4 shards are done." in cli("status", "run")[1]
+    assert cli("run", "spec.yaml")[0] == 0
+    after = read_tables(LocalStore(run))
+    assert all(after[table].equals(before[table]) for table in before)
 
 
 def as_shard(run, start, stop):
