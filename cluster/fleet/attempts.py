@@ -17,6 +17,8 @@ from cotfaith.schemas.records import Item
 
 MOST_IN_A_ROW = 8
 """The most items that are quarantined without a job being done between them; then something else is wrong."""
+MOST_LOST_NODES = 10
+"""Nodes without notice that a job may lose before more of them are charged: the job itself may bring its nodes down."""
 
 Needed = dict[str, Deployment]
 """Role in a job -> the deployment that serves it."""
@@ -69,6 +71,14 @@ class Attempts:
             self.say(f"{name}: attempt {pending.tries} failed ({reason}); trying again")
             return [pending]
         return [self._quarantine(pending, reason)]
+
+    def after_lost_node(self, pending: Pending, error: Exception, notice: bool) -> list[Pending]:
+        """Return what takes the place of a job whose node was lost, with or without notice: mostly itself, uncharged."""
+        pending.lost_nodes += not notice
+        if pending.lost_nodes > MOST_LOST_NODES:
+            return self.after(pending, error, charged=True)
+        self.say(f"{pending.job.name}: its node was taken away; it is done again, and uses up no attempt")
+        return [pending]
 
     def _quarantine(self, pending: Pending, reason: str) -> Pending:
         job = pending.job
