@@ -174,6 +174,7 @@ def verify(
 ) -> None:
     """Check every part of a run against its commit, and find what no commit names."""
     from cotfaith.cluster.cli.verified import say_verified
+    from cotfaith.cluster.fleet.lease import hold_lease
     from cotfaith.cluster.storage.verify import delete_orphans
     from cotfaith.cluster.storage.verify import verify as verified
 
@@ -181,7 +182,9 @@ def verify(
     found = verified(store, _run_record(store))
     say_verified(found, out)
     if orphans:
-        out.print(f"Deleted {delete_orphans(store, found)} orphans.")
+        with hold_lease(store, _warn):  # a driver's parts are orphans until it commits them
+            deleted = delete_orphans(store, verified(store, _run_record(store)))
+        out.print(f"Deleted {deleted} orphans.")
     _say_if_incomplete(store)
     if not found.whole:
         raise typer.Exit(1)

@@ -17,11 +17,10 @@ from cotfaith.cluster.fleet.repair import find_damage, say_what_was_done
 from cotfaith.cluster.fleet.reporter import SILENT, Reporter
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import Plan, make_plan, overflow_warnings
-from cotfaith.cluster.plan.run_record import open_run
+from cotfaith.cluster.plan.run_record import next_run, open_run
 from cotfaith.cluster.storage.ledger import Ledger, Wanted
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_quarantine
-from cotfaith.cluster.storage.store import Store, open_store
-from cotfaith.schemas import keys
+from cotfaith.cluster.storage.store import Store, check_conditional_put, open_store
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_objects import Quarantined, RunRecord
@@ -63,24 +62,25 @@ def execute(
 
     """
     plan = make_plan(spec)
-    store = open_store(spec.output)
+    store, again = open_store(spec.output), again or Again()
     ident = identity(plan.resolved, plan.weights, plan.templates)
     _check_version(plan, load_run(store), store)
-    run = open_run(store, plan.resolved, ident, plan.items)
+    run = next_run(store, plan.resolved, ident, plan.items)
+    check_conditional_put(store)
     _say_what_is_known(plan, run, reporter)
-    again = again or Again()
-    wanted = Wanted(frozenset(), None, again.quarantined)
-    known = None if again.damaged else read_ledger(store, run)  # a repair must first move damaged commits away
-    if known is not None and _is_done(Jobs(plan, run, again=wanted), known, reporter):
+    wanted = Wanted(frozenset(), quarantined=again.quarantined)
+    if not again.damaged and _is_done(Jobs(plan, run, again=wanted), read_ledger(store), reporter):
+        open_run(store, plan.resolved, ident, plan.items)
         return []
     with hold_lease(store, reporter.say, take_over) if lease else nullcontext(_go_on) as check:
-        if again.damaged:
+        run = open_run(store, plan.resolved, ident, plan.items)
+        if again.damaged:  # first, because it moves damaged commits away
             wanted = replace(wanted, without=find_damage(store, run, reporter).lost)
-        ledger = _current(known, store, run)
+        ledger = read_ledger(store)
         missing = Jobs(plan, run, _quarantine(store, again.quarantined), wanted)
         quarantined = _do_what_is_missing(missing, store, ledger, reporter, check)
         if again.damaged:
-            say_what_was_done(ledger, read_ledger(store, run), reporter)
+            say_what_was_done(ledger, read_ledger(store), reporter)
         return quarantined
 
 
@@ -96,14 +96,6 @@ def _is_done(missing: Jobs, ledger: Ledger, reporter: Reporter) -> bool:
     return True
 
 
-def _current(known: Ledger | None, store: Store, run: RunRecord) -> Ledger:
-    """Return all commits; they are read again if other keys are there now, which another driver made meanwhile."""
-    found = {key for key in store.list(keys.COMMITS) if key.endswith(".json")}
-    if known is not None and found == {commit.key for commit in known.commits()}:
-        return known
-    return read_ledger(store, run)
-
-
 def _do_what_is_missing(missing: Jobs, store: Store, ledger: Ledger, reporter: Reporter, check: Check) -> list[str]:
     plan, jobs = missing.plan, missing.of_subjects(ledger)
     _say_what_is_left(missing, ledger, jobs, reporter)
@@ -112,7 +104,7 @@ def _do_what_is_missing(missing: Jobs, store: Store, ledger: Ledger, reporter: R
     with ray_session(plan.spec.resources, actors_at_once(plan, jobs)):
         quarantined = _do(plan, jobs, reporter, check)
         if jobs and any(probe.readers for probe in plan.probes):
-            ledger = read_ledger(store, missing.run)  # with the chains that were just made
+            ledger = read_ledger(store)  # with the chains that were just made
         return quarantined + _do(plan, missing.of_readers(ledger), reporter, check)
 
 

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from cotfaith.cluster.plan.growth import Items, grown, item_changes, limit_changes
 from cotfaith.cluster.plan.identity import GROWS, check_same_run
 from cotfaith.cluster.plan.prompt_date import date_changes, prompt_date
-from cotfaith.cluster.storage.store import Store, check_conditional_put
+from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import StoreError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
@@ -29,35 +29,46 @@ _INDENT = 2
 _TRIES = 10
 
 
+def next_run(store: Store, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
+    """Return the record that ``open_run`` would write; nothing is written.
+
+    Raises:
+        RunConflictError: the folder's run contradicts the spec.
+
+    """
+    found = store.get(keys.RUN)
+    return _next(None if found is None else parse_run(found), resolved, ident, items)
+
+
 def open_run(store: Store, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
     """Begin a run, or continue the folder's run; return its record.
 
     ``items`` maps task names to items. A new run's chat templates get ``resolved.date``, or now. A run of an old
-    version is left as it is.
+    version is left as it is. Call ``check_conditional_put`` before.
 
     Raises:
         RunConflictError: the folder's run contradicts the spec; nothing was written.
-        StoreError: the store ignores conditional puts; nothing was written.
 
     """
     for _ in range(_TRIES):
-        found = store.get_tagged(keys.RUN)
-        if found is None:
-            run, data, tag = _new(resolved, ident, items), None, ""
-        else:
-            (data, tag), old = found, parse_run(found[0])
-            check_run(old, resolved, ident, items)
-            run = old if old.schema_version < FIRST_PRESENT else _continued(old, resolved, ident, items)
+        data, tag = store.get_tagged(keys.RUN) or (None, None)
+        run = _next(None if data is None else parse_run(data), resolved, ident, items)
         new = run.as_json(_INDENT)
-        check_conditional_put(store)
         if new == data or run.schema_version < FIRST_PRESENT or _put(store, new, tag):
             return run
     raise StoreError(f"{store.place(keys.RUN)}: this was changed by others {_TRIES} times while it was written.")
 
 
-def _put(store: Store, data: bytes, tag: str) -> bool:
+def _next(old: RunRecord | None, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
+    if old is None:
+        return _new(resolved, ident, items)
+    check_run(old, resolved, ident, items)
+    return old if old.schema_version < FIRST_PRESENT else _continued(old, resolved, ident, items)
+
+
+def _put(store: Store, data: bytes, tag: str | None) -> bool:
     """Write run.json unless another driver has written it since it was read."""
-    return store.put_if_unchanged(keys.RUN, data, tag) if tag else store.put_if_absent(keys.RUN, data)
+    return store.put_if_absent(keys.RUN, data) if tag is None else store.put_if_unchanged(keys.RUN, data, tag)
 
 
 def check_run(old: RunRecord, resolved: Resolved, ident: Identity, items: Items) -> None:

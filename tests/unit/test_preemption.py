@@ -1,10 +1,13 @@
 """What counts as a preemption, and what is done about it, without a running Ray."""
 
+import io
 import time
 
 import pytest
 from ray.exceptions import NodeDiedError, RpcError, WorkerCrashedError
+from rich.console import Console
 
+from cotfaith.cluster.cli.progress import RunProgress
 from cotfaith.cluster.fleet import crashes, driver, engine_pool, nodes
 from cotfaith.cluster.fleet.crashes import Crashes
 from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool
@@ -253,3 +256,13 @@ def test_a_job_that_loses_node_after_node_is_charged_in_the_end():
     assert len(lines) == 50 + driver.MOST_LOST_NODES
     scheduler._do_again(pending, EngineLostError("x"), notice=False)
     assert scheduler.retried == [pending]
+
+
+def test_the_progress_line_counts_preemptions_apart():
+    progress = RunProgress(Console(file=io.StringIO()), 2)
+    progress.preempted(0)
+    assert progress._line().endswith("0 of 0 rows not ok")
+    progress.preempted(1)
+    assert progress._line().endswith("0 of 0 rows not ok, 1 preemption")
+    progress.preempted(3)
+    assert progress._line().endswith("0 of 0 rows not ok, 3 preemptions")
