@@ -217,22 +217,17 @@ class _Scheduler:
         self._do_again(pending, error, notice=False)
 
     def _do_again(self, pending: Pending, error: Exception, notice: bool) -> None:
-        """Put a job whose node was lost back at the head of its queue; it uses up no attempt."""
-        self._put(pending, self.attempts.after_lost_node(pending, error, notice), first=True)
+        queue = self.queues[pending.needs[SUBJECT]]
+        self._replace(pending, self.attempts.after_lost_node(queue, pending, error, notice))
 
     def _retry(self, pending: Pending, error: Exception, charged: bool = True) -> None:
-        """Put a job that failed at the end of its queue, or what takes its place at the head."""
-        others = self.attempts.after(pending, error, charged)
-        self._put(pending, others, first=others != [pending])
+        queue = self.queues[pending.needs[SUBJECT]]
+        self._replace(pending, self.attempts.after(queue, pending, error, charged))
 
-    def _put(self, pending: Pending, others: Sequence[Pending], first: bool) -> None:
+    def _replace(self, pending: Pending, others: Sequence[Pending]) -> None:
+        """Count the jobs that take the place of one."""
         self.left += Counter(one for new in others for one in new.needs.values())
         self.left -= Counter(pending.needs.values())
-        queue = self.queues[pending.needs[SUBJECT]]
-        if first:
-            queue.extendleft(reversed(others))
-        else:
-            queue.extend(others)
 
     def _close(self) -> None:
         """End the deployments that no job needs, so that waiting ones get their places."""

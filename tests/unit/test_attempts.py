@@ -1,5 +1,7 @@
 """A failed job: tried alone, halved down to one item, quarantined; and when the run stops instead."""
 
+from collections import deque
+
 import pytest
 
 from cotfaith.cluster.fleet.attempts import MOST_IN_A_ROW, Attempts, Pending
@@ -31,15 +33,15 @@ def attempts(store):
 
 def search(attempts, first, bad):
     """Do what the scheduler does with one job, if an engine dies on the items ``bad``; return how often it died."""
-    queue, died = [first], 0
+    queue, died = deque([first]), 0
     while queue:
-        one = queue.pop(0)
+        one = queue.popleft()
         if one.job.quarantined or not {item.id for item in one.job.items} & bad:
             attempts.done(one)
             continue
         died += 1
-        others = attempts.after(one, LOST, charged=True)
-        queue = [*queue, *others] if others == [one] else [*others, *queue]
+        others = attempts.after(queue, one, LOST, charged=True)
+        assert all(other in queue for other in others)
     return died
 
 
@@ -55,16 +57,16 @@ def test_only_the_items_that_are_the_cause_are_quarantined(store, bad, died):
 
 def test_one_failure_beside_others_is_nobodys(store):
     one = pending()
-    assert attempts(store).after(one, LOST, charged=False) == [one]
+    assert attempts(store).after(deque(), one, LOST, charged=False) == [one]
     assert one.tries == 0
-    assert attempts(store).after(one, LOST, charged=True) == [one]  # from now on it runs alone
+    assert attempts(store).after(deque(), one, LOST, charged=True) == [one]  # from now on it runs alone
     assert one.tries == 1
 
 
 def test_the_place_of_a_quarantined_item_is_rows_without_a_try(store):
     one = pending(3, 4)
     one.tries = 2
-    (left,) = attempts(store).after(one, LOST, charged=True)
+    (left,) = attempts(store).after(deque(), one, LOST, charged=True)
     assert left.job.quarantined == {"i3": "The engine's process ended"}
     assert left.tries == 0
     assert not left.job.wanted.quarantined  # else it would be wanted anew for ever
@@ -73,7 +75,7 @@ def test_the_place_of_a_quarantined_item_is_rows_without_a_try(store):
 def test_a_reader_s_item_is_quarantined_for_that_reader(store):
     one = pending(3, 4, reader="r")
     one.tries = 2
-    attempts(store).after(one, LOST, charged=True)
+    attempts(store).after(deque(), one, LOST, charged=True)
     (found,) = read_quarantine(store)
     assert (found.reader, found.name) == ("r", "m / t / i3 read by r")
 

@@ -2,6 +2,7 @@
 
 import io
 import time
+from collections import deque
 
 import pytest
 from ray.exceptions import NodeDiedError, RpcError, WorkerCrashedError
@@ -236,12 +237,12 @@ def test_a_job_that_loses_node_after_node_is_charged_in_the_end():
 
     lines, lost = [], EngineLostError("x")
     attempts = Attempts(3, None, {}, lines.append)
-    pending = Pending(Job(), {SUBJECT: ANSWERS})
+    pending, queue = Pending(Job(), {SUBJECT: ANSWERS}), deque()
     for notice in [True] * 50 + [False] * MOST_LOST_NODES:
-        assert attempts.after_lost_node(pending, lost, notice) == [pending]
+        assert attempts.after_lost_node(queue, pending, lost, notice) == [pending]
     assert pending.tries == 0
     assert len(lines) == 50 + MOST_LOST_NODES
-    assert attempts.after_lost_node(pending, lost, notice=False) == [pending]
+    assert attempts.after_lost_node(queue, pending, lost, notice=False) == [pending]
     assert pending.tries == 1
 
 
