@@ -1,9 +1,10 @@
 """What becomes of a job that failed: tried again alone, halved, or its only item quarantined.
 
-In: a queue, a job and its error. Out: the jobs that take its place, in the queue. When an engine is lost, nothing shows which of its tasks was
-the cause; so a job that failed runs alone from then on. If it fails alone its halves are tried, until the item that is
-the cause is found: the rest of its shard survives. A quarantined item is recorded in the run's folder, so that no later
-run tries it again; the job that takes its place only writes rows that say so. Knows nothing about Ray.
+In: a queue, a job and its error. Out: the jobs that take its place, in the queue. When an engine is lost, nothing shows
+which of its tasks was the cause; so a job that failed runs alone from then on. If it fails alone its halves are tried,
+until the item that is the cause is found: the rest of its shard survives. A quarantined item is recorded in the run's
+folder, so that no later run tries it again; the job that takes its place only writes rows that say so. Knows nothing
+about Ray.
 """
 
 from collections import deque
