@@ -30,8 +30,6 @@ from cotfaith.workers.actor.remote import RemoteEngine
 _POLL_S = 1.0
 PATIENCE_S = 60.0
 """Seconds without a running job, before the scheduler says what it waits for."""
-MOST_LOST_NODES = 10
-"""Nodes without notice that a job may lose before more of them are charged: the job itself may bring its nodes down."""
 
 
 @dataclass
@@ -219,24 +217,17 @@ class _Scheduler:
         self._do_again(pending, error, notice=False)
 
     def _do_again(self, pending: Pending, error: Exception, notice: bool) -> None:
-        """Put a job whose node was lost back at the head of its queue; it uses up no attempt."""
-        pending.lost_nodes += not notice
-        if pending.lost_nodes > MOST_LOST_NODES:
-            self._retry(pending, error)
-            return
-        self.progress.say(f"{pending.job.name}: its node was taken away; it is done again, and uses up no attempt")
-        self.queues[pending.needs[SUBJECT]].appendleft(pending)
+        queue = self.queues[pending.needs[SUBJECT]]
+        self._replace(pending, self.attempts.after_lost_node(queue, pending, error, notice))
 
     def _retry(self, pending: Pending, error: Exception, charged: bool = True) -> None:
-        """Put in the queue what takes the place of a job that failed: itself at the end, parts of it at the head."""
-        others = self.attempts.after(pending, error, charged)
+        queue = self.queues[pending.needs[SUBJECT]]
+        self._replace(pending, self.attempts.after(queue, pending, error, charged))
+
+    def _replace(self, pending: Pending, others: Sequence[Pending]) -> None:
+        """Count the jobs that take the place of one."""
         self.left += Counter(one for new in others for one in new.needs.values())
         self.left -= Counter(pending.needs.values())
-        queue = self.queues[pending.needs[SUBJECT]]
-        if others == [pending]:
-            queue.append(pending)
-        else:
-            queue.extendleft(reversed(others))
 
     def _close(self) -> None:
         """End the deployments that no job needs, so that waiting ones get their places."""
