@@ -54,6 +54,8 @@ class TaskEntry(RunObject):
     generator: str | None = None
     options: Settings = Field(default_factory=dict)
     file: str | None = None
+    split: str | None = None
+    config: str | None = None
     adapter: str | None = None
     fields: dict[str, str] = Field(default_factory=dict)
     answer_format: str | None = None

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ray.exceptions import RayError
+
 from cotfaith.cluster.fleet.spot_notice import Notice
 from cotfaith.schemas.errors import RunFailedError, SpecError
 
@@ -29,9 +31,10 @@ def drain(address: str | None, node: str | None, notice: Notice, say: Callable[[
     while True:
         try:
             return _drain(address, node, notice)
-        except (OSError, RuntimeError) as error:  # Ray's RpcError is not among its public errors in every version
-            if str(error) != last:
-                last = str(error)
+        except (OSError, RuntimeError, RayError) as error:
+            words = f"{type(error).__name__}: {error}"
+            if words != last:
+                last = words
                 say(f"Not drained yet: {last}. Trying again.")
         if time.time() >= notice.ends_s:
             raise RunFailedError(f"The node was not drained in time: {last}")

@@ -1,8 +1,7 @@
 """The scheduler: shard tasks, several in flight per engine, retries. Holds no rows.
 
 In: a plan, and its missing jobs (``jobs``): a resumed run is one with fewer jobs, not a mode. Out: how many jobs were
-done, and which items were quarantined. A job that fails alone is halved, until the item that is the cause is found; the
-rest of its shard survives. Runs in the driver process.
+done, and which items were quarantined (``attempts``). Runs in the driver process.
 """
 
 from collections import Counter, deque
@@ -13,8 +12,9 @@ from typing import Any
 
 import ray
 
+from cotfaith.cluster.fleet.attempts import Attempts, Needed, Pending
 from cotfaith.cluster.fleet.crashes import Crashes
-from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool, Replica, first_line
+from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool, Replica
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.polling import UsagePoll
@@ -24,30 +24,12 @@ from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.cluster.storage.store import open_store
-from cotfaith.schemas.errors import EngineLostError, InputError, RunFailedError, StoreError
+from cotfaith.schemas.errors import EngineLostError, InputError, StoreError
 from cotfaith.workers.actor.remote import RemoteEngine
 
 _POLL_S = 1.0
-_MOST_IN_A_ROW = 8
-"""The most items that are quarantined without a job being done between them; then something else is wrong."""
 PATIENCE_S = 60.0
 """Seconds without a running job, before the scheduler says what it waits for."""
-MOST_LOST_NODES = 10
-"""Nodes without notice that a job may lose before more of them are charged: the job itself may bring its nodes down."""
-
-Needed = dict[str, Deployment]
-"""Role in a job -> the deployment that serves it."""
-
-
-@dataclass
-class _Pending:
-    """A job, the deployments that it needs, and how often it was tried."""
-
-    job: Job
-    needs: Needed
-    tries: int = 0
-    lost_nodes: int = 0
-    """How often a node that it used was lost without notice."""
 
 
 @dataclass
@@ -86,18 +68,17 @@ def run_jobs(
 
     ``check`` is called about once a second; what it raises stops the run.
     """
-    return _Scheduler(plan, progress, [_Pending(job, _needed(plan, job)) for job in jobs]).run(check)
+    return _Scheduler(plan, progress, [Pending(job, _needed(plan, job)) for job in jobs]).run(check)
 
 
 class _Scheduler:
     """Dispatches until no jobs are left. It uses the engines that are up, and does not wait for the others."""
 
-    def __init__(self, plan: Plan, progress: Progress, pending: Sequence[_Pending]) -> None:
+    def __init__(self, plan: Plan, progress: Progress, pending: Sequence[Pending]) -> None:
         self.resources = plan.spec.resources
         self.progress = progress
-        self.store = open_store(plan.spec.output)
         self.usage = UsagePoll()
-        self.queues: dict[Deployment, deque[_Pending]] = {}
+        self.queues: dict[Deployment, deque[Pending]] = {}
         for one in pending:
             self.queues.setdefault(one.needs[SUBJECT], deque()).append(one)
         self.left = Counter(deployment for one in pending for deployment in one.needs.values())
@@ -105,16 +86,14 @@ class _Scheduler:
         share = engine_share(self.resources, self.resources.replicas + _count_helpers(self.left))
         models = {name: model.spec for name, model in plan.models.items()}
         self.pool = EnginePool(self.resources, share, models, progress.say, plan.spec.plugins)
-        self.crashes: Crashes[_Pending] = Crashes(self.pool.nodes)
-        self.running: dict[Any, tuple[_Pending, dict[str, Replica]]] = {}
+        self.crashes: Crashes[Pending] = Crashes(self.pool.nodes)
+        self.running: dict[Any, tuple[Pending, dict[str, Replica]]] = {}
         self.outcome = RunOutcome()
         self.lost_tasks = 0
         """Tasks whose own node was lost."""
         self.idle_since_s = monotonic()
         self.last_warning = ""
-        self.items = plan.items
-        self.in_a_row = 0
-        """Items that were quarantined since a job was last done."""
+        self.attempts = Attempts(self.resources.attempts, open_store(plan.spec.output), plan.items, progress.say)
 
     def run(self, check: Callable[[], None]) -> RunOutcome:
         try:
@@ -132,6 +111,7 @@ class _Scheduler:
             self.pool.close_all()  # this also ends the tasks; cancelling them sometimes makes Ray abort
         if self.outcome.preemptions:
             self.progress.say(f"{preemptions_text(self.outcome.preemptions)}; what they ended was done again.")
+        self.outcome.quarantined = self.attempts.quarantined
         return self.outcome
 
     def _move(self) -> None:
@@ -159,7 +139,7 @@ class _Scheduler:
                         break
                     self._submit(queue.popleft(), replicas)
 
-    def _has_room(self, replica: Replica, pending: _Pending) -> bool:
+    def _has_room(self, replica: Replica, pending: Pending) -> bool:
         """Return whether the replica can take the job. A job that failed before runs alone on its replica.
 
         When an engine is lost, nothing shows which of its tasks was the cause. A job that runs alone costs no other
@@ -176,7 +156,7 @@ class _Scheduler:
         replicas = {role: replica for role, replica in found.items() if replica is not None}
         return replicas if len(replicas) == len(needs) else None
 
-    def _submit(self, pending: _Pending, replicas: dict[str, Replica]) -> None:
+    def _submit(self, pending: Pending, replicas: dict[str, Replica]) -> None:
         task: Any = ray.remote(_run_remotely)
         options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": "SPREAD"}
         remotes = {role: replica.remote() for role, replica in replicas.items()}
@@ -229,61 +209,25 @@ class _Scheduler:
             self.pool.reset_losses(pending.needs.values())
             self.left -= Counter(pending.needs.values())
             self.outcome.done += 1
-            self.in_a_row = 0 if not pending.job.quarantined else self.in_a_row
+            self.attempts.done(pending)
             self.progress.finished(pending.job.model, report, replicas[SUBJECT].name)
 
-    def _lose_task(self, pending: _Pending, error: Exception) -> None:
+    def _lose_task(self, pending: Pending, error: Exception) -> None:
         self.lost_tasks += 1
         self._do_again(pending, error, notice=False)
 
-    def _do_again(self, pending: _Pending, error: Exception, notice: bool) -> None:
-        """Put a job whose node was lost back at the head of its queue; it uses up no attempt."""
-        pending.lost_nodes += not notice
-        if pending.lost_nodes > MOST_LOST_NODES:
-            self._retry(pending, error)
-            return
-        self.progress.say(f"{pending.job.name}: its node was taken away; it is done again, and uses up no attempt")
-        self.queues[pending.needs[SUBJECT]].appendleft(pending)
+    def _do_again(self, pending: Pending, error: Exception, notice: bool) -> None:
+        queue = self.queues[pending.needs[SUBJECT]]
+        self._replace(pending, self.attempts.after_lost_node(queue, pending, error, notice))
 
-    def _retry(self, pending: _Pending, error: Exception, charged: bool = True) -> None:
-        """Try again; halve a job that failed alone, and quarantine an item that failed every attempt."""
-        alone, pending.tries = pending.tries > 0, pending.tries + charged
-        name, reason = pending.job.name, first_line(error)
-        if charged and alone and len(pending.job.items) > 1:
-            self.progress.say(f"{name}: attempt {pending.tries} failed ({reason}); trying its halves")
-            self._replace(pending, [_Pending(job, pending.needs, tries=1) for job in pending.job.halves()])
-        elif len(pending.job.items) > 1 or pending.tries < self.resources.attempts:
-            self.progress.say(f"{name}: attempt {pending.tries} failed ({reason}); trying again")
-            self.queues[pending.needs[SUBJECT]].append(pending)
-        else:
-            self._quarantine(pending, reason)
+    def _retry(self, pending: Pending, error: Exception, charged: bool = True) -> None:
+        queue = self.queues[pending.needs[SUBJECT]]
+        self._replace(pending, self.attempts.after(queue, pending, error, charged))
 
-    def _replace(self, pending: _Pending, others: Sequence[_Pending]) -> None:
-        """Put other jobs in the place of one, before all that wait."""
+    def _replace(self, pending: Pending, others: Sequence[Pending]) -> None:
+        """Count the jobs that take the place of one."""
         self.left += Counter(one for new in others for one in new.needs.values())
         self.left -= Counter(pending.needs.values())
-        self.queues[pending.needs[SUBJECT]].extendleft(reversed(others))
-
-    def _quarantine(self, pending: _Pending, reason: str) -> None:
-        """Record that the job's only item is given up; its rows, which say so, are the job that is left.
-
-        Raises:
-            RunFailedError: it was given up before, or too many were, one after another.
-
-        """
-        job = pending.job
-        self.in_a_row += 1
-        if job.quarantined or self.in_a_row > _MOST_IN_A_ROW:
-            raise RunFailedError(
-                f"{self.in_a_row} items in a row failed every attempt, the last with: {reason} "
-                "Fix that; run it again to go on with the others."
-            )
-        index = next(at for at, item in enumerate(self.items[job.shard.task]) if item.id == job.items[0].id)
-        record = job.quarantine(index, reason, pending.tries)
-        self.store.put(record.key, record.as_json())
-        self.outcome.quarantined.append(f"{record.name}: {reason}")
-        self.progress.say(f"{record.name}: quarantined after {pending.tries} attempts ({reason})")
-        self._replace(pending, [_Pending(job.given_up(reason), pending.needs)])
 
     def _close(self) -> None:
         """End the deployments that no job needs, so that waiting ones get their places."""

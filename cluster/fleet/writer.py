@@ -21,6 +21,7 @@ from cotfaith.cluster.storage.ledger import Shard, ShardLog
 from cotfaith.cluster.storage.read import read_log
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
+from cotfaith.schemas.errors import StoreError
 from cotfaith.schemas.records import Chain
 from cotfaith.schemas.run_objects import ChainTexts, Commit, Part, Piece, PieceName, TableName
 from cotfaith.schemas.status import Status
@@ -72,6 +73,10 @@ class Writer:
         """Write the draft and its commit; None if another one has been committed in its place.
 
         ``seen`` is the shard's log from which the attempt saw what is missing.
+
+        Raises:
+            StoreError: the store cannot be written, or something that cannot be read has the next commit's key.
+
         """
         attempt = uuid.uuid4().hex[:12]
         parts = [self._put(name, table, attempt) for name, table in draft.tables.items()]
@@ -81,6 +86,8 @@ class Writer:
             if self.store.put_if_absent(commit.key, commit.as_json(indent=None)):
                 return commit
             log = read_log(self.store, self.shard)
+            if log.next_generation <= commit.generation:
+                raise StoreError(f"{self.store.place(commit.key)}: this is there, and is not an object. Remove it.")
             if any(_is_in_the_way(one, draft) for one in log.commits if one.generation >= seen.next_generation):
                 return None
 

@@ -135,7 +135,7 @@ def _check_pieces(table: pa.Table, part: Part, commit: Commit) -> None:
         }
     )
     if found != said:
-        one = next(iter((found - said) or (said - found)))
+        one = min((found - said) or (said - found), key=lambda names: [name or "" for name in names])
         words = " ".join(name for name in one if name is not None)
         raise RunFolderError(
             f"{part.key} has {found[one]} rows of {words}, its commit says {said[one]}; by status it has "

@@ -122,20 +122,11 @@ class S3Store:
 
     def _write(self, key: str, data: bytes, condition: Mapping[str, str]) -> bool:
         """Upload, and return whether the object is this call's."""
-        from botocore.exceptions import ClientError
-
         named = {**self._named(key), **self._encryption}
 
         def once(client: Any) -> bool:
-            try:
-                return upload(client, named, data, condition, self._multipart_bytes) or is_there(client)
-            except ClientError as error:
-                if code_of(error) == "NoSuchUpload" and is_there(client):
-                    return True
-                raise
-
-        def is_there(client: Any) -> bool:
-            return self._read_bytes(client, key) == data
+            done = upload(client, named, data, condition, self._multipart_bytes)
+            return done or self._read_bytes(client, key) == data
 
         return self._s3.call(self.place(key), once)
 

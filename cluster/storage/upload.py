@@ -26,8 +26,7 @@ def upload(
     because of another writer, or of an earlier try of this one whose answer was lost.
 
     Raises:
-        botocore.exceptions.ClientError: any other answer. NoSuchUpload: the parts are gone, removed or put together by
-            an earlier try.
+        botocore.exceptions.ClientError: any other answer.
 
     """
     from botocore.exceptions import ClientError

@@ -101,10 +101,7 @@ def run(content: dict[str, Any], quarantined: int = 0) -> Listener:
 
 @contextmanager
 def started(folder: Path, content: dict[str, Any], *arguments: str, code: str = MAIN, **environment: str):
-    """Run the spec as a process with a Ray of its own; nothing of it outlives the context.
-
-    ``code`` calls the command line.
-    """
+    """Run the spec as a process with a Ray of its own; nothing of it outlives the context."""
     file = folder / f"spec-{time.monotonic_ns()}.yaml"
     write_spec(folder, content).rename(file)
     with running(

@@ -37,14 +37,3 @@ def test_a_second_driver_is_refused_until_the_first_is_dead(undisturbed, tmp_pat
         assert "Waiting" not in third.text()
     assert undisturbed.against(open_store(str(path))).equal
     assert not (path / "_lease.json").exists()
-
-
-def test_a_driver_whose_run_is_taken_over_stops(undisturbed, tmp_path):
-    path = tmp_path / "run"
-    with started(tmp_path, spec(path, SECONDS_PER_CALL)) as first:
-        wait_for(lambda: n_commits(path) >= 2, first)
-        with started(tmp_path, spec(path, SECONDS_PER_CALL / 3), "--take-over") as second:
-            assert first.wait(60) == 1, first.text()
-            assert f"another driver took it over: process {second.pid} on" in first.text()
-            assert second.wait(120) == 0, second.text()
-    assert undisturbed.against(open_store(str(path))).equal

@@ -12,10 +12,11 @@ from run_records import run_record
 
 from cotfaith.cluster.cli.progress import RunProgress
 from cotfaith.cluster.fleet.driver import run_jobs
-from cotfaith.cluster.fleet.jobs import missing_jobs
+from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.polling import UsagePoll
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
@@ -142,7 +143,7 @@ def planned(path):
         }
     )
     plan = make_plan(spec)
-    return plan, missing_jobs(plan, run_record(size=2), set())
+    return plan, Jobs(plan, run_record(n=2 * SHARDS, size=2, tasks=("tracking",))).of_subjects(Ledger())
 
 
 def test_shards_in_flight_share_engine_calls_and_results_stay(tmp_path):
@@ -150,7 +151,7 @@ def test_shards_in_flight_share_engine_calls_and_results_stay(tmp_path):
     for job in planned(tmp_path / "alone")[1]:
         run_job(job, {"subject": engine})
     with Recorder() as progress:
-        assert run_jobs(*planned(tmp_path / "merged"), progress).given_up == []
+        assert run_jobs(*planned(tmp_path / "merged"), progress).quarantined == []
     assert progress.done == 2 * SHARDS
     assert 3 <= progress.calls < 3 * SHARDS  # a shard asks for chains, for their answers, and for its probes
     expected, merged = [read_tables(LocalStore(tmp_path / name)) for name in ("alone", "merged")]

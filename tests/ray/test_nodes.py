@@ -116,7 +116,7 @@ class Lines:
         yield self
 
     def finished(self, model, report, engine):
-        self.done += 1
+        self.done += report.items
         self.lines.append(f"finished on {engine}")
 
     def used(self, engine, usage):
@@ -211,7 +211,7 @@ def test_a_node_with_notice_finishes_its_work_and_nobody_waits_for_its_end(fleet
 def test_the_last_node_s_deadline_passes_and_the_run_waits_for_another(fleet, reference, tmp_path, monkeypatch):
     monkeypatch.setattr(driver, "PATIENCE_S", 1.0)
     (node,) = fleet.have(1)
-    run = Run(tmp_path / "run", seconds_per_call=0.4)
+    run = Run(tmp_path / "run", size=ITEMS // 2, seconds_per_call=0.6)
     wait_for(lambda: run.lines.has("finished on m#1"))
     fleet.drain(node, 0.5)
     wait_for(lambda: run.lines.has("it is done again, and uses up no attempt"))
@@ -222,7 +222,7 @@ def test_the_last_node_s_deadline_passes_and_the_run_waits_for_another(fleet, re
 
 def test_an_engine_that_is_lost_while_it_loads_is_started_again(fleet, reference, tmp_path):
     (node,) = fleet.have(1)
-    run = Run(tmp_path / "run", seconds_to_load=2.0)
+    run = Run(tmp_path / "run", size=ITEMS, seconds_to_load=2.0)
     wait_for(lambda: any("EngineActor" in " ".join(p.info["cmdline"] or ()) for p in children(node)))
     fleet.kill(node)
     fleet.add()

@@ -80,6 +80,6 @@ def test_a_script_runs_a_probe_of_its_own(tmp_path):
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == (f"{tmp_path}/results/report.html\n", "")
     assert not (tmp_path / "unused").exists()
-    parts = (tmp_path / "results" / "observations").rglob("*probe=first_step/*.parquet")
-    rows = pl.concat([pl.read_parquet(part) for part in parts])
+    parts = (tmp_path / "results" / "_parts").rglob("*.observations")
+    rows = pl.concat([pl.read_parquet(part) for part in parts]).filter(probe="first_step")
     assert (rows.height, set(rows["arm"]), set(rows["status"])) == (4, {"first"}, {"ok"})

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from commands import in_process, write_spec
 
-from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.read import read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
-from cotfaith.schemas.keys import commit
+from cotfaith.schemas import keys
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
 ITEMS, CHAINS = 5, 2
@@ -32,7 +32,9 @@ def run(folder, content):
 
 
 def markers(path):
-    return {(c.shard, c.probe, c.reader): c.attempt for c in commits(LocalStore(Path(path)))}
+    """Each piece's attempt, by shard."""
+    found = read_ledger(LocalStore(Path(path))).commits()
+    return {(one.shard_id, piece.probe, piece.reader): one.attempt for one in found for piece in one.pieces}
 
 
 def rows(path):
@@ -77,7 +79,7 @@ def test_a_third_model_adds_what_is_missing_alone(two, tmp_path):
     after = markers(path)
     assert {key: after[key] for key in before} == before
     new = after.keys() - before.keys()
-    assert {(shard.split("~")[0], probe, reader) for shard, probe, reader in new} == {
+    assert {(shard.split("/")[0], probe, reader) for shard, probe, reader in new} == {
         ("c.json", None, None),
         *((author, "transfer", "c.json") for author in "ab"),
         *(("c.json", "transfer", reader) for reader in ("a", "b", "c.json")),
@@ -97,7 +99,8 @@ def test_readers_can_be_named_and_more_can_be_added(tmp_path):
 
 def test_commit_keys_are_unambiguous():
     names = ["x", "x.json", "x.transfer", "transfer", "x.transfer.json"]
-    shards = [f"{name}~t~cot~0000000-0000002" for name in names]
-    made = [commit(shard) for shard in shards]
-    made += [commit(shard, "transfer", reader) for shard in shards for reader in (None, *names)]
-    assert len(set(made)) == len(made) == 5 * 7
+    shards = [keys.shard_id(model, task, 0, 2) for model in names for task in names]
+    made = [keys.commit(shard, generation) for shard in shards for generation in (0, 1)]
+    made += [keys.quarantine(shard, index, reader) for shard in shards for index in (0, 1) for reader in (None, *names)]
+    assert len(set(made)) == len(made) == 25 * (2 + 2 * 6)
+    assert not [(one, other) for one in made for other in made if one.startswith(other + "/")]  # no file is a folder

@@ -112,7 +112,8 @@ class TestLongOutages:
             assert list(store.list()) == [*written, "first"]
             assert list(store.get_many(written)) == [key.encode() for key in written]
 
-    def test_a_reader_that_is_not_wanted_any_more_does_not_wait(self, proxy):
+    def test_threads_of_a_reader_that_is_not_wanted_any_more_end(self, proxy):
+        """They would keep a process alive that was told to stop."""
         store = new_store(patience_s=60)
         reading = store.get_many(f"{n}" for n in range(10 * READERS))
         assert next(reading) is None
@@ -120,6 +121,9 @@ class TestLongOutages:
         started = time.monotonic()
         reading.close()
         assert time.monotonic() - started < 2
+        while any(thread.name.startswith("cotfaith-s3") for thread in threading.enumerate()):
+            assert time.monotonic() - started < 30
+            time.sleep(0.1)
 
 
 class TestCredentials:

@@ -9,6 +9,7 @@ import pytest
 from faulty_proxy import faulty_proxy
 from s3_servers import BUCKET
 
+from cotfaith.cluster.storage import conformance
 from cotfaith.cluster.storage.s3 import S3Store
 from cotfaith.cluster.storage.store import CHECK_PREFIX, check_conditional_put, check_place, open_store
 from cotfaith.schemas.errors import SpecError, StoreError
@@ -184,6 +185,10 @@ class TestPrefixes:
 
 
 class TestCommand:
+    @pytest.fixture(autouse=True)
+    def fewer_keys(self, monkeypatch):
+        monkeypatch.setattr(conformance, "_MANY", 20)
+
     def test_a_store_that_passes(self, cli, seaweed):
         code, out, _ = cli("check-store", seaweed.url("checked"))
         assert code == 0, out

@@ -8,6 +8,7 @@ from subprocess import run
 import pytest
 from faulty_proxy import faulty_proxy
 
+from cotfaith.cluster.storage import conformance
 from cotfaith.cluster.storage.conformance import CHECKS, PARTS_FROM_BYTES, conform, failure
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.store import check_conditional_put, check_place, open_store
@@ -59,7 +60,7 @@ def test_seaweedfs_with_a_fifth_of_the_calls_disturbed(seaweed_server, use, prox
 
 def test_many_pages_come_whole_while_calls_are_disturbed(seaweed_server, use, proxy):
     use(seaweed_server)
-    url, names = seaweed_server.url(prefix()), [f"{number:05}" for number in range(2_100)]
+    url, names = seaweed_server.url(prefix()), [f"{number:05}" for number in range(1_100)]
     store = open_store(url)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda key: store.put(key, b""), names))
@@ -68,7 +69,8 @@ def test_many_pages_come_whole_while_calls_are_disturbed(seaweed_server, use, pr
         assert list(open_store(url).list()) == names
 
 
-def test_the_checks_find_a_store_that_ignores_conditions_and_leave_nothing(rclone):
+def test_the_checks_find_a_store_that_ignores_conditions_and_leave_nothing(rclone, monkeypatch):
+    monkeypatch.setattr(conformance, "_MANY", 20)
     store = open_store(rclone.url(prefix()), PARTS_FROM_BYTES)
     failed = {outcome.name for outcome in conform(store) if outcome.seen is not None}
     assert failed == {"an empty object is an object"} | {check.name for check in CHECKS if "put_if" in check.name}

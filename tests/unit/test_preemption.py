@@ -1,11 +1,16 @@
 """What counts as a preemption, and what is done about it, without a running Ray."""
 
+import io
 import time
+from collections import deque
 
 import pytest
 from ray.exceptions import NodeDiedError, RpcError, WorkerCrashedError
+from rich.console import Console
 
-from cotfaith.cluster.fleet import crashes, driver, engine_pool, nodes
+from cotfaith.cluster.cli.progress import RunProgress
+from cotfaith.cluster.fleet import crashes, engine_pool, nodes
+from cotfaith.cluster.fleet.attempts import MOST_LOST_NODES, Attempts, Pending
 from cotfaith.cluster.fleet.crashes import Crashes
 from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
@@ -227,29 +232,25 @@ def test_on_one_node_a_crash_is_the_task_s_own(cluster):
 
 
 def test_a_job_that_loses_node_after_node_is_charged_in_the_end():
-    class Scheduler(driver._Scheduler):
-        def __init__(self):
-            self.queues, self.retried, self.progress = {ANSWERS: driver.deque()}, [], driver_progress
-            self.lost_tasks = 0
-
-        def _retry(self, pending, error, charged=True):
-            self.retried.append(pending)
-
-    class Said:
-        def say(self, text):
-            lines.append(text)
-
     class Job:
-        name = "shard"
+        name, items = "shard", ("one", "two")
 
-    lines, driver_progress = [], Said()
-    scheduler, pending = Scheduler(), driver._Pending(Job(), {SUBJECT: ANSWERS})
-    for _ in range(50):
-        scheduler._do_again(pending, EngineLostError("x"), notice=True)
-    for _ in range(driver.MOST_LOST_NODES):
-        scheduler._do_again(pending, EngineLostError("x"), notice=False)
-    assert scheduler.retried == []
+    lines, lost = [], EngineLostError("x")
+    attempts = Attempts(3, None, {}, lines.append)
+    pending, queue = Pending(Job(), {SUBJECT: ANSWERS}), deque()
+    for notice in [True] * 50 + [False] * MOST_LOST_NODES:
+        assert attempts.after_lost_node(queue, pending, lost, notice) == [pending]
     assert pending.tries == 0
-    assert len(lines) == 50 + driver.MOST_LOST_NODES
-    scheduler._do_again(pending, EngineLostError("x"), notice=False)
-    assert scheduler.retried == [pending]
+    assert len(lines) == 50 + MOST_LOST_NODES
+    assert attempts.after_lost_node(queue, pending, lost, notice=False) == [pending]
+    assert pending.tries == 1
+
+
+def test_the_progress_line_counts_preemptions_apart():
+    progress = RunProgress(Console(file=io.StringIO()), 2)
+    progress.preempted(0)
+    assert progress._line().endswith("0 of 0 rows not ok")
+    progress.preempted(1)
+    assert progress._line().endswith("0 of 0 rows not ok, 1 preemption")
+    progress.preempted(3)
+    assert progress._line().endswith("0 of 0 rows not ok, 3 preemptions")

@@ -11,18 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from old_runs import SINCE, make_old, old_id, old_key
 from runs_here import without_ray
 
-from cotfaith.cluster.fleet.jobs import Job
-from cotfaith.cluster.fleet.shard_task import run_job
-from cotfaith.cluster.plan.plan import make_plan
-from cotfaith.cluster.plan.shards import Shard
 from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.storage import parts
-from cotfaith.cluster.storage.read import commits, read_tables
+from cotfaith.cluster.storage.read import read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import RunFolderError
-from cotfaith.workers.engines.stub.engine import StubEngine
 
 SPEC = {
     "models": [{"id": "m", "engine": "stub"}, {"id": "other", "engine": "stub"}],
@@ -31,7 +27,10 @@ SPEC = {
     "resources": {"shard_size": 2},
     "output": {"path": "run"},
 }
-FIRST = "_commits/m~t~cot~0000000-0000002"
+FIRST = "_commits/m/t/0000000-0000002"
+CHAINS, PROBES, TRANSFER = (f"{FIRST}/{generation:05d}.json" for generation in range(3))
+"""The commits of the first shard: chains, the probes that ran together, and the reading by m (one by other follows)."""
+PARTS = "_parts/m/t/0000000-0000002"
 COMMANDS = (("status", "run"), ("aggregate", "run"), ("report", "run"), ("show", "run", "t-000001"))
 
 
@@ -65,6 +64,16 @@ def edit(path, **changes):
     path.write_text(json.dumps({k: v for k, v in content.items() if v is not ...}))
 
 
+def in_first(path, name, **changes):
+    """Change keys of the first object of a list within a JSON object."""
+    first, *rest = json.loads(path.read_text())[name]
+    edit(path, **{name: [first | changes, *rest]})
+
+
+def in_piece(path, **changes):
+    in_first(path, "pieces", **changes)
+
+
 def within(path, name, **changes):
     """Change keys of an object within a JSON object."""
     edit(path, **{name: json.loads(path.read_text())[name] | changes})
@@ -80,12 +89,19 @@ def refused(cli, expected, commands=COMMANDS):
 
 
 def test_the_folder_is_sound(run, cli):
-    assert len(list(commits(LocalStore(run)))) == 2 * 2 * 3 + 2 * 2 * 2  # shards x (chains, two probes), and readers
+    found = list(read_ledger(LocalStore(run)).commits())
+    assert len(found) == 2 * 2 * 2 + 2 * 2 * 2  # shards x (chains, probes), and readers
     for command in COMMANDS:
         code, out, err = cli(*command)
         assert (code, err) == (0, ""), command
         assert "Incomplete" not in out
-    assert all(commit.key for commit in commits(LocalStore(run)))
+    first = {one.key: [(p.probe, p.reader) for p in one.pieces] for one in found if one.key.startswith(FIRST)}
+    assert first == {
+        CHAINS: [(None, None)],
+        PROBES: [("early_answering", None), ("no_cot", None)],
+        TRANSFER: [("transfer", "m")],
+        f"{FIRST}/00003.json": [("transfer", "other")],
+    }
 
 
 COMMIT_DAMAGE = {
@@ -101,12 +117,27 @@ COMMIT_DAMAGE = {
     "empty parts": lambda p: edit(p, parts=[]),
     "parts are a text": lambda p: edit(p, parts="x"),
     "a part is null": lambda p: edit(p, parts=[None, None]),
-    "no status": lambda p: edit(p, statuses={}),
-    "a negative count": lambda p: edit(p, statuses={"ok": -2}),
+    "no status": lambda p: in_piece(p, statuses={}),
+    "a negative count": lambda p: in_piece(p, statuses={"ok": [-2, 4]}),
+    "a count too few": lambda p: in_piece(p, statuses={"ok": [2]}),
+    "a wrong count": lambda p: in_piece(p, statuses={"ok": [1, 2]}),
+    "no pieces": lambda p: edit(p, pieces=[]),
+    "a piece twice": lambda p: edit(p, pieces=json.loads(p.read_text())["pieces"] * 2),
+    "chains with a probe": lambda p: in_piece(p, probe="no_cot"),
+    "a place that is none": lambda p: in_piece(p, cut=[2]),
+    "no items": lambda p: edit(p, items=[]),
+    "an item less": lambda p: edit(p, items=["t-000000"]),
+    "an item twice": lambda p: edit(p, items=["t-000000", "t-000000"]),
+    "more items than the shard has": lambda p: edit(p, items=["t-000000", "t-000001", "t-000002"]),
+    "no texts": lambda p: edit(p, texts=[]),
+    "texts of fewer items": lambda p: in_first(p, "texts", hashes=[["0"]]),
+    "texts of another strategy": lambda p: in_first(p, "texts", strategy="x"),
+    "a generation that it is not": lambda p: edit(p, generation=1),
+    "a limit of nothing": lambda p: edit(p, max_tokens=0),
     "a text as a number": lambda p: edit(p, start="0"),
     "true as a number": lambda p: edit(p, stop=True),
     "another range": lambda p: edit(p, start=1),
-    "an empty range": lambda p: edit(p, shard="m~t~cot~0000002-0000002", start=2, stop=2),
+    "an empty range": lambda p: edit(p, start=2, stop=2),
     "another model": lambda p: edit(p, model="other"),
     "a path as a model": lambda p: edit(p, model="../m"),
     "another key": lambda p: edit(p, key="_commits/x.json"),
@@ -117,17 +148,17 @@ COMMIT_DAMAGE = {
 
 @pytest.mark.parametrize("damage", COMMIT_DAMAGE.values(), ids=COMMIT_DAMAGE)
 def test_a_damaged_commit(run, cli, damage):
-    damage(run / f"{FIRST}.json")
-    refused(cli, [f"{FIRST}.json"], COMMANDS)
-    refused(cli, [f"{FIRST}.json"], [("run", "spec.yaml")])
+    damage(run / CHAINS)
+    refused(cli, [CHAINS], COMMANDS)
+    refused(cli, [CHAINS], [("run", "spec.yaml")])
 
 
 @pytest.mark.parametrize("damage", ["cut", "another range"])
 def test_removing_a_damaged_commit_is_a_way_out(run, cli, damage):
     before = read_tables(LocalStore(run))
-    COMMIT_DAMAGE[damage](run / f"{FIRST}.no_cot.json")
+    COMMIT_DAMAGE[damage](run / PROBES)
     assert cli("run", "spec.yaml")[0] == 2
-    (run / f"{FIRST}.no_cot.json").unlink()
+    (run / PROBES).unlink()
     assert "Incomplete: 3 of 4 shards are done." in cli("status", "run")[1]
     assert cli("run", "spec.yaml")[0] == 0
     after = read_tables(LocalStore(run))
@@ -135,48 +166,53 @@ def test_removing_a_damaged_commit_is_a_way_out(run, cli, damage):
 
 
 COPIES = {
-    "beside it": f"{FIRST} copy.json",
-    "numbered": f"{FIRST} (1).json",
-    "a reader's": f"{FIRST}.transfer/m copy.json",
-    "in a folder": "_commits/backup/m~t~cot~0000000-0000002.json",
-    "as another shard": "_commits/m~t~cot~0000002-0000004.json",
-    "as one not there yet": "_commits/m~t~cot~0000004-0000006.json",
-    "as a probe's": f"{FIRST}.filler_tokens.json",
-    "of another model": "_commits/new~t~cot~0000000-0000002.json",
-    "upper case": "_commits/M~T~COT~0000000-0000002.json",
+    "beside it": f"{FIRST}/00000 copy.json",
+    "numbered": f"{FIRST}/00000 (1).json",
+    "in a folder": "_commits/backup/m/t/0000000-0000002/00000.json",
+    "as another shard": "_commits/m/t/0000002-0000004/00009.json",
+    "as one not there yet": "_commits/m/t/0000004-0000006/00000.json",
+    "as the next": f"{FIRST}/00004.json",
+    "with fewer digits": f"{FIRST}/0.json",
+    "of another model": "_commits/new/t/0000000-0000002/00000.json",
+    "of another task": "_commits/m/u/0000000-0000002/00000.json",
+    "upper case": "_commits/M/T/0000000-0000002/00000.json",
 }
 
 
+@pytest.mark.parametrize("source", [CHAINS, PROBES, TRANSFER])
 @pytest.mark.parametrize("to", COPIES.values(), ids=COPIES)
-def test_a_copied_commit_is_refused_and_not_counted(run, cli, to):
-    source = f"{FIRST}.transfer/m.json" if "transfer" in to else f"{FIRST}.json"
-    (run / to).parent.mkdir(exist_ok=True)
+def test_a_copied_commit_is_refused_and_not_counted(run, cli, to, source):
+    (run / to).parent.mkdir(exist_ok=True, parents=True)
     shutil.copy(run / source, run / to)
     refused(cli, [to, f"belongs at {source}", "rows twice", "Move"])
 
 
-def test_a_copy_of_an_old_commit_is_refused_too(run, cli):
-    """Commits of old runs do not contain their key; it follows from the shard, the probe and the reader."""
-    for path in (run / "_commits").rglob("*.json"):
-        edit(path, key=...)
-    before = read_tables(LocalStore(run))
-    assert before["chains"].height == 8
-    shutil.copy(run / f"{FIRST}.no_cot.json", run / f"{FIRST}.no_cot 2.json")
-    refused(cli, [f"{FIRST}.no_cot 2.json", f"belongs at {FIRST}.no_cot.json"])
+def test_a_renamed_commit_is_refused(run, cli):
+    (run / PROBES).rename(run / FIRST / "00007.json")
+    refused(cli, [f"{FIRST}/00007.json", f"belongs at {PROBES}", "rows twice"])
 
 
 def test_a_copied_commit_whose_names_were_changed_is_refused(run, cli):
     """All names of the shard are the new one; the parts are still the old shard's."""
-    text = (run / f"{FIRST}.json").read_text()
-    new = text.replace("~0000000-0000002.json", "~0000004-0000006.json")
-    made = json.loads(new) | {"shard": "m~t~cot~0000004-0000006", "start": 4, "stop": 6}
-    (run / "_commits/m~t~cot~0000004-0000006.json").write_text(json.dumps(made))
-    refused(cli, ["_commits/m~t~cot~0000004-0000006.json", "are named"])
+    text = (run / CHAINS).read_text()
+    to = CHAINS.replace("0000000-0000002", "0000004-0000006")
+    made = json.loads(text) | {"key": to, "start": 4, "stop": 6}
+    (run / to).parent.mkdir()
+    (run / to).write_text(json.dumps(made))
+    refused(cli, [to, "are named"])
 
 
-@pytest.mark.parametrize(
-    "name", [".DS_Store", "m~t.json~", "._m~t~cot~0000000-0000002.json", "notes.txt", "x.json.bak"]
-)
+def test_a_copied_commit_with_the_next_generation_takes_the_place_of_the_first_and_counts_nothing_twice(run):
+    """It names the same rows: an edited copy can say nothing else, because parts are checked against it."""
+    before = read_tables(LocalStore(run))
+    copy = FIRST + "/00004.json"
+    (run / copy).write_bytes((run / CHAINS).read_bytes())
+    edit(run / copy, key=copy, generation=4)
+    after = read_tables(LocalStore(run))
+    assert all(after[table].equals(before[table]) for table in before)
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "00000.json~", "._00000.json", "notes.txt", "x.json.bak"])
 def test_files_that_are_none_of_ours_are_left_alone_with_a_note(run, name):
     before = read_tables(LocalStore(run))
     (run / "_commits" / name).write_bytes(b"\0\1")
@@ -199,23 +235,27 @@ PART_DAMAGE = {
     "gone": (lambda p: p.unlink(), "committed but missing"),
     "empty": (lambda p: p.write_bytes(b""), "sha256 differs"),
     "cut": (lambda p: p.write_bytes(p.read_bytes()[:-50]), "sha256 differs"),
-    "another's": (lambda p: p.write_bytes(next(p.parent.glob("*-0000004-*.parquet")).read_bytes()), "sha256 differs"),
+    "another's": (lambda p: p.write_bytes(other_part(p).read_bytes()), "sha256 differs"),
 }
+
+
+def other_part(path):
+    """The same table of the other shard."""
+    return next((path.parent.parent / "0000002-0000004").glob(f"*{path.suffix}"))
 
 
 @pytest.mark.parametrize(("damage", "words"), PART_DAMAGE.values(), ids=PART_DAMAGE)
 @pytest.mark.parametrize("table", ["items", "chains", "observations"])
 def test_a_damaged_part(run, cli, table, damage, words):
-    path = sorted((run / table / "model=m" / "task=t").rglob("*0000000-0000002-*.parquet"))[0]
+    path = sorted((run / PARTS).glob(f"*.{table}"))[0]
     damage(path)
-    probe = ".early_answering" if table == "observations" else ""
     name = path.relative_to(run).as_posix()
-    refused(cli, [name, words, f"Remove {FIRST}{probe}.json", "run again"], COMMANDS[1:])
+    refused(cli, [name, words, "cotfaith run SPEC --repair"], COMMANDS[1:])
 
 
-def rewrite(run, table, change, probe=None):
-    """Change a table in a part, and update the commit's facts about the file: only the content can reveal it."""
-    commit = run / (f"{FIRST}.json" if probe is None else f"{FIRST}.{probe}.json")
+def rewrite(run, table, change, key=None):
+    """Change a table in a commit's part, and the commit's facts about the file: only the content can reveal it."""
+    commit = run / (key or (PROBES if table == "observations" else CHAINS))
     content = json.loads(commit.read_text())
     (part,) = (p for p in content["parts"] if p["table"] == table)
     made = change(pq.read_table(run / part["key"]))
@@ -260,10 +300,13 @@ FORGED = {
     "a row less": (lambda t: t.slice(1), "has 1 rows, its commit says 2"),
     "another run's": (lambda t: column(t, "run_id", ["x"] * t.num_rows), "run_id is 'x'"),
     "another model's": (lambda t: column(t, "model", ["x"] * t.num_rows), "model is 'x'"),
-    "another strategy's": (lambda t: column(t, "strategy", ["x"] * t.num_rows), "strategy is 'x'"),
-    "a row twice": (
+    "another task's": (lambda t: column(t, "task", ["x"] * t.num_rows), "task is 'x'"),
+    "another strategy's": (lambda t: column(t, "strategy", ["x"] * t.num_rows), "1 rows of x plain t-000000 ok"),
+    "another variant's": (lambda t: column(t, "variant", ["x"] * t.num_rows), "rows of cot x t-000000 ok"),
+    "another item's": (lambda t: column(t, "item_id", ["t-000000", "t-000003"]), "item_id is 't-000003'"),
+    "rows of one item twice": (
         lambda t: column(t, "item_id", [t["item_id"][0].as_py()] * t.num_rows),
-        "occurs 2 times",
+        "its commit says 1",
     ),
 }
 
@@ -271,51 +314,94 @@ FORGED = {
 @pytest.mark.parametrize(("change", "words"), FORGED.values(), ids=FORGED)
 def test_a_part_that_is_not_what_a_run_writes(run, cli, change, words):
     key = rewrite(run, "chains", change)
-    refused(cli, [words] if "times" in words else [key, words, f"Remove {FIRST}.json"], COMMANDS[1:])
+    refused(cli, [key, words, "cotfaith run SPEC --repair"], COMMANDS[1:])
 
 
+def test_a_row_that_a_commit_has_twice_is_refused(run, cli):
+    """The commit's counts were changed too: the rows themselves reveal it."""
+    rewrite(run, "chains", lambda t: pa.concat_tables([t, t.slice(0, 1)]))
+    content = json.loads((run / CHAINS).read_text())
+    content["pieces"][0]["statuses"] = {"ok": [2, 1]}
+    next(part for part in content["parts"] if part["table"] == "chains")["rows"] = 3
+    (run / CHAINS).write_text(json.dumps(content))
+    refused(cli, ["chains: the row model 'm'", "item_id 't-000000'", "occurs 2 times", CHAINS], COMMANDS[1:])
+
+
+FIT, AGAIN = f"Remove {FIRST}", "cotfaith run SPEC --repair"
 UNFIT = {
-    "other chains under old probes": ("chains", None, "answer", "B", "reference_answer"),
-    "shorter chains under old probes": ("chains", None, "n_steps", 99, "the chain has 99"),
-    "probes of other chains": (
-        "observations",
-        "early_answering",
-        "reference_answer",
-        "Z",
-        "its reference_answer is 'Z'",
-    ),
-    "chains of other items": ("items", None, "item_id", "other-{}", "on an item that the run's items lack"),
-    "no number": ("observations", "no_cot", "position", float("nan"), "position is not a finite number"),
-    "an infinite number": ("observations", "early_answering", "position", float("inf"), "position is not a finite"),
-    "a difficulty that is no number": ("items", None, "difficulty", float("nan"), "difficulty is not a finite number"),
-    "another status": ("observations", "no_cot", "status", "unparsed", "rows by status {'unparsed': 2}"),
+    "other chains under old probes": ("chains", "answer", "B", "reference_answer", FIT),
+    "shorter chains under old probes": ("chains", "n_steps", 99, "the chain has 99", FIT),
+    "probes of other chains": ("observations", "reference_answer", "Z", "its reference_answer is 'Z'", FIT),
+    "items that are others": ("items", "item_id", "other-{}", "item_id is 'other-0'", AGAIN),
+    "no number": ("observations", "position", float("nan"), "position is not a finite number", AGAIN),
+    "an infinite number": ("observations", "position", float("inf"), "position is not a finite", AGAIN),
+    "a difficulty that is no number": ("items", "difficulty", float("nan"), "difficulty is not a finite number", AGAIN),
+    "another status": ("observations", "status", "unparsed", "by status it has {'unparsed':", AGAIN),
+    "another probe": ("observations", "probe", "x", "rows of cot plain", AGAIN),
 }
 
 
-@pytest.mark.parametrize(("table", "probe", "name", "value", "words"), UNFIT.values(), ids=UNFIT)
-def test_rows_that_contradict_the_others_are_refused(run, cli, table, probe, name, value, words):
+@pytest.mark.parametrize(("table", "name", "value", "words", "way_out"), UNFIT.values(), ids=UNFIT)
+def test_rows_that_contradict_the_others_are_refused(run, cli, table, name, value, words, way_out):
     def change(found):
         values = [value.format(i) if isinstance(value, str) else value for i in range(found.num_rows)]
         return column(found, name, values)
 
-    rewrite(run, table, change, probe)
-    refused(cli, [words, f"Remove {FIRST}"], COMMANDS[1:])
+    rewrite(run, table, change)
+    refused(cli, [words, way_out], COMMANDS[1:])
+
+
+def test_chains_of_items_that_the_run_s_items_lack_are_refused(run, cli):
+    def fewer(found):
+        return pa.concat_tables([found.slice(0, 1)] * 2)
+
+    rewrite(run, "items", fewer)
+    refused(cli, ["items: the row model 'm'", "occurs 2 times"], COMMANDS[1:])
+    rewrite(run, "items", lambda t: t.slice(0, 1))
+    content = json.loads((run / CHAINS).read_text())
+    content["parts"][0]["rows"] = 1
+    (run / CHAINS).write_text(json.dumps(content))
+    refused(cli, ["m t t-000001 cot, is on an item that the run's items lack", FIT], COMMANDS[1:])
 
 
 def test_a_reading_by_another_reader_is_refused(run, cli):
-    commit = run / f"{FIRST}.transfer/m.json"
-    (part,) = json.loads(commit.read_text())["parts"]
-    made = column(table := pq.read_table(run / part["key"]), "reader", ["other"] * table.num_rows)
-    pq.write_table(made, run / part["key"])
-    edit(commit, parts=[part | {"sha256": hashlib.sha256((run / part["key"]).read_bytes()).hexdigest()}])
-    refused(cli, ["reader is 'other', expected 'm'", f"Remove {FIRST}.transfer/m.json"], COMMANDS[1:])
+    rewrite(run, "observations", lambda t: column(t, "reader", ["other"] * t.num_rows), TRANSFER)
+    refused(cli, ["reader is 'other', expected 'm'", "cotfaith run SPEC --repair"], COMMANDS[1:])
 
 
-def test_chains_that_are_done_anew_and_come_out_otherwise_do_not_mix_with_old_probes(run, cli):
-    """Removing only the chains' commit gives new chains, while the probes' rows belong to the old chains."""
-    for path in (run / "_commits").glob("m~*[0-9].json"):
+def test_chains_that_are_done_anew_and_come_out_as_they_were_keep_their_probes(run, cli):
+    before = read_tables(LocalStore(run))
+    for path in (run / "_commits/m").rglob("00000.json"):
         path.unlink()
+    assert "Incomplete: 2 of 4 shards are done." in cli("status", "run")[1]
     assert cli("run", "spec.yaml")[0] == 0  # the stub writes the same chains again
+    after = read_tables(LocalStore(run))
+    assert all(after[table].equals(before[table]) for table in before)
+    made = [one.pieces[0].probe for one in read_ledger(LocalStore(run)).commits() if one.generation > 3]
+    assert made == [None, None]
+
+
+def test_chains_that_are_done_anew_and_come_out_otherwise_renew_what_rests_on_them(run, cli, monkeypatch):
+    """Rows on the old chains do not count: their commits name the hashes of the old texts."""
+    for path in (run / "_commits/m").rglob("00000.json"):
+        path.unlink()
+    from cotfaith.workers.engines.stub.engine import StubEngine
+
+    written = StubEngine._chain
+    monkeypatch.setattr(StubEngine, "_chain", lambda self, *a: "Well. " + written(self, *a))
+    assert cli("run", "spec.yaml")[0] == 0
+    found = read_tables(LocalStore(run))
+    assert found["chains"].filter(model="m")["text"].str.starts_with("Well. ").all()
+    assert not found["chains"].filter(model="other")["text"].str.starts_with("Well. ").any()
+    made = [one for one in read_ledger(LocalStore(run)).commits() if one.generation > 3]
+    pieces = [("m", None, None), ("m", "early_answering", None), ("m", "no_cot", None)]
+    pieces += [("m", "transfer", reader) for reader in ("m", "other")]
+    assert sorted((one.model, p.probe or "", p.reader or "") for one in made for p in one.pieces) == sorted(
+        (model, probe or "", reader or "") for model, probe, reader in pieces * 2
+    )
+
+
+def test_rows_on_other_chains_that_say_they_rest_on_the_present_ones_are_refused(run, cli):
     rewrite(run, "chains", lambda t: column(t, "answer", ["-1"] * t.num_rows))
     code, _, err = cli("run", "spec.yaml")
     assert code == 2
@@ -324,8 +410,7 @@ def test_chains_that_are_done_anew_and_come_out_otherwise_do_not_mix_with_old_pr
 
 NO_FILES = {
     "run.json": [("run", "spec.yaml")],
-    f"{FIRST}.no_cot.json": [("run", "spec.yaml")],
-    f"{FIRST}.transfer/m.json": [("run", "spec.yaml")],
+    f"{FIRST}/00003.json": [("run", "spec.yaml")],  # the next generation's place
     "estimates.parquet": [("aggregate", "run"), ("report", "run"), ("run", "spec.yaml")],
     "report.html": [("report", "run"), ("run", "spec.yaml")],
 }
@@ -349,38 +434,68 @@ def test_something_that_is_no_file_in_the_place_of_one(run, cli, name, commands,
     assert not list(run.rglob(".tmp-*"))
 
 
+@pytest.mark.parametrize("kind", ["a broken link", "a folder"])
+@pytest.mark.parametrize("name", [CHAINS, PROBES, TRANSFER])
+def test_no_file_in_the_place_of_a_commit_is_no_commit_and_its_work_is_done_again(run, cli, name, kind):
+    before = read_tables(LocalStore(run))
+    (run / name).unlink()
+    if kind == "a folder":
+        (run / name).mkdir()
+    else:
+        (run / name).symlink_to(run / "nowhere.json")
+    assert "Incomplete: 3 of 4 shards are done." in cli("status", "run")[1]
+    assert cli("run", "spec.yaml")[0] == 0
+    after = read_tables(LocalStore(run))
+    assert all(after[table].equals(before[table]) for table in before)
+
+
+def as_shard(run, start, stop):
+    """Copy the first shard's chains as those of other items, names of parts included."""
+    shard = f"{start:07d}-{stop:07d}"
+    to = CHAINS.replace("0000000-0000002", shard)
+    (run / to).parent.mkdir()
+    (run / to).write_text((run / CHAINS).read_text().replace("0000000-0000002", shard))
+    edit(run / to, start=start, stop=stop)
+    shutil.copytree(run / PARTS, run / PARTS.replace("0000000-0000002", shard))
+    return to
+
+
 def test_rows_that_two_commits_bring_are_refused(run, cli):
     """A valid commit of the same items under another range, as another shard size would write."""
-    plan = make_plan(load_spec(Path("spec.yaml")))
-    run_id = json.loads((run / "run.json").read_text())["run_id"]
-    job = Job(run_id, plan.spec, Shard("m", "t", "cot", 0, 3), plan.items["t"][:3], True, ())
-    run_job(job, {"subject": StubEngine(plan.model("m"))})
-    refused(cli, ["_commits/m~t~cot~0000000-0000003.json: items 0 to 3 of 't' are not a shard of this run", "Move"])
+    to = as_shard(run, 0, 3)
+    refused(cli, [f"{to}: items 0 to 3 of 't' are not a shard of this run", "Move"])
     (run / "run.json").unlink()  # nothing to compare with: the rows themselves reveal it
-    expected = f"items: the row model 'm'.* occurs 2 times, in {FIRST}.json and _commits/m~t~cot~0000000-0000003"
+    expected = f"chains: the row model 'm'.* occurs 2 times, in {CHAINS} and {to}"
     with pytest.raises(RunFolderError, match=expected):
         read_tables(LocalStore(run))
 
 
+def range_of(stop=4, shard_size=2, start=0):
+    return {"t": [{"start": start, "stop": stop, "shard_size": shard_size, "items": ""}]}
+
+
 @pytest.mark.parametrize(
-    ("changes", "words"),
-    [({"shard_size": 4}, "in shards of 4"), ({"n_items": {"t": 3}}, "which has 3"), ({"n_items": {"t": 400}}, None)],
+    ("ranges", "words"),
+    [(range_of(shard_size=4), "which has 4 of its items"), (range_of(3), "which has 3"), (range_of(400), None)],
 )
-def test_a_run_json_that_no_longer_fits_its_commits_is_refused(run, cli, changes, words):
-    edit(run / "run.json", **changes)
+def test_a_run_json_that_no_longer_fits_its_commits_is_refused(run, cli, ranges, words):
+    edit(run / "run.json", ranges=ranges)
     if words is None:  # an incomplete run also has more items than are done
         assert "Incomplete: 4 of 400 shards" in " ".join(cli("status", "run")[1].split())
     else:
         refused(cli, ["are not a shard of this run", words, "run.json"])
 
 
+def test_a_number_of_items_that_is_beyond_all_reason_is_shown(run, cli):
+    edit(run / "run.json", ranges=range_of(10**15))
+    assert f"Incomplete: 4 of {10**15} shards" in " ".join(cli("status", "run")[1].split())
+
+
 def test_commits_of_a_model_that_the_run_never_had_are_refused(run, cli):
-    for path in (run / "_commits").rglob("other~*"):
-        target = path.with_name(path.name.replace("other~", "third~"))
-        if path.is_file():
-            target.write_text(path.read_text().replace('"other"', '"third"').replace("other~", "third~"))
-    for path in sorted((run / "_commits").glob("third~*.json")):
-        path.write_text(path.read_text().replace("model=other", "model=third"))
+    shutil.copytree(run / "_commits/other", run / "_commits/third")
+    for path in (run / "_commits/third").rglob("*.json"):
+        text = path.read_text().replace('"model": "other"', '"model": "third"')
+        path.write_text(text.replace("_commits/other", "_commits/third").replace("_parts/other", "_parts/third"))
     refused(cli, ["the run has no model 'third'; it has m, other"])
 
 
@@ -400,12 +515,15 @@ RUN_DAMAGE = {
     "a list": (lambda p: p.write_text("[1]"), "the whole"),
     "null": (lambda p: p.write_text("null"), "the whole"),
     "too deep": (lambda p: p.write_text('{"a":' * 50_000), "cannot be read"),
-    "shard_size a text": (lambda p: edit(p, shard_size="2"), "shard_size"),
-    "shard_size 0": (lambda p: edit(p, shard_size=0), "shard_size"),
-    "shard_size true": (lambda p: edit(p, shard_size=True), "shard_size"),
-    "n_items a list": (lambda p: edit(p, n_items=[4]), "n_items"),
-    "n_items of texts": (lambda p: edit(p, n_items={"t": "4"}), "n_items.t"),
-    "n_items without the task": (lambda p: edit(p, n_items={}), "task 't' is not among"),
+    "shard_size a text": (lambda p: edit(p, ranges=range_of(shard_size="2")), "shard_size"),
+    "shard_size 0": (lambda p: edit(p, ranges=range_of(shard_size=0)), "shard_size"),
+    "shard_size true": (lambda p: edit(p, ranges=range_of(shard_size=True)), "shard_size"),
+    "ranges a list": (lambda p: edit(p, ranges=[4]), "ranges"),
+    "ranges of texts": (lambda p: edit(p, ranges=range_of(stop="4")), "ranges.t.0.stop"),
+    "ranges without the task": (lambda p: edit(p, ranges={}), "task 't' is not among"),
+    "ranges with a gap": (lambda p: edit(p, ranges=range_of(start=1)), "task 't' do not follow each other from 0"),
+    "no ranges": (lambda p: edit(p, ranges=...), "has no ranges"),
+    "max_tokens a text": (lambda p: edit(p, max_tokens="512"), "max_tokens"),
     "identity a text": (lambda p: edit(p, identity="m"), "identity"),
     "models a list": (lambda p: within(p, "identity", models=["m"]), "models"),
     "no spec": (lambda p: edit(p, spec=...), "has no spec"),
@@ -476,11 +594,11 @@ def test_a_sound_validation_is_shown(run, cli):
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"key": "x"}'])
-def test_a_damaged_record_of_what_was_given_up(run, cli, content):
-    path = run / "_given_up" / "m~t~cot~0000000-0000002.json"
-    path.parent.mkdir()
+def test_a_damaged_record_of_what_is_quarantined(run, cli, content):
+    path = run / "_quarantine/m/t/0000000-0000002/0000001.json"
+    path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    refused(cli, ["_given_up/m~t~cot~0000000-0000002.json", "Remove"], [("status", "run"), ("report", "run")])
+    refused(cli, [path.relative_to(run).as_posix(), "Remove"], [("status", "run"), ("report", "run")])
 
 
 def test_columns_that_came_later_are_null_in_old_files(run, monkeypatch):
@@ -514,43 +632,152 @@ def test_items_that_are_not_alike_under_two_strategies_are_refused(tmp_path, mon
     Path("spec.yaml").write_text(yaml.safe_dump(spec))
     assert cli("run", "spec.yaml")[0] in (0, 1)
     run = tmp_path / "run"
-    assert read_tables(LocalStore(run))["items"].height == 4  # written with each strategy, and counted once
-    rewrite(run, "items", lambda t: column(t, "question", ["other?"] * t.num_rows))
-    refused(cli, ["not the same question under each strategy"], COMMANDS[1:])
+    assert read_tables(LocalStore(run))["items"].height == 4
+    first = json.loads((run / CHAINS).read_text())
+    assert [piece["strategy"] for piece in first["pieces"]] == ["cot", "cot_decomposition"]  # one commit for both
 
 
-def as_version_2(table):
-    """Make a part what version 2 wrote: without the columns of ties, and those that came after them."""
-    late = ["tied", "gap", "near_tie", "edit_seeds", "variant", "intervention", "target", "channel", "no_cot_mechanism"]
-    late += ["condition", "shown_choices", "reader_role"]
-    kept = table.drop_columns([name for name in late if name in table.column_names])
-    return meta(column(kept, "schema_version", [2] * kept.num_rows), schema_version="2")
+def test_items_that_are_not_alike_in_all_commits_are_refused(run, cli):
+    """Both models' commits are of the same task; an item's later generation repeats it."""
+    copy = FIRST + "/00004.json"
+    text = (run / CHAINS).read_text()
+    (run / copy).write_text(text.replace(json.loads(text)["attempt"], "new"))
+    edit(run / copy, key=copy, generation=4, items=["t-000000"])
+    content = json.loads((run / copy).read_text())
+    content["pieces"][0]["statuses"] = {"ok": [1]}
+    content["texts"][0]["hashes"] = content["texts"][0]["hashes"][:1]
+    for part in content["parts"]:
+        shutil.copy(run / part["key"].replace("new", json.loads(text)["attempt"]), run / part["key"])
+        part["rows"] = 1
+    (run / copy).write_text(json.dumps(content))
+    for table in ("items", "chains"):
+        rewrite(run, table, lambda t: t.slice(0, 1), copy)
+    assert read_tables(LocalStore(run))["items"].height == 2 * 4  # the item's newer rows alone count
+    rewrite(run, "items", lambda t: column(t, "item_id", ["t-000001"]), copy)
+    refused(cli, ["item_id is 't-000001'"], COMMANDS[1:])
 
 
-def written_by_version_2(run):
-    record = json.loads((run / "run.json").read_text())
-    for settings in record["identity"]["tasks"].values():
-        settings["items"] = "0" * 64  # older versions made other fingerprints of the same items
-    edit(run / "run.json", schema_version=2, identity=record["identity"])
-    for table, probe in (("chains", None), ("observations", "no_cot")):
-        rewrite(run, table, as_version_2, probe)
+@pytest.fixture(params=[2, 3, 4])
+def old(request, run):
+    """The run as an old version wrote it, and the tables that it had."""
+    before = read_tables(LocalStore(run))
+    make_old(run, request.param)
+    return run, request.param, before
 
 
-def test_a_run_that_version_2_wrote_is_read(run, cli):
-    written_by_version_2(run)
+def test_a_run_that_an_old_version_wrote_is_read(old, cli):
+    run, version, before = old
     found = read_tables(LocalStore(run))
-    assert found["chains"].schema["gap"] == pl.Float64
-    assert found["chains"]["gap"].null_count() > 0
-    had = json.loads((run / "run.json").read_text())["identity"]
-    assert cli("aggregate", "run")[0] == cli("report", "run")[0] == cli("run", "spec.yaml")[0] == 0
-    assert json.loads((run / "run.json").read_text())["identity"] == had
+    for name, frame in found.items():
+        same = [column for column in frame.columns if column not in ("schema_version", *SINCE[version][name])]
+        assert frame.select(same).equals(before[name].select(same)), name
+        assert set(frame["schema_version"]) == {version}
+    if version == 2:
+        assert found["chains"].schema["gap"] == pl.Float64
+        assert found["chains"]["gap"].null_count() == found["chains"].height
+    had = (run / "run.json").read_bytes()
+    assert len(list(read_ledger(LocalStore(run)).commits())) == 2 * 2 * (1 + 2 + 2)
+    for command in (*COMMANDS, ("run", "spec.yaml")):
+        code, out, err = cli(*command)
+        assert (code, "Incomplete" in out) == (0, False), (command, err)
+    assert "4 of 4 shards are done, 0 to do" in out
+    assert (run / "run.json").read_bytes() == had
 
 
-def test_a_run_that_version_2_wrote_gets_no_more_rows(run, cli):
+def test_a_run_that_an_old_version_wrote_gets_no_more_rows(old, cli):
     """Newer versions make prompts and answers differently: rows of both in one table are not comparable."""
-    written_by_version_2(run)
-    before = (run / "run.json").read_text()
-    code, _, err = cli("run", "spec.yaml", "--set", "probes=[no_cot,early_answering,filler_tokens]")
-    assert code == 2
-    assert "rows of the two are not comparable" in " ".join(err.split())
-    assert (run / "run.json").read_text() == before
+    run, _, _ = old
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for change in (
+        "probes=[no_cot,early_answering,filler_tokens]",
+        "tasks.t.n=5",
+        "strategies=[cot,cot_decomposition]",
+    ):
+        code, _, err = cli("run", "spec.yaml", "--set", change)
+        assert code == 2, change
+        assert "rows of the two are not comparable" in " ".join(err.split())
+    for change in ("seed=1", "sampling.max_tokens=1000"):
+        code, _, err = cli("run", "spec.yaml", "--set", change)
+        assert (code, "this spec contradicts" in err) == (2, True), change
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_an_old_run_that_lacks_a_commit_is_incomplete_and_gets_no_more_rows(old, cli):
+    run, _, before = old
+    (run / old_key(OLD, "no_cot")).unlink()
+    assert "Incomplete: 3 of 4 shards are done." in " ".join(cli("status", "run")[1].split())
+    assert read_tables(LocalStore(run))["observations"].height == before["observations"].height - 2
+    assert cli("run", "spec.yaml")[0] == 2
+    (run / old_key(OLD)).unlink()
+    assert read_tables(LocalStore(run))["chains"].height == before["chains"].height - 2
+
+
+OLD = old_id("m", "t", "cot", 0, 2)
+OLD_DAMAGE = {
+    "empty": lambda p: p.write_bytes(b""),
+    "another object": lambda p: p.write_text('{"a": 1}'),
+    "no parts": lambda p: edit(p, parts=[]),
+    "another range": lambda p: edit(p, start=1),
+    "an empty range": lambda p: edit(p, shard=old_id("m", "t", "cot", 2, 2), start=2, stop=2),
+    "another model": lambda p: edit(p, model="other"),
+    "another strategy": lambda p: edit(p, strategy="x"),
+    "another key": lambda p: edit(p, key="_commits/x.json"),
+    "another attempt": lambda p: edit(p, attempt="x"),
+    "a wrong count": lambda p: edit(p, statuses={"ok": 1}),
+}
+
+
+@pytest.fixture
+def of_version_4(run):
+    make_old(run, 4)
+    return run
+
+
+@pytest.mark.parametrize("damage", OLD_DAMAGE.values(), ids=OLD_DAMAGE)
+def test_a_damaged_commit_of_an_old_run(of_version_4, cli, damage):
+    damage(of_version_4 / old_key(OLD))
+    refused(cli, [old_key(OLD)], [*COMMANDS, ("run", "spec.yaml")])
+
+
+OLD_COPIES = {
+    "beside it": f"_commits/{OLD} copy.json",
+    "numbered": f"_commits/{OLD} (1).json",
+    "a reader's": f"_commits/{OLD}.transfer/m copy.json",
+    "in a folder": f"_commits/backup/{OLD}.json",
+    "as another shard": f"_commits/{OLD.replace('0-0000002', '2-0000004')}.json",
+    "as a probe's": old_key(OLD, "filler_tokens"),
+    "in the present layout": CHAINS,
+}
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("to", OLD_COPIES.values(), ids=OLD_COPIES)
+def test_a_copied_commit_of_an_old_run_is_refused(of_version_4, cli, to, named):
+    """The oldest commits do not contain their key; it follows from the shard, the probe and the reader."""
+    run = of_version_4
+    if not named:
+        for path in (run / "_commits").rglob("*.json"):
+            edit(path, key=...)
+    assert read_tables(LocalStore(run))["chains"].height == 8
+    source = old_key(OLD, "transfer", "m") if "transfer" in to else old_key(OLD)
+    (run / to).parent.mkdir(exist_ok=True, parents=True)
+    shutil.copy(run / source, run / to)
+    refused(cli, [to, f"belongs at {source}", "rows twice"])
+
+
+@pytest.mark.parametrize("damage", PART_DAMAGE)
+def test_a_damaged_part_of_an_old_run(of_version_4, cli, damage):
+    path = next((of_version_4 / "chains/model=m/task=t").glob("*0000000-0000002*.parquet"))
+    if damage == "another's":
+        path.write_bytes(next(path.parent.glob("*-0000004-*.parquet")).read_bytes())
+    else:
+        PART_DAMAGE[damage][0](path)
+    refused(cli, [path.relative_to(of_version_4).as_posix(), PART_DAMAGE[damage][1]], COMMANDS[1:])
+
+
+def test_a_commit_of_an_old_run_in_a_present_one_is_refused(run, cli, finished, tmp_path_factory):
+    other = tmp_path_factory.mktemp("old") / "run"
+    shutil.copytree(finished / "run", other)
+    make_old(other, 4)
+    shutil.copy(other / old_key(OLD), run / old_key(OLD))
+    refused(cli, [old_key(OLD), "has no"])

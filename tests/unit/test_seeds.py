@@ -12,7 +12,7 @@ from cotfaith.workers.engines.protocol import GenerateRequest
 from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.probes import PROBES
 from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table, observations_table
-from cotfaith.workers.shard.work import ShardWork
+from cotfaith.workers.shard.work import ShardWork, own_stream
 from cotfaith.workers.text.codec import ByteCodec
 
 ITEMS = (
@@ -153,3 +153,34 @@ def test_an_edit_by_a_model_has_the_seed_of_the_try_that_wrote_it():
 def test_shuffled_choices_were_not_drawn_by_an_editor_s_seed():
     _, _, _, rows = run()
     assert {row["edit_seeds"] is None for row in rows if row["probe"] == "answer_order"} == {True}
+
+
+def seeds_of(strategy, probes=("resampling",)):
+    """The seeds of the chains, and of what the probes sampled, in the order of the rows."""
+    content = {"models": [{"id": "m", "engine": "stub"}], "tasks": [{"name": "t", "generator": "addition"}]}
+    spec = parse_spec(content | {"sampling": {"chains_per_item": 2}, "probes": list(probes)})
+    shard = ShardWork(spec, spec.models[0], spec.tasks[0], strategy, ITEMS[:2], ByteCodec())
+    engines = {"subject": StubEngine(spec.models[0])}
+    chains = shard.sample_chains(engines)
+    rows = shard.run_probes(chains, probes, engines)
+    return [chain.seed for chain in chains], [row.observation.seed for row in rows]
+
+
+def test_plain_chains_of_thought_are_drawn_from_the_streams_that_they_always_had():
+    """Golden: with other seeds, a run that grows would mix two experiments."""
+    chains, probed = seeds_of("cot")
+    assert chains == [6311254925151406963, 6985498137916376454, 6384001487122481157, 5197267550602182308]
+    assert probed[:3] == [309420706079734319, 7059971232657975207, 7864261445638287853]
+    assert derive_seed(0, "m", "t", "a", 0, "chain", *own_stream("cot")) == 173455934728748664
+    assert derive_seed(7, "m", "t", "a", -1, "no_cot", *own_stream("cot", "plain")) == 7217404488609205416
+
+
+def test_each_strategy_and_variant_is_drawn_from_streams_of_its_own():
+    found = {name: seeds_of(name) for name in ("cot", "cot_decomposition")}
+    for kind in (0, 1):
+        drawn = [seed for one in found.values() for seed in one[kind]]
+        assert len(set(drawn)) == len(drawn) > 4
+    names = ("cot", "cot_decomposition", "factored_decomposition", "plain", "x")
+    streams = [own_stream(name, variant) for name in names for variant in ("plain", "cot", "x")]
+    assert len(set(streams)) == len(streams)
+    assert own_stream("cot") == ()

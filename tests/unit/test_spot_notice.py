@@ -6,6 +6,7 @@ import time
 import pytest
 from commands import in_process
 from fake_metadata import ACTION, metadata_server
+from ray.exceptions import RpcError
 
 from cotfaith.cluster.fleet import drain, spot_notice
 from cotfaith.cluster.fleet.spot_notice import Notice, source, wait_for_notice
@@ -160,3 +161,19 @@ def test_a_cluster_that_does_not_answer_is_asked_again_until_the_deadline(monkey
 def test_addresses_are_checked_before_anything_is_asked():
     with pytest.raises(SpecError):
         source("gcp", "http://host/path", print)
+
+
+@pytest.mark.parametrize("error", [RpcError("busy", rpc_code=14), RuntimeError("refused"), ConnectionRefusedError()])
+def test_a_drain_that_fails_is_tried_again(monkeypatch, error):
+    monkeypatch.setattr(drain, "_AGAIN_S", 0.0)
+    answers, said = [error, "node"], []
+
+    def answer(*_):
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(drain, "_drain", answer)
+    assert drain.drain(None, None, Notice(time.time() + 60, "x"), said.append) == "node"
+    assert len(said) == 1

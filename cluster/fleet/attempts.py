@@ -1,0 +1,110 @@
+"""What becomes of a job that failed: tried again alone, halved, or its only item quarantined.
+
+In: a queue, a job and its error. Out: the jobs that take its place, in the queue. When an engine is lost, nothing shows
+which of its tasks was the cause; so a job that failed runs alone from then on. If it fails alone its halves are tried,
+until the item that is the cause is found: the rest of its shard survives. A quarantined item is recorded in the run's
+folder, so that no later run tries it again; the job that takes its place only writes rows that say so. Knows nothing
+about Ray.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cotfaith.cluster.fleet.engine_pool import Deployment, first_line
+from cotfaith.cluster.fleet.jobs import Job
+from cotfaith.cluster.storage.store import Store
+from cotfaith.schemas.errors import RunFailedError
+from cotfaith.schemas.records import Item
+
+MOST_IN_A_ROW = 8
+"""The most items that are quarantined without a job being done between them; then something else is wrong."""
+MOST_LOST_NODES = 10
+"""Nodes without notice that a job may lose before more of them are charged: the job itself may bring its nodes down."""
+
+Needed = dict[str, Deployment]
+"""Role in a job -> the deployment that serves it."""
+
+
+@dataclass
+class Pending:
+    """A job, the deployments that it needs, and how often it was tried."""
+
+    job: Job
+    needs: Needed
+    tries: int = 0
+    """Attempts that failed. With one or more, it runs alone on its engine."""
+    lost_nodes: int = 0
+    """How often a node that it used was lost without notice."""
+
+
+@dataclass
+class Attempts:
+    """Counts failures, and decides."""
+
+    most: int
+    """The attempts at one item."""
+    store: Store
+    items: Mapping[str, Sequence[Item]]
+    """Task -> its items."""
+    say: Callable[[str], None]
+    quarantined: list[str] = field(default_factory=list)
+    """Items that failed every attempt, each with its error."""
+    _in_a_row: int = 0
+
+    def done(self, pending: Pending) -> None:
+        """Note that a job was done; one on a quarantined item does not count."""
+        if not pending.job.quarantined:
+            self._in_a_row = 0
+
+    def after(self, queue: deque[Pending], pending: Pending, error: Exception, charged: bool) -> list[Pending]:
+        """Queue the jobs that take the place of one that failed, and return them.
+
+        They are the job itself, its halves, or the job that writes rows without a try. One that was tried alone comes
+        first again, so that a verdict on it does not wait for the end of the run.
+
+        Raises:
+            RunFailedError: too many items failed every attempt, one after another.
+
+        """
+        alone, pending.tries = pending.tries > 0, pending.tries + charged
+        others = self._others(pending, error, halved=charged and alone and len(pending.job.items) > 1)
+        if alone:
+            queue.extendleft(reversed(others))
+        else:
+            queue.extend(others)
+        return others
+
+    def _others(self, pending: Pending, error: Exception, halved: bool) -> list[Pending]:
+        name, reason = pending.job.name, first_line(error)
+        if halved:
+            self.say(f"{name}: attempt {pending.tries} failed ({reason}); trying its halves")
+            return [Pending(job, pending.needs, tries=1) for job in pending.job.halves()]
+        if len(pending.job.items) > 1 or pending.tries < self.most:
+            self.say(f"{name}: attempt {pending.tries} failed ({reason}); trying again")
+            return [pending]
+        return [self._quarantine(pending, reason)]
+
+    def after_lost_node(self, queue: deque[Pending], pending: Pending, error: Exception, notice: bool) -> list[Pending]:
+        """Do the same for a job whose node was lost, with or without notice: it is done again, first and uncharged."""
+        pending.lost_nodes += not notice
+        if pending.lost_nodes > MOST_LOST_NODES:
+            return self.after(queue, pending, error, charged=True)
+        self.say(f"{pending.job.name}: its node was taken away; it is done again, and uses up no attempt")
+        queue.appendleft(pending)
+        return [pending]
+
+    def _quarantine(self, pending: Pending, reason: str) -> Pending:
+        job = pending.job
+        self._in_a_row += 1
+        if job.quarantined or self._in_a_row > MOST_IN_A_ROW:
+            raise RunFailedError(
+                f"{self._in_a_row} items in a row failed every attempt, the last with: {reason} Fix that; run it again "
+                "to go on with the others."
+            )
+        index = next(at for at, item in enumerate(self.items[job.shard.task]) if item.id == job.items[0].id)
+        record = job.quarantine(index, reason, pending.tries)
+        self.store.put(record.key, record.as_json())
+        self.quarantined.append(f"{record.name}: {reason}")
+        self.say(f"{record.name}: quarantined after {pending.tries} attempts ({reason})")
+        return Pending(job.given_up(reason), pending.needs)
