@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from commands import line, write_spec
+from commands import MAIN, line, write_spec
 from process_tree import Tree, running
 from run_tables import Comparison, Row, Rows, as_committed, as_read, compare
 
@@ -100,11 +100,13 @@ def run(content: dict[str, Any], quarantined: int = 0) -> Listener:
 
 
 @contextmanager
-def started(folder: Path, content: dict[str, Any], **environment: str):
+def started(folder: Path, content: dict[str, Any], *arguments: str, code: str = MAIN, **environment: str):
     """Run the spec as a process with a Ray of its own; nothing of it outlives the context."""
     file = folder / f"spec-{time.monotonic_ns()}.yaml"
     write_spec(folder, content).rename(file)
-    with running(line("run", file), file.with_suffix(".said"), COLUMNS="200", **environment) as tree:
+    with running(
+        line("run", file, *arguments, code=code), file.with_suffix(".said"), COLUMNS="200", **environment
+    ) as tree:
         yield tree
 
 
