@@ -39,5 +39,5 @@ def part(table: str, shard: str, attempt: str) -> str:
 
 
 def quarantine(shard: str, index: int, reader: str | None = None) -> str:
-    """Return the key of the record that an item, counted from 0 in its task, was given up by subject or reader."""
+    """Return the key of the record that an item, counted from 0 in its task, is quarantined for subject or reader."""
     return f"{QUARANTINE}{shard}/{index:07d}{'' if reader is None else '/' + reader}.json"

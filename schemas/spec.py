@@ -240,7 +240,7 @@ class ResourceSpec(Section):
     probes_apart: bool = False
     """Run a shard's probes one after another, to measure the seconds of each; slower."""
     attempts: int = Field(default=3, ge=1)
-    """The attempts at one shard before it is given up."""
+    """The attempts at one item before it is quarantined."""
 
 
 class OutputSpec(Section):

@@ -116,7 +116,7 @@ def run(
         bool, typer.Option("--repair", help="Check every part first; do again what damaged ones held, and no more.")
     ] = False,
     retry_quarantined: Annotated[
-        bool, typer.Option("--retry-quarantined", help="Try again the items that were given up.")
+        bool, typer.Option("--retry-quarantined", help="Try the quarantined items again.")
     ] = False,
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Take the run over from another driver, which then stops.")

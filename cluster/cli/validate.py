@@ -1,6 +1,6 @@
 """``cotfaith validate``: run a spec, label its chains, and say which metrics measure faithfulness.
 
-Exit codes: 0 no check failed, 1 a check failed or a shard was given up, 2 bad input.
+Exit codes: 0 no check failed, 1 a check failed, 2 bad input.
 """
 
 from pathlib import Path, PurePath

@@ -2,7 +2,7 @@
 
 In: a store, a spec whose names are resolved, what the run is (``identity.py``), and its items. Out: the ``RunRecord``
 that the folder holds from then on; of two drivers that write it at once, the second adds to what the first wrote. The
-store is checked before anything is written: one that ignores conditional puts is refused.
+caller checks first that the store honours conditional puts.
 """
 
 import platform

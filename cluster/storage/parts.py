@@ -24,6 +24,7 @@ FINITE = ("difficulty", "position", "similarity", "p_gold")
 """Columns that estimates are computed from; a NaN in them would count as a number."""
 _ABOUT = ("strategy", "variant", "probe", "item_id", "status")
 _AGAIN = "To do what it held again, and what rests on it: cotfaith run SPEC --repair."
+_RESTORE = "Restore it: the run is of an older cotfaith, and its rows cannot be done again."
 
 
 def checked_part(data: bytes | None, part: Part, commit: Commit, run_id: str | None = None) -> pa.Table:
@@ -33,15 +34,15 @@ def checked_part(data: bytes | None, part: Part, commit: Commit, run_id: str | N
         RunFolderError: the object is missing, is not what was committed, or belongs to another run.
 
     """
-    key = part.key
+    key, again = part.key, _way_out(commit)
     if data is None:
-        raise RunFolderError(f"{key} is committed but missing. Was the run's folder changed by hand? {_AGAIN}")
+        raise RunFolderError(f"{key} is committed but missing. Was the run's folder changed by hand? {again}")
     if hashlib.sha256(data).hexdigest() != part.sha256:
-        raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {_AGAIN}")
+        raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {again}")
     try:
         table = in_schema(read_parquet(data), part.table)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise RunFolderError(f"{key} cannot be read: {str(error).splitlines()[0]} {_AGAIN}") from None
+        raise RunFolderError(f"{key} cannot be read: {str(error).splitlines()[0]} {again}") from None
     _check_rows(table, part, commit, run_id)
     return table
 
@@ -93,26 +94,26 @@ def _column(columns: Mapping[str, pa.ChunkedArray], field: pa.Field, n_rows: int
 def _check_rows(table: pa.Table, part: Part, commit: Commit, run_id: str | None) -> None:
     """Raise unless the number of rows, and their model, task, item and piece, match their commit."""
     if table.num_rows != part.rows:
-        raise RunFolderError(f"{part.key} has {table.num_rows} rows, its commit says {part.rows}. {_AGAIN}")
+        raise RunFolderError(f"{part.key} has {table.num_rows} rows, its commit says {part.rows}. {_way_out(commit)}")
     if found := next((name for name in FINITE if name in table.column_names and _is_odd(table.column(name))), None):
-        raise RunFolderError(f"{part.key} has rows whose {found} is not a finite number. {_AGAIN}")
+        raise RunFolderError(f"{part.key} has rows whose {found} is not a finite number. {_way_out(commit)}")
     wanted = {"model": commit.model, "task": commit.task} | ({} if run_id is None else {"run_id": run_id})
     wanted |= {} if commit.reader is None else {"reader": commit.reader}
     for name, value in wanted.items():
-        _check_values(table, name, {value}, part)
+        _check_values(table, name, {value}, part, commit)
     if not _is_old(commit):
-        _check_values(table, "item_id", set(commit.items), part)
+        _check_values(table, "item_id", set(commit.items), part, commit)
     if "status" in table.column_names:
         _check_pieces(table, part, commit)
 
 
-def _check_values(table: pa.Table, name: str, wanted: Set[str], part: Part) -> None:
+def _check_values(table: pa.Table, name: str, wanted: Set[str], part: Part, commit: Commit) -> None:
     other = [found for found in pc.unique(table.column(name)).to_pylist() if found not in wanted]
     if other:
         one = repr(next(iter(wanted))) if len(wanted) == 1 else "one of its commit"
         raise RunFolderError(
             f"{part.key} has rows whose {name} is {other[0]!r}, expected {one}. Were files of another run copied "
-            f"here? {_AGAIN}"
+            f"here? {_way_out(commit)}"
         )
 
 
@@ -139,7 +140,7 @@ def _check_pieces(table: pa.Table, part: Part, commit: Commit) -> None:
         words = " ".join(name for name in one if name is not None)
         raise RunFolderError(
             f"{part.key} has {found[one]} rows of {words}, its commit says {said[one]}; by status it has "
-            f"{_by_status(found)}, its commit {_by_status(said)}. {_AGAIN}"
+            f"{_by_status(found)}, its commit {_by_status(said)}. {_way_out(commit)}"
         )
 
 
@@ -148,6 +149,10 @@ def _by_status(counts: Mapping[tuple[str | None, ...], int]) -> dict[str, int]:
     for names, n in counts.items():
         found[str(names[-1])] += n
     return dict(sorted(found.items()))
+
+
+def _way_out(commit: Commit) -> str:
+    return _RESTORE if _is_old(commit) else _AGAIN
 
 
 def _is_old(commit: Commit) -> bool:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from old_runs import SINCE, make_old, old_id, old_key
+from old_runs import make_old, old_id, old_key
+from run_damage import COMMANDS, edit, in_first, refused, within
 from runs_here import without_ray
 
 from cotfaith.cluster.plan.spec_file import load_spec
@@ -31,7 +32,6 @@ FIRST = "_commits/m/t/0000000-0000002"
 CHAINS, PROBES, TRANSFER = (f"{FIRST}/{generation:05d}.json" for generation in range(3))
 """The commits of the first shard: chains, the probes that ran together, and the reading by m (one by other follows)."""
 PARTS = "_parts/m/t/0000000-0000002"
-COMMANDS = (("status", "run"), ("aggregate", "run"), ("report", "run"), ("show", "run", "t-000001"))
 
 
 @pytest.fixture(scope="module")
@@ -57,37 +57,6 @@ def run(finished, tmp_path, monkeypatch):
     return tmp_path / "run"
 
 
-def edit(path, **changes):
-    """Change keys of a JSON object; the new value None means null, ``...`` removes the key."""
-    content = json.loads(path.read_text())
-    content |= changes
-    path.write_text(json.dumps({k: v for k, v in content.items() if v is not ...}))
-
-
-def in_first(path, name, **changes):
-    """Change keys of the first object of a list within a JSON object."""
-    first, *rest = json.loads(path.read_text())[name]
-    edit(path, **{name: [first | changes, *rest]})
-
-
-def in_piece(path, **changes):
-    in_first(path, "pieces", **changes)
-
-
-def within(path, name, **changes):
-    """Change keys of an object within a JSON object."""
-    edit(path, **{name: json.loads(path.read_text())[name] | changes})
-
-
-def refused(cli, expected, commands=COMMANDS):
-    for command in commands:
-        code, out, err = cli(*command)
-        assert code == 2, (command, out, err)
-        assert "Traceback" not in err
-        for words in expected:
-            assert words in " ".join(err.split()), (command, err)
-
-
 def test_the_folder_is_sound(run, cli):
     found = list(read_ledger(LocalStore(run)).commits())
     assert len(found) == 2 * 2 * 2 + 2 * 2 * 2  # shards x (chains, probes), and readers
@@ -102,6 +71,10 @@ def test_the_folder_is_sound(run, cli):
         TRANSFER: [("transfer", "m")],
         f"{FIRST}/00003.json": [("transfer", "other")],
     }
+
+
+def in_piece(path, **changes):
+    in_first(path, "pieces", **changes)
 
 
 COMMIT_DAMAGE = {
@@ -657,127 +630,10 @@ def test_items_that_are_not_alike_in_all_commits_are_refused(run, cli):
     refused(cli, ["item_id is 't-000001'"], COMMANDS[1:])
 
 
-@pytest.fixture(params=[2, 3, 4])
-def old(request, run):
-    """The run as an old version wrote it, and the tables that it had."""
-    before = read_tables(LocalStore(run))
-    make_old(run, request.param)
-    return run, request.param, before
-
-
-def test_a_run_that_an_old_version_wrote_is_read(old, cli):
-    run, version, before = old
-    found = read_tables(LocalStore(run))
-    for name, frame in found.items():
-        same = [column for column in frame.columns if column not in ("schema_version", *SINCE[version][name])]
-        assert frame.select(same).equals(before[name].select(same)), name
-        assert set(frame["schema_version"]) == {version}
-    if version == 2:
-        assert found["chains"].schema["gap"] == pl.Float64
-        assert found["chains"]["gap"].null_count() == found["chains"].height
-    had = (run / "run.json").read_bytes()
-    assert len(list(read_ledger(LocalStore(run)).commits())) == 2 * 2 * (1 + 2 + 2)
-    for command in (*COMMANDS, ("run", "spec.yaml")):
-        code, out, err = cli(*command)
-        assert (code, "Incomplete" in out) == (0, False), (command, err)
-    assert "4 of 4 shards are done, 0 to do" in out
-    assert (run / "run.json").read_bytes() == had
-
-
-def test_a_run_that_an_old_version_wrote_gets_no_more_rows(old, cli):
-    """Newer versions make prompts and answers differently: rows of both in one table are not comparable."""
-    run, _, _ = old
-    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    for change in (
-        "probes=[no_cot,early_answering,filler_tokens]",
-        "tasks.t.n=5",
-        "strategies=[cot,cot_decomposition]",
-    ):
-        code, _, err = cli("run", "spec.yaml", "--set", change)
-        assert code == 2, change
-        assert "rows of the two are not comparable" in " ".join(err.split())
-    for change in ("seed=1", "sampling.max_tokens=1000"):
-        code, _, err = cli("run", "spec.yaml", "--set", change)
-        assert (code, "this spec contradicts" in err) == (2, True), change
-    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
-
-
-def test_an_old_run_that_lacks_a_commit_is_incomplete_and_gets_no_more_rows(old, cli):
-    run, _, before = old
-    (run / old_key(OLD, "no_cot")).unlink()
-    assert "Incomplete: 3 of 4 shards are done." in " ".join(cli("status", "run")[1].split())
-    assert read_tables(LocalStore(run))["observations"].height == before["observations"].height - 2
-    assert cli("run", "spec.yaml")[0] == 2
-    (run / old_key(OLD)).unlink()
-    assert read_tables(LocalStore(run))["chains"].height == before["chains"].height - 2
-
-
-OLD = old_id("m", "t", "cot", 0, 2)
-OLD_DAMAGE = {
-    "empty": lambda p: p.write_bytes(b""),
-    "another object": lambda p: p.write_text('{"a": 1}'),
-    "no parts": lambda p: edit(p, parts=[]),
-    "another range": lambda p: edit(p, start=1),
-    "an empty range": lambda p: edit(p, shard=old_id("m", "t", "cot", 2, 2), start=2, stop=2),
-    "another model": lambda p: edit(p, model="other"),
-    "another strategy": lambda p: edit(p, strategy="x"),
-    "another key": lambda p: edit(p, key="_commits/x.json"),
-    "another attempt": lambda p: edit(p, attempt="x"),
-    "a wrong count": lambda p: edit(p, statuses={"ok": 1}),
-}
-
-
-@pytest.fixture
-def of_version_4(run):
-    make_old(run, 4)
-    return run
-
-
-@pytest.mark.parametrize("damage", OLD_DAMAGE.values(), ids=OLD_DAMAGE)
-def test_a_damaged_commit_of_an_old_run(of_version_4, cli, damage):
-    damage(of_version_4 / old_key(OLD))
-    refused(cli, [old_key(OLD)], [*COMMANDS, ("run", "spec.yaml")])
-
-
-OLD_COPIES = {
-    "beside it": f"_commits/{OLD} copy.json",
-    "numbered": f"_commits/{OLD} (1).json",
-    "a reader's": f"_commits/{OLD}.transfer/m copy.json",
-    "in a folder": f"_commits/backup/{OLD}.json",
-    "as another shard": f"_commits/{OLD.replace('0-0000002', '2-0000004')}.json",
-    "as a probe's": old_key(OLD, "filler_tokens"),
-    "in the present layout": CHAINS,
-}
-
-
-@pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize("to", OLD_COPIES.values(), ids=OLD_COPIES)
-def test_a_copied_commit_of_an_old_run_is_refused(of_version_4, cli, to, named):
-    """The oldest commits do not contain their key; it follows from the shard, the probe and the reader."""
-    run = of_version_4
-    if not named:
-        for path in (run / "_commits").rglob("*.json"):
-            edit(path, key=...)
-    assert read_tables(LocalStore(run))["chains"].height == 8
-    source = old_key(OLD, "transfer", "m") if "transfer" in to else old_key(OLD)
-    (run / to).parent.mkdir(exist_ok=True, parents=True)
-    shutil.copy(run / source, run / to)
-    refused(cli, [to, f"belongs at {source}", "rows twice"])
-
-
-@pytest.mark.parametrize("damage", PART_DAMAGE)
-def test_a_damaged_part_of_an_old_run(of_version_4, cli, damage):
-    path = next((of_version_4 / "chains/model=m/task=t").glob("*0000000-0000002*.parquet"))
-    if damage == "another's":
-        path.write_bytes(next(path.parent.glob("*-0000004-*.parquet")).read_bytes())
-    else:
-        PART_DAMAGE[damage][0](path)
-    refused(cli, [path.relative_to(of_version_4).as_posix(), PART_DAMAGE[damage][1]], COMMANDS[1:])
-
-
 def test_a_commit_of_an_old_run_in_a_present_one_is_refused(run, cli, finished, tmp_path_factory):
     other = tmp_path_factory.mktemp("old") / "run"
     shutil.copytree(finished / "run", other)
     make_old(other, 4)
-    shutil.copy(other / old_key(OLD), run / old_key(OLD))
-    refused(cli, [old_key(OLD), "has no"])
+    old = old_key(old_id("m", "t", "cot", 0, 2))
+    shutil.copy(other / old, run / old)
+    refused(cli, [old, "has no"])

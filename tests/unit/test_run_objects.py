@@ -8,6 +8,7 @@ from old_runs import old_id, old_key, old_run
 from run_records import quarantined
 
 from cotfaith.cluster.fleet.jobs import Job
+from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.writer import Draft, Effort, Writer, chain_hash
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.run_record import open_run
@@ -295,11 +296,11 @@ class _Forgetful(LocalStore):
         return True
 
 
-def test_a_store_that_ignores_conditions_is_refused_before_the_run_begins(tmp_path):
-    ident = identity(resolve(SPEC), {"m": "w"})
+def test_a_store_that_ignores_conditions_is_refused_before_the_run_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.open_store", lambda _: _Forgetful(tmp_path))
     with pytest.raises(StoreError, match="ignores conditional writes"):
-        open_run(_Forgetful(tmp_path), resolve(SPEC), ident, ITEMS)
-    assert not (tmp_path / "run.json").exists()
+        execute(SPEC)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_spec_that_contradicts_the_run_writes_nothing(tmp_path):
