@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cotfaith.cluster.fleet.engine_pool import Deployment, first_line
+from cotfaith.cluster.fleet.error_text import first_line
 from cotfaith.cluster.fleet.jobs import Job
+from cotfaith.cluster.fleet.replica import Deployment
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas.errors import RunFailedError
 from cotfaith.schemas.records import Item

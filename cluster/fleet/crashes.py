@@ -1,49 +1,69 @@
-"""Shard tasks whose process died, until it is known whether their node died with it.
+"""Processes that died, until it is known whether their node was lost with them.
 
-The death of a process is reported at once, and that of its node only after the health checks, in 14 s by default. Ray
-does not say where a task ran, so a process that died shortly before any node did is taken as lost with that node.
+The death of a process is reported at once, and that of its node only after the health checks, in 14 s by default. So on
+a cluster of several nodes a crash waits for the verdict: its node dies or drains, by Ray's table of nodes, or it stays.
+Ray does not say where a task ran: its process is taken as lost with any node that is lost in that time. On one node
+nothing waits.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Generic, TypeVar
 
-from ray.exceptions import WorkerCrashedError
+from ray.exceptions import RayActorError, WorkerCrashedError
 
 from cotfaith.cluster.fleet.nodes import Nodes
+from cotfaith.schemas.errors import EngineLostError
 
 VERDICT_S = 20.0
-"""Seconds until a crash is taken as the task's own."""
-J = TypeVar("J")
+"""Seconds until a crash is taken as the process's own."""
 
 
-@dataclass(frozen=True)
-class _Crash(Generic[J]):
-    job: J
-    error: Exception
+@dataclass(frozen=True, eq=False)
+class _Crash:
+    node: str | None
     dead: frozenset[str]
+    """The nodes that were dead before."""
     until_s: float
+    lost: Callable[[], None]
+    crashed: Callable[[], None]
 
 
 @dataclass
-class Crashes(Generic[J]):
-    """The jobs that wait for the verdict."""
+class Crashes:
+    """The crashes that wait for the verdict."""
 
     nodes: Nodes
-    _open: list[_Crash[J]] = field(default_factory=list)
+    _open: list[_Crash] = field(default_factory=list)
 
-    def holds(self, job: J, error: Exception) -> bool:
-        """Hold the job if ``error`` may come from the loss of its node; return whether it is held."""
-        if not isinstance(error, WorkerCrashedError) or not self.nodes.are_several():
-            return False
-        self._open.append(_Crash(job, error, self.nodes.dead, monotonic() + VERDICT_S))
-        return True
+    def judge(self, error: Exception, node: str | None, lost: Callable[[], None], crashed: Callable[[], None]) -> None:
+        """Call ``lost`` if ``node`` was lost, else ``crashed``: at once if that is known, else from ``settle``.
 
-    def settle(self, lost: Callable[[J, Exception], None], crashed: Callable[[J, Exception], None]) -> None:
-        """Give each job that has its verdict to ``lost`` or ``crashed``."""
+        ``node`` is where the process was; None: not known.
+        """
+        if self.nodes.took(node, error):
+            lost()
+        elif _ended(error) and self.nodes.are_several():
+            self._open.append(_Crash(node, self.nodes.dead, monotonic() + VERDICT_S, lost, crashed))
+        else:
+            crashed()
+
+    def settle(self) -> None:
+        """Call what was asked for each crash that has its verdict."""
         for one in list(self._open):
-            gone = bool(self.nodes.dead - one.dead) or self.nodes.any_leaves()
-            if gone or monotonic() > one.until_s:
+            lost = self._lost(one)
+            if lost or monotonic() > one.until_s:
                 self._open.remove(one)
-                (lost if gone else crashed)(one.job, one.error)
+                (one.lost if lost else one.crashed)()
+
+    def _lost(self, one: _Crash) -> bool:
+        if one.node is not None:
+            return self.nodes.is_lost(one.node)
+        return bool(self.nodes.dead - one.dead) or self.nodes.any_leaves()
+
+
+def _ended(error: Exception) -> bool:
+    """Return whether a process ended, for whatever reason; an actor that failed to start has said why."""
+    if isinstance(error, RayActorError):
+        return not error.actor_init_failed
+    return isinstance(error, (WorkerCrashedError, EngineLostError))

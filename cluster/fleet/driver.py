@@ -7,18 +7,19 @@ done, and which items were quarantined (``attempts``). Runs in the driver proces
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
 import ray
 
 from cotfaith.cluster.fleet.attempts import Attempts, Needed, Pending
-from cotfaith.cluster.fleet.crashes import Crashes
-from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool, Replica
+from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.polling import UsagePoll
 from cotfaith.cluster.fleet.ray_session import engine_share
+from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
 from cotfaith.cluster.fleet.reporter import Progress, preemptions_text
 from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
 from cotfaith.cluster.plan.plan import Plan
@@ -86,7 +87,6 @@ class _Scheduler:
         share = engine_share(self.resources, self.resources.replicas + _count_helpers(self.left))
         models = {name: model.spec for name, model in plan.models.items()}
         self.pool = EnginePool(self.resources, share, models, progress.say, plan.spec.plugins)
-        self.crashes: Crashes[Pending] = Crashes(self.pool.nodes)
         self.running: dict[Any, tuple[Pending, dict[str, Replica]]] = {}
         self.outcome = RunOutcome()
         self.lost_tasks = 0
@@ -118,9 +118,8 @@ class _Scheduler:
         """Move engines off the nodes that will leave, and start those that are missing."""
         used = {replica for _, replicas in self.running.values() for replica in replicas.values()}
         move_off(self.pool, self.pool.nodes, used)
-        self.crashes.settle(lost=self._lose_task, crashed=self._retry)
         self.pool.yield_place(used)
-        self.pool.fill()
+        self.pool.settle()
         self.outcome.preemptions = self.pool.preemptions + self.lost_tasks
         self.progress.preempted(self.outcome.preemptions)
 
@@ -190,20 +189,12 @@ class _Scheduler:
             report: ShardReport = ray.get(reference)
         except EngineLostError as error:
             cause = getattr(error, "cause", error)  # Ray's wrapper of the error lacks the role
-            lost = replicas[cause.role]
-            if self.pool.preempted(lost, cause):
-                self._do_again(pending, error, notice=lost.leaving or self.pool.nodes.had_notice(lost.node, cause))
-            else:
-                # Of several tasks on a lost engine, only the first to report is charged with an attempt.
-                self._retry(pending, error, charged=self.pool.has(lost))
-            self.pool.replace(lost, error)
+            self._lose_engine(pending, replicas[cause.role], error)
         except (InputError, StoreError):
             raise
         except Exception as error:  # the task's own process died, or our code failed outside any item
-            if self.pool.nodes.took(None, error):
-                self._lose_task(pending, error)
-            elif not self.crashes.holds(pending, error):
-                self._retry(pending, error)
+            lost, crashed = partial(self._lose_task, pending, error), partial(self._retry, pending, error)
+            self.pool.crashes.judge(error, None, lost, crashed)
         else:
             self.pool.say_notes(replicas[SUBJECT], report.usage.notes)
             self.pool.reset_losses(pending.needs.values())
@@ -211,6 +202,19 @@ class _Scheduler:
             self.outcome.done += 1
             self.attempts.done(pending)
             self.progress.finished(pending.job.model, report, replicas[SUBJECT].name)
+
+    def _lose_engine(self, pending: Pending, engine: Replica, error: Exception) -> None:
+        """Replace the engine; its job waits for the verdict.
+
+        Of several tasks on a lost engine, only the first to report is charged with an attempt.
+        """
+        lost = partial(self._lose_node, pending, engine, error)
+        self.pool.judge(engine, error, lost, partial(self._retry, pending, error, charged=self.pool.has(engine)))
+        self.pool.replace(engine, error)
+
+    def _lose_node(self, pending: Pending, engine: Replica, error: Exception) -> None:
+        notice = engine.leaving or self.pool.nodes.had_notice(engine.node, error)
+        self._do_again(pending, error, notice)
 
     def _lose_task(self, pending: Pending, error: Exception) -> None:
         self.lost_tasks += 1

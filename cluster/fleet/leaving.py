@@ -6,8 +6,9 @@ work is ended. A node's deadline ends the actors that still work; their jobs are
 
 from collections.abc import Set
 
-from cotfaith.cluster.fleet.engine_pool import EnginePool, Replica
+from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.nodes import Nodes
+from cotfaith.cluster.fleet.replica import Replica
 
 
 def move_off(pool: EnginePool, nodes: Nodes, used: Set[Replica]) -> None:

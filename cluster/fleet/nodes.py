@@ -56,6 +56,10 @@ class Nodes:
         """Return whether the node drains: its work should move, and no new work goes there."""
         return node in self._leaving
 
+    def is_lost(self, node: str | None) -> bool:
+        """Return whether the node is dead or will be."""
+        return node in self.dead or self.will_leave(node)
+
     def left_s(self, node: str) -> float | None:
         """Return the seconds that a draining node has left; None: it named no time."""
         ends_ms = self._leaving.get(node, 0)
@@ -67,7 +71,7 @@ class Nodes:
         if getattr(cause, "preempted", False) or isinstance(cause, NodeDiedError):
             return True
         self.refresh(now=True)
-        return node is not None and (node in self.dead or self.will_leave(node))
+        return self.is_lost(node)
 
     def had_notice(self, node: str | None, error: BaseException) -> bool:
         """Return whether the node was known to leave: Ray says so in the error, or the node still drains."""

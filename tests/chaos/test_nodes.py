@@ -92,7 +92,8 @@ def test_all_of_it_in_one_run(nodes, run, check, tmp_path):
         joined.lose()
         nodes.add(cpus=1)
 
-    said = run(content(nodes, path, 10 * SECONDS_PER_CALL, spec_of_one, shard_size=1), disturb)
+    said = run(content(nodes, path, 10 * SECONDS_PER_CALL, spec_of_one, shard_size=1, in_flight=1), disturb)
+    assert "failed" not in said.text()
     assert said.preemptions > 0
     check("a node joins, one is drained, all are lost, and one joins", path, tried=4, wanted=is_of_one)
 

@@ -4,8 +4,9 @@ import pytest
 from ray.exceptions import OutOfMemoryError
 
 from cotfaith.cluster.fleet import engine_pool
-from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool, Replica
+from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.ray_session import Share
+from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
 from cotfaith.schemas.errors import RunFailedError
 from cotfaith.schemas.spec import ModelSpec, ResourceSpec
 

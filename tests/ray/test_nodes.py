@@ -16,11 +16,12 @@ from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 from ray.core.generated.common_pb2 import NodeDeathInfo
 
-from cotfaith.cluster.fleet import driver
-from cotfaith.cluster.fleet.engine_pool import Deployment, EnginePool
+from cotfaith.cluster.fleet import crashes, driver
+from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.nodes import Nodes
 from cotfaith.cluster.fleet.ray_session import _QUIET, Share
+from cotfaith.cluster.fleet.replica import Deployment
 from cotfaith.cluster.fleet.reporter import SILENT
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.storage.read import read_tables
@@ -258,6 +259,7 @@ def test_a_helper_s_place_is_made_again_on_another_node(fleet, notice):
             with pytest.raises(ray.exceptions.RayActorError) as lost:
                 ray.get(replica.actor.usage.remote(), timeout=30)
             pool.replace(replica, lost.value)
+            wait_for(lambda: nodes.refresh() and (pool.settle() or pool.replicas()))
         other = fleet.add()
         (second,) = pool.replicas()
         ray.get(second.ready, timeout=30)
@@ -268,7 +270,8 @@ def test_a_helper_s_place_is_made_again_on_another_node(fleet, notice):
         pool.close_all()
 
 
-def test_a_crash_on_a_node_that_stays_is_a_failure(fleet, reference, tmp_path):
+def test_a_crash_on_a_node_that_stays_is_a_failure(fleet, reference, tmp_path, monkeypatch):
+    monkeypatch.setattr(crashes, "VERDICT_S", 3.0)
     fleet.have(1)
     run = Run(tmp_path / "run", kill_on="Human", kill_once_file=str(tmp_path / "killed"))
     run.join(60)

@@ -5,17 +5,18 @@ import time
 from collections import deque
 
 import pytest
-from ray.exceptions import NodeDiedError, RpcError, WorkerCrashedError
+from ray.exceptions import ActorDiedError, NodeDiedError, RayActorError, RpcError, WorkerCrashedError
 from rich.console import Console
 
 from cotfaith.cluster.cli.progress import RunProgress
-from cotfaith.cluster.fleet import crashes, engine_pool, nodes
+from cotfaith.cluster.fleet import crashes, engine_pool, nodes, places, replica
 from cotfaith.cluster.fleet.attempts import MOST_LOST_NODES, Attempts, Pending
 from cotfaith.cluster.fleet.crashes import Crashes
-from cotfaith.cluster.fleet.engine_pool import SUBJECT, Deployment, EnginePool
+from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.nodes import Nodes
 from cotfaith.cluster.fleet.ray_session import Share
+from cotfaith.cluster.fleet.replica import SUBJECT, Deployment
 from cotfaith.schemas.errors import EngineLostError, RunFailedError
 from cotfaith.schemas.spec import ModelSpec, ResourceSpec
 
@@ -30,11 +31,11 @@ class Ray:
         patch.setattr(nodes.ray, "is_initialized", lambda: True)
         patch.setattr(nodes, "_nodes", self.nodes)
         patch.setattr(nodes, "_leaving", lambda: self.leaving)
-        patch.setattr(engine_pool, "node_of", lambda actor: actor.node)
+        patch.setattr(replica, "node_of", lambda actor: actor.node)
         patch.setattr(engine_pool.ray, "kill", self.killed.append)
         patch.setattr(engine_pool.ray, "remote", lambda _: Options(self))
-        patch.setattr(engine_pool, "placement_group", lambda _: Place(self))
-        patch.setattr(engine_pool, "remove_placement_group", self.removed.append)
+        patch.setattr(places, "placement_group", lambda _: Place(self))
+        patch.setattr(places, "remove_placement_group", self.removed.append)
         patch.setattr(engine_pool, "PlacementGroupSchedulingStrategy", lambda place: place)
 
     def nodes(self):
@@ -83,8 +84,8 @@ def cluster(monkeypatch):
 
 
 def pool_of(*deployments, replicas=1):
-    pool = EnginePool(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")}, [].append)
-    pool.nodes = Nodes(every_s=0.0)
+    models, seen = {"m": ModelSpec(id="m", engine="stub")}, Nodes(every_s=0.0)
+    pool = EnginePool(ResourceSpec(), Share(1, 1), models, [].append, nodes=seen)
     for one in deployments:
         pool.open(one, replicas if one.role == SUBJECT else 1)
     for one in pool.replicas():
@@ -98,6 +99,17 @@ ANSWERS, EDITS = Deployment(SUBJECT, "m"), Deployment("editor", "m")
 def marked(error, preempted):
     error.preempted = preempted
     return error
+
+
+def judge(held, error, node, called):
+    held.judge(error, node, lambda: called.append("lost"), lambda: called.append("crashed"))
+
+
+def verdict(pool, replica, error):
+    """Return a list that gets the verdict on a lost actor, once there is one."""
+    called = []
+    pool.judge(replica, error, lambda: called.append("lost"), lambda: called.append("crashed"))
+    return called
 
 
 def test_a_preemption_is_told_by_marks_types_and_nodes_and_never_by_text(cluster):
@@ -128,6 +140,7 @@ def test_a_head_that_is_busy_leaves_the_view_as_it_is(cluster, monkeypatch):
 
 
 def test_no_number_of_preemptions_ends_the_run_and_losses_do(cluster):
+    cluster.alive = ["a"]  # a crash has its verdict at once
     pool = pool_of(ANSWERS)
     for n in range(20):
         (replica,) = pool.replicas()
@@ -163,13 +176,14 @@ def test_an_actor_that_works_finishes_and_an_idle_one_ends_at_once(cluster):
         cluster.leaving = {"a": 1}  # the deadline has passed
         move_off(pool, pool.nodes, {busy})
         assert cluster.killed == [idle.actor, busy.actor]
-        assert pool.preempted(busy, EngineLostError("x"))
+        assert verdict(pool, busy, EngineLostError("x")) == ["lost"]
         assert pool.preemptions == 2
     finally:
         Actor.node = before
 
 
 def test_a_helper_keeps_its_place_after_a_crash_and_gets_another_after_a_preemption(cluster):
+    cluster.alive = ["a"]  # a crash has its verdict at once
     pool = pool_of(EDITS)
     (first,) = pool.replicas()
     pool.replace(first, EngineLostError("x"))
@@ -202,33 +216,125 @@ def test_a_subject_gives_its_place_to_a_helper_that_waits_for_one(cluster, monke
     assert [one.deployment for one in pool.replicas()] == [EDITS, ANSWERS]
 
 
-@pytest.mark.parametrize("sign", ["dead", "leaving", None])
-def test_a_crashed_task_waits_for_the_verdict_on_its_node(cluster, monkeypatch, sign):
-    seen, lost, crashed = Nodes(every_s=0.0), [], []
-    seen.refresh()
-    held = Crashes(seen)
-    assert not held.holds("job", ValueError("our own"))
-    assert held.holds("job", WorkerCrashedError())
-    settle = lambda: held.settle(lambda job, _: lost.append(job), lambda job, _: crashed.append(job))  # noqa: E731
-    settle()
-    assert lost == crashed == []
+SIGNS = pytest.mark.parametrize("sign", ["dead", "leaving", None])
+
+
+def show(cluster, monkeypatch, sign, node):
+    """Let the node die or drain; without a sign, let the time for the verdict pass."""
     if sign == "dead":
-        cluster.lose("b")
+        cluster.lose(node)
     elif sign == "leaving":
-        cluster.leaving = {"b": 0}
+        cluster.leaving = {node: 0}
     else:
-        monkeypatch.setattr(crashes, "monotonic", lambda: time.monotonic() + 21)
+        pass_time(monkeypatch)
+
+
+def pass_time(monkeypatch):
+    monkeypatch.setattr(crashes, "monotonic", lambda: time.monotonic() + crashes.VERDICT_S + 1)
+
+
+@SIGNS
+def test_a_crashed_task_waits_for_the_verdict_on_its_node(cluster, monkeypatch, sign):
+    seen, called = Nodes(every_s=0.0), []
+    held = Crashes(seen)
+    judge(held, ValueError("our own"), None, called)
+    assert called == ["crashed"]
+    judge(held, WorkerCrashedError(), None, called)
+    held.settle()
+    assert called == ["crashed"]
+    show(cluster, monkeypatch, sign, "b")
     seen.refresh()
-    settle()
-    settle()
-    assert (lost, crashed) == (([], ["job"]) if sign is None else (["job"], []))
+    held.settle()
+    held.settle()
+    assert called == ["crashed", "lost" if sign else "crashed"]
 
 
-def test_on_one_node_a_crash_is_the_task_s_own(cluster):
-    cluster.alive = ["head"]
+@SIGNS
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_lost_engine_waits_for_the_verdict_on_its_own_node(cluster, monkeypatch, sign, ready):
+    """Its replacement does not wait. Nothing is counted before; an engine that never came up ends the run."""
+    pool = pool_of(ANSWERS)
+    (first,) = pool.replicas()
+    first.capabilities = first.capabilities if ready else None
+    cluster.lose("b")  # another node: it decides nothing
+    called = verdict(pool, first, EngineLostError("x"))
+    pool.replace(first, EngineLostError("x") if ready else ActorDiedError())
+    (second,) = pool.replicas()
+    assert second is not first
+    pool.nodes.refresh()
+    pool.settle()
+    assert (called, pool.preemptions) == ([], 0)
+    show(cluster, monkeypatch, sign, "a")
+    pool.nodes.refresh()
+    if sign or ready:
+        pool.settle()
+    else:
+        with pytest.raises(RunFailedError, match="cannot be kept up"):
+            pool.settle()
+    assert called == ["lost" if sign else "crashed"]
+    assert pool.preemptions == (1 if sign else 0)
+    assert pool.replicas() == [second]
+
+
+def test_crashes_on_nodes_that_stay_end_the_run_in_the_end(cluster, monkeypatch):
+    pool = pool_of(ANSWERS)
+
+    def crash(times):
+        for _ in range(times):
+            (replica,) = pool.replicas()
+            replica.capabilities, replica.node = object(), "a"
+            pool.replace(replica, EngineLostError("x"))
+            with monkeypatch.context() as patch:
+                pass_time(patch)
+                pool.settle()
+
+    crash(3)
+    with pytest.raises(RunFailedError, match="cannot be kept up"):
+        crash(20)
+    assert pool.preemptions == 0
+
+
+def test_a_lost_engine_that_no_job_needs_ends_no_run(cluster, monkeypatch):
+    pool = pool_of(ANSWERS)
+    (replica,) = pool.replicas()
+    replica.capabilities = None
+    pool.replace(replica, ActorDiedError())
+    pool.close(ANSWERS)
+    pass_time(monkeypatch)
+    pool.settle()
+    assert pool.replicas() == []
+
+
+def test_an_engine_that_says_why_it_cannot_start_ends_the_run_at_once(cluster):
+    pool = pool_of(ANSWERS)
+    (replica,) = pool.replicas()
+    replica.capabilities = None
+    with pytest.raises(RunFailedError, match="no such file"):
+        pool.replace(replica, RayActorError(error_msg="no such file", actor_init_failed=True))
+
+
+@SIGNS
+def test_a_lost_helper_is_replaced_once_it_is_known_where_its_place_is(cluster, monkeypatch, sign):
+    pool = pool_of(EDITS)
+    (first,) = pool.replicas()
+    pool.replace(first, EngineLostError("x"))
+    pool.settle()
+    assert pool.replicas() == []
+    show(cluster, monkeypatch, sign, "a")
+    pool.nodes.refresh()
+    pool.settle()
+    (second,) = pool.replicas()
+    assert (second.place is first.place) == (sign is None)
+    assert cluster.removed == ([first.place] if sign else [])
+
+
+def test_on_one_node_a_crash_is_the_process_s_own(cluster):
+    cluster.alive, called = ["head"], []
     seen = Nodes(every_s=0.0)
     seen.refresh()
-    assert not Crashes(seen).holds("job", WorkerCrashedError())
+    judge(Crashes(seen), WorkerCrashedError(), None, called)
+    judge(Crashes(seen), EngineLostError("x"), "head", called)
+    assert called == ["crashed", "crashed"]
 
 
 def test_a_job_that_loses_node_after_node_is_charged_in_the_end():

@@ -1,0 +1,45 @@
+"""Helpers' places in the cluster: a reservation for each deployment of a helper, as long as the deployment lasts.
+
+Otherwise a subject's actor that waits for room could take the place of a helper that was lost, and the two would wait
+for each other forever. A place on a node that leaves is made again elsewhere.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ray.util.placement_group import placement_group, remove_placement_group
+
+from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
+
+
+class Places:
+    """The placement group of each helper."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Deployment, Any] = {}
+
+    def reserve(self, deployment: Deployment, asked: Mapping[str, float]) -> Any:
+        """Return the deployment's place, made if there is none; None for a subject, and if nothing is asked for."""
+        bundle = {name: n for name, n in asked.items() if n}
+        if deployment.role != SUBJECT and bundle and deployment not in self._groups:
+            self._groups[deployment] = placement_group([bundle])
+        return self._groups.get(deployment)
+
+    def are_ready(self) -> bool:
+        """Return whether every place is reserved, so that no other actor can take it."""
+        return all(place.wait(0) for place in self._groups.values())
+
+    def forsake(self, replica: Replica) -> None:
+        """Give the deployment's next actor a place on another node than this one's."""
+        if replica.place is not None and self._groups.get(replica.deployment) is replica.place:
+            del self._groups[replica.deployment]
+
+    def leave(self, replica: Replica) -> None:
+        """Release the place of an actor that has ended, unless the next one gets it."""
+        if replica.place is not None and replica.place is not self._groups.get(replica.deployment):
+            remove_placement_group(replica.place)
+
+    def release(self, deployment: Deployment) -> None:
+        """Release the deployment's place."""
+        if deployment in self._groups:
+            remove_placement_group(self._groups.pop(deployment))
