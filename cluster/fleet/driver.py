@@ -22,6 +22,7 @@ from cotfaith.cluster.fleet.ray_session import engine_share
 from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
 from cotfaith.cluster.fleet.reporter import Progress, preemptions_text
 from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
+from cotfaith.cluster.fleet.starter import Starter
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.cluster.storage.store import open_store
@@ -86,7 +87,7 @@ class _Scheduler:
         """Jobs that still need a deployment, waiting or running."""
         share = engine_share(self.resources, self.resources.replicas + _count_helpers(self.left))
         models = {name: model.spec for name, model in plan.models.items()}
-        self.pool = EnginePool(self.resources, share, models, progress.say, plan.spec.plugins)
+        self.pool = EnginePool(Starter(self.resources, share, models, plan.spec.plugins), progress.say)
         self.running: dict[Any, tuple[Pending, dict[str, Replica]]] = {}
         self.outcome = RunOutcome()
         self.lost_tasks = 0

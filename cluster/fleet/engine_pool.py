@@ -8,7 +8,7 @@ long as it is not known which it is (``crashes``), nothing is counted. A subject
 it is known where its place is.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -16,16 +16,13 @@ from typing import Any
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayActorError
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from cotfaith.cluster.fleet.crashes import Crashes
 from cotfaith.cluster.fleet.losses import Losses
 from cotfaith.cluster.fleet.nodes import Nodes
 from cotfaith.cluster.fleet.places import Places
-from cotfaith.cluster.fleet.ray_session import Share
 from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
-from cotfaith.schemas.spec import ModelSpec, ResourceSpec
-from cotfaith.workers.actor.remote import EngineActor
+from cotfaith.cluster.fleet.starter import Starter
 
 _YIELD_S = 10.0
 """Seconds that a helper waits for a place before an idle subject's actor is ended for it."""
@@ -35,12 +32,8 @@ _YIELD_S = 10.0
 class EnginePool:
     """All actors of a run."""
 
-    resources: ResourceSpec
-    share: Share
-    models: Mapping[str, ModelSpec]
+    starter: Starter
     say: Callable[[str], None]
-    plugins: Sequence[str] = ()
-    """Modules that an engine actor imports first."""
     nodes: Nodes = field(default_factory=Nodes)
     preemptions: int = 0
     """Actors that were lost with their node, or moved off it."""
@@ -54,12 +47,11 @@ class EnginePool:
     _losses: Losses = field(init=False)
     _placeless_s: float | None = None
     """Since when a helper waits for its place."""
-    _started: int = 0
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.crashes = Crashes(self.nodes)
-        self._losses = Losses(self.resources)
+        self._losses = Losses(self.starter.resources)
 
     def open(self, deployment: Deployment, count: int) -> None:
         """Request ``count`` actors; each comes up once the cluster has a place for it."""
@@ -80,19 +72,7 @@ class EnginePool:
         return sum(one.deployment == deployment and one.place is not None for one in self._in_doubt)
 
     def _start(self, deployment: Deployment) -> Replica:
-        place = self._places.reserve(deployment, {"CPU": self.share.cpus, "GPU": self.resources.gpus})
-        options: dict[str, Any] = {
-            "num_cpus": self.share.cpus,
-            "num_gpus": self.resources.gpus,
-            "max_restarts": 0,
-            "max_task_retries": 0,
-        }
-        if place is not None:
-            options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(place)
-        actor_class: Any = ray.remote(EngineActor)
-        actor = actor_class.options(**options).remote(self.models[deployment.model], self.share.threads, self.plugins)
-        self._started += 1
-        return Replica(f"{deployment.model}#{self._started}", deployment, actor, actor.describe.remote(), place=place)
+        return self.starter.start(deployment, self._places.reserve(deployment, self.starter.asked()))
 
     def has_places(self) -> bool:
         """Return whether every helper's place is reserved, so that no other actor can take it."""
@@ -243,8 +223,4 @@ class EnginePool:
     def waiting(self) -> str:
         """Return a line: which deployments have no replica up, what an actor asks for, and what the cluster has."""
         missing = ", ".join(f"{one.role} {one.model}" for one in self.deployments if not self.up(one))
-        cluster: Any = ray
-        has, free = cluster.cluster_resources(), cluster.available_resources()
-        asked = {name: n for name, n in (("CPU", self.share.cpus), ("GPU", self.resources.gpus)) if n}
-        counts = [f"{n:g} of {has.get(name, 0):g} {name}s ({free.get(name, 0):g} free)" for name, n in asked.items()]
-        return f"Not up: {missing}. Each engine asks for {' and '.join(counts) or 'no resources'}."
+        return f"Not up: {missing}. Each engine asks for {self.starter.demand()}."

@@ -20,9 +20,8 @@ class Places:
 
     def reserve(self, deployment: Deployment, asked: Mapping[str, float]) -> Any:
         """Return the deployment's place, made if there is none; None for a subject, and if nothing is asked for."""
-        bundle = {name: n for name, n in asked.items() if n}
-        if deployment.role != SUBJECT and bundle and deployment not in self._groups:
-            self._groups[deployment] = placement_group([bundle])
+        if deployment.role != SUBJECT and asked and deployment not in self._groups:
+            self._groups[deployment] = placement_group([dict(asked)])
         return self._groups.get(deployment)
 
     def are_ready(self) -> bool:

@@ -7,6 +7,7 @@ from cotfaith.cluster.fleet import engine_pool
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.ray_session import Share
 from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
+from cotfaith.cluster.fleet.starter import Starter
 from cotfaith.schemas.errors import RunFailedError
 from cotfaith.schemas.spec import ModelSpec, ResourceSpec
 
@@ -19,7 +20,7 @@ def test_an_engine_that_is_killed_for_memory_while_it_loads_ends_the_run_with_th
 
     monkeypatch.setattr(engine_pool.ray, "get", killed)
     deployment = Deployment(SUBJECT, "m")
-    pool = EnginePool(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")}, print)
+    pool = EnginePool(Starter(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")}), print)
     replica = Replica("m#1", deployment, actor=None, ready=None)
     pool.deployments[deployment] = [replica]
     with pytest.raises(

@@ -24,6 +24,7 @@ from cotfaith.cluster.fleet.ray_session import _QUIET, Share
 from cotfaith.cluster.fleet.replica import Deployment
 from cotfaith.cluster.fleet.reporter import SILENT
 from cotfaith.cluster.fleet.run import execute
+from cotfaith.cluster.fleet.starter import Starter
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.spec import ModelSpec, ResourceSpec, parse_spec
@@ -243,7 +244,8 @@ def children(node):
 def test_a_helper_s_place_is_made_again_on_another_node(fleet, notice):
     (node,) = fleet.have(1)
     nodes, lines, helper = Nodes(every_s=0.0), Lines(), Deployment("editor", "m")
-    pool = EnginePool(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")}, lines.say, nodes=nodes)
+    starter = Starter(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")})
+    pool = EnginePool(starter, lines.say, nodes=nodes)
     try:
         pool.open(helper, 1)
         (replica,) = pool.replicas()

@@ -9,7 +9,7 @@ from ray.exceptions import ActorDiedError, NodeDiedError, RayActorError, RpcErro
 from rich.console import Console
 
 from cotfaith.cluster.cli.progress import RunProgress
-from cotfaith.cluster.fleet import crashes, engine_pool, nodes, places, replica
+from cotfaith.cluster.fleet import crashes, engine_pool, nodes, places, replica, starter
 from cotfaith.cluster.fleet.attempts import MOST_LOST_NODES, Attempts, Pending
 from cotfaith.cluster.fleet.crashes import Crashes
 from cotfaith.cluster.fleet.engine_pool import EnginePool
@@ -17,6 +17,7 @@ from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.nodes import Nodes
 from cotfaith.cluster.fleet.ray_session import Share
 from cotfaith.cluster.fleet.replica import SUBJECT, Deployment
+from cotfaith.cluster.fleet.starter import Starter
 from cotfaith.schemas.errors import EngineLostError, RunFailedError
 from cotfaith.schemas.spec import ModelSpec, ResourceSpec
 
@@ -33,10 +34,10 @@ class Ray:
         patch.setattr(nodes, "_leaving", lambda: self.leaving)
         patch.setattr(replica, "node_of", lambda actor: actor.node)
         patch.setattr(engine_pool.ray, "kill", self.killed.append)
-        patch.setattr(engine_pool.ray, "remote", lambda _: Options(self))
+        patch.setattr(starter.ray, "remote", lambda _: Options(self))
         patch.setattr(places, "placement_group", lambda _: Place(self))
         patch.setattr(places, "remove_placement_group", self.removed.append)
-        patch.setattr(engine_pool, "PlacementGroupSchedulingStrategy", lambda place: place)
+        patch.setattr(starter, "PlacementGroupSchedulingStrategy", lambda place: place)
 
     def nodes(self):
         return [{"NodeID": n, "Alive": n in self.alive} for n in (*self.alive, *self.dead)]
@@ -84,8 +85,8 @@ def cluster(monkeypatch):
 
 
 def pool_of(*deployments, replicas=1):
-    models, seen = {"m": ModelSpec(id="m", engine="stub")}, Nodes(every_s=0.0)
-    pool = EnginePool(ResourceSpec(), Share(1, 1), models, [].append, nodes=seen)
+    started = Starter(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")})
+    pool = EnginePool(started, [].append, nodes=Nodes(every_s=0.0))
     for one in deployments:
         pool.open(one, replicas if one.role == SUBJECT else 1)
     for one in pool.replicas():
