@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,8 @@ _ELSEWHERE = (
 _TOUCHED = {*_QUIET, "PYTHONBREAKPOINT"}
 """Variables that we set, and one that Ray sets although its name does not begin with RAY_."""
 _LOCAL = "local"  # Ray's word for a new cluster here, regardless of the environment and /tmp/ray
+_LOOPBACK = ("127.0.0.1", "localhost")
+_ANSWERS_WITHIN_S = 5.0
 _OBJECT_STORE_BYTES = 160 * 1024 * 1024
 
 
@@ -86,7 +89,7 @@ def ray_session(resources: ResourceSpec, actors: int) -> Iterator[None]:
         if ray.is_initialized():
             yield
             return
-        with _signals_kept(), _loopback(resources.ray_address is None):
+        with _signals_kept(), _loopback(_is_on_loopback(resources.ray_address)):
             if resources.ray_address is not None:
                 _join(resources.ray_address)
             else:
@@ -120,10 +123,23 @@ def _ray_variables() -> dict[str, str]:
 def _join(address: str) -> None:
     import ray
 
+    _forget_token()
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
         raise SpecError(f"resources.ray_address: no Ray cluster at {address!r}: {error}") from error
+
+
+def _forget_token() -> None:
+    """Read Ray's settings again: a private Ray turns its token on in this process, and its end does not turn it off.
+
+    Otherwise a cluster without a token could not reach this process, and would take it for dead.
+    """
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    config: Any = Config
+    config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _start(cpus: int) -> None:
@@ -143,9 +159,32 @@ def _start(cpus: int) -> None:
         raise RunFailedError(f"Ray did not start: {error} If the machine is busy, run this again later.") from error
 
 
+def _is_on_loopback(address: str | None) -> bool:
+    """Return whether the Ray at ``address`` listens on loopback only; None: the private one, which does.
+
+    Ray replaces 127.0.0.1 by the machine's own address, at which such a Ray never answers.
+    """
+    from ray._private.services import node_ip_address_from_perspective
+
+    if address is None:
+        return True
+    host, _, port = address.rpartition(":")
+    if host not in _LOOPBACK or not port.isdigit():
+        return False
+    return _answers(host, int(port)) and not _answers(str(node_ip_address_from_perspective()), int(port))
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), _ANSWERS_WITHIN_S).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def _loopback(wanted: bool) -> Iterator[None]:
-    """Make a Ray that starts listen on loopback only: Ray read the variable for that when it was imported."""
+    """Keep a Ray that starts or is joined on loopback: Ray read the variable for that when it was imported."""
     from ray._private import ray_constants
 
     constants: Any = ray_constants

@@ -1,7 +1,7 @@
 """Nodes that come and go while a run goes on: lost without a word, drained with notice, joining, all gone at once.
 
-Each test begins a run on one node or two, and disturbs it. The driver is a process that tests share, not this one: a
-process that had a private Ray cannot join another, whose control store takes it for dead.
+Each test begins a run on one node or two, and disturbs it. The driver is a process that tests share, not this one,
+which holds a private Ray for the others.
 """
 
 import random

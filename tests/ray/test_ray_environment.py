@@ -2,9 +2,12 @@
 
 import os
 import socket
+import sys
+import time
 
 import pytest
 import ray
+from ray._private import ray_constants
 
 from cotfaith.cluster.fleet.ray_session import ray_session
 from cotfaith.schemas.spec import ResourceSpec
@@ -44,6 +47,32 @@ def test_an_address_in_the_spec_is_joined_whatever_the_environment_says(monkeypa
         monkeypatch.setenv("RAY_ADDRESS", ELSEWHERE["RAY_ADDRESS"])
         with ray_session(ResourceSpec(cpus=1, ray_address=address), actors=1):
             assert ray.get_runtime_context().gcs_address == address
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc, which only Linux has")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_process_that_had_a_private_ray_joins_a_cluster_on_loopback(tmp_path, monkeypatch, host):
+    """The cluster has no token, and the private Ray had one; this process would not use loopback by itself."""
+    from ray_nodes import cluster  # here, because workers import this file and do not find that one
+
+    class Counter:
+        def __init__(self):
+            self.count = 0
+
+        def add(self):
+            self.count += 1
+            return self.count
+
+    monkeypatch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
+    with ray_session(ResourceSpec(cpus=1), actors=1):
+        assert ray.get(ray.remote(lambda: 1).options(num_cpus=0).remote()) == 1
+    with cluster(tmp_path) as nodes:
+        address = nodes.address.replace("127.0.0.1", host)
+        with ray_session(ResourceSpec(cpus=1, ray_address=address), actors=1):
+            actor = ray.remote(Counter).options(num_cpus=0).remote()
+            assert ray.get(actor.add.remote(), timeout=60) == 1
+            time.sleep(1)  # until the cluster has looked whether this process is there
+            assert ray.get(actor.add.remote(), timeout=60) == 2
 
 
 def test_an_http_address_in_the_environment_is_not_asked(monkeypatch):
