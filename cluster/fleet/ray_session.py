@@ -135,11 +135,11 @@ def _forget_token() -> None:
 
     Otherwise a cluster without a token could not reach this process, and would take it for dead.
     """
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray import _raylet
 
-    config: Any = Config
-    config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
+    raylet: Any = _raylet
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _start(cpus: int) -> None:
@@ -164,14 +164,15 @@ def _is_on_loopback(address: str | None) -> bool:
 
     Ray replaces 127.0.0.1 by the machine's own address, at which such a Ray never answers.
     """
-    from ray._private.services import node_ip_address_from_perspective
+    from ray._private import services
 
+    own: Any = services
     if address is None:
         return True
     host, _, port = address.rpartition(":")
     if host not in _LOOPBACK or not port.isdigit():
         return False
-    return _answers(host, int(port)) and not _answers(str(node_ip_address_from_perspective()), int(port))
+    return _answers(host, int(port)) and not _answers(own.node_ip_address_from_perspective(), int(port))
 
 
 def _answers(host: str, port: int) -> bool:
