@@ -226,3 +226,26 @@ def test_orphans_are_found_and_deleted_and_nothing_else_is(run):
     assert delete_orphans(store, found) == 1
     assert before - set(store.list()) == {key}
     assert_same(store, open_store(str(Path(store.place("")).parent / "whole")))
+
+
+@pytest.mark.parametrize("table", ["items", "chains", "observations"])
+def test_what_a_repair_made_can_be_repaired_too(run, table):
+    """The rows before it are damaged as well: they do not take the place of those that are damaged now."""
+    store, _ = run("run")
+    whole, _ = run("whole")
+    for _ in range(3):
+        own = [c for c in commits(store).values() if c.start == 0 and table in [part.table for part in c.parts]]
+        damage(store, own[-1].part(table).key, "cut")
+        run("run", Again(damaged=True))
+        assert_same(store, whole)
+
+
+def test_longer_chains_can_be_repaired_if_the_cut_ones_before_them_are_there(run):
+    short, long = ({"chains_per_item": 2, "max_tokens": limit} for limit in (60, 400))
+    store, _ = run("run", sampling=short)
+    run("run", sampling=long)
+    whole, _ = run("whole", sampling=long)
+    key = next(c.part("chains").key for c in commits(store).values() if c.max_tokens == 400 and not c.pieces[0].probe)
+    damage(store, key, "missing")
+    run("run", Again(damaged=True), sampling=long)
+    assert_same(store, whole)
