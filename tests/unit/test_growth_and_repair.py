@@ -17,6 +17,7 @@ from cotfaith.cluster.storage.store import open_store
 from cotfaith.cluster.storage.verify import delete_orphans, verify
 from cotfaith.schemas.errors import RunConflictError, RunFolderError
 from cotfaith.schemas.spec import parse_spec
+from cotfaith.schemas.tables import TABLES
 
 PROBES = ["no_cot", "early_answering", "answer_order"]
 
@@ -248,4 +249,21 @@ def test_longer_chains_can_be_repaired_if_the_cut_ones_before_them_are_there(run
     key = next(c.part("chains").key for c in commits(store).values() if c.max_tokens == 400 and not c.pieces[0].probe)
     damage(store, key, "missing")
     run("run", Again(damaged=True), sampling=long)
+    assert_same(store, whole)
+
+
+def test_a_repair_says_what_its_spec_leaves_damaged(run):
+    store, _ = run("run")
+    whole, _ = run("whole")
+    parts = {table: [p.key for c in commits(store).values() for p in c.parts if p.table == table] for table in TABLES}
+    for key in (parts["chains"][0], parts["observations"][1]):
+        damage(store, key, "cut")
+    _, said = run("run", Again(damaged=True), strategies=["cot"], probes=["no_cot"])
+    left = [text for text in said.warned if text.startswith("Still damaged")]
+    assert ["chains of cot_decomposition (m / t)" in left[0], "answer_order of cot_decomposition" in left[1]] == [
+        True
+    ] * 2
+    assert (parts["chains"][0] in left[0], parts["observations"][1] in left[1], len(left)) == (True, True, 2)
+    _, said = run("run", Again(damaged=True))
+    assert not [text for text in said.warned if text.startswith("Still damaged")]
     assert_same(store, whole)
