@@ -267,3 +267,17 @@ def test_a_repair_says_what_its_spec_leaves_damaged(run):
     _, said = run("run", Again(damaged=True))
     assert not [text for text in said.warned if text.startswith("Still damaged")]
     assert_same(store, whole)
+
+
+@pytest.mark.parametrize("again", [None, Again(damaged=True)])
+def test_commits_without_a_run_json_are_not_taken_over_by_another_run(run, again):
+    """Its seed would be checked against nothing, and all of its work would seem to be done."""
+    store, _ = run("run")
+    record = store.get("run.json")
+    store.delete("run.json")
+    with pytest.raises(RunFolderError, match=r"run\.json is missing, and there are commits of a run"):
+        run("run", again, seed=5)
+    assert store.get("run.json") is None
+    store.put("run.json", record)
+    run("run")
+    assert completeness(store, load_run(store)).whole
