@@ -140,7 +140,9 @@ def _contradiction(commit: Commit) -> str:
             return f"its {part.table} are named {part.key!r}, expected {own!r}"
     rows = sum(part.rows for part in commit.parts if part.table != "items")
     counted = sum(sum(counts) for piece in commit.pieces for counts in piece.statuses.values())
-    return "" if rows == counted else f"it counts {counted} statuses for {rows} rows"
+    if rows != counted:
+        return f"it counts {counted} statuses for {rows} rows"
+    return "" if commit.sha256 == commit.digest() else "it is not what was written (its sha256 differs)"
 
 
 def _piece_problem(commit: Commit) -> str:

@@ -5,6 +5,7 @@ written. Types are strict: "16" is not a number. Unknown keys are kept, after th
 them. ``run_folder.py`` reads objects, and describes damaged ones.
 """
 
+import hashlib
 import json
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -272,7 +273,7 @@ class ChainTexts(RunObject):
     strategy: Name
     variant: Text = "plain"
     hashes: list[list[str]]
-    """For each of the commit's items, a hash of each of its chains: text, steps, answer and status."""
+    """For each of the commit's items, a hash of each of its chains: text, steps, answer, status and length."""
 
 
 class Commit(ShardEntry):
@@ -297,6 +298,17 @@ class Commit(ShardEntry):
     """The probes that share the seconds; empty for chains."""
     tokens: dict[str, NonNegativeInt] = Field(default_factory=dict)
     """Role -> its engine's prompt tokens, each prompt counted whole, and generated tokens."""
+    sha256: Digest | None = None
+    """The digest of all other fields; null in commits of old runs."""
+
+    def sealed(self) -> "Commit":
+        """Return the commit with its digest."""
+        return self.model_copy(update={"sha256": self.digest()})
+
+    def digest(self) -> str:
+        """Return the sha256 (hex) of all other fields as JSON, keys in order."""
+        data = {name: value for name, value in self.data().items() if name != "sha256"}
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
     @property
     def reader(self) -> str | None:

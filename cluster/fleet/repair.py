@@ -5,10 +5,11 @@ changed; lines for the user. Nothing that is whole is done again, and nothing is
 take the place of damaged ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from cotfaith.cluster.fleet.reporter import Reporter
 from cotfaith.cluster.storage.ledger import Ledger, ShardLog
+from cotfaith.cluster.storage.read import LivePart, live_parts
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.storage.verify import Verification, set_aside, verify
 from cotfaith.schemas.errors import RunConflictError
@@ -39,11 +40,24 @@ def find_damage(store: Store, run: RunRecord, reporter: Reporter) -> Verificatio
     return found
 
 
-def say_what_was_done(before: Ledger, after: Ledger, reporter: Reporter) -> None:
-    """Say which items were done again, and how many chains have another text now."""
+def say_what_was_done(before: Ledger, after: Ledger, damaged: Set[str], reporter: Reporter) -> None:
+    """Say which items were done again, how many chains have another text now, and which damaged parts still count."""
     lines = [line for shard, log in after.logs.items() for line in _lines(shard.id, before.log(shard), log)]
     for line in lines or ["Nothing was done again."]:
         reporter.say(line)
+    for log in after.logs.values():
+        for named in live_parts(log):
+            if named.part.key in damaged:
+                reporter.warn(f"Still damaged: {named.part.key}. {_what_it_takes(named)}")
+
+
+def _what_it_takes(named: LivePart) -> str:
+    pieces = [piece for piece, items in named.items.items() if items]
+    what = ", ".join(dict.fromkeys(f"{piece.probe or 'chains'} of {piece.strategy}" for piece in pieces))
+    return (
+        f"It holds {what} ({named.commit.model} / {named.commit.task}), which the spec does not ask for. Repair the "
+        "run with a spec that does."
+    )
 
 
 def _lines(shard: str, before: ShardLog, after: ShardLog) -> Iterator[str]:

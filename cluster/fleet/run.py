@@ -80,7 +80,7 @@ def execute(
         missing = Jobs(plan, run, _quarantine(store, again.quarantined), wanted)
         quarantined = _do_what_is_missing(missing, store, ledger, reporter, check)
         if again.damaged:
-            say_what_was_done(ledger, read_ledger(store), reporter)
+            say_what_was_done(ledger, read_ledger(store), wanted.without, reporter)
         return quarantined
 
 

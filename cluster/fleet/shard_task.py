@@ -150,9 +150,12 @@ class _Task:
     def _chains(self, pieces: Iterable[PieceName], ids: set[str], log: ShardLog) -> list[Chain]:
         """Return the committed chains of these pieces and items; those in damaged parts are left out."""
         wanted, without = {piece[:2] for piece in pieces}, self.job.wanted.without
-        whole = ShardLog(tuple(c for c in log.commits if not without & {part.key for part in c.parts}))
         live = [
-            one for one in live_parts(whole) if one.part.table == "chains" and wanted & {name[:2] for name in one.items}
+            one
+            for one in live_parts(log)
+            if one.part.table == "chains"
+            and wanted & {name[:2] for name in one.items}
+            and without.isdisjoint(part.key for part in one.commit.parts)
         ]
         tables = read_live(self.store, live, self.job.run_id)
         found = [chain for table in tables for chain in chains_from_table(table)]

@@ -110,7 +110,7 @@ class Writer:
             seconds=effort.seconds,
             timed_with=list(effort.timed_with),
             tokens=dict(effort.tokens),
-        )
+        ).sealed()
 
     def _put(self, name: TableName, table: pa.Table, attempt: str) -> Part:
         buffer = io.BytesIO()
@@ -130,8 +130,8 @@ def _is_in_the_way(other: Commit, draft: Draft) -> bool:
 
 
 def chain_hash(chain: Chain) -> str:
-    """Return a hash of what probes see of a chain: text, steps, answer and status."""
-    seen = [chain.text, list(chain.steps), chain.answer.value, chain.status.value]
+    """Return a hash of what probes see of a chain: text, steps, answer, status and length."""
+    seen = [chain.text, list(chain.steps), chain.answer.value, chain.status.value, chain.n_tokens]
     return hashlib.sha256(json.dumps(seen, ensure_ascii=True).encode()).hexdigest()[:_HASH]
 
 

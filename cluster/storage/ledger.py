@@ -37,6 +37,10 @@ class Held(NamedTuple):
     place: int
     """The item's place among the commit's items."""
 
+    def is_whole(self, without: Set[str]) -> bool:
+        """Return whether none of the commit's parts is in ``without``."""
+        return without.isdisjoint(part.key for part in self.commit.parts)
+
     def texts(self, piece: PieceName) -> list[str]:
         """Return the hashes of the chains that the commit made or rests on."""
         found = (one.hashes for one in self.commit.texts if (one.strategy, one.variant) == piece[:2])
@@ -82,16 +86,19 @@ class ShardLog:
         return tuple(dict.fromkeys(piece.name for commit in self.commits for piece in commit.pieces))
 
     def held(self, piece: PieceName, without: Set[str] = frozenset()) -> dict[str, Held]:
-        """Return item id -> the commit with its rows; commits with a damaged part do not count."""
+        """Return item id -> the commit with its rows; items whose commit has a part in ``without`` are left out.
+
+        Rows that an earlier commit has do not take their place: it may be damaged too, and readers do not look there.
+        """
         chains = self.held(piece.chains, without) if piece.probe is not None else {}
         found: dict[str, Held] = {}
         for commit in self.commits:
-            if any(one.name == piece for one in commit.pieces) and not without & {part.key for part in commit.parts}:
+            if any(one.name == piece for one in commit.pieces):
                 for place, item in enumerate(commit.items):
                     one = Held(commit, place)
                     if piece.probe is None or (item in chains and one.texts(piece) == chains[item].texts(piece)):
                         found[item] = one
-        return found
+        return {item: one for item, one in found.items() if one.is_whole(without)}
 
     @cached_property
     def live(self) -> dict[PieceName, dict[str, Held]]:

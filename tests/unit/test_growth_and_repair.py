@@ -17,6 +17,7 @@ from cotfaith.cluster.storage.store import open_store
 from cotfaith.cluster.storage.verify import delete_orphans, verify
 from cotfaith.schemas.errors import RunConflictError, RunFolderError
 from cotfaith.schemas.spec import parse_spec
+from cotfaith.schemas.tables import TABLES
 
 PROBES = ["no_cot", "early_answering", "answer_order"]
 
@@ -226,3 +227,57 @@ def test_orphans_are_found_and_deleted_and_nothing_else_is(run):
     assert delete_orphans(store, found) == 1
     assert before - set(store.list()) == {key}
     assert_same(store, open_store(str(Path(store.place("")).parent / "whole")))
+
+
+@pytest.mark.parametrize("table", ["items", "chains", "observations"])
+def test_what_a_repair_made_can_be_repaired_too(run, table):
+    """The rows before it are damaged as well: they do not take the place of those that are damaged now."""
+    store, _ = run("run")
+    whole, _ = run("whole")
+    for _ in range(3):
+        own = [c for c in commits(store).values() if c.start == 0 and table in [part.table for part in c.parts]]
+        damage(store, own[-1].part(table).key, "cut")
+        run("run", Again(damaged=True))
+        assert_same(store, whole)
+
+
+def test_longer_chains_can_be_repaired_if_the_cut_ones_before_them_are_there(run):
+    short, long = ({"chains_per_item": 2, "max_tokens": limit} for limit in (60, 400))
+    store, _ = run("run", sampling=short)
+    run("run", sampling=long)
+    whole, _ = run("whole", sampling=long)
+    key = next(c.part("chains").key for c in commits(store).values() if c.max_tokens == 400 and not c.pieces[0].probe)
+    damage(store, key, "missing")
+    run("run", Again(damaged=True), sampling=long)
+    assert_same(store, whole)
+
+
+def test_a_repair_says_what_its_spec_leaves_damaged(run):
+    store, _ = run("run")
+    whole, _ = run("whole")
+    parts = {table: [p.key for c in commits(store).values() for p in c.parts if p.table == table] for table in TABLES}
+    for key in (parts["chains"][0], parts["observations"][1]):
+        damage(store, key, "cut")
+    _, said = run("run", Again(damaged=True), strategies=["cot"], probes=["no_cot"])
+    left = [text for text in said.warned if text.startswith("Still damaged")]
+    assert ["chains of cot_decomposition (m / t)" in left[0], "answer_order of cot_decomposition" in left[1]] == [
+        True
+    ] * 2
+    assert (parts["chains"][0] in left[0], parts["observations"][1] in left[1], len(left)) == (True, True, 2)
+    _, said = run("run", Again(damaged=True))
+    assert not [text for text in said.warned if text.startswith("Still damaged")]
+    assert_same(store, whole)
+
+
+@pytest.mark.parametrize("again", [None, Again(damaged=True)])
+def test_commits_without_a_run_json_are_not_taken_over_by_another_run(run, again):
+    """Its seed would be checked against nothing, and all of its work would seem to be done."""
+    store, _ = run("run")
+    record = store.get("run.json")
+    store.delete("run.json")
+    with pytest.raises(RunFolderError, match=r"run\.json is missing, and there are commits of a run"):
+        run("run", again, seed=5)
+    assert store.get("run.json") is None
+    store.put("run.json", record)
+    run("run")
+    assert completeness(store, load_run(store)).whole

@@ -116,7 +116,7 @@ def test_what_a_damaged_part_held_is_wanted_anew_with_what_rests_on_it():
     assert missing() == missing("_parts/elsewhere.chains") == {}
     assert missing(found.commits[1].parts[0].key) == {P: ("i1", "i2")}
     assert missing(found.commits[0].part("items").key) == {COT: ("i1", "i2")}
-    assert missing(found.commits[2].part("chains").key) == {}  # the chains before it count, and the rows on them
+    assert missing(found.commits[2].part("chains").key) == {COT: ("i0",)}  # readers do not go back to those before it
     assert missing(*(found.commits[at].part("chains").key for at in (0, 2))) == {COT: tuple(IDS)}
 
 
@@ -171,18 +171,13 @@ def commits(draw):
 
 
 def model_holder(found, piece, item, without):
-    """The last whole commit of the piece and item whose text is the present one: straight from the definition."""
-    own = [
-        one
-        for one in found
-        if item in one.items
-        and piece in [p.name for p in one.pieces]
-        and not without & {part.key for part in one.parts}
-    ]
+    """The last commit of the piece and item on the present text, unless it is damaged: straight from the definition."""
+    own = [one for one in found if item in one.items and piece in [p.name for p in one.pieces]]
     if piece.probe is not None:
         under = model_holder(found, piece.chains, item, without)
         own = [one for one in own if under is not None and text_of(one, piece, item) == text_of(under, piece, item)]
-    return max(own, key=lambda one: one.generation, default=None)
+    last = max(own, key=lambda one: one.generation, default=None)
+    return None if last is None or without & {part.key for part in last.parts} else last
 
 
 def text_of(one, piece, item):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from old_runs import make_old, old_id, old_key
-from run_damage import COMMANDS, edit, in_first, refused, within
+from run_damage import COMMANDS, edit, in_first, refused, within, write
 from runs_here import without_ray
 
 from cotfaith.cluster.plan.spec_file import load_spec
@@ -20,6 +21,7 @@ from cotfaith.cluster.storage import parts
 from cotfaith.cluster.storage.read import read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.run_folder import parse_commit
 
 SPEC = {
     "models": [{"id": "m", "engine": "stub"}, {"id": "other", "engine": "stub"}],
@@ -138,6 +140,28 @@ def test_removing_a_damaged_commit_is_a_way_out(run, cli, damage):
     assert all(after[name].equals(before[name]) for name in before)
 
 
+def test_every_bit_of_a_commit_that_flips_is_found(run):
+    """Also in what nothing else reveals: a chain's hash, which texts were cut, the limit, the seconds."""
+    data = (run / CHAINS).read_bytes()
+    whole = parse_commit(data, CHAINS)
+    for at in range(len(data)):
+        flipped = data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :]
+        with suppress(RunFolderError):
+            assert parse_commit(flipped, CHAINS) == whole  # white space
+
+
+def test_a_changed_hash_of_a_chain_is_found_and_repaired(run, cli):
+    """Probes could never be done on such a chain: none has its hash."""
+    before = read_tables(LocalStore(run))
+    content = json.loads((run / CHAINS).read_text())
+    content["texts"][0]["hashes"][0] = ["0123456789abcdef"]
+    (run / CHAINS).write_text(json.dumps(content))
+    refused(cli, [CHAINS, "it is not what was written (its sha256 differs)"])
+    assert cli("run", "spec.yaml", "--repair")[0] == 0
+    after = read_tables(LocalStore(run))
+    assert all(after[table].equals(before[table]) for table in before)
+
+
 COPIES = {
     "beside it": f"{FIRST}/00000 copy.json",
     "numbered": f"{FIRST}/00000 (1).json",
@@ -171,7 +195,7 @@ def test_a_copied_commit_whose_names_were_changed_is_refused(run, cli):
     to = CHAINS.replace("0000000-0000002", "0000004-0000006")
     made = json.loads(text) | {"key": to, "start": 4, "stop": 6}
     (run / to).parent.mkdir()
-    (run / to).write_text(json.dumps(made))
+    write(run / to, made)
     refused(cli, [to, "are named"])
 
 
@@ -237,7 +261,7 @@ def rewrite(run, table, change, key=None):
     else:
         pq.write_table(made, run / part["key"])
     part["sha256"] = hashlib.sha256((run / part["key"]).read_bytes()).hexdigest()
-    commit.write_text(json.dumps(content))
+    write(commit, content)
     return part["key"]
 
 
@@ -296,7 +320,7 @@ def test_a_row_that_a_commit_has_twice_is_refused(run, cli):
     content = json.loads((run / CHAINS).read_text())
     content["pieces"][0]["statuses"] = {"ok": [2, 1]}
     next(part for part in content["parts"] if part["table"] == "chains")["rows"] = 3
-    (run / CHAINS).write_text(json.dumps(content))
+    write(run / CHAINS, content)
     refused(cli, ["chains: the row model 'm'", "item_id 't-000000'", "occurs 2 times", CHAINS], COMMANDS[1:])
 
 
@@ -333,7 +357,7 @@ def test_chains_of_items_that_the_run_s_items_lack_are_refused(run, cli):
     rewrite(run, "items", lambda t: t.slice(0, 1))
     content = json.loads((run / CHAINS).read_text())
     content["parts"][0]["rows"] = 1
-    (run / CHAINS).write_text(json.dumps(content))
+    write(run / CHAINS, content)
     refused(cli, ["m t t-000001 cot, is on an item that the run's items lack", FIT], COMMANDS[1:])
 
 
@@ -468,7 +492,9 @@ def test_commits_of_a_model_that_the_run_never_had_are_refused(run, cli):
     shutil.copytree(run / "_commits/other", run / "_commits/third")
     for path in (run / "_commits/third").rglob("*.json"):
         text = path.read_text().replace('"model": "other"', '"model": "third"')
-        path.write_text(text.replace("_commits/other", "_commits/third").replace("_parts/other", "_parts/third"))
+        write(
+            path, json.loads(text.replace("_commits/other", "_commits/third").replace("_parts/other", "_parts/third"))
+        )
     refused(cli, ["the run has no model 'third'; it has m, other"])
 
 
@@ -622,7 +648,7 @@ def test_items_that_are_not_alike_in_all_commits_are_refused(run, cli):
     for part in content["parts"]:
         shutil.copy(run / part["key"].replace("new", json.loads(text)["attempt"]), run / part["key"])
         part["rows"] = 1
-    (run / copy).write_text(json.dumps(content))
+    write(run / copy, content)
     for table in ("items", "chains"):
         rewrite(run, table, lambda t: t.slice(0, 1), copy)
     assert read_tables(LocalStore(run))["items"].height == 2 * 4  # the item's newer rows alone count

@@ -137,7 +137,8 @@ COMMIT = (
     '"probe": "transfer", "reader": "o", "statuses": {"ok": [1, 1], "truncated": [0, 1]}, "cut": [1]}], "texts": '
     '[{"strategy": "cot", "variant": "plain", "hashes": [["HASH"], []]}], "parts": [{"table": "observations", "key": '
     '"_parts/m/t/0000002-0000004/ATTEMPT.observations", "rows": 3, "bytes": BYTES, "sha256": "SHA"}], "max_tokens": '
-    '512, "began": 1000.5, "seconds": 2.0, "timed_with": ["transfer"], "tokens": {"subject": 7, "editor": 0}}'
+    '512, "began": 1000.5, "seconds": 2.0, "timed_with": ["transfer"], "tokens": {"subject": 7, "editor": 0}, '
+    '"sha256": "DIGEST"}'
 )
 QUARANTINED = """{
  "model": "m",
@@ -235,6 +236,7 @@ def test_a_commit_is_what_the_writer_says(tmp_path):
     (part,) = written.parts
     data = (tmp_path / written.key).read_bytes()
     values = {"ATTEMPT": written.attempt, "BYTES": str(part.bytes), "SHA": part.sha256, "HASH": chain_hash(CHAIN)}
+    values["DIGEST"] = written.digest()
     expected = COMMIT
     for name, value in values.items():
         expected = expected.replace(name, value)
