@@ -197,8 +197,8 @@ class _Scheduler:
                 # Of several tasks on a lost engine, only the first to report is charged with an attempt.
                 self._retry(pending, error, charged=self.pool.has(lost))
             self.pool.replace(lost, error)
-        except (InputError, StoreError):
-            raise
+        except (InputError, StoreError) as error:
+            raise getattr(error, "cause", error) from None  # the text of Ray's wrapper is a traceback
         except Exception as error:  # the task's own process died, or our code failed outside any item
             if self.pool.nodes.took(None, error):
                 self._lose_task(pending, error)
