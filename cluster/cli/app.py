@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
@@ -49,7 +48,7 @@ err = Console(stderr=True, highlight=False)
 
 _INTERRUPTED = 130
 
-SpecPath = Annotated[Path, typer.Argument(help="The run spec (YAML); see examples/.", show_default=False)]
+SpecPath = Annotated[str, typer.Argument(help="The run spec (YAML); see examples/.", show_default=False)]
 RunPath = Annotated[str, typer.Argument(help="The run's folder, or s3://bucket/prefix.", show_default=False)]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set sampling.temperature=0")
@@ -153,13 +152,16 @@ def run(
 @app.command()
 def status(run_path: RunPath) -> None:
     """Show which shards of a run are committed, and its rows by status."""
+    from cotfaith.cluster.cli.incomplete import say_if_incomplete
     from cotfaith.cluster.cli.tables import status_table
-    from cotfaith.cluster.storage.read import read_ledger
+    from cotfaith.cluster.storage.completeness import compare
+    from cotfaith.cluster.storage.read import read_ledger, read_quarantine
 
     store = _store(run_path)
     record = _run_record(store)
-    out.print(status_table(record, read_ledger(store, record)))
-    _say_if_incomplete(store)
+    ledger = read_ledger(store, record)
+    out.print(status_table(record, ledger))
+    say_if_incomplete(compare(record, ledger, read_quarantine(store)), out)
 
 
 @app.command()
@@ -245,7 +247,7 @@ def _root(
     pass
 
 
-def _spec(path: Path, overrides: list[str] | None, plugins: list[str] | None) -> RunSpec:
+def _spec(path: str, overrides: list[str] | None, plugins: list[str] | None) -> RunSpec:
     from cotfaith.cluster.plan.spec_file import load_spec
 
     return load_spec(path, overrides or [], plugins or [])

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from cotfaith.cluster.imports.columns import LABELS, OURS, our_columns
 from cotfaith.cluster.imports.recorded import Imported, columns, letters_without_choices
+from cotfaith.cluster.imports.target import Target
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.spec import GoldIs
@@ -38,7 +39,7 @@ def import_chains(
             help="JSON, JSON lines, CSV, TSV, Parquet (or .gz), Inspect logs (.eval): paths, s3:// or hf://.",
         ),
     ],
-    target: Annotated[Path, typer.Option("--out", help="The file to write (.jsonl).")],
+    out_file: Annotated[str, typer.Option("--out", help="The file to write (.jsonl): a path, or s3://bucket/key.")],
     fields: Annotated[
         list[str] | None,
         typer.Option("--field", metavar="OURS=THEIRS", help="A column's name in the sources: --field cot=reasoning"),
@@ -56,10 +57,7 @@ def import_chains(
     replace: Annotated[bool, typer.Option("--replace", help="Write over an existing file.")] = False,
 ) -> None:
     """Import chains of thought that another tool recorded, so that a run can probe them."""
-    if target.suffix not in (".jsonl", ".ndjson"):
-        raise SpecError(f"--out {target}: expected a file that ends in .jsonl.")
-    if target.exists() and not replace:
-        raise SpecError(f"--out {target}: this file exists. Name another, or add --replace.")
+    target = Target(out_file, replace)
     _check_word("--answer-format", answer_format, ("number", "boolean", "text"))
     _check_word("--gold-is", gold_is, get_args(GoldIs))
     renamed = _fields(fields or [])
@@ -69,7 +67,7 @@ def import_chains(
     if not found.taken:
         raise TaskError("\n".join(["No chain can be used. " + found.left_out_text(), *found.remarks_text()]))
     records = found.records()
-    _write(target, records)
+    target.write("".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records))
     _show(found, records, target)
 
 
@@ -125,23 +123,12 @@ def _cut(record: Record) -> str | None:
     return None if reason is None else f"the chain was cut: it ended by {reason!r}"
 
 
-def _write(target: Path, records: Iterable[Record]) -> None:
-    text = "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
-    aside = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(target)
-    except OSError as error:
-        raise SpecError(f"--out {target}: this cannot be written: {error.strerror}. Name another file.") from error
-
-
-def _show(found: Imported, records: list[Record], target: Path) -> None:
+def _show(found: Imported, records: list[Record], target: Target) -> None:
     formats = Counter(one.item.answer_format for one, _, _ in found.taken)
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in formats.most_common())
     answered = sum("answer" in record for record in records)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", target.stem).lstrip("._-")[:100] or "chains"
-    task = {"name": name, "file": str(target), "adapter": "chains", "n": len(records)}
+    task = {"name": name, "file": target.text, "adapter": "chains", "n": len(records)}
     task |= {"answer_format": found.answer_format} if found.answer_format else {}
     spec = yaml.safe_dump([task], default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
     lines = [
@@ -149,7 +136,7 @@ def _show(found: Imported, records: list[Record], target: Path) -> None:
         f"{answered:,} chains have a recorded answer.",
         *([found.left_out_text()] if found.left_out else []),
         *(f"Note: {text}" for text in found.remarks_text()),
-        f"Wrote {target}. Put this into a spec, with the models that will read the chains:",
+        f"Wrote {target.text}. Put this into a spec, with the models that will read the chains:",
         "tasks:",
         f"  - {spec.strip()[1:-1]}",
         "probes: [no_cot, early_answering, filler_tokens, step_deletion]",

@@ -12,6 +12,7 @@ from rich.console import Console
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import RunSpec, TaskSpec, parse_spec
+from cotfaith.workers.remote.address import is_address
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -21,7 +22,7 @@ PROBES = ("no_cot", "early_answering", "filler_tokens")
 
 def validate(
     spec_path: Annotated[
-        Path | None, typer.Argument(metavar="SPEC", help="A run spec; default: the packaged organisms.")
+        str | None, typer.Argument(metavar="SPEC", help="A run spec; default: the packaged organisms.")
     ] = None,
     chains: Annotated[
         str | None, typer.Option(metavar="FILE", help="Labelled chains (JSON lines, Parquet, CSV) to judge by.")
@@ -36,7 +37,9 @@ def validate(
             "--out", help="The run's folder or s3://bucket/prefix; default: runs/validate, or runs/validate-FILE."
         ),
     ] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the page here too, with its figures next to it.")] = None,
+    page: Annotated[
+        str | None, typer.Option("--markdown", help="Write the page to this file too, with its figures next to it.")
+    ] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")] = None,
     plugins: Annotated[
         list[str] | None,
@@ -59,8 +62,7 @@ def validate(
     from cotfaith.cluster.validation.show import show
     from cotfaith.cluster.validation.validation import validate as validated
 
-    if markdown is not None and markdown.suffix != ".md":
-        raise SpecError(f"--markdown {markdown}: expected a file that ends in .md.")
+    markdown = None if page is None else _local_page(page)
     folder = folder or ("runs/validate" if chains is None else f"runs/validate-{PurePath(chains).stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
     execute(spec, ConsoleReporter(out, err), take_over=take_over)
@@ -87,7 +89,7 @@ def validate(
 
 
 def _spec(
-    path: Path | None, chains: str | None, sources: list[str], overrides: list[str], plugins: list[str]
+    path: str | None, chains: str | None, sources: list[str], overrides: list[str], plugins: list[str]
 ) -> RunSpec:
     from cotfaith.cluster.plan.spec_file import load_spec
 
@@ -104,6 +106,14 @@ def _spec(
         raise SpecError("--set and --plugin need a SPEC; with --model there is none.")
     models = [{"id": _name(source), "source": source} for source in sources]
     return parse_spec({"models": models, "tasks": [task], "probes": list(PROBES)}, "--model")
+
+
+def _local_page(text: str) -> Path:
+    if is_address(text):
+        raise SpecError("--markdown: expected a file on this machine, got an address. The page is in the run, too.")
+    if not text.endswith(".md"):
+        raise SpecError(f"--markdown {text}: expected a file that ends in .md.")
+    return Path(text)
 
 
 _ALL = 10**9  # the most items, taken from the start of the file

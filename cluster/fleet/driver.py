@@ -191,8 +191,8 @@ class _Scheduler:
         except EngineLostError as error:
             cause = getattr(error, "cause", error)  # Ray's wrapper of the error lacks the role
             self._lose_engine(pending, replicas[cause.role], error)
-        except (InputError, StoreError):
-            raise
+        except (InputError, StoreError) as error:
+            raise getattr(error, "cause", error) from None  # the text of Ray's wrapper is a traceback
         except Exception as error:  # the task's own process died, or our code failed outside any item
             lost, crashed = partial(self._lose_task, pending, error), partial(self._retry, pending, error)
             self.pool.crashes.judge(error, None, lost, crashed)

@@ -15,7 +15,7 @@ from typing import TypeVar
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.metering import MeteredEngine, metered
 from cotfaith.cluster.fleet.writer import CUT, Draft, Effort, Tables, Writer
-from cotfaith.cluster.storage.ledger import ShardLog
+from cotfaith.cluster.storage.ledger import ShardLog, log_of
 from cotfaith.cluster.storage.read import live_parts, read_live, read_log
 from cotfaith.cluster.storage.store import Store, open_store
 from cotfaith.schemas.records import Chain, Item
@@ -71,29 +71,34 @@ class _Task:
     def run(self) -> None:
         """Do one part after another, until nothing is missing: another attempt may have done some of them."""
         items = [item.id for item in self.job.items]
+        log: ShardLog | None = None
         for _ in range(_MOST_PARTS):
-            log = read_log(self.store, self.job.shard)
+            log = log or read_log(self.store, self.job.shard)
             missing = log.missing(items, self.job.wanted)
             if not missing:
                 return
-            self._do(missing, log)
+            log = self._do(missing, log)
         raise AssertionError(f"{self.job.name}: still not done after {_MOST_PARTS} parts")
 
-    def _do(self, missing: Missing, log: ShardLog) -> None:
-        """Do the next part: chains before the probes on them, and together what the same items lack."""
+    def _do(self, missing: Missing, log: ShardLog) -> ShardLog | None:
+        """Do the next part: chains before the probes on them, and together what the same items lack.
+
+        Returns:
+            The log with the part's commit; None if it has others as well, and must be read again.
+
+        """
         chains = {piece: items for piece, items in missing.items() if piece.probe is None}
         groups: defaultdict[tuple[str, ...], list[PieceName]] = defaultdict(list)
         for piece, items in (chains or missing).items():
             groups[items].append(piece)
         items, pieces = next(iter(groups.items()))
         if chains:
-            self._sample(pieces, set(items), log)
-        elif self.job.spec.resources.probes_apart:
-            self._probe([piece for piece in pieces if piece.probe == pieces[0].probe], set(items), log)
-        else:
-            self._probe(pieces, set(items), log)
+            return self._sample(pieces, set(items), log)
+        if self.job.spec.resources.probes_apart:
+            return self._probe([piece for piece in pieces if piece.probe == pieces[0].probe], set(items), log)
+        return self._probe(pieces, set(items), log)
 
-    def _sample(self, pieces: Sequence[PieceName], ids: set[str], log: ShardLog) -> None:
+    def _sample(self, pieces: Sequence[PieceName], ids: set[str], log: ShardLog) -> ShardLog | None:
         items = self._items(ids)
         kept = [chain for chain in self._chains(pieces, ids, log) if not _is_wanted_anew(chain)]
         have = {(chain.strategy, chain.item_id, chain.index) for chain in kept}
@@ -105,9 +110,9 @@ class _Task:
         made, effort = self._measured(lambda: sample_chains(wanted, self.engines))
         chains = _in_order([*kept, *made], pieces, items)
         tables: Tables = {"items": items_table(self._key, items), "chains": chains_table(self._key, items, chains)}
-        self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
+        return self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
 
-    def _probe(self, pieces: Sequence[PieceName], ids: set[str], log: ShardLog) -> None:
+    def _probe(self, pieces: Sequence[PieceName], ids: set[str], log: ShardLog) -> ShardLog | None:
         """Run probes in common rounds; the effort of each is that of all of them together."""
         items, on = self._items(ids), list(dict.fromkeys(piece.chains for piece in pieces))
         chains = _in_order(self._chains(on, ids, log), on, items)
@@ -122,7 +127,7 @@ class _Task:
         names = list(dict.fromkeys(name for *_, found in work for name in found))
         rows, effort = self._measured(lambda: run_probes(work, self.engines), names)
         tables: Tables = {"observations": observations_table(self._key, rows)}
-        self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
+        return self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
 
     def _items(self, ids: set[str]) -> tuple[Item, ...]:
         return tuple(item for item in self.job.items if item.id in ids)
@@ -161,11 +166,13 @@ class _Task:
         found = [chain for table in tables for chain in chains_from_table(table)]
         return [one for one in found if one.item_id in ids and (one.strategy, one.variant) in wanted]
 
-    def _commit(self, draft: Draft, log: ShardLog) -> None:
+    def _commit(self, draft: Draft, log: ShardLog) -> ShardLog | None:
         """Commit the draft, and count its rows unless another attempt committed first."""
         commit = Writer(self.store, self.job.shard).commit(draft, log)
         for piece in () if commit is None else commit.pieces:
             self.report.statuses.update({status: sum(counts) for status, counts in piece.statuses.items()})
+        is_next = commit is not None and commit.generation == log.next_generation
+        return log_of([*log.commits, commit]) if commit is not None and is_next else None
 
     def _measured(self, work: Callable[[], T], probes: Sequence[str] = ()) -> tuple[T, Effort]:
         """Do ``work``; return its result and its effort."""

@@ -8,6 +8,7 @@ import yaml
 
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import RunSpec, parse_spec
+from cotfaith.workers.remote.address import is_address
 from cotfaith.workers.tasks.unicode import has_half
 
 
@@ -18,6 +19,8 @@ def load_spec(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence
         SpecError: the file is missing or not YAML, an override names a place that cannot be set, or the spec is wrong.
 
     """
+    if is_address(str(path)):
+        raise SpecError("SPEC: expected a file on this machine, got an address. Copy the spec here and name the copy.")
     path = Path(path).expanduser()
     data = _read(path)
     for override in overrides if isinstance(data, dict) else ():  # parse_spec refuses anything else

@@ -61,6 +61,11 @@ class S3Store:
                 f"output.path: the prefix has {prefix_bytes} bytes; at most {MAX_KEY_BYTES - 1 - _LONGEST_KEY_BYTES} "
                 f"leave room for a run's keys. Use a shorter one than {url.key[:60]!r}..."
             )
+        if "\\" in url.key:
+            raise SpecError(
+                f"output.path: {url.key!r} has a backslash: some servers write objects below it and do not list them. "
+                "Use / between the parts of a prefix."
+            )
         self.url = url
         self._prefix = f"{url.key}/" if url.key else ""
         self._encryption = (encryption or Encryption()).arguments()
@@ -115,9 +120,9 @@ class S3Store:
         """Return the object's address, for messages."""
         return f"s3://{self.url.bucket}/{self._prefix}{key}"
 
-    def first_keys(self) -> Sequence[str]:
+    def first_keys(self, prefix: str = "") -> Sequence[str]:
         """Return up to 1,000 keys, after at most ten seconds of trying; raise if the bucket cannot be listed."""
-        keys, _ = self._page("", None, Patience(min(FIRST_PATIENCE_S, self._s3.patience.seconds)))
+        keys, _ = self._page(prefix, None, Patience(min(FIRST_PATIENCE_S, self._s3.patience.seconds)))
         return keys
 
     def _write(self, key: str, data: bytes, condition: Mapping[str, str]) -> bool:

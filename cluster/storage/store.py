@@ -11,7 +11,7 @@ from typing import Protocol
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.s3 import MULTIPART_BYTES, Encryption, S3Store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import SpecError, StoreError
+from cotfaith.schemas.errors import InputError, SpecError, StoreError
 from cotfaith.schemas.spec import OutputSpec
 from cotfaith.workers.remote.s3_url import is_s3, parse_s3_url
 
@@ -22,6 +22,10 @@ CHECK_PREFIX = ".conditional-put-check-"
 _OURS = "._"
 """The first characters of keys that a run may have before it has run.json."""
 _SHOWN = 3
+
+
+class UnfitStoreError(StoreError, InputError):
+    """The store lacks what a run rests on; the user can name another one."""
 
 
 class Store(Protocol):
@@ -145,7 +149,7 @@ def check_conditional_put(store: Store, key: str | None = None) -> None:
     A run does this before it writes anything else.
 
     Raises:
-        StoreError: the second put took effect, so two attempts at a shard could both commit.
+        UnfitStoreError: the second put took effect, so two attempts at a shard could both commit.
 
     """
     key = key or f"{CHECK_PREFIX}{uuid.uuid4().hex}"
@@ -153,7 +157,7 @@ def check_conditional_put(store: Store, key: str | None = None) -> None:
     ignored = store.put_if_absent(key, b"2")
     store.delete(key)
     if ignored:
-        raise StoreError(
-            "The store ignores conditional writes, so two attempts could both commit. Use another store: AWS S3, "
-            "SeaweedFS 4.48 or newer, MinIO, or a local folder."
+        raise UnfitStoreError(
+            f"{store.place('')}: the store ignores conditional writes, so two attempts could both commit. Use another "
+            "store: AWS S3, SeaweedFS 4.48 or newer, MinIO, or a local folder."
         )

@@ -179,6 +179,17 @@ def test_a_new_probe_reuses_the_chains(reference, tmp_path):
 
 
 @pytest.mark.usefixtures("shared_ray")
+def test_a_store_that_fails_within_a_task_is_said_in_one_line(tmp_path):
+    in_the_way = tmp_path / "run" / "_commits/m/addition/0000000-0000004/00000.json"
+    in_the_way.mkdir(parents=True)
+    done = run(tmp_path, spec(tmp_path / "run"))
+    assert done.returncode == 1
+    (said,) = [line for line in done.stderr.splitlines() if "Error" in line]
+    assert said.startswith(f"Error: {in_the_way}: something other than a file has this name")
+    assert 'File "' not in done.stderr
+
+
+@pytest.mark.usefixtures("shared_ray")
 def test_a_lost_engine_is_replaced(reference, tmp_path):
     options = {"kill_on": "dancers", "kill_once_file": str(tmp_path / "killed")}
     content = spec(tmp_path / "run", models=[{"id": "m", "engine": "stub", "options": options}])

@@ -59,6 +59,10 @@ class TestAddresses:
         with pytest.raises(SpecError, match=r"Leave (them|it) out"):
             open_store(f"s3://bucket/{prefix}")
 
+    def test_a_backslash_that_some_servers_do_not_list(self):
+        with pytest.raises(SpecError, match=r"has a backslash.* Use / between"):
+            open_store("s3://bucket/runs\\first")
+
     def test_a_prefix_that_leaves_no_room_for_keys(self):
         open_store(f"s3://bucket/{'a' * 600}")
         with pytest.raises(SpecError, match=r"has 624 bytes; at most 623 leave room"):
@@ -107,6 +111,10 @@ class TestBuckets:
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
         assert "no complete AWS credentials on this machine. Set AWS_ACCESS_KEY_ID" in refused(seaweed.url("run"))
 
+    def test_a_server_without_encryption(self, seaweed, monkeypatch):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", seaweed.endpoint.replace("http:", "https:"))
+        assert "begin the endpoint with http://" in refused(seaweed.url("run"))
+
     def test_a_profile_that_does_not_exist(self, seaweed, monkeypatch):
         monkeypatch.setenv("AWS_PROFILE", "none-such")
         assert "The AWS settings cannot be used" in refused(seaweed.url("run"))
@@ -123,7 +131,7 @@ class TestBuckets:
     def test_a_server_that_is_not_there_is_said_within_seconds(self, seaweed, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
         monkeypatch.setattr("cotfaith.cluster.storage.s3.FIRST_PATIENCE_S", 0.5)
-        with pytest.raises(StoreError, match=r"http://127.0.0.1:9 gave no whole answer"):
+        with pytest.raises(StoreError, match=r"http://127.0.0.1:9 gave no whole answer \(no connection\)"):
             check_place(open_store(seaweed.url("run")))
 
     def test_one_that_may_be_read_only(self, seaweed_server, use):

@@ -11,8 +11,8 @@ from faulty_proxy import faulty_proxy
 from cotfaith.cluster.storage import conformance
 from cotfaith.cluster.storage.conformance import CHECKS, PARTS_FROM_BYTES, conform, failure
 from cotfaith.cluster.storage.local import LocalStore
-from cotfaith.cluster.storage.store import check_conditional_put, check_place, open_store
-from cotfaith.schemas.errors import StoreError
+from cotfaith.cluster.storage.store import UnfitStoreError, check_conditional_put, check_place, open_store
+from cotfaith.schemas.errors import InputError
 
 BEHIND_FAULTS = [check for check in CHECKS if "1,000" not in check.name]  # a thousand puts would take minutes
 SHARE = 0.2
@@ -80,7 +80,8 @@ def test_the_checks_find_a_store_that_ignores_conditions_and_leave_nothing(rclon
 def test_a_run_refuses_such_a_store_before_it_writes(rclone):
     store = open_store(rclone.url(prefix()))
     check_place(store)
-    with pytest.raises(StoreError, match=r"ignores conditional writes.*SeaweedFS 4.48 or newer"):
+    assert issubclass(UnfitStoreError, InputError)  # exit code 2
+    with pytest.raises(UnfitStoreError, match=r"^s3://.*ignores conditional writes.*SeaweedFS 4.48 or newer"):
         check_conditional_put(store)
     assert list(store.list()) == []
 

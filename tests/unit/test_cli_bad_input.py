@@ -199,6 +199,15 @@ def test_a_missing_spec(command, tmp_path):
     check(command, tmp_path, ["nowhere.yaml", "no such spec file", "examples/"], "run", "nowhere.yaml")
 
 
+@pytest.mark.parametrize("name", ["plan", "run", "validate"])
+def test_a_spec_that_is_elsewhere(command, tmp_path, name):
+    check(command, tmp_path, ["SPEC: expected a file on this machine"], name, "s3://AKIA:hunter2@bucket/spec.yaml")
+
+
+def test_a_page_that_is_elsewhere(command, tmp_path):
+    check(command, tmp_path, ["--markdown: expected a file on this"], "validate", "--markdown", "s3://b:hunter2/p.md")
+
+
 def test_an_output_below_a_file(command, tmp_path):
     write(tmp_path, spec(output={"path": "spec.yaml/run"}))
     check(command, tmp_path, ["output.path: 'spec.yaml' is a file", "name a folder"])

@@ -44,6 +44,16 @@ _FINAL_NAMES = {
     "NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "ConfigParseError", "InvalidRegionError",
     "ParamValidationError", "EndpointProviderError", "EndpointResolutionError", "SSLError",
 }  # fmt: skip
+_WORDS = {
+    "ConnectTimeoutError": "no connection in time",
+    "ConnectionClosedError": "the connection was closed",
+    "EndpointConnectionError": "no connection",
+    "IncompleteRead": "the connection broke",
+    "IncompleteReadError": "the connection broke",
+    "ReadTimeoutError": "no answer in time",
+    "ResponseStreamingError": "the connection broke",
+}
+"""What the client's names for lost connections mean."""
 _REDIRECTS = (301, 307)
 _TOO_MANY = 429
 _SERVER_ERROR = 500
@@ -82,7 +92,7 @@ def explained(error: Exception, place: str, client: Any, waited_s: float = 0) ->
 
     """
     code, name = code_of(error), type(error).__name__
-    said = f"{code or name}{_message(error)}"
+    said = f"{code or _WORDS.get(name, name)}{_message(error)}"
     if name in ("NoCredentialsError", "PartialCredentialsError"):
         return SpecError(
             f"{place}: there are no complete AWS credentials on this machine. Set AWS_ACCESS_KEY_ID and "
@@ -104,6 +114,11 @@ def explained(error: Exception, place: str, client: Any, waited_s: float = 0) ->
         )
     if code.startswith("KMS."):
         return SpecError(f"{place}: the encryption key cannot be used ({said}). Fix output.sse_kms_key.")
+    if name == "SSLError":
+        return SpecError(
+            f"{place}: no encrypted connection to {_endpoint(client)} could be made. If the server speaks plain HTTP, "
+            "begin the endpoint with http://; if its certificate is your own, set AWS_CA_BUNDLE."
+        )
     if name in _FINAL_NAMES:
         return SpecError(f"{place}: the AWS settings cannot be used ({said}). Fix the environment or ~/.aws.")
     return StoreError(f"{place}: {_failed(error, said, client)} after {waited_s:.0f} s of trying. {_way_out(error)}")

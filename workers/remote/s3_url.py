@@ -39,7 +39,10 @@ def parse_s3_url(url: str, what: str) -> S3Url:
 
     """
     if not url.startswith(SCHEME):
-        raise SpecError(f"{what}: an address in object storage begins with s3:// and a bucket's name.")
+        raise SpecError(
+            f"{what}: an address in object storage begins with s3:// (lower case, two slashes) and a bucket's name. "
+            "Write s3://bucket/prefix."
+        )
     bucket, _, key = url.removeprefix(SCHEME).partition("/")
     _check_no_secret(bucket, key, what)
     if not _BUCKET.fullmatch(bucket):
