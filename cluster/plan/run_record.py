@@ -16,7 +16,7 @@ from cotfaith.cluster.plan.identity import GROWS, check_same_run
 from cotfaith.cluster.plan.prompt_date import date_changes, prompt_date
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import RunFolderError, StoreError
+from cotfaith.schemas.errors import StoreError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_folder import parse_run
 from cotfaith.schemas.run_objects import Identity, RunRecord, SpecEntry
@@ -34,12 +34,12 @@ def next_run(store: Store, resolved: Resolved, ident: Identity, items: Items) ->
 
     Raises:
         RunConflictError: the folder's run contradicts the spec.
-        RunFolderError: the folder has commits and no run.json.
+        StoreError: the folder has commits and no run.json.
 
     """
     found = store.get(keys.RUN)
     if found is None and (commit := next((k for k in store.list(keys.COMMITS) if k.endswith(".json")), None)):
-        raise RunFolderError(
+        raise StoreError(
             f"{store.place(keys.RUN)} is missing, and there are commits of a run, such as {commit}. Was it removed? "
             "Restore it, or use another output.path."
         )

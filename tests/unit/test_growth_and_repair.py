@@ -15,7 +15,7 @@ from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
 from cotfaith.cluster.storage.store import open_store
 from cotfaith.cluster.storage.verify import delete_orphans, verify
-from cotfaith.schemas.errors import RunConflictError, RunFolderError
+from cotfaith.schemas.errors import RunConflictError, RunFolderError, StoreError
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.tables import TABLES
 
@@ -275,7 +275,7 @@ def test_commits_without_a_run_json_are_not_taken_over_by_another_run(run, again
     store, _ = run("run")
     record = store.get("run.json")
     store.delete("run.json")
-    with pytest.raises(RunFolderError, match=r"run\.json is missing, and there are commits of a run"):
+    with pytest.raises(StoreError, match=r"run\.json is missing, and there are commits of a run"):
         run("run", again, seed=5)
     assert store.get("run.json") is None
     store.put("run.json", record)
