@@ -209,6 +209,21 @@ def do(plan, job):
     return run_job(job, {"subject": StubEngine(plan.model(job.model))})
 
 
+def test_a_task_reads_its_shards_log_once(begun, monkeypatch):
+    plan, store = begun()
+    reads = []
+
+    def counted(*arguments):
+        reads.append(arguments)
+        return read_log(*arguments)
+
+    monkeypatch.setattr("cotfaith.cluster.fleet.shard_task.read_log", counted)
+    (job,) = missing(plan, store)
+    do(plan, job)
+    assert len(list(read_ledger(store).commits())) > 1  # of chains, and of probes
+    assert len(reads) == 1
+
+
 def missing(plan, store):
     run = load_run(store)
     jobs, ledger = Jobs(plan, run), read_ledger(store, run)
