@@ -18,6 +18,7 @@
     │   └── UnreachableError    a server answered none of the tries
     ├── MetadataError           a cloud's metadata server gave no usable answer
     ├── StoreError              object storage misbehaved
+    │   └── UnfitStoreError     it lacks what a run rests on; an InputError too
     └── RunFailedError          a run could not continue
 
 Each message says what was got, what was expected and what to do. Every error takes only its message, so it can be
@@ -103,6 +104,10 @@ class MetadataError(CotfaithError):
 
 class StoreError(CotfaithError):
     """Object storage failed on an operation."""
+
+
+class UnfitStoreError(StoreError, InputError):
+    """The store lacks what a run rests on; the user can name another one."""
 
 
 class RunFailedError(CotfaithError):

@@ -11,7 +11,7 @@ from typing import Protocol
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.s3 import MULTIPART_BYTES, Encryption, S3Store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import InputError, SpecError, StoreError
+from cotfaith.schemas.errors import SpecError, UnfitStoreError
 from cotfaith.schemas.spec import OutputSpec
 from cotfaith.workers.remote.s3_url import is_s3, parse_s3_url
 
@@ -22,10 +22,6 @@ CHECK_PREFIX = ".conditional-put-check-"
 _OURS = "._"
 """The first characters of keys that a run may have before it has run.json."""
 _SHOWN = 3
-
-
-class UnfitStoreError(StoreError, InputError):
-    """The store lacks what a run rests on; the user can name another one."""
 
 
 class Store(Protocol):

@@ -11,8 +11,8 @@ from faulty_proxy import faulty_proxy
 from cotfaith.cluster.storage import conformance
 from cotfaith.cluster.storage.conformance import CHECKS, PARTS_FROM_BYTES, conform, failure
 from cotfaith.cluster.storage.local import LocalStore
-from cotfaith.cluster.storage.store import UnfitStoreError, check_conditional_put, check_place, open_store
-from cotfaith.schemas.errors import InputError
+from cotfaith.cluster.storage.store import check_conditional_put, check_place, open_store
+from cotfaith.schemas.errors import InputError, UnfitStoreError
 
 BEHIND_FAULTS = [check for check in CHECKS if "1,000" not in check.name]  # a thousand puts would take minutes
 SHARE = 0.2
