@@ -4,6 +4,8 @@ What no reader of tables should find by itself is below folders that begin with 
 ``.parquet``: some belong to attempts that were not committed, or were replaced later.
 """
 
+from cotfaith.schemas.errors import SpecError
+
 RUN = "run.json"
 ESTIMATES = "estimates.parquet"
 REPORT = "report.html"
@@ -35,6 +37,8 @@ def commit(shard: str, generation: int) -> str:
 
 def part(table: str, shard: str, attempt: str) -> str:
     """Return the key of one attempt's Parquet file of ``table``."""
+    if table not in ("items", "chains", "observations"):
+        raise SpecError(f"No part files for table {table!r}.")
     return f"{PARTS}{shard}/{attempt}.{table}"
 
 

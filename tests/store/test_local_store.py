@@ -14,11 +14,11 @@ import pytest
 from run_records import run_record
 
 from cotfaith.cluster.fleet import shard_task
-from cotfaith.cluster.fleet.jobs import missing_jobs
+from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.storage import limits
-from cotfaith.cluster.storage.read import commits, committed_keys, read_tables
+from cotfaith.cluster.storage.read import read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore, check_conditional_put, open_store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError, SpecError, StoreError
@@ -229,15 +229,15 @@ class TestKeys:
                 parse_spec(good | bad)
 
     def test_every_key_stays_in_the_folder(self):
-        shard = keys.shard_id("m..", "t.-_", "cot", 0, 5)
-        commits = [keys.commit(shard, *more) for more in ((), ("p",), ("p", "r.."))]
-        for key in (*commits, keys.part("chains", "m..", "t.-_", shard, "a", "p")):
+        shard = keys.shard_id("m..", "t.-_", 0, 5)
+        made = (keys.commit(shard, 0), keys.part("chains", shard, "a"), keys.quarantine(shard, 3, "r.."))
+        for key in made:
             assert Path(os.path.normpath(f"/run/{key}")).is_relative_to("/run")
             assert ".." not in Path(key).parts
 
     def test_a_table_that_does_not_exist_is_refused(self):
         with pytest.raises(SpecError, match="evil"):
-            keys.part("evil", "m", "t", "s", "a")
+            keys.part("evil", "s", "a")
 
 
 class _Forgetful(LocalStore):
@@ -291,21 +291,21 @@ class TestCrash:
             }
         )
         plan = make_plan(spec)
-        return lambda: missing_jobs(plan, run_record(size=16), committed_keys(open_store(spec.output.path)))
+        return lambda: Jobs(plan, run_record(n=3, size=16)).of_subjects(read_ledger(open_store(spec.output)))
 
     def run(self, job):
         return run_job(job, {"subject": StubEngine(job.spec.models[0])})
 
     def test_before_the_commit_it_leaves_an_orphan_that_readers_ignore(self, job, store, monkeypatch):
         with monkeypatch.context() as patch:
-            patch.setattr(shard_task, "open_store", lambda path: _Crashing(Path(path)))
+            patch.setattr(shard_task, "open_store", lambda output: _Crashing(Path(output.path)))
             with pytest.raises(_Crash):
                 self.run(*job())
         orphans = files(store)
-        assert {name.split("/")[0] for name in orphans} == {"items", "chains"}
+        assert [Path(name).suffix for name in orphans] == [".chains", ".items"]
         assert all(table.height == 0 for table in read_tables(store).values())
         (again,) = job()
-        assert (again.chains, again.probes) == (True, ("no_cot",))
+        assert {piece.probe for piece in again.wanted.pieces} == {None, "no_cot"}
         self.run(again)
         assert {name: table.height for name, table in read_tables(store).items()} == {
             "items": 3,
@@ -318,10 +318,11 @@ class TestCrash:
     def test_the_second_of_two_attempts_leaves_an_orphan(self, job, store):
         (first,) = job()
         assert self.run(first).statuses.total() == 6
-        committed = {c.probe: c.attempt for c in commits(store)}
+        committed = {one.key: one.attempt for one in read_ledger(store).commits()}
+        assert len(committed) == 2
         before = read_tables(store)
         assert self.run(first).statuses.total() == 0
-        assert {c.probe: c.attempt for c in commits(store)} == committed
+        assert {one.key: one.attempt for one in read_ledger(store).commits()} == committed
         assert all(table.equals(before[name]) for name, table in read_tables(store).items())
 
     @pytest.mark.parametrize(
@@ -329,6 +330,6 @@ class TestCrash:
     )
     def test_a_damaged_part_is_noticed(self, job, store, damage, expected):
         self.run(*job())
-        damage(next((store.root / "chains").rglob("*.parquet")))
+        damage(next((store.root / "_parts").rglob("*.chains")))
         with pytest.raises(RunFolderError, match=expected):
             read_tables(store)
