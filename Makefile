@@ -80,7 +80,7 @@ test: check demo-weights $(EMBEDDER)
 
 # Each fault of tests/chaos, short and long; the last lines are a table in Markdown.
 chaos: $(STAMP)
-	$(BIN)/python -m pytest tests/chaos
+	$(BIN)/python -m pytest tests/chaos tests/ray/test_lease.py tests/ray/test_nodes.py
 
 # Packages that pin what ours contradict (vLLM's torch, Inspect's S3 client): so in environments of their own.
 .venv-%/.installed: pyproject.toml constraints-%.txt

@@ -98,6 +98,7 @@ def ray_session(resources: ResourceSpec, actors: int) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+            _forget_token()
 
 
 @contextmanager

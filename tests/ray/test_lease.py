@@ -22,6 +22,7 @@ def undisturbed(held_ray, tmp_path_factory):
     return Reference.of(open_store(str(path)))
 
 
+@pytest.mark.chaos
 def test_a_second_driver_is_refused_until_the_first_is_dead(undisturbed, tmp_path):
     path = tmp_path / "run"
     with started(tmp_path, spec(path, SECONDS_PER_CALL)) as first:

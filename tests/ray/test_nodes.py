@@ -210,6 +210,7 @@ def test_a_node_with_notice_finishes_its_work_and_nobody_waits_for_its_end(fleet
     assert run.lines.has("its node will be gone in ")
 
 
+@pytest.mark.chaos
 def test_the_last_node_s_deadline_passes_and_the_run_waits_for_another(fleet, reference, tmp_path, monkeypatch):
     monkeypatch.setattr(driver, "PATIENCE_S", 1.0)
     (node,) = fleet.have(1)
@@ -222,6 +223,7 @@ def test_the_last_node_s_deadline_passes_and_the_run_waits_for_another(fleet, re
     run.check(reference)
 
 
+@pytest.mark.chaos
 def test_an_engine_that_is_lost_while_it_loads_is_started_again(fleet, reference, tmp_path):
     (node,) = fleet.have(1)
     run = Run(tmp_path / "run", size=ITEMS, seconds_to_load=2.0)
@@ -272,6 +274,7 @@ def test_a_helper_s_place_is_made_again_on_another_node(fleet, notice):
         pool.close_all()
 
 
+@pytest.mark.chaos
 def test_a_crash_on_a_node_that_stays_is_a_failure(fleet, reference, tmp_path, monkeypatch):
     monkeypatch.setattr(crashes, "VERDICT_S", 3.0)
     fleet.have(1)
