@@ -74,9 +74,11 @@ unit: $(STAMP)
 check: $(STAMP)
 	@$(MAKE) --no-print-directory --output-sync=target -j3 lint types unit
 
-# Then the slower tiers, one test at a time: those on Ray start processes of their own.
+# Then the slower tiers, one test at a time, a process each: those on Ray start processes of their own.
+TIERS := tests/engine tests/package tests/store tests/ray tests/chaos
 test: check demo-weights $(EMBEDDER)
-	$(BIN)/python -m pytest -m 'not slow and not gpu and not chaos' --ignore tests/unit --durations=15
+	@for tier in $(TIERS); do echo "$$tier"; \
+		$(BIN)/python -m pytest -m 'not slow and not gpu and not chaos' --durations=5 $$tier; done
 
 # Each fault of tests/chaos, short and long; the last lines are a table in Markdown.
 chaos: $(STAMP)
