@@ -7,7 +7,7 @@ for each other forever. A place on a node that leaves is made again elsewhere.
 from collections.abc import Mapping
 from typing import Any
 
-from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
 
 from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
 
@@ -26,7 +26,7 @@ class Places:
 
     def are_ready(self) -> bool:
         """Return whether every place is reserved, so that no other actor can take it."""
-        return all(place.wait(0) for place in self._groups.values())
+        return all(_is_made(place) for place in self._groups.values())
 
     def forsake(self, replica: Replica) -> None:
         """Give the deployment's next actor a place on another node than this one's."""
@@ -42,3 +42,9 @@ class Places:
         """Release the deployment's place."""
         if deployment in self._groups:
             remove_placement_group(self._groups.pop(deployment))
+
+
+def _is_made(place: Any) -> bool:
+    """Return whether Ray has made the reservation; its own ``wait`` gives no answer in time if it must not wait."""
+    found: dict[str, Any] = placement_group_table(place)
+    return bool(found.get("state") == "CREATED")

@@ -36,6 +36,7 @@ class Ray:
         patch.setattr(engine_pool.ray, "kill", self.killed.append)
         patch.setattr(starter.ray, "remote", lambda _: Options(self))
         patch.setattr(places, "placement_group", lambda _: Place(self))
+        patch.setattr(places, "placement_group_table", lambda place: place.table())
         patch.setattr(places, "remove_placement_group", self.removed.append)
         patch.setattr(starter, "PlacementGroupSchedulingStrategy", lambda place: place)
 
@@ -51,8 +52,8 @@ class Place:
     def __init__(self, cluster):
         self.cluster = cluster
 
-    def wait(self, _):
-        return self.cluster.places_ready
+    def table(self):
+        return {"state": "CREATED" if self.cluster.places_ready else "PENDING"}
 
 
 class Options:
