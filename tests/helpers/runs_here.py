@@ -1,6 +1,11 @@
 """Whole runs of stub models in this process, without Ray."""
 
+import shutil
 from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import yaml
 
 from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.shard_task import run_job
@@ -24,3 +29,24 @@ def begin_only(monkeypatch):
     """Make ``execute`` begin or widen a run, and do nothing of it."""
     monkeypatch.setattr("cotfaith.cluster.fleet.run.Jobs.of_subjects", lambda *_: [])
     monkeypatch.setattr("cotfaith.cluster.fleet.run.Jobs.of_readers", lambda *_: [])
+
+
+def finish(folder, spec):
+    """Do the whole run of ``spec``, whose output is below ``folder``; return ``folder``."""
+    from cotfaith.cluster.fleet.run import execute
+    from cotfaith.cluster.plan.spec_file import load_spec
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        without_ray(monkeypatch)
+        Path("spec.yaml").write_text(yaml.safe_dump(spec))
+        assert execute(load_spec(Path("spec.yaml"))) == []
+    return folder
+
+
+def copy_of(finished, folder, monkeypatch):
+    """Copy what ``finish`` made into ``folder``, which becomes the working directory; return the run's folder there."""
+    shutil.copytree(finished, folder, dirs_exist_ok=True)
+    monkeypatch.chdir(folder)
+    without_ray(monkeypatch)
+    return folder / "run"

@@ -2,16 +2,13 @@
 
 import dataclasses
 import shutil
-from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
 from old_runs import SINCE, make_old, old_id, old_key
 from run_damage import COMMANDS, edit, refused
-from runs_here import without_ray
+from runs_here import copy_of, finish
 
-from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.cluster.storage.verify import verify
@@ -30,24 +27,13 @@ SPEC = {
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of a finished run in the present layout, made once."""
-    from cotfaith.cluster.fleet.run import execute
-
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(folder)
-        without_ray(monkeypatch)
-        Path("spec.yaml").write_text(yaml.safe_dump(SPEC))
-        assert execute(load_spec(Path("spec.yaml"))) == []
-    return folder
+    return finish(tmp_path_factory.mktemp("finished"), SPEC)
 
 
 @pytest.fixture
 def run(finished, tmp_path, monkeypatch):
     """A copy of it; the working directory is beside it."""
-    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    without_ray(monkeypatch)
-    return tmp_path / "run"
+    return copy_of(finished, tmp_path, monkeypatch)
 
 
 @pytest.fixture(params=[2, 3, 4])

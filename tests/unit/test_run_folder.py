@@ -14,9 +14,8 @@ import pytest
 import yaml
 from old_runs import make_old, old_id, old_key
 from run_damage import COMMANDS, edit, in_first, refused, within, write
-from runs_here import without_ray
+from runs_here import copy_of, finish, without_ray
 
-from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.storage import parts
 from cotfaith.cluster.storage.read import read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
@@ -39,24 +38,13 @@ PARTS = "_parts/m/t/0000000-0000002"
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of a finished run, made once."""
-    from cotfaith.cluster.fleet.run import execute
-
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(folder)
-        without_ray(monkeypatch)
-        Path("spec.yaml").write_text(yaml.safe_dump(SPEC))
-        assert execute(load_spec(Path("spec.yaml"))) == []
-    return folder
+    return finish(tmp_path_factory.mktemp("finished"), SPEC)
 
 
 @pytest.fixture
 def run(finished, tmp_path, monkeypatch):
     """A copy of it, to be damaged; the working directory is beside it."""
-    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    without_ray(monkeypatch)
-    return tmp_path / "run"
+    return copy_of(finished, tmp_path, monkeypatch)
 
 
 def test_the_folder_is_sound(run, cli):
