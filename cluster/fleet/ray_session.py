@@ -98,7 +98,6 @@ def ray_session(resources: ResourceSpec, actors: int) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
-            _forget_token()
 
 
 @contextmanager
@@ -115,6 +114,7 @@ def _environment(left_out: Sequence[str]) -> Iterator[None]:
         for name in _ray_variables():  # Ray sets some itself, such as its authentication mode
             del os.environ[name]
         os.environ.update(before)
+        _forget_token()
 
 
 def _ray_variables() -> dict[str, str]:
@@ -134,10 +134,14 @@ def _join(address: str) -> None:
 def _forget_token() -> None:
     """Read Ray's settings again: a private Ray turns its token on in this process, and its end does not turn it off.
 
-    Otherwise a cluster without a token could not reach this process, and would take it for dead.
+    Otherwise a cluster without a token could not reach this process, and would take it for dead. It is on as long as
+    Ray's own variable says so.
     """
+    import ray
     from ray import _raylet
 
+    if ray.is_initialized():
+        return
     raylet: Any = _raylet
     raylet.Config.initialize("")
     raylet.AuthenticationTokenLoader.instance().reset_cache()
