@@ -320,6 +320,10 @@ class Commit(ShardEntry):
         return next(part for part in self.parts if part.table == table)
 
 
+Stage = Literal["chains", "probes"]
+"""What is done of an item: first its chains, then the probes on them."""
+
+
 class Quarantined(ShardEntry):
     """An item that failed every attempt alone: it ended its engine, or the task that worked on it."""
 
@@ -328,6 +332,8 @@ class Quarantined(ShardEntry):
     index: NonNegativeInt
     """Its place in the task."""
     reader: Name | None = None
+    stage: Stage = "chains"
+    """What failed. If that is the probes, chains of the item are still made when they are missing or cut."""
     reason: str
     attempts: PositiveInt
     at: str

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from cotfaith.cluster.fleet.error_text import first_line
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.replica import Deployment
+from cotfaith.cluster.storage.read import read_log
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas.errors import RunFailedError
 from cotfaith.schemas.records import Item
+from cotfaith.schemas.run_objects import Stage
 
 MOST_IN_A_ROW = 8
 """The most items that are quarantined without a job being done between them; then something else is wrong."""
@@ -96,16 +98,21 @@ class Attempts:
         return [pending]
 
     def _quarantine(self, pending: Pending, reason: str) -> Pending:
-        job = pending.job
+        job, stage = pending.job, self._stage(pending.job)
         self._in_a_row += 1
-        if job.quarantined or self._in_a_row > MOST_IN_A_ROW:
+        if job.is_given_up(stage) or self._in_a_row > MOST_IN_A_ROW:
             raise RunFailedError(
                 f"{self._in_a_row} items in a row failed every attempt, the last with: {reason} Fix that; run it again "
                 "to go on with the others."
             )
         index = next(at for at, item in enumerate(self.items[job.shard.task]) if item.id == job.items[0].id)
-        record = job.quarantine(index, reason, pending.tries)
+        record = job.quarantine(index, reason, pending.tries, stage)
         self.store.put(record.key, record.as_json())
         self.quarantined.append(f"{record.name}: {reason}")
         self.say(f"{record.name}: quarantined after {pending.tries} attempts ({reason})")
-        return Pending(job.given_up(reason), pending.needs)
+        return Pending(job.given_up(reason, stage), pending.needs)
+
+    def _stage(self, job: Job) -> Stage:
+        """Return what of the job's only item failed: its chains, unless they are all committed."""
+        missing = read_log(self.store, job.shard).missing([job.items[0].id], job.wanted)
+        return "chains" if any(piece.probe is None for piece in missing) else "probes"

@@ -17,7 +17,7 @@ from cotfaith.cluster.storage.store import absolute
 from cotfaith.schemas import keys
 from cotfaith.schemas.old_commits import FIRST_PRESENT, stand_in
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.run_objects import PieceName, Quarantined, RunRecord
+from cotfaith.schemas.run_objects import PieceName, Quarantined, RunRecord, Stage
 from cotfaith.schemas.spec import RunSpec
 from cotfaith.workers.roles.editors import with_prompts
 
@@ -39,6 +39,8 @@ class Job:
     """Model that answers in the subject's place; the chains are committed already."""
     quarantined: Reasons = field(default_factory=dict)
     """The items that get rows without being tried."""
+    chainless: frozenset[str] = frozenset()
+    """Those of them whose chains are not tried either."""
 
     @property
     def model(self) -> str:
@@ -65,14 +67,20 @@ class Job:
     def _on(self, items: tuple[Item, ...]) -> "Job":
         ids = {item.id for item in items}
         reasons = {item: reason for item, reason in self.quarantined.items() if item in ids}
-        return replace(self, items=items, quarantined=reasons)
+        return replace(self, items=items, quarantined=reasons, chainless=self.chainless & ids)
 
-    def given_up(self, reason: str) -> "Job":
-        """Return the job that writes rows for its only item, which is quarantined, without trying it."""
-        wanted = replace(self.wanted, quarantined=False)
-        return replace(self, wanted=wanted, quarantined={self.items[0].id: reason})
+    def given_up(self, reason: str, stage: Stage) -> "Job":
+        """Return the job that writes rows for its only item, which is quarantined, without trying what failed."""
+        item, wanted = self.items[0].id, replace(self.wanted, quarantined=False)
+        return replace(
+            self, wanted=wanted, quarantined={item: reason}, chainless=frozenset({item} if stage == "chains" else ())
+        )
 
-    def quarantine(self, index: int, reason: str, attempts: int) -> Quarantined:
+    def is_given_up(self, stage: Stage) -> bool:
+        """Return whether its only item is quarantined, and this stage not tried."""
+        return self.items[0].id in (self.chainless if stage == "chains" else self.quarantined)
+
+    def quarantine(self, index: int, reason: str, attempts: int, stage: Stage) -> Quarantined:
         """Return a record, with the present time, that its only item failed every attempt."""
         shard, item = self.shard, self.items[0].id
         return Quarantined(
@@ -84,6 +92,7 @@ class Job:
             item=item,
             index=index,
             reader=self.reader,
+            stage=stage,
             reason=reason,
             attempts=attempts,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -180,12 +189,14 @@ class Jobs:
     def _job(self, shard: Shard, ids: Sequence[str], wanted: Wanted, reader: str | None = None) -> Job:
         chosen = set(ids)
         items = tuple(item for item in self._items(shard) if item.id in chosen)
-        reasons = {
-            one.item: one.reason
+        known = [
+            one
             for one in self.known
             if (one.model, one.task, one.reader) == (shard.model, shard.task, reader) and one.item in chosen
-        }
-        return Job(self.run.run_id, self._portable, shard, items, wanted, reader, reasons)
+        ]
+        reasons = {one.item: one.reason for one in known}
+        chainless = frozenset(one.item for one in known if one.stage == "chains")
+        return Job(self.run.run_id, self._portable, shard, items, wanted, reader, reasons, chainless)
 
     @cached_property
     def _portable(self) -> RunSpec:

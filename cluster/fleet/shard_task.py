@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from cotfaith.cluster.fleet.jobs import Job
+from cotfaith.cluster.fleet.jobs import Job, Reasons
 from cotfaith.cluster.fleet.metering import MeteredEngine, metered
 from cotfaith.cluster.fleet.writer import CUT, Draft, Effort, Tables, Writer
 from cotfaith.cluster.storage.ledger import ShardLog, log_of
@@ -102,7 +102,8 @@ class _Task:
         items = self._items(ids)
         kept = [chain for chain in self._chains(pieces, ids, log) if not _is_wanted_anew(chain)]
         have = {(chain.strategy, chain.item_id, chain.index) for chain in kept}
-        work = {piece: self._work(piece.strategy, items) for piece in pieces}
+        given_up = {item: reason for item, reason in self.job.quarantined.items() if item in self.job.chainless}
+        work = {piece: self._work(piece.strategy, items, given_up) for piece in pieces}
         wanted = [
             (one, [key for key in one.chain_keys() if (piece.strategy, key[0].id, key[1]) not in have])
             for piece, one in work.items()
@@ -118,7 +119,7 @@ class _Task:
         chains = _in_order(self._chains(on, ids, log), on, items)
         work = [
             (
-                self._work(one.strategy, items),
+                self._work(one.strategy, items, self.job.quarantined),
                 [chain for chain in chains if (chain.strategy, chain.variant) == one[:2]],
                 [piece.probe for piece in pieces if piece.chains == one and piece.probe is not None],
             )
@@ -132,12 +133,12 @@ class _Task:
     def _items(self, ids: set[str]) -> tuple[Item, ...]:
         return tuple(item for item in self.job.items if item.id in ids)
 
-    def _work(self, strategy: str, items: tuple[Item, ...]) -> ShardWork:
+    def _work(self, strategy: str, items: tuple[Item, ...], given_up: Reasons) -> ShardWork:
         job = self.job
         model = next(m for m in job.spec.models if m.id == job.model)
         task = next(t for t in job.spec.tasks if t.name == job.shard.task)
         named = next(name for name in job.spec.strategies if name == strategy)
-        return ShardWork(job.spec, model, task, named, items, self._codec, job.quarantined)
+        return ShardWork(job.spec, model, task, named, items, self._codec, given_up)
 
     @cached_property
     def _codec(self) -> Codec:

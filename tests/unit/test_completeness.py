@@ -163,10 +163,10 @@ def run(tmp_path, monkeypatch):
         for job in jobs[:2]:
             parts = job.halves() if job.shard.start == 2 else (job,)
             if job.shard.start == 2:
-                bad = parts[0].quarantine(2, f"EngineLostError: {EVIL}", 3)
+                bad = parts[0].quarantine(2, f"EngineLostError: {EVIL}", 3, "chains")
                 store.put(bad.key, bad.as_json())
                 outcome.quarantined.append(f"{bad.name}: {bad.reason}")
-                parts = (parts[0].given_up(bad.reason), parts[1])
+                parts = (parts[0].given_up(bad.reason, "chains"), parts[1])
             for part in parts:
                 run_job(part, {"subject": StubEngine(plan.model(job.model))})
         return outcome
@@ -242,7 +242,7 @@ def test_a_record_says_what_and_why(run):
     first, second = own.halves()
     reading = Jobs(plan, run_record(size=2))._job(own.shard, [first.items[0].id], first.wanted, "o")
     for job, index in ((first, 0), (reading, 0), (second, 1), (first, 0)):
-        record = job.quarantine(index, "why", 3)
+        record = job.quarantine(index, "why", 3, "chains")
         store.put(record.key, record.as_json())
     found = read_quarantine(store)
     ids = [item.id for item in own.items]

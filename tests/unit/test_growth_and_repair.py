@@ -3,6 +3,8 @@
 Runs of a stub in this process, without Ray. Every test compares with a run that was made in one go.
 """
 
+from collections import deque
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -10,16 +12,54 @@ import pytest
 from recorder import Recorder
 from runs_here import without_ray
 
+from cotfaith.cluster.fleet import shard_task
+from cotfaith.cluster.fleet.attempts import Attempts, Pending
+from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.run import Again, execute
+from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.storage.completeness import completeness
-from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
+from cotfaith.cluster.storage.read import load_run, read_ledger, read_quarantine, read_tables
 from cotfaith.cluster.storage.store import open_store
 from cotfaith.cluster.storage.verify import delete_orphans, verify
-from cotfaith.schemas.errors import RunConflictError, RunFolderError, StoreError
+from cotfaith.schemas.errors import EngineLostError, RunConflictError, RunFolderError, StoreError
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.tables import TABLES
+from cotfaith.workers.engines.stub.engine import StubEngine
 
 PROBES = ["no_cot", "early_answering", "answer_order"]
+
+
+@pytest.fixture
+def crashing(monkeypatch):
+    """Make work on an item end its engine: "chains" sampling, "probes" the probes. Failed jobs are tried again."""
+    items = {"chains": set(), "probes": set()}
+
+    def guarded(stage, call):
+        def work(wanted, engines):
+            for one, *_ in wanted:
+                if items[stage] & {item.id for item in one.items} - set(one.quarantined):
+                    raise EngineLostError("The engine's process ended")
+            return call(wanted, engines)
+
+        return work
+
+    def jobs_done(plan, jobs, progress, *_):
+        counting = Attempts(2, open_store(plan.spec.output), plan.items, progress.say)
+        queue = deque(Pending(job, {}) for job in jobs)
+        while queue:
+            one = queue.popleft()
+            try:
+                run_job(one.job, {"subject": StubEngine(plan.model(one.job.model))})
+                counting.done(one)
+            except EngineLostError as error:
+                counting.after(queue, one, error, charged=True)
+        return RunOutcome(quarantined=counting.quarantined)
+
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.ray_session", lambda *_: nullcontext())
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", jobs_done)
+    monkeypatch.setattr(shard_task, "sample_chains", guarded("chains", shard_task.sample_chains))
+    monkeypatch.setattr(shard_task, "run_probes", guarded("probes", shard_task.run_probes))
+    return items
 
 
 @pytest.fixture
@@ -281,3 +321,58 @@ def test_commits_without_a_run_json_are_not_taken_over_by_another_run(run, again
     store.put("run.json", record)
     run("run")
     assert completeness(store, load_run(store)).whole
+
+
+LONG = {"chains_per_item": 2, "max_tokens": 512}
+
+
+def statuses(store, item, table):
+    found = tables(store)[table].filter(pl.col("item_id") == item)
+    return set(found["status"])
+
+
+def test_an_item_that_fails_in_its_probes_keeps_its_chains(run, crashing):
+    whole, _ = run("whole")
+    short, _ = run("short", sampling={"chains_per_item": 2, "max_tokens": 8})  # cuts every chain
+    long, _ = run("long", sampling=LONG)
+    crashing["probes"] = {"t-000001"}
+    store, _ = run("run")
+    (record,) = read_quarantine(store)
+    assert (record.item, record.stage) == ("t-000001", "probes")
+    assert statuses(store, "t-000001", "observations") == {"quarantined"}
+    chains = tables(whole)["chains"]
+    assert tables(store)["chains"].equals(chains)
+
+    for key in [key for key in store.list("_parts/") if key.endswith(".chains")]:
+        store.delete(key)
+    run("run", Again(damaged=True))
+    assert tables(store)["chains"].equals(chains)
+    assert statuses(store, "t-000001", "observations") == {"quarantined"}
+
+    crashing["probes"] = set()
+    cut, _ = run("cut", sampling={"chains_per_item": 2, "max_tokens": 8})
+    assert_same(cut, short)
+    crashing["probes"] = {"t-000001"}
+    run("cut", sampling=LONG)  # the chains of the item are renewed with the others, and its probes are given up
+    assert tables(cut)["chains"].equals(tables(long)["chains"])
+    run("cut", Again(quarantined=True), sampling=LONG)
+    assert len(read_quarantine(cut)) == 1
+    crashing["probes"] = set()
+    run("cut", Again(quarantined=True), sampling=LONG)
+    assert_same(cut, long)
+    assert read_quarantine(cut) == []
+
+
+def test_an_item_that_fails_in_its_probes_and_then_in_its_chains_is_given_up_whole(run, crashing):
+    crashing["probes"] = {"t-000001"}
+    store, _ = run("run")
+    for key in [key for key in store.list("_parts/") if key.endswith(".chains")]:
+        store.delete(key)
+    crashing["chains"] = {"t-000001"}
+    run("run", Again(damaged=True))
+    (record,) = read_quarantine(store)
+    assert record.stage == "chains"
+    assert statuses(store, "t-000001", "chains") == statuses(store, "t-000001", "observations") == {"quarantined"}
+    assert completeness(store, load_run(store)).whole
+    _, said = run("run")
+    assert "2 of 2 shards are done, 0 to do." in said.said

@@ -149,6 +149,7 @@ QUARANTINED = """{
  "item": "b",
  "index": 3,
  "reader": "o",
+ "stage": "probes",
  "reason": "lost",
  "attempts": 3,
  "at": "AT"
@@ -268,7 +269,7 @@ def test_a_commit_of_an_old_run_is_read():
 
 def test_the_record_of_what_is_quarantined():
     wanted = Wanted(frozenset({READ}))
-    record = Job("r", SPEC, SHARD, tuple(ITEMS["t"][1:2]), wanted, "o").quarantine(3, "lost", 3)
+    record = Job("r", SPEC, SHARD, tuple(ITEMS["t"][1:2]), wanted, "o").quarantine(3, "lost", 3, "probes")
     assert record.as_json().decode() == QUARANTINED.replace("AT", record.at)
     read = parse_quarantined(record.as_json(), record.key)
     assert isinstance(read, Quarantined)

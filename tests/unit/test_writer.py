@@ -320,7 +320,7 @@ def test_names_of_a_hundred_characters_fit_into_keys(begun):
     execute(plan.spec)
     (job, *_) = Jobs(plan, load_run(store)).of_subjects(Ledger())
     for one in (job, replace(job, reader=models[1])):
-        record = one.quarantine(0, "lost", 3)
+        record = one.quarantine(0, "lost", 3, "chains")
         store.put(record.key, record.as_json())
     found = list(store.list())
     assert len(found) > 2 * 4 * 2
