@@ -74,11 +74,14 @@ unit: $(STAMP)
 check: $(STAMP)
 	@$(MAKE) --no-print-directory --output-sync=target -j3 lint types unit
 
-# Then the slower tiers, one test at a time, a process each: those on Ray start processes of their own.
-TIERS := tests/engine tests/package tests/store tests/ray tests/chaos
+# Then the slower tiers, two at a time, a process each: they start processes of their own. The longest first.
+TIERS := ray engine store chaos package
 test: check demo-weights $(EMBEDDER)
-	@for tier in $(TIERS); do echo "$$tier"; \
-		$(BIN)/python -m pytest -m 'not slow and not gpu and not chaos' --durations=5 $$tier; done
+	@$(MAKE) --no-print-directory --output-sync=target --keep-going -j2 $(TIERS:%=tier-%)
+
+tier-%:
+	@echo "tests/$*"
+	@$(BIN)/python -m pytest -m 'not slow and not gpu and not chaos' --durations=5 tests/$*
 
 # Each fault of tests/chaos, short and long; the last lines are a table in Markdown.
 chaos: $(STAMP)
