@@ -82,9 +82,10 @@ def ask(hub, tmp_path):
             env=plain | settings | environment,
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
             timeout=120,
         )
+        assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     return asked

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from cotfaith.schemas import parquet
 from cotfaith.schemas.errors import TaskError
 from cotfaith.workers.tasks.values import Record, Unreadable
 
@@ -20,7 +20,7 @@ from cotfaith.workers.tasks.values import Record, Unreadable
 def read_parquet(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
     """Return the records of a Parquet file."""
     try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read()
+        table = parquet.read_parquet(data)
     except (pa.ArrowException, OSError) as error:
         raise TaskError(f"{path}: not a readable Parquet file: {error}.") from None
     names = table.column_names
