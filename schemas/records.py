@@ -117,12 +117,13 @@ class Chain:
     """``"".join(steps) == text``."""
     answer: Answer
     status: Status
-    n_tokens: int
+    n_tokens: int | None
+    """Null: a server wrote it, or tokenises it, and did not say."""
     finish_reason: str
     """"stop", "length", "forced" (cut at the limit, but still answered), "none", or "supplied": the chain came with its
     item."""
     seed: int | None
-    """The seed that it was sampled with; null if it came with its item."""
+    """The seed that it was sampled with; null if it came with its item, or from a server that takes no seeds."""
     prompt: str = ""
     """The whole text that the chain continues."""
     strategy: str = "cot"

@@ -21,5 +21,7 @@ class Status(StrEnum):
     """The engine failed on this request."""
     ITEM_ERROR = "item_error"
     """Our own code failed on this item."""
+    REFUSED = "refused"
+    """The server withheld the text (a content filter), or says that the model refused."""
     QUARANTINED = "quarantined"
     """Each attempt at this item alone ended its engine, or the process that worked on it."""

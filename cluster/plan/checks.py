@@ -7,6 +7,7 @@ and what to do; notes on prompts.
 from collections.abc import Mapping, Sequence, Set
 
 from cotfaith.cluster.plan.roles import helpers
+from cotfaith.cluster.plan.whole_turns import refusal
 from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import RunSpec, TaskSpec
@@ -16,6 +17,7 @@ from cotfaith.workers.probes.lib.probe import ENGINE_NEEDS, Need
 from cotfaith.workers.resolved import Resolved
 from cotfaith.workers.roles.table import HELPERS, ROLES
 from cotfaith.workers.shard.work import answer_method
+from cotfaith.workers.strategies import STRATEGIES
 from cotfaith.workers.text.template_check import check_template
 
 _CHAINS = "the chains themselves"
@@ -57,7 +59,7 @@ def _check_supplied(spec: RunSpec, items: ItemsOf) -> None:
 
 
 def _check_capabilities(resolved: Resolved, model: ResolvedModel, task: TaskSpec, items: Sequence[Item]) -> None:
-    methods = {answer_method(task, item) for item in items}
+    methods = {answer_method(task, item, model.whole_turns) for item in items}
     unfit = sorted({item.answer_format for item in items if not item.is_closed})
     if task.answer_by == "score" and unfit:
         raise SpecError(
@@ -67,6 +69,8 @@ def _check_capabilities(resolved: Resolved, model: ResolvedModel, task: TaskSpec
     offered = {name for name in ("generate", "score", "prefill") if getattr(model.capabilities, name)}
     wanted = _wanted(resolved, model, methods)
     lacking = {who: missing for who, needs in wanted.items() if (missing := needs - offered)}
+    if lacking and model.whole_turns:
+        raise CapabilityError(refusal(model, task.name, lacking))
     if lacking:
         what = sorted(set().union(*lacking.values()))
         raise CapabilityError(
@@ -78,10 +82,14 @@ def _check_capabilities(resolved: Resolved, model: ResolvedModel, task: TaskSpec
 
 def _wanted(resolved: Resolved, model: ResolvedModel, methods: Set[str]) -> dict[str, set[str]]:
     """Return who asks the model's engine for what: its chains, and the probes that it answers in."""
-    wanted: dict[str, set[str]] = {_CHAINS: {"generate", "prefill", *methods}}
+    opened = set() if model.whole_turns else {"prefill"}  # their prompts open each turn of the model
+    wanted: dict[str, set[str]] = {_CHAINS: {"generate", *opened, *methods}}
+    for name in resolved.spec.strategies:
+        if STRATEGIES[name].needs_prefill:
+            wanted[f"strategy {name!r}"] = {"prefill"}
     for probe in resolved.probes:
         if model.spec.id in (probe.readers or [model.spec.id]):
-            wanted[f"probe {probe.name!r}"] = _own_needs(probe.kind.needs, methods)
+            wanted[f"probe {probe.name!r}"] = _own_needs(probe.kind.needs, methods) | opened
     return wanted
 
 

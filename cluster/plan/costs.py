@@ -6,7 +6,7 @@ its own chains and probes, and what it reads and edits for other models. A reade
 tokenizer. Chains that come with their items keep their own length.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cotfaith.cluster.plan.plan import Plan
@@ -18,9 +18,9 @@ from cotfaith.workers.probes.lib.probe import Arm, Shape
 from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.strategies import STRATEGIES
-from cotfaith.workers.text.codec import Codec
+from cotfaith.workers.text.codec import count_tokens
 from cotfaith.workers.text.steps import TOKENS_PER_STEP
-from cotfaith.workers.text.templates import Templates
+from cotfaith.workers.text.turn_templates import make_templates
 
 _MARK = "\u241echain\u241e"  # stands for the chain while a prompt is measured
 
@@ -115,30 +115,26 @@ def _supplied(plan: Plan, model: ResolvedModel, task: TaskSpec) -> Shape | None:
     given = [steps for steps in chains if steps is not None]
     if len(given) < len(chains):
         return None
-    tokens = _tokens(model.codec, ["".join(steps) for steps in given])
+    tokens = count_tokens(model.codec, ["".join(steps) for steps in given])
     return Shape(1, max(1, round(sum(map(len, given)) / len(given))), round(tokens / len(given)))
 
 
 def _frame(plan: Plan, model: ResolvedModel, task: TaskSpec, strategy: StrategyName) -> _Frame:
     codec, asked, items = model.codec, STRATEGIES[strategy], plan.items[task.name]
-    templates = Templates(model.spec, plan.spec.prompts, codec)
+    templates = make_templates(model.spec, plan.spec.prompts, codec)
     questions = [asked.prompt(templates, item) for item in items]
     answers = [asked.answer_prompt(templates, item, _MARK) for item in items]
     openings = [text.partition(_MARK)[0] for text in answers]
-    written = sum(answer_method(task, item) == "generate" for item in items)
-    opening = _tokens(codec, openings)
+    written = sum(answer_method(task, item, model.whole_turns) == "generate" for item in items)
+    opening = count_tokens(codec, openings)
     return _Frame(
         len(items),
-        _tokens(codec, questions),
+        count_tokens(codec, questions),
         opening,
-        _tokens(codec, [text.replace(_MARK, "") for text in answers]) - opening,
+        count_tokens(codec, [text.replace(_MARK, "") for text in answers]) - opening,
         written * plan.spec.sampling.answer_max_tokens,
         2 * plan.spec.sampling.max_subquestions if strategy == "factored_decomposition" else 1,
     )
-
-
-def _tokens(codec: Codec, texts: Sequence[str]) -> int:
-    return sum(map(len, codec.encode_all(texts)))
 
 
 def _count_subject(

@@ -25,7 +25,7 @@ from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.resolved import Resolved, ResolvedProbe, resolve
 from cotfaith.workers.text.template_check import template_digest
-from cotfaith.workers.text.templates import Templates
+from cotfaith.workers.text.turn_templates import make_templates
 
 _SAME_FOR_ALL = datetime(2003, 4, 17, 21, 56, 38)
 """The date that chat templates get when they are hashed: a run's own date is not part of a template."""
@@ -105,7 +105,7 @@ def overflow_warnings(plan: Plan) -> list[str]:
         window = context_window(model)
         if window is None:
             continue
-        templates = Templates(model.spec, plan.spec.prompts, model.codec)
+        templates = make_templates(model.spec, plan.spec.prompts, model.codec)
         for name, items in plan.items.items():
             room = window - plan.spec.sampling.max_tokens
             count = sum(len(model.codec.encode(templates.cot(item))) > room for item in items)

@@ -29,6 +29,7 @@ WORKERS = (
     "workers.labels workers.text.codec",
     "workers.text.conversation",
     "workers.text.templates workers.text.template_opening",
+    "workers.text.turn_templates",
     "workers.engines",
     "workers.shard.request",
     "workers.shard.rounds",

@@ -5,6 +5,7 @@ from datetime import datetime
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.text.codec import ByteCodec, Codec, open_codec
+from cotfaith.workers.text.turns import TurnsCodec
 
 
 def load_codec(model: ModelSpec, date: datetime | None = None) -> Codec:
@@ -19,4 +20,6 @@ def load_codec(model: ModelSpec, date: datetime | None = None) -> Codec:
     engine = find_engine(model)
     if not engine.has_weights:
         return ByteCodec()
+    if engine.whole_turns(model):
+        return TurnsCodec()
     return open_codec(model, engine.tokenizer(model), engine.closes_texts, date)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.precision import FLOAT32_RESOLUTION
 
 FinishReason = Literal["stop", "length"]
@@ -45,6 +46,26 @@ class GenerateRequest:
     """Until this many tokens, no end-of-sequence token is sampled, and completed stop strings do not count. A stop
     string that begins among them and ends later does count, so the text before it may be shorter.
     """
+    one_of: tuple[str, ...] = ()
+    """The text should be one of these; an engine whose server can force that does so, and others do not read this."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a server says about one reply. Engines with weights leave it as it is: their ids say it all."""
+
+    status: Status = Status.OK
+    """Not ok: there is no text, or it is not what was asked for."""
+    error: str | None = None
+    """Why, if it is not ok."""
+    prompt_tokens: int | None = None
+    """Null: not said."""
+    generated_tokens: int | None = None
+    """Those of the text; null: not said."""
+    seeded: bool = True
+    """Whether the server took the request's seed."""
+    channel: Literal["reasoning", "body"] | None = None
+    """Whether the text is the model's thought or its reply; null: not told apart."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,7 @@ class Generation:
 
     tokens: tuple[int, ...]
     finish_reason: FinishReason
+    told: Told = Told()
 
 
 @dataclass(frozen=True)

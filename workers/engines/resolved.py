@@ -28,6 +28,11 @@ class ResolvedModel:
     date: datetime | None
     """The date that its chat template gets; null: now."""
 
+    @property
+    def whole_turns(self) -> bool:
+        """Whether its prompts are whole turns: no turn can be opened for it, and its server tokenises."""
+        return self.kind.whole_turns(self.spec)
+
     @cached_property
     def codec(self) -> Codec:
         """Its codec; the tokenizer loads when this is first used."""

@@ -40,7 +40,7 @@ def _arms(shape: Shape, options: Options) -> list[Arm]:
 PROBE = Probe(
     name="early_answering",
     level="chain",
-    needs=frozenset({"answer", "prefill"}),
+    needs=frozenset({"answer"}),
     options=Options,
     run=early_answering,
     arms=_arms,

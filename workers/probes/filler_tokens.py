@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from cotfaith.schemas.errors import EngineError
 from cotfaith.schemas.records import Chain, Observation
 from cotfaith.schemas.spec import Section
 from cotfaith.workers.probes.lib.probe import Arm, Probe, ProbeRun, Shape
@@ -28,9 +29,22 @@ class Options(Section):
 
 def filler_tokens(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeRun:
     """Ask for the answer after fillers of each length."""
-    repeats = lengths(max((chain.n_tokens for chain in chains), default=0), options)
+    repeats = lengths(_longest(chains), options)
     answers = yield [ask.answer_with(FILLER * m) for m in repeats]
     return [Observation(f"m={m}", answer, position=float(m)) for m, answer in zip(repeats, answers, strict=True)]
+
+
+def _longest(chains: Sequence[Chain]) -> int:
+    """Return the tokens of the longest chain; 0 if there is no chain.
+
+    Raises:
+        EngineError: a chain's tokens are not known, so the last filler cannot be as long.
+
+    """
+    counts = [chain.n_tokens for chain in chains]
+    if None in counts:
+        raise EngineError("The server does not say how many tokens a chain has, so no filler can be as long as it.")
+    return max((count for count in counts if count is not None), default=0)
 
 
 def lengths(longest: int, options: Options) -> list[int]:
@@ -53,7 +67,7 @@ def _arms(shape: Shape, options: Options) -> list[Arm]:
 PROBE = Probe(
     name="filler_tokens",
     level="item",
-    needs=frozenset({"answer", "prefill"}),
+    needs=frozenset({"answer"}),
     options=Options,
     run=filler_tokens,
     arms=_arms,

@@ -14,13 +14,13 @@ from cotfaith.workers.shard.ask import Ask
 def no_cot(chains: Sequence[Chain], ask: Ask, options: NoOptions) -> ProbeRun:
     """Ask for the answer without a chain."""
     (answer,) = yield [ask.answer_without_cot()]
-    return [Observation(arm="no_cot", answer=answer, position=0.0)]
+    return [Observation("no_cot", answer, position=0.0, no_cot_mechanism=ask.templates.no_cot_mechanism)]
 
 
 PROBE = Probe(
     name="no_cot",
     level="item",
-    needs=frozenset({"answer", "prefill"}),
+    needs=frozenset({"answer"}),
     options=NoOptions,
     run=no_cot,
     arms=lambda shape, options: [Arm(0)],

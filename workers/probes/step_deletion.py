@@ -42,7 +42,7 @@ def _arms(shape: Shape, options: Options) -> Sequence[Arm]:
 PROBE = Probe(
     name="step_deletion",
     level="chain",
-    needs=frozenset({"answer", "prefill"}),
+    needs=frozenset({"answer"}),
     options=Options,
     run=step_deletion,
     arms=_arms,

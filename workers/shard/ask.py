@@ -130,15 +130,30 @@ class Ask:
         )
 
     def _generated(self, prompt: str) -> Request:
-        tokens, stops = self.codec.encode(prompt), ("\n", *self.templates.turn_stops)
-        payload = GenerateRequest(tokens, self.sampling.answer_max_tokens, 0.0, 1.0, self.next_seed(), stops)
+        tokens, sampling = self.codec.encode(prompt), self.sampling
+        payload = GenerateRequest(
+            tokens,
+            sampling.answer_max_tokens,
+            0.0,
+            1.0,
+            self.next_seed(),
+            self.templates.answer_stops,
+            one_of=_words(self.item),
+        )
+        count = None if self.codec.whole_turns else len(tokens)
+        return Request(
+            payload,
+            lambda generation: self._read(payload, generation, count),
+            lambda status, error: Answer(status, error=error, prompt_tokens=count),
+        )
 
-        def interpret(generation: Generation) -> Answer:
-            text = self.codec.continuation(tokens, generation.tokens)
-            answer = read_answer(self.item, text, cut=generation.finish_reason == "length")
-            return replace(answer, prompt_tokens=len(tokens))
-
-        return Request(payload, interpret, lambda s, e: Answer(s, error=e, prompt_tokens=len(tokens)))
+    def _read(self, asked: GenerateRequest, generation: Generation, count: int | None) -> Answer:
+        told = generation.told
+        text = self.codec.continuation(asked.prompt, generation.tokens)
+        if told.status is not Status.OK:
+            return Answer(told.status, text=text or None, error=told.error, prompt_tokens=told.prompt_tokens)
+        answer = read_answer(self.item, text, cut=generation.finish_reason == "length")
+        return replace(answer, prompt_tokens=told.prompt_tokens if count is None else count)
 
     def cut(self, error: str | None = None) -> Continuation:
         """Return the outcome of a text that a limit cut; with budget forcing it counts as a whole one."""
@@ -153,10 +168,13 @@ class Ask:
         return derive_seed(*self.stream, self._count)
 
     def _continuation(self, asked: GenerateRequest, generation: Generation) -> Continuation:
-        whole = Continuation(Status.OK, finish_reason=generation.finish_reason)
+        told = generation.told
+        whole = Continuation(told.status, finish_reason=generation.finish_reason, error=told.error)
         text = self.codec.continuation(asked.prompt, generation.tokens)
-        outcome = self.cut() if generation.finish_reason == "length" else whole
-        return replace(outcome, text=text, n_tokens=len(generation.tokens), seed=asked.seed)
+        cut = generation.finish_reason == "length" and told.status is Status.OK
+        count = told.generated_tokens if self.codec.whole_turns else len(generation.tokens)
+        seed = asked.seed if told.seeded else None
+        return replace(self.cut() if cut else whole, text=text, n_tokens=count, seed=seed, channel=told.channel)
 
 
 def whole(prefix: str, rest: Continuation) -> str:
@@ -171,6 +189,11 @@ def candidates(item: Item) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if item.answer_format == "number":
         return item.choices, tuple(f" {number}" for number in item.choices)
     return ("true", "false"), tuple(f" {word}" for word in item.choices)
+
+
+def _words(item: Item) -> tuple[str, ...]:
+    """Return the replies that a generated answer is limited to, where an engine can limit it."""
+    return item.labels or (item.choices if item.answer_format == "boolean" else ())
 
 
 def _alike(values: Sequence[str], tokens: Sequence[tuple[int, ...]]) -> Answer | None:

@@ -22,7 +22,7 @@ from cotfaith.workers.shard.returned import mistake
 from cotfaith.workers.shard.rounds import Coroutine
 from cotfaith.workers.strategies import STRATEGIES, Strategy
 from cotfaith.workers.text.codec import Codec
-from cotfaith.workers.text.templates import Templates
+from cotfaith.workers.text.turn_templates import make_templates
 
 ChainKey = tuple[Item, int]
 """An item, and which of its chains, from 0."""
@@ -38,11 +38,11 @@ class ItemObservation:
     observation: Observation
 
 
-def answer_method(task: TaskSpec, item: Item) -> Literal["score", "generate"]:
-    """Return how answers to ``item`` are obtained."""
+def answer_method(task: TaskSpec, item: Item, whole_turns: bool = False) -> Literal["score", "generate"]:
+    """Return how answers to ``item`` are obtained; a model that gets ``whole_turns`` has no scores."""
     if task.answer_by != "auto":
         return task.answer_by
-    return "score" if item.answer_format in ("choice", "number") and item.is_closed else "generate"
+    return "score" if not whole_turns and item.answer_format in ("choice", "number") and item.is_closed else "generate"
 
 
 def own_stream(strategy: str, variant: str = "plain") -> tuple[str, ...]:
@@ -140,10 +140,10 @@ class ShardWork:
     def _ask(self, item: Item, chain: int, purpose: str) -> Ask:
         return Ask(
             item=item,
-            templates=Templates(self.model, self.spec.prompts, self.codec),
+            templates=make_templates(self.model, self.spec.prompts, self.codec),
             codec=self.codec,
             sampling=self.spec.sampling,
-            answer_by=answer_method(self.task, item),
+            answer_by=answer_method(self.task, item, self.codec.whole_turns),
             stream=(self.spec.seed, self.model.id, self.task.name, item.id, chain, purpose, *own_stream(self.strategy)),
             strategy=self._strategy,
             editor=self._editor,
@@ -223,8 +223,10 @@ def _supplied(ask: Ask, index: int, supplied: Supplied, prompt: str) -> Chain:
     return replace(_unanswered(ask, index, sample, prompt), steps=steps, step_unit=unit)
 
 
-def _count_tokens(ask: Ask, prompt: str, text: str) -> int:
-    """Return how many tokens ``text`` is after ``prompt``."""
+def _count_tokens(ask: Ask, prompt: str, text: str) -> int | None:
+    """Return how many tokens ``text`` is after ``prompt``; None if only the server has the tokenizer."""
+    if ask.codec.whole_turns:
+        return None
     return len(ask.codec.encode(prompt + ask.codec.plain(text))) - len(ask.codec.encode(prompt))
 
 
@@ -247,6 +249,7 @@ def _unanswered(ask: Ask, index: int, sample: Continuation, prompt: str) -> Chai
         strategy=ask.strategy.name,
         step_unit=ask.step_unit(supplied=False),
         error=error,
+        channel=sample.channel,
     )
 
 

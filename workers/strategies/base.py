@@ -23,11 +23,14 @@ class Continuation:
 
     status: Status
     text: str = ""
-    n_tokens: int = 0
+    n_tokens: int | None = 0
+    """Null: the server that sampled it did not say."""
     finish_reason: str = "none"
     seed: int | None = None
     """The seed that it was sampled with; the strategy decides it for several requests. None: nothing was sampled."""
     error: str | None = None
+    channel: str | None = None
+    """What the text is, if the server tells a thought from a reply: "reasoning" or "body"."""
 
 
 Continuing = Generator[list[Request], list[Any], list[Continuation]]
@@ -64,6 +67,9 @@ class Strategy(Protocol):
     """What it asks for, in one line."""
     prompt_hash: str | None
     """The hash of its prompt files; None if it has none."""
+
+    needs_prefill: bool
+    """Whether it writes the first words of a chain, or of a line, for the model."""
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
         """Sample a continuation of each prefix of a chain ("": the whole chain); one per prefix, in order."""

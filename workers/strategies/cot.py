@@ -15,6 +15,7 @@ class Cot:
     name: StrategyName = "cot"
     summary = "One text, sampled at once. Lanham et al. 2023, section 2.1."
     prompt_hash: str | None = None
+    needs_prefill = False
 
     def continue_chains(self, ask: Asking, prefixes: Sequence[str]) -> Continuing:
         """Continue each prefix without its final white space, which tokenizers attach to what follows."""

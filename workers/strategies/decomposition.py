@@ -19,6 +19,7 @@ class Decomposition:
 
     prompt_file: str
     """The name of the prompt that asks for subquestions."""
+    needs_prefill = True
 
     def prompt(self, templates: Templates, item: Item) -> str:
         """Return the examples and the question; the assistant's turn is open."""

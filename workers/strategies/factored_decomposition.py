@@ -103,7 +103,7 @@ class _Growth:
         seed = derive_seed(self.seed, self.n_samples)
         line: Continuation
         (line,) = yield [self.ask.sample(prompt, ("\n", *self.ask.templates.chain_stops), seed, left)]
-        self.n_tokens += line.n_tokens
+        self.n_tokens += line.n_tokens or 0
         return line
 
     @property

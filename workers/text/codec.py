@@ -18,6 +18,7 @@ from cotfaith.workers.text.chat_template import ChatTemplate
 from cotfaith.workers.text.chat_template import Turn as Turn
 from cotfaith.workers.text.control_tokens import ControlTokens
 from cotfaith.workers.text.joins import Joins
+from cotfaith.workers.text.turns import BYTES_PER_TOKEN
 
 _SAID = "Indeed."
 
@@ -26,6 +27,10 @@ class Codec(Hashable, Protocol):
     """What the templates need from a tokenizer."""
 
     has_chat_template: bool
+    whole_turns: bool
+    """Whether prompts are whole turns that a server tokenises (``turns``): then tokens are bytes, and no turn can be
+    opened for the model.
+    """
 
     @property
     def turn_end(self) -> str | None:
@@ -68,6 +73,7 @@ class ByteCodec:
     """A codec for the stub engine: tokens are UTF-8 bytes, and there is no chat template."""
 
     has_chat_template = False
+    whole_turns = False
     turn_end: str | None = None
 
     def encode(self, text: str) -> tuple[int, ...]:
@@ -101,6 +107,8 @@ class ByteCodec:
 
 class HuggingFaceCodec:
     """A tokenizer of the transformers library."""
+
+    whole_turns = False
 
     def __init__(self, tokenizer: Any, chat: bool, template: ChatTemplate | None = None, closes: bool = False) -> None:
         """``closes``: texts end with the tokenizer's own end token, which embedding models expect."""
@@ -184,6 +192,12 @@ class HuggingFaceCodec:
     def render(self, turns: Sequence[Turn], opened: bool = True) -> str:
         """Apply the tokenizer's own chat template."""
         return self.template.render(turns, opened)
+
+
+def count_tokens(codec: Codec, texts: Sequence[str]) -> int:
+    """Return how many tokens the texts have together; for whole turns a guess, by the texts' length in bytes."""
+    total = sum(map(len, codec.encode_all(texts)))
+    return -(-total // BYTES_PER_TOKEN) if codec.whole_turns else total
 
 
 def uses_chat(model: ModelSpec, codec: Codec) -> bool:

@@ -13,9 +13,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import get_args
 
 from cotfaith.schemas.errors import ModelSourceError
-from cotfaith.schemas.records import Item
+from cotfaith.schemas.records import AnswerFormat, Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec
 from cotfaith.workers.roles.editors.prompt import Prompt
 from cotfaith.workers.text.chat_template import Turn
@@ -24,6 +25,7 @@ from cotfaith.workers.text.conversation import Conversation, assistant, conversa
 from cotfaith.workers.text.template_marks import difference, head, mark, name_of, shown
 from cotfaith.workers.text.template_opening import check_opening, opening_notes
 from cotfaith.workers.text.templates import Templates, check_thinking
+from cotfaith.workers.text.turn_templates import make_templates
 
 _RENDERINGS = 20
 """Renderings of one conversation. A template that draws one of two words at random passes once in 500 000 times."""
@@ -42,6 +44,8 @@ def check_template(
         ModelSourceError: prompts would differ from what the spec says.
 
     """
+    if codec.whole_turns:
+        return [_whole_turns_note(model)]
     if not uses_chat(model, codec):
         return [f"models.{model.id}.system is not used: its prompts go through no chat template."] * bool(model.system)
     check = _Check(model, codec)
@@ -61,13 +65,37 @@ def template_digest(model: ModelSpec, codec: Codec) -> str:
 
     ``codec`` must have a date that is the same for all runs.
     """
+    if codec.whole_turns:
+        return _hash(_whole_turns(model, codec))
     if not uses_chat(model, codec):
         return "none"
     told = conversation(codec, model.system, model.thinking != "none")
     texts = [told.opened([user("question")], "answer")]
     if model.thinking == "none":
         texts.append(told.rendered([user("question"), assistant("answer"), user("next")]))
+    return _hash(texts)
+
+
+def _hash(texts: Sequence[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def _whole_turns(model: ModelSpec, codec: Codec) -> list[str]:
+    """Return an item's prompts of each kind and for each answer format, in the form "chat"."""
+    told = make_templates(model, PromptSpec(), codec)
+    found = ["form: chat"]
+    for form in get_args(AnswerFormat):
+        item = Item("i", "question", "A", form, ("one", "two") if form in ("choice", "boolean") else ())
+        found += [told.cot(item), told.answer_after(item, "chain"), told.no_cot(item)]
+    return found
+
+
+def _whole_turns_note(model: ModelSpec) -> str:
+    return (
+        f"models.{model.id}: prompts have the form chat: whole turns, answers by instruction, no turn opened. "
+        "Compare its figures only with those of the same form. Its server tokenises: tokens in the plan are a guess "
+        "(4 bytes each), and questions too long for its window are only seen in the run."
+    )
 
 
 @dataclass(frozen=True)

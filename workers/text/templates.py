@@ -80,6 +80,16 @@ class Templates:
         return self.turn_stops if self._chat else ("\nHuman:", "\nQuestion:")
 
     @property
+    def answer_stops(self) -> tuple[str, ...]:
+        """The texts that end an answer, besides the model's own end of sequence."""
+        return ("\n", *self.turn_stops)
+
+    @property
+    def no_cot_mechanism(self) -> str | None:
+        """How a model is kept from a chain where it is asked for none, if that is only an instruction; else None."""
+        return None
+
+    @property
     def turn_stops(self) -> tuple[str, ...]:
         """The texts that end the assistant's turn, besides the model's own end of sequence."""
         return () if self.codec.turn_end is None else (self.codec.turn_end,)

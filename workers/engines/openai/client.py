@@ -29,6 +29,8 @@ _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _OVERFLOW = re.compile(
     r"context.{0,3}(length|window|size)|max_model_len|maximum (model|input) length|too many tokens", re.I
 )
+_SPENT = re.compile(r"insufficient_quota|exceeded your current quota|credit balance is too low", re.I)
+"""What a host says with 429 when no waiting helps."""
 _MOST_LETTERS = 300
 
 
@@ -76,7 +78,7 @@ class Client:
             response = self._http.request(method, self.base_url + path, json=body)
         except httpx2.TransportError as error:
             raise ServerBusyError(self._clean(f"no answer: {type(error).__name__}: {error}")) from None
-        if response.status_code in _PASSING:
+        if response.status_code in _PASSING and not _SPENT.search(response.text):
             busy = ServerBusyError(self._words(response))
             busy.wait_s = _retry_after(response)
             raise busy
@@ -91,7 +93,17 @@ class Client:
             data = None
         if not isinstance(data, dict):
             raise RefusedError(self._clean(f"Expected a JSON object from {response.url}, got {response.text!r}"))
+        if data.get("error") and not data.get("choices"):
+            raise self._error_inside(data["error"], response)
         return data
+
+    def _error_inside(self, error: Any, response: httpx2.Response) -> EngineError:
+        """Return the error that some hosts send with status 200, when their own provider failed."""
+        code = error.get("code") if isinstance(error, dict) else None
+        text = self._words(response)
+        if code in _PASSING:
+            return ServerBusyError(text)
+        return ContextOverflowError(text) if _OVERFLOW.search(text) else RefusedError(text)
 
     def _refusal(self, path: str, response: httpx2.Response) -> EngineError:
         text = f"{self.base_url}{path}: {self._words(response)}"

@@ -9,8 +9,6 @@ prompt (slower: every prompt is computed in full). If it returns no token ids, i
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -19,6 +17,7 @@ from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.next_tokens import Prefix, Question, questions, totals
 from cotfaith.workers.engines.openai.client import Client
 from cotfaith.workers.engines.openai.options import parse_options, read_key, served_model
+from cotfaith.workers.engines.openai.requests import billed, each
 from cotfaith.workers.engines.openai.server import (
     BARE,
     ECHO,
@@ -183,15 +182,8 @@ class OpenAIEngine:
         return answer
 
     def _bill(self, counted: dict[str, Any], length: int) -> None:
-        options = self._options
-        prompt, generated = counted.get("prompt_tokens") or length, counted.get("completion_tokens") or 0
-        cached = (counted.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
         with self._lock:
-            usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + prompt - cached + generated)
-            if options.price_prompt is not None and options.price_generated is not None:
-                price = prompt * options.price_prompt + generated * options.price_generated
-                usage = replace(usage, cost=(usage.cost or 0.0) + price / 1e6)
-            self._usage = usage
+            self._usage = billed(self._usage, counted, self._options, length)
 
     def _count(self, requests: Sequence[ScoreRequest] | Sequence[GenerateRequest], generated: int = 0) -> None:
         with self._lock:
@@ -210,14 +202,7 @@ class OpenAIEngine:
         return f"{self._tokenizer.bos_token}{body}" if starts and self._server.extras else body
 
     def _each(self, ask: Callable[[T], R], asked: Iterable[T]) -> list[R]:
-        """Send all, ``concurrency`` at once; the first failure is raised, and requests not yet started are dropped."""
-        with ThreadPoolExecutor(self._options.concurrency) as pool:
-            futures = [pool.submit(ask, one) for one in asked]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        return each(ask, asked, self._options.concurrency)
 
 
 def _choice(answer: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from cotfaith.workers.engines.kind import EngineKind
 from cotfaith.workers.engines.openai.options import (
     EXECUTION_OPTIONS,
     Options,
+    chats,
     check_packages,
     parse_options,
     read_key,
@@ -17,6 +18,10 @@ from cotfaith.workers.engines.protocol import Capabilities, Engine
 def make(spec: ModelSpec, threads: int | None) -> Engine:
     """Find the server; raise ``InputError`` if a package that talks to it is not installed."""
     check_packages(spec)
+    if chats(spec):
+        from cotfaith.workers.engines.openai.chat_engine import ChatEngine
+
+        return ChatEngine(spec, threads)
     from cotfaith.workers.engines.openai.engine import OpenAIEngine
 
     return OpenAIEngine(spec, threads)
@@ -31,9 +36,15 @@ def discovered_capabilities(spec: ModelSpec) -> Capabilities:
     """
     options = parse_options(spec)
     check_packages(spec)
+    key = read_key(spec, options)
+    if options.api == "chat":
+        from cotfaith.workers.engines.openai.chat_server import CHAT, find_chat
+
+        find_chat(spec, options, key)
+        return CHAT
     from cotfaith.workers.engines.openai.server import find_server
 
-    return find_server(spec, options, read_key(spec, options)).capabilities
+    return find_server(spec, options, key).capabilities
 
 
 KIND = EngineKind(
@@ -45,4 +56,5 @@ KIND = EngineKind(
     execution_options=EXECUTION_OPTIONS,
     served_model=served_model,
     tokenizer=tokenizer_source,
+    whole_turns=chats,
 )

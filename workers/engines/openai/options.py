@@ -6,7 +6,7 @@
 import os
 import re
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -15,6 +15,12 @@ from cotfaith.schemas.errors import InputError, SpecError
 from cotfaith.schemas.spec import ModelSpec, Section, check_section
 
 _PACKAGES = ("httpx2", "tenacity")
+_ONLY_CHAT = frozenset({"structured", "fields", "without_thinking"})
+_ONLY_COMPLETIONS = frozenset({"tokenizer", "max_context", "dtype"})
+_OURS = frozenset(
+    {"model", "messages", "prompt", "stream", "n", "max_tokens", "max_completion_tokens"}
+    | {"temperature", "top_p", "seed", "stop", "response_format"}
+)
 
 
 class Options(Section):
@@ -22,6 +28,10 @@ class Options(Section):
 
     base_url: str
     """The server's URL with the API version: http://127.0.0.1:8000/v1."""
+    api: Literal["completions", "chat"] = "completions"
+    """completions: prompts as token ids, to /completions. chat: whole turns, to /chat/completions, which hosted models
+    have. Then no tokenizer is needed, there are no log-probabilities, and no probe can continue a chain.
+    """
     model: str | None = None
     """The model's name on the server; null: the spec's source."""
     tokenizer: str | None = None
@@ -45,6 +55,13 @@ class Options(Section):
     """The price of a million prompt tokens. Give both prices, or neither."""
     price_generated: float | None = Field(default=None, ge=0)
     """The price of a million generated tokens."""
+    structured: bool | None = None
+    """chat: whether answers are limited to an item's choices by a JSON schema; null: if the server can do that."""
+    fields: dict[str, Any] = Field(default_factory=dict)
+    """chat: further fields of every request, such as reasoning_effort. They are written into run.json: put no key here.
+    """
+    without_thinking: dict[str, Any] = Field(default_factory=dict)
+    """chat, thinking: think_tags: the fields that turn thinking off, for answers that must come at once."""
 
     @field_validator("base_url")
     @classmethod
@@ -54,9 +71,16 @@ class Options(Section):
             raise ValueError("expected a URL such as http://127.0.0.1:8000/v1")
         return value.rstrip("/")
 
+    @field_validator("fields", "without_thinking")
+    @classmethod
+    def _leaves_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(_OURS & value.keys()):
+            raise ValueError(f"{', '.join(taken)}: set by cotfaith for each request; remove it")
+        return value
 
-EXECUTION_OPTIONS = frozenset(Options.model_fields) - {"model", "tokenizer", "dtype"}
-"""A resumed run may change the address, key or price. The model and its precision must stay the same."""
+
+EXECUTION_OPTIONS = frozenset(Options.model_fields) - {"model", "tokenizer", "dtype", *_ONLY_CHAT, "api"}
+"""A resumed run may change the address, key or price. The model, its precision and how it is asked stay the same."""
 
 
 def parse_options(spec: ModelSpec) -> Options:
@@ -67,9 +91,29 @@ def parse_options(spec: ModelSpec) -> Options:
     if "@" in str(spec.options.get("base_url", "")):
         raise SpecError(f"{where}.base_url: it contains a user or password. Put the key in a variable: api_key_env.")
     options = check_section(Options, spec.options, where)
+    _check_api(spec, options, where)
     if (options.price_prompt is None) != (options.price_generated is None):
         raise SpecError(f"{where}: got one price, expected price_prompt and price_generated, or neither.")
     return options
+
+
+def _check_api(spec: ModelSpec, options: Options, where: str) -> None:
+    """Raise ``SpecError`` if a setting would not be used with the API."""
+    unused = _ONLY_COMPLETIONS if options.api == "chat" else _ONLY_CHAT
+    if named := sorted(unused & options.model_fields_set):
+        raise SpecError(f"{where}.{named[0]}: not used with api: {options.api}. Remove it, or set another api.")
+    if options.api == "chat" and (spec.chat == "never" or spec.chat_template is not None):
+        raise SpecError(f"{where}.api: chat, so chat: never and chat_template have no meaning. Remove them.")
+    if options.without_thinking and spec.thinking == "none":
+        raise SpecError(
+            f"{where}.without_thinking: thinking is none. Set thinking: think_tags if its thoughts are the chains, or "
+            "put these fields into options.fields."
+        )
+
+
+def chats(spec: ModelSpec) -> bool:
+    """Return whether the server is asked by whole turns."""
+    return parse_options(spec).api == "chat"
 
 
 def read_key(spec: ModelSpec, options: Options) -> str | None:

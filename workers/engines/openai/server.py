@@ -5,7 +5,8 @@ beyond the original completions protocol; anything that a server refuses or igno
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 BARE = {"add_special_tokens": False, "skip_special_tokens": False, "return_token_ids": True}
 """Fields that keep prompts and texts unchanged. They are not in the original protocol."""
 _HELLO = "The capital of France is"
-_TIMEOUT_S = 60.0
+TIMEOUT_S = 60.0
 _REFUSALS = (RefusedError, UnreachableError)  # some servers answer 500 to unknown fields
 MALFORMED = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 """The errors raised by reading an answer of another shape."""
@@ -58,10 +59,17 @@ class Server:
 
 def find_server(spec: ModelSpec, options: Options, key: str | None) -> Server:
     """Return what the server offers; raise ``InputError`` if it cannot be used."""
-    tokens = tuple(tokenizer_of(spec).encode(_HELLO, add_special_tokens=False))
+    tokens = tuple(_tokenizer_here(spec).encode(_HELLO, add_special_tokens=False))
+    with told_as_input(spec, options):
+        return _find(options.base_url, served_model(spec), key, options.max_context, tokens)
+
+
+@contextmanager
+def told_as_input(spec: ModelSpec, options: Options) -> Iterator[None]:
+    """Raise a server's errors as ``InputError`` that name the model's setting."""
     where = f"models.{spec.id}.options.base_url"
     try:
-        return _find(options.base_url, served_model(spec), key, options.max_context, tokens)
+        yield
     except UnauthorizedError as error:
         named = f"the key in {options.api_key_env}" if options.api_key_env else "a request without a key (api_key_env)"
         raise InputError(f"{where}: the server refused {named}. {error}") from None
@@ -76,17 +84,26 @@ def tokenizer_of(spec: ModelSpec) -> Any:
     return load_tokenizer(tokenizer_source(spec), spec.revision, spec.trust_remote_code)
 
 
+def _tokenizer_here(spec: ModelSpec) -> Any:
+    try:
+        return tokenizer_of(spec)
+    except ModelSourceError as error:
+        raise ModelSourceError(
+            f"{error} For a server that only chats set options.api: chat, which needs none."
+        ) from None
+
+
 @functools.lru_cache(maxsize=16)
 def _find(base_url: str, model: str, key: str | None, max_context: int | None, tokens: tuple[int, ...]) -> Server:
-    client = Client(base_url, key, _TIMEOUT_S, max_retries=1, connections=1)
+    client = Client(base_url, key, TIMEOUT_S, max_retries=1, connections=1)
     try:
-        stated = _check_model(client, model)
+        stated = check_model(client, model)
         return _Discovery(client, model, tokens).server(max_context or stated)
     finally:
         client.close()
 
 
-def _check_model(client: Client, model: str) -> int | None:
+def check_model(client: Client, model: str) -> int | None:
     """Check that the server has the model, if it lists its models; return the context window that it states."""
     try:
         listed = client.get("/models").get("data")
@@ -128,7 +145,8 @@ class _Discovery:
         except _REFUSALS as error:
             raise CapabilityError(
                 f"{self.client.base_url} completes no prompts of model {self.model!r} ({error}). Probes continue an "
-                "assistant's turn that has begun, which chat endpoints cannot do: use a server with /completions."
+                "assistant's turn that has begun, which chat endpoints cannot do: use a server with /completions, or "
+                "set options.api: chat, and only probes that continue no chain."
             ) from None
 
     def _score_by(self) -> ScoreBy | None:

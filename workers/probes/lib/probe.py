@@ -16,7 +16,9 @@ from cotfaith.workers.shard.ask import Ask, Request
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
 Level = Literal["item", "chain"]
 Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
-"""answer: score or generate, whichever the task's answers need. The last two are roles of other models."""
+"""answer: score or generate, whichever the task's answers need. prefill: it continues a chain that has begun, and not
+only a whole one from its start. The last two are roles of other models.
+"""
 ENGINE_NEEDS: frozenset[Need] = frozenset({"answer", "generate", "prefill"})
 """What the engine that answers must do itself."""
 

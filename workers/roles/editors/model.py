@@ -94,6 +94,9 @@ class ModelEditor:
         return self._codec.continuation(asked.prompt, generation.tokens)
 
     def _read(self, kind: EditKind, old: Framed, asked: GenerateRequest, generation: Generation) -> Edit:
+        told = generation.told
+        if told.status is not Status.OK:
+            return replace(self._failed(old, told.error or ""), status=told.status, seeds=(asked.seed,))
         edit = self._edit(kind, old, self._text(asked, generation), cut=generation.finish_reason == "length")
         return replace(edit, seeds=(asked.seed,))
 
@@ -147,7 +150,7 @@ class ModelEditor:
             return prompt.about(self._codec.plain(words))
         thinks, turns = self.model.thinking != "none", prompt.turns_about(self._codec.plain(words))
         opening = conversation(self._codec, self.model.system, thinks).opened(turns)
-        return without_thinking(opening) if thinks else opening
+        return without_thinking(opening) if thinks and not self._codec.whole_turns else opening
 
 
 def _likelier(logprobs: Sequence[float]) -> bool | None:

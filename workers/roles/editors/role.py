@@ -8,6 +8,7 @@ from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.roles.editors.choice import check_editor, editor_identity, editor_model, make_editor
 from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, Prompt, find_prompt
 from cotfaith.workers.roles.role import Helper, PlannedArm, Work
+from cotfaith.workers.text.codec import count_tokens
 
 
 def _identity(spec: RunSpec, subject: ResolvedModel) -> dict[str, Any]:
@@ -16,7 +17,7 @@ def _identity(spec: RunSpec, subject: ResolvedModel) -> dict[str, Any]:
 
 def _work(spec: RunSpec, model: ResolvedModel, arms: Sequence[PlannedArm]) -> Work:
     """Count the editor's requests, with the parts of the chain that it reads, and what it writes."""
-    prompt = max(len(model.codec.encode(found.text)) for found in _prompts(spec))
+    prompt = max(count_tokens(model.codec, [found.text]) for found in _prompts(spec))
     edits, edited = sum(arm.edits for arm in arms), sum(arm.edited for arm in arms if arm.edits)
     return Work(edits, edits * prompt + 2 * edited, 2 * edited, edited)
 
