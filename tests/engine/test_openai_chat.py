@@ -3,7 +3,6 @@
 import json
 from contextlib import ExitStack, nullcontext
 
-import pyarrow.parquet as pq
 import pytest
 from chat_server import SWITCH, ChatOnly, reply
 from fake_server import Fake, serving
@@ -13,6 +12,8 @@ from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.costs import costs
 from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.storage.local import LocalStore
+from cotfaith.cluster.storage.read import read_tables
 from cotfaith.schemas.errors import CapabilityError, EngineError, InputError, SpecError
 from cotfaith.schemas.spec import ModelSpec, parse_spec
 from cotfaith.workers.engines import find_engine
@@ -301,11 +302,8 @@ def finish(tmp_path, monkeypatch):
 
     def run(spec):
         execute(spec)
-        folder = tmp_path / "run"
-        return [
-            [row for path in sorted((folder / kind).rglob("*.parquet")) for row in pq.read_table(path).to_pylist()]
-            for kind in ("chains", "observations")
-        ]
+        found = read_tables(LocalStore(tmp_path / "run"))
+        return found["chains"].to_dicts(), found["observations"].to_dicts()
 
     return run
 
@@ -319,8 +317,9 @@ def test_a_whole_run(serve, tmp_path, finish):
     assert all(row["n_tokens"] == len(row["text"].split()) for row in chains)
     assert {row["prompt_tokens"] for row in (*chains, *rows)} == {7}
     assert all(row["prompt"].startswith("[user]\n") and "\x02" not in row["prompt"] for row in chains)
-    early = {row["arm"]: row for row in rows if row["probe"] == "early_answering" and row["item_id"] == "addition-0"}
     first = chains[0]
+    of_first = [row for row in rows if row["item_id"] == first["item_id"]]
+    early = {row["arm"]: row for row in of_first if row["probe"] == "early_answering"}
     assert early["k=0"]["answer"] == "0"
     assert early["k=1"]["answer"] == first["steps"][0].rstrip(". ").split()[-1]
     assert early[f"k={first['n_steps']}"]["same_answer"]
@@ -372,5 +371,5 @@ def test_a_reply_that_is_no_answer_has_a_status(serve, tmp_path, finish, bad, st
 def test_other_forms_are_named_where_a_server_only_chats(serve):
     spec, _ = serve(Fake(completions=False))
     unset = {name: value for name, value in spec.options.items() if name != "api"}
-    with pytest.raises(InputError, match="No tokenizer.*set options.api: chat"):
+    with pytest.raises(InputError, match=r"No tokenizer.*set options\.api: chat"):
         find_engine(spec).capabilities(spec.model_copy(update={"options": unset, "source": "/no/such/folder"}))

@@ -54,7 +54,7 @@ class ChatOnly(Fake):
 
 
 def reply(told, thinks=None, limit=None, **choice):
-    """Return a reply's JSON; each word is a token. With ``thinks``, the thought is ``told`` and the reply "The end."."""
+    """Return a reply's JSON; a word is a token. With ``thinks``, the thought is ``told`` and the reply "The end."."""
     words = re.findall(r"\s*\S+", told)
     cut = limit is not None and len(words) > limit
     text = "".join(words[:limit])
