@@ -37,7 +37,7 @@ class ModelSpec(Section):
     """The model's name in tables and reports."""
     source: str = ""
     """A folder with safetensors and a tokenizer, here or in object storage (s3://bucket/prefix); a hub id; or
-    organism:NAME. The stub engine does not use it.
+    organism:NAME. The stub engine does not use it. On a server that only chats it is the model's name there.
     """
     revision: str | None = None
     """The hub revision; pin it, so that a resumed run gets the same weights. For s3://, a plan sets it: a digest of the
@@ -117,7 +117,9 @@ class TaskSpec(Section):
     shuffle: bool = False
     """Shuffle the file's items with the run's seed before the first `n` are taken."""
     answer_by: Literal["auto", "score", "generate"] = "auto"
-    """score: log-probabilities of the candidates (choice, boolean, closed number). generate: text, read by patterns."""
+    """score: log-probabilities of the candidates (choice, boolean, closed number). generate: text, read by patterns.
+    auto: score where there are candidates, except on servers that only chat.
+    """
 
     @model_validator(mode="after")
     def _one_origin(self) -> "TaskSpec":

@@ -15,11 +15,13 @@ from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.schemas.errors import CapabilityError, EngineError, InputError, SpecError
-from cotfaith.schemas.spec import ModelSpec, parse_spec
+from cotfaith.schemas.spec import EditorSpec, ModelSpec, parse_spec
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.openai import client as openai_client
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
+from cotfaith.workers.roles.editors.model import ModelEditor
+from cotfaith.workers.shard.loop import drive
 from cotfaith.workers.text.turns import TurnsCodec, mark
 
 SAMPLING = {"max_tokens", "temperature", "top_p", "seed"}
@@ -373,3 +375,27 @@ def test_other_forms_are_named_where_a_server_only_chats(serve):
     unset = {name: value for name, value in spec.options.items() if name != "api"}
     with pytest.raises(InputError, match=r"No tokenizer.*set options\.api: chat"):
         find_engine(spec).capabilities(spec.model_copy(update={"options": unset, "source": "/no/such/folder"}))
+
+
+@pytest.mark.parametrize("thinks", [False, True])
+def test_a_chat_model_edits(serve, thinks):
+    def say(messages):
+        if "alphabet" in messages[-1]["content"] or "17 * 23" in messages[-1]["content"]:
+            return ChatOnly().say(messages)
+        return "No." if "Yes" in str(messages) else "Adding 2 gives 7."
+
+    server = ChatOnly(say=say, thinks="reasoning" if thinks else None)
+    model = {"id": "hosted", "roles": ["editor"], "thinking": "think_tags" if thinks else "none"}
+    spec, fake = serve(server, model, **({"without_thinking": {SWITCH: False}} if thinks else {}))
+    editor = ModelEditor(EditorSpec(), spec, "editor")
+    engine = make(spec)
+    before = len(fake.posts())
+    ((edit,),) = drive([editor.edit("mistake", ["Adding 2 gives 5."], [1])], {"editor": engine})
+    assert (edit.text, edit.status, edit.plausible, edit.editor) == ("Adding 2 gives 7.", "ok", False, "hosted")
+    first, second = fake.posts()[before:]
+    assert [turn["role"] for turn in first["messages"]][:2] == ["user", "assistant"]  # the examples
+    assert first["messages"][-1]["content"].count("Adding 2 gives 5.") == 1
+    assert "Adding 2 gives 7." in second["messages"][-1]["content"]
+    fake.plan = [(200, reply("", message={"refusal": "No."}), {})]
+    ((edit,),) = drive([editor.edit("mistake", ["Adding 2 gives 5."], [1])], {"editor": engine})
+    assert edit.status == "refused"

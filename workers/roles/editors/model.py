@@ -138,7 +138,7 @@ class ModelEditor:
     @cached_property
     def _scores(self) -> bool:
         """Whether the engine offers log-probabilities; if not, a yes or no is generated."""
-        return find_engine(self.model).capabilities(self.model).score
+        return not self._codec.whole_turns and find_engine(self.model).capabilities(self.model).score
 
     @cached_property
     def _chat(self) -> bool:
