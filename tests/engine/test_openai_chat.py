@@ -133,6 +133,7 @@ def test_structured_answers(serve, offered, stated, asked):
     (made,) = engine.generate([request("Which letter is first in the alphabet?", one_of=("A", "B"))])
     assert texts([made]) == ["A"]
     assert ("response_format" in fake.posts()[-1]) is asked
+    assert fake.posts()[-1]["max_tokens"] == (98 if asked else 50)  # the JSON around the answer takes tokens too
     assert len(fake.posts()) == before + 1
     engine.generate([request()])
     assert "response_format" not in fake.posts()[-1]  # there is nothing to choose from

@@ -15,7 +15,7 @@ from cotfaith.schemas.errors import ContextOverflowError, EngineError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.openai.chat_reply import failed, generation_of, read_reply
-from cotfaith.workers.engines.openai.chat_server import CHAT, find_chat, structured_answer
+from cotfaith.workers.engines.openai.chat_server import AROUND, CHAT, find_chat, structured_answer
 from cotfaith.workers.engines.openai.client import Client
 from cotfaith.workers.engines.openai.options import parse_options, read_key, served_model
 from cotfaith.workers.engines.openai.requests import billed, each
@@ -96,8 +96,9 @@ class ChatEngine:
             "seed": request.seed % 2**_SEED_BITS,
         }
         limited = self._server.structured and request.one_of
+        most = request.max_tokens + (AROUND if limited else 0)
         return (
-            {"model": self._model, "messages": list(asked.turns), self._server.limit: request.max_tokens}
+            {"model": self._model, "messages": list(asked.turns), self._server.limit: most}
             | {name: value for name, value in sampling.items() if name in self._server.takes}
             | self._options.fields
             | (self._options.without_thinking if self._thinks and not asked.thought else {})

@@ -27,6 +27,8 @@ from cotfaith.workers.engines.protocol import Capabilities
 
 CHAT = Capabilities(generate=True, score=False, prefill=False)
 """What any chat server can do. Its window is counted in tokens that only the server knows."""
+AROUND = 48
+"""Tokens for the JSON around a structured answer, in which weak models put many line breaks."""
 _LIMITS = ("max_tokens", "max_completion_tokens")  # OpenAI's reasoning models take only the second
 _SAMPLING = {"temperature": 0.0, "top_p": 1.0, "seed": 1}
 _WORDS = ("A", "B")
@@ -142,7 +144,7 @@ class _Discovery:
     def _structured(self, limit: str) -> bool:
         """Ask for a structured answer; a server that ignores the schema replies in another form."""
         try:
-            reply = self._ask(_AT_ONCE, self.at_once | {limit: 2 * _SHORT} | structured_answer(_WORDS))
+            reply = self._ask(_AT_ONCE, self.at_once | {limit: _SHORT + AROUND} | structured_answer(_WORDS))
         except UnauthorizedError:
             raise
         except RefusedError:
