@@ -242,6 +242,9 @@ def test_a_server_that_puts_off_is_waited_for_and_an_empty_account_is_not(serve,
     fake.plan = [(429, {"error": {"code": "insufficient_quota", "message": "You exceeded it."}}, {})]
     (made,) = engine.generate([request()])
     assert (made.told.status, len(waits)) == ("engine_error", 2)
+    fake.plan = [(503, {"error": "the content filter is down"}, {})] * 2
+    (made,) = engine.generate([request()])
+    assert (made.told.status, len(waits)) == ("engine_error", 3)  # no refusal: nobody read the text
 
 
 def test_the_key_is_in_no_row(serve, monkeypatch):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import Any
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.errors import ContextOverflowError, EngineError, RefusedError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.openai.chat_reply import failed, generation_of, read_reply
@@ -86,7 +86,7 @@ class ChatEngine:
         except ContextOverflowError as error:
             return failed(Status.CONTEXT_OVERFLOW, str(error))
         except EngineError as error:
-            withheld = _FILTERED.search(str(error)) is not None
+            withheld = isinstance(error, RefusedError) and _FILTERED.search(str(error)) is not None
             return failed(Status.REFUSED if withheld else Status.ENGINE_ERROR, f"{type(error).__name__}: {error}")
 
     def _body(self, asked: Messages, request: GenerateRequest) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _OVERFLOW = re.compile(
     r"context.{0,3}(length|window|size)|max_model_len|maximum (model|input) length|too many tokens", re.I
 )
-_SPENT = re.compile(r"insufficient_quota|exceeded your current quota|credit balance is too low", re.I)
+_SPENT = re.compile(r"insufficient_quota|credit balance is too low", re.I)
 """What a host says with 429 when no waiting helps."""
 _MOST_LETTERS = 300
 

@@ -57,10 +57,10 @@ class Options(Section):
     """The price of a million generated tokens."""
     structured: bool | None = None
     """chat: whether answers are limited to an item's choices by a JSON schema; null: if the server can do that."""
-    fields: dict[str, Any] = Field(default_factory=dict)
+    fields: dict[str, Any] = Field(default={})
     """chat: further fields of every request, such as reasoning_effort. They are written into run.json: put no key here.
     """
-    without_thinking: dict[str, Any] = Field(default_factory=dict)
+    without_thinking: dict[str, Any] = Field(default={})
     """chat, thinking: think_tags: the fields that turn thinking off, for answers that must come at once."""
 
     @field_validator("base_url")
