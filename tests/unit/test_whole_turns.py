@@ -1,15 +1,18 @@
 """Prompts as whole turns: what is sent to a chat server, and what its replies are read as."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from scripted import Scripted
 
 from cotfaith.schemas.errors import EngineError
-from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import ModelSpec, PromptSpec
+from cotfaith.schemas.records import Item, Supplied
+from cotfaith.schemas.spec import ModelSpec, PromptSpec, parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.openai.chat_reply import generation_of, read_reply
 from cotfaith.workers.engines.protocol import GenerateRequest
+from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.text.codec import ByteCodec, count_tokens
 from cotfaith.workers.text.turn_templates import TurnTemplates, make_templates
 from cotfaith.workers.text.turns import TurnsCodec, mark, read_turns
@@ -198,3 +201,31 @@ def test_another_shape_is_an_error(data):
 def test_the_server_counts_a_thoughts_tokens(message, usage, tokens):
     request = GenerateRequest((), 9, 0.0, 1.0, 0)
     assert generation_of(read_reply(answer(message, **usage)), request, True, True).told.generated_tokens == tokens
+
+
+def shard(item, probes, engine):
+    """Return the item's chain and observations of a model that gets whole turns."""
+    model = {"id": "m", "engine": "stub"}
+    tasks = [{"name": "t", "generator": "addition"}]
+    spec = parse_spec({"models": [model], "tasks": tasks, "probes": probes, "editor": {"by": "rules"}})
+    work = ShardWork(spec, spec.models[0], spec.tasks[0], "cot", (item,), CODEC)
+    (chain,) = work.sample_chains({"subject": engine})
+    rows = work.run_probes([chain], [probe.name for probe in spec.probes], {"subject": engine})
+    return chain, [row.observation for row in rows]
+
+
+def test_answers_are_generated_whatever_has_candidates():
+    engine = Scripted(lambda prompt: "B")
+    chain, rows = shard(CHOICE, ["no_cot", "answer_order"], engine)
+    assert {kind for kind, _ in engine.rounds} == {"generate"}
+    assert chain.answer.value == "B"
+    by_condition = {row.condition or "no_cot": row.no_cot_mechanism for row in rows}
+    assert by_condition == dict.fromkeys(("no_cot", "none", "once", "twice"), "instruction") | {"once_cot": None}
+
+
+def test_the_tokens_of_a_supplied_chain_are_not_known():
+    item = replace(CHOICE, supplied=Supplied(("It is the sky. ", "So B.")))
+    chain, rows = shard(item, ["early_answering", "filler_tokens"], Scripted(lambda prompt: "Answer:\n\nB"))
+    assert (chain.n_tokens, chain.answer.value, chain.answer.prompt_tokens) == (None, "B", None)
+    assert [row.answer.status for row in rows] == ["ok", "ok", "ok", "item_error"]
+    assert "how many tokens" in rows[-1].answer.error
