@@ -26,6 +26,8 @@ Sample = tuple[str, int, bytes, bytes]
 def with_revisions(spec: RunSpec) -> RunSpec:
     """Return ``spec`` with the revisions of models in object storage, so that all nodes load the same files.
 
+    Models on a server get what the server decides about their requests.
+
     Raises:
         InputError: there is no model at a source, or it has another revision than the spec's.
 
@@ -35,6 +37,7 @@ def with_revisions(spec: RunSpec) -> RunSpec:
 
 def _with_revision(model: ModelSpec) -> ModelSpec:
     engine = find_engine(model)
+    model = engine.settled(model)
     remote = _remote(model) if engine.has_weights and engine.served_model is None else None
     if remote is None:
         return model

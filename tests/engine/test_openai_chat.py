@@ -14,7 +14,7 @@ from cotfaith.cluster.plan.costs import costs
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.read import read_tables
-from cotfaith.schemas.errors import CapabilityError, EngineError, InputError, SpecError
+from cotfaith.schemas.errors import CapabilityError, EngineError, InputError, RunConflictError, SpecError
 from cotfaith.schemas.spec import EditorSpec, ModelSpec, parse_spec
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.codec import load_codec
@@ -333,7 +333,15 @@ def test_a_whole_run(serve, tmp_path, finish):
     assert {row["no_cot_mechanism"] for row in rows if row["probe"] == "no_cot"} == {"instruction"}
     assert {row["status"] for row in rows} == {"ok"}
     identity = json.loads((tmp_path / "run" / "run.json").read_bytes())["identity"]
-    assert identity["models"]["hosted"]["options"] == {"api": "chat"}
+    assert identity["models"]["hosted"]["options"] == {"api": "chat", "structured": True}
+
+
+def test_a_run_does_not_go_on_where_answers_are_given_in_another_form(serve, tmp_path, finish):
+    spec, _ = serve()
+    finish(run_spec(spec, tmp_path / "run", ["no_cot"]))
+    changed, _ = serve(ChatOnly(structured=None))
+    with pytest.raises(RunConflictError, match=r"options\.structured: the run has true, the spec false"):
+        finish(run_spec(changed, tmp_path / "run", ["no_cot"]))
 
 
 def test_a_thinking_model_and_a_server_without_seeds(serve, tmp_path, finish):

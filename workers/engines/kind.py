@@ -32,6 +32,8 @@ class EngineKind:
     """Where the tokenizer is: a folder or a hub id."""
     has_weights: bool = True
     """False: there is nothing at the model's source, and its tokens are bytes."""
+    settled: Callable[[ModelSpec], ModelSpec] = lambda spec: spec
+    """For a plan: the spec with what its server decides, so that all processes, and a resumed run, do the same."""
     whole_turns: Callable[[ModelSpec], bool] = lambda spec: False
     """Whether prompts are whole turns of a conversation that the engine's server tokenises: no tokenizer is loaded."""
     closes_texts: bool = False

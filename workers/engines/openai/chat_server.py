@@ -6,7 +6,8 @@ or a model that thinks where it must reply at once, or hides its thoughts. A fie
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,18 +66,35 @@ def structured_answer(words: Sequence[str]) -> dict[str, Any]:
 def find_chat(spec: ModelSpec, options: Options, key: str | None) -> ChatServer:
     """Return what the server takes; raise ``InputError`` if it cannot be used."""
     fields = json.dumps([options.fields, options.without_thinking], sort_keys=True)
+    asked = (spec.id, options.base_url, served_model(spec), key, fields, spec.thinking != "none")
     with told_as_input(spec, options):
-        return _find(spec.id, options.base_url, served_model(spec), key, fields, spec.thinking, options.structured)
+        limit, takes = _taken(*asked)
+        stated = options.structured
+        return ChatServer(limit, takes, _structured(*asked, limit) if stated is None else stated)
 
 
 @functools.lru_cache(maxsize=16)
-def _find(
-    name: str, base_url: str, model: str, key: str | None, fields: str, thinking: str, structured: bool | None
-) -> ChatServer:
+def _taken(
+    name: str, base_url: str, model: str, key: str | None, fields: str, thinks: bool
+) -> tuple[str, frozenset[str]]:
+    with _discovery(name, base_url, model, key, fields, thinks) as found:
+        return found.taken()
+
+
+@functools.lru_cache(maxsize=16)
+def _structured(name: str, base_url: str, model: str, key: str | None, fields: str, thinks: bool, limit: str) -> bool:
+    with _discovery(name, base_url, model, key, fields, thinks) as found:
+        return found.structured(limit)
+
+
+@contextmanager
+def _discovery(
+    name: str, base_url: str, model: str, key: str | None, fields: str, thinks: bool
+) -> Iterator["_Discovery"]:
     client = Client(base_url, key, TIMEOUT_S, max_retries=2, connections=1)
     always, at_once = json.loads(fields)
     try:
-        return _Discovery(client, name, model, always, at_once, thinking != "none").server(structured)
+        yield _Discovery(client, name, model, always, at_once, thinks)
     finally:
         client.close()
 
@@ -92,14 +110,14 @@ class _Discovery:
     """Fields that turn its thinking off."""
     thinks: bool
 
-    def server(self, structured: bool | None) -> ChatServer:
-        """Return how to ask; the server's list of models only explains a refusal, since hosts know other names too."""
+    def taken(self) -> tuple[str, frozenset[str]]:
+        """Return the field of the limit and the sampling fields that the server takes; check when the model thinks."""
         limit, takes, reply = self._taken()
         if reply.thinks:
             raise self._thinks_at_once()
         if self.thinks:
             self._check_thought(limit)
-        return ChatServer(limit, takes, self._structured(limit) if structured is None else structured)
+        return limit, takes
 
     def _taken(self) -> tuple[str, frozenset[str], Reply]:
         """Return the field of the limit, the sampling fields that the server takes, and a reply."""
@@ -117,6 +135,7 @@ class _Discovery:
         return limit, frozenset(takes), reply
 
     def _limit(self, error: EngineError) -> tuple[str, Reply]:
+        """Find the field; the server's list of models only explains a refusal, since hosts know other names too."""
         for limit in _LIMITS:
             try:
                 return limit, self._ask(_AT_ONCE, self.at_once | {limit: _SHORT})
@@ -141,7 +160,7 @@ class _Discovery:
             return False
         return True
 
-    def _structured(self, limit: str) -> bool:
+    def structured(self, limit: str) -> bool:
         """Ask for a structured answer; a server that ignores the schema replies in another form."""
         try:
             reply = self._ask(_AT_ONCE, self.at_once | {limit: _SHORT + AROUND} | structured_answer(_WORDS))

@@ -47,6 +47,18 @@ def discovered_capabilities(spec: ModelSpec) -> Capabilities:
     return find_server(spec, options, key).capabilities
 
 
+def settled(spec: ModelSpec) -> ModelSpec:
+    """Return ``spec`` with whether a chat server limits answers by a schema, if the options leave that to it."""
+    options = parse_options(spec)
+    if options.api != "chat" or options.structured is not None:
+        return spec
+    check_packages(spec)
+    from cotfaith.workers.engines.openai.chat_server import find_chat
+
+    found = find_chat(spec, options, read_key(spec, options)).structured
+    return spec.model_copy(update={"options": spec.options | {"structured": found}})
+
+
 KIND = EngineKind(
     name="openai",
     summary="A model on an OpenAI-compatible server: vLLM, SGLang, llama.cpp, hosted.",
@@ -56,5 +68,6 @@ KIND = EngineKind(
     execution_options=EXECUTION_OPTIONS,
     served_model=served_model,
     tokenizer=tokenizer_source,
+    settled=settled,
     whole_turns=chats,
 )
