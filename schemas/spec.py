@@ -73,6 +73,9 @@ def _column(value: Any) -> Any:
     """Return a column's number as its name, and several columns as one text, separated by commas."""
     if isinstance(value, list) and value:
         parts = [_column(part) for part in value]
+        comma = next((part for part in parts if isinstance(part, str) and "," in part), None)
+        if comma is not None and len(parts) > 1:
+            raise ValueError(f"one of several columns is {comma!r}: rename it without a comma")
         return ",".join(parts) if all(isinstance(part, str) for part in parts) else value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 

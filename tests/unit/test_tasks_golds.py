@@ -279,11 +279,14 @@ class TestUnmappedChoices:
     @pytest.mark.parametrize(
         ("columns", "to_write"),
         [
-            ({"choices": WORDS}, 'choices: "choices"'),
-            ({"options": "x|y"}, 'choices: "options"'),
-            (dict(zip("ABCD", WORDS, strict=True)), 'choices: "A,B,C,D"'),
-            ({f"option_{k}": t for k, t in zip("abcd", WORDS, strict=True)}, 'choices: "option_a,option_b,'),
-            ({"topic": "things"}, 'choices: "COLUMN"'),
+            ({"choices": WORDS}, "choices: choices,"),
+            ({"options": "x|y"}, "choices: options,"),
+            (dict(zip("ABCD", WORDS, strict=True)), "choices: [A, B, C, D],"),
+            (
+                {f"option_{k}": t for k, t in zip("abcd", WORDS, strict=True)},
+                "choices: [option_a, option_b, option",
+            ),
+            ({"topic": "things"}, "choices: COLUMN,"),
         ],
     )
     @pytest.mark.parametrize("golds", [["A", "C", "B"], ["(B)", "(A)", "(A)"], ["B)", "D)", "A)"], ["Option A"] * 3])

@@ -20,6 +20,7 @@ from cotfaith.workers.tasks.unicode import has_half, without_halves
 from cotfaith.workers.tasks.values import Record, file_kind, where
 
 Columns = Sequence[str]
+_SHOWN = 10
 Reader = Callable[[Path, bytes, Columns], list[Record]]
 
 
@@ -30,6 +31,11 @@ def read_records(path: Path, columns: Columns = ()) -> list[Record]:
         TaskError: the file is missing, empty or of an unknown kind, or it names the line or record that cannot be read.
 
     """
+    if path.is_dir():
+        found = sorted(one.name for one in path.iterdir() if file_kind(one) in READERS)[:_SHOWN]
+        raise TaskError(
+            f"{path}: there is no such file, this is a folder. Name one of: {', '.join(found) or 'its files'}."
+        )
     reader = READERS.get(file_kind(path))
     if reader is None:
         raise TaskError(

@@ -1,22 +1,22 @@
-"""Golds that need unmapped choices: all of them are letters, or indexes into a column that is not mapped.
+"""Golds that need unmapped choices: all of them are letters, or indexes, names or texts of columns that are not mapped.
 
 The question would be asked without its options, and every answer would be wrong. Such a file is refused, with the
 mapping to add. If the answers really are single letters, set ``answer_format: text``.
 """
 
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from cotfaith.workers.tasks.choices import read_choices
+from cotfaith.workers.tasks.choice_columns import choice_columns, n_choices
+from cotfaith.workers.tasks.guesses import listed, written
 from cotfaith.workers.tasks.open_format import LETTERS
-from cotfaith.workers.tasks.values import Record, is_missing, scalar_text
+from cotfaith.workers.tasks.values import Record, columns_of, scalar_text
 
 _LETTER = re.compile(r"(?:(?:option|choice|answer)\s+)?[\s\"'*]*\(?[A-Ja-j]\)?[.):]?[\s\"'*]*", re.IGNORECASE)
-_COLUMN = re.compile(
-    r"(?:.*[_ .-])?(?:choices?|options?|endings|alternatives|candidates|answers|mc\d_targets)", re.IGNORECASE
-)
-_ONE = re.compile(r"(?:(?:option|choice|answer|opt|ending)[_ .-]?)?([A-Ja-j]|\d{1,2})", re.IGNORECASE)
+
+_ALL_RIGHT = re.compile(r"ans(?:wer)?s?[\s_.-]*\d+", re.IGNORECASE)
 
 
 def are_letters(golds: Sequence[Any], bare: bool = False) -> bool:
@@ -32,47 +32,42 @@ def _are_labels(text: str) -> bool:
 
 
 def needs_choices(records: Sequence[Record], golds: Sequence[Any], mapped: Collection[str]) -> bool:
-    """Return whether the golds are letters, or indexes into an unmapped column of choices; ``mapped``: the others."""
-    column = choice_columns(records, mapped)
-    if are_letters(golds, bare=bool(column)):
+    """Return whether all golds refer to choices that are not mapped; ``mapped``: the columns that are.
+
+    They are letters or, if there are columns with choices, their indexes, names ("option_a") or texts.
+    """
+    columns = choice_columns(records, mapped)
+    if are_letters(golds, bare=bool(columns)):
         return True
-    numbers = [scalar_text(gold) or "" for gold in golds]
-    if not column or not all(number.isdecimal() and len(number) < 3 for number in numbers):
+    pairs = [((scalar_text(gold) or "").strip(), record) for gold, record in zip(golds, records, strict=True)]
+    if not columns or not pairs:
         return False
-    return all(int(number) <= _size(record, column) for number, record in zip(numbers, records, strict=True))
+    if all(text.isdecimal() and len(text) < 3 and int(text) <= n_choices(record, columns) for text, record in pairs):
+        return True
+    return len(columns) > 1 and all(_refers(text, record, columns) for text, record in pairs)
 
 
-def choice_columns(records: Sequence[Record], mapped: Collection[str]) -> str:
-    """Return what to map as choices: one column's name, several separated by commas, or "" if no column fits."""
-    names = [name for name in _names(records) if name not in mapped]
-    for name in names:
-        if _COLUMN.fullmatch(name) and all(_size(record, name) > 1 for record in records[:100]):
-            return name
-    lettered = sorted((matched[1].upper(), name) for name in names if (matched := _ONE.fullmatch(name)))
-    codes = [int(label) if label.isdecimal() else ord(label) for label, _ in lettered]
-    in_a_row = len(codes) > 1 and codes == list(range(codes[0], codes[0] + len(codes)))
-    return ",".join(name for _, name in lettered) if in_a_row else ""
+def _refers(gold: str, record: Record, columns: Sequence[str]) -> bool:
+    """Return whether a gold names a choice, or is its text; columns such as answer1 may all hold right answers."""
+    if _are_labels(gold) or gold in columns:
+        return True
+    texts = [scalar_text(record.get(name)) for name in columns if not _ALL_RIGHT.fullmatch(name)]
+    return bool(gold) and gold.casefold() in [text.strip().casefold() for text in texts if text is not None]
 
 
 def mapping_to_write(records: Sequence[Record], mapped: Collection[str], line: str) -> str:
-    """Return the fix as a sentence; ``line``: the setting to add, with ``{}`` in the place of the column."""
-    columns = line.replace("{}", choice_columns(records, mapped) or "COLUMN")
+    """Return the fix as a sentence; ``line``: the setting to add, with ``{}`` in the place of the columns."""
+    names, columns = columns_of(records), choice_columns(records, mapped)
+    way = f"Map those with the choices: {line.replace('{}', _join(columns, line))}" if columns else _no_columns(line)
     return (
-        f"The file has the columns {', '.join(map(repr, _names(records)))}. Map the one (or those) with the choices: "
-        f"{columns}. If the task is open and its answers are such letters or numbers, set answer_format "
-        "(import: --answer-format)."
+        f"The file has the columns {listed(names)}. {way}. If the answers really are such letters, numbers or texts, "
+        "or the question's text has its options, set answer_format: text or number (import: --answer-format)."
     )
 
 
-def _names(records: Sequence[Record]) -> list[str]:
-    return list(dict.fromkeys(name for record in records for name in record))
+def _join(columns: Sequence[str], line: str) -> str:
+    return written(columns) if line.startswith("fields") else shlex.quote(",".join(columns))
 
 
-def _size(record: Record, column: str) -> int:
-    names = [column] if column in record else column.split(",")
-    if len(names) > 1:
-        return sum(not is_missing(record.get(name)) for name in names)
-    try:
-        return len(read_choices(record.get(column)).texts)
-    except ValueError:
-        return 0
+def _no_columns(line: str) -> str:
+    return f"None seems to hold the choices. Add them, or map the column that has them: {line.replace('{}', 'COLUMN')}"

@@ -1,12 +1,19 @@
-"""CSV and TSV -> records, every value a text. Python's csv module reads; this module checks what csv accepts.
+"""CSV and TSV -> records, every value a text as written. Python's csv module reads; this module checks what it accepts.
 
-The separator of a ``.csv`` file is the comma. It is the semicolon (Excel in most of Europe) or the tab if the header
-contains one of them and would be a single column with commas. Every line must have as many values as the header. If the
-wanted columns are all numbers ("1", "2"), the file has no header: its columns are numbered from 1.
+Every line must have as many values as the header; white space around the header's names does not count. If the wanted
+columns are all numbers ("1", "2"), the file has no header: its columns are numbered from 1.
+
+The separator of a ``.csv`` file is the first of ``SEPARATORS`` that gives every line as many values as the header, at
+least two, and the wanted columns. If none does, it is the comma, or the first that the header has if it has no comma. A
+first line ``sep=;`` (Excel) names it.
+
+Polars and pyarrow are not used: polars reads a line with too few values as if the last were missing, and pyarrow closes
+an open quote at the file's end; neither names the line.
 """
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,10 +30,16 @@ _TELLING = frozenset(
 )
 
 
+SEPARATORS = (",", ";", "\t", "|")
+_NAMED = re.compile(r'"?sep=(?P<separator>[^\r\n])"?\r?\n')
+
+
 def read_csv(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
     """Return the records of a CSV file."""
     text = decode(path, data)
-    return _records(path, _split(path, text, _separator(text)), columns)
+    if named := _NAMED.match(text):
+        return _records(path, _split(path, text, named["separator"])[1:], columns)
+    return _records(path, _separated(path, text, columns), columns)
 
 
 def read_tsv(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
@@ -34,11 +47,34 @@ def read_tsv(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
     return _records(path, _split(path, decode(path, data), "\t"), columns)
 
 
-def _separator(text: str) -> str:
+def _separated(path: Path, text: str, columns: Sequence[str]) -> list[Line]:
+    for separator in SEPARATORS:
+        try:
+            lines = _split(path, text, separator)
+        except TaskError:
+            continue
+        if _fits(lines, columns):
+            return lines
+    return _split(path, text, _likely(text))
+
+
+def _fits(lines: list[Line], columns: Sequence[str]) -> bool:
+    """Return whether the lines are of one width, at least two, and have the wanted columns, by name or number."""
+    widths = {len(row) for _, row in lines}
+    if len(widths) != 1 or widths == {1}:
+        return False
+    known = {name.strip() for name in lines[0][1]}
+    return set(columns) <= known or set(columns) <= set(map(str, range(1, max(widths) + 1)))
+
+
+def _likely(text: str) -> str:
+    """Return the separator of a file that none fits: its messages are about lines that this one splits."""
     csv.field_size_limit(_LONGEST)
-    first = next((row for row in csv.reader(io.StringIO(text, newline="")) if row), [])
-    found = [separator for separator in (";", "\t") if len(first) == 1 and separator in first[0]]
-    return found[0] if found else ","
+    for separator in SEPARATORS:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        if len(next((row for row in rows if row), [])) > 1:
+            return separator
+    return ","
 
 
 def _split(path: Path, text: str, separator: str) -> list[Line]:
@@ -53,7 +89,7 @@ def _split(path: Path, text: str, separator: str) -> list[Line]:
 def _records(path: Path, lines: list[Line], columns: Sequence[str]) -> list[Record]:
     if not lines:
         return []
-    header = lines[0][1]
+    header = [name.strip() for name in lines[0][1]]
     numbered = bool(columns) and all(name.isdecimal() for name in columns) and not set(columns) <= set(header)
     if numbered:
         _refuse_header(path, header)
@@ -81,7 +117,7 @@ def _refuse_header(path: Path, first: list[str]) -> None:
 
 def _named(path: Path, header: list[str], rows: list[list[str]]) -> list[int]:
     """Return the indexes of the columns to keep: columns without a name and without values are left out."""
-    kept = [i for i, name in enumerate(header) if name.strip() or any(row[i].strip() for row in rows)]
+    kept = [i for i, name in enumerate(header) if name or any(row[i].strip() for row in rows)]
     names = [header[i] for i in kept]
     if len(set(names)) < len(names):
         raise TaskError(f"{path}: two columns have the same name: {', '.join(names)}. Rename one of them.")

@@ -7,10 +7,12 @@ record and field. Knows nothing about tasks.
 """
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
+from cotfaith.workers.tasks.guesses import guessed, listed, questions
 from cotfaith.workers.text.canonical import canonical_number
 
 Record = dict[str, Any]
@@ -31,6 +33,11 @@ class Unreadable:
 def where(path: Path, index: int) -> str:
     """Name a record in a message."""
     return f"{path}, record {index} (counted from 0)"
+
+
+def columns_of(records: Iterable[Record]) -> list[str]:
+    """Return the names of all fields, in the order in which they first occur."""
+    return list(dict.fromkeys(name for record in records for name in record))
 
 
 def has_only_texts(path: Path) -> bool:
@@ -99,9 +106,11 @@ def field_of(record: Record, name: str, path: Path, index: int) -> Any:
     value = given(record, name, path)
     if value is None:
         what = "is empty" if name in record else "is missing"
-        listed = ", ".join(repr(str(key))[1:-1] for key in record)
+        own = list(record)
+        guess = questions(guessed({name: name}, map(str, own))) + " " if name not in record else ""
+        at = f"{where(path, index)}: field {name!r} {what}{_shown(record.get(name))}"
         raise TaskError(
-            f"{where(path, index)}: field {name!r} {what}{_shown(record.get(name))}; the record has {listed}. "
+            f"{at}; the record has {listed(own, quoted=False)}. {guess.lstrip()}"
             "Fix the record; for mapped files, the task's fields set which columns are read."
         )
     return value

@@ -3,28 +3,29 @@
 Our fields are question and gold (required), choices, id, difficulty; columns that are not mapped are ignored.
 ``choices.py`` reads choices, ``golds.py`` multiple-choice golds, ``canonical.py`` other golds. For ``boolean``, mapped
 choices are the words for (true, false); by default these are Yes / No if the file's golds are, else True / False. The
-choices can be in several columns, one each: ``choices: [A, B, C, D]``.
+choices can be in several columns, one each: ``choices: [A, B, C, D]``; a gold may then be a column's name.
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import AnswerFormat, Item
 from cotfaith.schemas.spec import GoldIs, TaskSpec
-from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.tasks.adapters.adapter import SETTINGS, Adapter
 from cotfaith.workers.tasks.choices import Choices, read_choices
 from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
+from cotfaith.workers.tasks.guesses import written
 from cotfaith.workers.tasks.ids import item_id
+from cotfaith.workers.tasks.mapping import check_fields, several
 from cotfaith.workers.tasks.messages import question_text
 from cotfaith.workers.tasks.open_format import default_format
 from cotfaith.workers.tasks.open_golds import mapping_to_write, needs_choices
 from cotfaith.workers.tasks.values import Record, field_of, given, is_missing, kind_of, scalar_text, where, word_of
 from cotfaith.workers.text.canonical import canonical_boolean, canonical_number, canonical_text, decimal_number
 
-OURS = ("id", "question", "choices", "gold", "difficulty")
 READ_GOLD = {"number": canonical_number, "boolean": canonical_boolean, "text": canonical_text}
 _TRUTH = {"1": "true", "0": "false"}
 _LONGEST = 300
@@ -35,19 +36,14 @@ _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 def mapped(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
     """Return one item for each record."""
     answer_format = _answer_format(spec)
+    check_fields(spec, path, records)
     choices = [mapped_choices(record, spec.fields.get("choices"), path, i) for i, record in enumerate(records)]
     golds = [
         gold_of(record, spec.fields["gold"], own, path, i)
         for i, (record, own) in enumerate(zip(records, choices, strict=True))
     ]
-    mapped_names = set(spec.fields.values())
-    if spec.answer_format is None and answer_format == "text" and needs_choices(records, golds, mapped_names):
-        line = f'fields: {{question: {spec.fields["question"]}, choices: "{{}}", gold: {spec.fields["gold"]}}}'
-        raise TaskError(
-            f"{path}: all golds (first: {golds[0]!r}) refer to choices, but no choices are mapped. "
-            f"{mapping_to_write(records, mapped_names, line)}"
-        )
     if spec.answer_format is None and answer_format == "text":
+        _refuse_unmapped_choices(spec, path, records, golds)
         answer_format = _open_format(path, golds)
     if answer_format == "choice":
         gold_is = column_reading(path, golds, choices) if spec.gold_is == "auto" else spec.gold_is
@@ -62,21 +58,26 @@ def mapped(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
 
 
 def _answer_format(spec: TaskSpec) -> AnswerFormat:
-    for ours in spec.fields:
-        if ours not in OURS:
-            raise SpecError(f"task {spec.name!r}, fields: {unknown('field', ours, OURS)}")
-    for ours in ("question", "gold"):
-        if ours not in spec.fields:
-            raise SpecError(f"task {spec.name!r}: fields must name the column with the {ours}: {ours}: <column>.")
     default: AnswerFormat = "choice" if "choices" in spec.fields else "text"
     answer_format = spec.answer_format or default
-    if answer_format == "choice" and "choices" not in spec.fields:
-        raise SpecError(f"task {spec.name!r}: answer_format choice needs a column for choices in fields.")
     if answer_format in ("number", "text") and "choices" in spec.fields:
         raise SpecError(f"task {spec.name!r}: answer_format {answer_format} takes no choices; remove them from fields.")
     if answer_format != "choice" and spec.gold_is != "auto":
         raise SpecError(f"task {spec.name!r}: gold_is is for choices; this task has none. Remove it.")
     return answer_format
+
+
+def _refuse_unmapped_choices(spec: TaskSpec, path: Path, records: list[Record], golds: list[Any]) -> None:
+    names = set(spec.fields.values())
+    if not needs_choices(records, golds, names):
+        return
+    line = (
+        f"fields: {{question: {written(spec.fields['question'])}, choices: {{}}, gold: {written(spec.fields['gold'])}}}"
+    )
+    raise TaskError(
+        f"{path}: all golds (first: {golds[0]!r}) refer to choices, but no choices are mapped. "
+        f"{mapping_to_write(records, names, line)}"
+    )
 
 
 def _open_format(path: Path, golds: list[Any]) -> AnswerFormat:
@@ -90,23 +91,27 @@ def mapped_choices(record: Record, name: str | None, path: Path, index: int) -> 
     """Return the choices of one column, or of several columns separated by commas; none if no column is named."""
     if name is None:
         return Choices(())
-    names = [part.strip() for part in name.split(",")] if name not in record else [name]
+    names = several(name, record)
     try:
-        if len(names) > 1 and set(names) <= record.keys():
-            return read_choices(_cells(record, names))
+        if len(names) > 1 and not record.keys().isdisjoint(names):
+            return _of_columns(record, names)
         return read_choices(field_of(record, name, path, index))
     except ValueError as error:
         raise TaskError(f"{where(path, index)}: {error}.") from None
 
 
-def _cells(record: Record, names: list[str]) -> list[Any]:
-    """Return the values of several columns; an item may have fewer choices than there are columns."""
-    cells = [record[name] for name in names]
+def _of_columns(record: Record, names: list[str]) -> Choices:
+    """Return the choices in several columns, labelled by the columns' names; the last ones may be empty."""
+    cells = [record.get(name) for name in names]
     while cells and is_missing(cells[-1]):
         cells.pop()
-    if any(is_missing(cell) for cell in cells):
-        raise ValueError(f"one of the columns {', '.join(names)} is empty before a filled one; fix the record")
-    return cells
+    gap = next((name for name, cell in zip(names, cells, strict=False) if is_missing(cell)), None)
+    if gap is not None:
+        at = f"one of the columns {', '.join(names)}"
+        raise ValueError(f"{at} is empty before a filled one (the first is {gap}); fix the record")
+    own = read_choices(cells)
+    is_named = not own.labels and not any(name.isdecimal() for name in names)
+    return replace(own, labels=tuple(names[: len(cells)])) if is_named else own
 
 
 def _words(answer_format: AnswerFormat, choices: list[Choices], golds: list[Any]) -> list[Choices]:
