@@ -4,7 +4,7 @@ In: a run's record and a plan's items. Out: the ranges of items that the run has
 contradicts it. A task's items are in ranges, each with a fingerprint: what is there stays, further items follow.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.run_objects import ItemRange, RunRecord
@@ -26,21 +26,23 @@ def grown(run: RunRecord | None, items: Items, shard_size: int) -> Ranges:
     return ranges
 
 
-def item_changes(run: RunRecord, items: Items) -> list[str]:
-    """Return a line for each task whose items are not those that the run has."""
-    return [line for task, found in items.items() if (line := _change(run, task, found))]
+def item_changes(run: RunRecord, items: Items, told: Callable[[str, Sequence[Item]], str]) -> list[str]:
+    """Return a line for each task whose items are not those that the run has.
+
+    ``told`` says for a task, and as many items as the run has, which of them differs; "" if that is not known.
+    """
+    return [line for task, found in items.items() if (line := _change(run, task, found, told))]
 
 
-def _change(run: RunRecord, task: str, found: Sequence[Item]) -> str:
+def _change(run: RunRecord, task: str, found: Sequence[Item], told: Callable[[str, Sequence[Item]], str]) -> str:
     ranges = run.ranges.get(task, [])
     has = ranges[-1].stop if ranges else 0
     if len(found) < has:
         return f"tasks.{task}: the run has {has} items of it, the spec {len(found)}; a run can only grow"
     for one in ranges:
         if one.items and tasks.fingerprint(found[one.start : one.stop]) != one.items:
-            return (
-                f"tasks.{task}: the run has {has} items of it; items {one.start + 1} to {one.stop} read otherwise now"
-            )
+            which = told(task, found[:has]) or f"items {one.start + 1} to {one.stop} read differently now"
+            return f"tasks.{task}: the run has {has} items of task {task!r}; {which}"
     return ""
 
 

@@ -9,8 +9,10 @@ import platform
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
+from cotfaith.cluster.plan.changed_items import item_change
 from cotfaith.cluster.plan.growth import Items, grown, item_changes, limit_changes
 from cotfaith.cluster.plan.identity import GROWS, check_same_run
 from cotfaith.cluster.plan.prompt_date import date_changes, prompt_date
@@ -43,7 +45,7 @@ def next_run(store: Store, resolved: Resolved, ident: Identity, items: Items) ->
             f"{store.place(keys.RUN)} is missing, and there are commits of a run, such as {commit}. Was it removed? "
             "Restore it, or use another output.path."
         )
-    return _next(None if found is None else parse_run(found), resolved, ident, items)
+    return _next(store, None if found is None else parse_run(found), resolved, ident, items)
 
 
 def open_run(store: Store, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
@@ -58,17 +60,17 @@ def open_run(store: Store, resolved: Resolved, ident: Identity, items: Items) ->
     """
     for _ in range(_TRIES):
         data, tag = store.get_tagged(keys.RUN) or (None, None)
-        run = _next(None if data is None else parse_run(data), resolved, ident, items)
+        run = _next(store, None if data is None else parse_run(data), resolved, ident, items)
         new = run.as_json(_INDENT)
         if new == data or run.schema_version < FIRST_PRESENT or _put(store, new, tag):
             return run
     raise StoreError(f"{store.place(keys.RUN)}: this was changed by others {_TRIES} times while it was written.")
 
 
-def _next(old: RunRecord | None, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
+def _next(store: Store, old: RunRecord | None, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
     if old is None:
         return _new(resolved, ident, items)
-    check_run(old, resolved, ident, items)
+    check_run(store, old, resolved, ident, items)
     return old if old.schema_version < FIRST_PRESENT else _continued(old, resolved, ident, items)
 
 
@@ -77,14 +79,17 @@ def _put(store: Store, data: bytes, tag: str | None) -> bool:
     return store.put_if_absent(keys.RUN, data) if tag is None else store.put_if_unchanged(keys.RUN, data, tag)
 
 
-def check_run(old: RunRecord, resolved: Resolved, ident: Identity, items: Items) -> None:
-    """Raise ``RunConflictError`` if the spec contradicts the run."""
+def check_run(store: Store, old: RunRecord, resolved: Resolved, ident: Identity, items: Items) -> None:
+    """Raise ``RunConflictError`` if the spec contradicts the run, which is in ``store``."""
     spec, comparable = resolved.spec, ident
+    shuffled = {task.name for task in spec.tasks if task.shuffle}
     also = date_changes(spec, old)
     if old.schema_version < FIRST_PRESENT:
         comparable = _comparable(ident, old, resolved)
     else:
-        also += item_changes(old, items) + limit_changes(old, spec.sampling.max_tokens)
+        also += item_changes(old, items, partial(item_change, store, old, shuffled)) + limit_changes(
+            old, spec.sampling.max_tokens
+        )
     check_same_run(old.identity, comparable, spec.output.path, also)
 
 
