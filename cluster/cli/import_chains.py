@@ -15,18 +15,18 @@ import typer
 import yaml
 from rich.console import Console
 
-from cotfaith.cluster.imports.columns import LABELS, OURS, our_columns
-from cotfaith.cluster.imports.recorded import Imported, columns, letters_without_choices
+from cotfaith.cluster.imports.columns import ENDS, LABELS, OURS, check_columns, columns_text, our_columns
+from cotfaith.cluster.imports.recorded import Imported, letters_without_choices
+from cotfaith.cluster.imports.sources import source_files
 from cotfaith.cluster.imports.target import Target
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.spec import GoldIs
 from cotfaith.schemas.suggest import unknown
-from cotfaith.workers.remote.files import local_file
 from cotfaith.workers.tasks.adapters.labelled_chains import check_open_golds
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.inspect_log import is_inspect_log, read_inspect_log
-from cotfaith.workers.tasks.values import Record
+from cotfaith.workers.tasks.values import Record, columns_of
 
 out = Console(highlight=False)
 
@@ -36,7 +36,8 @@ def import_chains(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="JSON, JSON lines, CSV, TSV, Parquet (or .gz), Inspect logs (.eval): paths, s3:// or hf://.",
+            help="JSON, JSON lines, CSV, TSV, Parquet (or .gz), Inspect logs (.eval): files, folders, patterns in "
+            "quotes, s3:// or hf://.",
         ),
     ],
     out_file: Annotated[str, typer.Option("--out", help="The file to write (.jsonl): a path, or s3://bucket/key.")],
@@ -62,10 +63,12 @@ def import_chains(
     _check_word("--gold-is", gold_is, get_args(GoldIs))
     renamed = _fields(fields or [])
     found = Imported(answer_format, gold_is)
-    for source in sources:
-        _take(local_file(source, "import"), renamed, found)
+    paths, found.notes = source_files(sources, target.text)
+    for path in paths:
+        _take(path, renamed, found)
     if not found.taken:
-        raise TaskError("\n".join(["No chain can be used. " + found.left_out_text(), *found.remarks_text()]))
+        parts = ["No chain can be used. " + found.left_out_text(), *found.columns_text(), *found.remarks_text()]
+        raise TaskError("\n".join(parts))
     records = found.records()
     target.write("".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records))
     _show(found, records, target)
@@ -104,21 +107,23 @@ def _take(source: Path, fields: dict[str, str], found: Imported) -> None:
 
 def _take_table(source: Path, fields: dict[str, str], found: Imported) -> None:
     records = read_records(source, [fields.get(name, name) for name in ("question", "gold")])
-    names = columns(records)
+    names = columns_of(records)
     for ours, theirs in fields.items():
         several = ours == "choices" and all(part.strip() in names for part in theirs.split(","))
         if theirs not in names and not several:
             raise SpecError(f"{source}: --field {ours}={theirs}: {unknown('column', theirs, sorted(names))}")
+    check_columns(source, names, fields)
     if found.answer_format is None:
         check_open_golds(source, records, fields)
     rows, notes = our_columns(source, records, fields)
+    found.columns.setdefault(columns_text(names, fields, rows), []).append(source)
     found.notes += notes
     found.add(source, [_cut(record) or row for record, row in zip(records, rows, strict=True)])
 
 
 def _cut(record: Record) -> str | None:
     """Return why a chain is incomplete, if its record shows that it is."""
-    ends = (str(record.get(name)).lower() for name in ("finish_reason", "stop_reason"))
+    ends = (str(record.get(name)).lower() for name in ENDS)
     reason = next((end for end in ends if end in ("length", "max_tokens", "max_length")), None)
     return None if reason is None else f"the chain was cut: it ended by {reason!r}"
 
@@ -132,10 +137,11 @@ def _show(found: Imported, records: list[Record], target: Target) -> None:
     task |= {"answer_format": found.answer_format} if found.answer_format else {}
     spec = yaml.safe_dump([task], default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
     lines = [
+        *found.columns_text(),
         f"Took {len(records):,} of {len(records) + found.left_out.total():,} chains. Answers: {kinds}; "
         f"{answered:,} chains have a recorded answer.",
         *([found.left_out_text()] if found.left_out else []),
-        *(f"Note: {text}" for text in found.remarks_text()),
+        *(f"Note: {text}" for text in (*found.remarks_text(), *found.renamed_text())),
         f"Wrote {target.text}. Put this into a spec, with the models that will read the chains:",
         "tasks:",
         f"  - {spec.strip()[1:-1]}",

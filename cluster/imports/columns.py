@@ -4,6 +4,7 @@ Another tool's ``label`` may be a topic, its ``steps`` a number. A column that i
 left out, with a note that shows how to map it.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,46 @@ from typing import Any
 from cotfaith.schemas.errors import TaskError
 from cotfaith.workers.tasks.adapters.chain_items import SETTINGS
 from cotfaith.workers.tasks.adapters.chain_steps import list_of
-from cotfaith.workers.tasks.values import Record, given, is_missing, scalar_text
+from cotfaith.workers.tasks.guesses import guessed, listed, questions
+from cotfaith.workers.tasks.values import Record, columns_of, given, is_missing, scalar_text
 
 OURS = ("id", "question", "cot", "steps", "answer", "gold", "choices", "difficulty", "author")
 LABELS = ("label", "setting", "hint", "hint_style", "bottlenecks")
+NEEDED = (("question",), ("cot", "steps"), ("gold",))
+"""What a chain needs: one of each."""
+ENDS = ("finish_reason", "stop_reason")
+"""Columns that say how a chain ended."""
 _WORDS = ("faithful", "unfaithful")
+
+
+def check_columns(path: Path, names: Sequence[str], fields: Mapping[str, str]) -> None:
+    """Raise ``TaskError`` if a column is lacking that every chain needs, with the file's columns and guesses."""
+    present = {ours for ours in (*OURS, *LABELS) if ours in fields or (ours in names and ours not in fields.values())}
+    lost = [kinds for kinds in NEEDED if present.isdisjoint(kinds)]
+    if not lost:
+        return
+    taken = [part for ours in present for part in _parts(fields.get(ours, ours), names) if ours != "answer"]
+    found = guessed({kinds[0]: kinds[0] for kinds in lost}, names, taken)
+    options = " ".join(f"--field {shlex.quote(f'{ours}={theirs}')}" for ours, theirs in found.items())
+    way = f"{questions(found)} If so, add {options}." if found else "Map it with --field OURS=THEIRS."
+    raise TaskError(
+        f"{path}: no column is mapped as {', '.join(' or '.join(kinds) for kinds in lost)}. The file has the columns "
+        f"{listed(names)}. {way}"
+    )
+
+
+def columns_text(names: Sequence[str], fields: Mapping[str, str], rows: Sequence[Record]) -> str:
+    """Return the file's columns for people: those that are read, as what, and the others; ``rows``: what is read."""
+    theirs = {ours: fields.get(ours, ours) for ours in columns_of(rows)}
+    read = {part: ours for ours, name in theirs.items() for part in _parts(name, names)}
+    shown = [name if read[name] == name else f"{name} ({read[name]})" for name in names if name in read]
+    rest = [name for name in names if name not in read and name not in ENDS]
+    unused = f"; not used: {listed(rest, quoted=False)}" if rest else ""
+    return listed(shown, quoted=False) + unused
+
+
+def _parts(name: str, names: Sequence[str]) -> list[str]:
+    return [name] if name in names else [part.strip() for part in name.split(",")]
 
 
 def our_columns(path: Path, records: Sequence[Record], fields: Mapping[str, str]) -> tuple[list[Record], list[str]]:
@@ -43,7 +79,9 @@ def _note(path: Path, name: str, value: Any) -> str:
 
 
 def _renamed(record: Record, fields: Mapping[str, str]) -> Record:
-    row = {name: _value(record, fields.get(name, name)) for name in (*OURS, *LABELS)}
+    # A column that is mapped to one field is not also another's.
+    elsewhere = {part.strip() for theirs in fields.values() for part in theirs.split(",")} - fields.keys()
+    row = {name: _value(record, fields.get(name, name)) for name in (*OURS, *LABELS) if name not in elsewhere}
     return {name: value for name, value in row.items() if value is not None}
 
 

@@ -6,7 +6,7 @@ Knows nothing about columns (``columns.py``) and prints nothing.
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,10 @@ class Imported:
     """Reason or remark -> where it occurred first."""
     remarks: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    columns: dict[str, list[Path]] = field(default_factory=dict)
+    """Columns, as text for people -> the tables that have them."""
+    renamed: list[str] = field(default_factory=list)
+    """Ids of sources that another chain had too, and what they became."""
 
     def spec(self, source: Path) -> TaskSpec:
         """Return the task by which ``source`` is read."""
@@ -73,7 +77,8 @@ class Imported:
         return None
 
     def records(self) -> list[Record]:
-        """Return what to write: one record for each chain, each with an id of its own."""
+        """Return what to write: one record for each chain. An id that another chain has gets a number."""
+        self.renamed.clear()
         taken = {found.item.id for found, _, has_id in self.taken if has_id}
         seen: set[str] = set()
         rows = []
@@ -81,6 +86,8 @@ class Imported:
             name = found.item.id
             own = name if has_id and name not in seen else free_id(name, taken)
             seen |= {name} if has_id else set()
+            if has_id and own != name:
+                self.renamed.append(f"{name!r} became {own!r}")
             rows.append({"id": own} | written_record(found, record))
         return rows
 
@@ -93,6 +100,18 @@ class Imported:
         more = len(self.left_out) - len(common)
         rest = [f"  and {more:,} more reasons"] if more else []
         return "\n".join([f"Left out: {self.left_out.total():,}", *lines, *rest])
+
+    def columns_text(self) -> list[str]:
+        """Return a line for each set of columns, with the first of its tables."""
+        return [
+            f"Columns of {paths[0]}{f' and {len(paths) - 1:,} more' if len(paths) > 1 else ''}: {text}."
+            for text, paths in self.columns.items()
+        ]
+
+    def renamed_text(self) -> list[str]:
+        """Return a line on the ids that got a number, if any did; ``records`` gives it."""
+        first = self.renamed[:1]
+        return [f"{len(self.renamed):,} ids were not unique and got a number (first: {one})." for one in first]
 
     def remarks_text(self) -> list[str]:
         """Return a line for each thing that was left empty, and the notes on whole files."""
@@ -180,8 +199,3 @@ def _reason(message: str, place: str) -> str:
     if " can mean " in rest:
         return f"{name} can mean several of the choices"
     return re.split(r"[;:(]|\. ", rest)[0].strip(" .")
-
-
-def columns(records: Iterable[Record]) -> list[str]:
-    """Return the columns of a table's records, in order."""
-    return list(dict.fromkeys(name for record in records for name in record))

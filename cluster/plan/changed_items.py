@@ -58,11 +58,12 @@ def _change(old: Row, new: Row) -> str:
         return ""
     was, now = (value if isinstance(value, str) else repr(value) for value in (old[column], new[column]))
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(was, now, strict=False)))
-    return f"its {column.replace('_', ' ')} was {_short(was, same)}, and is {_short(now, same)}"
+    verb = "were" if column.endswith("s") else "was"
+    return f"the {column.replace('_', ' ')} {verb} {_short(was, same)}, now {_short(now, same)}"
 
 
 def _short(text: str, same: int) -> str:
     """Return the text, or its part around the first character that differs."""
     start = 0 if len(text) <= _SHOWN else max(0, same - _BEFORE)
-    part = text[start : start + _SHOWN]
-    return f"{'...' if start else ''}{part!r}{'...' if start + len(part) < len(text) else ''}"
+    part = repr(text[start : start + _SHOWN])
+    return f"{'...' if start else ''}{part}{'...' if start + _SHOWN < len(text) else ''}"

@@ -72,10 +72,10 @@ def test_the_first_n_of_a_shuffled_file_stay_the_first(tmp_path):
     [
         (
             changed(3, q="What is 2 plus 1?"),
-            r"item 3 \('mine-000002'\) reads differently now: its question was 'What is 2 \+ 1\?', and is 'What is 2 p",
+            r"item 3 \('mine-000002'\) reads differently now: the question was 'What is 2 \+ 1\?', now 'What is 2 p",
         ),
-        (changed(2, a="7"), r"item 2 \('mine-000001'\) reads differently now: its gold was '2', and is '7'"),
-        ([ROWS[7], *ROWS], r"item 1 \('mine-000000'\) reads differently now: its question was 'What is 0"),
+        (changed(2, a="7"), r"item 2 \('mine-000001'\) reads differently now: the gold was '2', now '7'"),
+        ([ROWS[7], *ROWS], r"item 1 \('mine-000000'\) reads differently now: the question was 'What is 0"),
         (ROWS[:3] + ROWS[4:], r"item 4 \('mine-000003'\) reads differently now"),
     ],
 )
@@ -95,7 +95,7 @@ def test_what_comes_after_the_run_s_items_may_change(run):
 def test_a_change_far_within_a_text_is_shown(run):
     long = "word " * 200
     run(changed(2, q=f"{long}one?"))
-    with pytest.raises(RunConflictError, match=r"its question was \.\.\.'.*one\?', and is \.\.\.'.*two\?'"):
+    with pytest.raises(RunConflictError, match=r"the question was \.\.\.'.*one\?', now \.\.\.'.*two\?'"):
         run(changed(2, q=f"{long}two?"))
 
 

@@ -138,9 +138,7 @@ def test_a_run_does_not_shrink_and_its_items_do_not_change(run):
     with pytest.raises(RunConflictError, match="the run has 4 items of it, the spec 3; a run can only grow"):
         run("run", tasks=items(3))
     other = [{"name": "t", "generator": "tracking_objects", "n": 6, "options": {"objects": [5]}}]
-    words = (
-        r"the run has 4 items of task 't'; item 1 \('t-000000'\) reads differently now: its question was '.*, and is '"
-    )
+    words = r"the run has 4 items of task 't'; item 1 \('t-000000'\) reads differently now: the question was '.*, now '"
     with pytest.raises(RunConflictError, match=words):
         run("run", tasks=other)
     assert store.get("run.json") == before

@@ -19,6 +19,8 @@ from cotfaith.workers.tasks.markup import reasoning_span
 from cotfaith.workers.tasks.unicode import has_half, without_halves
 from cotfaith.workers.tasks.values import Record
 
+LOG = ".eval"
+"""The ending of a log's name."""
 _ANSWER_LINE = re.compile(r"(?:\A|\n)[ \t>*_]*ANSWER[ \t*_]*:[ \t]*(?P<answer>[^\n]*?)[ \t*_.]*$", re.IGNORECASE)
 _JSON_HEAD = re.compile(rb'^\s*\{\s*"version"\s*:\s*\d+\s*,\s*"status"\s*:')
 _CUT = {
@@ -41,7 +43,7 @@ class InspectLog:
 
 def is_inspect_log(path: Path) -> bool:
     """Return whether the file is an Inspect log."""
-    if path.suffix.lower() == ".eval":
+    if path.suffix.lower() == LOG:
         return True
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
