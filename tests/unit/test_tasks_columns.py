@@ -126,6 +126,11 @@ class TestChoicesInColumns:
         with pytest.raises(TaskError, match=r"record 1 .*is empty before a filled one \(the first is [AC]\)"):
             load(path, FOUR)
 
+    def test_an_item_without_any_choice_is_refused(self, tmp_path: Path) -> None:
+        path = csv(tmp_path, "prompt,A,B,C,D,answer\nWhich?,Oslo,Rome,Bern,Lima,A\nAnd?,,, ,,B\n")
+        with pytest.raises(TaskError, match=r"record 1 .*all of the columns A, B, C, D are empty"):
+            load(path, FOUR)
+
     def test_a_gold_that_is_an_empty_choice_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(TaskError, match="gold 'D' is not one of the choices"):
             load(four(tmp_path, "D", last=""), FOUR)

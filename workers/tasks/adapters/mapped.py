@@ -105,6 +105,8 @@ def _of_columns(record: Record, names: list[str]) -> Choices:
     cells = [record.get(name) for name in names]
     while cells and is_missing(cells[-1]):
         cells.pop()
+    if not cells:
+        raise ValueError(f"all of the columns {', '.join(names)} are empty; fix or remove the record")
     gap = next((name for name, cell in zip(names, cells, strict=False) if is_missing(cell)), None)
     if gap is not None:
         at = f"one of the columns {', '.join(names)}"
