@@ -111,9 +111,10 @@ class TestChoicesInColumns:
         assert (item.choices[3], item.gold) == ("Oslo", "D")
 
     def test_numbers_as_names_are_not_labels(self, tmp_path: Path) -> None:
-        path = csv(tmp_path, "Which?,Oslo,Rome,Bern,2\nAnd?,Oslo,Rome,Bern,0\n")  # without a header
-        items = load(path, {"question": 1, "choices": [2, 3, 4], "gold": 5})
-        assert [item.gold for item in items] == ["C", "A"]
+        path = csv(tmp_path, "Which?,Oslo,Rome,Bern,Lima,3\nAnd?,Oslo,Rome,Bern,Lima,2\n")  # without a header
+        with pytest.warns(UserWarning, match="read as indexes from 0, though none is 0"):
+            items = load(path, {"question": 1, "choices": [2, 3, 4, 5], "gold": 6})
+        assert [item.gold for item in items] == ["D", "C"]
 
     def test_a_key_that_a_record_lacks_is_an_empty_last_choice(self, tmp_path: Path) -> None:
         short = {name: value for name, value in ROW.items() if name not in "CD"}
