@@ -63,6 +63,10 @@ class TaskEntry(RunObject):
     gold_is: str | None = None
     n: int | None = None
     """The most items that were asked for."""
+    author: str | None = None
+    """Whose chains it has; null: all of the file's."""
+    models: list[Name] | None = None
+    """The subjects that answer it; null: all."""
 
 
 class ProbeEntry(RunObject):
@@ -92,6 +96,10 @@ class SpecEntry(RunObject):
     def subjects(self) -> list[str]:
         """The ids of the models that are measured."""
         return [model.id for model in self.models if "subject" in model.roles]
+
+    def answers(self, model: str, task: TaskEntry) -> bool:
+        """Return whether the subject with this id answers the task."""
+        return task.models is None or model in task.models
 
 
 class Identity(RunObject):
@@ -154,6 +162,9 @@ class RunRecord(RunObject):
     max_tokens: PositiveInt | None = None
     """The limit of a chain's length. A larger one renews the chains that the old one cut."""
     readers: dict[str, list[str]] = Field(default_factory=dict)
+    """Probe -> its readers."""
+    task_readers: dict[str, dict[Name, list[str]]] = Field(default_factory=dict)
+    """Probe -> task -> its readers, for the tasks whose chains not all readers read."""
     spec: SpecEntry
 
     @property
@@ -164,6 +175,10 @@ class RunRecord(RunObject):
     def shards(self, task: str) -> list[tuple[int, int]]:
         """Return (start, stop) of the task's shards, which are the same for each model."""
         return [shard for one in self.ranges.get(task, []) for shard in one.shards()]
+
+    def readers_of(self, probe: str, task: str) -> list[str]:
+        """Return the models that read the task's chains in the probe; empty if it has no readers."""
+        return self.task_readers.get(probe, {}).get(task, self.readers.get(probe, []))
 
     def n_shards(self, task: str) -> int:
         """Return how many shards the task has: counted without a list, because a damaged record may say any number."""

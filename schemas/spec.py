@@ -21,6 +21,7 @@ RoleName = Literal["subject", "editor", "embedder", "judge"]
 StrategyName = Literal["cot", "cot_decomposition", "factored_decomposition"]
 GoldIs = Literal["auto", "label", "text", "index", "index_from_1"]
 StepUnit = Literal["sentence", "line", "paragraph"]
+MIN_AGREEMENT = 0.8
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -117,6 +118,10 @@ class TaskSpec(Section):
     """
     n: int = Field(default=100, ge=1)
     """The number of items: generated, or taken from the start of the (shuffled) file."""
+    author: str | None = None
+    """For chains from elsewhere: only those whose column `author` says this. Null: all."""
+    models: tuple[Name, ...] | None = Field(default=None, min_length=1)
+    """The ids of the subjects that answer it, such as the author of its chains. Null: all subjects."""
     shuffle: bool = False
     """Shuffle the file's items with the run's seed before the first `n` are taken."""
     answer_by: Literal["auto", "score", "generate"] = "auto"
@@ -259,6 +264,11 @@ class OutputSpec(Section):
     """With aws:kms, the key's id or ARN; null: the account's own key."""
     max_failed_share: float = Field(default=0.05, ge=0, le=1)
     """The share of rows whose status is not ok above which `run` exits with code 1."""
+    min_agreement: float = Field(default=MIN_AGREEMENT, ge=0, lt=1)
+    """For chains from elsewhere: the share that must lead the model to their recorded answer, at the lower end of its
+    95% interval. Below it, figures on what the chains do to the answer are withheld. At 0.8, the chains that lead
+    elsewhere can move a share by at most 0.2. 0: nothing is withheld.
+    """
 
     @model_validator(mode="after")
     def _key_has_its_sse(self) -> "OutputSpec":
@@ -303,10 +313,25 @@ class RunSpec(Section):
             raise ValueError("no model has the role 'subject': nothing would be measured")
         return self
 
+    @model_validator(mode="after")
+    def _tasks_have_subjects(self) -> "RunSpec":
+        known = [model.id for model in self.subjects]
+        for task in self.tasks:
+            for name in task.models or ():
+                if name not in known:
+                    problem = unknown("subject", name, known).removesuffix(".")
+                    raise ValueError(f"task {task.name!r}, models: {problem}")
+        return self
+
     @property
     def subjects(self) -> tuple[ModelSpec, ...]:
         """The models that are measured."""
         return tuple(m for m in self.models if "subject" in m.roles)
+
+    def answers(self, model: str, task: str) -> bool:
+        """Return whether the subject with this id answers the task of this name."""
+        wanted = next(one.models for one in self.tasks if one.name == task)
+        return wanted is None or model in wanted
 
 
 def parse_spec(data: Any, origin: str = "spec") -> RunSpec:

@@ -22,13 +22,18 @@ class ResolvedProbe:
     kind: Probe
     options: Section
     """The probe's own settings, checked."""
-    readers: tuple[str, ...]
-    """The models that it runs on, once the subjects' chains are committed; empty for most probes."""
+    readers_of: Mapping[str, tuple[str, ...]]
+    """Task -> the models that it runs on, once the subjects' chains are committed; empty for most probes."""
 
     @property
     def name(self) -> str:
         """Its name in the spec and in tables."""
         return self.kind.name
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """All its readers."""
+        return tuple(dict.fromkeys(reader for found in self.readers_of.values() for reader in found))
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,10 @@ class Resolved:
     def subjects(self) -> tuple[ResolvedModel, ...]:
         """The models that are measured."""
         return tuple(self.models[model.id] for model in self.spec.subjects)
+
+    def sees(self, model: str, task: str) -> bool:
+        """Return whether the subject gets the task's questions: it answers the task, or reads its chains."""
+        return self.spec.answers(model, task) or any(model in one.readers_of.get(task, ()) for one in self.probes)
 
 
 def resolve(spec: RunSpec, date: datetime | None = None) -> Resolved:
@@ -66,4 +75,5 @@ def resolve_probes(spec: RunSpec) -> tuple[ResolvedProbe, ...]:
 
 def _probe(spec: RunSpec, probe: ProbeSpec) -> ResolvedProbe:
     kind, options = find_probe(probe)
-    return ResolvedProbe(kind, options, reader_ids(spec, options, probe.name) if kind.readers else ())
+    tasks = [task.name for task in spec.tasks] if kind.readers else []
+    return ResolvedProbe(kind, options, {task: reader_ids(spec, options, task, probe.name) for task in tasks})

@@ -54,11 +54,12 @@ def status_table(run: RunRecord, ledger: Ledger) -> Table:
     title = f"Run {run.run_id}, begun {run.created}"
     table = new_table(title, ["model", "task", "stage"], ["shards", "rows", "ok"])
     table.add_column("not ok", no_wrap=True)
+    not_asked = {(m, task.name) for task in run.spec.tasks for m in run.spec.subjects if not run.spec.answers(m, task)}
     for model in _subjects(run, ledger):
         for task in run.ranges:
             own = {shard: log for shard, log in ledger.logs.items() if (shard.model, shard.task) == (model, task)}
-            for stage in (None, *run.identity.probes):
-                shards = run.n_shards(task) * len(_readers(run, stage, own.values()))
+            for stage in (None, *run.identity.probes) if own or (model, task) not in not_asked else ():
+                shards = run.n_shards(task) * len(_readers(run, stage, task, own.values()))
                 done = sum(_done(run, stage, shard, log, own.values()) for shard, log in own.items())
                 table.add_row(model, task, stage or "chains", f"{done}/{shards}", *_status_cells(stage, own.values()))
     return table
@@ -70,9 +71,9 @@ def _subjects(run: RunRecord, ledger: Ledger) -> list[str]:
     return [model for model in run.identity.models if model in subjects]
 
 
-def _readers(run: RunRecord, stage: str | None, logs: Iterable[ShardLog]) -> set[str | None]:
+def _readers(run: RunRecord, stage: str | None, task: str, logs: Iterable[ShardLog]) -> set[str | None]:
     """Return who works on each shard in this stage: the subject (null), or the readers in the record or commits."""
-    named = run.readers.get(stage, []) if stage is not None else []
+    named = run.readers_of(stage, task) if stage is not None else []
     found = {piece.reader for log in logs for piece in log.pieces if piece.probe == stage}
     return ({*named, *found} - {None}) or {None}
 
@@ -81,7 +82,7 @@ def _done(run: RunRecord, stage: str | None, shard: Shard, log: ShardLog, logs: 
     """Return by how many of its readers the shard's stage is done."""
     strategies = run.spec.strategies or list(run.identity.strategies)
     n, done = shard.stop - shard.start, 0
-    for reader in _readers(run, stage, logs):
+    for reader in _readers(run, stage, shard.task, logs):
         pieces = {PieceName(strategy, probe=stage, reader=reader) for strategy in strategies}
         pieces |= {piece for piece in log.pieces if (piece.probe, piece.reader) == (stage, reader)}
         done += all(len(log.live.get(piece, ())) == n for piece in pieces)

@@ -123,7 +123,8 @@ class Jobs:
         shards = self.plan.shards(self.run)
         for probe in self.plan.probes:
             for reader in probe.readers:
-                yield from ((shard, probe.name, reader) for shard in shards)
+                read = [shard for shard in shards if reader in probe.readers_of[shard.task]]
+                yield from ((shard, probe.name, reader) for shard in read)
 
     def unread(self, ledger: Ledger) -> list[tuple[Shard, str, str]]:
         """Return the readings that are not committed for all items."""

@@ -31,7 +31,8 @@ def check_probes(resolved: Resolved, items: ItemsOf) -> None:
     _check_supplied(resolved.spec, items)
     for model in resolved.subjects:
         for task in resolved.spec.tasks:
-            _check_capabilities(resolved, model, task, items[task.name])
+            if resolved.sees(model.spec.id, task.name):
+                _check_capabilities(resolved, model, task, items[task.name])
 
 
 def check_applies(resolved: Resolved, items: Sequence[Item]) -> None:
@@ -67,7 +68,7 @@ def _check_capabilities(resolved: Resolved, model: ResolvedModel, task: TaskSpec
             "Use auto or generate."
         )
     offered = {name for name in ("generate", "score", "prefill") if getattr(model.capabilities, name)}
-    wanted = _wanted(resolved, model, methods)
+    wanted = _wanted(resolved, model, task.name, methods)
     lacking = {who: missing for who, needs in wanted.items() if (missing := needs - offered)}
     if lacking and model.whole_turns:
         raise CapabilityError(refusal(model, task.name, lacking))
@@ -80,15 +81,16 @@ def _check_capabilities(resolved: Resolved, model: ResolvedModel, task: TaskSpec
         )
 
 
-def _wanted(resolved: Resolved, model: ResolvedModel, methods: Set[str]) -> dict[str, set[str]]:
-    """Return who asks the model's engine for what: its chains, and the probes that it answers in."""
+def _wanted(resolved: Resolved, model: ResolvedModel, task: str, methods: Set[str]) -> dict[str, set[str]]:
+    """Return who asks the model's engine for what: the task's chains, and the probes that it answers in."""
+    own, answers = model.spec.id, resolved.spec.answers(model.spec.id, task)
     opened = set() if model.whole_turns else {"prefill"}  # their prompts open each turn of the model
-    wanted: dict[str, set[str]] = {_CHAINS: {"generate", *opened, *methods}}
+    wanted: dict[str, set[str]] = {_CHAINS: {"generate", *opened, *methods}} if answers else {}
     for name in resolved.spec.strategies:
         if STRATEGIES[name].needs_prefill:
             wanted[f"strategy {name!r}"] = {"prefill"}
     for probe in resolved.probes:
-        if model.spec.id in (probe.readers or [model.spec.id]):
+        if own in (probe.readers_of.get(task) or [own] * answers):
             wanted[f"probe {probe.name!r}"] = _own_needs(probe.kind.needs, methods) | opened
     return wanted
 
@@ -109,6 +111,13 @@ def prompted(resolved: Resolved) -> list[ResolvedModel]:
     return [model for model in resolved.models.values() if any(ROLES[role].prompted for role in model.spec.roles)]
 
 
+def idle_notes(resolved: Resolved) -> list[str]:
+    """Return a line for each subject that has nothing to do."""
+    tasks = [task.name for task in resolved.spec.tasks]
+    idle = [model.spec.id for model in resolved.subjects if not any(resolved.sees(model.spec.id, t) for t in tasks)]
+    return [f"{model}: no task names it in `models`, so it does nothing." for model in idle]
+
+
 def prompt_notes(resolved: Resolved, items: ItemsOf) -> list[str]:
     """Check each model's chat template on what the run asks it; return notes."""
     return [note for model in prompted(resolved) for note in _prompt_notes(resolved, model, items)]
@@ -116,7 +125,8 @@ def prompt_notes(resolved: Resolved, items: ItemsOf) -> list[str]:
 
 def _prompt_notes(resolved: Resolved, model: ResolvedModel, items: ItemsOf) -> list[str]:
     spec = resolved.spec
-    asked = [item for found in items.values() for item in found] if model.spec in spec.subjects else []
+    seen = [name for name in items if model.spec in spec.subjects and resolved.sees(model.spec.id, name)]
+    asked = [item for name in seen for item in items[name]]
     helping = [helpers(spec, subject, resolved.probes) for subject in spec.subjects]
     roles = [role for name, role in HELPERS.items() if any(found.get(name) == model.spec for found in helping)]
     prompts = [prompt for role in roles for prompt in role.prompts(spec)]

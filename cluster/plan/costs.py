@@ -98,6 +98,8 @@ def costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
     lines = {(model.id, task.name): Cost(model.id, task.name) for model in spec.models for task in spec.tasks}
     for subject in plan.resolved.subjects:
         for task in spec.tasks:
+            if not spec.answers(subject.spec.id, task.name):
+                continue
             line, n_items = lines[subject.spec.id, task.name], len(plan.items[task.name])
             line.items, line.shards = n_items, -(-n_items // spec.resources.shard_size)
             shape = _supplied(plan, subject, task) or sampled
@@ -154,7 +156,7 @@ def _count_subject(
         times = shape.chains if probe.kind.level == "chain" else 1
         with faults_named(f"Planning the arms of {probe.name}", probe.kind.arms, "plan again."):
             arms = list(probe.kind.arms(shape, probe.options))
-        for name in probe.readers or [own]:
+        for name in probe.readers_of.get(task.name) or [own]:
             for arm in arms:
                 frame.count_answer(lines[name, task.name], arm, times)
             if name != own:  # the reader has not seen the chain

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cotfaith.cluster.plan.checks import check_probes, prompt_notes, prompted
+from cotfaith.cluster.plan.checks import check_probes, idle_notes, prompt_notes, prompted
 from cotfaith.cluster.plan.models import context_window, fingerprint, source_notes, with_revisions
 from cotfaith.cluster.plan.prompt_date import prompt_date
 from cotfaith.cluster.plan.roles import check_roles
@@ -65,11 +65,12 @@ class Plan:
         return self.models[name].spec
 
     def shards(self, run: RunRecord) -> list[Shard]:
-        """Return all shards of the spec's subjects and tasks in ``run``, model by model."""
+        """Return all shards of the spec's subjects and the tasks that they answer in ``run``, model by model."""
         return [
             Shard(model.id, task.name, start, stop)
             for model in self.spec.subjects
             for task in self.spec.tasks
+            if self.spec.answers(model.id, task.name)
             for start, stop in run.shards(task.name)
         ]
 
@@ -90,7 +91,8 @@ def make_plan(spec: RunSpec) -> Plan:
     check_probes(resolved, items)
     check_roles(resolved)
     weights = {name: fingerprint(model) for name, model in resolved.models.items()}
-    notes = (*source_notes(spec), *prompt_notes(resolved, items), *tokenizer_notes(resolved.subjects, items))
+    notes = (*source_notes(spec), *idle_notes(resolved), *prompt_notes(resolved, items))
+    notes += tuple(tokenizer_notes(resolved, items))
     return Plan(resolved, items, weights, {m.spec.id: _template_hash(m.spec) for m in prompted(resolved)}, notes)
 
 
@@ -107,6 +109,8 @@ def overflow_warnings(plan: Plan) -> list[str]:
             continue
         templates = make_templates(model.spec, plan.spec.prompts, model.codec)
         for name, items in plan.items.items():
+            if not plan.spec.answers(model.spec.id, name):
+                continue
             room = window - plan.spec.sampling.max_tokens
             count = sum(len(model.codec.encode(templates.cot(item))) > room for item in items)
             if count:

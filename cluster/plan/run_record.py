@@ -116,6 +116,7 @@ def _new(resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
         ranges=grown(None, items, resolved.spec.resources.shard_size),
         max_tokens=resolved.spec.sampling.max_tokens,
         readers=_readers(resolved),
+        task_readers=_task_readers(resolved),
         spec=_entry(resolved),
     )
 
@@ -130,6 +131,7 @@ def _continued(old: RunRecord, resolved: Resolved, ident: Identity, items: Items
             "ranges": grown(old, items, resolved.spec.resources.shard_size),
             "max_tokens": resolved.spec.sampling.max_tokens,
             "readers": _readers(resolved),
+            "task_readers": _task_readers(resolved),
             "spec": _entry(resolved),
         }
     )
@@ -138,6 +140,16 @@ def _continued(old: RunRecord, resolved: Resolved, ident: Identity, items: Items
 def _readers(resolved: Resolved) -> dict[str, list[str]]:
     """Return probe -> its readers, for the probes that have readers."""
     return {probe.name: list(probe.readers) for probe in resolved.probes if probe.kind.readers}
+
+
+def _task_readers(resolved: Resolved) -> dict[str, dict[str, list[str]]]:
+    """Return probe -> task -> its readers, for the tasks whose chains not all readers read."""
+    probes = {one.name: one for one in resolved.probes if one.kind.readers}
+    fewer = {
+        name: {task: list(found) for task, found in one.readers_of.items() if set(found) != set(one.readers)}
+        for name, one in probes.items()
+    }
+    return {name: tasks for name, tasks in fewer.items() if tasks}
 
 
 def _entry(resolved: Resolved) -> SpecEntry:

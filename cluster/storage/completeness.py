@@ -80,12 +80,12 @@ def _is_done(log: ShardLog, pieces: frozenset[PieceName], shard: Shard, max_toke
     return not log.missing(items, Wanted(pieces, max_tokens))
 
 
-def wanted_pieces(run: RunRecord) -> frozenset[PieceName]:
-    """Return the pieces that the last spec asks for, of each item."""
+def wanted_pieces(run: RunRecord, task: str) -> frozenset[PieceName]:
+    """Return the pieces that the last spec asks for, of each item of the task."""
     strategies = run.spec.strategies or list(run.identity.strategies)
     pieces = {PieceName(strategy) for strategy in strategies}
     for probe in run.spec.probes:
-        readers: Sequence[str | None] = run.readers.get(probe.name) or [None]
+        readers: Sequence[str | None] = run.readers_of(probe.name, task) or [None]
         pieces |= {
             PieceName(strategy, probe=probe.name, reader=reader) for strategy in strategies for reader in readers
         }
@@ -94,8 +94,9 @@ def wanted_pieces(run: RunRecord) -> frozenset[PieceName]:
 
 def _plan(run: RunRecord, ledger: Ledger) -> dict[Group, frozenset[PieceName]]:
     """Return everything that belongs to each group's shards."""
-    wanted = wanted_pieces(run)
-    plan = {(model, task.name): wanted for model in run.spec.subjects for task in run.spec.tasks}
+    spec, wanted = run.spec, {task.name: wanted_pieces(run, task.name) for task in run.spec.tasks}
+    asked = [(model, task.name) for model in spec.subjects for task in spec.tasks if spec.answers(model, task)]
+    plan = {(model, task): wanted[task] for model, task in asked}
     for key, log in ledger.logs.items():  # possibly of an earlier spec
         group = (key.model, key.task)
         plan[group] = plan.get(group, frozenset()) | {piece.chains for piece in log.pieces} | set(log.pieces)

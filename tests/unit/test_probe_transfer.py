@@ -61,15 +61,15 @@ def test_a_chain_that_cannot_be_read_is_a_row_of_that_reader():
 
 
 def test_readers_are_the_subjects_or_those_that_are_named():
-    assert reader_ids(spec_with(), Options()) == ("author", "other")
-    assert reader_ids(spec_with(), Options(readers=("other",))) == ("other",)
-    assert reader_ids(spec_with(), Options(readers=("other", "author", "other"))) == ("author", "other")
+    assert reader_ids(spec_with(), Options(), "t") == ("author", "other")
+    assert reader_ids(spec_with(), Options(readers=("other",)), "t") == ("other",)
+    assert reader_ids(spec_with(), Options(readers=("other", "author", "other")), "t") == ("author", "other")
 
 
 @pytest.mark.parametrize("wrong", ["writer", "othr"])
 def test_others_cannot_read(wrong):
     with pytest.raises(SpecError, match=f"Unknown subject '{wrong}'.*Known: author, other"):
-        reader_ids(spec_with(), Options(readers=(wrong,)))
+        reader_ids(spec_with(), Options(readers=(wrong,)), "t")
 
 
 def test_the_plan_knows_the_arm():

@@ -84,6 +84,7 @@ RUN = """{
       "m"
     ]
   },
+  "task_readers": {},
   "spec": {
     "seed": 0,
     "models": [
@@ -221,7 +222,7 @@ def test_what_an_older_version_left_out_stays_out(version):
     whole = json.loads(RUN)
     whole["ranges"]["t"] = whole["ranges"]["t"][:1]
     old = old_run(whole, version)
-    for name in ("prompt_date", "readers"):
+    for name in ("prompt_date", "readers", "task_readers"):
         del old[name]
     del old["identity"]["chat_templates"], old["spec"]["strategies"]
     run = parse_run(json.dumps(old).encode())

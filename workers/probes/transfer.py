@@ -21,7 +21,7 @@ class Options(Section):
     """The choice of the readers."""
 
     readers: tuple[str, ...] | None = None
-    """The ids of the subjects that read; null: all of them."""
+    """The ids of the subjects that read the chains of every task; null: the subjects that answer the task."""
 
 
 def transfer(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
@@ -30,8 +30,10 @@ def transfer(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
     return [Observation(arm=f"reader={ask.templates.model.id}", answer=answer)]
 
 
-def reader_ids(spec: RunSpec, options: Section, probe: str = "transfer") -> tuple[str, ...]:
-    """Return the models that read, in the spec's order: those in the option ``readers``, if the probe has it.
+def reader_ids(spec: RunSpec, options: Section, task: str, probe: str = "transfer") -> tuple[str, ...]:
+    """Return the models that read a task's chains, in the spec's order.
+
+    These are the ones in the option ``readers``, if it is set, and else the subjects that answer the task.
 
     Raises:
         SpecError: a reader is not a subject of the spec.
@@ -39,7 +41,7 @@ def reader_ids(spec: RunSpec, options: Section, probe: str = "transfer") -> tupl
     """
     subjects = [model.id for model in spec.subjects]
     named: Sequence[str] | None = getattr(options, "readers", None)
-    wanted = subjects if named is None else named
+    wanted = [model for model in subjects if spec.answers(model, task)] if named is None else named
     for reader in wanted:
         if reader not in subjects:
             raise SpecError(f"probes.{probe}.options.readers: {unknown('subject', reader, subjects)}")
