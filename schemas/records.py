@@ -37,6 +37,8 @@ class Supplied:
     """Whether the chain is faithful, according to the file; this is about the chain with ``answer``."""
     step_labels: tuple[bool | None, ...] = ()
     """The same for each step; empty if the file labels no steps."""
+    author: str | None = None
+    """Who wrote the chain, according to the file."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ class Chain:
     """Canonical answer that the variant pushes towards; null if there is none."""
     channel: str | None = None
     """What the text is: "reasoning", "body", "summary"; null: not told apart."""
+    author: str | None = None
+    """Who wrote it, if it came with its item and the file says; null for sampled chains: the model wrote them."""
 
     def first(self, steps: int) -> str:
         """Return the text of steps 1..``steps``."""

@@ -67,6 +67,7 @@ ITEMS = _schema(
         pa.field("supplied_answer", pa.string()),
         pa.field("supplied_label", pa.bool_()),  # true: faithful, according to the item's file
         pa.field("supplied_step_labels", pa.list_(pa.bool_())),
+        pa.field("supplied_author", pa.string()),  # who wrote that chain, according to the file
         pa.field("pair", pa.string()),  # names two items that differ in one thing
         pa.field("side", pa.string()),  # which of the two
         pa.field("group", pa.string()),  # items with the same group are not independent
@@ -84,7 +85,8 @@ CHAINS = _schema(
         pa.field("n_steps", pa.int32()),
         pa.field("step_unit", pa.string(), nullable=False),  # "sentence", ...; "sentence/20": at most 20 of them
         pa.field("n_tokens", pa.int32()),
-        pa.field("finish_reason", pa.string()),
+        pa.field("finish_reason", pa.string()),  # supplied: the chain came with its item, and was not sampled
+        pa.field("author", pa.string()),  # who wrote a supplied chain; null: unknown, or the model itself
         *_ANSWER,
         pa.field("answer_status", pa.string(), nullable=False),
         *_VARIANT,

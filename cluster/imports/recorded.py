@@ -145,7 +145,7 @@ def written_record(found: ChainItem, record: Record) -> Record:
     if supplied.label is not None:
         row["label"] = _word(supplied.label)
     style = item.hint.style if item.hint else about.get("hint_style")
-    named = {"author": about.get("author"), "setting": item.setting, "hint_style": style}
+    named = {"author": supplied.author, "setting": item.setting, "hint_style": style}
     row |= {name: value for name, value in named.items() if value is not None}
     if item.hint is not None:
         row["hint"] = _written(item, item.hint.answer, record.get("hint"))

@@ -1,7 +1,7 @@
 """Converts rows of older versions to the present columns. The only place that reads an arm's label.
 
-In: a table as stored in its file, and its schema version. Out: the same rows. Facts that older versions keep in labels,
-in ``edit`` or in an item's metadata are moved to columns of their own. The caller fills columns that are still missing
+In: a table as stored in its file, and its schema version. Out: the same rows. Facts that older rows keep in labels, in
+``edit`` or in an item's metadata are moved to columns of their own. The caller fills columns that are still missing
 with nulls.
 """
 
@@ -21,11 +21,11 @@ _ITEM_JSON = ("bottlenecks", "supplied_steps", "supplied_label", "supplied_step_
 
 
 def upgrade(table: pa.Table, name: str, version: int) -> pa.Table:
-    """Return ``table`` (rows of ``name``) as version ``TYPED`` would have written it."""
+    """Return ``table`` (rows of ``name``) with each fact in a column of its own."""
+    if name == "items":
+        return _with_author(table if version >= TYPED else _items(table))
     if version >= TYPED:
         return table
-    if name == "items":
-        return _items(table)
     if name == "observations":
         table = _observations(table)
     return _with(table, "variant", ["plain"] * table.num_rows, pa.string()) if name != "estimates" else table
@@ -41,6 +41,19 @@ def _items(table: pa.Table) -> pa.Table:
     rest = [[{"key": k, "value": v} for k, v in row.items() if k not in (*_ITEM_FIELDS, *_ITEM_JSON)] for row in about]
     at = table.column_names.index("metadata")
     return table.set_column(at, ITEMS.field("metadata"), pa.array(rest, ITEMS.field("metadata").type))
+
+
+def _with_author(table: pa.Table) -> pa.Table:
+    """Return the table with the column ``supplied_author``; older rows only have it in the metadata."""
+    if "supplied_author" in table.column_names:
+        return table
+    about = [_pairs(row) for row in table.column("metadata").to_pylist()]
+    steps = table.column("supplied_steps").to_pylist()
+    authors = [
+        (row.get("author", "").strip() or None) if own is not None else None
+        for row, own in zip(about, steps, strict=True)
+    ]
+    return _with(table, "supplied_author", authors, pa.string())
 
 
 def _pairs(metadata: list[Mapping[str, str]] | None) -> dict[str, str]:

@@ -28,7 +28,7 @@ def test_an_item_s_metadata_become_fields(setting):
     known = {"hint": "A", "hint_style": "authority", "setting": setting, "bottlenecks": json.dumps(["7", "x"])}
     row = old_item(author="me", **chain, **known)
     item = item_from_row(row)
-    assert item.supplied == Supplied((" One.", " Two."), "A", False, (True, None))
+    assert item.supplied == Supplied((" One.", " Two."), "A", False, (True, None), "me")
     assert item.hint == Hint("A", "authority")
     assert (item.setting, item.bottlenecks, item.metadata) == (setting, ("7", "x"), (("author", "me"),))
 

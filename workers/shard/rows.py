@@ -61,7 +61,11 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
         None
         if steps is None
         else Supplied(
-            tuple(steps), row["supplied_answer"], row["supplied_label"], tuple(row["supplied_step_labels"] or ())
+            tuple(steps),
+            row["supplied_answer"],
+            row["supplied_label"],
+            tuple(row["supplied_step_labels"] or ()),
+            row["supplied_author"],
         )
     )
     return Item(
@@ -109,6 +113,7 @@ def _supplied_columns(supplied: Supplied | None) -> dict[str, Any]:
         "supplied_answer": supplied.answer,
         "supplied_label": supplied.label,
         "supplied_step_labels": list(supplied.step_labels) or None,
+        "supplied_author": supplied.author,
     }
 
 
@@ -142,6 +147,7 @@ def _chain_columns(item: Item, chain: Chain) -> dict[str, Any]:
         "step_unit": chain.step_unit,
         "n_tokens": chain.n_tokens,
         "finish_reason": chain.finish_reason,
+        "author": chain.author,
         "seed": chain.seed,
         "status": chain.status.value,
         "error": chain.error,
@@ -239,4 +245,5 @@ def _chain(row: dict[str, Any]) -> Chain:
         intervention=row["intervention"],
         target=row["target"],
         channel=row["channel"],
+        author=row["author"],
     )

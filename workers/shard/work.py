@@ -220,7 +220,7 @@ def _supplied(ask: Ask, index: int, supplied: Supplied, prompt: str) -> Chain:
     labelled = bool(supplied.step_labels)  # labels belong to single steps: those are not merged
     steps = supplied.steps if labelled else ask.merge(supplied.steps)
     unit = "supplied" if labelled else ask.step_unit(supplied=True)
-    return replace(_unanswered(ask, index, sample, prompt), steps=steps, step_unit=unit)
+    return replace(_unanswered(ask, index, sample, prompt), steps=steps, step_unit=unit, author=supplied.author)
 
 
 def _count_tokens(ask: Ask, prompt: str, text: str) -> int | None:

@@ -16,5 +16,8 @@ def fingerprint(items: Sequence[Item]) -> str:
 
 
 def _row(item: Item) -> dict[str, object]:
-    difficulty = None if item.difficulty is None else float(item.difficulty)  # 3 and 3.0 are the same difficulty
-    return {**asdict(item), "difficulty": difficulty}
+    row = asdict(item)
+    row["difficulty"] = None if item.difficulty is None else float(item.difficulty)  # 3 and 3.0 are the same difficulty
+    if row["supplied"] is not None:
+        del row["supplied"]["author"]  # the metadata have it too
+    return row

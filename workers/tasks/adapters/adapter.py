@@ -33,5 +33,5 @@ class Adapter:
         return self.read.__module__
 
 
-SETTINGS = ("fields", "answer_format", "gold_is")
+SETTINGS = ("fields", "answer_format", "gold_is", "author")
 """The keys of a task that only some adapters take."""

@@ -92,7 +92,9 @@ def chain_item(spec: TaskSpec, path: Path, index: int, record: Record, facts: Fi
     value = row.get("answer")
     answer = None if value is None else recorded_answer(bare, value, row.choices, facts.gold_is)
     step_labels = tuple(chain.labels) if chain.is_labelled else ()
-    supplied = Supplied(tuple(chain.steps), answer, label_of(row.get("label"), row.at), step_labels)
+    label = label_of(row.get("label"), row.at)
+    author = (row.word("author") or "").strip() or None
+    supplied = Supplied(tuple(chain.steps), answer, label, step_labels, author)
     about = row.about(bare)
     if answer is None and (supplied.label is not None or step_labels):
         raise row.unanswered(bare)
@@ -185,7 +187,7 @@ class _Row:
 
     def about(self, item: Item) -> Item:
         """Return the item with the fields that a rule could label its chain by; a style without a hint is metadata."""
-        author, setting, style = self._word("author"), self._word("setting"), self._word("hint_style")
+        author, setting, style = self.word("author"), self.word("setting"), self.word("hint_style")
         hint = None if self.get("hint") is None else Hint(self._hint(item), style)
         others = {"author": author, "hint_style": style if hint is None else None}
         if setting not in (None, *SETTINGS):
@@ -198,7 +200,8 @@ class _Row:
             bottlenecks=() if self.get("bottlenecks") is None else self._bottlenecks(),
         )
 
-    def _word(self, name: str) -> str | None:
+    def word(self, name: str) -> str | None:
+        """Return a column's value as text, or None."""
         return None if self.get(name) is None else word_of(self.record, name, self.path, self.index)
 
     def _hint(self, item: Item) -> str:

@@ -25,6 +25,7 @@ from pathlib import Path
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import TaskSpec
+from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.tasks.adapters.adapter import Adapter
 from cotfaith.workers.tasks.adapters.bonafide_rows import is_bonafide, merge_rows
 from cotfaith.workers.tasks.adapters.chain_items import chain_item, file_facts
@@ -64,7 +65,19 @@ def chains(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
     found = [chain_item(spec, path, index, record, facts) for index, record in enumerate(records)]
     for remark, count in Counter(remark for one in found for remark in one.remarks).items():
         warnings.warn(f"{path}: {remark}: {count:,} of {len(found):,} records.", stacklevel=2)
-    return _numbered(spec.name, path, records, [one.item for one in found])
+    return _by_author(spec, path, _numbered(spec.name, path, records, [one.item for one in found]))
+
+
+def _by_author(spec: TaskSpec, path: Path, items: list[Item]) -> list[Item]:
+    """Return the items whose chain has the task's author; all of them if it names none."""
+    authors = [item.supplied.author if item.supplied is not None else None for item in items]
+    if spec.author is None:
+        return items
+    kept = [item for item, author in zip(items, authors, strict=True) if author == spec.author]
+    if not kept:
+        known = Counter(author for author in authors if author is not None)
+        raise TaskError(f"{path}, task {spec.name!r}: {unknown('author', spec.author, known)}")
+    return kept
 
 
 def _numbered(name: str, path: Path, records: Sequence[Record], items: list[Item]) -> list[Item]:
@@ -94,7 +107,7 @@ def _columns(spec: TaskSpec) -> tuple[str, ...]:
     return ("question", "gold")
 
 
-_SETTINGS = frozenset({"answer_format", "gold_is"})
+_SETTINGS = frozenset({"answer_format", "gold_is", "author"})
 ADAPTER = (
     Adapter("chains", "Chains from elsewhere: the run probes them and samples none.", chains, _SETTINGS, _columns),
     Adapter(
