@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 from cotfaith.schemas import keys
-from cotfaith.schemas.spec import Name
+from cotfaith.schemas.spec import MIN_AGREEMENT, Name
 
 Text = Annotated[str, Field(min_length=1)]
 TableName = Literal["items", "chains", "observations"]
@@ -91,6 +91,12 @@ class SpecEntry(RunObject):
         """Where the run is and how it is stored; empty if the record lacks it."""
         found = (self.model_extra or {}).get("output")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def min_agreement(self) -> float:
+        """The share of imported chains that must lead to their recorded answer; the default if the record lacks it."""
+        found = self.output.get("min_agreement")
+        return float(found) if isinstance(found, int | float) and 0 <= found < 1 else MIN_AGREEMENT
 
     @property
     def subjects(self) -> list[str]:

@@ -163,6 +163,7 @@ ESTIMATES = _schema(
         pa.field("channel", pa.string()),  # what the chains' texts are; null: not told apart
         pa.field("reader", pa.string()),  # model that answered; null: the subject
         pa.field("n_eff", pa.float64()),  # number of independent items with the same information; null: not computed
+        pa.field("withheld", pa.string()),  # why the value is withheld; null: it is not
     ],
 )
 

@@ -281,9 +281,11 @@ def _results(store: "Store") -> pa.Table:
 
 def _summarise(estimates: pa.Table) -> None:
     from cotfaith.cluster.cli.estimate_tables import shortfall_table, summary_table
+    from cotfaith.cluster.cli.imported import print_imported
     from cotfaith.cluster.report.shortfalls import shortfalls
     from cotfaith.cluster.stats.estimates import read_estimates
 
+    print_imported(read_estimates(estimates), out)
     out.print(summary_table(estimates))
     if short := shortfalls(read_estimates(estimates)):
         out.print()

@@ -57,6 +57,8 @@ def shortfall_table(found: Sequence[Shortfall]) -> Table:
 
 
 def _interval(row: Estimate | None) -> str:
+    if row is not None and row.withheld is not None:
+        return "withheld"
     if row is None or row.value is None:
         return "-"
     return f"{row.value:z.2f}" if row.ci_low is None else f"{row.value:z.2f}\n{row.ci_low:z.2f}–{row.ci_high:z.2f}"

@@ -19,7 +19,7 @@ class Cell:
     """One estimate as text; missing parts are ""."""
 
     value: str | None
-    """None: not measured, or no row was ok."""
+    """None: not measured, withheld, or no row was ok."""
     ok: str
     """The number of ok rows, and of all rows."""
     interval: str = ""
@@ -71,6 +71,8 @@ def find_estimate(column: Column, found: ByName, task: str, series: str) -> Esti
 def _cell(row: Estimate | None, unit: str) -> Cell:
     if row is None:
         return Cell(None, "not measured")
+    if row.withheld is not None:
+        return Cell(None, "withheld")
     ok = f"{row.n_ok}/{row.n_total}"
     if row.n_arms:
         ok += f", {row.n_arms_ok}/{row.n_arms} arms"

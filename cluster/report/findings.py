@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from cotfaith.cluster.report.imported import ImportedChains, imported_chains
 from cotfaith.cluster.report.shortfalls import Shortfall, shortfalls
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.sayings import value
@@ -41,12 +42,19 @@ def chance_levels(items: pl.DataFrame) -> dict[str, float]:
 
 
 def findings(estimates: Sequence[Estimate], chance: dict[str, float], words: Sequence[Words]) -> list[Finding]:
-    """Return one finding for each model and task, tasks first; sentences in the order of ``words``."""
+    """Return one finding for each model and task, tasks first; sentences in the order of ``words``.
+
+    The words see no figure that is withheld. Imported chains come first.
+    """
     names = sorted({(row.task, row.series) for row in estimates})
     short: dict[tuple[str, str], list[Shortfall]] = {name: [] for name in names}
     for found in shortfalls(estimates):
         short[found.task, found.series].append(found)
-    return [_finding(_headlines(estimates, s, t), words, chance.get(t), s, t, short[t, s]) for t, s in names]
+    chains = {(one.task, one.series): one for one in imported_chains(estimates)}
+    return [
+        _finding(_headlines(estimates, s, t), words, chance.get(t), s, t, short[t, s], chains.get((t, s)))
+        for t, s in names
+    ]
 
 
 def _headlines(estimates: Sequence[Estimate], series: str, task: str) -> dict[str, Estimate]:
@@ -56,12 +64,22 @@ def _headlines(estimates: Sequence[Estimate], series: str, task: str) -> dict[st
 
 
 def _finding(
-    rows: Headlines, words: Sequence[Words], chance: float | None, series: str, task: str, short: list[Shortfall]
+    rows: Headlines,
+    words: Sequence[Words],
+    chance: float | None,
+    series: str,
+    task: str,
+    short: list[Shortfall],
+    imported: ImportedChains | None,
 ) -> Finding:
-    sentences = [said for one in words if (said := _said(one.sentence, rows))]
-    weak = [_said(one.warning, rows) for one in words]
+    shown = {name: row for name, row in rows.items() if row.withheld is None}
+    sentences = [said for one in words if (said := _said(one.sentence, shown))]
+    weak = [_said(one.warning, shown) for one in words]
     general = [_forced(rows), _readings(rows), _near_ties(rows), _at_chance(rows, chance)]
     warnings = [warning for warning in (_size(rows), _failures(rows), *weak, *general) if warning]
+    if imported is not None:
+        sentences = [imported.sentence, *sentences]
+        warnings = [text for text in (imported.missing, imported.reader) if text] + warnings
     return Finding(series, task, sentences, warnings, short)
 
 

@@ -20,8 +20,10 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from cotfaith.cluster.report.columns import table_rows
+from cotfaith.cluster.report.facts import run_facts
 from cotfaith.cluster.report.figures import Figure, model_colours
 from cotfaith.cluster.report.findings import chance_levels, findings
+from cotfaith.cluster.report.imported import imported_chains, withheld_together
 from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
@@ -31,7 +33,7 @@ from cotfaith.cluster.stats.metrics.lib.frame import accountable
 from cotfaith.cluster.stats.series import in_series
 from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.cluster.terminal import plain_text
-from cotfaith.schemas.run_objects import CheckEntry, ModelEntry, RunRecord
+from cotfaith.schemas.run_objects import CheckEntry, RunRecord
 from cotfaith.schemas.status import Status
 
 Row = dict[str, Any]
@@ -55,6 +57,7 @@ def render(
     words = known_words()
     said = list(words.values())
     rows = read_estimates(estimates)
+    imported = imported_chains(rows)
     named_chains, named_observations = in_series(chains, observations)
     chance = chance_levels(items)
     models = sorted({*named_chains["model"].to_list(), *(row.series for row in rows)})
@@ -71,7 +74,9 @@ def render(
             run_id=run.run_id,
             policy=_policy(),
             css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-            facts=_facts(run),
+            facts=run_facts(run, items, observations),
+            imported=imported,
+            withheld=withheld_together(imported),
             models=models,
             findings=findings(rows, chance, said),
             columns=[column.header for column in columns],
@@ -135,30 +140,6 @@ def _script_json(value: Any) -> Markup:
 
 def _plot(figure: Figure) -> Row:
     return {"data": figure.plot["data"], "layout": {**figure.plot["layout"], "height": figure.height}}
-
-
-def _facts(run: RunRecord) -> list[tuple[str, str]]:
-    spec = run.spec
-    facts = [
-        ("Created", run.created),
-        ("Models", ", ".join(_model(model) for model in spec.models)),
-        ("Tasks", ", ".join(f"{t.name} (up to {'?' if t.n is None else t.n} items)" for t in spec.tasks)),
-        ("Probes", ", ".join(probe.name for probe in spec.probes)),
-        ("Sampling", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in spec.sampling.items())),
-        ("Seed", str(spec.seed)),
-        ("Versions", ", ".join(f"{name} {value}" for name, value in _versions(run).items())),
-    ]
-    return [(name, value) for name, value in facts if value]
-
-
-def _model(model: ModelEntry) -> str:
-    engine = [text for text in (model.engine, model.dtype) if text]
-    return f"{model.id} ({', '.join(engine)})" if engine else model.id
-
-
-def _versions(run: RunRecord) -> dict[str, str]:
-    own = {"cotfaith": run.cotfaith_version} if run.cotfaith_version else {}
-    return own | run.versions
 
 
 def _statuses(chains: pl.DataFrame, observations: pl.DataFrame) -> list[str]:

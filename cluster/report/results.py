@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from cotfaith.cluster.report.page import render
 from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.withheld import withhold
 from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.read import load_checks, read_tables
 from cotfaith.cluster.storage.store import Store
@@ -31,7 +32,8 @@ def write_results(store: Store, run: RunRecord) -> pa.Table:
 
 
 def _estimates(store: Store, run: RunRecord, tables: dict[str, pl.DataFrame]) -> pa.Table:
-    estimates = aggregate(tables["items"], tables["chains"], tables["observations"], run.run_id, run.spec.seed)
+    found = aggregate(tables["items"], tables["chains"], tables["observations"], run.run_id, run.spec.seed)
+    estimates = withhold(found, run.spec.min_agreement)
     buffer = io.BytesIO()
     pq.write_table(estimates, buffer, compression="zstd")
     store.put(keys.ESTIMATES, buffer.getvalue())

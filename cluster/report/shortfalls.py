@@ -53,8 +53,8 @@ class Shortfall:
 
 
 def is_short(row: Estimate) -> bool:
-    """Return whether more than 5% of the estimate's rows or arms failed."""
-    return _share(row) < ENOUGH
+    """Return whether more than 5% of the estimate's rows or arms failed; what is withheld is not shown at all."""
+    return row.withheld is None and _share(row) < ENOUGH
 
 
 def shortfalls(rows: Iterable[Estimate]) -> list[Shortfall]:

@@ -28,7 +28,7 @@ class Estimate:
     position: float | None
     """Its place on the probe's axis, for curves."""
     value: float | None
-    """None: no row was ok."""
+    """None: no row was ok, or it is withheld."""
     ci_low: float | None
     ci_high: float | None
     interval: str | None
@@ -54,6 +54,8 @@ class Estimate:
     """The model that answered; None: the subject."""
     n_eff: float | None
     """The number of independent items with as much information; None: not computed."""
+    withheld: str | None
+    """Why the value is withheld: then it is None, as are its interval and its bounds. None: it is not withheld."""
     series: str
     """The model, with the strategy if the table has several."""
 

@@ -23,7 +23,7 @@ from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, Re
 
 PROBE = "answer_order"
 ORDERINGS = ("none", "once", "twice")
-SAME_LETTER = Metric("order_same_letter")
+SAME_LETTER = Metric("order_same_letter", of_own_answer=False)
 SAME_ANSWER = {name: Metric("order_same_answer", name) for name in ORDERINGS}
 NORMALISED = {name: Metric("order_normalised", name, bounds=None, unit="ratio", ratio=True) for name in ORDERINGS}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib import readings, statuses, ties
+from cotfaith.cluster.stats.metrics.lib import readings, recorded, statuses, ties
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Frontier, Lengths, Paired
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, measured, ok, scores
 from cotfaith.cluster.stats.metrics.lib.hints import ADMITTED, hint_scores
@@ -22,7 +22,7 @@ FORCED = Metric("forced_share", of_answers=False)
 
 
 def chain_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield accuracy (also by difficulty), probability of the gold answer, length, and the metrics of all rows."""
+    """Yield accuracy (also by difficulty), probability of the gold answer, length, and the metrics of ``lib``."""
     chains, graded = rows.chains, with_difficulty(rows.chains, rows.items)
     yield scores(chains, None, ACCURACY, ok("correct"))
     yield scores(graded, None, ACCURACY_BY_DIFFICULTY, ok("correct"), pl.col("difficulty"))
@@ -30,6 +30,7 @@ def chain_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     yield scores(chains, None, STEPS, ok("n_steps"))
     yield _forced(chains)
     yield hint_scores(rows)
+    yield from recorded.recorded_scores(rows)
     yield from readings.reading_scores(rows)
     yield from statuses.status_scores(rows)
     yield from ties.tie_scores(rows)
@@ -42,7 +43,9 @@ def _forced(chains: pl.DataFrame) -> pl.DataFrame:
 
 
 def accuracy_sentence(rows: Headlines) -> str:
-    """Return both accuracies on the same chains, and whether their difference could be noise."""
+    """Return both accuracies on the same chains, and whether their difference could be noise; "" if withheld."""
+    if "accuracy_cot" not in rows:
+        return ""
     usable, gain = value(rows, "accuracy_cot"), rows.get("cot_gain")
     with_cot, without = value(rows, "accuracy_cot/paired"), value(rows, "accuracy_no_cot/paired")
     if usable is None:
@@ -133,6 +136,7 @@ METRICS = ProbeMetrics(
         STEPS,
         FORCED,
         ADMITTED,
+        *recorded.METRICS,
         readings.DIFFER,
         statuses.SHARE,
         *ties.SHARES,

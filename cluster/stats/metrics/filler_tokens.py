@@ -29,9 +29,9 @@ from cotfaith.cluster.stats.metrics.lib.sayings import interval, side
 from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Headlines, Part, Words
 
 PROBE = "filler_tokens"
-ACCURACY = {name: Metric("filler_accuracy", name) for name in ("by_repeats", "paired", "no_cot")}
+ACCURACY = {name: Metric("filler_accuracy", name, of_own_answer=False) for name in ("by_repeats", "paired", "no_cot")}
 GAIN = {
-    name: Metric("filler_gain", name, bounds=DIFFERENCE, unit="points", same_as=same)
+    name: Metric("filler_gain", name, bounds=DIFFERENCE, unit="points", of_own_answer=False, same_as=same)
     for name, same in (("by_repeats", None), ("longest", None), ("best_post_hoc", "by_repeats"))
 }
 

@@ -19,11 +19,11 @@ from cotfaith.cluster.stats.metrics.lib.sayings import interval
 from cotfaith.cluster.stats.metrics.lib.words import Column, Dependence, Headlines, Words
 
 PROBE = "no_cot"
-ACCURACY = Metric("accuracy_no_cot")
-ACCURACY_BY_DIFFICULTY = Metric("accuracy_no_cot", "by_difficulty")
-P_GOLD = Metric("p_gold_no_cot")
-PAIRED = (Metric("accuracy_no_cot", "paired"), Metric("accuracy_cot", "paired"))
-PAIRED_BY_DIFFICULTY = tuple(Metric(metric.name, "paired_by_difficulty") for metric in PAIRED)
+ACCURACY = Metric("accuracy_no_cot", of_own_answer=False)
+ACCURACY_BY_DIFFICULTY = Metric("accuracy_no_cot", "by_difficulty", of_own_answer=False)
+P_GOLD = Metric("p_gold_no_cot", of_own_answer=False)
+PAIRED = (Metric("accuracy_no_cot", "paired", of_own_answer=False), Metric("accuracy_cot", "paired"))
+PAIRED_BY_DIFFICULTY = tuple(metric.under("paired_by_difficulty") for metric in PAIRED)
 GAIN = Metric("cot_gain", bounds=DIFFERENCE, unit="points")
 SAME = Metric("same_answer_no_cot")
 RELIANCE = Metric(

@@ -10,7 +10,7 @@ from cotfaith.schemas.status import Status
 
 def edit_metrics(name: str) -> tuple[Metric, Metric]:
     """Return the metrics of ``edit_scores``, in their order."""
-    return Metric(f"{name}_changed"), Metric(f"{name}_plausible")
+    return Metric(f"{name}_changed", of_own_answer=False), Metric(f"{name}_plausible", of_own_answer=False)
 
 
 def edit_scores(rows: pl.DataFrame, probe: str, metrics: tuple[Metric, Metric], arm: pl.Expr) -> list[pl.DataFrame]:

@@ -72,6 +72,9 @@ class Metric:
     """Whether its denominator is itself a mean."""
     of_answers: bool = True
     """Whether it rests on answers, so that near ties can move it."""
+    of_own_answer: bool = True
+    """Whether it rests on what the whole chain leads the model to. On chains from elsewhere it is withheld if that is
+    not the recorded answer."""
     same_as: str | None = None
     """For a position that depends on the outcomes: the method that has the same value at every position."""
     judged: tuple[Judged, ...] = ()

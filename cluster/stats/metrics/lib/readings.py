@@ -9,7 +9,7 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.frame import ITEM, measured, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 
-DIFFER = Metric("answer_readings_differ")
+DIFFER = Metric("answer_readings_differ", of_own_answer=False)
 _COLUMNS = ["answer_text", "answer_strict", "answer_loose"]
 
 

@@ -1,0 +1,65 @@
+"""A run's facts, as the report's first lines: when, which models and tasks, how its chains came about.
+
+In: run.json, and ITEMS and OBSERVATIONS rows. Out: names and texts. Settings of sampling are not stated as those of
+chains that the run did not sample.
+"""
+
+import polars as pl
+
+from cotfaith.schemas.run_objects import ModelEntry, RunRecord, TaskEntry
+
+_CONTINUES = ("temperature", "top_p", "max_tokens")
+"""The settings of sampling by which a probe lets the model continue a chain."""
+
+
+def run_facts(run: RunRecord, items: pl.DataFrame, observations: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return (name, text) of each fact that is known."""
+    spec = run.spec
+    facts = [
+        ("Created", run.created),
+        ("Models", ", ".join(_model(model) for model in spec.models)),
+        ("Tasks", ", ".join(_task(task) for task in spec.tasks)),
+        ("Probes", ", ".join(probe.name for probe in spec.probes)),
+        *_chains(run, items, observations),
+        ("Seed", str(spec.seed)),
+        ("Versions", ", ".join(f"{name} {value}" for name, value in _versions(run).items())),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _model(model: ModelEntry) -> str:
+    engine = [text for text in (model.engine, model.dtype) if text]
+    return f"{model.id} ({', '.join(engine)})" if engine else model.id
+
+
+def _task(task: TaskEntry) -> str:
+    about = [f"up to {'?' if task.n is None else task.n} items"]
+    about += [f"chains by {task.author}"] if task.author is not None else []
+    about += [f"answered by {' and '.join(task.models)}"] if task.models is not None else []
+    return f"{task.name} ({'; '.join(about)})"
+
+
+def _chains(run: RunRecord, items: pl.DataFrame, observations: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return where the chains come from, if some are imported, and the settings of what was sampled."""
+    came = pl.col("supplied_steps").is_not_null()
+    imported = items.filter(came).unique(["task", "item_id"])
+    sampling = run.spec.sampling
+    if imported.is_empty():
+        return [("Sampling", _settings(sampling))]
+    counts = imported.group_by("task").len().sort("task").iter_rows()
+    origin = [("Chains", "imported, not sampled: " + ", ".join(f"{task} ({count:,})" for task, count in counts))]
+    if len(items.filter(~came)):
+        return [*origin, ("Sampling of the others", _settings(sampling))]
+    if observations["n_tokens"].is_null().all():
+        return origin
+    continued = {name: value for name, value in sampling.items() if name in _CONTINUES}
+    return [*origin, ("Sampling of continuations", _settings(continued))]
+
+
+def _settings(sampling: dict[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sampling.items())
+
+
+def _versions(run: RunRecord) -> dict[str, str]:
+    own = {"cotfaith": run.cotfaith_version} if run.cotfaith_version else {}
+    return own | run.versions
