@@ -5,19 +5,18 @@ its reason. If no chain is left, nothing is written.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
-import yaml
 from rich.console import Console
 
 from cotfaith.cluster.imports.columns import ENDS, LABELS, OURS, check_columns, columns_text, our_columns
 from cotfaith.cluster.imports.recorded import Imported, letters_without_choices
 from cotfaith.cluster.imports.sources import source_files
+from cotfaith.cluster.imports.spec_lines import spec_lines
 from cotfaith.cluster.imports.target import Target
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import SpecError, TaskError
@@ -132,19 +131,12 @@ def _show(found: Imported, records: list[Record], target: Target) -> None:
     formats = Counter(one.item.answer_format for one, _, _ in found.taken)
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in formats.most_common())
     answered = sum("answer" in record for record in records)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", target.stem).lstrip("._-")[:100] or "chains"
-    task = {"name": name, "file": target.text, "adapter": "chains", "n": len(records)}
-    task |= {"answer_format": found.answer_format} if found.answer_format else {}
-    spec = yaml.safe_dump([task], default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
     lines = [
         *found.columns_text(),
         f"Took {len(records):,} of {len(records) + found.left_out.total():,} chains. Answers: {kinds}; "
         f"{answered:,} chains have a recorded answer.",
         *([found.left_out_text()] if found.left_out else []),
         *(f"Note: {text}" for text in (*found.remarks_text(), *found.renamed_text())),
-        f"Wrote {target.text}. Put this into a spec, with the models that will read the chains:",
-        "tasks:",
-        f"  - {spec.strip()[1:-1]}",
-        "probes: [no_cot, early_answering, filler_tokens, step_deletion]",
+        *spec_lines(records, target.text, target.stem, found.answer_format),
     ]
     out.print(plain_text("\n".join(lines)), markup=False, soft_wrap=True)

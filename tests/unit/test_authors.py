@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import yaml
 from runs_here import finish
 
 from cotfaith.cluster.storage.parts import in_schema
@@ -11,7 +12,7 @@ from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import Item, Supplied
-from cotfaith.schemas.spec import TaskSpec
+from cotfaith.schemas.spec import TaskSpec, parse_spec
 from cotfaith.workers.shard.rows import RowKey, chains_from_table, item_from_row, items_table
 from cotfaith.workers.tasks import load_task
 from cotfaith.workers.tasks.fingerprint import fingerprint
@@ -93,3 +94,51 @@ def test_older_rows_get_it_from_their_metadata(file):
     assert in_schema(older, "items").equals(table)
     plain = items_table(KEY, [Item("i", "1?", "1", "number", metadata=(("author", "who asked"),))])
     assert in_schema(plain.drop_columns("supplied_author"), "items")["supplied_author"].to_pylist() == [None]
+
+
+class TestImport:
+    """``cotfaith import`` prints the spec in which each author reads its own chains."""
+
+    def printed(self, cli, folder, monkeypatch, authors):
+        monkeypatch.chdir(folder)
+        records = [RECORD | ({"author": who} if who is not None else {}) for who in authors]
+        (folder / "in.jsonl").write_text("\n".join(map(json.dumps, records)))
+        code, out, err = cli("import", "in.jsonl", "--out", "out.jsonl")
+        assert code == 0, err
+        return out
+
+    def spec(self, out):
+        return yaml.safe_load(out[out.index("models:") :])
+
+    def test_a_model_and_a_task_for_each_author(self, cli, tmp_path, monkeypatch):
+        out = self.printed(cli, tmp_path, monkeypatch, AUTHORS)
+        found = self.spec(out)
+        assert found["models"] == [{"id": "a", "source": "org/a"}, {"id": "b", "source": "b"}]
+        assert [(t["name"], t["author"], t["n"], t["models"]) for t in found["tasks"]] == [
+            ("out-a", "org/a", 2, ["a"]),
+            ("out-b", "b", 2, ["b"]),
+        ]
+        assert "Note: 1 chains name no author: none of these tasks has them." in out
+        assert "set each source to the weights of that author" in out
+        spec = parse_spec(found)
+        assert [len(load_task(task, 0)) for task in spec.tasks] == [2, 2]
+        assert [spec.answers(model, "out-a") for model in "ab"] == [True, False]
+
+    def test_ids_are_names_and_differ(self, cli, tmp_path, monkeypatch):
+        authors = ["x/m", "y/m", "z/m", "m-2", "a b/c d: [e]", "日本", "/", "l" * 300]
+        spec = parse_spec(self.spec(self.printed(cli, tmp_path, monkeypatch, authors)))
+        ids = [model.id for model in spec.models]
+        assert ids[:6] == ["m", "m-2", "m-3", "m-2-2", "c-d-e", "model"]
+        assert len(set(ids)) == len({task.name for task in spec.tasks}) == len(authors)
+        assert [load_task(task, 0)[0].supplied.author for task in spec.tasks] == authors
+
+    def test_one_author_needs_one_task(self, cli, tmp_path, monkeypatch):
+        (task,) = self.spec(self.printed(cli, tmp_path, monkeypatch, ["org/a"] * 3))["tasks"]
+        assert (task["name"], task["author"], task["models"], task["n"]) == ("out", "org/a", ["a"], 3)
+
+    @pytest.mark.parametrize(("authors", "said"), [([None], False), ([f"a{n}" for n in range(21)], True)])
+    def test_no_author_and_too_many_give_one_task_for_all(self, cli, tmp_path, monkeypatch, authors, said):
+        out = self.printed(cli, tmp_path, monkeypatch, authors)
+        (task,) = yaml.safe_load(out[out.index("tasks:") :])["tasks"]
+        assert (task["n"], "author" in task, "models" in task) == (len(authors), False, False)
+        assert ("21 authors: a task takes the chains of one with `author: NAME`." in out) is said
