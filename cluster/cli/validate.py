@@ -125,9 +125,14 @@ def _name(source: str) -> str:
 
 
 def _timed(spec: RunSpec, folder: str) -> RunSpec:
-    """Return ``spec`` with ``folder`` as its output, and with each probe timed separately. Results stay the same."""
+    """Return ``spec`` with ``folder`` as its output, and with each probe timed separately. Results stay the same.
+
+    Unless the spec says otherwise, the report withholds nothing: a label counts only for a chain that reaches its
+    recorded answer.
+    """
+    level = {} if "min_agreement" in spec.output.model_fields_set else {"min_agreement": 0.0}
     resources = spec.resources.model_copy(update={"probes_apart": True, "in_flight": 1})
-    output = spec.output.model_copy(update={"path": folder})
+    output = spec.output.model_copy(update={"path": folder} | level)
     return spec.model_copy(update={"resources": resources, "output": output})
 
 
