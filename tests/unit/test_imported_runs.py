@@ -145,7 +145,11 @@ def facts_of(html):
 class TestSampling:
     def facts(self, folder, content):
         write(folder, {})
-        return facts_of(page(finish(folder, content) / "run"))
+        html = page(finish(folder, content) / "run")
+        unknown = "None of its 20 imported chains has a recorded answer, so it is not known"
+        assert html.index(unknown) < html.index('<dl class="facts">')
+        assert "<b>Withheld</b>" not in html
+        return facts_of(html)
 
     def test_imported_chains_have_no_settings_of_ours(self, html):
         facts = facts_of(html)
