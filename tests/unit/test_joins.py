@@ -7,8 +7,8 @@ from tokenizer_families import BYTES, FAMILIES
 
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engines.resolved import resolve_model
+from cotfaith.schemas.spec import parse_spec
+from cotfaith.workers.resolved import resolve
 from cotfaith.workers.text.codec import ByteCodec, HuggingFaceCodec
 from cotfaith.workers.text.joins import Joins
 
@@ -178,9 +178,11 @@ def test_the_plan_says_which_questions_a_model_does_not_see_as_they_are_written(
     codec = HuggingFaceCodec(made("word_level"), chat=False)
     monkeypatch.setattr("cotfaith.workers.engines.resolved.load_codec", lambda *_: codec)
     known, unknown = Item("a", "Which colour wins?", "1", "number"), Item("b", "Which zebra wins?", "1", "number")
-    subjects = (resolve_model(ModelSpec(id="m", source="s")),)
-    assert tokenizer_notes(subjects, {"t": [known]}) == []
-    (note,) = tokenizer_notes(subjects, {"t": [known, unknown]})
+    models = [{"id": name, "source": "s"} for name in "mn"]
+    tasks = [{"name": name, "generator": "addition", "models": ["m"] if name == "t" else ["n"]} for name in "tu"]
+    subjects = resolve(parse_spec({"models": models, "tasks": tasks}))
+    assert tokenizer_notes(subjects, {"t": [known], "u": [known]}) == []
+    (note,) = tokenizer_notes(subjects, {"t": [known, unknown]})  # ``n`` does not answer the task
     assert "m on t" in note
     assert "1 of 2 questions" in note
     assert "first: b" in note
