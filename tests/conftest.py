@@ -59,10 +59,10 @@ def no_ray(held_ray):
 def cli(monkeypatch, capsys):
     """A function that runs a command line in this process, 80 columns wide: (exit code, stdout, stderr)."""
     from cotfaith.cluster.cli import app as cli
-    from cotfaith.cluster.cli import listing
+    from cotfaith.cluster.cli import consoles
 
     monkeypatch.setattr(cli, "app", click_command())
-    for console in (cli.out, cli.err, listing.out):
+    for console in (consoles.out, consoles.err):
         monkeypatch.setattr(console, "width", 80)
 
     def run(*arguments):

@@ -2,8 +2,15 @@
 
 from rich.console import Console
 
-from cotfaith.cluster.storage.completeness import Completeness
+from cotfaith.cluster.cli.stored import run_record
+from cotfaith.cluster.storage.completeness import Completeness, completeness
+from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.terminal import plain_text
+
+
+def say_what_is_missing(store: Store, console: Console) -> None:
+    """Read what is committed, and print what is missing, if anything is."""
+    say_if_incomplete(completeness(store, run_record(store)), console)
 
 
 def say_if_incomplete(complete: Completeness, console: Console) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from cotfaith.cluster.cli.consoles import out
 from cotfaith.cluster.cli.organisms import truth_note
 from cotfaith.cluster.terminal import safe_text
 from cotfaith.schemas.errors import SpecError
@@ -25,8 +25,6 @@ from cotfaith.workers.roles.table import ROLES
 from cotfaith.workers.strategies import STRATEGIES
 from cotfaith.workers.tasks.adapters import ADAPTERS
 from cotfaith.workers.tasks.generators import GENERATORS
-
-out = Console(highlight=False)
 
 
 def _organisms() -> list[Listed]:

@@ -7,15 +7,13 @@ from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from cotfaith.cluster.cli.consoles import err, out
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import RunSpec, TaskSpec, parse_spec
 from cotfaith.workers.remote.address import is_address
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 ORGANISMS = Path(__file__).parents[1] / "validation" / "organisms.yaml"
 PROBES = ("no_cot", "early_answering", "filler_tokens")
 

@@ -7,11 +7,9 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from cotfaith.cluster.cli.consoles import out
 from cotfaith.cluster.terminal import plain_text
-
-out = Console(highlight=False)
 
 
 def watch_preemption(

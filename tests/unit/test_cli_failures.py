@@ -35,7 +35,7 @@ def test_a_run_ends_with_1_where_one_role_failed_too_often(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     without_ray(monkeypatch)
     found = ledger(committed(0, ok=990), reading(0, **{"unparsed" if lost else "ok": 10}))
-    monkeypatch.setattr("cotfaith.cluster.cli.app._failures", lambda store: failures(found))
+    monkeypatch.setattr("cotfaith.cluster.cli.run.counted_failures", lambda store: failures(found))
     (tmp_path / "spec.yaml").write_text(
         "models: [{id: m, engine: stub}]\ntasks: [{name: t, generator: addition, n: 2}]\n"
         "probes: [no_cot]\noutput: {path: run}\n"

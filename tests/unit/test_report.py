@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from run_records import run_record
 
-from cotfaith.cluster.cli.show import show
+from cotfaith.cluster.cli.item import show
 from cotfaith.cluster.report.page import render
 from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts

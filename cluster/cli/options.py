@@ -1,0 +1,23 @@
+"""Arguments and options that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+SpecPath = Annotated[str, typer.Argument(help="The run spec (YAML); see examples/.", show_default=False)]
+RunPath = Annotated[str, typer.Argument(help="The run's folder, or s3://bucket/prefix.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set sampling.temperature=0")
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", metavar="MODULE", help="Import a Python module of plug-ins; its code is run."),
+]
+MetricPlugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="NAME",
+        help="Import a module that registers metrics, or what a package offers for a probe; its code is run.",
+    ),
+]
