@@ -1,18 +1,15 @@
-"""Untrusted text made safe to show: no control characters and, for the terminal, no rich markup."""
-
-import unicodedata
+"""Untrusted text made safe to show in a terminal: unseen characters as marks, no rich markup."""
 
 from rich.markup import escape
 
-KEPT = "\n\t\u200c\u200d"
-"""The two joiners are part of the spelling of some languages."""
+from cotfaith.cluster.marks import mark, pieces
 
 
 def plain_text(text: str) -> str:
-    """Return ``text`` without control, format (direction overrides) and surrogate characters; lines and tabs stay."""
-    return "".join(c for c in text if c in KEPT or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    """Return ``text`` with a mark such as ⟨U+202E⟩ for each character that cannot be seen; lines and tabs stay."""
+    return "".join(mark(piece) if unseen else piece for piece, unseen in pieces(text))
 
 
 def safe_text(text: object) -> str:
-    """Return ``text`` so that rich prints it literally: markup escaped, control characters removed; "-" for None."""
+    """Return ``text`` so that rich prints it literally: markup escaped, unseen characters as marks; "-" for None."""
     return "-" if text is None else escape(plain_text(str(text)))

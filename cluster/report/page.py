@@ -1,8 +1,8 @@
 """The report: one HTML page that needs no network.
 
-In: the run's facts, its rows and its estimates. Out: the page's text. Model output is untrusted. jinja2 escapes every
-text, and figures are JSON without ``<``, ``>`` or ``&``. The page's content security policy allows only the hashes of
-our two scripts, so an unescaped text still could not run.
+In: the run's facts, its rows and its estimates. Out: the page's text. Model output is untrusted. Every text is escaped,
+with marks for what cannot be seen in it; figures are JSON without ``<``, ``>`` or ``&``. The page's content security
+policy allows only the hashes of our two scripts, so an unescaped text still could not run.
 """
 
 import base64
@@ -24,6 +24,7 @@ from cotfaith.cluster.report.facts import run_facts
 from cotfaith.cluster.report.figures import Figure, model_colours
 from cotfaith.cluster.report.findings import chance_levels, findings
 from cotfaith.cluster.report.imported import imported_chains, withheld_together
+from cotfaith.cluster.report.marked import marked
 from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
@@ -101,19 +102,21 @@ def render(
 @cache
 def _environment() -> Environment:
     """Return the environment, which caches the compiled template."""
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_without_control,
+        finalize=_finished,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["plain"] = plain_text  # for titles and attributes, which hold no elements
+    return made
 
 
-def _without_control(value: Any) -> Any:
-    """Return a text without control characters: a direction override would show the text after it reversed."""
-    return plain_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def _finished(value: Any) -> Any:
+    """Return a text escaped and marked: a direction override would show the text after it reversed."""
+    return marked(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache

@@ -12,7 +12,8 @@ import cotfaith
 # From the bottom up: a line may import the lines above it. The longest name that holds a module places it.
 FOLDERS = ("schemas", "workers", "cluster")
 CLUSTER = (
-    "cluster.terminal cluster.colours",
+    "cluster.marks cluster.colours",
+    "cluster.terminal",
     "cluster.storage",
     "cluster.plan cluster.stats",
     "cluster.fleet cluster.validation",

@@ -14,7 +14,6 @@ from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.storage.completeness import Completeness
-from cotfaith.cluster.terminal import plain_text, safe_text
 from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.run_objects import CheckEntry
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
@@ -140,11 +139,6 @@ def test_show_prints_all_and_strips_control_characters():
 def test_show_names_the_nearest_ids():
     with pytest.raises(InputError, match="i001"):
         show(*tables(), "i01", Console())
-
-
-def test_safe_text():
-    assert plain_text("a\x1b[31mb\u202e\n") == "a[31mb\n"
-    assert safe_text(None) == "-"
 
 
 def test_checks_of_the_metrics_are_shown_and_a_failed_one_as_failed():
