@@ -1,18 +1,42 @@
-"""The command line's two consoles, and what every command prints in one way."""
+"""The command line's two consoles, and what every command prints in one way.
+
+With ``--json`` a command prints one JSON object on stdout and its messages on stderr; docs/json.md has the keys.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 
-from cotfaith.cluster.terminal import plain_text
+from cotfaith.cluster.terminal import first_lines, plain_text
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+MOST_NOTES = 10
+
+
+def messages(as_json: bool) -> Console:
+    """Return the console for a command's messages."""
+    return err if as_json else out
 
 
 def say(text: str, console: Console = out) -> None:
-    """Print a line that can hold anything: nothing in it is interpreted, and it is wrapped by the terminal only."""
+    """Print a line that can hold anything: nothing in it is interpreted, and only the terminal wraps it."""
     console.print(plain_text(text), markup=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Print a note on stderr."""
     say(f"Note: {text}", err)
+
+
+def notes(texts: Sequence[str], in_full: bool) -> None:
+    """Print notes, at most ``MOST_NOTES`` of them unless ``in_full``."""
+    for text in texts if in_full else first_lines(texts, "more notes: --details", MOST_NOTES):
+        note(text)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON object: ASCII only, no NaN."""
+    print(json.dumps(content, indent=2, allow_nan=False))

@@ -1,40 +1,95 @@
 """The tables of estimates that the command line prints: a run's estimates, and those that rest on too few rows.
 
-In: a table in the ESTIMATES schema, or shortfalls. Out: tables for a rich console.
+In: estimates, or shortfalls. Out: tables for a rich console.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
-import pyarrow as pa
 from rich.table import Table
 
 from cotfaith.cluster.cli.tables import new_table
-from cotfaith.cluster.report.columns import by_name, find_estimate
-from cotfaith.cluster.report.shortfalls import Shortfall
+from cotfaith.cluster.report.columns import ByName, by_name, find_estimate, in_column
+from cotfaith.cluster.report.shortfalls import Shortfall, is_short, share_counted
 from cotfaith.cluster.report.spoken import first_columns
-from cotfaith.cluster.stats.estimates import Estimate, read_estimates
+from cotfaith.cluster.stats.estimates import Estimate
+from cotfaith.cluster.stats.metrics.lib.words import Column
 from cotfaith.cluster.terminal import safe_text
 
 
-def summary_table(estimates: pa.Table) -> Table:
+def summary_table(rows: Sequence[Estimate]) -> Table:
     """Return a line per model, task and strategy: accuracies, same answer, AOC, each with its interval.
 
     If some answers are near ties, a second line gives the figures without them: "-" if no answers are left, "" if
     leaving them out changes nothing.
     """
-    columns = [column for column in first_columns() if column.terminal]
+    columns = shown_columns()
     title = "Estimates, with 95% intervals (bootstrap over items)"
     table = new_table(title, ["model", "task"], [*(column.terminal for column in columns), "chains\nok"])
-    rows = read_estimates(estimates)
     found = by_name(rows)
-    for _, task, _, series in sorted({(row.model, row.task, row.strategy, row.series) for row in rows}):
+    for task, series in _lines(rows):
         cells = [find_estimate(column, found, task, series) for column in columns]
-        chains = found.get((task, series, "accuracy_cot", None))
-        table.add_row(series, task, *map(_interval, cells), f"{chains.n_ok}/{chains.n_total}" if chains else "0/0")
+        table.add_row(series, task, *map(_interval, cells), _chains_ok(found, [task], series))
         if any(cell is not None and cell.clear_n_ok is not None for cell in cells):
             ties = found[task, series, "near_tie_share", None].value or 0.0
             table.add_row("", f"without near ties ({ties:.0%})", *map(_clear, cells), "")
     return table
+
+
+def models_table(rows: Sequence[Estimate], n: int | None = None) -> Table:
+    """Return a line per model and strategy, at most ``n``: the smallest and the largest estimate of its tasks.
+
+    The worst is first: the one with the figure that lacks the largest share of its rows. "short": how many figures rest
+    on less than 95% of their rows or arms.
+    """
+    found = by_name(rows)
+    columns = [column for column in shown_columns() if any(in_column(row, column) for row in rows)]
+    title = "Estimates by model, from the smallest to the largest of its tasks; the worst first"
+    table = new_table(title, ["model"], [*(column.terminal for column in columns), "chains\nok", "short"])
+    for series, own in _worst_first(rows)[:n]:
+        tasks = sorted({row.task for row in own})
+        cells = [_range([find_estimate(column, found, task, series) for task in tasks]) for column in columns]
+        short = sum(is_short(row) for row in own if row.position is None)
+        table.add_row(series, *cells, _chains_ok(found, tasks, series), f"{short:,}" if short else "-")
+    return table
+
+
+def shown_columns() -> list[Column]:
+    """Return the estimates that the terminal shows of each model and task."""
+    return [column for column in first_columns() if column.terminal]
+
+
+def n_series(rows: Sequence[Estimate]) -> int:
+    """Return how many lines ``models_table`` has."""
+    return len({row.series for row in rows})
+
+
+def _lines(rows: Sequence[Estimate]) -> list[tuple[str, str]]:
+    """Return (task, series) of each line, in order."""
+    names = sorted({(row.model, row.task, row.strategy, row.series) for row in rows})
+    return [(task, series) for _, task, _, series in names]
+
+
+def _worst_first(rows: Sequence[Estimate]) -> list[tuple[str, list[Estimate]]]:
+    own: defaultdict[str, list[Estimate]] = defaultdict(list)
+    for row in rows:
+        own[row.series].append(row)
+    return sorted(own.items(), key=lambda pair: (min(map(share_counted, pair[1])), pair[0]))
+
+
+def _chains_ok(found: ByName, tasks: Sequence[str], series: str) -> str:
+    chains = [one for task in tasks if (one := found.get((task, series, "accuracy_cot", None)))]
+    return f"{sum(one.n_ok for one in chains):,}/{sum(one.n_total for one in chains):,}"
+
+
+def _range(cells: Sequence[Estimate | None]) -> str:
+    values = [cell.value for cell in cells if cell is not None and cell.value is not None]
+    if any(cell is not None and cell.withheld is not None for cell in cells):
+        return "withheld" if not values else f"some\nwithheld"
+    if not values:
+        return "-"
+    low, high = f"{min(values):z.2f}", f"{max(values):z.2f}"
+    return low if low == high else f"{low}–{high}"
 
 
 def _clear(row: Estimate | None) -> str:
@@ -43,14 +98,18 @@ def _clear(row: Estimate | None) -> str:
     return "-" if row.clear_value is None else f"{row.clear_value:z.2f}"
 
 
-def shortfall_table(found: Sequence[Shortfall]) -> Table:
-    """Return a line for each estimate that lacks rows and is not a curve, with its worst and its best case."""
-    curves = sum(one.is_curve for one in found)
+def shortfall_table(found: Sequence[Shortfall], n: int | None = None) -> Table:
+    """Return a line for each estimate that lacks rows and is not a curve, with its worst and its best case.
+
+    If there are more than ``n``, the ``n`` that lack the largest share are shown, in the same order.
+    """
+    plain = [one for one in found if not one.is_curve]
+    curves, worst = len(found) - len(plain), sorted(plain, key=lambda one: one.share)[:n]
     title = "Figures on less than 95% of their rows or arms; range: worst and best case of those that failed"
     table = new_table(title, ["model", "task", "figure"], ["value", "counted", "range"])
     if curves:
         table.caption = f"And {curves} by position: the report lists them under each model and task."
-    for one in (one for one in found if not one.is_curve):
+    for one in (one for one in plain if one in worst):
         counted = one.rests_on.replace(", ", "\n")
         table.add_row(safe_text(one.series), safe_text(one.task), safe_text(one.name), one.shown, counted, one.cases)
     return table

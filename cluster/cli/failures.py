@@ -5,6 +5,7 @@ In: what is committed. Out: ``Failures``, for subjects and for readers. Knows no
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.schemas.status import Status
@@ -27,6 +28,10 @@ class Failures:
     def failed(self) -> int:
         """Rows that are not ok."""
         return self.total - self.statuses[Status.OK]
+
+    def as_data(self) -> dict[str, Any]:
+        """Return them as plain data, for JSON."""
+        return {"of": self.rows, "total": self.total, "failed": self.failed, "statuses": dict(self.statuses)}
 
     def are_more_than(self, share: float) -> bool:
         """Return whether more than ``share`` of the rows failed."""

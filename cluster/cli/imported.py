@@ -8,21 +8,40 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from cotfaith.cluster.cli.fit import fits, print_first
 from cotfaith.cluster.cli.tables import new_table
 from cotfaith.cluster.report.imported import ImportedChains, imported_chains, withheld_together
 from cotfaith.cluster.stats.estimates import Estimate
-from cotfaith.cluster.terminal import plain_text, safe_text
+from cotfaith.cluster.terminal import first_lines, plain_text, safe_text
+
+MOST_LINES = 12
+"""The most lines of the table, and of the sentences below it, that are not asked for in full."""
 
 
-def print_imported(rows: Sequence[Estimate], console: Console) -> None:
-    """Print the agreement of each task and model, what is withheld and why, and who reads whose chains."""
+def print_imported(rows: Sequence[Estimate], console: Console, in_full: bool = True) -> None:
+    """Print the agreement of each task and model, what is withheld and why, and who reads whose chains.
+
+    Unless ``in_full``, what does not fit is left out and counted: the lowest agreement is first then.
+    """
     found = imported_chains(rows)
     if not found:
         return
-    console.print(agreement_table(found))
-    for line in _lines(found):
+    table = agreement_table(found)
+    if in_full or fits(table, console):
+        console.print(table)
+    else:
+        worst = sorted(found, key=_agreement)
+        print_first(lambda n: agreement_table(worst[:n]), len(worst), console, "lines: --details", MOST_LINES)
+    lines = list(_lines(found))
+    for line in lines if in_full else first_lines(lines, "more lines: --details", MOST_LINES):
         console.print(plain_text(line), markup=False, soft_wrap=True)
     console.print()
+
+
+def _agreement(one: ImportedChains) -> float:
+    """Return the share of chains that lead to their recorded answer; below all others if it is not known."""
+    known = None if one.agreement is None else one.agreement.value
+    return -1.0 if known is None else known
 
 
 def _lines(found: Sequence[ImportedChains]) -> Iterator[str]:

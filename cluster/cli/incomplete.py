@@ -1,5 +1,7 @@
 """Prints what a run lacks, and which items are quarantined."""
 
+from typing import Any
+
 from rich.console import Console
 
 from cotfaith.cluster.cli.stored import run_record
@@ -19,3 +21,13 @@ def say_if_incomplete(complete: Completeness, console: Console) -> None:
         console.print(complete.headline(), markup=False, style="bold yellow")
     for line in complete.details():
         console.print(f"  {plain_text(line)}", markup=False, soft_wrap=True)
+
+
+def complete_data(complete: Completeness) -> dict[str, Any]:
+    """Return it as plain data, for JSON."""
+    return {
+        "shards_done": complete.done,
+        "shards": complete.total,
+        "missing": [{"model": model, "task": task, "shards": n} for (model, task), n in complete.missing.items()],
+        "quarantined": [{"item": name, "reason": reason} for name, reason in complete.quarantined],
+    }

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cotfaith.cluster.cli.consoles import out
+from cotfaith.cluster.cli.consoles import out, print_json
+from cotfaith.cluster.cli.options import AsJson
 from cotfaith.cluster.cli.organisms import truth_note
 from cotfaith.cluster.terminal import safe_text
 from cotfaith.schemas.errors import SpecError
@@ -51,12 +52,18 @@ def list_names(
         list[str] | None,
         typer.Option("--plugin", metavar="MODULE", help="Import a Python module of plug-ins first; its code is run."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List what a spec can name, with one line each."""
     if kind not in KINDS:
         raise SpecError(unknown("kind", kind, KINDS))
     import_plugins(plugins or [])
-    out.print(_table(list(KINDS[kind]())))
+    found = list(KINDS[kind]())
+    if as_json:
+        names = [{"name": one.name, "summary": one.summary, "origin": one.origin or None} for one in found]
+        print_json({"kind": kind, "names": names})
+    else:
+        out.print(_table(found))
 
 
 def _table(lines: Sequence[Listed]) -> Table:

@@ -13,6 +13,14 @@ Plugins = Annotated[
     list[str] | None,
     typer.Option("--plugin", metavar="MODULE", help="Import a Python module of plug-ins; its code is run."),
 ]
+Details = Annotated[bool, typer.Option("--details", help="Every line, however many there are.")]
+OnlyModels = Annotated[
+    list[str] | None, typer.Option("--model", metavar="MODEL", help="Show only this model, in full; can be repeated.")
+]
+OnlyTasks = Annotated[
+    list[str] | None, typer.Option("--task", metavar="TASK", help="Show only this task, in full; can be repeated.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and messages on stderr.")]
 MetricPlugins = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,11 +1,17 @@
 """``cotfaith plan``: what a spec will cost, before any model loads."""
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cotfaith.cluster.cli.consoles import note, out
-from cotfaith.cluster.cli.options import Overrides, Plugins, SpecPath
+from cotfaith.cluster.cli.consoles import notes, out, print_json
+from cotfaith.cluster.cli.options import AsJson, Details, OnlyModels, OnlyTasks, Overrides, Plugins, SpecPath
+
+if TYPE_CHECKING:
+    from cotfaith.cluster.cli.view import View
+    from cotfaith.cluster.plan.costs import Cost
 
 
 def plan(
@@ -24,22 +30,50 @@ def plan(
             "default: as measured in the output folder's run.",
         ),
     ] = None,
+    details: Details = False,
+    models: OnlyModels = None,
+    tasks: OnlyTasks = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show shards, requests, tokens and hours, before any model loads."""
-    from cotfaith.cluster.cli.tables import cost_table
+    from cotfaith.cluster.cli.view import view
     from cotfaith.cluster.plan.costs import costs
     from cotfaith.cluster.plan.plan import make_plan, overflow_warnings
     from cotfaith.cluster.plan.rates import measured_rates, rates_note
     from cotfaith.cluster.plan.spec_file import load_spec
 
-    made = make_plan(load_spec(spec_path, overrides or [], plugins or []))
+    spec = load_spec(spec_path, overrides or [], plugins or [])
+    shown = view(details, models, tasks, ([one.id for one in spec.models], [one.name for one in spec.tasks]))
+    made = make_plan(spec)
     length = chain_tokens or made.spec.sampling.max_tokens
     rates = measured_rates(made) if rate is None else dict.fromkeys((model.id for model in made.spec.models), rate)
-    out.print(cost_table(costs(made, chain_tokens), rates))
-    out.print(
-        f"Upper bounds for chains of {length} tokens (--chain-tokens: another length); edits succeed at the first try. "
-        "Distinct tokens: prefixes that an item's prompts share count once."
-    )
-    out.print(rates_note(made, rates, rate), markup=False)
-    for line in (*made.notes, *overflow_warnings(made)):
-        note(line)
+    lines = [cost for cost in costs(made, chain_tokens) if shown.shows(cost.model, cost.task)]
+    warnings = [*made.notes, *overflow_warnings(made)]
+    if as_json:
+        print_json({"chain_tokens": length, "lines": _data(lines, rates), "rates": rates, "notes": warnings})
+    else:
+        _print_costs(lines, rates, shown)
+        out.print(
+            f"Upper bounds for chains of {length} tokens (--chain-tokens: another length); edits succeed at the first "
+            "try. Distinct tokens: prefixes that an item's prompts share count once."
+        )
+        out.print(rates_note(made, rates, rate), markup=False)
+    notes(warnings, shown.in_full)
+
+
+def _print_costs(lines: "Sequence[Cost]", rates: Mapping[str, float], shown: "View") -> None:
+    from cotfaith.cluster.cli.fit import fits, print_first
+    from cotfaith.cluster.cli.tables import cost_by_model, cost_table
+
+    table = cost_table(lines, rates)
+    if shown.in_full or fits(table, out):
+        out.print(table)
+        return
+    print_first(lambda n: cost_by_model(lines, rates, n), len({line.model for line in lines}), out, "models")
+    out.print("Each model and task: --details; some of them: --model M --task T")
+
+
+def _data(lines: "Sequence[Cost]", rates: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return each line as plain data; the hours are null if the model's rate is unknown."""
+    hours = [line.tokens / rates[line.model] / 3600 if line.model in rates else None for line in lines]
+    return [{**asdict(line), "hours": spent} for line, spent in zip(lines, hours, strict=True)]

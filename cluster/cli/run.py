@@ -6,9 +6,11 @@ Exit codes: 0 done, 1 finished with too many failed rows, 2 bad input.
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
-from cotfaith.cluster.cli.consoles import err, out, say
-from cotfaith.cluster.cli.options import Overrides, Plugins, SpecPath
+from cotfaith.cluster.cli.consoles import MOST_NOTES, err, messages, out, print_json, say
+from cotfaith.cluster.cli.options import AsJson, Details, Overrides, Plugins, SpecPath
+from cotfaith.cluster.terminal import first_lines
 from cotfaith.schemas import keys
 
 if TYPE_CHECKING:
@@ -29,36 +31,58 @@ def run(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Take the run over from another driver, which then stops.")
     ] = False,
+    details: Details = False,
+    as_json: AsJson = False,
 ) -> None:
     """Do the missing parts of a run, then aggregate and report. Run it again to resume."""
     from cotfaith.cluster.plan.spec_file import load_spec
 
     spec = load_spec(spec_path, overrides or [], plugins or [])
-    from cotfaith.cluster.cli.incomplete import say_what_is_missing
+    from cotfaith.cluster.cli.incomplete import complete_data, say_if_incomplete
     from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.cli.stored import run_record
-    from cotfaith.cluster.cli.summary import summarise
-    from cotfaith.cluster.cli.tables import failed_text
+    from cotfaith.cluster.cli.summary import headline_data, summarise
+    from cotfaith.cluster.cli.view import View
     from cotfaith.cluster.fleet.run import Again, execute
     from cotfaith.cluster.report.results import write_results
+    from cotfaith.cluster.stats.estimates import read_estimates
+    from cotfaith.cluster.storage.completeness import completeness
     from cotfaith.cluster.storage.read import open_run_store
 
-    quarantined = execute(spec, ConsoleReporter(out, err), Again(repair, retry_quarantined), take_over=take_over)
+    console, shown = messages(as_json), View(details)
+    quarantined = execute(spec, ConsoleReporter(console, err), Again(repair, retry_quarantined), take_over=take_over)
     store = open_run_store(spec.output.path)
-    summarise(write_results(store, run_record(store)), out)
-    say_what_is_missing(store, out)
-    say(f"Report: {store.place(keys.REPORT)}")
-    counted, limit = counted_failures(store), spec.output.max_failed_share
+    record = run_record(store)
+    rows, complete = read_estimates(write_results(store, record)), completeness(store, record)
+    counted = counted_failures(store)
+    if as_json:
+        about = {"run_id": record.run_id, "report": store.place(keys.REPORT), "estimates": headline_data(rows, shown)}
+        print_json(about | {"rows": [one.as_data() for one in counted]} | complete_data(complete))
+    else:
+        summarise(rows, out, shown)
+    say_if_incomplete(complete, console)
+    say(f"Report: {store.place(keys.REPORT)}", console)
+    _say_failed(counted, console)
+    for line in quarantined if details else first_lines(quarantined, "more: cotfaith run --details", MOST_NOTES):
+        say(f"Quarantined: {line}", err)
+    _check(counted, spec.output.max_failed_share)
+
+
+def _say_failed(counted: "list[Failures]", console: Console) -> None:
+    from cotfaith.cluster.cli.tables import failed_text
+
     for one in counted:
         if one.failed:
             by_status = failed_text(one.statuses)
-            out.print(
+            console.print(
                 f"{one.failed} of {one.total} {one.rows} are not ok ({by_status}); 'Rows by status' in the report "
                 "shows where.",
                 soft_wrap=True,
             )
-    for line in quarantined:
-        say(f"Quarantined: {line}", err)
+
+
+def _check(counted: "list[Failures]", limit: float) -> None:
+    """Exit with code 1 if more than ``limit`` of the rows failed."""
     if any(one.are_more_than(limit) for one in counted):
         rows = ", ".join(f"{one.failed} of {one.total} {one.rows}" for one in counted) or "0 of 0 rows"
         err.print(f"Finished with {rows} failed (limit {limit:.0%}).", soft_wrap=True)

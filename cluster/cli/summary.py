@@ -1,18 +1,59 @@
-"""Prints a run's estimates, and which of them rest on too few rows."""
+"""Prints a run's estimates, and which of them rest on too few rows; by model, if there are too many for a screen."""
 
-import pyarrow as pa
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from rich.console import Console
 
-from cotfaith.cluster.cli.estimate_tables import shortfall_table, summary_table
+from cotfaith.cluster.cli.estimate_tables import (
+    models_table,
+    n_series,
+    shortfall_table,
+    shown_columns,
+    summary_table,
+)
+from cotfaith.cluster.cli.fit import MOST_LINES, fits, height, print_first
 from cotfaith.cluster.cli.imported import print_imported
+from cotfaith.cluster.cli.view import View
+from cotfaith.cluster.report.columns import in_column
 from cotfaith.cluster.report.shortfalls import shortfalls
-from cotfaith.cluster.stats.estimates import read_estimates
+from cotfaith.cluster.stats.estimates import Estimate
+from cotfaith.cluster.stats.metrics.lib.recorded import AGREEMENT
+
+ABOUT = ("model", "task", "strategy", "metric", "method", "value", "ci_low", "ci_high", "n_ok", "n_total", "n_items", "withheld")
+"""The columns of ESTIMATES that JSON output has."""
 
 
-def summarise(estimates: pa.Table, console: Console) -> None:
-    """Print the estimates' tables."""
-    print_imported(read_estimates(estimates), console)
-    console.print(summary_table(estimates))
-    if short := shortfalls(read_estimates(estimates)):
-        console.print()
+def summarise(rows: Sequence[Estimate], console: Console, shown: View) -> None:
+    """Print the estimates of the models and tasks that are shown."""
+    rows = [row for row in rows if shown.shows(row.model, row.task)]
+    table = summary_table(rows)
+    print_imported(rows, console, shown.in_full)
+    if shown.in_full or fits(table, console):
+        console.print(table)
+        _print_shortfalls(rows, console, None if shown.in_full else MOST_LINES + 10 - height(table, console))
+    else:
+        print_first(lambda n: models_table(rows, n), n_series(rows), console, "models")
+        console.print("Each model and task: --details; some of them: cotfaith aggregate RUN --model M --task T")
+
+
+def _print_shortfalls(rows: Sequence[Estimate], console: Console, most: int | None) -> None:
+    if not (short := shortfalls(rows)):
+        return
+    console.print()
+    n = sum(not one.is_curve for one in short)
+    if most is None:
         console.print(shortfall_table(short))
+    else:
+        print_first(lambda k: shortfall_table(short, k), n, console, "figures", most)
+
+
+def headline_data(rows: Sequence[Estimate], shown: View) -> list[Mapping[str, Any]]:
+    """Return what the tables show as plain data, one entry per model, task, strategy and figure."""
+    columns = shown_columns()
+    return [
+        {name: getattr(row, name) for name in ABOUT}
+        for row in rows
+        if shown.shows(row.model, row.task)
+        and (row.metric == AGREEMENT.name or any(in_column(row, column) for column in columns))
+    ]

@@ -3,12 +3,15 @@
 Exit codes: 0 no check failed, 1 a check failed, 2 bad input.
 """
 
+import json
 from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from cotfaith.cluster.cli.consoles import err, out
+from cotfaith.cluster.cli.consoles import err, messages, out, print_json, say
+from cotfaith.cluster.cli.options import AsJson
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import RunSpec, TaskSpec, parse_spec
@@ -46,9 +49,10 @@ def validate(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Take the run over from another driver, which then stops.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
-    from cotfaith.cluster.cli.incomplete import say_if_incomplete
+    from cotfaith.cluster.cli.incomplete import complete_data, say_if_incomplete
     from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.fleet.run import execute
     from cotfaith.cluster.report.results import write_results
@@ -63,7 +67,8 @@ def validate(
     markdown = None if page is None else _local_page(page)
     folder = folder or ("runs/validate" if chains is None else f"runs/validate-{PurePath(chains).stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
-    execute(spec, ConsoleReporter(out, err), take_over=take_over)
+    console = messages(as_json)
+    execute(spec, ConsoleReporter(console, err), take_over=take_over)
     store = open_store(spec.output)
     run = load_run(store)
     assert run is not None, "execute begins a run"
@@ -72,15 +77,16 @@ def validate(
     for name, text in pages(made).items():
         store.put(name, text.encode())
     write_results(store, run)
-    show(made, out)
-    say_if_incomplete(completeness(store, run), out)
-    out.print(
-        f"Page: {store.place('validation.md')}; all figures: {store.place(keys.VALIDATION)}",
-        markup=False,
-        soft_wrap=True,
-    )
+    complete = completeness(store, run)
+    if as_json:
+        places = {"page": store.place("validation.md"), "file": store.place(keys.VALIDATION)}
+        print_json({"run_id": run.run_id, **places, "validation": json.loads(made.as_json())} | complete_data(complete))
+    else:
+        show(made, out)
+    say_if_incomplete(complete, console)
+    say(f"Page: {store.place('validation.md')}; all figures: {store.place(keys.VALIDATION)}", console)
     if markdown is not None:
-        _publish(pages(made, markdown.stem), markdown.parent)
+        _publish(pages(made, markdown.stem), markdown.parent, console)
     if made.failed:
         err.print(tally(made), soft_wrap=True)
         raise typer.Exit(1)
@@ -134,8 +140,8 @@ def _timed(spec: RunSpec, folder: str) -> RunSpec:
     return spec.model_copy(update={"resources": resources, "output": output})
 
 
-def _publish(files: dict[str, str], folder: Path) -> None:
+def _publish(files: dict[str, str], folder: Path, console: Console) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    out.print(f"Wrote {', '.join(str(folder / name) for name in files)}", markup=False, soft_wrap=True)
+    say(f"Wrote {', '.join(str(folder / name) for name in files)}", console)

@@ -21,10 +21,14 @@ from cotfaith.cluster.plan.run_record import next_run, open_run
 from cotfaith.cluster.storage.ledger import Ledger, Wanted
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_quarantine
 from cotfaith.cluster.storage.store import Store, check_conditional_put, open_store
+from cotfaith.cluster.terminal import first_lines
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_objects import Quarantined, RunRecord
 from cotfaith.schemas.spec import RunSpec
+
+MOST_NOTES = 10
+"""The most notes on a plan that a run repeats."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,8 @@ def _say_what_is_known(plan: Plan, run: RunRecord, reporter: Reporter) -> None:
     sizes = {one.shard_size for found in run.ranges.values() for one in found} - {plan.spec.resources.shard_size}
     if sizes:
         reporter.warn(f"This run was begun with shards of {_listed(sizes)} items and keeps them.")
-    for line in (*plan.notes, *overflow_warnings(plan)):
+    known = [*plan.notes, *overflow_warnings(plan)]
+    for line in first_lines(known, "more: cotfaith plan SPEC --details", MOST_NOTES):
         reporter.warn(f"Note: {line}")
 
 

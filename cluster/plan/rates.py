@@ -13,6 +13,8 @@ from cotfaith.cluster.storage.store import open_store
 from cotfaith.schemas.run_objects import Commit
 
 Span = tuple[float, float]
+MOST_LISTED = 6
+"""The most models that a sentence names."""
 
 
 def measured_rates(plan: Plan) -> dict[str, float]:
@@ -53,7 +55,10 @@ def rates_note(plan: Plan, rates: dict[str, float], stated: float | None) -> str
     if not rates:
         return "Hours: unknown. Set --tokens-per-second, or begin the run, which measures the rate."
     listed = ", ".join(f"{model} {rate:,.0f}" for model, rate in rates.items())
-    lacking = ", ".join(model.id for model in plan.spec.subjects if model.id not in rates)
+    if len(rates) > MOST_LISTED:
+        listed = f"{len(rates)} models, {min(rates.values()):,.0f} to {max(rates.values()):,.0f}"
+    unknown = [model.id for model in plan.spec.subjects if model.id not in rates]
+    lacking = ", ".join(unknown) if len(unknown) <= MOST_LISTED else f"{len(unknown)} models"
     return (
         f"Hours: at the tokens a second measured in {plan.spec.output.path} ({listed}), if the rest is like what is "
         "done, one line after another." + (f" Unknown for {lacking}: set --tokens-per-second." if lacking else "")

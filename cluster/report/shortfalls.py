@@ -29,6 +29,8 @@ class Shortfall:
     n_arms: int | None
     least: float | None
     most: float | None
+    share: float
+    """Of the rows or arms, those that did not fail."""
 
     @property
     def is_curve(self) -> bool:
@@ -54,7 +56,7 @@ class Shortfall:
 
 def is_short(row: Estimate) -> bool:
     """Return whether more than 5% of the estimate's rows or arms failed; what is withheld is not shown at all."""
-    return row.withheld is None and _share(row) < ENOUGH
+    return row.withheld is None and share_counted(row) < ENOUGH
 
 
 def shortfalls(rows: Iterable[Estimate]) -> list[Shortfall]:
@@ -62,7 +64,7 @@ def shortfalls(rows: Iterable[Estimate]) -> list[Shortfall]:
     worst: dict[tuple[str, str, str, str | None], Estimate] = {}
     for row in filter(is_short, rows):
         key = (row.task, row.series, row.metric, row.method)
-        if key not in worst or _share(row) < _share(worst[key]):
+        if key not in worst or share_counted(row) < share_counted(worst[key]):
             worst[key] = row
     return [_shortfall(row) for _, row in sorted(worst.items(), key=lambda pair: (*pair[0][:2], _place(pair[1])))]
 
@@ -72,7 +74,8 @@ def _place(row: Estimate) -> tuple[bool, str, str]:
     return row.position is not None, row.metric, row.method or ""
 
 
-def _share(row: Estimate) -> float:
+def share_counted(row: Estimate) -> float:
+    """Return the share of the estimate's rows, or of its arms if that is less, that did not fail; 1 if it has none."""
     arms = (row.n_arms_ok or 0) / row.n_arms if row.n_arms else 1.0
     return min(row.n_ok / row.n_total if row.n_total else 1.0, arms)
 
@@ -92,4 +95,5 @@ def _shortfall(row: Estimate) -> Shortfall:
         row.n_arms,
         row.least,
         row.most,
+        share_counted(row),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog, Wanted
 from cotfaith.cluster.storage.read import read_ledger, read_quarantine
 from cotfaith.cluster.storage.store import Store
+from cotfaith.cluster.terminal import first_lines
 from cotfaith.schemas.run_objects import PieceName, Quarantined, RunRecord
 
 Group = tuple[str, str]
@@ -104,5 +105,4 @@ def _plan(run: RunRecord, ledger: Ledger) -> dict[Group, frozenset[PieceName]]:
 
 
 def _cut(lines: list[str], more: str) -> list[str]:
-    left = len(lines) - MOST_NAMED
-    return lines if left <= 0 else [*lines[:MOST_NAMED], f"... and {left} {more}"]
+    return first_lines(lines, more, MOST_NAMED)

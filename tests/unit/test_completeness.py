@@ -184,7 +184,7 @@ def test_it_is_said_everywhere_and_the_headline_is_gone_when_the_rest_is_done(ru
     assert code == 1  # more than 5% of the rows are not ok
     name = "m / t / t-000002"
     assert f"Quarantined: {name}: EngineLostError" in " ".join(err.split())
-    said = f"Quarantined: {name}: EngineLostError: <b>lost</b> [red]x[/] [31m"
+    said = f"Quarantined: {name}: EngineLostError: <b>lost</b> [red]x[/] ⟨U+001B⟩[31m"
     for command in (("status", "run"), ("aggregate", "run"), ("report", "run")):
         text = " ".join(cli(*command)[1].split())
         assert "Incomplete: 2 of 3 shards are done." in text, command

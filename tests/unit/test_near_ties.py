@@ -212,12 +212,12 @@ def test_a_warning_where_many_answers_are_near_ties(near, warns):
 
 
 def test_the_terminal_shows_both_lines():
-    shown = summary_table(estimates(CHAINS_WITH_TIES))
+    shown = summary_table(read_estimates(estimates(CHAINS_WITH_TIES)))
     assert shown.row_count == 2
     assert str(next(iter(shown.columns[3].cells))).startswith("0.50")
     assert "without near ties (50%" in str(list(shown.columns[1].cells)[1])
     assert list(shown.columns[3].cells)[1] == "1.00"
-    assert summary_table(estimates([chain(n) for n in range(4)])).row_count == 1
+    assert summary_table(read_estimates(estimates([chain(n) for n in range(4)]))).row_count == 1
 
 
 def test_a_figure_of_which_nothing_is_left_says_so():
@@ -238,7 +238,7 @@ def test_a_figure_of_which_nothing_is_left_says_so():
         assert clear(row) == (None, 0), metric
     assert clear(get(table, "near_tie_share")) == (None, None)
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(summary_table(table))
+    console.print(summary_table(read_estimates(table)))
     cells = re.sub(r"\s+", " ", console.export_text())
     assert "without near ties (100%) - - - " in cells
 
