@@ -1,79 +1,124 @@
-"""One item in the terminal: its question, every chain on it, and every arm's answer.
+"""One item in the terminal: its question, a chain on it, and what each arm did to it.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows and an item's id. Out: text on a rich console. Model output is untrusted: all of
-it passes through ``terminal.py``.
+In: ITEMS, CHAINS and OBSERVATIONS rows of one item. Out: text on a rich console, about a screen long unless more is
+asked for. Model output is untrusted: all of it passes through ``terminal.py``.
 """
 
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from cotfaith.cluster.cli.arms import print_arms
+from cotfaith.cluster.cli.item_lines import KEY, Filters, item_lines
+from cotfaith.cluster.cli.items import RIGHT, clipped, items_table, series
+from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.cluster.terminal import plain_text, safe_text
-from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.records import CHOICE_LABELS
 
 Row = dict[str, Any]
+FIRST, LAST = 3, 2
+"""The steps that are shown of a long chain."""
+QUESTION, STEP = 480, 150
+"""The most characters of a question and of a step."""
 
 
-def show(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, item_id: str, console: Console) -> None:
-    """Print ``item_id`` with all models, chains and arms; raise ``InputError`` if the run has no such item."""
-    found = items.filter(pl.col("item_id") == item_id).sort("task", "model")
-    if found.is_empty():
-        raise InputError(_unknown(item_id, items["item_id"].unique().sort().to_list()))
-    seen: set[str] = set()
-    for item in found.to_dicts():
-        if item["task"] not in seen:
-            _print_item(item, console)
-        seen.add(item["task"])
-        here = [pl.col(name) == item[name] for name in ("model", "task", "item_id")]
-        for chain in chains.filter(*here).sort("chain_index").to_dicts():
-            _print_chain(chain, console)
-        _print_arms(observations.filter(*here), console)
+@dataclass(frozen=True)
+class Shown:
+    """How much of an item is shown."""
+
+    full: bool = False
+    """Every model, chain, step and arm, with whole texts."""
+    chain: int | None = None
+    """The only chain; None: the first, with a line for each of the others."""
+    probes: Sequence[str] = ()
+    """The only ones; empty: all."""
+    prompt: bool = False
+    """Also the prompt that the chain continues, and the texts after which arms asked for the answer."""
 
 
-def _unknown(item_id: str, known: list[str]) -> str:
-    near = get_close_matches(item_id, known, n=3, cutoff=0.4) or known[:3]
-    hint = f" Nearest: {', '.join(near)}." if near else " The run has no items yet."
-    return f"No item {item_id!r} among the {len(known)} items of this run.{hint}"
+def print_item(
+    tables: Mapping[str, pl.DataFrame], words: Mapping[str | None, Words], console: Console, shown: Shown
+) -> None:
+    """Print the item of the tables: one chain with its arms if one model is left, else a line for each model."""
+    lines = list(item_lines(tables, Filters()))
+    for item in tables["items"].unique(["task"], maintain_order=True).to_dicts():
+        _print_question(item, console, shown.full)
+    if len(lines) > 1 and not shown.full:
+        console.print(items_table(lines, tables["observations"]["probe"].unique().sort()))
+        console.print("One chain and its arms: --model, --task or --strategy; everything: --full")
+        return
+    for line in lines:
+        here = [pl.col(name).eq_missing(line.key[name]) for name in KEY]
+        chains = tables["chains"].filter(*here).sort("chain_index").to_dicts()
+        _print_chains(series(line), chains, tables["observations"].filter(*here), words, console, shown)
 
 
-def _print_item(item: Row, console: Console) -> None:
-    console.rule(f"[bold]{safe_text(item['task'])} · {safe_text(item['item_id'])}")
-    console.print(Text(plain_text(item["question"])))
+def _print_question(item: Row, console: Console, full: bool) -> None:
+    console.print(Text(plain_text(f"{item['task']} · {item['item_id']}"), "bold"))
+    console.print(Text(plain_text(_cut(item["question"] or "", QUESTION, full))))
     for label, text in zip(CHOICE_LABELS, item["choices"] or [], strict=False):
-        console.print(Text(f"  ({label}) {plain_text(text)}"))
+        console.print(Text(f"  ({label}) {plain_text(_cut(text, STEP, full))}"))
     console.print(f"gold: [bold green]{safe_text(item['gold'])}[/]\n")
 
 
-def _print_chain(chain: Row, console: Console) -> None:
-    outcome = {True: "[green]right[/]", False: "[red]wrong[/]", None: f"[yellow]{safe_text(chain['status'])}[/]"}
-    answer = f"answer [bold]{safe_text(chain['answer'])}[/] {outcome[chain['correct']]}"
-    console.print(f"[bold]{safe_text(chain['model'])}[/] · chain {chain['chain_index']} · {answer}")
-    for number, step in enumerate(chain["steps"] or [], start=1):
-        console.print(Text(f"{number:>3}  {plain_text(step).strip()}"))
+def _print_chains(
+    name: str,
+    chains: Sequence[Row],
+    observations: pl.DataFrame,
+    words: Mapping[str | None, Words],
+    console: Console,
+    shown: Shown,
+) -> None:
+    wanted = [chain for chain in chains if shown.chain in (None, chain["chain_index"])]
+    for place, chain in enumerate(wanted):
+        _print_heading(name, chain, console)
+        if place and not shown.full:
+            continue
+        _print_steps(chain, console, shown)
+        index = pl.col("chain_index")
+        own = observations.filter(index.is_null() | (index == chain["chain_index"]))
+        kept = own.filter(pl.col("probe").is_in(list(shown.probes))) if shown.probes else own
+        full = shown.full or bool(shown.probes)
+        print_arms(chain, kept, words, console, full=full, texts=shown.prompt)
+        console.print()
+    if len(wanted) > 1 and not shown.full:
+        console.print("Another chain: --chain N; all: --full")
+
+
+def _print_heading(name: str, chain: Row, console: Console) -> None:
+    answer = chain["status"] if chain["answer"] is None else f"answer {clipped(chain['answer'])}"
+    about = f"{chain['n_steps'] or 0} steps, {chain['n_tokens'] or 0} tokens"
+    outcome = "" if chain["correct"] is None else f", {RIGHT[chain['correct']]}"
+    text = plain_text(f"{name} · chain {chain['chain_index']} · {answer}{outcome} · {about}")
+    console.print(Text(text, "bold"))
+
+
+def _print_steps(chain: Row, console: Console, shown: Shown) -> None:
+    if shown.prompt:
+        console.print(Text("Prompt, which the chain continues:", "dim"))
+        console.print(Text(plain_text(chain["prompt"] or "not recorded")), soft_wrap=True)
+        console.print(Text("Chain:", "dim"))
+    steps = [(number, step.strip()) for number, step in enumerate(chain["steps"] or [], start=1)]
+    left = 0 if shown.full else max(0, len(steps) - FIRST - LAST - 1)
+    for number, step in steps[:FIRST] if left else steps:
+        _print_step(number, step, console, shown.full)
+    if left:
+        console.print(f"     ... {len(steps) - FIRST - LAST} more steps, --full")
+        for number, step in steps[-LAST:]:
+            _print_step(number, step, console, shown.full)
+    if not steps and chain["text"]:
+        console.print(Text(plain_text(_cut(chain["text"], QUESTION, shown.full))))
     if chain["error"]:
         console.print(f"[yellow]{safe_text(chain['error'])}[/]")
-    console.print()
 
 
-def _print_arms(observations: pl.DataFrame, console: Console) -> None:
-    ordered = observations.sort("probe", "chain_index", "position", "arm", nulls_last=False)
-    for (probe, index), arms in ordered.group_by(["probe", "chain_index"], maintain_order=True):
-        where = "" if index is None else f" · chain {index}"
-        table = Table(title=f"{safe_text(probe)}{where}", title_justify="left")
-        for name in ("arm", "answer", "same?", "correct?", "p(gold)", "status"):
-            table.add_column(name)
-        for row in arms.to_dicts():
-            table.add_row(*_cells(row))
-        console.print(table)
+def _print_step(number: int, step: str, console: Console, full: bool) -> None:
+    console.print(Text(f"{number:>3}  {plain_text(_cut(step, STEP, full))}"))
 
 
-def _cells(row: Row) -> list[str]:
-    yes_no = {True: "yes", False: "no", None: "-"}
-    p_gold = "-" if row["p_gold"] is None else f"{row['p_gold']:.3f}"
-    same, correct = yes_no[row["same_answer"]], yes_no[row["correct"]]
-    return [safe_text(row["arm"]), safe_text(row["answer"]), same, correct, p_gold, safe_text(row["status"])]
+def _cut(text: str, most: int, full: bool) -> str:
+    return text if full or len(text) <= most else f"{text[:most].rstrip()} ... (--full)"

@@ -1,17 +1,126 @@
-"""``cotfaith show``: an item of a run, with its chains and arms."""
+"""``cotfaith show``: a run's items, or one item with its chains and arms."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cotfaith.cluster.cli.consoles import out
-from cotfaith.cluster.cli.options import RunPath
+from cotfaith.cluster.cli.consoles import out, print_json
+from cotfaith.cluster.cli.options import AsJson, OnlyModels, OnlyTasks, RunPath
+
+if TYPE_CHECKING:
+    from cotfaith.cluster.cli.item import Shown
+    from cotfaith.cluster.cli.item_lines import Filters
+    from cotfaith.cluster.storage.chosen import Chosen
+    from cotfaith.cluster.storage.store import Store
+    from cotfaith.schemas.run_objects import RunRecord
+
+Names = list[str] | None
 
 
-def show(run_path: RunPath, item_id: Annotated[str, typer.Argument(help="The item's id.")]) -> None:
-    """Show one item with its chains and all arms."""
-    from cotfaith.cluster.cli.item import show as show_item
-    from cotfaith.cluster.storage.read import open_run_store, read_tables
+def show(
+    run_path: RunPath,
+    item_id: Annotated[
+        str | None, typer.Argument(metavar="[ITEM]", help="An item's id; default: a list of the items.")
+    ] = None,
+    models: OnlyModels = None,
+    tasks: OnlyTasks = None,
+    strategies: Annotated[Names, typer.Option("--strategy", metavar="NAME", help="Only this strategy.")] = None,
+    probes: Annotated[Names, typer.Option("--probe", metavar="NAME", help="Only this probe, all its arms.")] = None,
+    status: Annotated[str | None, typer.Option(metavar="NAME", help="Items with a row of this status.")] = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Items with an arm that changed the answer.")] = False,
+    correct: Annotated[
+        bool | None, typer.Option("--right/--wrong", help="Items with an answer that is right, or wrong.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The most items that are listed.")] = 30,
+    chain: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of an item, only this chain.")] = None,
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="The prompt of the chain, and the texts after which arms were asked.")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Of an item, every model, chain, step and arm.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List a run's items, or show one with its chain and what each arm did."""
+    from cotfaith.cluster.cli.item import Shown
+    from cotfaith.cluster.cli.item_lines import Filters
+    from cotfaith.cluster.cli.stored import run_record
+    from cotfaith.cluster.cli.view import view
+    from cotfaith.cluster.storage.chosen import Chosen
+    from cotfaith.cluster.storage.read import open_run_store
 
-    tables = read_tables(open_run_store(run_path))
-    show_item(tables["items"], tables["chains"], tables["observations"], item_id, out)
+    store = open_run_store(run_path)
+    run = run_record(store)
+    shown = view(False, models, tasks, (run.identity.models, run.ranges))
+    _check(run, strategies or [], probes or [], status)
+    chosen = Chosen(shown.models, shown.tasks, item_id, strategies or (), probes or (), status)
+    filters = Filters(strategies or (), probes or (), status, changed, correct)
+    if item_id is None:
+        _list(store, run, chosen, filters, limit, as_json)
+    else:
+        _show(store, run, chosen, filters, Shown(full, chain, probes or (), prompt), as_json)
+
+
+def _check(run: "RunRecord", strategies: list[str], probes: list[str], status: str | None) -> None:
+    """Raise ``SpecError`` for a name that the run cannot have."""
+    from cotfaith.schemas.errors import SpecError
+    from cotfaith.schemas.status import Status
+    from cotfaith.schemas.suggest import unknown
+
+    named = (("strategy", strategies, run.identity.strategies), ("probe", probes, run.identity.probes))
+    for kind, names, known in (*named, ("status", [status] if status else [], list(map(str, Status)))):
+        for name in names:
+            if name not in known:
+                raise SpecError(f"--{kind}: {unknown(kind, name, known)}")
+
+
+def _list(store: "Store", run: "RunRecord", chosen: "Chosen", filters: "Filters", limit: int, as_json: bool) -> None:
+    """Print the first lines that the filters admit; shards are read one by one, until there are enough."""
+    from cotfaith.cluster.cli.item_lines import item_lines
+    from cotfaith.cluster.cli.items import items_table
+    from cotfaith.cluster.storage.chosen import chosen_ledger, chosen_logs
+    from cotfaith.cluster.storage.read import tables_of
+
+    logs = chosen_logs(run, chosen_ledger(store, run, chosen), chosen)
+    found = (line for log in logs for line in item_lines(tables_of(store, [log], run.run_id), filters))
+    lines = [line for line, _ in zip(found, range(limit + 1), strict=False)]
+    more = len(lines) > limit
+    if as_json:
+        print_json({"run_id": run.run_id, "items": [line.as_data() for line in lines[:limit]], "more": more})
+    elif not lines:
+        out.print("No item is like that.")
+    else:
+        out.print(items_table(lines[:limit], run.identity.probes))
+        out.print(f"There are more: --limit {10 * limit}, or a filter. One item: cotfaith show RUN ITEM" * more)
+
+
+def _show(
+    store: "Store", run: "RunRecord", chosen: "Chosen", filters: "Filters", shown: "Shown", as_json: bool
+) -> None:
+    import polars as pl
+
+    from cotfaith.cluster.cli.item import print_item
+    from cotfaith.cluster.report.spoken import known_words
+    from cotfaith.cluster.storage.chosen import chosen_ledger, chosen_logs
+    from cotfaith.cluster.storage.read import tables_of
+    from cotfaith.schemas.errors import InputError
+
+    ledger = chosen_ledger(store, run, chosen)
+    read = tables_of(store, chosen_logs(run, ledger, chosen), run.run_id)
+    tables = {name: table.filter(pl.col("item_id") == chosen.item) for name, table in read.items()}
+    if tables["items"].is_empty():
+        ids = {item for log in ledger.logs.values() for commit in log.commits for item in commit.items}
+        raise InputError(_unknown(str(chosen.item), sorted(ids | set(read["items"]["item_id"].to_list()))))
+    if chosen.strategies:
+        own = pl.col("strategy").is_in(list(chosen.strategies))
+        tables |= {name: tables[name].filter(own) for name in ("chains", "observations")}
+    if as_json:
+        print_json({"run_id": run.run_id, **{name: table.to_dicts() for name, table in tables.items()}})
+    else:
+        print_item(tables, known_words(), out, shown)
+
+
+def _unknown(item_id: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(item_id, known, n=3, cutoff=0.4) or known[:3]
+    hint = f" Nearest: {', '.join(near)}." if near else " The run has no items yet."
+    return f"No item {item_id!r} among the {len(known)} items of this run.{hint}"

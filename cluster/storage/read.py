@@ -10,7 +10,7 @@ refused. Other files (.DS_Store, x.json~, ._x.json) are not cotfaith's: they are
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -152,10 +152,14 @@ def read_tables(store: Store) -> dict[str, pl.DataFrame]:
 
     """
     run = load_run(store)
-    run_id = None if run is None else run.run_id
+    return tables_of(store, read_ledger(store, run).logs.values(), None if run is None else run.run_id)
+
+
+def tables_of(store: Store, logs: Iterable[ShardLog], run_id: str | None) -> dict[str, pl.DataFrame]:
+    """Return the same tables of some shards only; nothing else is read."""
     parts: dict[str, list[pa.Table]] = {"items": [], "chains": [], "observations": []}
     sources: dict[str, list[Commit]] = {name: [] for name in parts}
-    live = [named for log in read_ledger(store, run).logs.values() for named in live_parts(log)]
+    live = [named for log in logs for named in live_parts(log)]
     for named, table in zip(live, read_live(store, live, run_id), strict=True):
         parts[named.part.table].append(table)
         sources[named.part.table].append(named.commit)

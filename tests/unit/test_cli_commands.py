@@ -240,7 +240,7 @@ class TestRun:
     def test_show_prints_an_item_with_all_arms(self, command, done):
         found = read_tables(LocalStore(Path("run")))
         item = found["items"].filter(pl.col("task") == "addition").row(0, named=True)
-        text = ok(command("show", "run", item["item_id"]))
+        text = ok(command("show", "run", item["item_id"], "--full"))
         assert item["question"].split("\n")[0][:60] in text
         arms = found["observations"].filter(item_id=item["item_id"])["arm"].unique().to_list()
         assert len(arms) > 3

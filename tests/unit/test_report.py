@@ -5,16 +5,13 @@ import re
 import polars as pl
 import pyarrow as pa
 import pytest
-from rich.console import Console
 from run_records import run_record
 
-from cotfaith.cluster.cli.item import show
 from cotfaith.cluster.report.page import render
 from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.storage.completeness import Completeness
-from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.run_objects import CheckEntry
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
 
@@ -124,21 +121,6 @@ def test_where_an_answer_settles(same, at):
     chain = {**chains.to_dicts()[0], "steps": ["a", "b"], "n_steps": 2}
     (found,) = pick_transcripts("r", items, frame(CHAINS, [chain]), frame(OBSERVATIONS, arms), known_words())
     assert found.settles_at == at
-
-
-def test_show_prints_all_and_strips_control_characters():
-    console = Console(record=True, width=120, force_terminal=False)
-    show(*tables(evil=EVIL), "i001", console)
-    text = console.export_text()
-    assert "\x1b" not in text
-    assert "[red]x[/]" in text
-    assert "early_answering" in text
-    assert "m=10" in text
-
-
-def test_show_names_the_nearest_ids():
-    with pytest.raises(InputError, match="i001"):
-        show(*tables(), "i01", Console())
 
 
 def test_checks_of_the_metrics_are_shown_and_a_failed_one_as_failed():

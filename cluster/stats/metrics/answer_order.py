@@ -17,7 +17,7 @@ import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.frame import ITEM, measured, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows
-from cotfaith.cluster.stats.metrics.lib.remarks import nothing
+from cotfaith.cluster.stats.metrics.lib.remarks import Row, nothing
 from cotfaith.cluster.stats.metrics.lib.sayings import interval, value
 from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, ReportSection, Source, Words
 
@@ -90,6 +90,14 @@ SHUFFLED = ReportSection(
     "is how often the letter stays when the choices are shuffled. Same answer / N corrects for that, and can exceed 1.",
 )
 IN_WORDS = {"none": "as they are", "once": "one shuffled order", "twice": "two shuffled orders"}
+
+
+def order(row: Row) -> str:
+    """Return the order in which the choices were shown."""
+    shown = f"choices shown as {', '.join(row['shown_choices'])}" if row["shown_choices"] else "choices shown"
+    return f"{shown}, after a chain of its own" if row["condition"] == "once_cot" else f"{shown}, no chain"
+
+
 WORDS = Words(
     rank=70,
     sentence=order_sentence,
@@ -104,6 +112,7 @@ WORDS = Words(
         ),
     ),
     remarks=nothing,
+    arm=order,
     glossary={
         "Shuffled choices, N": "The share of items whose letter stays when the choices are shuffled: what a mere "
         "preference for letters would give. The same-answer rate is divided by it (Bentham et al.).",

@@ -24,7 +24,7 @@ from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, ITEM, Value, 
 from cotfaith.cluster.stats.metrics.lib.metric import HALF, LANHAM, MOST_ARMS, OURS, Judged, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.probability import own_answers, with_p
-from cotfaith.cluster.stats.metrics.lib.remarks import nothing
+from cotfaith.cluster.stats.metrics.lib.remarks import Row, nothing
 from cotfaith.cluster.stats.metrics.lib.sayings import interval, side
 from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Headlines, Part, Words
 
@@ -139,6 +139,13 @@ NOTE = (
     "have no long filler, so the points differ in their items. A point with less than a fifth of the items of the "
     "largest one is not drawn."
 )
+
+
+def filler(row: Row) -> str:
+    """Return how much filler stood in the chain's place."""
+    return "filler in the chain's place" if row["position"] is None else f'filler, {row["position"]:.0f} times " ..."'
+
+
 WORDS = Words(
     rank=40,
     sentence=filler_sentence,
@@ -152,6 +159,7 @@ WORDS = Words(
         ),
     ),
     remarks=nothing,
+    arm=filler,
     glossary={
         "Filler": "The chain is replaced by repeated dots. If that helps, extra tokens help without any content to "
         "read.",

@@ -9,7 +9,7 @@ from typing import Literal
 
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Drawing
-from cotfaith.cluster.stats.metrics.lib.remarks import Remarks, every_arm
+from cotfaith.cluster.stats.metrics.lib.remarks import Remarks, Row, every_arm
 
 AGAIN = "aggregate and report again: no row has to be computed again."
 """What to do once a plug-in's metrics or words are fixed."""
@@ -108,6 +108,8 @@ class Words:
     parts: Sequence[Part] = ()
     remarks: Remarks = every_arm
     """What a transcript shows of the probe's rows."""
+    arm: Callable[[Row], str] | None = None
+    """What one arm did, in words, if ``remarks`` says nothing of it; the arm's row is given."""
     dependence: Dependence | None = None
     glossary: Mapping[str, str] | None = None
     """Term -> what it means, for "How to read this"."""
