@@ -4,6 +4,7 @@ With ``--json`` a command prints one JSON object on stdout and its messages on s
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,5 +39,13 @@ def notes(texts: Sequence[str], in_full: bool) -> None:
 
 
 def print_json(content: Mapping[str, Any]) -> None:
-    """Print one JSON object: ASCII only, no NaN."""
-    print(json.dumps(content, indent=2, allow_nan=False))
+    """Print one JSON object in ASCII; numbers that JSON lacks are the texts "inf", "-inf" and "nan"."""
+    print(json.dumps(_finite(content), indent=2, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -1,5 +1,6 @@
 """``cotfaith show``: a run's items, or one item with its chains and arms."""
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,7 +82,7 @@ def _list(store: "Store", run: "RunRecord", chosen: "Chosen", filters: "Filters"
 
     logs = chosen_logs(run, chosen_ledger(store, run, chosen), chosen)
     found = (line for log in logs for line in item_lines(tables_of(store, [log], run.run_id), filters))
-    lines = [line for line, _ in zip(found, range(limit + 1), strict=False)]
+    lines = list(islice(found, limit + 1))
     more = len(lines) > limit
     if as_json:
         print_json({"run_id": run.run_id, "items": [line.as_data() for line in lines[:limit]], "more": more})
