@@ -50,7 +50,7 @@ def shown(finished, cli, monkeypatch):
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rows(finished):
     return read_tables(LocalStore(finished / "run"))
 
@@ -76,7 +76,8 @@ class TestList:
         lines = {line.split()[0]: line for line in printed if line}
         assert sorted(set(lines) & set(rows["items"]["item_id"])) == want["item_id"].to_list() != []
         for item, probes in want.iter_rows():
-            assert "early" in lines[item].split("wrong")[-1] or "early_answering" not in probes
+            for probe in PROBES:
+                assert (f" {short_names(PROBES)[probe]}" in lines[item]) == (probe in probes)
 
     @pytest.mark.parametrize(("option", "correct"), [("--right", True), ("--wrong", False)])
     def test_right_and_wrong(self, shown, rows, option, correct):
