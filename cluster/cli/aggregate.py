@@ -33,6 +33,6 @@ def aggregate(
         about = {"run_id": record.run_id, "file": store.place(keys.ESTIMATES), "estimates": headline_data(rows, shown)}
         print_json(about | complete_data(complete))
     else:
-        summarise(rows, out, shown)
+        summarise(rows, out, shown, complete.missing)
     say_if_incomplete(complete, messages(as_json))
     say(f"Estimates: {store.place(keys.ESTIMATES)}", messages(as_json))

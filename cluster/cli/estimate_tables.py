@@ -4,7 +4,7 @@ In: estimates, or shortfalls. Out: tables for a rich console.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
@@ -14,6 +14,7 @@ from cotfaith.cluster.report.shortfalls import Shortfall, is_short, share_counte
 from cotfaith.cluster.report.spoken import first_columns
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.words import Column
+from cotfaith.cluster.storage.completeness import Group
 from cotfaith.cluster.terminal import safe_text
 
 
@@ -36,21 +37,23 @@ def summary_table(rows: Sequence[Estimate]) -> Table:
     return table
 
 
-def models_table(rows: Sequence[Estimate], n: int | None = None) -> Table:
+def models_table(rows: Sequence[Estimate], missing: Mapping[Group, int], n: int | None = None) -> Table:
     """Return a line per model and strategy, at most ``n``: the smallest and the largest estimate of its tasks.
 
-    The worst is first: the one with the figure that lacks the largest share of its rows. "short": how many figures rest
-    on less than 95% of their rows or arms.
+    The worst is first: the one with the most shards that are ``missing``, then the one with the figure that lacks the
+    largest share of its rows. "short": how many figures rest on less than 95% of their rows or arms.
     """
     found = by_name(rows)
     columns = [column for column in shown_columns() if any(in_column(row, column) for row in rows)]
     title = "Estimates by model, from the smallest to the largest of its tasks; the worst first"
-    table = new_table(title, ["model"], [*(column.terminal for column in columns), "chains\nok", "short"])
-    for series, own in _worst_first(rows)[:n]:
+    lacking = ["not\ndone"] if missing else []
+    table = new_table(title, ["model"], [*(column.terminal for column in columns), "chains\nok", "short", *lacking])
+    for series, own in _worst_first(rows, missing)[:n]:
         tasks = sorted({row.task for row in own})
         cells = [_range([find_estimate(column, found, task, series) for task in tasks]) for column in columns]
-        short = sum(is_short(row) for row in own if row.position is None)
-        table.add_row(series, *cells, _chains_ok(found, tasks, series), f"{short:,}" if short else "-")
+        counts = [sum(is_short(row) for row in own if row.position is None)]
+        counts += [_missing(own, missing)] if missing else []
+        table.add_row(series, *cells, _chains_ok(found, tasks, series), *(f"{n:,}" if n else "-" for n in counts))
     return table
 
 
@@ -70,11 +73,20 @@ def _lines(rows: Sequence[Estimate]) -> list[tuple[str, str]]:
     return [(task, series) for _, task, _, series in names]
 
 
-def _worst_first(rows: Sequence[Estimate]) -> list[tuple[str, list[Estimate]]]:
+def _missing(own: Sequence[Estimate], missing: Mapping[Group, int]) -> int:
+    """Return the shards of the model that are not done."""
+    return sum(n for (model, _), n in missing.items() if model == own[0].model)
+
+
+def _worst_first(rows: Sequence[Estimate], missing: Mapping[Group, int]) -> list[tuple[str, list[Estimate]]]:
     own: defaultdict[str, list[Estimate]] = defaultdict(list)
     for row in rows:
         own[row.series].append(row)
-    return sorted(own.items(), key=lambda pair: (min(map(share_counted, pair[1])), pair[0]))
+
+    def badness(pair: tuple[str, list[Estimate]]) -> tuple[float, float, str]:
+        return -_missing(pair[1], missing), min(map(share_counted, pair[1])), pair[0]
+
+    return sorted(own.items(), key=badness)
 
 
 def _chains_ok(found: ByName, tasks: Sequence[str], series: str) -> str:

@@ -24,10 +24,12 @@ def items_table(lines: Sequence[ItemLine], probes: Iterable[str]) -> Table:
     Item, task and model are columns if they differ between lines, and else in the title. ``probes``: all that the run
     has; they are named by their first words, as far as these tell them apart.
     """
-    about = [{"item": line.key["item_id"], "task": line.key["task"], "model": series(line)} for line in lines]
+    about = [_about(line) for line in lines]
     names, differ = short_names(probes), [name for name in about[0] if len({one[name] for one in about}) > 1]
-    same = [safe_text(value) for name, value in about[0].items() if name not in differ and len(lines) > 1]
+    same = [safe_text(about[0][name]) for name in about[0] if name not in differ and len(lines) > 1]
     heads = differ if len(lines) > 1 else list(about[0])
+    if "item" in heads and all(one["item"].startswith(one["task"]) for one in about):
+        heads = [name for name in heads if name != "task"]  # the item's id says it
     table = new_table(" · ".join(same), [*heads, "gold", "answer", "", "changed by"], [])
     table.add_column("not ok", overflow="fold")
     for line, one in zip(lines, about, strict=True):
@@ -35,6 +37,10 @@ def items_table(lines: Sequence[ItemLine], probes: Iterable[str]) -> Table:
         shown = [*(one[name] for name in heads), clipped(line.gold), *_answers(line), _changed(line, names), failed]
         table.add_row(*map(safe_text, shown))
     return table
+
+
+def _about(line: ItemLine) -> dict[str, str]:
+    return {"item": line.key["item_id"], "task": line.key["task"], "model": series(line)}
 
 
 def series(line: ItemLine) -> str:

@@ -59,7 +59,7 @@ def run(
         about = {"run_id": record.run_id, "report": store.place(keys.REPORT), "estimates": headline_data(rows, shown)}
         print_json(about | {"rows": [one.as_data() for one in counted]} | complete_data(complete))
     else:
-        summarise(rows, out, shown)
+        summarise(rows, out, shown, complete.missing)
     say_if_incomplete(complete, console)
     say(f"Report: {store.place(keys.REPORT)}", console)
     _say_failed(counted, console)

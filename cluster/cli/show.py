@@ -90,7 +90,8 @@ def _list(store: "Store", run: "RunRecord", chosen: "Chosen", filters: "Filters"
         out.print("No item is like that.")
     else:
         out.print(items_table(lines[:limit], run.identity.probes))
-        out.print(f"There are more: --limit {10 * limit}, or a filter. One item: cotfaith show RUN ITEM" * more)
+        if more:
+            out.print(f"There are more: --limit {10 * limit}, or a filter. One item: cotfaith show RUN ITEM")
 
 
 def _show(

@@ -19,13 +19,14 @@ from cotfaith.cluster.report.columns import in_column
 from cotfaith.cluster.report.shortfalls import shortfalls
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.recorded import AGREEMENT
+from cotfaith.cluster.storage.completeness import Group
 
 ABOUT = ("model", "task", "strategy", "metric", "method", "value", "ci_low", "ci_high", "n_ok", "n_total", "n_items", "withheld")
 """The columns of ESTIMATES that JSON output has."""
 
 
-def summarise(rows: Sequence[Estimate], console: Console, shown: View) -> None:
-    """Print the estimates of the models and tasks that are shown."""
+def summarise(rows: Sequence[Estimate], console: Console, shown: View, missing: Mapping[Group, int]) -> None:
+    """Print the estimates of the models and tasks that are shown; ``missing``: their shards that are not done."""
     rows = [row for row in rows if shown.shows(row.model, row.task)]
     table = summary_table(rows)
     print_imported(rows, console, shown.in_full)
@@ -33,7 +34,7 @@ def summarise(rows: Sequence[Estimate], console: Console, shown: View) -> None:
         console.print(table)
         _print_shortfalls(rows, console, None if shown.in_full else MOST_LINES + 10 - height(table, console))
     else:
-        print_first(lambda n: models_table(rows, n), n_series(rows), console, "models")
+        print_first(lambda n: models_table(rows, missing, n), n_series(rows), console, "models")
         console.print("Each model and task: --details; some of them: cotfaith aggregate RUN --model M --task T")
 
 

@@ -48,9 +48,9 @@ class Completeness:
 
     def details(self) -> list[str]:
         """Return what is missing, and what is quarantined and why; each list is cut at ``MOST_NAMED``."""
-        lacking = [f"{' / '.join(group)}: {n} not done" for group, n in self.missing.items()]
+        lacking = _lacking(self.missing)
         failed = [f"Quarantined: {name}: {reason}" for name, reason in self.quarantined]
-        return [*_cut(lacking, "more groups"), *_cut(failed, "more quarantined")]
+        return [*_cut(lacking, "more models"), *_cut(failed, "more quarantined")]
 
 
 def completeness(store: Store, run: RunRecord) -> Completeness:
@@ -102,6 +102,16 @@ def _plan(run: RunRecord, ledger: Ledger) -> dict[Group, frozenset[PieceName]]:
         group = (key.model, key.task)
         plan[group] = plan.get(group, frozenset()) | {piece.chains for piece in log.pieces} | set(log.pieces)
     return plan
+
+
+def _lacking(missing: Mapping[Group, int]) -> list[str]:
+    """Return a line for each group, or for each model if there are too many groups, the one that lacks most first."""
+    if len(missing) <= MOST_NAMED:
+        return [f"{' / '.join(group)}: {n} not done" for group, n in missing.items()]
+    shards, tasks = Counter[str](), Counter(model for model, _ in missing)
+    for (model, _), n in missing.items():
+        shards[model] += n
+    return [f"{model}: {n:,} not done, in {tasks[model]} tasks" for model, n in shards.most_common()]
 
 
 def _cut(lines: list[str], more: str) -> list[str]:

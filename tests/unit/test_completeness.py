@@ -48,6 +48,12 @@ def test_a_shard_is_done_when_everything_of_it_is_committed():
     assert (whole.done, whole.total, whole.whole, whole.headline()) == (3, 3, True, "")
 
 
+def test_many_groups_that_lack_something_are_a_line_a_model():
+    run = run_record(2, 2, models=("a", "b"), tasks=[f"t{at}" for at in range(8)])
+    done = [commit(model="a", task="t0"), commit(model="a", task="t1")]
+    assert compare(run, done).details() == ["b: 8 not done, in 8 tasks", "a: 6 not done, in 6 tasks"]
+
+
 def test_nothing_done():
     assert (compare(record(), []).done, compare(record(), []).total) == (0, 3)
 

@@ -135,9 +135,9 @@ class TestStatus:
 
 
 class TestEstimates:
-    def printed(self, rows, shown=None):
+    def printed(self, rows, shown=None, missing=None):
         console = Console(record=True, width=80, file=io.StringIO())
-        summarise(rows, console, shown or View())
+        summarise(rows, console, shown or View(), missing or {})
         return console.export_text().splitlines()
 
     def test_a_grid_is_a_line_a_model_with_the_range_of_its_tasks(self):
@@ -155,6 +155,12 @@ class TestEstimates:
         first = next(line for line in self.printed(rows) if line.startswith("Example-"))
         assert first.split()[0] == MODELS[7]
         assert first.split()[-1] == "1"
+
+    def test_the_one_that_lacks_most_shards_is_first(self):
+        rows = [*estimates(product(MODELS, TASKS)), estimate("aoc", model=MODELS[7], task=TASKS[2], n_ok=3)]
+        shown = self.printed(rows, missing={(MODELS[3], TASKS[0]): 2, (MODELS[3], TASKS[1]): 1})
+        found = [line.split() for line in shown if line.startswith("Example-")]
+        assert [(line[0], line[-1]) for line in found[:3]] == [(MODELS[3], "3"), (MODELS[7], "-"), (MODELS[0], "-")]
 
     def test_shortfalls_are_cut_and_the_worst_stay(self):
         short = [estimate(f"metric_{at:03}", n_ok=at % 19, n_total=20) for at in range(100)]
