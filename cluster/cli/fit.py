@@ -22,16 +22,15 @@ def fits(table: Table, console: Console, most: int = MOST_LINES) -> bool:
     return table.row_count <= most and height(table, console) <= most
 
 
-def print_first(
-    make: Callable[[int], Table], n: int, console: Console, more: str = "rows", most: int = MOST_LINES
-) -> None:
+def print_first(make: Callable[[int], Table], n: int, console: Console, more: str, most: int = MOST_LINES) -> None:
     """Print the table of as many of the first of ``n`` rows as fit, and how many are left out.
 
-    ``make``: returns the table of the first k rows; one row is always shown. ``more``: what the rows are called.
+    ``make``: returns the table of the first k rows; one row is always shown. ``more``: what rows are called, and how to
+    see the others.
     """
     shown = min(n, most)
     while shown > 1 and not fits(make(shown), console, most):
         shown -= 1
     console.print(make(shown))
     if shown < n:
-        console.print(f"... and {n - shown:,} more {more}: --details", markup=False)
+        console.print(f"... and {n - shown:,} more {more}", markup=False)

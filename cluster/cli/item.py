@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.text import Text
 
 from cotfaith.cluster.cli.arms import print_arms
+from cotfaith.cluster.cli.fit import print_first
 from cotfaith.cluster.cli.item_lines import KEY, Filters, item_lines
 from cotfaith.cluster.cli.items import RIGHT, clipped, items_table, series
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.cluster.terminal import plain_text, safe_text
+from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import CHOICE_LABELS
 
 Row = dict[str, Any]
@@ -45,10 +47,12 @@ def print_item(
 ) -> None:
     """Print the item of the tables: one chain with its arms if one model is left, else a line for each model."""
     lines = list(item_lines(tables, Filters()))
-    for item in tables["items"].unique(["task"], maintain_order=True).to_dicts():
+    items = tables["items"].unique(["task"], maintain_order=True).to_dicts()
+    for item in items if len(items) == 1 or shown.full else ():
         _print_question(item, console, shown.full)
     if len(lines) > 1 and not shown.full:
-        console.print(items_table(lines, tables["observations"]["probe"].unique().sort()))
+        probes = tables["observations"]["probe"].unique().sort()
+        print_first(lambda n: items_table(lines[:n], probes), len(lines), console, "lines")
         console.print("One chain and its arms: --model, --task or --strategy; everything: --full")
         return
     for line in lines:
@@ -74,6 +78,9 @@ def _print_chains(
     shown: Shown,
 ) -> None:
     wanted = [chain for chain in chains if shown.chain in (None, chain["chain_index"])]
+    if not wanted and chains:
+        known = ", ".join(str(chain["chain_index"]) for chain in chains)
+        raise SpecError(f"--chain {shown.chain}: {name} has no such chain on this item. It has: {known}.")
     for place, chain in enumerate(wanted):
         _print_heading(name, chain, console)
         if place and not shown.full:

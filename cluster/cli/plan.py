@@ -69,7 +69,7 @@ def _print_costs(lines: "Sequence[Cost]", rates: Mapping[str, float], shown: "Vi
     if shown.in_full or fits(table, out):
         out.print(table)
         return
-    print_first(lambda n: cost_by_model(lines, rates, n), len({line.model for line in lines}), out, "models")
+    print_first(lambda n: cost_by_model(lines, rates, n), len({line.model for line in lines}), out, "models: --details")
     out.print("Each model and task: --details; some of them: --model M --task T")
 
 

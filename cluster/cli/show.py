@@ -48,6 +48,7 @@ def show(
     from cotfaith.cluster.storage.chosen import Chosen
     from cotfaith.cluster.storage.read import open_run_store
 
+    _check_options(item_id, changed or bool(status) or correct is not None, full or prompt or chain is not None)
     store = open_run_store(run_path)
     run = run_record(store)
     shown = view(False, models, tasks, (run.identity.models, run.ranges))
@@ -58,6 +59,18 @@ def show(
         _list(store, run, chosen, filters, limit, as_json)
     else:
         _show(store, run, chosen, filters, Shown(full, chain, probes or (), prompt), as_json)
+
+
+def _check_options(item_id: str | None, chooses: bool, details: bool) -> None:
+    """Raise ``SpecError`` for an option that would do nothing."""
+    from cotfaith.schemas.errors import SpecError
+
+    if item_id is None and details:
+        raise SpecError("--chain, --prompt and --full show one item. Name it: cotfaith show RUN ITEM.")
+    if item_id is not None and chooses:
+        raise SpecError(
+            "--changed, --right, --wrong and --status choose among items. Leave out the item or the option."
+        )
 
 
 def _check(run: "RunRecord", strategies: list[str], probes: list[str], status: str | None) -> None:

@@ -49,5 +49,5 @@ def _print(title: str, found: "list[Stage]", shown: "View") -> None:
         out.print(table)
         return
     sums = by_model(found)
-    print_first(lambda n: models_table(title, sums[:n]), len(sums), out, "models")
+    print_first(lambda n: models_table(title, sums[:n]), len(sums), out, "models: --details")
     out.print("Each model, task and stage: --details; some of them: --model M --task T")

@@ -34,7 +34,7 @@ def summarise(rows: Sequence[Estimate], console: Console, shown: View, missing: 
         console.print(table)
         _print_shortfalls(rows, console, None if shown.in_full else MOST_LINES + 10 - height(table, console))
     else:
-        print_first(lambda n: models_table(rows, missing, n), n_series(rows), console, "models")
+        print_first(lambda n: models_table(rows, missing, n), n_series(rows), console, "models: --details")
         console.print("Each model and task: --details; some of them: cotfaith aggregate RUN --model M --task T")
 
 
@@ -46,7 +46,7 @@ def _print_shortfalls(rows: Sequence[Estimate], console: Console, most: int | No
     if most is None:
         console.print(shortfall_table(short))
     else:
-        print_first(lambda k: shortfall_table(short, k), n, console, "figures", most)
+        print_first(lambda k: shortfall_table(short, k), n, console, "figures: --details", most)
 
 
 def headline_data(rows: Sequence[Estimate], shown: View) -> list[Mapping[str, Any]]:

@@ -44,4 +44,4 @@ def view(
         for name in named:
             if name not in names:
                 raise SpecError(f"--{kind}: {unknown(kind, name, names)}")
-    return View(details, tuple(models or ()), tuple(tasks or ()))
+    return View(details, tuple(dict.fromkeys(models or ())), tuple(dict.fromkeys(tasks or ())))

@@ -188,7 +188,7 @@ def test_one_row_is_always_shown(lines):
             made.add_row("\n".join([str(at)] * 50))
         return made
 
-    print_first(table, 3, consoles.out)
+    print_first(table, 3, consoles.out, "rows: --details")
     assert lines()[-1] == "... and 2 more rows: --details"
 
 

@@ -64,5 +64,5 @@ def test_on_consoles_foreign_text_is_shown_as_it_reads_and_cannot_steer_the_term
     reporter = ConsoleReporter(Console(file=out, width=20), Console(file=err, width=20))
     reporter.say("[red]far \x1b[31m" + "x" * 40)
     reporter.warn("[b]note\x07[/b]")
-    assert out.getvalue() == "[red]far [31m" + "x" * 40 + "\n"
-    assert err.getvalue() == "[b]note[/b]\n"
+    assert out.getvalue() == "[red]far ⟨U+001B⟩[31m" + "x" * 40 + "\n"
+    assert err.getvalue() == "[b]note⟨U+0007⟩[/b]\n"

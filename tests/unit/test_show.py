@@ -171,6 +171,25 @@ class TestItem:
         assert data["observations"] == rows["observations"].filter(**here).to_dicts()
         assert data["chains"] == rows["chains"].filter(**here).to_dicts()
 
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--full"], "show one item"),
+            (["--chain", "0"], "show one item"),
+            (["addition-000001", "--changed"], "choose among items"),
+            (["addition-000001", "--status", "ok"], "choose among items"),
+            (["addition-000001", "--model", "o", "--chain", "3"], "It has: 0."),
+        ],
+    )
+    def test_an_option_that_would_do_nothing_is_refused(self, finished, cli, monkeypatch, arguments, words):
+        monkeypatch.chdir(finished)
+        code, _, err = cli("show", "run", *arguments)
+        assert code == 2
+        assert words in err
+
+    def test_a_model_that_is_named_twice_counts_once(self, shown):
+        assert shown("--model", "o", "--model", "o") == shown("--model", "o")
+
     def test_the_nearest_ids_are_named(self, finished, cli, monkeypatch):
         monkeypatch.chdir(finished)
         code, out, err = cli("show", "run", "addition-00001")
@@ -268,6 +287,18 @@ def test_equal_arms_are_one_line_and_failed_ones_are_told():
 def test_an_arm_of_an_unknown_probe_has_its_own_name():
     row = {"probe": "mine", "arm": "a", "step": None, "answer": "B", "status": "ok"}
     assert arm_words({"steps": []}, row, {}).what == ""
+
+
+def test_the_same_id_in_many_tasks_and_models_fits_a_screen():
+    tables = made(2)
+    names = [{"task": f"t{at}", "model": f"m{at % 9}"} for at in range(90)]
+    tables |= {
+        name: pl.concat([tables[name].with_columns(**{k: pl.lit(v) for k, v in one.items()}) for one in names])
+        for name in ("items", "chains")
+    }
+    lines = printed(tables).splitlines()
+    assert len(lines) < 40
+    assert "... and" in lines[-2]
 
 
 def test_a_failed_chain_without_steps_is_shown():
