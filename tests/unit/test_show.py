@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import polars as pl
 import pyarrow as pa
@@ -282,6 +283,14 @@ def test_equal_arms_are_one_line_and_failed_ones_are_told():
     assert "k=2  truncated after 2 of 4 steps  A          changed  p(gold) 0.250" in text
     assert "k=3  truncated after 3 of 4 steps  truncated  -" in text
     assert "the same answer: k=0 to k=1, k=4" in text
+
+
+def test_an_arm_on_the_item_is_compared_with_the_chain_that_is_shown():
+    arm = {"chain_index": None, "same_answer": None, "probe": "no_cot"}
+    text = printed(made(2, arms=[arm | {"answer": "A", "arm": "no_cot"}]))
+    assert "no_cot · 1 arm, 1 with another answer" in text
+    assert re.search(r"no_cot  no chain of thought  A  other", text)
+    assert "the same answer: no_cot" in printed(made(2, arms=[arm | {"answer": "B", "arm": "no_cot"}]))
 
 
 def test_an_arm_of_an_unknown_probe_has_its_own_name():
