@@ -95,13 +95,14 @@ def _chains_ok(found: ByName, tasks: Sequence[str], series: str) -> str:
 
 
 def _range(cells: Sequence[Estimate | None]) -> str:
+    """Return the smallest and the largest value, and how many tasks' values are withheld."""
     values = [cell.value for cell in cells if cell is not None and cell.value is not None]
-    if any(cell is not None and cell.withheld is not None for cell in cells):
-        return "withheld" if not values else f"some\nwithheld"
-    if not values:
-        return "-"
-    low, high = f"{min(values):z.2f}", f"{max(values):z.2f}"
-    return low if low == high else f"{low}–{high}"
+    withheld = sum(cell is not None and cell.withheld is not None for cell in cells)
+    said = [f"{withheld} withheld"] if withheld else []
+    if values:
+        low, high = f"{min(values):z.2f}", f"{max(values):z.2f}"
+        said.insert(0, low if low == high else f"{low}–{high}")
+    return "\n".join(said) or "-"
 
 
 def _clear(row: Estimate | None) -> str:

@@ -21,7 +21,20 @@ from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.recorded import AGREEMENT
 from cotfaith.cluster.storage.completeness import Group
 
-ABOUT = ("model", "task", "strategy", "metric", "method", "value", "ci_low", "ci_high", "n_ok", "n_total", "n_items", "withheld")
+ABOUT = (
+    "model",
+    "task",
+    "strategy",
+    "metric",
+    "method",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n_ok",
+    "n_total",
+    "n_items",
+    "withheld",
+)
 """The columns of ESTIMATES that JSON output has."""
 
 

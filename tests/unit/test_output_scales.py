@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -22,6 +23,7 @@ from cotfaith.cluster.cli.summary import summarise
 from cotfaith.cluster.cli.tables import new_table
 from cotfaith.cluster.cli.view import View
 from cotfaith.cluster.plan.costs import Cost
+from cotfaith.cluster.stats.metrics.lib.recorded import AGREEMENT, SHARE
 
 MODELS = [f"Example-{at:02}-72B-Instruct" for at in range(20)]
 TASKS = [f"logical_deduction_seven_objects_{at:02}" for at in range(30)]
@@ -174,6 +176,24 @@ class TestEstimates:
         shown = self.printed(estimates(FEW))
         assert [line.split()[:2] for line in shown if line.startswith("m ")] == [["m", "t"], ["m", "u"]]
         assert not any("--details" in line for line in shown)
+
+    def test_agreement_of_imported_chains_comes_first_and_is_cut_too(self):
+        cells = list(product(MODELS, TASKS))
+        agreements = [
+            estimate("recorded_agreement", model=m, task=t, value=at / 600) for at, (m, t) in enumerate(cells)
+        ]
+        shares = [estimate("recorded_share", model=m, task=t, value=1.0) for m, t in cells]
+        assert {AGREEMENT.name, SHARE.name} == {"recorded_agreement", "recorded_share"}
+        shown = self.printed([*estimates(cells), *agreements, *shares])
+        assert shown[0].strip().startswith("Imported chains")
+        assert len(shown) < SCREEN + 25
+        assert any(re.fullmatch(r"\.\.\. and \d+ more lines: --details", line) for line in shown)
+        assert "0.0%" in " ".join(shown[:8])
+
+    def test_withheld_values_are_counted_in_a_range(self):
+        rows = estimates(product(MODELS, TASKS))
+        held = [replace(row, value=None, withheld="why") if row.task == TASKS[3] else row for row in rows]
+        assert sum("1 withheld" in line for line in self.printed(held)) >= 10
 
     def test_a_filter_shows_intervals(self):
         shown = self.printed(estimates(product(MODELS, TASKS)), View(models=(MODELS[4],), tasks=(TASKS[1],)))

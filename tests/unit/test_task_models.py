@@ -10,7 +10,8 @@ from rich.console import Console
 from run_records import run_record
 from runs_here import without_ray
 
-from cotfaith.cluster.cli.tables import status_table
+from cotfaith.cluster.cli.stages import stages
+from cotfaith.cluster.cli.status_tables import status_table
 from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.plan.costs import costs
@@ -118,7 +119,7 @@ class TestRun:
     def test_status_shows_no_cell_that_is_not_wanted(self, done):
         store = done(content())
         shown = io.StringIO()
-        Console(file=shown, width=100).print(status_table(load_run(store), read_ledger(store)))
+        Console(file=shown, width=100).print(status_table("", stages(load_run(store), read_ledger(store))))
         lines = [line.split()[:3] for line in shown.getvalue().splitlines()]
         assert sorted((m, t) for m, t, stage in [one for one in lines if len(one) == 3] if stage == "chains") == GRID
         assert "0/2" not in shown.getvalue()
