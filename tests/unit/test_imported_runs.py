@@ -21,6 +21,7 @@ from cotfaith.schemas.parquet import read_parquet
 N = 20
 EVIL = "<b>x</b>[red]y[/]\x1b[31m"
 WRONG = {"A": "B", "B": "C", "C": "A"}
+ESCAPE = '<span class="mark" title="no name">⟨U+001B⟩</span>'
 
 
 def spec(*tasks, probes=("no_cot", "early_answering"), **more):
@@ -107,7 +108,7 @@ def test_the_report_says_it_before_anything_else(html):
 
 def test_the_chains_to_read_name_their_author_and_recorded_answer(html):
     found = re.findall(r"Imported, written by <b>(.*?)</b> · recorded answer <b>(A|B|C|none)</b> · Gold", html)
-    assert {author for author, _ in found} == {"good", "&lt;b&gt;x&lt;/b&gt;[red]y[/][31m"}
+    assert {author for author, _ in found} == {"good", f"&lt;b&gt;x&lt;/b&gt;[red]y[/]{ESCAPE}[31m"}
     assert len(found) == 10
 
 
