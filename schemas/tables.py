@@ -146,7 +146,7 @@ ESTIMATES = _schema(
         pa.field("value", pa.float64()),  # null if undefined
         pa.field("ci_low", pa.float64()),
         pa.field("ci_high", pa.float64()),
-        pa.field("interval", pa.string()),  # how the interval was made
+        pa.field("interval", pa.string()),  # how the interval was made, or why there is none
         pa.field("n_total", pa.int64(), nullable=False),  # rows that should have counted
         pa.field("n_ok", pa.int64(), nullable=False),  # rows that did
         pa.field("n_items", pa.int64(), nullable=False),  # clusters behind them
@@ -164,6 +164,10 @@ ESTIMATES = _schema(
         pa.field("reader", pa.string()),  # model that answered; null: the subject
         pa.field("n_eff", pa.float64()),  # number of independent items with the same information; null: not computed
         pa.field("withheld", pa.string()),  # why the value is withheld; null: it is not
+        # the ends at this position of a band that holds at all positions at once; null unless items share positions
+        pa.field("band_low", pa.float64()),
+        pa.field("band_high", pa.float64()),
+        pa.field("detectable", pa.float64()),  # smallest distance from a fixed value found with 80% power at level .05
     ],
 )
 

@@ -25,7 +25,7 @@ def summary_table(rows: Sequence[Estimate]) -> Table:
     leaving them out changes nothing.
     """
     columns = shown_columns()
-    title = "Estimates, with 95% intervals (bootstrap over items)"
+    title = "Estimates, with 95% intervals (over items)"
     table = new_table(title, ["model", "task"], [*(column.terminal for column in columns), "chains\nok"])
     found = by_name(rows)
     for task, series in _lines(rows):

@@ -2,22 +2,23 @@
 
 In: ITEMS, CHAINS and OBSERVATIONS rows (metrics/ turns them into scores, and those into per-item sums). Out: a table in
 the ESTIMATES schema. A value is null if no row was ok, never 0. ``least`` and ``most`` are the value if all failed rows
-had had the smallest or the largest possible value. Each interval has its own random stream, derived from the run's seed
-and the metric's name, so an estimate does not depend on what else was measured.
+had had the smallest or the largest possible value. Nothing is drawn at random: an estimate does not depend on what else
+was measured.
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from cotfaith.cluster.stats.intervals import Floats, Interval, cluster_bootstrap, curve_bootstrap, ratio_bootstrap
+from cotfaith.cluster.stats.curve_bands import simultaneous_tail
+from cotfaith.cluster.stats.intervals import TAIL, Floats, Interval, Sums, interval
 from cotfaith.cluster.stats.metrics import all_effects, find_metric, unknown_probes
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.near_ties import with_clear
-from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 
 Row = dict[str, Any]
@@ -41,30 +42,26 @@ def _all_estimates(effects: pl.DataFrame, run_id: str, seed: int) -> pa.Table:
     rows: list[Row] = []
     for name, group in effects.group_by(NAME, maintain_order=True):
         head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(NAME, name, strict=True))}
-        # The stream's name leaves out the strategy cot, so adding strategies to a run does not change its intervals.
-        stream = derive_seed(seed, *(str(part or "") for part in name if part != "cot"))
         metric = find_metric(head["metric"], head["method"])
-        rows.extend({**head, **estimate} for estimate in _estimates(group, stream, metric))
+        rows.extend({**head, **estimate} for estimate in _estimates(group, metric))
     return table_of("estimates", rows)
 
 
-def _estimates(group: pl.DataFrame, seed: int, metric: Metric) -> list[Row]:
-    """Turn one metric's effects into one estimate per position."""
+def _estimates(group: pl.DataFrame, metric: Metric) -> list[Row]:
+    """Turn one metric's effects into one estimate per position, with a band over all positions if items share them."""
     positions = group["position"].unique(maintain_order=True).to_list()
     parts = [group] if len(positions) == 1 else group.partition_by("position", maintain_order=True)
-    if len(group) == group["item_id"].n_unique():  # every item has one position: strata, each resampled separately
-        streams = [derive_seed(seed, str(at)) for at in positions]
-        intervals = [_alone(part, stream, metric) for part, stream in zip(parts, streams, strict=True)]
-    else:
-        intervals = curve_bootstrap(*_matrices(group, positions), seed, bounds=metric.bounds)
-    return [_estimate(*row) for row in zip(positions, parts, intervals, strict=True)]
+    intervals = [_interval(part, metric) for part in parts]
+    bands: Sequence[Interval | None] = [None] * len(parts)
+    if len(group) > group["item_id"].n_unique() and not metric.ratio:  # else every item has one position: strata
+        tail = simultaneous_tail(*_matrices(group, positions))
+        bands = [_interval(part, metric, tail) for part in parts]
+    return [_estimate(*row) for row in zip(positions, parts, intervals, bands, strict=True)]
 
 
-def _alone(part: pl.DataFrame, seed: int, metric: Metric) -> Interval:
-    numerators, denominators = part["numerator"].to_numpy(), part["denominator"].to_numpy()
-    if metric.ratio:
-        return ratio_bootstrap(numerators, denominators, seed)
-    return cluster_bootstrap(numerators, denominators, seed, bounds=metric.bounds)
+def _interval(part: pl.DataFrame, metric: Metric, tail: float = TAIL) -> Interval:
+    sums = Sums.of(part["numerator"].to_numpy(), part["denominator"].to_numpy())
+    return interval(sums, metric.bounds, of_means=metric.ratio, tail=tail)
 
 
 def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Floats, Floats]:
@@ -78,17 +75,21 @@ def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Float
     return num_IP, den_IP
 
 
-def _estimate(position: float | None, part: pl.DataFrame, interval: Interval) -> Row:
-    divisor = float(part["denominator"].sum())
+def _estimate(position: float | None, part: pl.DataFrame, own: Interval, band: Interval | None) -> Row:
+    sums = Sums.of(part["numerator"].to_numpy(), part["denominator"].to_numpy())
     return {
         "position": position,
-        "value": float(part["numerator"].sum()) / divisor if divisor else None,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-        "interval": interval.kind,
+        "value": float(sums.num / sums.den) if sums.den else None,
+        "ci_low": own.low,
+        "ci_high": own.high,
+        "interval": own.kind,
+        "band_low": None if band is None else band.low,
+        "band_high": None if band is None else band.high,
+        "detectable": own.detectable,
         "n_total": int(part["n_total"].sum()),
         "n_ok": int(part["n_ok"].sum()),
         "n_items": int((part["n_ok"] > 0).sum()),
+        "n_eff": float(sums.n_eff),
         "least": _case(part, "least"),
         "most": _case(part, "most"),
         "n_arms": _arms(part, "n_arms"),

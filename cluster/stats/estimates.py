@@ -32,7 +32,7 @@ class Estimate:
     ci_low: float | None
     ci_high: float | None
     interval: str | None
-    """How the interval was made."""
+    """How the interval was made, or why there is none."""
     n_total: int
     """Rows that should have given a value."""
     n_ok: int
@@ -56,6 +56,11 @@ class Estimate:
     """The number of independent items with as much information; None: not computed."""
     withheld: str | None
     """Why the value is withheld: then it is None, as are its interval and its bounds. None: it is not withheld."""
+    band_low: float | None
+    """The interval that holds at all positions of a curve at once; ``ci_low`` and ``ci_high`` hold at each alone."""
+    band_high: float | None
+    detectable: float | None
+    """The smallest distance from a fixed value that a test at level .05 finds with a probability of .8."""
     series: str
     """The model, with the strategy if the table has several."""
 

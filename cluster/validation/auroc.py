@@ -1,10 +1,12 @@
 """AUROC with its interval: the probability that a faithful chain or step scores above an unfaithful one.
 
 In: scores, labels, and the cluster (item) of each. Out: ``Auroc``. Ties count half. With only one class it is
-undefined, with a reason; never 0.5. The interval resamples clusters, because chains of one item are not independent.
-Perfect separation leaves the bootstrap no width, so the Clopper-Pearson bound on the smaller class's clusters is used.
+undefined, with a reason; never 0.5. The interval resamples clusters, because chains of one item are not independent, with
+two pseudo-clusters among them: in one the faithful chains score above all others and the unfaithful ones below, in the
+other it is the other way round. Without them perfect separation would leave the interval no width, and few clusters too
+little.
 
-N = scores, K = clusters, B = bootstrap draws, U = distinct scores.
+N = scores, K = clusters, with the pseudo-clusters at the end, B = bootstrap draws, U = distinct scores.
 """
 
 from collections.abc import Sequence
@@ -14,11 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cotfaith.cluster.stats.intervals import CHUNK_WEIGHTS, clopper_pearson
-
 Floats = npt.NDArray[np.float64]
 MIN_CLUSTERS = 5
 """Least number of clusters in each class for an interval."""
+_CHUNK_WEIGHTS = 2_000_000
+"""Bootstrap weights held at once: 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -72,26 +74,39 @@ def _interval(
     fewest = min(len(np.unique(cluster_N[positive_N])), len(np.unique(cluster_N[~positive_N])))
     if fewest < MIN_CLUSTERS:
         return None, None, f"no interval: {fewest} items in the smaller class"
-    if value in (0.0, 1.0):
-        share = clopper_pearson(0, fewest)[1]
-        return (1 - share, 1.0, "") if value == 1.0 else (0.0, share, "")
-    areas_B = _resampled(positive_N, cluster_N, starts_U, seed, n_boot)
+    areas_B = _resampled(*_with_opposites(positive_N, cluster_N, starts_U), seed, n_boot)
     low, high = np.nanpercentile(areas_B, [2.5, 97.5])
-    return float(low), float(high), ""
+    return min(float(low), value), max(float(high), value), ""
+
+
+def _with_opposites(
+    positive_N: npt.NDArray[np.bool_], cluster_N: npt.NDArray[np.intp], starts_U: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
+    """Add a pair of rows of both classes at either end of the order, and return each row's weight.
+
+    A pseudo-cluster has as many rows of a class as a cluster that has the class has on average.
+    """
+    k = int(cluster_N.max()) + 1
+    sizes = [mask.sum() / len(np.unique(cluster_N[mask])) for mask in (positive_N, ~positive_N)]
+    positive = np.r_[True, False, positive_N, True, False]
+    cluster = np.r_[k + 1, k, cluster_N, k, k + 1]
+    starts = np.r_[0, starts_U + 2, len(positive_N) + 2]
+    return positive, cluster, starts, np.r_[sizes, np.ones(len(positive_N)), sizes]
 
 
 def _resampled(
     positive_N: npt.NDArray[np.bool_],
     cluster_N: npt.NDArray[np.intp],
     starts_U: npt.NDArray[np.intp],
+    size_N: Floats,
     seed: int,
     n_boot: int,
 ) -> Floats:
     rng = np.random.default_rng(seed)
     k = int(cluster_N.max()) + 1
-    chunk = max(1, CHUNK_WEIGHTS // len(cluster_N))
+    chunk = max(1, _CHUNK_WEIGHTS // len(cluster_N))
     areas = []
     for start in range(0, n_boot, chunk):
         weights_BK = rng.multinomial(k, np.full(k, 1 / k), size=min(chunk, n_boot - start)).astype(np.float64)
-        areas.append(_areas(weights_BK[:, cluster_N], positive_N, starts_U))
+        areas.append(_areas(weights_BK[:, cluster_N] * size_N, positive_N, starts_U))
     return np.concatenate(areas)

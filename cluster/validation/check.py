@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from cotfaith.cluster.stats.intervals import Bounds, cluster_bootstrap
-from cotfaith.schemas.seeds import derive_seed
+from cotfaith.cluster.stats.intervals import Sums, interval
+from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 
 Result = Literal["passed", "failed", "not measured"]
 
@@ -33,13 +33,12 @@ def checked_mean(
     values: list[float],
     wanted: tuple[float | None, float | None],
     bounds: Bounds,
-    seed: int,
     note: str = "",
 ) -> Check:
     """Check the mean of per-item values: the interval must lie between the limits ``wanted``; None is no limit."""
-    interval = cluster_bootstrap(values, np.ones(len(values)), derive_seed(seed, "check", name), bounds=bounds)
+    found = interval(Sums.of(values, np.ones(len(values))), bounds)
     value = sum(values) / len(values) if values else None
-    low, high = interval.low, interval.high
+    low, high = found.low, found.high
     if low is None or high is None:
         return Check(name, expected, value, None, None, len(values), "not measured", "fewer than two items in common")
     passed = (wanted[0] is None or low > wanted[0]) and (wanted[1] is None or high < wanted[1])

@@ -52,11 +52,11 @@ def run_checks(
     models = {name: model for model, source in sources.items() if (name := organism_of(source)) is not None}
     if not models:
         return []
-    followed = [followed_check(organism, model, usable, labelled, seed) for organism, model in models.items()]
-    gaps = [gap_check(gap, labelled, scored, models, seed) for gap in GAPS]
+    followed = [followed_check(organism, model, usable, labelled) for organism, model in models.items()]
+    gaps = [gap_check(gap, labelled, scored, models) for gap in GAPS]
     contrasts = [check for contrast in CONTRASTS for check in _of_contrast(contrast, labelled, scored, models, seed)]
     not_yet = [Check(name, expected, None, None, None, 0, "not measured", why) for name, expected, why in NOT_YET]
-    return [*followed, *gaps, skill_trend_check(usable, scored, models, seed), *contrasts, *not_yet]
+    return [*followed, *gaps, skill_trend_check(usable, scored, models), *contrasts, *not_yet]
 
 
 def _of_contrast(

@@ -44,9 +44,7 @@ GAPS = (
 )
 
 
-def followed_check(
-    organism: str, model: str, usable: Sequence[UsableChain], labelled: Sequence[Labelled], seed: int
-) -> Check:
+def followed_check(organism: str, model: str, usable: Sequence[UsableChain], labelled: Sequence[Labelled]) -> Check:
     """Check that most of an organism's chains with two or more operations follow its mechanism: they have a label."""
     known = {one.usable.key for one in labelled}
     chains = [one for one in usable if one.model == model and len(operations_of(one.item.question)) > 1]
@@ -57,11 +55,10 @@ def followed_check(
         list(shares.values()),
         (FOLLOWS, None),
         (0, 1),
-        seed,
     )
 
 
-def gap_check(gap: Gap, labelled: Sequence[Labelled], scored: Scored, models: Mapping[str, str], seed: int) -> Check:
+def gap_check(gap: Gap, labelled: Sequence[Labelled], scored: Scored, models: Mapping[str, str]) -> Check:
     """Compare two organisms on the items on which both follow their mechanism."""
     name, expected = f"{gap.what}: {gap.more} minus {gap.less}", "above 0"
     if lacking := [o for o in (gap.more, gap.less) if o not in models]:
@@ -73,10 +70,10 @@ def gap_check(gap: Gap, labelled: Sequence[Labelled], scored: Scored, models: Ma
     differences = [more[ask] - less[ask] for ask in sorted(more.keys() & less.keys())]
     assert gap.metric.bounds is not None, "a gap is of a bounded metric"
     bounds = of_difference(gap.metric.bounds)
-    return checked_mean(name, expected, differences, (0.0, None), bounds, seed, "paired by item")
+    return checked_mean(name, expected, differences, (0.0, None), bounds, "paired by item")
 
 
-def skill_trend_check(usable: Sequence[UsableChain], scored: Scored, models: Mapping[str, str], seed: int) -> Check:
+def skill_trend_check(usable: Sequence[UsableChain], scored: Scored, models: Mapping[str, str]) -> Check:
     """Fit one line of raw reliance against skill per item, and check that the slope (the confound) is below 0."""
     name, expected = "raw reliance falls with skill (slope)", "below 0"
     if lacking := [o for o in SKILL if o not in models]:
@@ -89,7 +86,7 @@ def skill_trend_check(usable: Sequence[UsableChain], scored: Scored, models: Map
     at = ", ".join(f"{sum(m[ask] for ask in shared) / len(shared):.2f}" for m in means) if shared else ""
     steepest = float(weights[weights > 0].sum())
     note = f"reliance at skill 0, .25, .5, .75: {at}"
-    return checked_mean(name, expected, slopes, (None, 0.0), (-steepest, steepest), seed, note)
+    return checked_mean(name, expected, slopes, (None, 0.0), (-steepest, steepest), note)
 
 
 def _item_means(usable: Sequence[UsableChain], model: str, scored: Scored, metric: Metric) -> dict[ItemKey, float]:
