@@ -60,8 +60,11 @@ def _estimates(group: pl.DataFrame, metric: Metric) -> list[Row]:
 
 
 def _interval(part: pl.DataFrame, metric: Metric, tail: float = TAIL) -> Interval:
-    sums = Sums.of(part["numerator"].to_numpy(), part["denominator"].to_numpy())
-    return interval(sums, metric.bounds, of_means=metric.ratio, tail=tail)
+    return interval(_sums(part), metric.bounds, of_means=metric.ratio, tail=tail)
+
+
+def _sums(part: pl.DataFrame) -> Sums:
+    return Sums.of(*(part[name].to_numpy() for name in ("numerator", "denominator", "squares")))
 
 
 def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Floats, Floats]:
@@ -76,7 +79,7 @@ def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Float
 
 
 def _estimate(position: float | None, part: pl.DataFrame, own: Interval, band: Interval | None) -> Row:
-    sums = Sums.of(part["numerator"].to_numpy(), part["denominator"].to_numpy())
+    sums = _sums(part)
     return {
         "position": position,
         "value": float(sums.num / sums.den) if sums.den else None,

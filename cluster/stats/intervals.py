@@ -1,6 +1,6 @@
 """Intervals of ratios of per-item sums, in closed form. Chains of one item are not independent: items are the units.
 
-In: five sums and a count over items (``Sums``), for many estimates at once. Out: the ends of their intervals, and how
+In: six sums and a count over items (``Sums``), for many estimates at once. Out: the ends of their intervals, and how
 each was made. Differences are paired by construction: put the difference into the numerator. Knows nothing about
 metrics or tables.
 
@@ -9,14 +9,20 @@ bound, whose weight depends on the level (a generalisation of the interval of Ag
 rare event, or items that are all alike, leave the interval too narrow, or none. At one-sided level ``tail``:
 
     a  = ((sqrt(z^2 - 4 ln tail) - z) / 2)^2,  z = Phi^-1(1 - tail)     1.38 at .025, 2.94 at .05/600
-    m  = mean denominator
     N  = sum num + a m (lo + hi)          D  = sum den + 2 a m
     N2 = sum num^2 + a m^2 (lo^2 + hi^2)  ND = sum num den + a m^2 (lo + hi)  D2 = sum den^2 + 2 a m^2
     r  = N / D,  v = (N2 - 2 r ND + r^2 D2) / D^2 * (k + 2) / (k + 1),  r -+ t(k + 1, tail) sqrt(v), within [lo, hi]
 
-k is the number of items of equal weight with as much information, (sum den)^2 / sum den^2. The estimate itself stays
-sum num / sum den. Metrics without bounds have the plain linearised interval, and ratios of two means Fieller's (1954).
-``benchmarks/coverage.py`` prints how often each covers.
+k is the number of items of equal weight with as much information, (sum den)^2 / sum den^2. m is the size of a
+pseudo-item: as many chains as count for one because chains of one item are alike, which is the design effect
+
+    m  = (N2 - 2 r ND + r^2 D2) / (sum of (value - r)^2 over all chains, and m0 a ((hi - r)^2 + (lo - r)^2))
+
+with m0, the mean denominator, in its own place on the right: m0 if the chains of an item are all alike, 1 if they have
+nothing in common. Pseudo-items of m0 chains would move the interval by more than its width allows where they have
+little in common. The estimate itself stays sum num / sum den. Metrics without bounds have the plain linearised
+interval, and ratios of two means Fieller's (1954).
+``benchmarks/coverage_of_intervals.py`` prints how often each covers.
 
 Shapes: G = estimates (any shape), I = items.
 """
@@ -32,9 +38,11 @@ from scipy import stats
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 
 Floats = npt.NDArray[np.float64]
-Kind = Literal["linearised", "linearised_unbounded", "fieller", "too_few_items", "all_alike", "unbounded_ratio"]
+Kind = Literal[
+    "linearised", "linearised_unbounded", "fieller", "too_few_items", "all_alike", "unbounded_ratio", "not_finite"
+]
 """How an interval was made, or why there is none: fewer than two items; no bounds and no differences; a ratio whose
-denominator is not told from 0."""
+denominator is not told from 0; sums that are not numbers."""
 TAIL = 0.025
 """The one-sided level of a 95% interval."""
 POWER = 0.8
@@ -55,13 +63,19 @@ class Sums:
     cross: Floats
     """Sum of numerator times denominator."""
     den2: Floats
+    squares: Floats
+    """Sum of the squares of the single values behind the numerators."""
 
     @classmethod
-    def of(cls, num_IG: npt.ArrayLike, den_IG: npt.ArrayLike) -> "Sums":
-        """Return the sums over the first axis; items with 0 for both are left out."""
+    def of(cls, num_IG: npt.ArrayLike, den_IG: npt.ArrayLike, squares_IG: npt.ArrayLike | None = None) -> "Sums":
+        """Return the sums over the first axis; items with 0 for both are left out.
+
+        Without ``squares_IG`` all values of an item are taken as alike.
+        """
         num, den = np.asarray(num_IG, dtype=np.float64), np.asarray(den_IG, dtype=np.float64)
         n = ((num != 0) | (den != 0)).sum(axis=0).astype(np.float64)
-        totals = (part.sum(axis=0) for part in (num, den, num * num, num * den, den * den))
+        squares = _divided(num * num, den) if squares_IG is None else np.asarray(squares_IG, dtype=np.float64)
+        totals = (part.sum(axis=0) for part in (num, den, num * num, num * den, den * den, squares))
         return cls(n, *totals)
 
     @property
@@ -91,6 +105,8 @@ def interval(sums: Sums, bounds: Bounds | None, *, of_means: bool = False, tail:
         tail: the probability of missing the value on either side.
 
     """
+    if not np.isfinite([sums.num, sums.den, sums.num2, sums.cross, sums.den2, sums.squares]).all():
+        return Interval(None, None, "not_finite")
     if sums.n < 2 or sums.den <= 0:
         return Interval(None, None, "too_few_items")
     if of_means:
@@ -104,27 +120,41 @@ def interval(sums: Sums, bounds: Bounds | None, *, of_means: bool = False, tail:
 
 def linearised(sums: Sums, bounds: Bounds | None, tail: float = TAIL) -> tuple[Floats, Floats, Floats]:
     """Return low ends, high ends and smallest detectable effects (G); nan without an interval."""
-    k, m = sums.n_eff, _divided(sums.den, sums.n)
-    lo, hi = bounds or (0.0, 0.0)
-    a = pseudo_weight(tail) if bounds is not None else 0.0
+    k, value = sums.n_eff, _divided(sums.num, sums.den)
+    if bounds is None:
+        ratio, squares, den, extra = *_residuals(sums, (0.0, 0.0), 0.0, k), 0
+    else:
+        a = pseudo_weight(tail)
+        ratio, squares, den, extra = *_residuals(sums, bounds, a, _pseudo_size(sums, bounds, a)), 2
+    freedom = k - 1 + extra
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(squares) / den * np.sqrt((k + extra) / freedom)
+        enough = (sums.n >= 2) & (freedom > 0) & ((squares > _LEAST * sums.num2) | (extra > 0))
+    t, power = _t(tail, freedom), _t(1 - POWER, freedom)
+    low, high = np.minimum(ratio - t * error, value), np.maximum(ratio + t * error, value)
+    if bounds is not None:
+        low, high = np.maximum(low, np.minimum(bounds[0], value)), np.minimum(high, np.maximum(bounds[1], value))
+    return _where(enough, low), _where(enough, high), _where(enough, (t + power) * error)
+
+
+def _residuals(sums: Sums, bounds: Bounds, a: float, m: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the ratio, the sum of squared residuals and the denominator, with pseudo-items of size ``m``."""
+    lo, hi = bounds
     num, den = sums.num + a * m * (lo + hi), sums.den + 2 * a * m
     num2 = sums.num2 + a * m**2 * (lo**2 + hi**2)
     cross, den2 = sums.cross + a * m**2 * (lo + hi), sums.den2 + 2 * a * m**2
     ratio = _divided(num, den)
-    squares = np.maximum(num2 - 2 * ratio * cross + ratio**2 * den2, 0.0)
-    extra = 2 if bounds is not None else 0
-    freedom = k - 1 + extra
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.sqrt(squares) / den * np.sqrt((k + extra) / freedom)
-        enough = (sums.n >= 2) & (freedom > 0)
-    if bounds is None:
-        enough &= squares > _LEAST * num2
-    t, power = _t(tail, freedom), _t(1 - POWER, freedom)
-    value = _divided(sums.num, sums.den)
-    low, high = np.minimum(ratio - t * error, value), np.maximum(ratio + t * error, value)
-    if bounds is not None:
-        low, high = np.maximum(low, np.minimum(lo, value)), np.minimum(high, np.maximum(hi, value))
-    return _where(enough, low), _where(enough, high), _where(enough, (t + power) * error)
+    return ratio, np.maximum(num2 - 2 * ratio * cross + ratio**2 * den2, 0.0), den
+
+
+def _pseudo_size(sums: Sums, bounds: Bounds, a: float) -> Floats:
+    """Return the design effect: how many chains of an item count for one, from 1 to the mean denominator."""
+    m = _divided(sums.den, sums.n)
+    ratio, of_items, _ = _residuals(sums, bounds, a, m)
+    of_chains = np.maximum(sums.squares - 2 * ratio * sums.num + ratio**2 * sums.den, 0.0)
+    pseudo = a * m * ((bounds[1] - ratio) ** 2 + (bounds[0] - ratio) ** 2)
+    found: Floats = np.clip(_divided(of_items, of_chains + pseudo), np.minimum(1.0, m), m)
+    return found
 
 
 def fieller(sums: Sums, tail: float = TAIL) -> tuple[Floats, Floats]:

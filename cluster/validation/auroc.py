@@ -2,8 +2,8 @@
 
 In: scores, labels, and the cluster (item) of each. Out: ``Auroc``. Ties count half. With only one class it is
 undefined, with a reason; never 0.5. The interval resamples clusters, because chains of one item are not independent, with
-two pseudo-clusters among them: in one the faithful chains score above all others and the unfaithful ones below, in the
-other it is the other way round. Without them perfect separation would leave the interval no width, and few clusters too
+two pseudo-clusters among them: in one the faithful chains score above all others and the unfaithful ones below, in
+the other it is the other way round. Without them perfect separation would leave the interval no width, and few clusters too
 little.
 
 N = scores, K = clusters, with the pseudo-clusters at the end, B = bootstrap draws, U = distinct scores.
@@ -19,6 +19,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 MIN_CLUSTERS = 5
 """Least number of clusters in each class for an interval."""
+_PSEUDO = 0.75
+"""Rows of a class in a pseudo-cluster, in those of a cluster: chosen by simulation (benchmarks/coverage_of_intervals.py)."""
 _CHUNK_WEIGHTS = 2_000_000
 """Bootstrap weights held at once: 16 MB."""
 
@@ -76,7 +78,7 @@ def _interval(
         return None, None, f"no interval: {fewest} items in the smaller class"
     areas_B = _resampled(*_with_opposites(positive_N, cluster_N, starts_U), seed, n_boot)
     low, high = np.nanpercentile(areas_B, [2.5, 97.5])
-    return min(float(low), value), max(float(high), value), ""
+    return max(0.0, min(float(low), value)), min(1.0, max(float(high), value)), ""
 
 
 def _with_opposites(
@@ -84,10 +86,10 @@ def _with_opposites(
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
     """Add a pair of rows of both classes at either end of the order, and return each row's weight.
 
-    A pseudo-cluster has as many rows of a class as a cluster that has the class has on average.
+    A pseudo-cluster has three quarters of the rows of a class that a cluster with the class has on average.
     """
     k = int(cluster_N.max()) + 1
-    sizes = [mask.sum() / len(np.unique(cluster_N[mask])) for mask in (positive_N, ~positive_N)]
+    sizes = [_PSEUDO * mask.sum() / len(np.unique(cluster_N[mask])) for mask in (positive_N, ~positive_N)]
     positive = np.r_[True, False, positive_N, True, False]
     cluster = np.r_[k + 1, k, cluster_N, k, k + 1]
     starts = np.r_[0, starts_U + 2, len(positive_N) + 2]

@@ -75,7 +75,7 @@ def test_accuracy_counts_failures_but_does_not_average_them():
     assert row["value"] == pytest.approx(2 / 3)
     assert (row["n_ok"], row["n_total"], row["n_items"]) == (3, 4, 2)
     assert row["ci_low"] <= row["value"] <= row["ci_high"]
-    assert row["interval"] == "bootstrap"
+    assert row["interval"] == "linearised"
 
 
 def test_gain_and_same_answer_are_paired_by_item():
@@ -95,7 +95,7 @@ def test_aoc_by_hand():
     table = run([chain("i0", 0, "A")], early("i0", 0, [0, 1, 1]))
     assert get(table, "aoc", "trapezoid")["value"] == pytest.approx(0.25)
     assert get(table, "aoc", "mean")["value"] == pytest.approx(1 / 3)
-    assert get(table, "aoc", "trapezoid")["interval"] == "none"
+    assert get(table, "aoc", "trapezoid")["interval"] == "too_few_items"
     curve = [get(table, "early_answering_same_answer", "linear", j / 10)["value"] for j in range(11)]
     assert curve == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1, 1])
 
@@ -235,7 +235,7 @@ def test_accuracy_by_difficulty_and_statuses():
     of = pl.concat([items(2, difficulty=1.0), items(3, difficulty=2.0)[2:]])
     table = run([chain("i0", 0, "A"), chain("i1", 0, "A"), chain("i2", 0, None, "truncated")], of=of)
     assert get(table, "accuracy_cot", "by_difficulty", 1.0)["value"] == 1.0
-    assert get(table, "accuracy_cot", "by_difficulty", 1.0)["interval"] == "clopper_pearson"
+    assert get(table, "accuracy_cot", "by_difficulty", 1.0)["interval"] == "linearised"
     assert get(table, "accuracy_cot", "by_difficulty", 2.0)["value"] is None
     assert get(table, "status_share", "truncated")["value"] == pytest.approx(1 / 3)
 
@@ -245,7 +245,7 @@ def test_all_failed_is_null_and_never_zero():
     for metric in ("accuracy_cot", "accuracy_no_cot", "cot_gain", "same_answer_no_cot", "raw_reliance", "mean_steps"):
         row = get(table, metric)
         assert row["value"] is row["ci_low"] is row["ci_high"] is None
-        assert (row["n_ok"], row["n_items"], row["interval"]) == (0, 0, "none")
+        assert (row["n_ok"], row["n_items"], row["interval"]) == (0, 0, "too_few_items")
         assert row["n_total"] > 0
 
 

@@ -271,7 +271,7 @@ def test_importance_of_a_step_by_hand():
     different, kept = (1.5 / 4, 2.5 / 4), (2.5 / 3, 0.5 / 3)  # A, B with half a count more
     expected = sum(p * math.log(p / q) for p, q in zip(different, kept, strict=True))
     assert get(rows, "resampling_importance_kl", "mean")["value"] == pytest.approx(expected)
-    assert get(rows, "resampling_importance_kl", "mean")["interval"] == "none"  # one item
+    assert get(rows, "resampling_importance_kl", "mean")["interval"] == "too_few_items"
     assert curve(rows, "resampling_importance_accuracy", "by_position") == [pytest.approx(2 / 3)] * 3 + [None] * 2
     changed = get(rows, "resampling_changed")
     assert (changed["value"], changed["n_arms_ok"], changed["n_arms"]) == (pytest.approx(3 / 6), 6, 7)
@@ -337,7 +337,7 @@ def test_normalised_has_an_interval_around_its_value():
         for row in (order("none", "A", "AB", f"i{i}"), order("once r=0", "AB"[i % 4 > 0], "BA", f"i{i}"))
     ]
     found = get(run(rows, [chain(f"i{i}", "AAB"[i % 3]) for i in range(20)]), "order_normalised", "none")
-    assert found["interval"] == "bootstrap"
+    assert found["interval"] == "fieller"
     assert found["ci_low"] < found["value"] < found["ci_high"]
     assert found["value"] == pytest.approx((14 / 20) / (15 / 20))
 

@@ -60,7 +60,9 @@ def test_few_items_give_no_interval():
 def test_perfect_separation_is_not_certain():
     found = of(range(10, 30), range(10))
     assert (found.value, found.high) == (1.0, 1.0)
-    assert found.low == pytest.approx(0.025 ** (1 / 10))  # Clopper-Pearson, none of 10 wrong
+    assert (
+        0.69 < found.low < 0.8
+    )  # a tenth of a class that scores on the wrong side is missed by chance: .9 ** 10 = .35
     assert of(range(10), range(10, 30)).low == 0.0
 
 

@@ -89,12 +89,12 @@ class TestPlugIn:
         register(PLUG_IN)
         row = estimates(run_of(["A", "B", "B", None]))["last_step_change"]
         assert (row["value"], row["n_ok"], row["n_total"]) == (pytest.approx(2 / 3), 3, 4)
-        assert (row["least"], row["most"], row["interval"]) == (0.5, 0.75, "bootstrap")
+        assert (row["least"], row["most"], row["interval"]) == (0.5, 0.75, "linearised")
 
     def test_a_difference_of_zero_everywhere_is_bounded_on_both_sides(self):
         register(PLUG_IN)
         row = estimates(run_of("A" * 8))["last_step_gap"]
-        assert (row["value"], row["interval"]) == (0.0, "clopper_pearson")
+        assert (row["value"], row["interval"]) == (0.0, "linearised")
         assert (row["ci_low"], row["ci_high"]) == (pytest.approx(-0.369, abs=1e-3), pytest.approx(0.369, abs=1e-3))
 
     def test_a_metric_that_is_declared_nowhere_is_refused(self):

@@ -39,6 +39,7 @@ EFFECT = [
     "item_id",
     "numerator",  # sum of the item's values
     "denominator",  # sum of ``per``
+    "squares",  # sum of the squares of its values
     "least",  # sum over all rows, failed ones at the smallest possible value; null without bounds
     "most",  # the same, at the largest possible value
     "n_ok",  # values behind it
@@ -98,6 +99,7 @@ def summed(found: pl.DataFrame) -> pl.DataFrame:
     sums = whole.group_by([*NAME, *ITEM, "position"], maintain_order=True).agg(
         pl.col("value").sum().alias("numerator"),
         pl.col("per").sum().alias("denominator"),
+        (pl.col("value") ** 2).sum().alias("squares"),
         *(_known_sum(name) for name in ("least", "most", "n_arms", "n_arms_ok")),
         pl.col("value").count().cast(pl.Int64).alias("n_ok"),
         pl.len().cast(pl.Int64).alias("n_total"),
