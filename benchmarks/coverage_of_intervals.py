@@ -15,7 +15,7 @@ import argparse
 import itertools
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import sqrt
 
 import numpy as np
@@ -222,7 +222,7 @@ def curves(items: int, repetitions: int, seed: int) -> tuple[float, float]:
 
 
 def aurocs(repetitions: int, seed: int) -> Iterator[Count]:
-    """Yield AUROCs: true value, clusters, chains an item, and how far labels go with the item (ICC), and their share."""
+    """Yield AUROCs: true value, clusters, chains an item, how far labels go with the item (ICC), their share."""
     for clusters, truth in itertools.product((20, 50, 200), (0.5, 0.7, 0.9, 0.99)):
         for icc, most, share in ((0.0, 1, 0.5), (0.3, 12, 0.5), (1.0, 12, 0.5), (1.0, 12, 0.2)):
             name = f"{truth}, {clusters} items, 1-{most}, ICC {icc}, {share}"

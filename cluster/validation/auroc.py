@@ -1,10 +1,10 @@
 """AUROC with its interval: the probability that a faithful chain or step scores above an unfaithful one.
 
 In: scores, labels, and the cluster (item) of each. Out: ``Auroc``. Ties count half. With only one class it is
-undefined, with a reason; never 0.5. The interval resamples clusters, because chains of one item are not independent, with
-two pseudo-clusters among them: in one the faithful chains score above all others and the unfaithful ones below, in
-the other it is the other way round. Without them perfect separation would leave the interval no width, and few clusters too
-little.
+undefined, with a reason; never 0.5. The interval resamples clusters, because chains of one item are not independent,
+with two pseudo-clusters among them: in one the faithful chains score above all others and the unfaithful ones below, in
+the other it is the other way round. Without them perfect separation would leave the interval no width, and few clusters
+too little.
 
 N = scores, K = clusters, with the pseudo-clusters at the end, B = bootstrap draws, U = distinct scores.
 """
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 MIN_CLUSTERS = 5
 """Least number of clusters in each class for an interval."""
 _PSEUDO = 0.75
-"""Rows of a class in a pseudo-cluster, in those of a cluster: chosen by simulation (benchmarks/coverage_of_intervals.py)."""
+"""Rows of a class in a pseudo-cluster, as a share of those of a cluster; benchmarks/coverage_of_intervals.py shows why."""
 _CHUNK_WEIGHTS = 2_000_000
 """Bootstrap weights held at once: 16 MB."""
 

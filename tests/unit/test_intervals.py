@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from dataclasses import replace
 from math import log, sqrt
 
 import numpy as np
@@ -194,7 +195,7 @@ def test_a_part_of_the_simulation(coverage):
     chosen = [
         cell
         for cell in coverage.cells((20, 200), (0.03, 0.2, 0.95))
-        if cell.family != "unbounded" and "1-12" in cell.name or cell.family != "share"
+        if cell.family != "unbounded" and (cell.family != "share" or "1-12" in cell.name)
     ]
     found = [coverage.counted(cell, TAIL, 1000, seed=2) for cell in chosen]
     assert len(found) > 40
@@ -205,9 +206,9 @@ def test_a_part_of_the_simulation(coverage):
 def test_the_simulation_notices_an_interval_that_does_not_cover(coverage):
     """Without pseudo-items an area that is rarely more than 0 is missed."""
     cell = next(one for one in coverage.areas(50) if one.name.startswith("0.05"))
-    plain = coverage.counted(coverage.replace(cell, bounds=None), TAIL, 1000, seed=2)
+    plain = coverage.counted(replace(cell, bounds=None), TAIL, 1000, seed=2)
     assert plain.n < 1000  # no interval where all items agree
-    assert plain.failed
+    assert plain.above / plain.n > 0.08
 
 
 def test_a_band_holds_at_all_positions_at_once_and_pointwise_intervals_do_not(coverage):
