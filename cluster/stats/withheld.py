@@ -5,19 +5,25 @@ that rest on the model's answer after the whole chain, the values are null and `
 a task and a strategy. Cells without recorded answers are left as they are: nothing is known about them.
 """
 
-import math
+from bisect import bisect_left
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from cotfaith.cluster.stats.intervals import Sums, interval
 from cotfaith.cluster.stats.metrics import find_metric
+from cotfaith.cluster.stats.metrics.lib.bounds import SHARE
 from cotfaith.cluster.stats.metrics.lib.recorded import AGREEMENT
 from cotfaith.schemas.tables import table_of
 
 Row = dict[str, Any]
 CELL = ("model", "task", "strategy")
-_VALUES = ("value", "ci_low", "ci_high", "least", "most", "clear_value", "clear_low", "clear_high", "clear_n_ok")
-_TAIL = 0.025
+_VALUES = (
+    *("value", "ci_low", "ci_high", "band_low", "band_high", "detectable", "least", "most"),
+    *("clear_value", "clear_low", "clear_high", "clear_n_ok"),
+)
+_MOST_CHAINS = 10_000
 
 
 def withhold(estimates: pa.Table, least: float) -> pa.Table:
@@ -57,5 +63,12 @@ def _reason(row: Row, least: float) -> str:
 
 def _too_few(n_items: int, least: float) -> str:
     """Return how many chains would do, if there are so few that even full agreement could not be shown."""
-    enough = math.ceil(math.log(_TAIL) / math.log(least))
-    return f" These are too few to show it; {enough} would do if all agree." if n_items < enough else ""
+    if _agreeing(n_items) >= least:
+        return ""
+    enough = bisect_left(range(_MOST_CHAINS), least, lo=2, key=_agreeing)
+    return f" These are too few to show it; {enough} would do if all agree."
+
+
+def _agreeing(n_items: int) -> float:
+    """Return the lower end of the interval if all of ``n_items`` agree."""
+    return interval(Sums.of(np.ones(n_items), np.ones(n_items)), SHARE).low or 0.0

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 MIN_CLUSTERS = 5
 """Least number of clusters in each class for an interval."""
 _PSEUDO = 0.75
-"""Rows of a class in a pseudo-cluster, as a share of those of a cluster; benchmarks/coverage_of_intervals.py shows why."""
+"""The rows of a class in a pseudo-cluster, as a share of a cluster's; benchmarks/coverage_of_intervals.py shows why."""
 _CHUNK_WEIGHTS = 2_000_000
 """Bootstrap weights held at once: 16 MB."""
 

@@ -86,7 +86,7 @@ def test_the_terminal_says_it_first(terminal):
     (line,) = [line for line in out.splitlines() if line.startswith("by-good")]
     assert "100.0%" in line
     assert "18 chains, 2" in line
-    assert "by-bad, bad: 0.0% of 20 chains lead to their recorded answer (95% interval 0.0% to 16.8%)" in out
+    assert "by-bad, bad: 0.0% of 20 chains lead to their recorded answer (95% interval 0.0% to 16.7%)" in out
     assert "by-bad, bad: Read by bad, written by <b>x</b>[red]y[/]" in out
     assert "\x1b" not in out
     (row,) = [line for line in out[table:].splitlines() if line.startswith("bad")]
@@ -99,7 +99,7 @@ def test_the_report_says_it_before_anything_else(html):
     agreement = html.index("reach their recorded answers?")
     assert agreement < html.index('<dl class="facts">') < html.index("What this says")
     assert html.index("<b>Withheld</b> (chains: accuracy_cot") < html.index('<dl class="facts">')
-    assert "<b>100.0% (81.5% to 100.0%)</b>" in html
+    assert "<b>100.0% (81.6% to 100.0%)</b>" in html
     assert "18 chains, 2 without a recorded answer" in html
     assert "written by &lt;b&gt;x&lt;/b&gt;[red]y[/]" in html
     assert "<b>x</b>" not in html
