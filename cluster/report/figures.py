@@ -5,6 +5,7 @@ one for each small multiple. Every text in a figure is HTML-escaped here, becaus
 page sets the theme colours. Figures that compare whole models are in ``paired.py`` and ``comparisons.py``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -101,7 +102,7 @@ def _line(name: str, colour: str, dash: str, points: list[Estimate], band: bool,
         "hovertemplate": f"%{{y:{form}}} at %{{x}}<br>%{{text}}<extra>{escape(name)}</extra>",
     }
     line |= {"line": {"color": colour, "width": 2, "dash": dash}, "marker": {"color": colour, "size": 5}}
-    return [_band(colour, banded), line] if banded and band else [line]
+    return [*_bands(colour, banded), line] if banded and band else [line]
 
 
 def bounds_text(row: Estimate, form: str) -> str:
@@ -109,10 +110,17 @@ def bounds_text(row: Estimate, form: str) -> str:
     return "" if row.ci_low is None else f"{row.ci_low:{form}} to {row.ci_high:{form}}; "
 
 
-def _band(colour: str, points: list[Estimate]) -> dict[str, Any]:
-    x = [r.position for r in points]
-    edge = [r.ci_low for r in points] + [r.ci_high for r in reversed(points)]
-    fill = f"rgba({int(colour[1:3], 16)},{int(colour[3:5], 16)},{int(colour[5:7], 16)},0.16)"
+def _bands(colour: str, points: list[Estimate]) -> list[dict[str, Any]]:
+    """Return the band that holds at all positions at once, if there is one, and the pointwise one on it."""
+    pointwise = [(r.position, r.ci_low, r.ci_high) for r in points]
+    at_once = [(r.position, r.band_low, r.band_high) for r in points if r.band_low is not None]
+    return [*([_band(colour, at_once, 0.08)] if at_once else []), _band(colour, pointwise, 0.16)]
+
+
+def _band(colour: str, ends: Sequence[tuple[float | None, ...]], opacity: float) -> dict[str, Any]:
+    x = [at for at, _, _ in ends]
+    edge = [low for _, low, _ in ends] + [high for _, _, high in reversed(ends)]
+    fill = f"rgba({int(colour[1:3], 16)},{int(colour[3:5], 16)},{int(colour[5:7], 16)},{opacity})"
     style = {"mode": "lines", "line": {"width": 0}, "fill": "toself", "fillcolor": fill, "hoverinfo": "skip"}
     return {"x": x + x[::-1], "y": edge, **style}
 

@@ -54,7 +54,8 @@ OTHER = ReportSection("Other probes")
 PERTURBATIONS = ReportSection(
     "Perturbations",
     rank=10,
-    closing="The bands are 95% intervals. If there are many lines, intervals are only in the hover text.",
+    closing="Dark bands are 95% intervals at each position alone (pointwise); light bands hold at all positions of a "
+    "line at once. If there are many lines, intervals are only in the hover text.",
     layout="four",
 )
 STEPS = ReportSection(
