@@ -52,6 +52,12 @@ class RunHandle:
         run = load_run(self._store())
         return run is not None and completeness(self._store(), run).whole
 
+    @property
+    def missing_models(self) -> dict[str, str]:
+        """Name -> reason, for each model whose engine could not be made or kept up, and for which rows are missing."""
+        run = load_run(self._store())
+        return {} if run is None else dict(completeness(self._store(), run).given_up)
+
     def _store(self) -> Store:
         return open_store(str(self.path))
 
@@ -71,7 +77,8 @@ def run(
 ) -> RunHandle:
     """Do the missing work of a run, write its estimates and report, and return a handle to them.
 
-    Failed rows and items that are quarantined raise no error: see ``statuses``, ``complete`` and ``quarantined``.
+    Failed rows, quarantined items and models that are given up while others go on raise no error: see ``statuses``,
+    ``complete``, ``quarantined`` and ``missing_models``.
 
     Args:
         spec: a spec, a dictionary of its keys, or the path of a YAML file.
@@ -82,8 +89,8 @@ def run(
 
     Raises:
         InputError: the spec is wrong, and nothing was loaded or written; or another driver works on the run.
-        CotfaithError: no engine could be kept running, the store failed, or another driver took the run over; committed
-            results are kept.
+        CotfaithError: no model's engine could be kept running, the store failed, or another driver took the run over;
+            committed results are kept.
 
     """
     from cotfaith.cluster.fleet.run import execute

@@ -14,6 +14,7 @@ LEASE = "_lease.json"
 COMMITS = "_commits/"
 PARTS = "_parts/"
 QUARANTINE = "_quarantine/"
+GIVEN_UP = "_given_up/"
 ASIDE = "_aside/"
 """Damaged commits that a repair moved out of the way."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -45,3 +46,8 @@ def part(table: str, shard: str, attempt: str) -> str:
 def quarantine(shard: str, index: int, reader: str | None = None) -> str:
     """Return the key of the record that an item, counted from 0 in its task, is quarantined for subject or reader."""
     return f"{QUARANTINE}{shard}/{index:07d}{'' if reader is None else '/' + reader}.json"
+
+
+def given_up(role: str, model: str) -> str:
+    """Return the key of the record that the engine of a model in a role is given up."""
+    return f"{GIVEN_UP}{role}/{model}.json"

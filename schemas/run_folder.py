@@ -14,6 +14,7 @@ from cotfaith.schemas.errors import RunFolderError
 from cotfaith.schemas.run_objects import (
     CheckEntry,
     Commit,
+    GivenUpModel,
     Lease,
     Quarantined,
     RunObject,
@@ -65,6 +66,13 @@ def parse_quarantined(data: bytes, key: str) -> Quarantined:
     """Return the record of a quarantined item at ``key``; raise ``RunFolderError`` if it is something else."""
     found = parse_object(Quarantined, data, key, f"Remove {key}.")
     check_place(found.key, keys.quarantine(found.shard_id, found.index, found.reader), key)
+    return found
+
+
+def parse_given_up(data: bytes, key: str) -> GivenUpModel:
+    """Return the record of a model that is given up at ``key``; raise ``RunFolderError`` if it is something else."""
+    found = parse_object(GivenUpModel, data, key, f"Remove {key}.")
+    check_place(found.key, keys.given_up(found.role, found.model), key)
     return found
 
 

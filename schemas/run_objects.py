@@ -1,8 +1,9 @@
-"""What the JSON objects of a run's folder hold: run.json, commits, quarantined items, the lease, validation.json.
+"""What the JSON objects of a run's folder hold.
 
-A run makes the first four and writes them; readers get every object typed. Fields are in the order in which they are
-written. Types are strict: "16" is not a number. Unknown keys are kept, after the others: a later version may have added
-them. ``run_folder.py`` reads objects, and describes damaged ones.
+run.json, commits, quarantined items, models that are given up, the lease, validation.json: a run makes all but the last
+and writes them; readers get every object typed. Fields are in the order in which they are written. Types are strict:
+"16" is not a number. Unknown keys are kept, after the others: a later version may have added them. ``run_folder.py``
+reads objects, and describes damaged ones.
 """
 
 import hashlib
@@ -364,6 +365,24 @@ class Quarantined(ShardEntry):
         """Its name in messages."""
         by = "" if self.reader is None else f" read by {self.reader}"
         return f"{self.model} / {self.task} / {self.item}{by}"
+
+
+class GivenUpModel(RunObject):
+    """A model whose engine could not be made or kept up, in the last run that tried."""
+
+    key: Text
+    role: Name
+    """subject for one that answers, else the helper's role."""
+    model: Name
+    reason: str
+    lacking: list[Name]
+    """The subjects that lack rows for it."""
+    at: str
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+        return f"{'model' if self.role == 'subject' else self.role} {self.model}"
 
 
 class ProcessEntry(RunObject):

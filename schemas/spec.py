@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from cotfaith.schemas.errors import SpecError
@@ -29,6 +29,44 @@ class Section(BaseModel):
     """A part of the spec: immutable, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=())
+
+
+def _whole_above_one(gpus: float | None) -> float | None:
+    if gpus is not None and gpus > 1 and gpus != int(gpus):
+        raise ValueError("expected a whole number, or a share of one GPU such as 0.5")
+    return gpus
+
+
+Gpus = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_whole_above_one)]
+"""A number of GPUs: whole, or a share of one."""
+Cpus = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class ModelResources(Section):
+    """What each engine actor of one model gets, where that differs from the run's `resources`."""
+
+    replicas: int | None = Field(default=None, ge=1)
+    """Engine actors of this model; null: the run's."""
+    gpus: Gpus | None = None
+    """GPUs per engine actor; null: as many as tensor_parallel, or the run's."""
+    cpus: Cpus | None = None
+    """CPUs per engine actor; null: the run's."""
+    threads: int | None = Field(default=None, ge=1)
+    """Torch threads per engine actor; null: the run's."""
+    tensor_parallel: int | None = Field(default=None, ge=1)
+    """The GPUs that share one copy of the weights, for engines that can (vllm). Null: all GPUs of the engine actor."""
+
+    @model_validator(mode="after")
+    def _gpus_follow(self) -> "ModelResources":
+        parts, gpus = self.tensor_parallel or 1, self.gpus
+        if parts > 1 and gpus is not None and gpus != parts:
+            raise ValueError(f"tensor_parallel {parts} needs gpus {parts}, got {gpus:g}: leave gpus out")
+        return self
+
+    @property
+    def parts(self) -> int:
+        """The GPUs that share one copy of the weights: tensor_parallel, by default all of ``gpus``."""
+        return self.tensor_parallel or max(1, int(self.gpus or 0))
 
 
 class ModelSpec(Section):
@@ -62,6 +100,8 @@ class ModelSpec(Section):
     """Run Python code that comes with the weights. Leave it off unless you have read that code."""
     options: dict[str, Any] = Field(default_factory=dict)
     """The engine's own settings, checked by the engine."""
+    resources: ModelResources = ModelResources()
+    """Replicas, GPUs, CPUs and threads of this model, where they differ from the run's `resources`."""
 
     @model_validator(mode="after")
     def _source_is_given(self) -> "ModelSpec":
@@ -229,15 +269,15 @@ ProbeEntry = Annotated[ProbeSpec, BeforeValidator(_named, json_schema_input_type
 
 
 class ResourceSpec(Section):
-    """The resources of a run. Nothing here changes results."""
+    """The resources of a run. Nothing here changes results. `resources` of a model override it for that model."""
 
     ray_address: str | None = None
     """The address of a Ray cluster; null starts a private one on this machine, on loopback."""
     replicas: int = Field(default=1, ge=1)
     """Engine actors per model. The run uses those that are up and does not wait for the rest."""
-    gpus: float = Field(default=0, ge=0)
-    """GPUs per engine actor."""
-    cpus: float | None = Field(default=None, ge=0)
+    gpus: Gpus = 0
+    """GPUs per engine actor: a whole number, or a share of one GPU."""
+    cpus: Cpus | None = None
     """CPUs per engine actor; null: its share of the cores on this machine, 1 on a cluster."""
     threads: int | None = Field(default=None, ge=1)
     """Torch threads per engine actor; null: as many as its CPUs."""
@@ -251,6 +291,18 @@ class ResourceSpec(Section):
     """Run a shard's probes one after another, to measure the seconds of each; slower."""
     attempts: int = Field(default=3, ge=1)
     """The attempts at one item before it is quarantined."""
+    wait_minutes: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Minutes that a model waits for a node that can hold its engine, while the cluster has none; then it is given up.
+    Null: 30 if the cluster starts nodes by itself, else 10.
+    """
+
+    def of(self, model: ModelSpec) -> "ResourceSpec":
+        """Return these resources with those that ``model`` overrides."""
+        own = model.resources.model_dump(exclude_none=True)
+        parts = own.pop("tensor_parallel", None)
+        if parts is not None and (parts > 1 or self.gpus > 1):
+            own.setdefault("gpus", float(parts))
+        return self.model_copy(update=own)
 
 
 class OutputSpec(Section):

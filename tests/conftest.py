@@ -26,10 +26,9 @@ class HeldRay:
         import ray
 
         from cotfaith.cluster.fleet.ray_session import ray_session
-        from cotfaith.schemas.spec import ResourceSpec
 
         if not ray.is_initialized():
-            self.stack.enter_context(ray_session(ResourceSpec(cpus=1), actors=ACTORS))
+            self.stack.enter_context(ray_session(None, cpus=ACTORS))
 
     def down(self):
         self.stack.close()

@@ -1,4 +1,8 @@
-"""The command line. Exit codes: 0 done, 1 finished with too many failed rows, 2 bad input, 130 interrupted."""
+"""The command line.
+
+Exit codes: 0 done, 1 finished with too many failed rows or without a model that was given up, 2 bad input, 130
+interrupted.
+"""
 
 import io
 import shlex

@@ -30,4 +30,14 @@ def complete_data(complete: Completeness) -> dict[str, Any]:
         "shards": complete.total,
         "missing": [{"model": model, "task": task, "shards": n} for (model, task), n in complete.missing.items()],
         "quarantined": [{"item": name, "reason": reason} for name, reason in complete.quarantined],
+        "given_up": [{"model": name, "reason": reason} for name, reason in complete.given_up],
     }
+
+
+def given_up_lines(complete: Completeness) -> list[str]:
+    """Return what a run says last about the models that it gave up; nothing if it gave up none."""
+    if not complete.given_up:
+        return []
+    names = ", ".join(name for name, _ in complete.given_up)
+    reasons = [f"Given up: {reason}" for _, reason in complete.given_up]
+    return [*reasons, f"Finished without {names}. Run it again to try what is missing."]

@@ -37,6 +37,7 @@ def plan(
 ) -> None:
     """Show shards, requests, tokens and hours, before any model loads."""
     from cotfaith.cluster.cli.view import view
+    from cotfaith.cluster.fleet.capacity import check_machine
     from cotfaith.cluster.plan.costs import costs
     from cotfaith.cluster.plan.plan import make_plan, overflow_warnings
     from cotfaith.cluster.plan.rates import measured_rates, rates_note
@@ -45,10 +46,10 @@ def plan(
     spec = load_spec(spec_path, overrides or [], plugins or [])
     shown = view(details, models, tasks, ([one.id for one in spec.models], [one.name for one in spec.tasks]))
     made = make_plan(spec)
+    warnings = [*made.notes, *overflow_warnings(made), *check_machine(made)]
     length = chain_tokens or made.spec.sampling.max_tokens
     rates = measured_rates(made) if rate is None else dict.fromkeys((model.id for model in made.spec.models), rate)
     lines = [cost for cost in costs(made, chain_tokens) if shown.shows(cost.model, cost.task)]
-    warnings = [*made.notes, *overflow_warnings(made)]
     if as_json:
         print_json({"chain_tokens": length, "lines": _data(lines, rates), "rates": rates, "notes": warnings})
     else:

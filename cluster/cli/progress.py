@@ -17,6 +17,7 @@ from rich.progress import (
 
 from cotfaith.cluster.fleet.reporter import preemptions_text
 from cotfaith.cluster.fleet.shard_task import ShardReport
+from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import EngineUsage
 
@@ -84,7 +85,7 @@ class RunProgress:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(plain_text(text), markup=False, highlight=False, soft_wrap=True)
 
     @property
     def tokens_per_s(self) -> float:

@@ -1,8 +1,9 @@
 """``cotfaith run``: do what is missing of a run, then aggregate and report.
 
-Exit codes: 0 done, 1 finished with too many failed rows, 2 bad input.
+Exit codes: 0 done, 1 finished with too many failed rows or without a model that was given up, 2 bad input.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,7 +39,7 @@ def run(
     from cotfaith.cluster.plan.spec_file import load_spec
 
     spec = load_spec(spec_path, overrides or [], plugins or [])
-    from cotfaith.cluster.cli.incomplete import complete_data, say_if_incomplete
+    from cotfaith.cluster.cli.incomplete import complete_data, given_up_lines, say_if_incomplete
     from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.cli.stored import run_record
     from cotfaith.cluster.cli.summary import headline_data, summarise
@@ -65,7 +66,7 @@ def run(
     _say_failed(counted, console)
     for line in quarantined if details else first_lines(quarantined, "more: cotfaith run --details", MOST_NOTES):
         say(f"Quarantined: {line}", err)
-    _check(counted, spec.output.max_failed_share)
+    _end(counted, spec.output.max_failed_share, given_up_lines(complete))
 
 
 def _say_failed(counted: "list[Failures]", console: Console) -> None:
@@ -81,11 +82,15 @@ def _say_failed(counted: "list[Failures]", console: Console) -> None:
             )
 
 
-def _check(counted: "list[Failures]", limit: float) -> None:
-    """Exit with code 1 if more than ``limit`` of the rows failed."""
-    if any(one.are_more_than(limit) for one in counted):
+def _end(counted: "list[Failures]", limit: float, broken: Sequence[str]) -> None:
+    """Exit with code 1 if more than ``limit`` of the rows failed, or a model was given up."""
+    too_many = any(one.are_more_than(limit) for one in counted)
+    if too_many:
         rows = ", ".join(f"{one.failed} of {one.total} {one.rows}" for one in counted) or "0 of 0 rows"
         err.print(f"Finished with {rows} failed (limit {limit:.0%}).", soft_wrap=True)
+    for line in broken:
+        say(line, err)
+    if too_many or broken:
         raise typer.Exit(1)
 
 

@@ -23,14 +23,14 @@ def status(
     from cotfaith.cluster.cli.stored import run_record
     from cotfaith.cluster.cli.view import view
     from cotfaith.cluster.storage.completeness import compare
-    from cotfaith.cluster.storage.read import open_run_store, read_ledger, read_quarantine
+    from cotfaith.cluster.storage.read import open_run_store, read_given_up, read_ledger, read_quarantine
 
     store = open_run_store(run_path)
     record = run_record(store)
     shown = view(details, models, tasks, (record.identity.models, record.ranges))
     ledger = read_ledger(store, record)
     found = [one for one in stages(record, ledger) if shown.shows(one.model, one.task)]
-    complete = compare(record, ledger, read_quarantine(store))
+    complete = compare(record, ledger, read_quarantine(store), read_given_up(store))
     if as_json:
         about = {"run_id": record.run_id, "created": record.created, "stages": [one.as_data() for one in found]}
         print_json(about | complete_data(complete))

@@ -1,6 +1,6 @@
 """``cotfaith validate``: run a spec, label its chains, and say which metrics measure faithfulness.
 
-Exit codes: 0 no check failed, 1 a check failed, 2 bad input.
+Exit codes: 0 no check failed, 1 a check failed or a model was given up, 2 bad input.
 """
 
 import json
@@ -52,7 +52,7 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
-    from cotfaith.cluster.cli.incomplete import complete_data, say_if_incomplete
+    from cotfaith.cluster.cli.incomplete import complete_data, given_up_lines, say_if_incomplete
     from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.fleet.run import execute
     from cotfaith.cluster.report.results import write_results
@@ -87,8 +87,12 @@ def validate(
     say(f"Page: {store.place('validation.md')}; all figures: {store.place(keys.VALIDATION)}", console)
     if markdown is not None:
         _publish(pages(made, markdown.stem), markdown.parent, console)
+    broken = given_up_lines(complete)
+    for line in broken:
+        say(line, err)
     if made.failed:
         err.print(tally(made), soft_wrap=True)
+    if made.failed or broken:
         raise typer.Exit(1)
 
 

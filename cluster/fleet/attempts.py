@@ -7,13 +7,13 @@ folder, so that no later run tries it again; the job that takes its place only w
 about Ray.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cotfaith.cluster.fleet.deployments import Needed
 from cotfaith.cluster.fleet.error_text import first_line
 from cotfaith.cluster.fleet.jobs import Job
-from cotfaith.cluster.fleet.replica import Deployment
 from cotfaith.cluster.storage.read import read_log
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas.errors import RunFailedError
@@ -21,12 +21,10 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.run_objects import Stage
 
 MOST_IN_A_ROW = 8
-"""The most items that are quarantined without a job being done between them; then something else is wrong."""
+"""The most items of a model that are quarantined without a job of it being done between them; then something else is
+wrong."""
 MOST_LOST_NODES = 10
 """Nodes without notice that a job may lose before more of them are charged: the job itself may bring its nodes down."""
-
-Needed = dict[str, Deployment]
-"""Role in a job -> the deployment that serves it."""
 
 
 @dataclass
@@ -53,12 +51,13 @@ class Attempts:
     say: Callable[[str], None]
     quarantined: list[str] = field(default_factory=list)
     """Items that failed every attempt, each with its error."""
-    _in_a_row: int = 0
+    _in_a_row: Counter[str] = field(default_factory=Counter)
+    """By the model that answers."""
 
     def done(self, pending: Pending) -> None:
         """Note that a job was done; one on a quarantined item does not count."""
         if not pending.job.quarantined:
-            self._in_a_row = 0
+            self._in_a_row[pending.job.model] = 0
 
     def after(self, queue: deque[Pending], pending: Pending, error: Exception, charged: bool) -> list[Pending]:
         """Queue the jobs that take the place of one that failed, and return them.
@@ -67,7 +66,7 @@ class Attempts:
         first again, so that a verdict on it does not wait for the end of the run.
 
         Raises:
-            RunFailedError: too many items failed every attempt, one after another.
+            RunFailedError: too many items of its model failed every attempt, one after another.
 
         """
         alone, pending.tries = pending.tries > 0, pending.tries + charged
@@ -99,11 +98,11 @@ class Attempts:
 
     def _quarantine(self, pending: Pending, reason: str) -> Pending:
         job, stage = pending.job, self._stage(pending.job)
-        self._in_a_row += 1
-        if job.is_given_up(stage) or self._in_a_row > MOST_IN_A_ROW:
+        in_a_row = self._in_a_row[job.model] = self._in_a_row[job.model] + 1
+        if job.is_given_up(stage) or in_a_row > MOST_IN_A_ROW:
             raise RunFailedError(
-                f"{self._in_a_row} items in a row failed every attempt, the last with: {reason} Fix that; run it again "
-                "to go on with the others."
+                f"{in_a_row} items in a row failed every attempt, the last with: {reason} Fix that; run it again to go "
+                "on with the others."
             )
         index = next(at for at, item in enumerate(self.items[job.shard.task]) if item.id == job.items[0].id)
         record = job.quarantine(index, reason, pending.tries, stage)

@@ -4,8 +4,7 @@ In: a plan, and its missing jobs (``jobs``): a resumed run is one with fewer job
 done, and which items were quarantined (``attempts``). Runs in the driver process.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic, sleep
@@ -13,20 +12,24 @@ from typing import Any
 
 import ray
 
-from cotfaith.cluster.fleet.attempts import Attempts, Needed, Pending
+from cotfaith.cluster.fleet.attempts import Attempts, Pending
+from cotfaith.cluster.fleet.deployments import SUBJECT, Needed, needed, setups
 from cotfaith.cluster.fleet.engine_pool import EnginePool
+from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.leaving import move_off
+from cotfaith.cluster.fleet.losses import loss_text
+from cotfaith.cluster.fleet.placeless import Placeless
 from cotfaith.cluster.fleet.polling import UsagePoll
-from cotfaith.cluster.fleet.ray_session import engine_share
-from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
+from cotfaith.cluster.fleet.queues import Queues
+from cotfaith.cluster.fleet.replica import Replica
 from cotfaith.cluster.fleet.reporter import Progress, preemptions_text
 from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
+from cotfaith.cluster.fleet.sight import Sight, check_sight
 from cotfaith.cluster.fleet.starter import Starter
 from cotfaith.cluster.plan.plan import Plan
-from cotfaith.cluster.plan.roles import helpers
 from cotfaith.cluster.storage.store import open_store
-from cotfaith.schemas.errors import EngineLostError, InputError, StoreError
+from cotfaith.schemas.errors import EngineLostError, InputError, ModelSourceError, RunFailedError, StoreError
 from cotfaith.workers.actor.remote import RemoteEngine
 
 _POLL_S = 1.0
@@ -45,67 +48,58 @@ class RunOutcome:
     """Engines and tasks that ended, or moved, because their node was taken away. They count as no failure."""
 
 
-def actors_at_once(plan: Plan, jobs: Sequence[Job]) -> int:
-    """Return how many engine actors need a place at the same time: one subject's replicas, and all helpers."""
-    return plan.spec.resources.replicas + _count_helpers(one for job in jobs for one in _needed(plan, job).values())
-
-
-def _count_helpers(deployments: Iterable[Deployment]) -> int:
-    return sum(one.role != SUBJECT for one in set(deployments))
-
-
-def _needed(plan: Plan, job: Job) -> Needed:
-    """Return the deployments that a job needs; a model that helps with its own chains uses the engine that answers."""
-    answers = plan.model(job.model)
-    probes = [probe for probe in plan.probes if probe.name in job.probes]
-    helping = helpers(plan.spec, answers, probes)
-    found = {role: Deployment(SUBJECT if model.id == answers.id else role, model.id) for role, model in helping.items()}
-    return {SUBJECT: Deployment(SUBJECT, answers.id), **found}
-
-
 def run_jobs(
-    plan: Plan, jobs: Sequence[Job], progress: Progress, check: Callable[[], None] = lambda: None
+    plan: Plan,
+    jobs: Sequence[Job],
+    progress: Progress,
+    check: Callable[[], None] = lambda: None,
+    given_up: GivenUp | None = None,
+    sight: Sight | None = None,
 ) -> RunOutcome:
     """Do the jobs. Each model has its own engine actors; as many models run at once as fit.
 
-    ``check`` is called about once a second; what it raises stops the run.
+    ``check`` is called about once a second; what it raises stops the run. Jobs that need what is ``given_up`` are not
+    done, and what is given up now is added to it. Each process checks ``sight`` before its first job.
     """
-    return _Scheduler(plan, progress, [Pending(job, _needed(plan, job)) for job in jobs]).run(check)
+    pending = [Pending(job, needed(plan, job)) for job in jobs]
+    return _Scheduler(plan, progress, pending, given_up or GivenUp(), sight).run(check)
 
 
 class _Scheduler:
     """Dispatches until no jobs are left. It uses the engines that are up, and does not wait for the others."""
 
-    def __init__(self, plan: Plan, progress: Progress, pending: Sequence[Pending]) -> None:
-        self.resources = plan.spec.resources
+    def __init__(
+        self, plan: Plan, progress: Progress, pending: Sequence[Pending], given_up: GivenUp, sight: Sight | None
+    ) -> None:
+        self.plan, self.sight = plan, sight
         self.progress = progress
+        self.given_up = given_up
         self.usage = UsagePoll()
-        self.queues: dict[Deployment, deque[Pending]] = {}
-        for one in pending:
-            self.queues.setdefault(one.needs[SUBJECT], deque()).append(one)
-        self.left = Counter(deployment for one in pending for deployment in one.needs.values())
-        """Jobs that still need a deployment, waiting or running."""
-        share = engine_share(self.resources, self.resources.replicas + _count_helpers(self.left))
-        models = {name: model.spec for name, model in plan.models.items()}
-        self.pool = EnginePool(Starter(self.resources, share, models, plan.spec.plugins), progress.say)
+        self.jobs = Queues(pending)
+        self.setups = setups(plan.spec, self.jobs.left.keys())
+        self.pool = EnginePool(Starter(self.setups, plan.spec.plugins), progress.say, given_up=given_up)
+        self.placeless = Placeless(plan.spec.resources.wait_minutes, progress.say)
         self.running: dict[Any, tuple[Pending, dict[str, Replica]]] = {}
         self.outcome = RunOutcome()
         self.lost_tasks = 0
         """Tasks whose own node was lost."""
         self.idle_since_s = monotonic()
         self.last_warning = ""
-        self.attempts = Attempts(self.resources.attempts, open_store(plan.spec.output), plan.items, progress.say)
+        self.store = open_store(plan.spec.output)
+        self.attempts = Attempts(plan.spec.resources.attempts, self.store, plan.items, progress.say)
 
     def run(self, check: Callable[[], None]) -> RunOutcome:
         try:
+            self._drop()
             self._open(helping=True)
-            while self.left:
+            while self.jobs.left:
                 check()
                 if self.pool.has_places():
                     self._open(helping=False)
                 self._move()
                 self._dispatch()
                 self._collect()
+                self._drop()
                 self._close()
                 self._warn_if_stalled()
         finally:
@@ -118,7 +112,9 @@ class _Scheduler:
     def _move(self) -> None:
         """Move engines off the nodes that will leave, and start those that are missing."""
         used = {replica for _, replicas in self.running.values() for replica in replicas.values()}
-        move_off(self.pool, self.pool.nodes, used)
+        if move_off(self.pool, self.pool.nodes, used):
+            for one, reason in self.placeless.overdue(self.pool.asked(), self.pool.nodes.stay).items():
+                self.pool.give_up(one, reason)
         self.pool.yield_place(used)
         self.pool.settle()
         self.outcome.preemptions = self.pool.preemptions + self.lost_tasks
@@ -126,12 +122,13 @@ class _Scheduler:
 
     def _open(self, helping: bool) -> None:
         """Start deployments: helpers get their places first, because no job can be done without them."""
-        for one in self.left:
+        for one in self.jobs.left:
             if (one.role != SUBJECT) == helping and one not in self.pool.deployments:
-                self.pool.open(one, 1 if helping else min(self.resources.replicas, self.left[one]))
+                replicas = self.setups[one.model].resources.replicas
+                self.pool.open(one, 1 if helping else min(replicas, self.jobs.left[one]))
 
     def _dispatch(self) -> None:
-        for deployment, queue in self.queues.items():
+        for deployment, queue in self.jobs.waiting.items():
             for replica in self.pool.up(deployment):
                 while queue and self._has_room(replica, queue[0]):
                     replicas = self._replicas(queue[0].needs, replica)
@@ -145,7 +142,7 @@ class _Scheduler:
         When an engine is lost, nothing shows which of its tasks was the cause. A job that runs alone costs no other
         job an attempt.
         """
-        return not replica.exclusive and replica.busy < (1 if pending.tries else self.resources.in_flight)
+        return not replica.exclusive and replica.busy < (1 if pending.tries else self.plan.spec.resources.in_flight)
 
     def _replicas(self, needs: Needed, answers: Replica) -> dict[str, Replica] | None:
         """Return the replica for each role, or None while a helper is not up."""
@@ -160,7 +157,7 @@ class _Scheduler:
         task: Any = ray.remote(_run_remotely)
         options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": "SPREAD"}
         remotes = {role: replica.remote() for role, replica in replicas.items()}
-        reference = task.options(**options).remote(pending.job, remotes)
+        reference = task.options(**options).remote(pending.job, remotes, self.sight)
         replicas[SUBJECT].busy += 1
         replicas[SUBJECT].exclusive = pending.tries > 0
         self.running[reference] = (pending, replicas)
@@ -191,6 +188,8 @@ class _Scheduler:
         except EngineLostError as error:
             cause = getattr(error, "cause", error)  # Ray's wrapper of the error lacks the role
             self._lose_engine(pending, replicas[cause.role], error)
+        except ModelSourceError as error:  # the task's node lacks the model's tokenizer
+            self._give_up(pending, loss_text(pending.needs[SUBJECT], error))
         except (InputError, StoreError) as error:
             raise getattr(error, "cause", error) from None  # the text of Ray's wrapper is a traceback
         except Exception as error:  # the task's own process died, or our code failed outside any item
@@ -199,7 +198,7 @@ class _Scheduler:
         else:
             self.pool.say_notes(replicas[SUBJECT], report.usage.notes)
             self.pool.reset_losses(pending.needs.values())
-            self.left -= Counter(pending.needs.values())
+            self.jobs.done(pending)
             self.outcome.done += 1
             self.attempts.done(pending)
             self.progress.finished(pending.job.model, report, replicas[SUBJECT].name)
@@ -222,33 +221,42 @@ class _Scheduler:
         self._do_again(pending, error, notice=False)
 
     def _do_again(self, pending: Pending, error: Exception, notice: bool) -> None:
-        queue = self.queues[pending.needs[SUBJECT]]
-        self._replace(pending, self.attempts.after_lost_node(queue, pending, error, notice))
+        others = self.attempts.after_lost_node(self.jobs.queue(pending), pending, error, notice)
+        self.jobs.replace(pending, others)
 
     def _retry(self, pending: Pending, error: Exception, charged: bool = True) -> None:
-        queue = self.queues[pending.needs[SUBJECT]]
-        self._replace(pending, self.attempts.after(queue, pending, error, charged))
+        try:
+            self.jobs.replace(pending, self.attempts.after(self.jobs.queue(pending), pending, error, charged))
+        except RunFailedError as hopeless:
+            self._give_up(pending, f"Model {pending.job.model!r}: {hopeless}")
 
-    def _replace(self, pending: Pending, others: Sequence[Pending]) -> None:
-        """Count the jobs that take the place of one."""
-        self.left += Counter(one for new in others for one in new.needs.values())
-        self.left -= Counter(pending.needs.values())
+    def _give_up(self, pending: Pending, reason: str) -> None:
+        """Give up the model that answers in a job, which is dropped with its others."""
+        self.pool.give_up(pending.needs[SUBJECT], reason)
+        self.jobs.queue(pending).append(pending)
+
+    def _drop(self) -> None:
+        """Leave out what needs an engine that is given up, and record it."""
+        if self.jobs.drop(self.plan, self.given_up):
+            self.given_up.record(self.store)
 
     def _close(self) -> None:
         """End the deployments that no job needs, so that waiting ones get their places."""
-        for one in [one for one in self.pool.deployments if not self.left[one]]:
+        for one in [one for one in self.pool.deployments if not self.jobs.left[one]]:
             self.pool.close(one)
 
     def _warn_if_stalled(self) -> None:
         """If nothing runs, say what is missing: from here a full cluster looks the same as weights that load."""
         if self.running:
             self.idle_since_s = monotonic()
-        elif self.left and monotonic() - self.idle_since_s > PATIENCE_S:
+        elif self.jobs.left and monotonic() - self.idle_since_s > PATIENCE_S:
             self.idle_since_s = monotonic()
             if (line := f"Nothing has run for {PATIENCE_S:.0f} s. {self.pool.waiting()}") != self.last_warning:
                 self.last_warning = line
                 self.progress.say(line)
 
 
-def _run_remotely(job: Job, engines: dict[str, RemoteEngine]) -> ShardReport:
+def _run_remotely(job: Job, engines: dict[str, RemoteEngine], sight: Sight | None) -> ShardReport:
+    if sight is not None:
+        check_sight(sight)
     return run_job(job, engines)

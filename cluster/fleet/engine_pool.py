@@ -6,6 +6,9 @@ says. A helper (an editor or embedder model) has one, which serves all subjects,
 A loss of an actor by the loss of its node is a preemption: it is counted apart, and no number of them ends the run. As
 long as it is not known which it is (``crashes``), nothing is counted. A subject is replaced at once, and a helper once
 it is known where its place is.
+
+A deployment whose actors crash too often, or of which none comes up, is given up: it gets no more actors. An actor that
+does not come up while another of its deployment does, or still may, is not replaced.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
@@ -18,10 +21,12 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayActorError
 
 from cotfaith.cluster.fleet.crashes import Crashes
-from cotfaith.cluster.fleet.losses import Losses
+from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment
+from cotfaith.cluster.fleet.given_up import GivenUp
+from cotfaith.cluster.fleet.losses import Losses, loss_text
 from cotfaith.cluster.fleet.nodes import Nodes
 from cotfaith.cluster.fleet.places import Places
-from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
+from cotfaith.cluster.fleet.replica import Replica
 from cotfaith.cluster.fleet.starter import Starter
 
 _YIELD_S = 10.0
@@ -35,6 +40,7 @@ class EnginePool:
     starter: Starter
     say: Callable[[str], None]
     nodes: Nodes = field(default_factory=Nodes)
+    given_up: GivenUp = field(default_factory=GivenUp)
     preemptions: int = 0
     """Actors that were lost with their node, or moved off it."""
     deployments: dict[Deployment, list[Replica]] = field(default_factory=dict)
@@ -51,7 +57,7 @@ class EnginePool:
 
     def __post_init__(self) -> None:
         self.crashes = Crashes(self.nodes)
-        self._losses = Losses(self.starter.resources)
+        self._losses = Losses(self.starter.setups)
 
     def open(self, deployment: Deployment, count: int) -> None:
         """Request ``count`` actors; each comes up once the cluster has a place for it."""
@@ -72,7 +78,7 @@ class EnginePool:
         return sum(one.deployment == deployment and one.place is not None for one in self._in_doubt)
 
     def _start(self, deployment: Deployment) -> Replica:
-        return self.starter.start(deployment, self._places.reserve(deployment, self.starter.asked()))
+        return self.starter.start(deployment, self._places.reserve(deployment, self.starter.asked(deployment)))
 
     def has_places(self) -> bool:
         """Return whether every helper's place is reserved, so that no other actor can take it."""
@@ -134,12 +140,7 @@ class EnginePool:
             self.crashes.judge(error, replica.node, lost, crashed)
 
     def replace(self, replica: Replica, error: Exception) -> None:
-        """Start another in the place of a lost actor, unless that is done already.
-
-        Raises:
-            RunFailedError: as ``settle``; here if nothing is in doubt.
-
-        """
+        """Start another in the place of a lost actor, unless that is done already."""
         if not self.has(replica):
             return
         self.deployments[replica.deployment].remove(replica)
@@ -148,12 +149,7 @@ class EnginePool:
         self.fill()
 
     def settle(self) -> None:
-        """Give the crashes their verdicts, and start the actors that are missing.
-
-        Raises:
-            RunFailedError: an actor never came up, or too many crashed one after another; preemptions do not count.
-
-        """
+        """Give the crashes their verdicts, and start the actors that are missing."""
         self.crashes.settle()
         self.fill()
 
@@ -164,8 +160,20 @@ class EnginePool:
 
     def _crash(self, replica: Replica, error: Exception) -> None:
         self._in_doubt.remove(replica)
-        if replica.deployment in self.deployments:  # else it is not needed
-            self._losses.add(replica, error)
+        one = replica.deployment
+        if one not in self.deployments:
+            return  # it is not needed
+        if replica.capabilities is None:
+            self._wanted[one] = max(self._wanted.get(one, 1) - 1, len(self.up(one)))
+        if self._losses.add(one) or not self._wanted.get(one, 1):
+            self.give_up(one, loss_text(one, error))
+        elif replica.capabilities is None:
+            self.say(f"{replica.name}: not started again ({loss_text(one, error)})")
+
+    def give_up(self, deployment: Deployment, reason: str) -> None:
+        """Start no more actors of the deployment, and say why."""
+        self._wanted[deployment] = 0
+        self.given_up.add(deployment, reason, self.say)
 
     def move(self, replica: Replica, when: str) -> None:
         """Start another actor elsewhere; this one takes no new jobs, because its node ends ``when``."""
@@ -220,7 +228,11 @@ class EnginePool:
         for deployment in list(self.deployments):
             self.close(deployment)
 
+    def asked(self) -> dict[Deployment, dict[str, float]]:
+        """Return what an actor asks for, of each deployment that has none up, and of each helper."""
+        found = [one for one in self.deployments if one.role != SUBJECT or not self.up(one)]
+        return {one: self.starter.asked(one) for one in found if one not in self.given_up.reasons}
+
     def waiting(self) -> str:
         """Return a line: which deployments have no replica up, what an actor asks for, and what the cluster has."""
-        missing = ", ".join(f"{one.role} {one.model}" for one in self.deployments if not self.up(one))
-        return f"Not up: {missing}. Each engine asks for {self.starter.demand()}."
+        return self.starter.waiting([one for one in self.deployments if not self.up(one)])

@@ -1,8 +1,12 @@
 """One line of an error, for messages. Nothing is decided by it."""
 
+import re
+
+_OUR_CLASS = re.compile(r"cotfaith(?:\.\w+)+: ")
+
 
 def first_line(error: Exception, last: bool = False) -> str:
     """Return the first (or last) line of an error's text."""
     cause = getattr(error, "cause", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return (lines[-1] if last else lines[0]) if lines else type(cause).__name__
+    return _OUR_CLASS.sub("", lines[-1 if last else 0], count=1) if lines else type(cause).__name__

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from cotfaith.cluster.plan.plan import Plan
+from cotfaith.cluster.plan.portable import portable
 from cotfaith.cluster.plan.prompt_date import recorded_date
 from cotfaith.cluster.storage.ledger import Ledger, Shard, Wanted
-from cotfaith.cluster.storage.store import absolute
 from cotfaith.schemas import keys
 from cotfaith.schemas.old_commits import FIRST_PRESENT, stand_in
 from cotfaith.schemas.records import Item
@@ -201,8 +201,7 @@ class Jobs:
 
     @cached_property
     def _portable(self) -> RunSpec:
-        """The spec with what other processes lack: the editor's prompt texts, the run's date, an absolute path."""
-        spec = self.plan.spec
+        """The spec with what other processes lack: the editor's prompt texts, the run's date, absolute paths."""
+        spec = portable(self.plan.spec)
         prompts = spec.prompts.model_copy(update={"date": recorded_date(self.run)})
-        output = spec.output.model_copy(update={"path": absolute(spec.output.path)})
-        return spec.model_copy(update={"editor": with_prompts(spec.editor), "prompts": prompts, "output": output})
+        return spec.model_copy(update={"editor": with_prompts(spec.editor), "prompts": prompts})

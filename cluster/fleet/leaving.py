@@ -11,10 +11,10 @@ from cotfaith.cluster.fleet.nodes import Nodes
 from cotfaith.cluster.fleet.replica import Replica
 
 
-def move_off(pool: EnginePool, nodes: Nodes, used: Set[Replica]) -> None:
-    """Do what the nodes' state asks for. Does nothing between two renewals of ``nodes``."""
+def move_off(pool: EnginePool, nodes: Nodes, used: Set[Replica]) -> bool:
+    """Do what the nodes' state asks for, and return True; do nothing between two renewals of ``nodes``."""
     if not nodes.refresh():
-        return
+        return False
     pool.locate()
     for replica in [one for one in pool.replicas() if nodes.will_leave(one.node)]:
         assert replica.node is not None, "a node that leaves is known"
@@ -23,6 +23,7 @@ def move_off(pool: EnginePool, nodes: Nodes, used: Set[Replica]) -> None:
             pool.move(replica, _when(left_s))
         if replica not in used or (left_s is not None and left_s <= 0):
             pool.end(replica)
+    return True
 
 
 def _when(left_s: float | None) -> str:

@@ -27,6 +27,8 @@ class Nodes:
         """All nodes that have died."""
         self._leaving: Mapping[str, int] = {}
         """Node -> when it ends, in milliseconds since the epoch; 0: unknown."""
+        self.stay: list[Mapping[str, float]] = []
+        """What each node that lives and does not drain has, used or not."""
 
     def refresh(self, now: bool = False) -> bool:
         """Renew the view if it is old, or ``now``; return whether it was renewed."""
@@ -43,6 +45,7 @@ class Nodes:
         self.dead = frozenset(node["NodeID"] for node in nodes if not node["Alive"])
         self._alive = len(nodes) - len(self.dead)
         self._leaving = leaving
+        self.stay = [node["Resources"] for node in nodes if node["Alive"] and node["NodeID"] not in leaving]
 
     def are_several(self) -> bool:
         """Return whether more than one node is alive, as far as is known."""

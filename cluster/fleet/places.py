@@ -9,7 +9,8 @@ from typing import Any
 
 from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
 
-from cotfaith.cluster.fleet.replica import SUBJECT, Deployment, Replica
+from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment
+from cotfaith.cluster.fleet.replica import Replica
 
 
 class Places:

@@ -5,14 +5,14 @@ import math
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+from cotfaith.cluster.fleet.machine import local_cores
 from cotfaith.schemas.errors import RunFailedError, SpecError
-from cotfaith.schemas.spec import ResourceSpec
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -49,51 +49,35 @@ _ANSWERS_WITHIN_S = 5.0
 _OBJECT_STORE_BYTES = 160 * 1024 * 1024
 
 
-def local_cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one engine actor gets."""
-
-    cpus: float
-    threads: int
-    """Torch threads."""
-
-
-def engine_share(resources: ResourceSpec, actors: int) -> Share:
-    """Return the share of each of ``actors`` engine actors. Default: an equal part of our cores; 1 CPU on a cluster."""
-    cpus = resources.cpus
-    if cpus is None:
-        cpus = 1 if resources.ray_address else max(1, local_cores() // actors)
-    return Share(cpus, resources.threads or max(1, int(cpus)))
+def starts_ray(address: str | None) -> bool:
+    """Return whether ``ray_session`` starts a Ray of its own on this machine, which no other node can join."""
+    ray: Any = sys.modules.get("ray")
+    return address is None and not (ray is not None and ray.is_initialized())
 
 
 @contextmanager
-def ray_session(resources: ResourceSpec, actors: int) -> Iterator[None]:
-    """Hold a connection to Ray; one that is started here has room for ``actors`` engine actors at a time.
+def ray_session(address: str | None, cpus: float = 0) -> Iterator[None]:
+    """Hold a connection to the Ray at ``address``; None: one that is started here, with at least ``cpus`` CPUs.
 
     A local Ray ends with the context; an existing session is left alone. The spec says which Ray: variables such as
-    RAY_ADDRESS count only if ``resources.ray_address`` is "auto". Afterwards the environment is as before.
+    RAY_ADDRESS count only if ``address`` is "auto". Afterwards the environment is as before.
 
     Raises:
-        SpecError: nothing answers at ``resources.ray_address``.
+        SpecError: nothing answers at ``address``.
         RunFailedError: Ray could not be started here.
 
     """
-    with _environment(() if resources.ray_address else _ELSEWHERE):
+    with _environment(() if address else _ELSEWHERE):
         import ray
 
         if ray.is_initialized():
             yield
             return
-        with _signals_kept(), _loopback(_is_on_loopback(resources.ray_address)):
-            if resources.ray_address is not None:
-                _join(resources.ray_address)
+        with _signals_kept(), _loopback(_is_on_loopback(address)):
+            if address is not None:
+                _join(address)
             else:
-                _start(max(local_cores(), math.ceil(actors * engine_share(resources, actors).cpus)))
+                _start(max(local_cores(), math.ceil(cpus)))
         try:
             yield
         finally:

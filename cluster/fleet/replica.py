@@ -1,20 +1,12 @@
-"""Deployments, and the engine actors that are their replicas, as the scheduler sees them. Starts and ends nothing."""
+"""The engine actors that are a deployment's replicas, as the scheduler sees them. Starts and ends nothing."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
+from cotfaith.cluster.fleet.deployments import Deployment
 from cotfaith.cluster.fleet.nodes import node_of
 from cotfaith.workers.actor.remote import RemoteEngine
 from cotfaith.workers.engines.protocol import Capabilities
-
-SUBJECT = "subject"
-
-
-class Deployment(NamedTuple):
-    """A model in a role."""
-
-    role: str
-    model: str
 
 
 @dataclass(eq=False)

@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from cotfaith.cluster.fleet.driver import actors_at_once, run_jobs
+from cotfaith.cluster.fleet.capacity import check_machine
+from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, cpus_at_once, needed_by
+from cotfaith.cluster.fleet.driver import run_jobs
+from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Job, Jobs
 from cotfaith.cluster.fleet.lease import Check, hold_lease
-from cotfaith.cluster.fleet.ray_session import ray_session
+from cotfaith.cluster.fleet.ray_session import ray_session, starts_ray
 from cotfaith.cluster.fleet.repair import find_damage, say_what_was_done
 from cotfaith.cluster.fleet.reporter import SILENT, Reporter
+from cotfaith.cluster.fleet.sight import Sight, shown
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import Plan, make_plan, overflow_warnings
 from cotfaith.cluster.plan.run_record import next_run, open_run
 from cotfaith.cluster.storage.ledger import Ledger, Wanted
-from cotfaith.cluster.storage.read import load_run, read_ledger, read_quarantine
+from cotfaith.cluster.storage.read import load_run, read_given_up, read_ledger, read_quarantine
 from cotfaith.cluster.storage.store import Store, check_conditional_put, open_store
 from cotfaith.cluster.terminal import first_lines
 from cotfaith.schemas.errors import RunConflictError
@@ -62,7 +66,8 @@ def execute(
         InputError: something about the spec is wrong, and nothing was loaded or written; or another driver works on
             the run, and nothing was done.
         StoreError: the folder cannot be written, or its store ignores conditional puts.
-        RunFailedError: an engine could not be kept up, or another driver took the run over; what was committed is kept.
+        RunFailedError: no subject's engine could be kept up, or another driver took the run over; what was committed is
+            kept. Models that are given up while others go on are recorded in the folder.
 
     """
     plan = make_plan(spec)
@@ -76,10 +81,14 @@ def execute(
     if not again.damaged and _is_done(Jobs(plan, run, again=wanted), read_ledger(store), reporter):
         open_run(store, plan.resolved, ident, plan.items)
         return []
+    for line in check_machine(plan):
+        reporter.warn(f"Note: {line}")
     with hold_lease(store, reporter.say, take_over) if lease else nullcontext(_go_on) as check:
         run = open_run(store, plan.resolved, ident, plan.items)
         if again.damaged:  # first, because it moves damaged commits away
             wanted = replace(wanted, without=find_damage(store, run, reporter).lost)
+        for one in read_given_up(store):  # all are tried again
+            store.delete(one.key)
         ledger = read_ledger(store)
         missing = Jobs(plan, run, _quarantine(store, again.quarantined), wanted)
         quarantined = _do_what_is_missing(missing, store, ledger, reporter, check)
@@ -105,11 +114,21 @@ def _do_what_is_missing(missing: Jobs, store: Store, ledger: Ledger, reporter: R
     _say_what_is_left(missing, ledger, jobs, reporter)
     if not jobs and not missing.of_readers(ledger):
         return []
-    with ray_session(plan.spec.resources, actors_at_once(plan, jobs)):
-        quarantined = _do(plan, jobs, reporter, check)
+    given_up, address = GivenUp(), plan.spec.resources.ray_address
+    alone = starts_ray(address)
+    with ray_session(address, _cpus(missing, jobs)), nullcontext() if alone else shown(plan, store) as sight:
+        quarantined = _do(plan, jobs, reporter, check, given_up, sight)
+        given_up.check(model.id for model in plan.spec.subjects)
         if jobs and any(probe.readers for probe in plan.probes):
             ledger = read_ledger(store)  # with the chains that were just made
-        return quarantined + _do(plan, missing.of_readers(ledger), reporter, check)
+        quarantined += _do(plan, missing.of_readers(ledger), reporter, check, given_up, sight)
+    return quarantined
+
+
+def _cpus(missing: Jobs, jobs: Sequence[Job]) -> float:
+    """Return the CPUs for the engines of both stages: of the jobs, and of readers, whose jobs are not known yet."""
+    readings = {Deployment(SUBJECT, reader) for _, _, reader in missing.readings()}
+    return cpus_at_once(missing.plan, needed_by(missing.plan, jobs) | readings)
 
 
 def _quarantine(store: Store, emptied: bool) -> list[Quarantined]:
@@ -156,8 +175,10 @@ def _say_what_is_left(missing: Jobs, ledger: Ledger, jobs: Sequence[Job], report
         reporter.say(f"{len(readings) - left} of {len(readings)} readings of their chains are done, {left} to do.")
 
 
-def _do(plan: Plan, jobs: Sequence[Job], reporter: Reporter, check: Check) -> list[str]:
+def _do(
+    plan: Plan, jobs: Sequence[Job], reporter: Reporter, check: Check, given_up: GivenUp, sight: Sight | None
+) -> list[str]:
     if not jobs:
         return []
     with reporter.progress(sum(len(job.items) for job in jobs)) as progress:
-        return run_jobs(plan, jobs, progress, check).quarantined
+        return run_jobs(plan, jobs, progress, check, given_up, sight).quarantined

@@ -35,6 +35,17 @@ def check_probes(resolved: Resolved, items: ItemsOf) -> None:
                 _check_capabilities(resolved, model, task, items[task.name])
 
 
+def check_tensor_parallel(resolved: Resolved) -> None:
+    """Raise ``SpecError`` if GPUs should share a model whose engine keeps it on one."""
+    for model in resolved.models.values():
+        parts = model.spec.resources.tensor_parallel or 1
+        if parts > 1 and not model.kind.shares_gpus:
+            raise SpecError(
+                f"models.{model.spec.id}.resources.tensor_parallel: got {parts}, and the engine {model.kind.name!r} "
+                "keeps a model on one GPU. Use engine: vllm, or leave it out."
+            )
+
+
 def check_applies(resolved: Resolved, items: Sequence[Item]) -> None:
     """Raise ``SpecError`` if the spec has a probe that applies to none of ``items``."""
     for probe in resolved.probes:

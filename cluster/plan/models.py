@@ -32,13 +32,14 @@ def with_revisions(spec: RunSpec) -> RunSpec:
         InputError: there is no model at a source, or it has another revision than the spec's.
 
     """
-    return spec.model_copy(update={"models": tuple(_with_revision(model) for model in spec.models)})
+    return spec.model_copy(update={"models": tuple(with_revision(model) for model in spec.models)})
 
 
-def _with_revision(model: ModelSpec) -> ModelSpec:
+def with_revision(model: ModelSpec) -> ModelSpec:
+    """Return ``model`` with its revision, if it is in object storage; raises as ``with_revisions``."""
     engine = find_engine(model)
     model = engine.settled(model)
-    remote = _remote(model) if engine.has_weights and engine.served_model is None else None
+    remote = remote_folder(model) if engine.has_weights and engine.served_model is None else None
     if remote is None:
         return model
     remote.check_revision()
@@ -51,7 +52,7 @@ def source_notes(spec: RunSpec) -> list[str]:
 
 
 def _source_note(model: ModelSpec) -> str:
-    remote = _remote(model) if is_address(model.source) else None
+    remote = remote_folder(model) if is_address(model.source) else None
     unused = remote.unused if remote is not None else []
     names = ", ".join(unused[:12])
     return f"{model.id}: code and other weights in {model.source} are not downloaded: {names}." if unused else ""
@@ -74,7 +75,7 @@ def fingerprint(resolved: ResolvedModel) -> str:
     served = engine.served_model
     if served is not None:
         return f"served:{served(model)}"
-    remote = _remote(model)
+    remote = remote_folder(model)
     if remote is not None:
         return _remote_fingerprint(remote)
     folder = Path(resolve_source(model.source)).expanduser()
@@ -107,7 +108,7 @@ def _folder_fingerprint(model: ModelSpec, folder: Path) -> str:
     return _digest(config.read_bytes(), map(_sampled, weights))
 
 
-def _remote(model: ModelSpec) -> ModelFolder | None:
+def remote_folder(model: ModelSpec) -> ModelFolder | None:
     """Return the model's folder in object storage, or None if it is elsewhere."""
     origin = f"models.{model.id}"
     found = model_folder(model.source, f"{origin}.source", model.revision)

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cotfaith.cluster.plan.checks import check_probes, idle_notes, prompt_notes, prompted
+from cotfaith.cluster.plan.broken_models import with_all_broken
+from cotfaith.cluster.plan.checks import check_probes, check_tensor_parallel, idle_notes, prompt_notes, prompted
 from cotfaith.cluster.plan.models import context_window, fingerprint, source_notes, with_revisions
 from cotfaith.cluster.plan.prompt_date import prompt_date
 from cotfaith.cluster.plan.roles import check_roles
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.cluster.storage.ledger import Shard
 from cotfaith.cluster.storage.read import load_run
-from cotfaith.cluster.storage.store import check_place, open_store
+from cotfaith.cluster.storage.store import Store, check_place, open_store
+from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.spec import ModelSpec, RunSpec
@@ -79,17 +81,26 @@ def make_plan(spec: RunSpec) -> Plan:
     """Check everything that can be checked without weights. The output folder's run, if there is one, gives the date.
 
     Raises:
-        InputError: the spec, a task or a model's source is wrong, or an engine cannot serve a probe.
+        InputError: the spec, a task or a model's source is wrong, or an engine cannot serve a probe. All models that
+            cannot be used are named.
 
     """
     import_plugins(spec.plugins)
     store = open_store(spec.output)
     check_place(store)
+    try:
+        return _plan(spec, store)
+    except InputError as error:
+        raise with_all_broken(spec, error) from error
+
+
+def _plan(spec: RunSpec, store: Store) -> Plan:
     spec = with_revisions(spec)
     resolved = resolve(spec, prompt_date(spec, load_run(store)))
     items = {task.name: tuple(tasks.load_task(task, spec.seed)) for task in spec.tasks}
     check_probes(resolved, items)
     check_roles(resolved)
+    check_tensor_parallel(resolved)
     weights = {name: fingerprint(model) for name, model in resolved.models.items()}
     notes = (*source_notes(spec), *idle_notes(resolved), *prompt_notes(resolved, items))
     notes += tuple(tokenizer_notes(resolved, items))

@@ -1,8 +1,8 @@
 """How much of a run is committed: its commits against its plan, by shard.
 
-In: run.json, the commits and the records of quarantined items. Out: ``Completeness``: counts and sentences. The plan is
-what the last spec asks for, and what an earlier spec of the folder began. A shard is done when the chains of all its
-items, every probe on them and every reading of them are committed.
+In: run.json, the commits and the records of quarantined items and of models that are given up. Out: ``Completeness``:
+counts and sentences. The plan is what the last spec asks for, and what an earlier spec of the folder began. A shard is
+done when the chains of all its items, every probe on them and every reading of them are committed.
 """
 
 from collections import Counter
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog, Wanted
-from cotfaith.cluster.storage.read import read_ledger, read_quarantine
+from cotfaith.cluster.storage.read import read_given_up, read_ledger, read_quarantine
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.terminal import first_lines
-from cotfaith.schemas.run_objects import PieceName, Quarantined, RunRecord
+from cotfaith.schemas.run_objects import GivenUpModel, PieceName, Quarantined, RunRecord
 
 Group = tuple[str, str]
 """Model and task."""
@@ -31,6 +31,8 @@ class Completeness:
     """Shards that are not done."""
     quarantined: Sequence[tuple[str, str]] = ()
     """Name and reason of each item that failed every attempt; its rows say so."""
+    given_up: Sequence[tuple[str, str]] = ()
+    """Name and reason of each model whose engine could not be made or kept up; rows are missing for it."""
 
     @property
     def whole(self) -> bool:
@@ -47,19 +49,22 @@ class Completeness:
         )
 
     def details(self) -> list[str]:
-        """Return what is missing, and what is quarantined and why; each list is cut at ``MOST_NAMED``."""
+        """Return what is given up, missing and quarantined, with reasons; each list is cut at ``MOST_NAMED``."""
         lacking = _lacking(self.missing)
         failed = [f"Quarantined: {name}: {reason}" for name, reason in self.quarantined]
-        return [*_cut(lacking, "more models"), *_cut(failed, "more quarantined")]
+        broken = [f"Given up: {reason}" for _, reason in self.given_up]
+        return [*_cut(broken, "more given up"), *_cut(lacking, "more models"), *_cut(failed, "more quarantined")]
 
 
 def completeness(store: Store, run: RunRecord) -> Completeness:
     """Compare what is committed with the plan in ``run`` (run.json)."""
-    return compare(run, read_ledger(store, run), read_quarantine(store))
+    return compare(run, read_ledger(store, run), read_quarantine(store), read_given_up(store))
 
 
-def compare(run: RunRecord, ledger: Ledger, failed: Iterable[Quarantined] = ()) -> Completeness:
-    """Return which shards of the plan are done."""
+def compare(
+    run: RunRecord, ledger: Ledger, failed: Iterable[Quarantined] = (), broken: Iterable[GivenUpModel] = ()
+) -> Completeness:
+    """Return which shards of the plan are done. Models that are given up count if shards are missing for them."""
     plan = _plan(run, ledger)
     done = Counter(
         shard[:2]
@@ -70,7 +75,9 @@ def compare(run: RunRecord, ledger: Ledger, failed: Iterable[Quarantined] = ()) 
     lacking = {group: n for group, n in undone.items() if n}
     total = sum(run.n_shards(task) for _, task in plan)
     dead = [(one.name, one.reason) for one in failed]
-    return Completeness(total - sum(lacking.values()), total, lacking, dead)
+    short = {model for model, _ in lacking}
+    given_up = [(one.name, one.reason) for one in broken if short.intersection(one.lacking)]
+    return Completeness(total - sum(lacking.values()), total, lacking, dead, given_up)
 
 
 def _is_done(log: ShardLog, pieces: frozenset[PieceName], shard: Shard, max_tokens: int | None) -> bool:

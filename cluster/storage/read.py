@@ -23,8 +23,8 @@ from cotfaith.cluster.storage.store import CHECK_KEY, Store, check_reachable, op
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError, SpecError
 from cotfaith.schemas.old_commits import FIRST_PRESENT, parse_old_commit
-from cotfaith.schemas.run_folder import parse_commit, parse_quarantined, parse_run, parse_validation
-from cotfaith.schemas.run_objects import CheckEntry, Commit, Part, PieceName, Quarantined, RunRecord
+from cotfaith.schemas.run_folder import parse_commit, parse_given_up, parse_quarantined, parse_run, parse_validation
+from cotfaith.schemas.run_objects import CheckEntry, Commit, GivenUpModel, Part, PieceName, Quarantined, RunRecord
 from cotfaith.schemas.spec import OutputSpec, check_section
 from cotfaith.schemas.tables import TABLES
 
@@ -131,6 +131,13 @@ def read_quarantine(store: Store) -> list[Quarantined]:
     found = objects(store, keys.QUARANTINE)
     pairs = zip(found, store.get_many(found), strict=True)
     return [parse_quarantined(data, key) for key, data in pairs if data is not None]
+
+
+def read_given_up(store: Store) -> list[GivenUpModel]:
+    """Return the records of the models that the last run gave up, each checked, in the order of their keys."""
+    found = objects(store, keys.GIVEN_UP)
+    pairs = zip(found, store.get_many(found), strict=True)
+    return [parse_given_up(data, key) for key, data in pairs if data is not None]
 
 
 def objects(store: Store, prefix: str) -> list[str]:

@@ -1,8 +1,10 @@
 """Nodes that come and go, on a real Ray of several nodes: what they end is done again, and counts as no failure."""
 
+import subprocess
+import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import psutil
@@ -17,17 +19,18 @@ from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 from ray.core.generated.common_pb2 import NodeDeathInfo
 
 from cotfaith.cluster.fleet import crashes, driver
+from cotfaith.cluster.fleet.deployments import Deployment, Setup, Share
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.nodes import Nodes
-from cotfaith.cluster.fleet.ray_session import _QUIET, Share
-from cotfaith.cluster.fleet.replica import Deployment
+from cotfaith.cluster.fleet.ray_session import _QUIET
 from cotfaith.cluster.fleet.reporter import SILENT
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.starter import Starter
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
-from cotfaith.schemas.spec import ModelSpec, ResourceSpec, parse_spec
+from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.spec import ModelSpec, parse_spec
 
 FAST = {
     "RAY_health_check_initial_delay_ms": "1000",
@@ -246,7 +249,7 @@ def children(node):
 def test_a_helper_s_place_is_made_again_on_another_node(fleet, notice):
     (node,) = fleet.have(1)
     nodes, lines, helper = Nodes(every_s=0.0), Lines(), Deployment("editor", "m")
-    starter = Starter(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")})
+    starter = Starter({"m": Setup(ModelSpec(id="m", engine="stub"), Share(1, 1))})
     pool = EnginePool(starter, lines.say, nodes=nodes)
     try:
         pool.open(helper, 1)
@@ -313,3 +316,47 @@ def test_the_sidecar_drains_its_node(fleet):
     wait_for(lambda: node not in fleet.alive())  # it is idle
     (gone,) = [one for one in ray.nodes() if one["NodeID"] == node.node_id]
     assert gone["DeathReason"] == NodeDeathInfo.Reason.Value("AUTOSCALER_DRAIN_PREEMPTED")
+
+
+NODE = """
+import sys, time
+from ray._private.node import Node
+from ray._private.parameter import RayParams
+
+address, store_bytes = sys.argv[1], int(sys.argv[2])
+place = {"gcs_address": address, "redis_address": address, "node_ip_address": "127.0.0.1"}
+Node(RayParams(num_cpus=1, object_store_memory=store_bytes, **place), head=False)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def blind_node(fleet, folder):
+    """A node for which ``folder`` is another, empty one: it has a file system table of its own."""
+    hide = f'mount -t tmpfs tmpfs {folder} && exec {sys.executable} -c "$0" {fleet.cluster.address} {STORE_BYTES}'
+    command = ["unshare", "-rm", "sh", "-c", hide, NODE]
+    before = len(ray.nodes())
+    with (folder / "said").open("w") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
+        try:
+            wait_for(lambda: process.poll() is not None or len(ray.nodes()) > before, 60)
+            if process.poll() is not None:
+                pytest.skip("this machine allows no mount of one's own (unshare -rm)")
+            yield
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                for one in psutil.Process(process.pid).children(recursive=True):
+                    one.kill()
+            process.kill()
+
+
+@pytest.mark.chaos
+def test_a_node_that_sees_another_folder_is_named_before_anything_loads(fleet, tmp_path):
+    fleet.have(1)
+    (tmp_path / "local").mkdir()
+    lines = Lines()
+    with blind_node(fleet, tmp_path / "local"), pytest.raises(SpecError) as caught:
+        execute(spec(tmp_path / "local" / "run"), lines)
+    assert str(caught.value).startswith("1 of 3 nodes do not see what the driver sees:\n  node ")
+    assert f"output.path: {tmp_path}/local/run is not the driver's folder" in str(caught.value)
+    assert not lines.has("finished on")
+    assert not list((tmp_path / "local" / "run").glob(".seen-*"))

@@ -10,7 +10,6 @@ import ray
 from ray._private import ray_constants
 
 from cotfaith.cluster.fleet.ray_session import ray_session
-from cotfaith.schemas.spec import ResourceSpec
 
 pytestmark = pytest.mark.usefixtures("no_ray")
 ELSEWHERE = {
@@ -32,7 +31,7 @@ def test_a_private_ray_whatever_the_environment_says(monkeypatch):
         monkeypatch.setenv(name, value)
     before = dict(os.environ)
     for _ in range(2):  # a process may do several runs
-        with ray_session(ResourceSpec(cpus=1), actors=1):
+        with ray_session(None, cpus=1):
             address = ray.get_runtime_context().gcs_address
             assert address.startswith("127.0.0.1:")
             assert address != ELSEWHERE["RAY_ADDRESS"]
@@ -42,10 +41,10 @@ def test_a_private_ray_whatever_the_environment_says(monkeypatch):
 
 
 def test_an_address_in_the_spec_is_joined_whatever_the_environment_says(monkeypatch):
-    with ray_session(ResourceSpec(cpus=1), actors=1):
+    with ray_session(None, cpus=1):
         address = ray.get_runtime_context().gcs_address
         monkeypatch.setenv("RAY_ADDRESS", ELSEWHERE["RAY_ADDRESS"])
-        with ray_session(ResourceSpec(cpus=1, ray_address=address), actors=1):
+        with ray_session(address):
             assert ray.get_runtime_context().gcs_address == address
 
 
@@ -64,11 +63,11 @@ def test_a_process_that_had_a_private_ray_joins_a_cluster_on_loopback(tmp_path, 
             return self.count
 
     monkeypatch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
-    with ray_session(ResourceSpec(cpus=1), actors=1):
+    with ray_session(None, cpus=1):
         assert ray.get(ray.remote(lambda: 1).options(num_cpus=0).remote()) == 1
     with cluster(tmp_path) as nodes:
         address = nodes.address.replace("127.0.0.1", host)
-        with ray_session(ResourceSpec(cpus=1, ray_address=address), actors=1):
+        with ray_session(address):
             actor = ray.remote(Counter).options(num_cpus=0).remote()
             assert ray.get(actor.add.remote(), timeout=60) == 1
             time.sleep(1)  # until the cluster has looked whether this process is there
@@ -80,7 +79,7 @@ def test_an_http_address_in_the_environment_is_not_asked(monkeypatch):
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         monkeypatch.setenv("RAY_ADDRESS", f"http://127.0.0.1:{listening.getsockname()[1]}")
-        with ray_session(ResourceSpec(cpus=1), actors=1):
+        with ray_session(None, cpus=1):
             assert ray.cluster_resources()["CPU"] >= 1
 
 
@@ -91,7 +90,7 @@ def test_other_words_in_the_environment(monkeypatch, value):
     monkeypatch.setattr("ray.init", lambda *args, **_: told.append((args, os.environ.get("RAY_ADDRESS"))))
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setattr("ray.shutdown", lambda: None)
-    with ray_session(ResourceSpec(cpus=1), actors=1):
+    with ray_session(None, cpus=1):
         pass
     assert told == [(("local",), None)]
     assert os.environ["RAY_ADDRESS"] == value

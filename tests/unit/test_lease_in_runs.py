@@ -125,7 +125,7 @@ def test_commands_that_only_read_take_none(store, cli):
 def test_a_driver_that_loses_the_run_stops_and_says_to_whom(store, cli, monkeypatch):
     monkeypatch.setattr(lease_module, "RENEW_S", 0.01)
 
-    def working(plan, jobs, progress, check):
+    def working(plan, jobs, progress, check, *_):
         LeaseHolder(store).take(lambda text: None, take_over=True)
         while True:
             check()

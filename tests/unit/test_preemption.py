@@ -12,14 +12,13 @@ from cotfaith.cluster.cli.progress import RunProgress
 from cotfaith.cluster.fleet import crashes, engine_pool, nodes, places, replica, starter
 from cotfaith.cluster.fleet.attempts import MOST_LOST_NODES, Attempts, Pending
 from cotfaith.cluster.fleet.crashes import Crashes
+from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, Setup, Share
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.nodes import Nodes
-from cotfaith.cluster.fleet.ray_session import Share
-from cotfaith.cluster.fleet.replica import SUBJECT, Deployment
 from cotfaith.cluster.fleet.starter import Starter
-from cotfaith.schemas.errors import EngineLostError, RunFailedError
-from cotfaith.schemas.spec import ModelSpec, ResourceSpec
+from cotfaith.schemas.errors import EngineLostError
+from cotfaith.schemas.spec import ModelSpec
 
 
 class Ray:
@@ -41,7 +40,7 @@ class Ray:
         patch.setattr(starter, "PlacementGroupSchedulingStrategy", lambda place: place)
 
     def nodes(self):
-        return [{"NodeID": n, "Alive": n in self.alive} for n in (*self.alive, *self.dead)]
+        return [{"NodeID": n, "Alive": n in self.alive, "Resources": {"CPU": 1}} for n in (*self.alive, *self.dead)]
 
     def lose(self, node):
         self.alive.remove(node)
@@ -86,7 +85,7 @@ def cluster(monkeypatch):
 
 
 def pool_of(*deployments, replicas=1):
-    started = Starter(ResourceSpec(), Share(1, 1), {"m": ModelSpec(id="m", engine="stub")})
+    started = Starter({"m": Setup(ModelSpec(id="m", engine="stub"), Share(1, 1))})
     pool = EnginePool(started, [].append, nodes=Nodes(every_s=0.0))
     for one in deployments:
         pool.open(one, replicas if one.role == SUBJECT else 1)
@@ -141,7 +140,7 @@ def test_a_head_that_is_busy_leaves_the_view_as_it_is(cluster, monkeypatch):
     assert seen.dead == {"a"}
 
 
-def test_no_number_of_preemptions_ends_the_run_and_losses_do(cluster):
+def test_no_number_of_preemptions_gives_an_engine_up_and_losses_do(cluster):
     cluster.alive = ["a"]  # a crash has its verdict at once
     pool = pool_of(ANSWERS)
     for n in range(20):
@@ -151,15 +150,19 @@ def test_no_number_of_preemptions_ends_the_run_and_losses_do(cluster):
     assert pool.preemptions == 20
 
     def crash(times):
-        for _ in range(times):
+        while times and not pool.given_up.reasons:
             (replica,) = pool.replicas()
             replica.capabilities = object()
             pool.replace(replica, EngineLostError("x"))
+            times -= 1
+        return times
 
-    crash(3)
-    with pytest.raises(RunFailedError, match="cannot be kept up"):
-        crash(20)
+    assert crash(3) == 0
+    assert crash(20) > 0
+    assert pool.given_up.reasons == {ANSWERS: "The engine of model 'm' cannot be kept up: x"}
     assert pool.preemptions == 20
+    pool.settle()
+    assert pool.replicas() == []
 
 
 def test_an_actor_that_works_finishes_and_an_idle_one_ends_at_once(cluster):
@@ -254,7 +257,7 @@ def test_a_crashed_task_waits_for_the_verdict_on_its_node(cluster, monkeypatch, 
 @SIGNS
 @pytest.mark.parametrize("ready", [True, False])
 def test_a_lost_engine_waits_for_the_verdict_on_its_own_node(cluster, monkeypatch, sign, ready):
-    """Its replacement does not wait. Nothing is counted before; an engine that never came up ends the run."""
+    """Its replacement does not wait. Nothing is counted before; an engine that never came up is given up."""
     pool = pool_of(ANSWERS)
     (first,) = pool.replicas()
     first.capabilities = first.capabilities if ready else None
@@ -268,31 +271,30 @@ def test_a_lost_engine_waits_for_the_verdict_on_its_own_node(cluster, monkeypatc
     assert (called, pool.preemptions) == ([], 0)
     show(cluster, monkeypatch, sign, "a")
     pool.nodes.refresh()
-    if sign or ready:
-        pool.settle()
-    else:
-        with pytest.raises(RunFailedError, match="cannot be kept up"):
-            pool.settle()
+    pool.settle()
+    assert ("cannot be kept up" in pool.given_up.reasons.get(ANSWERS, "")) == (not sign and not ready)
     assert called == ["lost" if sign else "crashed"]
     assert pool.preemptions == (1 if sign else 0)
     assert pool.replicas() == [second]
 
 
-def test_crashes_on_nodes_that_stay_end_the_run_in_the_end(cluster, monkeypatch):
+def test_an_engine_that_crashes_on_nodes_that_stay_is_given_up_in_the_end(cluster, monkeypatch):
     pool = pool_of(ANSWERS)
 
     def crash(times):
-        for _ in range(times):
+        while times and not pool.given_up.reasons:
             (replica,) = pool.replicas()
             replica.capabilities, replica.node = object(), "a"
             pool.replace(replica, EngineLostError("x"))
             with monkeypatch.context() as patch:
                 pass_time(patch)
                 pool.settle()
+            times -= 1
+        return times
 
-    crash(3)
-    with pytest.raises(RunFailedError, match="cannot be kept up"):
-        crash(20)
+    assert crash(3) == 0
+    assert crash(20) > 0
+    assert "cannot be kept up" in pool.given_up.reasons[ANSWERS]
     assert pool.preemptions == 0
 
 
@@ -307,12 +309,38 @@ def test_a_lost_engine_that_no_job_needs_ends_no_run(cluster, monkeypatch):
     assert pool.replicas() == []
 
 
-def test_an_engine_that_says_why_it_cannot_start_ends_the_run_at_once(cluster):
+UNSTARTABLE = RayActorError(error_msg="no such file", actor_init_failed=True)
+
+
+def test_an_engine_that_says_why_it_cannot_start_is_given_up_at_once(cluster):
     pool = pool_of(ANSWERS)
     (replica,) = pool.replicas()
     replica.capabilities = None
-    with pytest.raises(RunFailedError, match="no such file"):
-        pool.replace(replica, RayActorError(error_msg="no such file", actor_init_failed=True))
+    pool.replace(replica, UNSTARTABLE)
+    assert pool.given_up.reasons == {ANSWERS: "The engine of model 'm' cannot be kept up: no such file"}
+    assert pool.replicas() == []
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_a_replica_that_cannot_start_is_left_out_while_another_is_there(cluster, up):
+    pool = pool_of(ANSWERS, replicas=2)
+    first, second = pool.replicas()
+    first.capabilities, second.capabilities = None, object() if up else None
+    pool.replace(first, UNSTARTABLE)
+    pool.settle()
+    assert pool.replicas() == [second]
+    assert not pool.given_up.reasons
+    pool.replace(second, EngineLostError("x") if up else UNSTARTABLE)
+    assert len(pool.replicas()) == (1 if up else 0)
+    assert bool(pool.given_up.reasons) == (not up)
+
+
+def test_a_helper_is_named_by_its_role(cluster):
+    pool = pool_of(EDITS)
+    (replica,) = pool.replicas()
+    replica.capabilities = None
+    pool.replace(replica, UNSTARTABLE)
+    assert pool.given_up.reasons == {EDITS: "The engine of editor 'm' cannot be kept up: no such file"}
 
 
 @SIGNS

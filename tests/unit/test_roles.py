@@ -3,9 +3,8 @@
 import pytest
 from run_records import commit, ledger, run_record
 
-from cotfaith.cluster.fleet.driver import actors_at_once
+from cotfaith.cluster.fleet.deployments import Share, actors_at_once, engine_share
 from cotfaith.cluster.fleet.jobs import Jobs
-from cotfaith.cluster.fleet.ray_session import Share, engine_share
 from cotfaith.cluster.plan.identity import check_same_run, identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.roles import helpers
@@ -87,7 +86,7 @@ def test_readers_are_subjects():
 
 
 def test_shares_of_a_machine(monkeypatch):
-    monkeypatch.setattr("cotfaith.cluster.fleet.ray_session.local_cores", lambda: 8)
+    monkeypatch.setattr("cotfaith.cluster.fleet.deployments.local_cores", lambda: 8)
     assert engine_share(ResourceSpec(), 2) == Share(4, 4)
     assert engine_share(ResourceSpec(), 3) == Share(2, 2)
     assert engine_share(ResourceSpec(ray_address="auto"), 3) == Share(1, 1)

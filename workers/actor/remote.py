@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic, sleep
@@ -10,7 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError, EngineLostError
+from cotfaith.schemas.errors import ContextOverflowError, EngineError, EngineLostError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.actor.merging import Merger
 from cotfaith.workers.engines import find_engine
@@ -40,7 +41,10 @@ class EngineActor:
 
     def __init__(self, spec: ModelSpec, threads: int | None, plugins: Sequence[str] = ()) -> None:
         import_plugins(plugins)  # the engine may be one of theirs
-        self.merger = Merger(lambda: find_engine(spec).make(spec, threads))
+        try:
+            self.merger = Merger(lambda: find_engine(spec).make(spec, threads))
+        except ModelSourceError as error:
+            raise ModelSourceError(f"On node {socket.gethostname()}: {error}") from error
 
     async def describe(self) -> tuple[Capabilities, list[str]]:
         """Return the engine's capabilities and its notes."""

@@ -36,6 +36,8 @@ class EngineKind:
     """For a plan: the spec with what its server decides, so that all processes, and a resumed run, do the same."""
     whole_turns: Callable[[ModelSpec], bool] = lambda spec: False
     """Whether prompts are whole turns of a conversation that the engine's server tokenises: no tokenizer is loaded."""
+    shares_gpus: bool = False
+    """Whether several GPUs can share one copy of the weights (``resources.tensor_parallel``)."""
     closes_texts: bool = False
     """Whether texts end with the tokenizer's own end token, as encoders of meaning expect."""
 

@@ -61,6 +61,8 @@ class Options(Section):
     """The wait in every call."""
     seconds_to_load: float = Field(default=0.0, ge=0)
     """The wait before the engine is up."""
+    load_error: str | None = None
+    """The engine does not come up, for this reason."""
 
 
 def _text(tokens: Sequence[int]) -> str:
@@ -98,6 +100,8 @@ class StubEngine:
         self.options = _options(spec)
         self.capabilities = static_capabilities(spec)
         time.sleep(self.options.seconds_to_load)
+        if self.options.load_error is not None:
+            raise EngineError(self.options.load_error)
         self._usage = EngineUsage()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:

@@ -9,6 +9,9 @@ KIND = EngineKind(
     options=Options,
     make=StubEngine,
     capabilities=static_capabilities,
-    execution_options=frozenset({"seconds_per_call", "seconds_to_load", "kill_on", "kill_once_file", "most_requests"}),
+    execution_options=frozenset(
+        {"seconds_per_call", "seconds_to_load", "load_error", "kill_on", "kill_once_file", "most_requests"}
+    ),
     has_weights=False,
+    shares_gpus=True,
 )

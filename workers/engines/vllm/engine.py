@@ -194,9 +194,9 @@ def _arguments(spec: ModelSpec, options: Options, on_cpu: bool) -> dict[str, Any
         "trust_remote_code": spec.trust_remote_code,
         "load_format": "safetensors",
         "generation_config": "vllm",  # not the model's own defaults
-        "tensor_parallel_size": options.tensor_parallel,
+        "tensor_parallel_size": spec.resources.parts,
         # Otherwise vLLM would ask Ray for more actors when it runs inside a Ray actor.
-        "distributed_executor_backend": "uni" if options.tensor_parallel == 1 else "mp",
+        "distributed_executor_backend": "uni" if spec.resources.parts == 1 else "mp",
         "enable_prefix_caching": True,
         "logprobs_mode": "raw_logprobs",
         "max_num_seqs": options.max_rows,

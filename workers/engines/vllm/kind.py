@@ -20,4 +20,5 @@ KIND = EngineKind(
     make=make,
     capabilities=static_capabilities,
     execution_options=EXECUTION_OPTIONS,
+    shares_gpus=True,
 )

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from pydantic import Field
 
-from cotfaith.schemas.errors import InputError
+from cotfaith.schemas.errors import InputError, SpecError
 from cotfaith.schemas.spec import ModelSpec, Section, check_section
 from cotfaith.workers.engines.protocol import Capabilities
 
@@ -14,8 +14,6 @@ MISSING = "the engine vllm needs the package vllm, which is not installed: pip i
 class Options(Section):
     """``options`` of a model whose engine is vllm. Only float32_head changes results beyond float noise."""
 
-    tensor_parallel: int = Field(default=1, ge=1)
-    """The number of GPUs that share one copy of the model. Set resources.gpus to the same number."""
     max_context: int | None = Field(default=None, ge=2)
     """The context window in tokens, to make it shorter than the model's and save memory for keys and values."""
     max_rows: int = Field(default=256, ge=1)
@@ -45,6 +43,11 @@ EXECUTION_OPTIONS = frozenset(Options.model_fields) - {"float32_head"}
 
 def parse_options(spec: ModelSpec) -> Options:
     """Check ``spec.options``; raise ``SpecError``."""
+    if "tensor_parallel" in spec.options:
+        raise SpecError(
+            f"models.{spec.id}.options.tensor_parallel: got {spec.options['tensor_parallel']!r}, expected it in the "
+            f"model's resources. Set models.{spec.id}.resources.tensor_parallel, which also reserves the GPUs."
+        )
     return check_section(Options, spec.options, f"models.{spec.id}.options")
 
 
