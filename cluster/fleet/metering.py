@@ -1,7 +1,7 @@
 """A stand-in for an engine in the shard loop's process: counts what one shard's work uses in one role, also by stage.
 
-An actor's own totals cover all its callers; it is told the stage of each call. An ``EngineLostError`` gets its role here, so that the scheduler replaces
-the right engine.
+An actor's own totals cover all its callers; it is told the stage of each call. An ``EngineLostError`` gets its role
+here, so that the scheduler replaces the right engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence

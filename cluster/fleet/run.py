@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from cotfaith.cluster.fleet.driver import actors_at_once, run_jobs
+from cotfaith.cluster.fleet.forecast import Forecast, make_forecast
 from cotfaith.cluster.fleet.jobs import Job, Jobs
 from cotfaith.cluster.fleet.lease import Check, hold_lease
 from cotfaith.cluster.fleet.ray_session import ray_session
@@ -105,11 +106,12 @@ def _do_what_is_missing(missing: Jobs, store: Store, ledger: Ledger, reporter: R
     _say_what_is_left(missing, ledger, jobs, reporter)
     if not jobs and not missing.of_readers(ledger):
         return []
+    forecast = make_forecast(missing, jobs, ledger)
     with ray_session(plan.spec.resources, actors_at_once(plan, jobs)):
-        quarantined = _do(plan, jobs, reporter, check)
+        quarantined = _do(plan, jobs, forecast, reporter, check)
         if jobs and any(probe.readers for probe in plan.probes):
             ledger = read_ledger(store)  # with the chains that were just made
-        return quarantined + _do(plan, missing.of_readers(ledger), reporter, check)
+        return quarantined + _do(plan, missing.of_readers(ledger), forecast, reporter, check)
 
 
 def _quarantine(store: Store, emptied: bool) -> list[Quarantined]:
@@ -156,8 +158,9 @@ def _say_what_is_left(missing: Jobs, ledger: Ledger, jobs: Sequence[Job], report
         reporter.say(f"{len(readings) - left} of {len(readings)} readings of their chains are done, {left} to do.")
 
 
-def _do(plan: Plan, jobs: Sequence[Job], reporter: Reporter, check: Check) -> list[str]:
+def _do(plan: Plan, jobs: Sequence[Job], forecast: Forecast, reporter: Reporter, check: Check) -> list[str]:
     if not jobs:
         return []
-    with reporter.progress(sum(len(job.items) for job in jobs)) as progress:
+    forecast.items = sum(len(job.items) for job in jobs)
+    with reporter.progress(forecast) as progress:
         return run_jobs(plan, jobs, progress, check).quarantined

@@ -150,6 +150,10 @@ class Running(NamedTuple):
     generated_tokens: int = 0
     ended: int = 0
     """Requests that have their result."""
+    open: int = 0
+    """Requests whose text has begun and not ended."""
+    open_tokens: int = 0
+    """Those of the generated tokens that are in such texts."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ class EngineUsage:
     """The price of the work, if the engine's options state a server's prices."""
     notes: tuple[str, ...] = ()
     """What the user should know about the work so far, if calls are merged (``merging``)."""
-    running: Running = Running()
+    running: Running = field(default_factory=Running)
     """The call that runs; its tokens are in no total yet."""
     stages: Mapping[StageKey, StageWork] = field(default_factory=dict)
     """The work by stage, with that of the call that runs, if calls are merged."""

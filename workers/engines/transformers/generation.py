@@ -79,7 +79,7 @@ def generate_all(
             state.admit(_take(waiting, free))
         else:
             state.advance()
-        tell(Running(state.generated, state.ended))
+        tell(state.running)
     results = [row.result for row in rows]
     assert all(results), "the loop ends when every row has its result"
     return [result for result in results if result], state.computed
@@ -146,6 +146,11 @@ class _State:
     """Tokens, also those of unfinished rows."""
     ended: int = 0
     """Rows that are finished."""
+
+    @property
+    def running(self) -> Running:
+        """What is done so far."""
+        return Running(self.generated, self.ended, len(self.rows), sum(len(row.tokens) for row in self.rows))
 
     def admit(self, rows: Sequence[_Row]) -> None:
         """Run the prompts of ``rows``, and keep the rows that their first token does not end."""
