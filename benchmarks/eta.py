@@ -2,8 +2,8 @@
 
     python benchmarks/eta.py examples/organisms.yaml --set tasks.0.n=20
 
-Time counts from the first engine that is asked for to the last shard. Error: the seconds forecast, over the seconds that
-were left, less 1. Also prints what the bar showed. Aggregating and the report come after, and are not in the ETA.
+Time counts from the first work of an engine to the last shard. Error: the seconds forecast, over the seconds that were
+left, less 1. Also prints what the bar showed. Aggregating and the report come after, and are not in the ETA.
 """
 
 import argparse
@@ -67,8 +67,8 @@ def main() -> None:
 
 def errors(began: float, seen: list[tuple[float, Outlook]]) -> list[str]:
     """Return a line for each moment."""
-    start, end = seen[0][0], seen[-1][0]
-    lines = [f"{end - start:.0f} s of engines, after {start - began:.0f} s"]
+    start, end = next(at for at, look in seen if look.left_s is not None), seen[-1][0]
+    lines = [f"{end - start:.0f} s of work, after {start - began:.0f} s of loading"]
     for share in AT:
         at, look = next((at, look) for at, look in seen if at - start >= share * (end - start))
         left = end - at

@@ -31,8 +31,8 @@ class ChainLengths:
         self._made[model, task] = (before[0] + chains, before[1] + tokens)
 
     def running(self, model: str, running: Running) -> None:
-        """Take what is done of a call that samples chains."""
-        if running.generated_tokens and running.ended + running.open:
+        """Take what is done of a call, if it samples chains: shorter texts are answers."""
+        if running.generated_tokens and running.open and running.limit == self.limit:
             self._running[model] = expected(running, self.limit)
 
     def mean(self, model: str, task: str) -> float:
@@ -54,10 +54,8 @@ class ChainLengths:
 
 
 def expected(running: Running, limit: int) -> tuple[float, float]:
-    """Return (mean final length, share that the limit cuts) of the texts of a running call."""
+    """Return (mean final length, share that the limit cuts) of the texts of a running call; some are open."""
     texts, ends = running.ended + running.open, running.ended
-    if not running.open:
-        return running.generated_tokens / texts, 0.0
     room = max(0.0, limit - running.open_tokens / running.open)
     rate = ends / running.generated_tokens
     more = room if rate == 0 else (1 - math.exp(-rate * room)) / rate

@@ -44,9 +44,17 @@ class Estimate:
         found = self._amounts(counts)
         return sum(one.units * self._correction(key) * self._rate(key) for key, one in found.items())
 
-    def requests(self, counts: Counts) -> float:
-        """Return the requests of so much."""
-        return sum(one.requests * self._correction(key) for key, one in self._amounts(counts).items())
+    def requests_done(self, earlier: Counts) -> float:
+        """Return the requests that are done, with those of ``earlier``."""
+        before = sum(one.requests * self._asked(key) for key, one in self._amounts(earlier).items())
+        return before + sum(one.requests for one in self.work.values())
+
+    def requests_left(self) -> float:
+        """Return the requests that are left."""
+        return sum(
+            max(0.0, one.requests * self._asked(key) - self._begun(key).requests)
+            for key, one in self._amounts(self.left).items()
+        )
 
     def _amounts(self, counts: Counts) -> dict[StageKey, Amount]:
         found: dict[StageKey, Amount] = {}
@@ -55,8 +63,14 @@ class Estimate:
         return found
 
     def _units_left(self, key: StageKey, planned: Amount) -> float:
-        begun = max(0.0, self._units(key, self.work.get(key)) - self._units(key, self.made.get(key)))
-        return max(0.0, planned.units * self._correction(key) - begun)
+        return max(0.0, planned.units * self._correction(key) - self._units(key, self._begun(key)))
+
+    def _begun(self, key: StageKey) -> StageWork:
+        """Return the work on shards that are not finished."""
+        work, made = self.work.get(key, StageWork()), self.made.get(key, StageWork())
+        return StageWork(
+            max(0.0, work.requests - made.requests), max(0.0, work.generated_tokens - made.generated_tokens)
+        )
 
     def _units(self, key: StageKey, work: StageWork | None) -> float:
         """Return the units of work that was done: a request's prompt counts as the plan's mean."""
@@ -74,6 +88,16 @@ class Estimate:
     def _rate(self, key: StageKey) -> float:
         """Return the seconds a unit; before any are known, 1: then only shares of the work have a meaning."""
         return self._rates.scaled(key) or 1.0
+
+    @cached_property
+    def _askings(self) -> Ratios:
+        planned = self._amounts(self.done)
+        return Ratios({key: (self.made.get(key, StageWork()).requests, one.requests) for key, one in planned.items()})
+
+    def _asked(self, key: StageKey) -> float:
+        """Return the requests of a stage, as a share of those planned."""
+        found = self._askings.of(key)
+        return self.usable(key) if found is None else found
 
     @cached_property
     def _corrections(self) -> Ratios:

@@ -1,12 +1,11 @@
 """How far a run is, and when it will be done.
 
 In: what the jobs have to do (``to_do``), the engines' own counts of their work by stage, shards that are finished. Out:
-an ``Outlook``. Seconds of engines become seconds on the clock at the rate so far, which holds how many engines work at
-once. Knows nothing about terminals.
+an ``Outlook``. Knows nothing about terminals.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -16,6 +15,7 @@ from cotfaith.cluster.fleet.in_flight import InFlight
 from cotfaith.cluster.fleet.jobs import Job, Jobs
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.cluster.fleet.to_do import Counts, Planned, ToDo, all_of, find_to_do
+from cotfaith.cluster.fleet.wall import Wall
 from cotfaith.cluster.plan.per_item import Amount, PerItem
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.cluster.storage.ledger import Ledger
@@ -57,17 +57,13 @@ class Forecast:
     items: int = 0
     """Of the jobs that are now done."""
     in_flight: InFlight = field(default_factory=InFlight)
-    clock: Callable[[], float] = monotonic
+    wall: Wall = field(default_factory=lambda: Wall(monotonic))
     _done: Counts = field(default_factory=Counter)
     _made: dict[StageKey, StageWork] = field(default_factory=dict)
     _engines: dict[str, EngineUsage] = field(default_factory=dict)
     _phase: str = LOADING
     _before: dict[str, float] = field(default_factory=dict)
     """Stage -> seconds of engines at the last outlook."""
-    _began_s: float | None = None
-    """When the first engine began to work."""
-    _loaded_s: float = 0.0
-    """Seconds of loading before that."""
 
     def __post_init__(self) -> None:
         left = self.to_do.left()
@@ -94,15 +90,15 @@ class Forecast:
         """Return how far the run is now."""
         work = self._work()
         now = Estimate(self._planned, self._usable, self.whole, self._done, self.to_do.left(), self._made, work)
-        spent_s, requests = sum(one.seconds for one in work.values()), sum(one.requests for one in work.values())
-        left_s, earlier = now.left_s() + self._loading_left_s(), now.requests(self._earlier)
-        done_s = spent_s + now.seconds(self._earlier)
+        spent_s, left_s = sum(one.seconds for one in work.values()), now.left_s()
+        self.wall.look(spent_s, len(self._engines))
+        done_s, done = spent_s + now.seconds(self._earlier), now.requests_done(self._earlier)
         return Outlook(
             self._current_phase(work),
             done_s / (done_s + left_s) if done_s + left_s else 1.0,
-            round(earlier + requests),
-            round(earlier + max(requests, now.requests(self._done + now.left))),
-            left_s * self._wall_share(spent_s) if spent_s else None,
+            round(done),
+            round(done + now.requests_left()),
+            self.wall.left_s(left_s, *self._loads()),
         )
 
     def _work(self) -> dict[StageKey, StageWork]:
@@ -132,18 +128,10 @@ class Forecast:
         """Return the share of chains that will be probed, before any are."""
         return 1.0 if key.stage == CHAINS or self.forced else 1.0 - self.lengths.cut_share(key.model)
 
-    def _loading_left_s(self) -> float:
-        """Return the seconds of loading that are left: engines that load later take as long as the others did."""
-        took = [usage.loading_s for usage in self._engines.values() if usage.loading_s]
+    def _loads(self) -> tuple[int, list[float]]:
+        """Return how many models are to be loaded, and the seconds that loading took so far."""
         models = {name.rpartition("#")[0] for name in self._engines}
-        return max(0, self.models - len(models)) * sum(took) / len(took) if took else 0.0
-
-    def _wall_share(self, spent_s: float) -> float:
-        """Return how long a second of the engines' work took: less than 1 if several work at once."""
-        loaded_s = sum(usage.loading_s for usage in self._engines.values())
-        if self._began_s is None:
-            self._began_s, self._loaded_s = self.clock() - spent_s, loaded_s
-        return (self.clock() - self._began_s) / (spent_s + loaded_s - self._loaded_s)
+        return max(0, self.models - len(models)), [one.loading_s for one in self._engines.values() if one.loading_s]
 
 
 def _seconds(usage: EngineUsage) -> float:

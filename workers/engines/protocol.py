@@ -154,6 +154,8 @@ class Running(NamedTuple):
     """Requests whose text has begun and not ended."""
     open_tokens: int = 0
     """Those of the generated tokens that are in such texts."""
+    limit: int = 0
+    """The largest ``max_tokens`` of such texts."""
 
 
 @dataclass(frozen=True)

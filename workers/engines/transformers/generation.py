@@ -150,7 +150,8 @@ class _State:
     @property
     def running(self) -> Running:
         """What is done so far."""
-        return Running(self.generated, self.ended, len(self.rows), sum(len(row.tokens) for row in self.rows))
+        limit = max((row.request.max_tokens for row in self.rows), default=0)
+        return Running(self.generated, self.ended, len(self.rows), sum(len(row.tokens) for row in self.rows), limit)
 
     def admit(self, rows: Sequence[_Row]) -> None:
         """Run the prompts of ``rows``, and keep the rows that their first token does not end."""

@@ -1,0 +1,57 @@
+"""Seconds of engines as seconds on the clock: how many engines work at once, and what loading the next ones costs.
+
+In: looks at what the engines have done, as time passes. Out: seconds on the clock for work that is left. Time in which
+no engine got on, after the first one did, counts for the engines that came up later; loading beside another's work is
+free.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+STILL_S = 5.0
+"""Engines are asked every 2 s: for so long after the last news they are taken to work."""
+
+
+@dataclass
+class Wall:
+    """What the clock showed so far."""
+
+    clock: Callable[[], float]
+    working_s: float = 0.0
+    """Time in which some engine worked."""
+    waiting_s: float = 0.0
+    """Time since then in which none did."""
+    _spent_s: float = 0.0
+    _looked_s: float = 0.0
+    _news_s: float = 0.0
+    _first: int = 0
+    """Engines that were up when the first one worked."""
+    _later: int = 0
+
+    def look(self, spent_s: float, engines: int) -> None:
+        """Take the engines' seconds so far, and how many have come up."""
+        now = self.clock()
+        if spent_s and not self._spent_s:  # the work began before this look
+            self._first, self.working_s = engines, spent_s / max(1, engines)
+        elif self._spent_s:
+            passed = now - self._looked_s
+            if spent_s > self._spent_s:
+                self._news_s = now
+            if now - self._news_s < STILL_S:
+                self.working_s += passed
+            else:
+                self.waiting_s += passed
+        if spent_s > self._spent_s:
+            self._news_s = now
+        self._later = max(self._later, engines - self._first)
+        self._looked_s, self._spent_s = now, max(spent_s, self._spent_s)
+
+    def left_s(self, work_s: float, loads: int, loading_s: Sequence[float]) -> float | None:
+        """Return the seconds on the clock for ``work_s`` of engines and so many loads; None before the first work.
+
+        ``loading_s``: what each load so far took. The quickest counts: the first ones read files that are cached later.
+        """
+        if not self._spent_s:
+            return None
+        one = self.waiting_s / self._later if self._later > 0 else min(loading_s, default=0.0) / max(1, self._first)
+        return work_s * self.working_s / self._spent_s + loads * one
