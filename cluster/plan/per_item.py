@@ -12,10 +12,13 @@ from cotfaith.cluster.plan.costs import Cost, stage_costs
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.schemas.errors import CotfaithError
 from cotfaith.schemas.records import Item
+from cotfaith.workers.resolved import Resolved
 
 MOST_ITEMS = 12
 MOST_PROMPTS = 3000
 """Over all models and tasks: a run must not wait for its forecast."""
+ANSWER_TOKENS = 4
+"""Of an answer that is generated."""
 PROMPT_UNITS = 0.1
 """What a prompt's token costs, of what a generated one does, until a run has shown what its stages cost."""
 
@@ -44,7 +47,8 @@ class PerItem:
     def __init__(self, plan: Plan) -> None:
         cells = len(plan.resolved.subjects) * max(1, len(plan.items)) * len(plan.spec.strategies)
         count = max(1, min(MOST_ITEMS, MOST_PROMPTS // max(1, cells)))
-        self._plan = replace(plan, items={name: _spread(items, count) for name, items in plan.items.items()})
+        items = {name: _spread(items, count) for name, items in plan.items.items()}
+        self._plan = replace(plan, resolved=_with_short_answers(plan.resolved), items=items)
         self._at = cache(self._measure)
 
     def at(self, chain_tokens: float) -> Mapping[tuple[str, str, str], Amount]:
@@ -69,6 +73,14 @@ class PerItem:
         """Return how many subjects' chains a line is about: a reader's is about all of them."""
         probe = next((one for one in self._plan.probes if one.name == line.stage), None)
         return len(self._plan.resolved.subjects) if probe is not None and probe.readers else 1
+
+
+def _with_short_answers(resolved: Resolved) -> Resolved:
+    """Return the spec with answers that end where they usually do, and not at the longest that is allowed."""
+    sampling = resolved.spec.sampling
+    short = min(sampling.answer_max_tokens, ANSWER_TOKENS)
+    changed = sampling.model_copy(update={"answer_max_tokens": short})
+    return replace(resolved, spec=resolved.spec.model_copy(update={"sampling": changed}))
 
 
 def _spread(items: tuple[Item, ...], count: int) -> tuple[Item, ...]:
