@@ -35,9 +35,12 @@ class Estimate:
     work: Work
     """What all engines did so far, for unfinished shards too."""
 
-    def left_s(self) -> float:
-        """Return the seconds of engines that are left."""
-        return sum(self._units_left(key, one) * self._rate(key) for key, one in self._amounts(self.left).items())
+    def left_s(self) -> dict[str, float]:
+        """Return the seconds of engines that are left, by model."""
+        found: dict[str, float] = {}
+        for key, one in self._amounts(self.left).items():
+            found[key.model] = found.get(key.model, 0.0) + self._units_left(key, one) * self._rate(key)
+        return found
 
     def seconds(self, counts: Counts) -> float:
         """Return the seconds of engines that so much takes."""

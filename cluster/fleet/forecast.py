@@ -54,6 +54,8 @@ class Forecast:
     """Whether chains that the limit cuts are probed like others."""
     models: int = 0
     """The engines that are to be loaded."""
+    replicas: int = 1
+    """Engines that share a model's work."""
     items: int = 0
     """Of the jobs that are now done."""
     in_flight: InFlight = field(default_factory=InFlight)
@@ -90,7 +92,8 @@ class Forecast:
         """Return how far the run is now."""
         work = self._work()
         now = Estimate(self._planned, self._usable, self.whole, self._done, self.to_do.left(), self._made, work)
-        spent_s, left_s = sum(one.seconds for one in work.values()), now.left_s()
+        spent_s, by_model = sum(one.seconds for one in work.values()), now.left_s()
+        left_s = sum(by_model.values())
         self.wall.look(spent_s, len(self._engines))
         done_s, done = spent_s + now.seconds(self._earlier), now.requests_done(self._earlier)
         return Outlook(
@@ -98,7 +101,7 @@ class Forecast:
             done_s / (done_s + left_s) if done_s + left_s else 1.0,
             round(done),
             round(done + now.requests_left()),
-            self.wall.left_s(left_s, *self._loads()),
+            self.wall.left_s([share for one in by_model.values() for share in self._split(one)], *self._loads()),
         )
 
     def _work(self) -> dict[StageKey, StageWork]:
@@ -128,6 +131,10 @@ class Forecast:
         """Return the share of chains that will be probed, before any are."""
         return 1.0 if key.stage == CHAINS or self.forced else 1.0 - self.lengths.cut_share(key.model)
 
+    def _split(self, seconds: float) -> list[float]:
+        """Return a model's seconds as its replicas share them."""
+        return [seconds / self.replicas] * self.replicas
+
     def _loads(self) -> tuple[int, list[float]]:
         """Return how many models are to be loaded, and the seconds that loading took so far."""
         models = {name.rpartition("#")[0] for name in self._engines}
@@ -151,4 +158,5 @@ def make_forecast(missing: Jobs, jobs: Sequence[Job], ledger: Ledger) -> Forecas
         ChainLengths(sampling.max_tokens),
         forced=sampling.budget_forcing,
         models=len(models),
+        replicas=plan.spec.resources.replicas,
     )

@@ -5,6 +5,8 @@ no engine got on, after the first one did, counts for the engines that came up l
 free.
 """
 
+import heapq
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -46,12 +48,26 @@ class Wall:
         self._later = max(self._later, engines - self._first)
         self._looked_s, self._spent_s = now, max(spent_s, self._spent_s)
 
-    def left_s(self, work_s: float, loads: int, loading_s: Sequence[float]) -> float | None:
-        """Return the seconds on the clock for ``work_s`` of engines and so many loads; None before the first work.
+    def left_s(self, work_s: Sequence[float], loads: int, loading_s: Sequence[float]) -> float | None:
+        """Return the seconds on the clock for each model's work and so many loads; None before the first work.
 
-        ``loading_s``: what each load so far took. The quickest counts: the first ones read files that are cached later.
+        Args:
+            work_s: seconds of engines; one model's are not done by several at once.
+            loads: the engines that are still to come.
+            loading_s: what each load so far took. The quickest counts: the first ones read files that are cached later.
+
         """
         if not self._spent_s:
             return None
         one = self.waiting_s / self._later if self._later > 0 else min(loading_s, default=0.0) / max(1, self._first)
-        return work_s * self.working_s / self._spent_s + loads * one
+        at_once = self._spent_s / self.working_s
+        places = math.ceil(at_once - 0.05)
+        return _longest(work_s, places) * places / at_once + loads * one
+
+
+def _longest(work_s: Sequence[float], places: int) -> float:
+    """Return when the last of these is done, if each begins where a place is free first."""
+    busy = [0.0] * max(1, places)
+    for seconds in work_s:
+        heapq.heapreplace(busy, busy[0] + seconds)
+    return max(busy)
