@@ -133,11 +133,11 @@ class RunProgress:
             "requests": f"{human_count(look.requests_done)}/{human_count(look.requests)} requests",
             "more": f"{self.tokens_per_s:,.0f} tokens/s{self._preempted()}" if wide else "",
             "failed": f"{human_count(self.failed)} not ok",
-            "eta": f"{_clock(time.monotonic() - self._began)} ETA {_clock(look.left_s)}",
+            "eta": f"{_clock(time.monotonic() - self.forecast.began_s)} ETA {_clock(look.left_s)}",
         }
 
     def _line(self) -> str:
-        look, spent_s = self._outlook, time.monotonic() - self._began
+        look, spent_s = self._outlook, time.monotonic() - self.forecast.began_s
         eta = "unknown" if look.left_s is None else duration(look.left_s)
         return (
             f"{look.share:.0%} done, {PHASES[look.phase]}: {look.requests_done:,} of about {look.requests:,} requests, "

@@ -35,6 +35,11 @@ class Estimate:
     work: Work
     """What all engines did so far, for unfinished shards too."""
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether some work with a result has taken time."""
+        return any(seconds and units for seconds, units in self._rates.pairs.values())
+
     def left_s(self) -> dict[str, float]:
         """Return the seconds of engines that are left, by model."""
         found: dict[str, float] = {}

@@ -5,7 +5,7 @@ an ``Outlook``. Knows nothing about terminals.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -58,6 +58,7 @@ class Forecast:
     """Engines that share a model's work."""
     items: int = 0
     """Of the jobs that are now done."""
+    began_s: float = field(default_factory=monotonic)
     in_flight: InFlight = field(default_factory=InFlight)
     wall: Wall = field(default_factory=lambda: Wall(monotonic))
     _done: Counts = field(default_factory=Counter)
@@ -101,7 +102,7 @@ class Forecast:
             done_s / (done_s + left_s) if done_s + left_s else 1.0,
             round(done),
             round(done + now.requests_left()),
-            self.wall.left_s([share for one in by_model.values() for share in self._split(one)], *self._loads()),
+            self._left_on_clock(by_model) if now.is_timed else None,
         )
 
     def _work(self) -> dict[StageKey, StageWork]:
@@ -131,9 +132,10 @@ class Forecast:
         """Return the share of chains that will be probed, before any are."""
         return 1.0 if key.stage == CHAINS or self.forced else 1.0 - self.lengths.cut_share(key.model)
 
-    def _split(self, seconds: float) -> list[float]:
-        """Return a model's seconds as its replicas share them."""
-        return [seconds / self.replicas] * self.replicas
+    def _left_on_clock(self, by_model: Mapping[str, float]) -> float | None:
+        """Return the seconds on the clock; a model's replicas share its work."""
+        split = [seconds / self.replicas for seconds in by_model.values() for _ in range(self.replicas)]
+        return self.wall.left_s(split, *self._loads())
 
     def _loads(self) -> tuple[int, list[float]]:
         """Return how many models are to be loaded, and the seconds that loading took so far."""

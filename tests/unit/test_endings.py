@@ -78,7 +78,10 @@ def test_weak_figures_have_theirs():
     assert wrong.startswith("m answers 0% of t right: check that answers are read as meant")
 
 
-def test_a_longer_limit_computes_only_cut_chains_again_and_they_go_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("strategy", "limit"), [("cot", 40), ("cot_decomposition", 40), ("factored_decomposition", 150)]
+)
+def test_a_longer_limit_computes_only_cut_chains_again_and_they_go_on(tmp_path, monkeypatch, strategy, limit):
     """The sentence's promise, on the stub engine: texts, not only their number."""
     without_ray(monkeypatch)
 
@@ -89,6 +92,7 @@ def test_a_longer_limit_computes_only_cut_chains_again_and_they_go_on(tmp_path, 
                     "models": [{"id": "m", "engine": "stub"}],
                     "tasks": [{"name": "t", "generator": "addition", "n": 12}],
                     "sampling": {"max_tokens": limit, "chains_per_item": 2},
+                    "strategies": [strategy],
                     "output": {"path": str(tmp_path / "run")},
                 }
             )
@@ -96,7 +100,7 @@ def test_a_longer_limit_computes_only_cut_chains_again_and_they_go_on(tmp_path, 
         rows = read_tables(LocalStore(tmp_path / "run"))["chains"].to_dicts()
         return {(row["item_id"], row["chain_index"]): row for row in rows}
 
-    short, longer = chains(40), chains(proposed(40))
+    short, longer = chains(limit), chains(proposed(limit))
     cut = {key for key, row in short.items() if row["status"] == "truncated"}
     assert 4 < len(cut) < len(short)
     for key, row in short.items():
