@@ -10,6 +10,6 @@ from cotfaith.schemas.run_objects import RunRecord
 
 
 def say_endings(run: RunRecord, ledger: Ledger, estimates: list[Estimate], console: Console) -> None:
-    """Print each sentence on a line. They name models and tasks: nothing in them is interpreted."""
+    """Print the sentences. They name models and tasks: nothing in them is interpreted."""
     for line in endings(run, ledger, estimates):
-        console.print(plain_text(line), markup=False, soft_wrap=True)
+        console.print(plain_text(line), markup=False)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 STILL_S = 5.0
-"""Engines are asked every 2 s: for so long after the last news they are taken to work."""
+"""Engines are asked every 2 s: if there is no news for so long, none of them worked."""
 
 
 @dataclass
@@ -23,9 +23,10 @@ class Wall:
     """Time in which some engine worked."""
     waiting_s: float = 0.0
     """Time since then in which none did."""
+    _quiet_s: float = 0.0
+    """Time since the last news: it is known by the next ones what it was."""
     _spent_s: float = 0.0
     _looked_s: float = 0.0
-    _news_s: float = 0.0
     _first: int = 0
     """Engines that were up when the first one worked."""
     _later: int = 0
@@ -33,18 +34,15 @@ class Wall:
     def look(self, spent_s: float, engines: int) -> None:
         """Take the engines' seconds so far, and how many have come up."""
         now = self.clock()
-        if spent_s and not self._spent_s:  # the work began before this look
-            self._first, self.working_s = engines, spent_s / max(1, engines)
-        elif self._spent_s:
-            passed = now - self._looked_s
-            if spent_s > self._spent_s:
-                self._news_s = now
-            if now - self._news_s < STILL_S:
-                self.working_s += passed
-            else:
-                self.waiting_s += passed
+        self._quiet_s += now - self._looked_s
+        if not self._spent_s:  # the work began before this look
+            self._first, self._quiet_s = engines, spent_s / max(1, engines)
         if spent_s > self._spent_s:
-            self._news_s = now
+            if self._quiet_s < STILL_S or not self._spent_s:
+                self.working_s += self._quiet_s
+            else:
+                self.waiting_s += self._quiet_s
+            self._quiet_s = 0.0
         self._later = max(self._later, engines - self._first)
         self._looked_s, self._spent_s = now, max(spent_s, self._spent_s)
 
@@ -59,7 +57,8 @@ class Wall:
         """
         if not self._spent_s:
             return None
-        one = self.waiting_s / self._later if self._later > 0 else min(loading_s, default=0.0) / max(1, self._first)
+        first = max(1, self._first)
+        one = (self.waiting_s + min(loading_s, default=0.0)) / (self._later + first)
         at_once = self._spent_s / self.working_s
         places = math.ceil(at_once - 0.05)
         return _longest(work_s, places) * places / at_once + loads * one

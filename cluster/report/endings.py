@@ -14,6 +14,8 @@ from cotfaith.schemas.status import Status
 
 FEW_ARE_RIGHT = 0.05
 """Accuracy up to which it is said that the answers may not be read as they are meant."""
+MOST_NAMED = 3
+"""The most models and tasks that a sentence names."""
 FEW_CHAINS = 0.5
 """The share of usable chains below which a probe is said to have too few."""
 
@@ -118,21 +120,30 @@ def proposed(limit: int) -> int:
 
 
 def _few_chains(estimates: Iterable[Estimate]) -> Iterator[str]:
-    """Name what rests on less than half of its chains."""
-    for row in estimates:
-        if row.metric == "accuracy_cot" and row.method is None and row.n_ok < FEW_CHAINS * row.n_total:
-            yield (
-                f"The probes of {row.series} on {row.task} rest on {row.n_ok:,} of {row.n_total:,} chains: those may "
-                "not be typical. See to the others first."
-            )
+    """Name what rests on less than half of its chains, the worst first."""
+    found = [row for row in estimates if _is_accuracy(row) and row.n_ok < FEW_CHAINS * row.n_total]
+    found.sort(key=lambda row: (row.n_ok / row.n_total, row.series, row.task))
+    if found:
+        named = _named([f"{row.series} on {row.task} ({row.n_ok:,} of {row.n_total:,} chains)" for row in found])
+        yield f"Few chains are usable, and those may not be typical: {named}. See to the others first."
 
 
 def _few_right(estimates: Iterable[Estimate]) -> Iterator[str]:
-    for row in estimates:
-        named = row.metric == "accuracy_cot" and row.method is None and row.n_ok > 0
-        if named and row.value is not None and row.value <= FEW_ARE_RIGHT:
-            yield (
-                f"{row.series} answers {row.value:.0%} of {row.task} right: check that answers are read as meant "
-                "('cotfaith show RUN ITEM'). If the questions have choices, map them (tasks[].fields: choices), so "
-                "that the model sees them."
-            )
+    """Name where hardly any answer is right."""
+    found = [row for row in estimates if _is_accuracy(row) and row.value is not None and row.value <= FEW_ARE_RIGHT]
+    if found:
+        named = _named([f"{row.series} on {row.task} ({row.value:.0%})" for row in found])
+        yield (
+            f"Hardly any answer is right: {named}. Check that answers are read as meant ('cotfaith show RUN ITEM'). If "
+            "the questions have choices, map them (tasks[].fields: choices), so that the model sees them."
+        )
+
+
+def _is_accuracy(row: Estimate) -> bool:
+    return (row.metric, row.method, row.position) == ("accuracy_cot", None, None)
+
+
+def _named(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")

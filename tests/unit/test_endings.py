@@ -74,8 +74,15 @@ def test_a_probes_rows_on_such_chains_are_not_said_twice():
 def test_weak_figures_have_theirs():
     rows = [estimate("accuracy_cot", n_ok=4, n_total=20, value=0.0), estimate("accuracy_cot", method="paired", value=0)]
     few, wrong = said([], rows)
-    assert few == "The probes of m on t rest on 4 of 20 chains: those may not be typical. See to the others first."
-    assert wrong.startswith("m answers 0% of t right: check that answers are read as meant")
+    assert few.endswith("not be typical: m on t (4 of 20 chains). See to the others first.")
+    assert wrong.startswith("Hardly any answer is right: m on t (0%). Check that answers are read as meant")
+
+
+def test_a_grid_has_a_sentence_and_not_one_for_each_cell():
+    rows = [estimate("accuracy_cot", task=f"t{i:02}", n_ok=i, n_total=90, value=0.0) for i in range(1, 31)]
+    few, wrong = said([], rows)
+    assert "m on t01 (1 of 90 chains), m on t02 (2 of 90 chains), m on t03 (3 of 90 chains) and 27 more." in few
+    assert "m on t03 (0%) and 27 more." in wrong
 
 
 @pytest.mark.parametrize(
@@ -118,5 +125,7 @@ def test_run_and_report_say_them(cli, tmp_path, monkeypatch):
     )
     code, out, _ = cli("run", "s.yaml")
     assert code == 0
-    (count,) = re.findall(r"(\d+) of 6 chains were cut at 40 tokens: set sampling.max_tokens to 128 and run again", out)
+    (count,) = re.findall(
+        r"(\d+) of 6 chains were cut at 40 tokens: set sampling.max_tokens to 128 and run again", " ".join(out.split())
+    )
     assert f"<li>{count} of 6 chains were cut at 40 tokens" in (tmp_path / "run" / "report.html").read_text()

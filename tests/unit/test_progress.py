@@ -69,7 +69,10 @@ def test_a_line_every_30_seconds(tmp_path, monkeypatch):
 def test_a_stop_says_what_is_lost(tmp_path):
     missing = missing_of(tmp_path / "run")
     jobs, text = missing.of_subjects(Ledger()), io.StringIO()
-    with pytest.raises(KeyboardInterrupt), RunProgress(Console(file=text), make_forecast(missing, jobs, Ledger())) as on:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        RunProgress(Console(file=text), make_forecast(missing, jobs, Ledger())) as on,
+    ):
         for job in jobs[:3]:
             on.began(job)
         on.finished("m", run_job(jobs[0], {"subject": StubEngine(missing.plan.model("m"))}), "m#1")
