@@ -71,8 +71,11 @@ class PerItem:
 
     def _subjects(self, line: Cost) -> int:
         """Return how many subjects' chains a line is about: a reader's is about all of them."""
-        probe = next((one for one in self._plan.probes if one.name == line.stage), None)
-        return len(self._plan.resolved.subjects) if probe is not None and probe.readers else 1
+        plan = self._plan
+        probe = next((one for one in plan.probes if one.name == line.stage), None)
+        if probe is None or not probe.kind.readers:
+            return 1
+        return sum(plan.spec.answers(subject.spec.id, line.task) for subject in plan.resolved.subjects)
 
 
 def _with_short_answers(resolved: Resolved) -> Resolved:

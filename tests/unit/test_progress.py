@@ -69,15 +69,17 @@ def test_a_line_every_30_seconds(tmp_path, monkeypatch):
 def test_a_stop_says_what_is_lost(tmp_path):
     missing = missing_of(tmp_path / "run")
     jobs, text = missing.of_subjects(Ledger()), io.StringIO()
-    with (
-        pytest.raises(KeyboardInterrupt),
-        RunProgress(Console(file=text), make_forecast(missing, jobs, Ledger())) as on,
-    ):
-        for job in jobs[:3]:
-            on.began(job)
-        on.finished("m", run_job(jobs[0], {"subject": StubEngine(missing.plan.model("m"))}), "m#1")
-        on.ended(jobs[0])
-        raise KeyboardInterrupt
+
+    def stop():
+        with RunProgress(Console(file=text), make_forecast(missing, jobs, Ledger())) as progress:
+            for job in jobs[:3]:
+                progress.began(job)
+            progress.finished("m", run_job(jobs[0], {"subject": StubEngine(missing.plan.model("m"))}), "m#1")
+            progress.ended(jobs[0])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
     assert re.search(r"\n2 shards in flight are lost: about \d+ s of work\.\n$", text.getvalue())
     assert "shards in flight" not in _quiet(tmp_path)
 
