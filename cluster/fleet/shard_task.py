@@ -118,7 +118,7 @@ class _Task:
         ]
         made, effort = self._measured(lambda: sample_chains(wanted, self.engines))
         self.report.chains += len(made)
-        self.report.chain_tokens += sum(chain.n_tokens for chain in made)
+        self.report.chain_tokens += sum(chain.n_tokens or 0 for chain in made)  # a server may not count them
         chains = _in_order([*kept, *made], pieces, items)
         tables: Tables = {"items": items_table(self._key, items), "chains": chains_table(self._key, items, chains)}
         return self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)

@@ -28,6 +28,8 @@ ADVICE = {
     "or a smaller sampling.max_tokens in another output.path",
     Status.ENGINE_ERROR: "failed in the engine: 'cotfaith show RUN ITEM' has the reason. They are not tried again in "
     "this folder; fix the cause and use another output.path",
+    Status.REFUSED: "were refused by the model or its server: they are no failure of the run, and have no figures. "
+    "'cotfaith show RUN ITEM' has what was said",
     Status.ITEM_ERROR: "failed in our code or a plug-in's: 'cotfaith show RUN ITEM' has the error. They are not tried "
     "again in this folder",
     Status.QUARANTINED: "belong to items that ended their engine: fix the cause, then run again with "
