@@ -51,7 +51,7 @@ class ShardReport:
     stages: dict[StageKey, StageWork] = field(default_factory=dict)
     """The work of this task by stage, that of helpers included."""
     chains: int = 0
-    """Chains that it made."""
+    """Chains that it made, and whose tokens are known."""
     chain_tokens: int = 0
 
 
@@ -117,8 +117,9 @@ class _Task:
             for piece, one in work.items()
         ]
         made, effort = self._measured(lambda: sample_chains(wanted, self.engines))
-        self.report.chains += len(made)
-        self.report.chain_tokens += sum(chain.n_tokens or 0 for chain in made)  # a server may not count them
+        lengths = [chain.n_tokens for chain in made if chain.n_tokens is not None]  # a server may not count them
+        self.report.chains += len(lengths)
+        self.report.chain_tokens += sum(lengths)
         chains = _in_order([*kept, *made], pieces, items)
         tables: Tables = {"items": items_table(self._key, items), "chains": chains_table(self._key, items, chains)}
         return self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
