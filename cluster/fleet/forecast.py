@@ -22,6 +22,8 @@ from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.workers.engines.protocol import CHAINS, EngineUsage, StageKey, StageWork
 
 LOADING = "loading"
+ENOUGH = 0.02
+"""The share of this session's work from which its speed is taken as known: the first call is no measure."""
 UNKNOWN = Amount(requests=1, units=1)
 """The work of an item that cannot be planned: a plug-in's arms may raise, and that must not end a run."""
 
@@ -102,7 +104,7 @@ class Forecast:
             done_s / (done_s + left_s) if done_s + left_s else 1.0,
             round(done),
             round(done + now.requests_left()),
-            self._left_on_clock(by_model) if now.is_timed else None,
+            self._left_on_clock(by_model) if now.is_timed and spent_s >= ENOUGH * (spent_s + left_s) else None,
         )
 
     def _work(self) -> dict[StageKey, StageWork]:
