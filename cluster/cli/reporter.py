@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from cotfaith.cluster.cli.progress import RunProgress
+from cotfaith.cluster.fleet.forecast import Forecast
 from cotfaith.cluster.terminal import plain_text
 
 
@@ -26,6 +27,6 @@ class ConsoleReporter:
         """Print a line on ``err``."""
         self.err.print(plain_text(text), markup=False, soft_wrap=True)
 
-    def progress(self, total_items: int) -> RunProgress:
+    def progress(self, forecast: Forecast) -> RunProgress:
         """Return the bar (or the lines) of one stage."""
-        return RunProgress(self.err, total_items)
+        return RunProgress(self.err, forecast)

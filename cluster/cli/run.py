@@ -39,6 +39,7 @@ def run(
     from cotfaith.cluster.plan.spec_file import load_spec
 
     spec = load_spec(spec_path, overrides or [], plugins or [])
+    from cotfaith.cluster.cli.endings import say_endings
     from cotfaith.cluster.cli.incomplete import complete_data, given_up_lines, say_if_incomplete
     from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.cli.stored import run_record
@@ -48,13 +49,14 @@ def run(
     from cotfaith.cluster.report.results import write_results
     from cotfaith.cluster.stats.estimates import read_estimates
     from cotfaith.cluster.storage.completeness import completeness
-    from cotfaith.cluster.storage.read import open_run_store
+    from cotfaith.cluster.storage.read import open_run_store, read_ledger
 
     console, shown = messages(as_json), View(details)
     quarantined = execute(spec, ConsoleReporter(console, err), Again(repair, retry_quarantined), take_over=take_over)
     store = open_run_store(spec.output.path)
     record = run_record(store)
-    rows, complete = read_estimates(write_results(store, record)), completeness(store, record)
+    with err.status("aggregating, and writing the report"):
+        rows, complete = read_estimates(write_results(store, record)), completeness(store, record)
     counted = counted_failures(store)
     if as_json:
         about = {"run_id": record.run_id, "report": store.place(keys.REPORT), "estimates": headline_data(rows, shown)}
@@ -64,6 +66,7 @@ def run(
     say_if_incomplete(complete, console)
     say(f"Report: {store.place(keys.REPORT)}", console)
     _say_failed(counted, console)
+    say_endings(record, read_ledger(store), rows, console)
     for line in quarantined if details else first_lines(quarantined, "more: cotfaith run --details", MOST_NOTES):
         say(f"Quarantined: {line}", err)
     _end(counted, spec.output.max_failed_share, given_up_lines(complete))

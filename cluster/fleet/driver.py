@@ -161,6 +161,7 @@ class _Scheduler:
         replicas[SUBJECT].busy += 1
         replicas[SUBJECT].exclusive = pending.tries > 0
         self.running[reference] = (pending, replicas)
+        self.progress.began(pending.job)
 
     def _collect(self) -> None:
         loading = self.pool.loading()
@@ -181,6 +182,7 @@ class _Scheduler:
 
     def _finish(self, reference: Any) -> None:
         pending, replicas = self.running.pop(reference)
+        self.progress.ended(pending.job)
         replicas[SUBJECT].busy -= 1
         replicas[SUBJECT].exclusive = False
         try:

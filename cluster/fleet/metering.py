@@ -1,13 +1,15 @@
-"""A stand-in for an engine in the shard loop's process: counts the tokens that one shard's work uses in one role.
+"""A stand-in for an engine in the shard loop's process: counts what one shard's work uses in one role, also by stage.
 
-An actor's own totals cover all its callers. An ``EngineLostError`` gets its role here, so that the scheduler replaces
-the right engine.
+An actor's own totals cover all its callers; it is told the stage of each call. An ``EngineLostError`` gets its role
+here, so that the scheduler replaces the right engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 from cotfaith.schemas.errors import EngineLostError
+from cotfaith.workers.actor.remote import RemoteEngine
 from cotfaith.workers.engines.protocol import (
     Capabilities,
     EmbedRequest,
@@ -16,6 +18,8 @@ from cotfaith.workers.engines.protocol import (
     GenerateRequest,
     Generation,
     ScoreRequest,
+    StageKey,
+    StageWork,
 )
 
 
@@ -27,6 +31,15 @@ class MeteredEngine:
         self.role = role
         self.tokens = 0
         """Prompt tokens, each prompt counted whole, and generated tokens."""
+        self.stages: dict[StageKey, StageWork] = {}
+        """Requests and generated tokens; the seconds also hold the wait for other callers."""
+        self._stage: StageKey | None = None
+
+    def begin(self, stage: StageKey) -> None:
+        """Count the next calls for ``stage``."""
+        self._stage = stage
+        if isinstance(self.engine, RemoteEngine):
+            self.engine.stage = stage
 
     @property
     def capabilities(self) -> Capabilities:
@@ -37,7 +50,9 @@ class MeteredEngine:
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
         """Continue each prompt."""
         found = self._asked(self.engine.generate, requests)
-        self.tokens += sum(len(generation.tokens) for generation in found)
+        generated = sum(len(generation.tokens) for generation in found)
+        self.tokens += generated
+        self._count(StageWork(generated_tokens=generated))
         return found
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
@@ -59,13 +74,19 @@ class MeteredEngine:
         return notes
 
     def _asked(self, call: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Any]) -> list[Any]:
+        began_s = monotonic()
         try:
             results = call(requests)
         except EngineLostError as error:
             error.role = self.role
             raise
         self.tokens += sum(len(request.prompt) for request in requests)
+        self._count(StageWork(len(results), seconds=monotonic() - began_s))
         return results
+
+    def _count(self, work: StageWork) -> None:
+        if self._stage is not None:
+            self.stages[self._stage] = self.stages.get(self._stage, StageWork()) + work
 
 
 def metered(engines: Mapping[str, Engine]) -> dict[str, MeteredEngine]:

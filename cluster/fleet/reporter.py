@@ -7,12 +7,22 @@ included: a reporter that shows lines to people makes them safe. Knows nothing a
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+from cotfaith.cluster.fleet.forecast import Forecast
+from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.workers.engines.protocol import EngineUsage
 
 
 class Progress(Protocol):
     """Follows the jobs of one stage of a run."""
+
+    def began(self, job: Job) -> None:
+        """Take a job that is given to an engine."""
+        ...
+
+    def ended(self, job: Job) -> None:
+        """Take a job that is done, or failed and will be given to another."""
+        ...
 
     def finished(self, model: str, report: ShardReport, engine: str) -> None:
         """Count one finished shard; ``engine`` names the actor whose totals are in ``report.usage``."""
@@ -46,8 +56,11 @@ class Reporter(Protocol):
         """Take a warning or note for the user."""
         ...
 
-    def progress(self, total_items: int) -> AbstractContextManager[Progress]:
-        """Return a context for the jobs on ``total_items`` items: entered before the first job, left after the last."""
+    def progress(self, forecast: Forecast) -> AbstractContextManager[Progress]:
+        """Return a context for the jobs on ``forecast.items`` items: entered before the first job, left after the last.
+
+        A run has one forecast, also for readers' jobs, which are a stage of their own.
+        """
         ...
 
 
@@ -60,8 +73,14 @@ class _Silent:
     def warn(self, text: str) -> None:
         pass
 
-    def progress(self, total_items: int) -> AbstractContextManager[Progress]:
+    def progress(self, forecast: Forecast) -> AbstractContextManager[Progress]:
         return nullcontext(self)
+
+    def began(self, job: Job) -> None:
+        pass
+
+    def ended(self, job: Job) -> None:
+        pass
 
     def finished(self, model: str, report: ShardReport, engine: str) -> None:
         pass

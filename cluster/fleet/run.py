@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from cotfaith.cluster.fleet.capacity import check_machine
 from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, cpus_at_once, needed_by
 from cotfaith.cluster.fleet.driver import run_jobs
+from cotfaith.cluster.fleet.forecast import Forecast, make_forecast
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Job, Jobs
 from cotfaith.cluster.fleet.lease import Check, hold_lease
@@ -117,11 +118,12 @@ def _do_what_is_missing(missing: Jobs, store: Store, ledger: Ledger, reporter: R
     given_up, address = GivenUp(), plan.spec.resources.ray_address
     alone = starts_ray(address)
     with ray_session(address, _cpus(missing, jobs)), nullcontext() if alone else shown(plan, store) as sight:
-        quarantined = _do(plan, jobs, reporter, check, given_up, sight)
+        work = _Work(plan, make_forecast(missing, jobs, ledger), reporter, check, given_up, sight)
+        quarantined = work.do(jobs)
         given_up.check(model.id for model in plan.spec.subjects)
         if jobs and any(probe.readers for probe in plan.probes):
             ledger = read_ledger(store)  # with the chains that were just made
-        quarantined += _do(plan, missing.of_readers(ledger), reporter, check, given_up, sight)
+        quarantined += work.do(missing.of_readers(ledger))
     return quarantined
 
 
@@ -175,10 +177,21 @@ def _say_what_is_left(missing: Jobs, ledger: Ledger, jobs: Sequence[Job], report
         reporter.say(f"{len(readings) - left} of {len(readings)} readings of their chains are done, {left} to do.")
 
 
-def _do(
-    plan: Plan, jobs: Sequence[Job], reporter: Reporter, check: Check, given_up: GivenUp, sight: Sight | None
-) -> list[str]:
-    if not jobs:
-        return []
-    with reporter.progress(sum(len(job.items) for job in jobs)) as progress:
-        return run_jobs(plan, jobs, progress, check, given_up, sight).quarantined
+@dataclass(frozen=True)
+class _Work:
+    """What the stages of a run share."""
+
+    plan: Plan
+    forecast: Forecast
+    reporter: Reporter
+    check: Check
+    given_up: GivenUp
+    sight: Sight | None
+
+    def do(self, jobs: Sequence[Job]) -> list[str]:
+        """Do the jobs of one stage; return the items that were quarantined."""
+        if not jobs:
+            return []
+        self.forecast.items = sum(len(job.items) for job in jobs)
+        with self.reporter.progress(self.forecast) as progress:
+            return run_jobs(self.plan, jobs, progress, self.check, self.given_up, self.sight).quarantined

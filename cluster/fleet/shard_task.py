@@ -22,7 +22,7 @@ from cotfaith.schemas.records import Chain, Item
 from cotfaith.schemas.run_objects import PieceName
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.codec import load_codec
-from cotfaith.workers.engines.protocol import EngineUsage
+from cotfaith.workers.engines.protocol import CHAINS, PROBES, READINGS, EngineUsage, StageKey, StageWork
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.shard.loop import Engines
 from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table, items_table, observations_table
@@ -46,6 +46,13 @@ class ShardReport:
     seconds: float = 0.0
     usage: EngineUsage = field(default_factory=EngineUsage)
     """The engine's totals when the task ended."""
+    reader: str | None = None
+    """Who answered in the subject's place."""
+    stages: dict[StageKey, StageWork] = field(default_factory=dict)
+    """The work of this task by stage, that of helpers included."""
+    chains: int = 0
+    """Chains that it made, and whose tokens are known."""
+    chain_tokens: int = 0
 
 
 def run_job(job: Job, engines: Engines) -> ShardReport:
@@ -55,6 +62,7 @@ def run_job(job: Job, engines: Engines) -> ShardReport:
     task = _Task(job, metered(engines), open_store(job.spec.output), ShardReport(job.shard.id, len(job.items)))
     task.run()
     task.report.seconds = time.monotonic() - began
+    task.report.reader, task.report.stages = job.reader, task.stages()
     task.report.usage = engines["subject"].usage()
     return task.report
 
@@ -109,6 +117,9 @@ class _Task:
             for piece, one in work.items()
         ]
         made, effort = self._measured(lambda: sample_chains(wanted, self.engines))
+        lengths = [chain.n_tokens for chain in made if chain.n_tokens is not None]  # a server may not count them
+        self.report.chains += len(lengths)
+        self.report.chain_tokens += sum(lengths)
         chains = _in_order([*kept, *made], pieces, items)
         tables: Tables = {"items": items_table(self._key, items), "chains": chains_table(self._key, items, chains)}
         return self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
@@ -178,9 +189,20 @@ class _Task:
     def _measured(self, work: Callable[[], T], probes: Sequence[str] = ()) -> tuple[T, Effort]:
         """Do ``work``; return its result and its effort."""
         began, since, before = time.time(), time.monotonic(), self._tokens()
+        stage = CHAINS if not probes else PROBES if self.job.reader is None else READINGS
+        for engine in self.engines.values():
+            engine.begin(StageKey(self.job.model, self.job.shard.task, stage))
         result = work()
         tokens = {role: total - before[role] for role, total in self._tokens().items()}
         return result, Effort(began, time.monotonic() - since, probes, tokens)
+
+    def stages(self) -> dict[StageKey, StageWork]:
+        """Return the work so far, of all roles."""
+        found: dict[StageKey, StageWork] = {}
+        for engine in self.engines.values():
+            for stage, work in engine.stages.items():
+                found[stage] = found.get(stage, StageWork()) + work
+        return found
 
     def _tokens(self) -> dict[str, int]:
         return {role: engine.tokens for role, engine in self.engines.items()}

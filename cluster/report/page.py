@@ -49,11 +49,13 @@ def render(
     estimates: pa.Table,
     checks: Sequence[CheckEntry] = (),
     complete: Completeness | None = None,
+    endings: Sequence[str] = (),
 ) -> str:
     """Return the page.
 
     ``checks``: the checks from a validation of this run's metrics.
     ``complete``: how much of the run is committed; None: the page says nothing about it.
+    ``endings``: what to do about rows that are not ok.
     """
     words = known_words()
     said = list(words.values())
@@ -84,6 +86,7 @@ def render(
             table=table_rows(rows, columns),
             sections=sections,
             statuses=_statuses(chains, observations),
+            endings=endings,
             colours=colours,
             unknown=unknown_probes(observations),
             checks=checks,

@@ -6,11 +6,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render
 from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.withheld import withhold
 from cotfaith.cluster.storage.completeness import completeness
-from cotfaith.cluster.storage.read import load_checks, read_tables
+from cotfaith.cluster.storage.read import load_checks, read_ledger, read_tables
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
 from cotfaith.schemas.run_objects import RunRecord
@@ -26,7 +28,8 @@ def write_results(store: Store, run: RunRecord) -> pa.Table:
     tables = read_tables(store)
     estimates = _estimates(store, run, tables)
     checks, complete = load_checks(store), completeness(store, run)
-    html = render(run, tables["items"], tables["chains"], tables["observations"], estimates, checks, complete)
+    said = endings(run, read_ledger(store, run), read_estimates(estimates))
+    html = render(run, tables["items"], tables["chains"], tables["observations"], estimates, checks, complete, said)
     store.put(keys.REPORT, html.encode())
     return estimates
 

@@ -286,3 +286,18 @@ def test_real_model_scores_early_answers_alike(smollm2):
     assert_close(engine.score(requests), plain_scores(smollm2, requests))
     assert engine.notes() == []
     assert engine.usage().computed_tokens < engine.usage().prompt_tokens / 2
+
+
+def test_a_running_call_is_counted_and_forgotten_at_its_end(llama):
+    seen = []
+    with mock.patch.object(llama, "_tell", side_effect=lambda running: seen.append(running)):
+        requests = [GenerateRequest(ids(9, n), 4 + n, 1.0, 1.0, n) for n in range(3)]
+        made = llama.generate(requests)
+        assert [one.generated_tokens for one in seen[:-1]] == sorted(one.generated_tokens for one in seen[:-1])
+        assert seen[-2].generated_tokens >= sum(len(one.tokens) for one in made)
+        assert (seen[-2].ended, seen[-2].open, seen[0].open) == (3, 0, 3)
+        assert seen[0].limit == 6
+        assert seen[-1] == (0, 0, 0, 0, 0)
+        seen.clear()
+        llama.score(various_requests())
+        assert [seen[-2].ended, seen[-1].ended] == [len(various_requests()), 0]

@@ -15,6 +15,8 @@ from commands import MAIN, line, write_spec
 from process_tree import Tree, running
 from run_tables import Comparison, Row, Rows, as_committed, as_read, compare
 
+from cotfaith.cluster.fleet.forecast import Forecast
+from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.cluster.storage.store import Store, open_store
@@ -55,9 +57,15 @@ class Listener:
 
     warn = say
 
-    def progress(self, total_items: int) -> AbstractContextManager["Listener"]:
+    def progress(self, forecast: Forecast) -> AbstractContextManager["Listener"]:
         """Follow the jobs of a stage."""
         return nullcontext(self)
+
+    def began(self, job: Job) -> None:
+        """Count nothing."""
+
+    def ended(self, job: Job) -> None:
+        """Count nothing."""
 
     def finished(self, model: str, report: ShardReport, engine: str) -> None:
         """Count nothing."""

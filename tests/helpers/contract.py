@@ -47,6 +47,17 @@ class AnyEngine:
         assert engine.generate(requests[::-1])[::-1] == together
         assert [engine.generate([r])[0] for r in requests] == together
 
+    def test_a_longer_limit_goes_on_where_a_shorter_one_cut(self, engine):
+        """With the same seed a cut text comes out as it was: a run that is widened relies on it."""
+        asked = [request_of(ids(9 + n, n), seed=n, max_tokens=5, temperature=0.8 * (n > 0)) for n in range(5)]
+        short = engine.generate(asked)
+        longer = engine.generate([*(replace(one, max_tokens=12) for one in asked), request_of(ids(30, 9))])
+        cut = [at for at, one in enumerate(short) if one.finish_reason == "length"]
+        assert cut
+        for at, one in enumerate(short):
+            assert longer[at].tokens[: len(one.tokens)] == one.tokens
+            assert len(longer[at].tokens) > len(one.tokens) or at not in cut
+
     def test_seeds_differ(self, engine):
         tokens = {
             g.tokens for g in engine.generate([request_of(ids(9, 0), seed=2**60 + s, max_tokens=60) for s in range(8)])

@@ -16,8 +16,8 @@ class Recorder:
         self.warned.append(text)
 
     @contextmanager
-    def progress(self, total_items):
-        self.totals.append(total_items)
+    def progress(self, forecast):
+        self.totals.append(forecast.items)
         yield self
 
     def finished(self, model, report, engine):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 import ray
+from forecasts import forecast_of
 from ray.exceptions import RayActorError
 from rich.console import Console
 from run_records import run_record
@@ -123,8 +124,8 @@ def test_errors_cross_in_their_own_words(start):
 class Recorder(RunProgress):
     """Keeps the engine's own count of its calls."""
 
-    def __init__(self):
-        super().__init__(Console(file=io.StringIO()), 2 * SHARDS)
+    def __init__(self, path):
+        super().__init__(Console(file=io.StringIO()), forecast_of(path))
         self.calls = 0
 
     def finished(self, name, report, engine):
@@ -150,7 +151,7 @@ def test_shards_in_flight_share_engine_calls_and_results_stay(tmp_path):
     engine = StubEngine(model())
     for job in planned(tmp_path / "alone")[1]:
         run_job(job, {"subject": engine})
-    with Recorder() as progress:
+    with Recorder(tmp_path / "merged") as progress:
         assert run_jobs(*planned(tmp_path / "merged"), progress).quarantined == []
     assert progress.done == 2 * SHARDS
     assert 3 <= progress.calls < 3 * SHARDS  # a shard asks for chains, for their answers, and for its probes

@@ -117,8 +117,14 @@ class Lines:
     warn = say
 
     @contextmanager
-    def progress(self, total_items):
+    def progress(self, forecast):
         yield self
+
+    def began(self, job):
+        pass
+
+    def ended(self, job):
+        pass
 
     def finished(self, model, report, engine):
         self.done += report.items

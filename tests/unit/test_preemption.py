@@ -5,6 +5,7 @@ import time
 from collections import deque
 
 import pytest
+from forecasts import forecast_of
 from ray.exceptions import ActorDiedError, NodeDiedError, RayActorError, RpcError, WorkerCrashedError
 from rich.console import Console
 
@@ -382,8 +383,8 @@ def test_a_job_that_loses_node_after_node_is_charged_in_the_end():
     assert pending.tries == 1
 
 
-def test_the_progress_line_counts_preemptions_apart():
-    progress = RunProgress(Console(file=io.StringIO()), 2)
+def test_the_progress_line_counts_preemptions_apart(tmp_path):
+    progress = RunProgress(Console(file=io.StringIO()), forecast_of(tmp_path))
     progress.preempted(0)
     assert progress._line().endswith("0 of 0 rows not ok")
     progress.preempted(1)

@@ -21,7 +21,8 @@ from time import monotonic
 from typing import Any
 
 from cotfaith.schemas.errors import EngineLostError, EngineMemoryError
-from cotfaith.workers.engines.protocol import Engine
+from cotfaith.workers.actor.work import Asked, WorkLog
+from cotfaith.workers.engines.protocol import Engine, StageKey
 
 MOST_REQUESTS = 1024
 """The most requests of one engine call. It counts requests and not tokens, because engines cut batches into passes that
@@ -41,6 +42,8 @@ class Call:
 
     method: str
     requests: Sequence[Any]
+    stage: StageKey | None = None
+    """What it belongs to."""
     future: "Future[list[Any]]" = field(default_factory=Future)
     results: list[Any] = field(default_factory=list)
     taken: int = 0
@@ -100,6 +103,7 @@ class Merger:
         self.engine = self._thread.submit(make).result()
         self.calls = 0
         """Calls of the engine."""
+        self.work = WorkLog()
         self._most = most_requests
         self._fits: dict[str, int] = {}
         """Method -> the most requests of one call, once a larger call has run out of memory."""
@@ -115,9 +119,9 @@ class Merger:
         found = sorted(self._fits.items())
         return [f"{method}: halved to {most} requests a call after running out of memory." for method, most in found]
 
-    def submit(self, method: str, requests: Sequence[Any]) -> "Future[list[Any]]":
+    def submit(self, method: str, requests: Sequence[Any], stage: StageKey | None = None) -> "Future[list[Any]]":
         """Call the engine's ``generate``, ``score`` or ``embed`` as soon as it is free."""
-        call = Call(method, requests)
+        call = Call(method, requests, stage)
         call.future.set_running_or_notify_cancel()  # from here on it cannot be cancelled
         with self._changed:
             self._waiting.append(call)
@@ -132,7 +136,9 @@ class Merger:
             self._await_callers()
             slices = next_batch(self._waiting, self._largest(self._waiting[0].method))
         began = monotonic()
+        self.work.begin([Asked(piece.call.stage, piece.requests) for piece in slices])
         replies = self._run(slices)
+        self.work.end(replies)
         with self._changed:  # held, so that no caller that is answered counts as waiting again
             for piece, reply in zip(slices, replies, strict=True):
                 piece.deliver(reply)

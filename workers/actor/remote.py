@@ -22,6 +22,7 @@ from cotfaith.workers.engines.protocol import (
     GenerateRequest,
     Generation,
     ScoreRequest,
+    StageKey,
 )
 from cotfaith.workers.plugins import import_plugins
 
@@ -40,20 +41,22 @@ class EngineActor:
     """
 
     def __init__(self, spec: ModelSpec, threads: int | None, plugins: Sequence[str] = ()) -> None:
+        began_s = monotonic()
         import_plugins(plugins)  # the engine may be one of theirs
         try:
             self.merger = Merger(lambda: find_engine(spec).make(spec, threads))
         except ModelSourceError as error:
             raise ModelSourceError(f"On node {socket.gethostname()}: {error}") from error
+        self._loading_s = monotonic() - began_s
 
     async def describe(self) -> tuple[Capabilities, list[str]]:
         """Return the engine's capabilities and its notes."""
         return self.merger.engine.capabilities, self.merger.engine.notes()
 
-    async def call(self, method: str, requests: Sequence[Any]) -> list[Any]:
-        """Run ``generate``, ``score`` or ``embed``."""
+    async def call(self, method: str, requests: Sequence[Any], stage: StageKey | None = None) -> list[Any]:
+        """Run ``generate``, ``score`` or ``embed``; the work counts for ``stage``."""
         try:
-            return await asyncio.wrap_future(self.merger.submit(method, requests))
+            return await asyncio.wrap_future(self.merger.submit(method, requests, stage))
         except EngineLostError as error:
             asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)  # then the driver starts another
             raise EngineLostError(str(error)) from None
@@ -66,7 +69,14 @@ class EngineActor:
 
     async def usage(self) -> EngineUsage:
         """Return the work done so far."""
-        return replace(self.merger.engine.usage(), calls=self.merger.calls, notes=tuple(self.merger.notes()))
+        usage = self.merger.engine.usage()
+        return replace(
+            usage,
+            calls=self.merger.calls,
+            notes=tuple(self.merger.notes()),
+            stages=self.merger.work.so_far(usage.running),
+            loading_s=self._loading_s,
+        )
 
 
 class RemoteEngine:
@@ -75,6 +85,8 @@ class RemoteEngine:
     def __init__(self, actor: Any, capabilities: Capabilities) -> None:
         self.actor = actor
         self.capabilities = capabilities
+        self.stage: StageKey | None = None
+        """What the next calls belong to."""
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
         """Continue each prompt."""
@@ -122,7 +134,7 @@ class RemoteEngine:
         until_s = monotonic() + UNAVAILABLE_S
         while True:
             try:
-                results: list[Any] = ray.get(self.actor.call.remote(method, requests))
+                results: list[Any] = ray.get(self.actor.call.remote(method, requests, self.stage))
                 return results
             except ActorUnavailableError:
                 if monotonic() > until_s:

@@ -4,15 +4,17 @@ An engine holds one model's weights. It knows nothing about text, items, chains 
 exception, and are matched against its own decoding.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple, Protocol
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.precision import FLOAT32_RESOLUTION
 
 FinishReason = Literal["stop", "length"]
+CHAINS, PROBES, READINGS = "chains", "probes", "readings"
+"""The stages of a run's work: sampling chains, probes on them, and probes that other models answer."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,53 @@ class EmbedRequest:
     prompt: tuple[int, ...]
 
 
+class StageKey(NamedTuple):
+    """What an engine's call belongs to."""
+
+    model: str
+    """The model whose engine answers: a helper's work belongs to the model that it helps."""
+    task: str
+    stage: str
+    """``CHAINS``, ``PROBES`` or ``READINGS``."""
+
+
+@dataclass(frozen=True)
+class StageWork:
+    """Work of engines in one stage."""
+
+    requests: float = 0.0
+    """Those with a result; a running call's are shared out, so they may not be whole."""
+    generated_tokens: float = 0.0
+    seconds: float = 0.0
+    """Time in the engine."""
+
+    def __add__(self, other: "StageWork") -> "StageWork":
+        """Return the work of both."""
+        return StageWork(
+            self.requests + other.requests,
+            self.generated_tokens + other.generated_tokens,
+            self.seconds + other.seconds,
+        )
+
+    def times(self, share: float) -> "StageWork":
+        """Return a share of the work."""
+        return StageWork(self.requests * share, self.generated_tokens * share, self.seconds * share)
+
+
+class Running(NamedTuple):
+    """What is done of the call that an engine works on; zeros if none runs, or the engine does not count."""
+
+    generated_tokens: int = 0
+    ended: int = 0
+    """Requests that have their result."""
+    open: int = 0
+    """Requests whose text has begun and not ended."""
+    open_tokens: int = 0
+    """Those of the generated tokens that are in such texts."""
+    limit: int = 0
+    """The largest ``max_tokens`` of such texts."""
+
+
 @dataclass(frozen=True)
 class EngineUsage:
     """The work done since the engine started. Tokens that several prompts share count once in ``distinct_tokens``."""
@@ -124,6 +173,12 @@ class EngineUsage:
     """The price of the work, if the engine's options state a server's prices."""
     notes: tuple[str, ...] = ()
     """What the user should know about the work so far, if calls are merged (``merging``)."""
+    running: Running = field(default_factory=Running)
+    """The call that runs; its tokens are in no total yet."""
+    stages: Mapping[StageKey, StageWork] = field(default_factory=dict)
+    """The work by stage, with that of the call that runs, if calls are merged."""
+    loading_s: float = 0.0
+    """Seconds that the weights took to load, if the engine is in an actor."""
 
     def with_requests(
         self,

@@ -11,7 +11,8 @@ T = nodes of a tree pass, B = rows, N = positions whose logits are needed, V = v
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -30,6 +31,7 @@ from cotfaith.workers.engines.protocol import (
     EngineUsage,
     GenerateRequest,
     Generation,
+    Running,
     ScoreRequest,
     Scores,
     check_generate,
@@ -83,6 +85,7 @@ class TransformersEngine:
         self._capabilities = replace(static_capabilities(spec), max_context=longest)
         self._chunk = getattr(self._config, "attention_chunk_size", None) or NO_CHUNKS
         self._usage = EngineUsage()
+        self._running, self._scored = Running(), 0
         self._notes: list[str] = []
         if not use_float32_head(self.model):
             self._note(CANNOT)
@@ -99,7 +102,7 @@ class TransformersEngine:
 
     def usage(self) -> EngineUsage:
         """Return the work done so far."""
-        return self._usage
+        return replace(self._usage, running=self._running)
 
     def notes(self) -> list[str]:
         """Return notes on whether and why a slower path is in use."""
@@ -109,7 +112,7 @@ class TransformersEngine:
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
         """Return, per request, log P(candidate | prompt) in nats, summed over a candidate's tokens."""
         check_score(requests, self._capabilities.max_context)
-        with torch.inference_mode(), without_cudnn_attention():
+        with torch.inference_mode(), without_cudnn_attention(), self._counting(len(requests)):
             table = self._log_probs(wanted_tokens(requests))
         self._usage = self._usage.with_requests(requests)
         scores = totals(requests, table)
@@ -121,11 +124,27 @@ class TransformersEngine:
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
         """Continue each prompt; see ``generation``."""
         check_generate(requests, self._capabilities.max_context)
-        with torch.inference_mode(), without_cudnn_attention(), grouped_attention(self.model):
-            generations, computed = generate_all(self._decoder, requests, self._options.max_rows)
+        with torch.inference_mode(), without_cudnn_attention(), grouped_attention(self.model), self._counting(0):
+            generations, computed = generate_all(self._decoder, requests, self._options.max_rows, self._tell)
         self._computed(computed)
         self._usage = self._usage.with_requests(requests, generated=sum(len(g.tokens) for g in generations))
         return generations
+
+    @contextmanager
+    def _counting(self, scored: int) -> Iterator[None]:
+        """Count a running call, until it has ended or failed; ``scored``: requests whose share done is counted."""
+        self._scored = scored
+        try:
+            yield
+        finally:
+            self._scored = 0
+            self._tell(Running())
+
+    def _tell_share(self, done: int, total: int) -> None:
+        self._tell(Running(ended=self._scored * done // max(1, total)))
+
+    def _tell(self, running: Running) -> None:
+        self._running = running
 
     def _log_probs(self, wanted: Wanted) -> LogProbs:
         """Return the log-probability of every wanted token."""
@@ -139,9 +158,12 @@ class TransformersEngine:
     def _by_trees(self, wanted: Wanted, token_budget: int) -> LogProbs:
         prefixes = list(wanted)
         passes = pack(prefixes, token_budget)
-        self._computed(sum(map(len, passes)))
+        total, done = sum(map(len, passes)), 0
+        self._computed(total)
         table: LogProbs = {}
         for result in run_passes(self.model, self._takes, passes):
+            done += len(result.tree)
+            self._tell_share(done, total)
             if result.row:
                 rows = {prefixes[index]: row for index, row in result.row.items()}
                 table |= _pick(result.logits_NV, rows, wanted)
@@ -156,6 +178,7 @@ class TransformersEngine:
             count = max(1, min(len(ordered), self._options.token_budget // len(ordered[-1]), HEAD_ROWS))
             rows, ordered = ordered[-count:], ordered[:-count]
             table |= self._rows({row: covers[row] for row in rows}, wanted)
+            self._tell_share(len(covers) - len(ordered), len(covers))
         return table
 
     def _rows(self, covers: Covers, wanted: Wanted) -> LogProbs:

@@ -8,7 +8,7 @@ noise. Knows nothing about loading, and knows only the text that stop strings ne
 B = rows, E = some of them, P = distinct prompts, T = longest prompt, V = vocabulary.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cotfaith.workers.engines.protocol import GenerateRequest, Generation
+from cotfaith.workers.engines.protocol import GenerateRequest, Generation, Running
 from cotfaith.workers.engines.stops import finish
 from cotfaith.workers.engines.transformers import row_cache
 from cotfaith.workers.engines.transformers.decoder import Decoder
@@ -58,9 +58,15 @@ class _Row:
         return any(stop in text for stop in self.request.stop)
 
 
-def generate_all(decoder: Decoder, requests: Sequence[GenerateRequest], max_rows: int) -> tuple[list[Generation], int]:
+def generate_all(
+    decoder: Decoder,
+    requests: Sequence[GenerateRequest],
+    max_rows: int,
+    tell: Callable[[Running], None] = lambda running: None,
+) -> tuple[list[Generation], int]:
     """Continue every prompt, at most ``max_rows`` at once; return the generations and the positions computed.
 
+    ``tell`` is called after every step of the batch with what is done so far.
     Finished rows make room for waiting ones, a quarter of the batch at a time: a prefill per row would cost more.
     Models without a shared prefill cannot mix rows of different age: they get one fixed batch after another.
     """
@@ -73,6 +79,7 @@ def generate_all(decoder: Decoder, requests: Sequence[GenerateRequest], max_rows
             state.admit(_take(waiting, free))
         else:
             state.advance()
+        tell(state.running)
     results = [row.result for row in rows]
     assert all(results), "the loop ends when every row has its result"
     return [result for result in results if result], state.computed
@@ -135,6 +142,16 @@ class _State:
     cache: Any = None
     mask_BT: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.long))  # noqa: N815
     computed: int = 0
+    generated: int = 0
+    """Tokens, also those of unfinished rows."""
+    ended: int = 0
+    """Rows that are finished."""
+
+    @property
+    def running(self) -> Running:
+        """What is done so far."""
+        limit = max((row.request.max_tokens for row in self.rows), default=0)
+        return Running(self.generated, self.ended, len(self.rows), sum(len(row.tokens) for row in self.rows), limit)
 
     def admit(self, rows: Sequence[_Row]) -> None:
         """Run the prompts of ``rows``, and keep the rows that their first token does not end."""
@@ -163,6 +180,7 @@ class _State:
     def _extend(self, rows: Sequence[_Row], logits_BV: Tensor) -> None:
         for row, token in zip(rows, _sample(rows, _masked(rows, logits_BV, self.decoder.eos)), strict=True):
             row.add(token, self.decoder)
+        self.generated += len(rows)
 
     def _drop_finished(self) -> None:
         keep = [i for i, row in enumerate(self.rows) if row.result is None]
@@ -171,6 +189,7 @@ class _State:
             self.cache.reorder_cache(index_B)
             self.mask_BT = self.mask_BT[index_B]
             self._trim()
+        self.ended += len(self.rows) - len(keep)
         self.rows = [self.rows[i] for i in keep]
 
     def _trim(self) -> None:

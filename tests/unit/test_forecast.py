@@ -1,0 +1,270 @@
+"""The forecast of a run, on engines that are simulated with a clock of their own; and what a stop loses."""
+
+import random
+from dataclasses import dataclass, field
+
+import pytest
+from forecasts import forecast_of, missing_of
+
+from cotfaith.cluster.fleet.chain_lengths import ChainLengths, expected
+from cotfaith.cluster.fleet.forecast import LOADING, make_forecast
+from cotfaith.cluster.fleet.in_flight import InFlight, duration
+from cotfaith.cluster.fleet.ratios import Ratios
+from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
+from cotfaith.cluster.fleet.wall import Wall
+from cotfaith.cluster.storage.ledger import Ledger
+from cotfaith.cluster.storage.read import read_ledger
+from cotfaith.cluster.storage.store import LocalStore
+from cotfaith.workers.engines.protocol import (
+    CHAINS,
+    PROBES,
+    READINGS,
+    EngineUsage,
+    Running,
+    StageKey,
+    StageWork,
+)
+from cotfaith.workers.engines.stub.engine import StubEngine
+
+LIMIT = 200
+ENGINES = 2
+TASKS = {"t": "addition", "u": "tracking_objects"}
+
+
+@dataclass
+class Span:
+    """A time in which a simulated engine does one thing."""
+
+    began: float
+    ended: float
+    engine: str
+    key: StageKey
+    work: StageWork
+
+    def so_far(self, now):
+        share = min(1.0, max(0.0, (now - self.began) / (self.ended - self.began)))
+        return self.work.times(share)
+
+
+@dataclass
+class Simulation:
+    """Engines of several models, two at a time; a model's engine loads, and does its shards one after another."""
+
+    jobs: list
+    token_s: dict
+    request_s: float
+    length: tuple
+    probe_requests: float
+    loading_s: float = 5.0
+    gap_s: float = 0.3
+    spans: list = field(default_factory=list)
+    ends: list = field(default_factory=list)
+    up: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        draw, free = random.Random(1), [0.0] * ENGINES
+        models = list(dict.fromkeys(job.model for job in self.jobs))
+        for model in models:
+            place = free.index(min(free))
+            now = self.up[model] = free[place] + self.loading_s
+            for job in (job for job in self.jobs if job.model == model):
+                now = self._do(job, model, now, draw)
+            free[place] = now
+        self.end = max(free)
+
+    def _do(self, job, model, now, draw):
+        lengths = [draw.randint(*self.length) for _ in job.items]
+        requests = len(lengths) * self.probe_requests
+        done = {}
+        for stage, work in (
+            (CHAINS, StageWork(2 * len(lengths), sum(lengths), sum(lengths) * self.token_s[model])),
+            (PROBES, StageWork(requests, 0, requests * self.request_s * self.token_s[model])),
+        ):
+            key = StageKey(model, job.shard.task, stage)
+            now += self.gap_s
+            self.spans.append(Span(now, now + work.seconds, f"{model}#1", key, work))
+            now, done[key] = now + work.seconds, work
+        report = ShardReport(job.shard.id, len(job.items), stages=done, chains=len(lengths), chain_tokens=sum(lengths))
+        self.ends.append((now, model, report))
+        return now
+
+    def usage(self, model, now):
+        found = {}
+        for span in self.spans:
+            if span.engine == f"{model}#1" and span.began <= now:
+                found[span.key] = found.get(span.key, StageWork()) + span.so_far(now)
+        return EngineUsage(stages=found, loading_s=self.loading_s)
+
+    def outlooks(self, forecast, clock):
+        """Yield (now, outlook) every second; engines are asked every two."""
+        told = set()
+        for now in range(int(self.end) + 1):
+            clock[0] = float(now)
+            if now % 2 == 0:
+                for model, up in self.up.items():
+                    if up <= now:
+                        forecast.used(f"{model}#1", self.usage(model, now))
+            for end, model, report in self.ends:
+                if end <= now and report.shard not in told:
+                    told.add(report.shard)
+                    forecast.used(f"{model}#1", self.usage(model, now))
+                    forecast.finished(report)
+            yield now, forecast.outlook()
+
+
+@pytest.mark.parametrize(
+    ("models", "length", "probe_requests", "request_s"),
+    [
+        (7, (30, 60), 6, 0.5),  # short chains: the plan expects 200 tokens each
+        (5, (20, 180), 11, 2.0),  # probes take most of the time
+        (6, (190, 200), 2, 0.1),
+        (6, (40, 40), 12, 2.0),
+    ],
+)
+def test_the_eta_is_within_20_percent_after_a_tenth(tmp_path, models, length, probe_requests, request_s):
+    clock, names = [0.0], [f"m{i}" for i in range(models)]
+    missing = missing_of(
+        tmp_path,
+        models=[{"id": name, "engine": "stub"} for name in names],
+        tasks=[
+            {"name": "t", "generator": "addition", "n": 12},
+            {"name": "u", "generator": "tracking_objects", "n": 12},
+        ],
+        resources={"shard_size": 4},
+    )
+    jobs = missing.of_subjects(Ledger())
+    forecast = make_forecast(missing, jobs, Ledger())
+    forecast.wall = Wall(lambda: clock[0])
+    made = Simulation(
+        jobs,
+        {name: 0.02 * (1 + i % 3 / 10) for i, name in enumerate(names)},
+        request_s,
+        length,
+        probe_requests,
+    )
+    seen = list(made.outlooks(forecast, clock))
+    assert seen[0][1].phase == LOADING
+    assert seen[0][1].left_s is None
+    errors = [abs(look.left_s / (made.end - now) - 1) for now, look in seen if 0.1 * made.end <= now <= 0.9 * made.end]
+    assert errors[0] < 0.2
+    assert sum(errors) / len(errors) < 0.2
+    last = seen[-1][1]
+    assert last.share > 0.98
+    assert last.requests == pytest.approx(last.requests_done, rel=0.05)  # the last look is up to a second early
+    assert {look.phase for _, look in seen} >= {LOADING, CHAINS}
+
+
+def test_what_is_done_before_counts_as_done_and_not_as_speed(tmp_path):
+    folder = tmp_path / "run"
+    missing, store = missing_of(folder), LocalStore(folder)
+    jobs = missing.of_subjects(Ledger())
+    fresh = make_forecast(missing, jobs, Ledger()).outlook()
+    assert (fresh.share, fresh.requests_done, fresh.left_s) == (0.0, 0, None)
+    for job in jobs[:2]:
+        run_job(job, {"subject": StubEngine(missing.plan.model("m"))})
+    ledger = read_ledger(store, missing.run)
+    half = make_forecast(missing, missing.of_subjects(ledger), ledger).outlook()
+    assert half.share == pytest.approx(0.5)
+    assert half.requests_done == fresh.requests / 2
+    assert half.requests == fresh.requests
+    assert half.left_s is None
+
+
+def test_shards_that_finish_correct_the_plan_and_end_at_all_requests(tmp_path):
+    missing = missing_of(tmp_path / "run")
+    jobs = missing.of_subjects(Ledger())
+    forecast, engine = make_forecast(missing, jobs, Ledger()), StubEngine(missing.plan.model("m"))
+    reports = [run_job(job, {"subject": engine}) for job in jobs]
+    asked = sum(work.requests for report in reports for work in report.stages.values())
+    for report in reports:
+        before = forecast.outlook()
+        forecast.finished(report)
+        assert forecast.outlook().share > before.share
+    look = forecast.outlook()
+    assert (look.share, look.requests_done, look.requests) == (1.0, asked, asked)
+
+
+def test_readings_are_work_from_the_start(tmp_path):
+    probes = ["no_cot", {"name": "transfer", "options": {"readers": ["m"]}}]
+    alone = forecast_of(tmp_path, probes=["no_cot"]).outlook()
+    both = forecast_of(tmp_path, probes=probes)
+    assert both.outlook().requests > alone.requests
+    assert {one.stage.stage for one in both.whole} == {CHAINS, PROBES, READINGS}
+
+
+def test_a_plug_in_whose_plan_fails_ends_no_run(tmp_path, monkeypatch):
+    from cotfaith.schemas.errors import SpecError
+
+    def fail(*_):
+        raise SpecError("its arms raise")
+
+    forecast = forecast_of(tmp_path)
+    monkeypatch.setattr("cotfaith.cluster.plan.per_item.stage_costs", fail)
+    assert forecast.outlook().requests > 0
+
+
+class TestLengths:
+    def test_open_texts_end_as_often_as_others_did(self):
+        length, cut = expected(Running(1000, ended=10, open=10, open_tokens=600, limit=200), 200)
+        # 60 tokens each so far; one end in 100 tokens; at most 140 more
+        assert 50 < length < 50 + 10 / 20 * 140
+        assert 0 < cut < 0.5
+
+    def test_if_none_has_ended_all_reach_the_limit(self):
+        assert expected(Running(100, 0, 10, 100, 200), 200) == (200.0, 1.0)
+
+    def test_finished_chains_count_before_guesses_and_answers_do_not(self):
+        lengths = ChainLengths(200)
+        assert lengths.mean("m", "t") == 200
+        lengths.running("m", Running(50, 5, 5, 25, limit=16))  # generated answers
+        assert lengths.mean("m", "t") == 200
+        lengths.running("m", Running(500, 5, 5, 250, limit=200))
+        assert 50 < lengths.mean("m", "t") == lengths.mean("n", "t") < 200
+        lengths.made("m", "t", 4, 120)
+        assert lengths.mean("m", "t") == lengths.mean("m", "u") == lengths.mean("n", "u") == 30
+
+
+def test_a_model_that_is_twice_as_slow_is_so_in_a_stage_that_only_others_have_been_in():
+    key = StageKey
+    ratios = Ratios({key("a", "t", CHAINS): (10, 10), key("a", "t", PROBES): (30, 10), key("b", "t", CHAINS): (20, 10)})
+    assert ratios.scaled(key("a", "u", PROBES)) == 3
+    assert ratios.scaled(key("b", "t", PROBES)) == pytest.approx(3 * 2 / 1.5)
+    assert ratios.scaled(key("b", "t", READINGS)) == 2
+    assert ratios.of(key("c", "t", READINGS)) is None
+    assert Ratios({}).scaled(key("a", "t", CHAINS)) is None
+
+
+class TestInFlight:
+    def test_the_loss_is_the_time_since_the_last_commit(self, tmp_path):
+        folder = tmp_path / "run"
+        job, other = missing_of(folder).of_subjects(Ledger())[:2]
+        clock = [1000.0]
+        flight = InFlight(lambda: clock[0])
+        assert flight.loss() == ""
+        flight.began(job)
+        clock[0] += 40
+        assert flight.loss() == "1 shard in flight is lost: about 40 s of work."
+        flight.began(other)
+        assert flight.loss() == "2 shards in flight are lost: about 40 s of work."
+        flight.ended(job)
+        assert flight.loss() == "1 shard in flight is lost: about 0 s of work."
+
+    def test_what_a_shard_has_committed_is_not_lost(self, tmp_path):
+        import time
+
+        folder = tmp_path / "run"
+        missing = missing_of(folder)
+        job = missing.of_subjects(Ledger())[0]
+        flight = InFlight(lambda: time.time() + 100)
+        flight.clock = lambda: time.time() - 1000
+        flight.began(job)
+        run_job(job, {"subject": StubEngine(missing.plan.model("m"))})
+        flight.clock = lambda: time.time() + 30
+        lost = int(flight.loss().split("about ")[1].split(" s")[0])
+        assert 25 <= lost < 60  # and not the 1030 s since it began
+
+    @pytest.mark.parametrize(
+        ("seconds", "said"), [(0, "0 s"), (99.4, "99 s"), (100, "2 min"), (3600, "60 min"), (7500, "2 h 5 min")]
+    )
+    def test_durations(self, seconds, said):
+        assert duration(seconds) == said
