@@ -1,4 +1,4 @@
-"""Plan -> what it costs: requests and tokens per model and task, before any weights load.
+"""Plan -> what it costs: requests and tokens per model, task and stage, before any weights load.
 
 The counts are upper bounds under these assumptions: every chain has the stated length, continuations run to that length
 too, edits are as long as what they replace and succeed at the first try. A model's line holds the work of its engine:
@@ -6,6 +6,7 @@ its own chains and probes, and what it reads and edits for other models. A reade
 tokenizer. Chains that come with their items keep their own length.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from cotfaith.workers.text.codec import count_tokens
 from cotfaith.workers.text.steps import TOKENS_PER_STEP
 from cotfaith.workers.text.turn_templates import make_templates
 
+CHAINS = "chains"
+"""The stage in which chains are sampled and lead to answers; the other stages are probes."""
 _MARK = "\u241echain\u241e"  # stands for the chain while a prompt is measured
 
 
@@ -31,6 +34,8 @@ class Cost:
 
     model: str
     task: str
+    stage: str = ""
+    """The probe, or ``CHAINS``: sampling, and the answers that the chains lead to. Empty in a sum of stages."""
     items: int = 0
     """Items that the model writes chains on; 0 for a model that only helps."""
     shards: int = 0
@@ -92,15 +97,33 @@ class _Frame:
 
 def costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
     """Return the work per model and task; chains of ``chain_tokens`` tokens, by default the longest allowed."""
+    sums: dict[tuple[str, str], Cost] = {}
+    for one in stage_costs(plan, chain_tokens):
+        line = sums.setdefault((one.model, one.task), Cost(one.model, one.task))
+        line.items, line.shards = line.items + one.items, line.shards + one.shards
+        line.add(one.requests, one.prompt_tokens, one.distinct_tokens, one.generated_tokens)
+    return list(sums.values())
+
+
+def stage_costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
+    """Return the work per model, task and stage, in the spec's order; items and shards are on the line of the chains.
+
+    A helper's work for a probe is on the helper's line of that probe.
+    """
     spec = plan.spec
     length = chain_tokens or spec.sampling.max_tokens
     sampled = Shape(spec.sampling.chains_per_item, max(1, round(length / TOKENS_PER_STEP)), length)
-    lines = {(model.id, task.name): Cost(model.id, task.name) for model in spec.models for task in spec.tasks}
+    names = itertools.product(
+        [model.id for model in spec.models],
+        [task.name for task in spec.tasks],
+        [CHAINS, *(probe.name for probe in plan.probes)],
+    )
+    lines = {name: Cost(*name) for name in names}
     for subject in plan.resolved.subjects:
         for task in spec.tasks:
             if not spec.answers(subject.spec.id, task.name):
                 continue
-            line, n_items = lines[subject.spec.id, task.name], len(plan.items[task.name])
+            line, n_items = lines[subject.spec.id, task.name, CHAINS], len(plan.items[task.name])
             line.items, line.shards = n_items, -(-n_items // spec.resources.shard_size)
             shape = _supplied(plan, subject, task) or sampled
             for strategy in spec.strategies:
@@ -145,11 +168,11 @@ def _count_subject(
     task: TaskSpec,
     frame: _Frame,
     shape: Shape,
-    lines: Mapping[tuple[str, str], Cost],
+    lines: Mapping[tuple[str, str, str], Cost],
 ) -> None:
     """Count the answers to one subject's chains, and all probes on them."""
     own = subject.spec.id
-    line = lines[own, task.name]
+    line = lines[own, task.name, CHAINS]
     frame.count_answer(line, Arm(shape.tokens, fresh=shape.tokens), shape.chains)
     line.distinct_tokens += frame.question + (frame.opening if frame.opening != frame.question else 0)
     for probe in plan.probes:
@@ -158,11 +181,11 @@ def _count_subject(
             arms = list(probe.kind.arms(shape, probe.options))
         for name in probe.readers_of.get(task.name) or [own]:
             for arm in arms:
-                frame.count_answer(lines[name, task.name], arm, times)
+                frame.count_answer(lines[name, task.name, probe.name], arm, times)
             if name != own:  # the reader has not seen the chain
-                lines[name, task.name].distinct_tokens += frame.opening + times * frame.items * shape.tokens
+                lines[name, task.name, probe.name].distinct_tokens += frame.opening + times * frame.items * shape.tokens
         for role, model in helpers(plan.spec, subject.spec, [probe]).items():
             work = HELPERS[role].work(plan.spec, plan.models[model.id], arms)
-            lines[model.id, task.name].add(
+            lines[model.id, task.name, probe.name].add(
                 work.requests, work.prompt_tokens, work.distinct_tokens, work.generated_tokens, times * frame.items
             )
