@@ -31,7 +31,6 @@ from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import CotfaithError, InputError
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Measure whether a language model's chain of thought can be trusted, per model and per task.",

@@ -34,8 +34,6 @@ class Cost:
 
     model: str
     task: str
-    stage: str = ""
-    """The probe, or ``CHAINS``: sampling, and the answers that the chains lead to. Empty in a sum of stages."""
     items: int = 0
     """Items that the model writes chains on; 0 for a model that only helps."""
     shards: int = 0
@@ -45,6 +43,8 @@ class Cost:
     """Each prompt counted whole."""
     distinct_tokens: int = 0
     """Each prefix that an item's prompts share counted once: these are what the prefix tree computes."""
+    stage: str = ""
+    """The probe, or ``CHAINS``: sampling, and the answers that the chains lead to. Empty in a sum of stages."""
 
     @property
     def tokens(self) -> int:
@@ -118,7 +118,7 @@ def stage_costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
         [task.name for task in spec.tasks],
         [CHAINS, *(probe.name for probe in plan.probes)],
     )
-    lines = {name: Cost(*name) for name in names}
+    lines = {(model, task, stage): Cost(model, task, stage=stage) for model, task, stage in names}
     for subject in plan.resolved.subjects:
         for task in spec.tasks:
             if not spec.answers(subject.spec.id, task.name):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cotfaith.cluster.plan.checks import check_probes, idle_notes, prompt_notes, prompted
+from cotfaith.cluster.plan.dtypes import with_dtypes
 from cotfaith.cluster.plan.models import context_window, fingerprint, source_notes, with_revisions
 from cotfaith.cluster.plan.prompt_date import prompt_date
 from cotfaith.cluster.plan.roles import check_roles
@@ -85,13 +86,13 @@ def make_plan(spec: RunSpec) -> Plan:
     import_plugins(spec.plugins)
     store = open_store(spec.output)
     check_place(store)
-    spec = with_revisions(spec)
+    spec, precisions = with_dtypes(with_revisions(spec))
     resolved = resolve(spec, prompt_date(spec, load_run(store)))
     items = {task.name: tuple(tasks.load_task(task, spec.seed)) for task in spec.tasks}
     check_probes(resolved, items)
     check_roles(resolved)
     weights = {name: fingerprint(model) for name, model in resolved.models.items()}
-    notes = (*source_notes(spec), *idle_notes(resolved), *prompt_notes(resolved, items))
+    notes = (*precisions, *source_notes(spec), *idle_notes(resolved), *prompt_notes(resolved, items))
     notes += tuple(tokenizer_notes(resolved, items))
     return Plan(resolved, items, weights, {m.spec.id: _template_hash(m.spec) for m in prompted(resolved)}, notes)
 
