@@ -1,4 +1,4 @@
-"""A reporter that opens a run with one line, once it is known that the run can begin: a wrong spec prints an error only."""
+"""A reporter that opens a run with one line, once the run can begin: a wrong spec prints only its error."""
 
 from dataclasses import dataclass, field
 

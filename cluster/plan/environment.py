@@ -1,7 +1,7 @@
 """Environment variables of the command line -> overrides of a spec.
 
-The order, first wins: ``--set``, the variable, the spec, the default. A variable that is empty counts as not set. Scripts
-that call ``cotfaith.run`` state what they want in their arguments, so the variables do not apply there.
+The order, first wins: ``--set``, the variable, the spec, the default. A variable that is empty counts as not set. The
+variables do not apply to ``cotfaith.run``: a script states what it wants in its arguments.
 """
 
 import json
