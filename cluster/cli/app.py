@@ -17,6 +17,7 @@ from cotfaith.cluster.cli.aggregate import aggregate
 from cotfaith.cluster.cli.check_store import check_store
 from cotfaith.cluster.cli.consoles import err, note
 from cotfaith.cluster.cli.import_chains import import_chains
+from cotfaith.cluster.cli.init import init
 from cotfaith.cluster.cli.listing import list_names
 from cotfaith.cluster.cli.plan import plan
 from cotfaith.cluster.cli.report import report
@@ -36,6 +37,7 @@ app = typer.Typer(
     help="Measure whether a language model's chain of thought can be trusted, per model and per task.",
 )
 app.add_typer(organisms.app, name="organisms")
+app.command()(init)
 app.command()(validate)
 app.command("import")(import_chains)
 app.command("check-store")(check_store)

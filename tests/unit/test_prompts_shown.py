@@ -160,6 +160,11 @@ class TestCommand:
         assert not {"\x1b", "\u202e"} & set(done.stdout)
 
     def test_a_prompt_that_was_shown_is_named(self, tmp_path):
-        spec = {"models": [STUB], "tasks": [CHOICE], "probes": ["paraphrasing", "resampling"], "editor": {"by": "rules"}}
+        spec = {
+            "models": [STUB],
+            "tasks": [CHOICE],
+            "probes": ["paraphrasing", "resampling"],
+            "editor": {"by": "rules"},
+        }
         done = in_process("plan", write_spec(tmp_path, spec), "--show-prompts", cwd=tmp_path)
         assert done.stdout.count("The same prompt as: paraphrasing") == 2
