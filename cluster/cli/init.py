@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from cotfaith.cluster.cli.consoles import out, say
+from cotfaith.cluster.cli.consoles import say
 from cotfaith.cluster.cli.new_file import write_new
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.suggest import unknown
@@ -29,18 +29,14 @@ def init(
 
     if example == "list":
         for name, text in _examples().items():
-            out.print(f"{name:<14} {_first_sentence(text)}", markup=False, soft_wrap=True)
+            say(f"{name:<14} {_first_sentence(text)}")
         return
     text = spec_template() if example is None else _example(example)
     target = path or Path(f"{example or 'cotfaith'}.yaml")
     written = [target] if write_new(target, text) else []
     written += [] if example is None else _with_its_files(text)
-    out.print(
-        f"Wrote {', '.join(map(str, written))}." if written else f"{target} is there already, with the same text.",
-        markup=False,
-        soft_wrap=True,
-    )
-    out.print(f"Edit it, then: cotfaith plan {target}", markup=False, soft_wrap=True)
+    say(f"Wrote {', '.join(map(str, written))}." if written else f"{target} is there already, with the same text.")
+    say(f"Edit it, then: cotfaith plan {target}")
 
 
 def _folder() -> Traversable:
