@@ -42,7 +42,7 @@ def _precision(model: ModelSpec, spec: RunSpec, config: Callable[[ModelSpec], An
         return "float32", "which changes nothing: this engine loads no weights"
     if not _on_gpu(model, spec):
         return "float32", "because it runs on the CPU"
-    own = _own(config(model))
+    own = own_precision(config(model))
     if own not in set(get_args(Dtype)) - {AUTO}:
         raise ModelSourceError(
             f"models.{model.id}.dtype: auto, but its config.json states {own or 'no precision'}. Set dtype to float32, "
@@ -56,7 +56,7 @@ def _on_gpu(model: ModelSpec, spec: RunSpec) -> bool:
     return device.startswith("cuda") if device != AUTO else spec.resources.gpus > 0
 
 
-def _own(config: Any) -> str:
+def own_precision(config: Any) -> str:
     """Return the precision that the configuration states, such as bfloat16, or ""."""
     inner = getattr(config, "text_config", config)
     stated = getattr(inner, "dtype", None) or getattr(config, "dtype", None)
