@@ -25,6 +25,7 @@ from cotfaith.cluster.cli.run import run
 from cotfaith.cluster.cli.schema import schema
 from cotfaith.cluster.cli.show import show
 from cotfaith.cluster.cli.status import status
+from cotfaith.cluster.cli.try_model import try_model
 from cotfaith.cluster.cli.validate import validate
 from cotfaith.cluster.cli.verify import verify
 from cotfaith.cluster.cli.watch import watch_preemption
@@ -37,6 +38,7 @@ app = typer.Typer(
     help="Measure whether a language model's chain of thought can be trusted, per model and per task.",
 )
 app.add_typer(organisms.app, name="organisms")
+app.command("try")(try_model)
 app.command()(init)
 app.command()(validate)
 app.command("import")(import_chains)

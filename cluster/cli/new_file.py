@@ -5,8 +5,8 @@ from pathlib import Path
 from cotfaith.schemas.errors import SpecError
 
 
-def write_new(path: Path, text: str) -> bool:
-    """Write ``text``; return False if the file is there with the same text.
+def write_new(path: Path, text: str, way_out: str = "Name another file, or move it away.") -> bool:
+    """Write ``text``; return False if the file is there with the same text. ``way_out`` ends the message if not.
 
     Raises:
         SpecError: there is another file at ``path``, or it cannot be written.
@@ -20,8 +20,7 @@ def write_new(path: Path, text: str) -> bool:
         if path.is_file() and path.read_bytes() == text.encode():
             return False
         raise SpecError(
-            f"{path}: this is there already, with other contents, and is not written over. Name another file, or move "
-            "it away."
+            f"{path}: this is there already, with other contents, and is not written over. {way_out}"
         ) from None
     except OSError as error:
         raise SpecError(f"{path}: the file cannot be written: {error.strerror}. Name another file.") from None
