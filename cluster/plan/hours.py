@@ -19,6 +19,7 @@ from cotfaith.schemas.spec import ModelSpec, RunSpec
 from cotfaith.workers.engines.resolved import ResolvedModel
 
 Origin = Literal["stated", "measured", "estimated"]
+_MOST_LISTED = 4
 _DEFAULTS = {"max_rows": 32, "token_budget": 2048}
 """For engines without these options, and where they are left to the engine."""
 
@@ -62,17 +63,24 @@ class Hours:
         if not self.rates:
             return "Hours: unknown. Set --tokens-per-second, or begin the run, which measures the rate."
         parts = [text for origin in _WORDS if (text := self._of(origin))]
-        lacking = ", ".join(dict.fromkeys(line.model for line in self.lines if line.model not in self.rates))
-        unknown = f" Unknown for {lacking}: set --tokens-per-second." if lacking else ""
+        lacking = list(dict.fromkeys(line.model for line in self.lines if line.model not in self.rates))
+        who = ", ".join(lacking) if len(lacking) <= _MOST_LISTED else f"{len(lacking)} models"
+        unknown = f" Unknown for {who}: set --tokens-per-second." if lacking else ""
         return f"Hours: {'; '.join(parts)}. Models work one after another.{unknown}"
 
     def _of(self, origin: Origin) -> str:
         own = {model: speed for model, speed in self.speeds.items() if speed.origin == origin and model in self.rates}
         if not own:
             return ""
-        rates = ", ".join(f"{model} {self.rates[model]:,.0f}" for model in own)
+        rates = _listed({model: self.rates[model] for model in own})
         on = ", ".join(dict.fromkeys(speed.on for speed in own.values()))
         return _WORDS[origin].format(rates=rates, on=on, folder=self.folder)
+
+
+def _listed(rates: Mapping[str, float]) -> str:
+    if len(rates) <= _MOST_LISTED:
+        return ", ".join(f"{model} {rate:,.0f}" for model, rate in rates.items())
+    return f"{min(rates.values()):,.0f} to {max(rates.values()):,.0f} for {len(rates)} models"
 
 
 _WORDS: dict[Origin, str] = {
