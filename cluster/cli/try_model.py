@@ -5,6 +5,7 @@ and runs. Everything is an ordinary run of that spec: it resumes, and `cotfaith 
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +41,7 @@ def try_model(
     from cotfaith.cluster.cli.asked import asked_spec
     from cotfaith.cluster.cli.prompts import print_prompts
     from cotfaith.cluster.cli.run import run
+    from cotfaith.cluster.plan.costs import CHAINS
     from cotfaith.cluster.plan.plan import make_plan
 
     path = _write_spec(model, data, spec_path, base_url)
@@ -48,7 +50,7 @@ def try_model(
     print_prompts(plan, out)
     out.print()
     n_items = sum(map(len, plan.items.values()))
-    _measure(spec, n_items)
+    _measure(spec, n_items, [CHAINS, *(probe.name for probe in plan.probes)])
     if no_run or not _is_wanted(yes):
         say(f"To run it: cotfaith run {path} --limit {limit}")
         return
@@ -110,8 +112,8 @@ def _thinks(model: Any) -> bool:
     return False
 
 
-def _measure(spec: "RunSpec", n_items: int) -> None:
-    """Do the first few items, each probe by itself, and say how long all take."""
+def _measure(spec: "RunSpec", n_items: int, stages: Sequence[str]) -> None:
+    """Do the first few items, each probe by itself, and say how long all take, stage by stage."""
     from cotfaith.cluster.cli.hours import human_time
     from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.cli.tables import new_table
@@ -127,11 +129,11 @@ def _measure(spec: "RunSpec", n_items: int) -> None:
         say(f"Measuring the speed on {few} items, which are part of the run.")
         apart = spec.resources.model_copy(update={"probes_apart": True})
         execute(limited(spec.model_copy(update={"resources": apart}), few), ConsoleReporter(out, err))
-    found = seconds_per_item(store)
+    found = {stage: each for stage, each in seconds_per_item(store).items() if stage[2] in stages}
     if not found:
         return
     table = new_table(f"Time for {n_items} items, at most about", ["model", "stage"], ["an item", "all"])
-    for (model, _, stage), each in found.items():
+    for (model, _, stage), each in sorted(found.items(), key=lambda one: stages.index(one[0][2])):
         table.add_row(model, stage, f"{each:.2f} s", human_time(each * n_items))
     table.add_section()
     table.add_row("all", "", f"{sum(found.values()):.2f} s", human_time(sum(found.values()) * n_items))
