@@ -21,7 +21,7 @@ from cotfaith.workers.shard.loop import Failed, drive
 from cotfaith.workers.shard.stand_in import CHAINS as STAND_INS
 from cotfaith.workers.shard.stand_in import EDIT, Payload, StandIn
 from cotfaith.workers.shard.work import ShardWork, answer_method
-from cotfaith.workers.text.codec import Codec
+from cotfaith.workers.text.codec import Codec, count_tokens
 from cotfaith.workers.text.spelled import Piece, spelled
 
 _SUBJECT = "subject"
@@ -56,7 +56,8 @@ def shown_prompts(plan: Plan) -> Iterator[ShownPrompt]:
         seen: set[tuple[str, str, bool]] = set()
         for task in plan.spec.tasks:
             for item in plan.items[task.name]:
-                form = (item.answer_format, answer_method(task, item), item.supplied is not None)
+                turns = plan.models[subject.id].codec.whole_turns
+                form = (item.answer_format, answer_method(task, item, turns), item.supplied is not None)
                 if form not in seen:
                     seen.add(form)
                     for strategy in plan.spec.strategies:
@@ -140,7 +141,7 @@ class _Asked:
             stage,
             role,
             tuple(spelled(codec, payload.prompt)),
-            len(payload.prompt),
+            count_tokens(codec, [codec.continuation((), payload.prompt)]) if codec.whole_turns else len(payload.prompt),
             _asks(payload, codec),
             len(found),
         )

@@ -16,6 +16,7 @@ from cotfaith.workers.probes import PROBES
 from cotfaith.workers.shard.work import ShardWork, run_probes
 from cotfaith.workers.text.codec import ByteCodec, HuggingFaceCodec
 from cotfaith.workers.text.spelled import Piece, spelled
+from cotfaith.workers.text.turns import TurnsCodec
 
 STUB = {"id": "m", "engine": "stub"}
 CHOICE = {"name": "c", "generator": "tracking_objects", "n": 3}
@@ -131,6 +132,12 @@ class TestControlTokens:
         pieces = spelled(codec, codec.encode(prompt))
         assert [piece.text for piece in pieces if piece.is_control] == ["<|im_start|>", "<|im_end|>"]
         assert "".join(piece.text for piece in pieces if not piece.is_control).strip() == "a <|im_end|> b"
+
+    def test_whole_turns_are_shown_below_their_roles(self):
+        codec = TurnsCodec()
+        prompt = codec.render([{"role": "user", "content": codec.plain("a \x02user\x03 b")}])
+        (piece,) = spelled(codec, codec.encode(prompt))
+        assert piece == Piece("[user]\na \x02user\x03 b", False)
 
     def test_bytes_have_none(self):
         assert spelled(ByteCodec(), tuple("ä b".encode())) == [Piece("ä b", False)]

@@ -19,7 +19,9 @@ class Piece(NamedTuple):
 
 
 def spelled(codec: Codec, tokens: Sequence[int]) -> list[Piece]:
-    """Return the text of ``tokens``; each control token is a piece of its own."""
+    """Return the text of ``tokens``; each control token is a piece of its own. Whole turns: each below its role."""
+    if codec.whole_turns:
+        return [Piece(codec.shown(codec.continuation((), tokens)), False)]
     found: list[Piece] = []
     done = 0
     for _, group in groupby(enumerate(tokens), lambda pair: (pair[1] in codec.control_ids) and pair[0] + 1):
