@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from cotfaith.cluster.plan.models import model_config
 from cotfaith.schemas.errors import ModelSourceError
-from cotfaith.schemas.spec import Dtype, ModelSpec, RunSpec
+from cotfaith.schemas.spec import Dtype, ModelSpec, ResourceSpec, RunSpec
 from cotfaith.workers.engines import find_engine
 
 AUTO = "auto"
@@ -53,7 +53,12 @@ def _precision(model: ModelSpec, spec: RunSpec, config: Callable[[ModelSpec], An
 
 def _on_gpu(model: ModelSpec, spec: RunSpec) -> bool:
     device = str(model.options.get("device", AUTO))
-    return device.startswith("cuda") if device != AUTO else spec.resources.gpus > 0
+    return device.startswith("cuda") if device != AUTO else engine_resources(spec, model).gpus > 0
+
+
+def engine_resources(spec: RunSpec, model: ModelSpec) -> ResourceSpec:
+    """Return the resources of the model's engines."""
+    return spec.resources
 
 
 def own_precision(config: Any) -> str:

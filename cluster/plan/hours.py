@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cotfaith.cluster.plan.costs import Cost
+from cotfaith.cluster.plan.dtypes import engine_resources
 from cotfaith.cluster.plan.hardware import Hardware, cores, gpu, gpu_names, this_cpu
+from cotfaith.cluster.plan.model_size import model_size
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.rates import measured
 from cotfaith.cluster.plan.roofline import Roofline
-from cotfaith.cluster.plan.weights import model_size
-from cotfaith.schemas.spec import ModelSpec, RunSpec
+from cotfaith.schemas.spec import ModelSpec, ResourceSpec, RunSpec
 from cotfaith.workers.engines.resolved import ResolvedModel
 
 Origin = Literal["stated", "measured", "estimated"]
@@ -93,7 +94,10 @@ _WORDS: dict[Origin, str] = {
 def planned_hours(plan: Plan, lines: Sequence[Cost], stated: float | None = None) -> Hours:
     """Return the hours of ``lines``, which have stages; ``stated``: tokens per second of one engine."""
     shards = {model.id: sum(line.shards for line in lines if line.model == model.id) for model in plan.spec.models}
-    engines = {name: max(1, min(plan.spec.resources.replicas, count)) for name, count in shards.items()}
+    engines = {
+        name: max(1, min(engine_resources(plan.spec, plan.model(name)).replicas, count))
+        for name, count in shards.items()
+    }
     if stated is not None:
         speeds = {name: _stated(stated * count) for name, count in engines.items()}
         return Hours(lines, speeds, plan.spec.output.path)
@@ -118,7 +122,8 @@ def _estimated(plan: Plan, model: ResolvedModel, engines: int) -> Speed | None:
     together = plan.spec.resources.shard_size * plan.spec.sampling.chains_per_item
     rows = min(_option(model, "max_rows"), together)
     line = Roofline(size, hardware, model.spec.dtype, rows, _option(model, "token_budget"))
-    parts = engines * plan.spec.resources.gpus if hardware.is_gpu else 1  # engines share this machine's cores
+    gpus = engine_resources(plan.spec, model.spec).gpus
+    parts = engines * gpus if hardware.is_gpu else 1  # engines share this machine's cores
     return Speed("estimated", lambda work: line.seconds(work) / max(parts, 1), hardware.name)
 
 
@@ -132,15 +137,15 @@ def _hardware(spec: RunSpec, model: ModelSpec) -> Hardware | None:
     """Return the hardware of the model's engines; None if it is not this machine's, or not in the table."""
     if spec.resources.ray_address is not None:
         return None
-    if spec.resources.gpus > 0:
+    if engine_resources(spec, model).gpus > 0:
         names = gpu_names()
         return gpu(names[0], model.dtype) if names else None
-    return _cpu(spec)
+    return _cpu(engine_resources(spec, model))
 
 
-def _cpu(spec: RunSpec) -> Hardware:
+def _cpu(own: ResourceSpec) -> Hardware:
     """Return the cores of this machine that the engines use."""
-    whole, own = this_cpu(), spec.resources
+    whole = this_cpu()
     each = own.threads or own.cpus
     share = 1.0 if each is None else min(1.0, each * own.replicas / cores())
     return Hardware(whole.name, whole.flops * share, whole.bytes_s * share, False)

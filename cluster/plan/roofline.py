@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cotfaith.cluster.plan.costs import Cost
 from cotfaith.cluster.plan.hardware import Hardware
-from cotfaith.cluster.plan.weights import BYTES, Size
+from cotfaith.cluster.plan.model_size import BYTES, Size
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from commands import in_process, write_spec
 from runs_here import without_ray
 
 from cotfaith.cluster.cli.hours import human_time
-from cotfaith.cluster.plan import hardware, hours, weights
+from cotfaith.cluster.plan import hardware, hours
+from cotfaith.cluster.plan import model_size as sizes
 from cotfaith.cluster.plan.costs import Cost, stage_costs
 from cotfaith.cluster.plan.hardware import Hardware, gpu
 from cotfaith.cluster.plan.hours import planned_hours
+from cotfaith.cluster.plan.model_size import Size, model_size
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.roofline import CPU, Roofline
-from cotfaith.cluster.plan.weights import Size, model_size
 from cotfaith.schemas.spec import ModelSpec, parse_spec
 
 STUB = {"id": "m", "engine": "stub"}
@@ -126,15 +127,15 @@ class TestSize:
     @pytest.mark.parametrize("content", [b"", b"weights", struct.pack("<Q", 10**18), struct.pack("<Q", 2) + b"[]"])
     def test_of_files_that_are_none(self, tmp_path, content):
         (tmp_path / "model.safetensors").write_bytes(content)
-        assert weights._in_header(tmp_path / "model.safetensors") == 0
+        assert sizes._in_header(tmp_path / "model.safetensors") == 0
 
     def test_of_a_header(self, tmp_path):
         header = json.dumps({"__metadata__": {"a": "b"}, "w": {"shape": [3, 4]}, "scalar": {"shape": []}}).encode()
         (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
-        assert weights._in_header(tmp_path / "model.safetensors") == 13
+        assert sizes._in_header(tmp_path / "model.safetensors") == 13
 
     def test_a_configuration_without_layers_has_none(self, monkeypatch):
-        monkeypatch.setattr(weights, "model_config", lambda _: SimpleNamespace())
+        monkeypatch.setattr(sizes, "model_config", lambda _: SimpleNamespace())
         assert model_size(ModelSpec(id="m", source="organism:reasoner")) is None
 
 
