@@ -92,7 +92,7 @@ class TestData:
         [
             ({"problem": "1 + 1?", "solution": "2"}, {"question": "problem", "gold": "solution"}),
             (
-                {"question": "Which?", "options": ["a", "b"], "label": 1},
+                {"question": "Which?", "options": ["a", "b"], "label": 0},
                 {"question": "question", "choices": ["options"], "gold": "label"},
             ),
         ],
