@@ -119,7 +119,8 @@ def _estimated(plan: Plan, model: ResolvedModel, engines: int) -> Speed | None:
     hardware, size = _hardware(plan.spec, model.spec), model_size(model.spec)
     if hardware is None or size is None:
         return None
-    together = plan.spec.resources.shard_size * plan.spec.sampling.chains_per_item
+    most = min(plan.spec.resources.shard_size, max(map(len, plan.items.values())))
+    together = most * plan.spec.sampling.chains_per_item
     rows = min(_option(model, "max_rows"), together)
     line = Roofline(size, hardware, model.spec.dtype, rows, _option(model, "token_budget"))
     gpus = engine_resources(plan.spec, model.spec).gpus
