@@ -54,7 +54,7 @@ def shown_prompts(plan: Plan) -> Iterator[ShownPrompt]:
     """Yield the prompts, subject by subject; tasks that are asked in the same form are shown once a subject."""
     for subject in plan.spec.subjects:
         seen: set[tuple[str, str, bool]] = set()
-        for task in plan.spec.tasks:
+        for task in (one for one in plan.spec.tasks if plan.spec.answers(subject.id, one.name)):
             for item in plan.items[task.name]:
                 turns = plan.models[subject.id].codec.whole_turns
                 form = (item.answer_format, answer_method(task, item, turns), item.supplied is not None)
@@ -83,7 +83,7 @@ def _of_probe(
     plan: Plan, subject: ModelSpec, work: ShardWork, chain: Chain, probe: ResolvedProbe
 ) -> Iterator[ShownPrompt]:
     (item,) = work.items
-    for reader in probe.readers or [subject.id]:
+    for reader in probe.readers_of.get(work.task.name) or [subject.id]:
         answers = plan.model(reader)
         own = _work(plan, answers, work.task, item, work.strategy)
         asked = _Asked(
