@@ -20,6 +20,7 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 RoleName = Literal["subject", "editor", "embedder", "judge"]
 StrategyName = Literal["cot", "cot_decomposition", "factored_decomposition"]
 GoldIs = Literal["auto", "label", "text", "index", "index_from_1"]
+Dtype = Literal["float32", "bfloat16", "float16", "auto"]
 StepUnit = Literal["sentence", "line", "paragraph"]
 MIN_AGREEMENT = 0.8
 S = TypeVar("S", bound=BaseModel)
@@ -86,8 +87,8 @@ class ModelSpec(Section):
     """What runs the weights, or the server that does: see `cotfaith list engines`."""
     roles: tuple[RoleName, ...] = ("subject",)
     """The model's purposes: see `cotfaith list roles`."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """The precision of weights and activations."""
+    dtype: Dtype = "float32"
+    """The precision of weights and activations. auto: the checkpoint's own on a GPU, float32 on the CPU."""
     chat: Literal["auto", "always", "never"] = "auto"
     """Whether prompts use the tokenizer's chat template; auto: if it has one."""
     chat_template: str | None = None

@@ -21,6 +21,7 @@ from cotfaith.cluster.cli.aggregate import aggregate
 from cotfaith.cluster.cli.check_store import check_store
 from cotfaith.cluster.cli.consoles import err, note
 from cotfaith.cluster.cli.import_chains import import_chains
+from cotfaith.cluster.cli.init import init
 from cotfaith.cluster.cli.listing import list_names
 from cotfaith.cluster.cli.plan import plan
 from cotfaith.cluster.cli.report import report
@@ -28,6 +29,7 @@ from cotfaith.cluster.cli.run import run
 from cotfaith.cluster.cli.schema import schema
 from cotfaith.cluster.cli.show import show
 from cotfaith.cluster.cli.status import status
+from cotfaith.cluster.cli.try_model import try_model
 from cotfaith.cluster.cli.validate import validate
 from cotfaith.cluster.cli.verify import verify
 from cotfaith.cluster.cli.watch import watch_preemption
@@ -35,12 +37,13 @@ from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import CotfaithError, InputError
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Measure whether a language model's chain of thought can be trusted, per model and per task.",
 )
 app.add_typer(organisms.app, name="organisms")
+app.command("try")(try_model)
+app.command()(init)
 app.command()(validate)
 app.command("import")(import_chains)
 app.command("check-store")(check_store)

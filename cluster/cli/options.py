@@ -21,6 +21,9 @@ OnlyTasks = Annotated[
     list[str] | None, typer.Option("--task", metavar="TASK", help="Show only this task, in full; can be repeated.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and messages on stderr.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="At most N items of each task; a later run can go on with more.")
+]
 MetricPlugins = Annotated[
     list[str] | None,
     typer.Option(

@@ -26,7 +26,7 @@ def list_organisms() -> None:
 @app.command()
 def train(
     name: Annotated[str, typer.Argument(help="The organism's name.")],
-    folder: Annotated[Path, typer.Option("--out", help="Where its folder goes.")] = Path("runs/organisms"),
+    folder: Annotated[Path, typer.Option("--out", help="Where its folder goes.")] = Path("models/organisms"),
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps; default: the recipe's.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Torch threads.")] = 1,
 ) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cotfaith.cluster.cli.consoles import notes, out, print_json
-from cotfaith.cluster.cli.options import AsJson, Details, OnlyModels, OnlyTasks, Overrides, Plugins, SpecPath
+from cotfaith.cluster.cli.asked import asked_spec
+from cotfaith.cluster.cli.consoles import messages, notes, out, print_json
+from cotfaith.cluster.cli.options import AsJson, Details, Limit, OnlyModels, OnlyTasks, Overrides, Plugins, SpecPath
 
 if TYPE_CHECKING:
     from cotfaith.cluster.cli.view import View
@@ -18,6 +19,7 @@ def plan(
     spec_path: SpecPath,
     overrides: Overrides = None,
     plugins: Plugins = None,
+    limit: Limit = None,
     chain_tokens: Annotated[
         int | None, typer.Option(min=1, help="Expected length of a chain; default: the longest allowed.")
     ] = None,
@@ -27,29 +29,38 @@ def plan(
             "--tokens-per-second",
             min=1e-3,
             help="Prompt and answer tokens that an engine processes per second, for the hours; "
-            "default: as measured in the output folder's run.",
+            "default: as measured in the output folder's run, else estimated from the hardware.",
         ),
     ] = None,
+    by_probe: Annotated[bool, typer.Option("--by-probe", help="Also show the work and time of each probe.")] = False,
+    show_prompts: Annotated[
+        bool, typer.Option("--show-prompts", help="Print one whole prompt of each kind of request; needs no engine.")
+    ] = False,
     details: Details = False,
     models: OnlyModels = None,
     tasks: OnlyTasks = None,
     as_json: AsJson = False,
 ) -> None:
     """Show shards, requests, tokens and hours, before any model loads."""
+    from cotfaith.cluster.cli.hours import stage_table
+    from cotfaith.cluster.cli.prompts import print_prompts
     from cotfaith.cluster.cli.view import view
     from cotfaith.cluster.fleet.capacity import check_machine
-    from cotfaith.cluster.plan.costs import costs
+    from cotfaith.cluster.plan.costs import stage_costs, summed
+    from cotfaith.cluster.plan.hours import planned_hours
     from cotfaith.cluster.plan.plan import make_plan, overflow_warnings
-    from cotfaith.cluster.plan.rates import measured_rates, rates_note
-    from cotfaith.cluster.plan.spec_file import load_spec
 
-    spec = load_spec(spec_path, overrides or [], plugins or [])
+    spec = asked_spec(spec_path, overrides, plugins, limit)
     shown = view(details, models, tasks, ([one.id for one in spec.models], [one.name for one in spec.tasks]))
     made = make_plan(spec)
     warnings = [*made.notes, *overflow_warnings(made), *check_machine(made)]
     length = chain_tokens or made.spec.sampling.max_tokens
-    rates = measured_rates(made) if rate is None else dict.fromkeys((model.id for model in made.spec.models), rate)
-    lines = [cost for cost in costs(made, chain_tokens) if shown.shows(cost.model, cost.task)]
+    stages = [cost for cost in stage_costs(made, chain_tokens) if shown.shows(cost.model, cost.task)]
+    hours = planned_hours(made, stages, rate)
+    rates = hours.rates
+    lines = summed(stages)
+    if show_prompts:
+        print_prompts(made, messages(as_json))
     if as_json:
         print_json({"chain_tokens": length, "lines": _data(lines, rates), "rates": rates, "notes": warnings})
     else:
@@ -58,7 +69,9 @@ def plan(
             f"Upper bounds for chains of {length} tokens (--chain-tokens: another length); edits succeed at the first "
             "try. Distinct tokens: prefixes that an item's prompts share count once."
         )
-        out.print(rates_note(made, rates, rate), markup=False)
+        if by_probe:
+            out.print(stage_table(hours))
+        out.print(hours.note(), markup=False)
     notes(warnings, shown.in_full)
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from cotfaith.cluster.cli.asked import asked_spec
 from cotfaith.cluster.cli.consoles import MOST_NOTES, err, messages, out, print_json, say
-from cotfaith.cluster.cli.options import AsJson, Details, Overrides, Plugins, SpecPath
+from cotfaith.cluster.cli.options import AsJson, Details, Limit, Overrides, Plugins, SpecPath
 from cotfaith.cluster.terminal import first_lines
 from cotfaith.schemas import keys
 
@@ -23,6 +24,7 @@ def run(
     spec_path: SpecPath,
     overrides: Overrides = None,
     plugins: Plugins = None,
+    limit: Limit = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Check every part first; do again what damaged ones held, and no more.")
     ] = False,
@@ -36,23 +38,23 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Do the missing parts of a run, then aggregate and report. Run it again to resume."""
-    from cotfaith.cluster.plan.spec_file import load_spec
-
-    spec = load_spec(spec_path, overrides or [], plugins or [])
+    spec = asked_spec(spec_path, overrides, plugins, limit)
     from cotfaith.cluster.cli.endings import say_endings
     from cotfaith.cluster.cli.incomplete import complete_data, given_up_lines, say_if_incomplete
-    from cotfaith.cluster.cli.reporter import ConsoleReporter
+    from cotfaith.cluster.cli.opening import OpenedReporter
     from cotfaith.cluster.cli.stored import run_record
     from cotfaith.cluster.cli.summary import headline_data, summarise
     from cotfaith.cluster.cli.view import View
     from cotfaith.cluster.fleet.run import Again, execute
+    from cotfaith.cluster.plan.environment import output_line
     from cotfaith.cluster.report.results import write_results
     from cotfaith.cluster.stats.estimates import read_estimates
     from cotfaith.cluster.storage.completeness import completeness
     from cotfaith.cluster.storage.read import open_run_store, read_ledger
 
     console, shown = messages(as_json), View(details)
-    quarantined = execute(spec, ConsoleReporter(console, err), Again(repair, retry_quarantined), take_over=take_over)
+    reporter = OpenedReporter(console, err, [output_line(spec, overrides or [])])
+    quarantined = execute(spec, reporter, Again(repair, retry_quarantined), take_over=take_over)
     store = open_run_store(spec.output.path)
     record = run_record(store)
     with err.status("aggregating, and writing the report"):

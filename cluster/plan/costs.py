@@ -7,7 +7,7 @@ tokenizer. Chains that come with their items keep their own length.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cotfaith.cluster.plan.plan import Plan
@@ -97,8 +97,13 @@ class _Frame:
 
 def costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
     """Return the work per model and task; chains of ``chain_tokens`` tokens, by default the longest allowed."""
+    return summed(stage_costs(plan, chain_tokens))
+
+
+def summed(stages: Iterable[Cost]) -> list[Cost]:
+    """Return a line per model and task: the sum of its stages."""
     sums: dict[tuple[str, str], Cost] = {}
-    for one in stage_costs(plan, chain_tokens):
+    for one in stages:
         line = sums.setdefault((one.model, one.task), Cost(one.model, one.task))
         line.items, line.shards = line.items + one.items, line.shards + one.shards
         line.add(one.requests, one.prompt_tokens, one.distinct_tokens, one.generated_tokens)

@@ -94,7 +94,7 @@ def context_window(model: ResolvedModel) -> int | None:
     stated = model.capabilities.max_context
     if stated is not None or not model.kind.has_weights or model.kind.served_model is not None:
         return stated
-    config = _config(model.spec)
+    config = model_config(model.spec)
     return getattr(getattr(config, "text_config", config), "max_position_embeddings", None)
 
 
@@ -146,12 +146,13 @@ def _digest(config: bytes, weights: Iterable[Sample]) -> str:
 
 
 def _hub_fingerprint(model: ModelSpec) -> str:
-    config = _config(model)
+    config = model_config(model)
     commit = getattr(config, "_commit_hash", None)
     return commit or hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _config(model: ModelSpec) -> Any:
+def model_config(model: ModelSpec) -> Any:
+    """Return the transformers configuration at the model's source; raise ``ModelSourceError`` if there is none."""
     from transformers import AutoConfig
 
     try:

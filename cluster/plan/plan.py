@@ -10,6 +10,7 @@ from datetime import datetime
 
 from cotfaith.cluster.plan.broken_models import with_all_broken
 from cotfaith.cluster.plan.checks import check_probes, check_tensor_parallel, idle_notes, prompt_notes, prompted
+from cotfaith.cluster.plan.dtypes import with_dtypes
 from cotfaith.cluster.plan.models import context_window, fingerprint, source_notes, with_revisions
 from cotfaith.cluster.plan.prompt_date import prompt_date
 from cotfaith.cluster.plan.roles import check_roles
@@ -95,14 +96,14 @@ def make_plan(spec: RunSpec) -> Plan:
 
 
 def _plan(spec: RunSpec, store: Store) -> Plan:
-    spec = with_revisions(spec)
+    spec, precisions = with_dtypes(with_revisions(spec))
     resolved = resolve(spec, prompt_date(spec, load_run(store)))
     items = {task.name: tuple(tasks.load_task(task, spec.seed)) for task in spec.tasks}
     check_probes(resolved, items)
     check_roles(resolved)
     check_tensor_parallel(resolved)
     weights = {name: fingerprint(model) for name, model in resolved.models.items()}
-    notes = (*source_notes(spec), *idle_notes(resolved), *prompt_notes(resolved, items))
+    notes = (*precisions, *source_notes(spec), *idle_notes(resolved), *prompt_notes(resolved, items))
     notes += tuple(tokenizer_notes(resolved, items))
     return Plan(resolved, items, weights, {m.spec.id: _template_hash(m.spec) for m in prompted(resolved)}, notes)
 

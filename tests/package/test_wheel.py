@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDERS = ("schemas", "workers", "cluster")
+FOLDERS = ("schemas", "workers", "cluster", "examples")
 
 
 @pytest.fixture(scope="module")

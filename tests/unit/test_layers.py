@@ -28,7 +28,7 @@ WORKERS = (
     "workers.organisms",  # their folders, grammar, recipes and truth
     "workers.sources",
     "workers.labels workers.text.codec",
-    "workers.text.conversation",
+    "workers.text.conversation workers.text.spelled",
     "workers.text.templates workers.text.template_opening",
     "workers.text.turn_templates",
     "workers.engines",

@@ -9,10 +9,10 @@ from rich.console import Console
 from cotfaith.cluster.cli.tables import cost_table
 from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.shard_task import run_job
-from cotfaith.cluster.plan.costs import costs
+from cotfaith.cluster.plan.costs import Cost, costs, stage_costs
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
-from cotfaith.cluster.plan.rates import busy_s, measured_rates, rates_note
+from cotfaith.cluster.plan.rates import busy_s, measured, measured_rates
 from cotfaith.cluster.plan.run_record import open_run
 from cotfaith.cluster.storage.read import read_ledger
 from cotfaith.cluster.storage.store import LocalStore
@@ -116,6 +116,24 @@ def test_mistakes_are_written_continued_and_answered(make, frame):
     assert generated == times * 60
     assert distinct == 2 * times * 60
     assert prompt > distinct  # each comes with the editor's examples
+
+
+def test_stages_are_the_parts_of_a_line(make):
+    editor = {"id": "e", "engine": "stub", "roles": ["editor"]}
+    more = {"models": ("m", editor)}
+    probes = ("no_cot", "early_answering", "adding_mistakes")
+    parts = stage_costs(make(*probes, **more), TOKENS)
+    assert [(one.model, one.stage) for one in parts] == [
+        ("m", "chains"),
+        *(("m", probe) for probe in probes),
+        ("e", "adding_mistakes"),
+    ]
+    of_stage = {(one.model, one.stage): tuple(getattr(one, kind) for kind in KINDS) for one in parts}
+    assert of_stage["m", "chains"] == line(make(**more))
+    for probe in probes:
+        assert of_stage["m", probe] == added(make, probe, **more)
+    assert of_stage["e", "adding_mistakes"] == line(make(*probes, **more), "e")
+    assert [(one.items, one.shards) for one in parts] == [(ITEMS, 1), *[(0, 0)] * 4]
 
 
 def test_no_line_for_an_editor_that_nothing_needs(make):
@@ -222,12 +240,14 @@ class TestRates:
     def test_a_new_folder_has_none(self, make):
         assert measured_rates(make()) == {}
 
-    def test_the_note_says_where_hours_come_from(self, done):
-        plan = done[0]
-        assert "unknown. Set --tokens-per-second" in rates_note(plan, {}, None)
-        assert "1,500 tokens a second" in rates_note(plan, {}, 1500)
-        assert "(m 250)" in (note := rates_note(plan, {"m": 250.0}, None))
-        assert note.endswith("Unknown for n: set --tokens-per-second.")
+    def test_stages_have_rates_of_their_own(self, done):
+        rates = measured(done[0])["m"]
+        assert set(rates.stages) == {"chains", "no_cot", "early_answering", "transfer"}
+        assert rates.stages["no_cot"] == rates.stages["early_answering"]  # they ran in common rounds
+        slow, other = Cost("m", "t", stage="chains"), Cost("m", "t", stage="step_deletion")
+        slow.prompt_tokens = other.prompt_tokens = 1000
+        assert rates.seconds(slow) == 1000 / rates.stages["chains"]
+        assert rates.seconds(other) == 1000 / rates.overall
 
 
 def plan_folder(plan):

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 from chat_tokenizers import CHATML, chat_tokenizer, model_folder, write_items
 
 from cotfaith.schemas.errors import ModelSourceError
@@ -490,3 +491,16 @@ class TestCommands:
         code, _, err = cli("plan", spec(template, "[adding_mistakes]"))
         assert code == 2
         assert "a turn of the editor's prompt" in err
+
+
+@pytest.mark.parametrize(
+    ("template", "thinking"),
+    [(CHATML, None), (CHATML.replace("assistant\n'", "assistant\n<think>\n'"), "think_tags")],
+    ids=["plain", "opens a thought"],
+)
+def test_try_sets_thinking_where_the_template_opens_a_thought(tmp_path, template, thinking):
+    from cotfaith.cluster.cli.try_model import _spec_text
+
+    model = {"id": "m", "source": model_folder(tmp_path, template)}
+    text = _spec_text(model, {"name": "t", "generator": "addition"}, tmp_path / "spec.yaml")
+    assert yaml.safe_load(text)["models"][0].get("thinking") == thinking

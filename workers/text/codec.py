@@ -37,6 +37,11 @@ class Codec(Hashable, Protocol):
         """The control token that ends an assistant's turn; None if it is the tokenizer's own end of sequence."""
         ...
 
+    @property
+    def control_ids(self) -> frozenset[int]:
+        """The ids of control tokens, such as those that begin and end a turn."""
+        ...
+
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the ids of a whole prompt, with the tokens that the model expects at its start."""
         ...
@@ -75,6 +80,7 @@ class ByteCodec:
     has_chat_template = False
     whole_turns = False
     turn_end: str | None = None
+    control_ids: frozenset[int] = frozenset()
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the bytes of ``text``."""
@@ -159,6 +165,11 @@ class HuggingFaceCodec:
     @functools.cached_property
     def _control(self) -> ControlTokens:
         return ControlTokens(self.tokenizer, self.template.written)
+
+    @property
+    def control_ids(self) -> frozenset[int]:
+        """The ids of the tokenizer's control tokens, and of those that its chat template writes."""
+        return self._control.ids
 
     @functools.cached_property
     def turn_end(self) -> str | None:

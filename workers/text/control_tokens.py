@@ -47,6 +47,11 @@ class ControlTokens:
         self._spelled = re.compile("|".join(map(re.escape, self._names)) or r"(?!)")
         self._shielded = re.compile(f"\ue000{_NONCE}:([0-9]+)\ue001")
 
+    @property
+    def ids(self) -> frozenset[int]:
+        """Their ids."""
+        return frozenset(self._ids.values())
+
     def shield(self, text: str) -> str:
         """Return ``text`` with every place that spells a control token marked as plain text."""
         return self._spelled.sub(lambda found: f"\ue000{_NONCE}:{self._place[found[0]]}\ue001", text)

@@ -36,6 +36,7 @@ class TurnsCodec:
     has_chat_template = True
     whole_turns = True
     turn_end: str | None = None
+    control_ids: frozenset[int] = frozenset()
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the bytes of ``text``."""
