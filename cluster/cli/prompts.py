@@ -6,6 +6,7 @@ In: a plan. Out: text on a rich console. Questions and templates are untrusted a
 from rich.console import Console
 from rich.text import Text
 
+from cotfaith.cluster.fleet.deployments import SUBJECT
 from cotfaith.cluster.plan.costs import CHAINS
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.prompts import ShownPrompt, shown_prompts
@@ -37,7 +38,7 @@ def print_prompts(plan: Plan, out: Console) -> None:
 
 def _title(prompt: ShownPrompt) -> str:
     what = "the chain" if prompt.stage == CHAINS else prompt.stage
-    who = prompt.model if prompt.role == "subject" else f"{prompt.model} as {prompt.role}"
+    who = prompt.model if prompt.role == SUBJECT else f"{prompt.model} as {prompt.role}"
     under = "" if prompt.strategy == "cot" else f" under {prompt.strategy}"
     count = "" if prompt.like == 1 else f", 1 of {prompt.like} alike"
     return f"{what}{under}: {who}, {prompt.task}, item {prompt.item}, {prompt.n_tokens} tokens{count}"
