@@ -73,6 +73,7 @@ def ray_session(address: str | None, cpus: float = 0) -> Iterator[None]:
         if ray.is_initialized():
             yield
             return
+        _read_settings()
         with _signals_kept(), _loopback(_is_on_loopback(address)):
             if address is not None:
                 _join(address)
@@ -98,7 +99,7 @@ def _environment(left_out: Sequence[str]) -> Iterator[None]:
         for name in _ray_variables():  # Ray sets some itself, such as its authentication mode
             del os.environ[name]
         os.environ.update(before)
-        _forget_token()
+        _read_settings()
 
 
 def _ray_variables() -> dict[str, str]:
@@ -108,18 +109,18 @@ def _ray_variables() -> dict[str, str]:
 def _join(address: str) -> None:
     import ray
 
-    _forget_token()
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
         raise SpecError(f"resources.ray_address: no Ray cluster at {address!r}: {error}") from error
 
 
-def _forget_token() -> None:
-    """Read Ray's settings again: a private Ray turns its token on in this process, and its end does not turn it off.
+def _read_settings() -> None:
+    """Let Ray read its variables again, unless it runs: it keeps what it read first, such as its authentication mode.
 
-    Otherwise a cluster without a token could not reach this process, and would take it for dead. It is on as long as
-    Ray's own variable says so.
+    A private Ray turns its token on in this process, and its end does not turn it off: a cluster without a token could
+    not reach this process, and would take it for dead. And if the variable was set since, a private Ray would ask for a
+    token that this process does not give.
     """
     import ray
     from ray import _raylet

@@ -30,8 +30,9 @@ def test_ten_kills_at_random_moments(check, tmp_path, all_of_it):
     others from those after its first commit.
     """
     path, draw, seen = tmp_path / "run", random.Random(f"kills {all_of_it}"), []
+    slow = spec(path, 3 * SECONDS_PER_CALL, resources={"shard_size": 1, "cpus": 1})  # so that the last kill finds work
     for turn in range(10):
-        with started(tmp_path, spec(path, SECONDS_PER_CALL)) as tree:
+        with started(tmp_path, slow) as tree:
             before = n_commits(path)
             if turn % 2:
                 wait_for(lambda before=before: n_commits(path) > before, tree)

@@ -67,7 +67,7 @@ def test_a_process_is_killed(check, tmp_path, title):
 def test_ten_processes_are_killed(check, tmp_path, title):
     path, draw, killed = tmp_path / "run", random.Random(title), 0
     content = spec(path, 10 * SECONDS_PER_CALL)
-    content["resources"] |= {"attempts": 20}  # no shard may run out of attempts by bad luck
+    content["resources"] |= {"attempts": 20, "shard_size": 1}  # no shard may run out of attempts by bad luck
     with started(tmp_path, content) as tree:
         for _ in range(10):
             commits = n_commits(path) + draw.randint(1, 6)

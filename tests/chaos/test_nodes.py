@@ -177,6 +177,6 @@ def test_ten_nodes_come_and_go(nodes, run, check, tmp_path):
             done[how] += 1
             fleet.append(nodes.add())
 
-    run(content(nodes, path, 6 * SECONDS_PER_CALL), disturb)
+    run(content(nodes, path, 6 * SECONDS_PER_CALL, shard_size=1), disturb)
     assert sum(done.values()) == 10
     check(f"nodes of a fleet: {', '.join(f'{n} {how}' for how, n in done.items())}", path, tried=10)

@@ -29,8 +29,10 @@ def seen():
 def test_a_private_ray_whatever_the_environment_says(monkeypatch):
     for name, value in ELSEWHERE.items():
         monkeypatch.setenv(name, value)
-    before = dict(os.environ)
-    for _ in range(2):  # a process may do several runs
+    for mode in (None, "token"):  # a process may do several runs, and set variables between them
+        if mode is not None:
+            monkeypatch.setenv("RAY_AUTH_MODE", mode)
+        before = dict(os.environ)
         with ray_session(None, cpus=1):
             address = ray.get_runtime_context().gcs_address
             assert address.startswith("127.0.0.1:")
