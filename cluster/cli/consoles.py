@@ -5,7 +5,9 @@ With ``--json`` a command prints one JSON object on stdout and its messages on s
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +22,11 @@ MOST_NOTES = 10
 def messages(as_json: bool) -> Console:
     """Return the console for a command's messages."""
     return err if as_json else out
+
+
+def kept_for_json(as_json: bool) -> AbstractContextManager[Any]:
+    """While Ray works, keep stdout for JSON: Ray prints warnings of its own there."""
+    return redirect_stdout(sys.stderr) if as_json else nullcontext()
 
 
 def say(text: str, console: Console = out) -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from cotfaith.cluster.cli.asked import asked_spec
-from cotfaith.cluster.cli.consoles import MOST_NOTES, err, messages, out, print_json, say
+from cotfaith.cluster.cli.consoles import MOST_NOTES, err, kept_for_json, messages, out, print_json, say
 from cotfaith.cluster.cli.options import AsJson, Details, Limit, Overrides, Plugins, SpecPath
 from cotfaith.cluster.terminal import first_lines
 from cotfaith.schemas import keys
@@ -54,7 +54,8 @@ def run(
 
     console, shown = messages(as_json), View(details)
     reporter = OpenedReporter(console, err, [output_line(spec, overrides or [])])
-    quarantined = execute(spec, reporter, Again(repair, retry_quarantined), take_over=take_over)
+    with kept_for_json(as_json):
+        quarantined = execute(spec, reporter, Again(repair, retry_quarantined), take_over=take_over)
     store = open_run_store(spec.output.path)
     record = run_record(store)
     with err.status("aggregating, and writing the report"):

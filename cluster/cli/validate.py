@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cotfaith.cluster.cli.consoles import err, messages, out, print_json, say
+from cotfaith.cluster.cli.consoles import err, kept_for_json, messages, out, print_json, say
 from cotfaith.cluster.cli.options import AsJson
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError
@@ -68,7 +68,8 @@ def validate(
     folder = folder or ("runs/validate" if chains is None else f"runs/validate-{PurePath(chains).stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
     console = messages(as_json)
-    execute(spec, ConsoleReporter(console, err), take_over=take_over)
+    with kept_for_json(as_json):
+        execute(spec, ConsoleReporter(console, err), take_over=take_over)
     store = open_store(spec.output)
     run = load_run(store)
     assert run is not None, "execute begins a run"

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from itertools import product
 
@@ -11,7 +12,7 @@ import yaml
 from estimate_rows import estimate
 from rich.console import Console
 from run_records import commit, ledger, run_record
-from runs_here import copy_of, finish
+from runs_here import copy_of, finish, run_here
 from stub_grid import grid_spec
 
 from cotfaith.cluster.cli import consoles
@@ -246,6 +247,22 @@ def test_json_is_all_of_stdout_and_has_the_documented_keys(finished, tmp_path, c
     assert code == 0
     assert list(json.loads(out)) == documented(repo)[name]
     assert out.isascii()
+
+
+@pytest.mark.parametrize("arguments", [["run", "spec.yaml"], ["validate", "spec.yaml", "--out", "validated"]])
+def test_what_ray_prints_is_not_among_the_json(finished, tmp_path, cli, monkeypatch, arguments):
+    copy_of(finished, tmp_path, monkeypatch)
+    shutil.rmtree("run")
+
+    def jobs_done(*given):
+        print("(raylet) 8 worker processes have been started")
+        return run_here(*given)
+
+    monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", jobs_done)
+    code, out, err = cli(*arguments, "--json")
+    assert code == 0
+    assert json.loads(out)
+    assert "(raylet)" in err
 
 
 def test_every_command_with_json_is_documented(repo):
