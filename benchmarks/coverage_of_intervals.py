@@ -24,6 +24,7 @@ from scipy import stats
 from cotfaith.cluster.stats.curve_bands import simultaneous_tail
 from cotfaith.cluster.stats.intervals import TAIL, Floats, Sums, fieller, linearised
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE, Bounds
+from cotfaith.cluster.stats.tally import Crosses
 from cotfaith.cluster.validation.auroc import Auroc, auroc
 
 SMALL = 0.05 / 600
@@ -214,7 +215,8 @@ def curves(items: int, repetitions: int, seed: int) -> tuple[float, float]:
         common, own = rng.standard_normal((items, 1)), rng.standard_normal((items, 11))
         num = 1.0 * (stats.norm.cdf(sqrt(0.7) * common + sqrt(0.3) * own) < truth)
         den = np.ones_like(num)
-        for at, tail in enumerate((TAIL, simultaneous_tail(num, den))):
+        crosses = Crosses.of(tuple(range(11)), num, den)
+        for at, tail in enumerate((TAIL, simultaneous_tail(num.sum(axis=0), den.sum(axis=0), crosses))):
             low, high, _ = linearised(Sums.of(num, den), SHARE, tail)
             hits[at] += bool(((low <= truth) & (truth <= high)).all())
     pointwise, band = hits / repetitions

@@ -2,16 +2,19 @@
 
 import io
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render
-from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.aggregate import estimates_of, tallies_of
 from cotfaith.cluster.stats.estimates import read_estimates
+from cotfaith.cluster.stats.metrics import unknown_probes
+from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.withheld import withhold
+from cotfaith.cluster.storage.batches import batches, occurring, read_batches
 from cotfaith.cluster.storage.completeness import completeness
+from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.cluster.storage.read import load_checks, read_ledger, read_tables
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
@@ -20,13 +23,13 @@ from cotfaith.schemas.run_objects import RunRecord
 
 def write_estimates(store: Store, run: RunRecord) -> pa.Table:
     """Compute, write and return the estimates."""
-    return _estimates(store, run, read_tables(store))
+    return _estimates(store, run, read_ledger(store, run))
 
 
 def write_results(store: Store, run: RunRecord) -> pa.Table:
     """Write the estimates and the report, with the checks of a validation if there are any; return the estimates."""
+    estimates = _estimates(store, run, read_ledger(store, run))
     tables = read_tables(store)
-    estimates = _estimates(store, run, tables)
     checks, complete = load_checks(store), completeness(store, run)
     said = endings(run, read_ledger(store, run), read_estimates(estimates))
     html = render(run, tables["items"], tables["chains"], tables["observations"], estimates, checks, complete, said)
@@ -34,9 +37,11 @@ def write_results(store: Store, run: RunRecord) -> pa.Table:
     return estimates
 
 
-def _estimates(store: Store, run: RunRecord, tables: dict[str, pl.DataFrame]) -> pa.Table:
-    found = aggregate(tables["items"], tables["chains"], tables["observations"], run.run_id, run.spec.seed)
-    estimates = withhold(found, run.spec.min_agreement)
+def _estimates(store: Store, run: RunRecord, ledger: Ledger) -> pa.Table:
+    found, whole = batches(ledger, run), occurring(ledger)
+    known = whole if len(found) > 1 else None
+    parts = (tallies_of(Rows(**tables, whole=known)) for tables in read_batches(store, run, found))
+    estimates = withhold(estimates_of(parts, unknown_probes(whole), run.run_id), run.spec.min_agreement)
     buffer = io.BytesIO()
     pq.write_table(estimates, buffer, compression="zstd")
     store.put(keys.ESTIMATES, buffer.getvalue())

@@ -1,13 +1,13 @@
 """Estimates: every metric per (model, task, strategy), with its interval and its counts. No pooling over tasks.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows (metrics/ turns them into scores, and those into per-item sums). Out: a table in
-the ESTIMATES schema. A value is null if no row was ok, never 0. ``least`` and ``most`` are the value if all failed rows
-had had the smallest or the largest possible value. Nothing is drawn at random: an estimate does not depend on what else
-was measured.
+In: ITEMS, CHAINS and OBSERVATIONS rows, some items at a time: metrics/ turns them into scores, and tally.py into sums,
+which add up over the parts. Only sums are kept. Out: a table in the ESTIMATES schema. A value is null if no row was ok,
+never 0. ``least`` and ``most`` are the value if all failed rows had had the smallest or the largest possible value.
+Nothing is drawn at random: an estimate does not depend on what else was measured, nor on how the items were parted.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,73 +15,104 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.stats.curve_bands import simultaneous_tail
-from cotfaith.cluster.stats.intervals import TAIL, Floats, Interval, Sums, interval
-from cotfaith.cluster.stats.metrics import all_effects, find_metric, unknown_probes
-from cotfaith.cluster.stats.metrics.lib.metric import Metric
-from cotfaith.cluster.stats.near_ties import with_clear
+from cotfaith.cluster.stats.intervals import TAIL, Interval, Sums, interval
+from cotfaith.cluster.stats.metrics import find_metric, settled, tally_of, unknown_probes
+from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
+from cotfaith.cluster.stats.near_ties import beside, clear_tally
+from cotfaith.cluster.stats.tally import CURVE, Crosses, Tally
 from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 
 Row = dict[str, Any]
-NAME = ["model", "task", "strategy", "probe", "metric", "method"]
+_ORDER = ("item_id", "chain_index", "position", "arm")
+Tallies = tuple[Tally, Tally | None]
+"""The sums of some items, and those without near ties; None if the items have none."""
 
 
 def aggregate(
     items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, run_id: str, seed: int
 ) -> pa.Table:
     """Return all estimates of a run, with and without near ties; tables without rows give none."""
-    if unknown := unknown_probes(observations):
+    rows = Rows(*(_in_order(table) for table in (items, chains, observations)))
+    return estimates_of([tallies_of(rows)], unknown_probes(observations), run_id)
+
+
+def _in_order(table: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows in the order in which a run's folder gives them: sums of floats depend on it."""
+    return table.sort([name for name in _ORDER if name in table.columns], maintain_order=True)
+
+
+def tallies_of(rows: Rows) -> Tallies:
+    """Return the sums of some items' rows."""
+    own = tally_of(rows)
+    return own, clear_tally(rows)
+
+
+def estimates_of(parts: Iterable[Tallies], unknown: Sequence[str], run_id: str) -> pa.Table:
+    """Return the estimates of a run from the sums of its parts.
+
+    ``unknown``: the probes that have rows but no metrics.
+    """
+    if unknown:
         warnings.warn(
             f"No metrics are registered for {', '.join(unknown)}, so the estimates only count the statuses of their "
             "rows. Name the module that registers them with --plugin.",
             stacklevel=2,
         )
-    return with_clear(chains, observations, lambda c, o: _all_estimates(all_effects(items, c, o), run_id, seed))
-
-
-def _all_estimates(effects: pl.DataFrame, run_id: str, seed: int) -> pa.Table:
-    rows: list[Row] = []
-    for name, group in effects.group_by(NAME, maintain_order=True):
-        head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(NAME, name, strict=True))}
-        metric = find_metric(head["metric"], head["method"])
-        rows.extend({**head, **estimate} for estimate in _estimates(group, metric))
+    total, clear, has_near_ties = Tally(), Tally(), False
+    for own, without in parts:
+        total, clear = total + own, clear + (without or own)
+        has_near_ties = has_near_ties or without is not None
+    rows = list(_all_estimates(total, run_id))
+    if has_near_ties:
+        rows = beside(rows, list(_all_estimates(clear, run_id, banded=False)))
     return table_of("estimates", rows)
 
 
-def _estimates(group: pl.DataFrame, metric: Metric) -> list[Row]:
-    """Turn one metric's effects into one estimate per position, with a band over all positions if items share them."""
-    positions = group["position"].unique(maintain_order=True).to_list()
-    parts = [group] if len(positions) == 1 else group.partition_by("position", maintain_order=True)
-    intervals = [_interval(part, metric) for part in parts]
-    bands: Sequence[Interval | None] = [None] * len(parts)
-    if len(group) > group["item_id"].n_unique() and not metric.ratio:  # else every item has one position: strata
-        tail = simultaneous_tail(*_matrices(group, positions))
-        bands = [_interval(part, metric, tail) for part in parts]
-    return [_estimate(*row) for row in zip(positions, parts, intervals, bands, strict=True)]
+def _all_estimates(found: Tally, run_id: str, *, banded: bool = True) -> Iterator[Row]:
+    """Yield one estimate for each line of sums, curve by curve."""
+    lines = settled(found).sort(*CURVE, "position")
+    for name, curve in lines.group_by(CURVE, maintain_order=True):
+        head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(CURVE, name, strict=True))}
+        metric = find_metric(head["metric"], head["method"])
+        for estimate in _estimates(curve.to_dicts(), metric, found.crosses.get(name) if banded else None):
+            yield {**head, **estimate}
 
 
-def _interval(part: pl.DataFrame, metric: Metric, tail: float = TAIL) -> Interval:
-    return interval(_sums(part), metric.bounds, of_means=metric.ratio, tail=tail)
+def _estimates(lines: list[Row], metric: Metric, crosses: Crosses | None) -> list[Row]:
+    """Turn one metric's sums into one estimate per position, with a band over all positions if items share them."""
+    sums = [_sums(line) for line in lines]
+    bands: Sequence[Interval | None] = [None] * len(lines)
+    if (tail := _band_tail(lines, metric, crosses)) is not None:
+        bands = [_interval(one, metric, tail) for one in sums]
+    return [
+        _estimate(line, one, _interval(one, metric), band) for line, one, band in zip(lines, sums, bands, strict=True)
+    ]
 
 
-def _sums(part: pl.DataFrame) -> Sums:
-    return Sums.of(*(part[name].to_numpy() for name in ("numerator", "denominator", "squares")))
+def _band_tail(lines: list[Row], metric: Metric, crosses: Crosses | None) -> float | None:
+    """Return the level of the pointwise intervals that are the band; None if every item has one position: strata."""
+    positions = tuple(line["position"] for line in lines)
+    if crosses is None or metric.ratio or None in positions:
+        return None
+    own = crosses.at(positions)
+    if not own.is_shared:
+        return None
+    num_P, den_P = (np.array([line[name] for line in lines]) for name in ("num", "den"))
+    return simultaneous_tail(num_P, den_P, own)
 
 
-def _matrices(group: pl.DataFrame, positions: list[float | None]) -> tuple[Floats, Floats]:
-    """Return numerators and denominators, both (I, P), 0 if an item lacks a position."""
-    row = group["item_id"].rank("dense").to_numpy() - 1
-    column = np.array([positions.index(at) for at in group["position"].to_list()])
-    num_IP = np.zeros((int(row.max()) + 1, len(positions)))
-    den_IP = np.zeros_like(num_IP)
-    num_IP[row, column] = group["numerator"].to_numpy()
-    den_IP[row, column] = group["denominator"].to_numpy()
-    return num_IP, den_IP
+def _sums(line: Row) -> Sums:
+    names = ("n", "num", "den", "num2", "cross", "den2", "squares")
+    return Sums(*(np.asarray(line[name], dtype=np.float64) for name in names))
 
 
-def _estimate(position: float | None, part: pl.DataFrame, own: Interval, band: Interval | None) -> Row:
-    sums = _sums(part)
+def _interval(sums: Sums, metric: Metric, tail: float = TAIL) -> Interval:
+    return interval(sums, metric.bounds, of_means=metric.ratio, tail=tail)
+
+
+def _estimate(line: Row, sums: Sums, own: Interval, band: Interval | None) -> Row:
     return {
-        "position": position,
+        "position": line["position"],
         "value": float(sums.num / sums.den) if sums.den else None,
         "ci_low": own.low,
         "ci_high": own.high,
@@ -89,21 +120,8 @@ def _estimate(position: float | None, part: pl.DataFrame, own: Interval, band: I
         "band_low": None if band is None else band.low,
         "band_high": None if band is None else band.high,
         "detectable": own.detectable,
-        "n_total": int(part["n_total"].sum()),
-        "n_ok": int(part["n_ok"].sum()),
-        "n_items": int((part["n_ok"] > 0).sum()),
         "n_eff": float(sums.n_eff),
-        "least": _case(part, "least"),
-        "most": _case(part, "most"),
-        "n_arms": _arms(part, "n_arms"),
-        "n_arms_ok": _arms(part, "n_arms_ok"),
+        **{name: line[name] for name in ("n_total", "n_ok", "n_items")},
+        **{name: None if line["no_cases"] else line[name] / line["n_total"] for name in ("least", "most")},
+        **{name: None if line["no_arms"] else line[name] for name in ("n_arms", "n_arms_ok")},
     }
-
-
-def _case(part: pl.DataFrame, name: str) -> float | None:
-    """Return the value over all rows, failed ones included; null without bounds."""
-    return None if part[name].null_count() else float(part[name].sum()) / int(part["n_total"].sum())
-
-
-def _arms(part: pl.DataFrame, name: str) -> int | None:
-    return None if part[name].null_count() else int(part[name].sum())

@@ -28,6 +28,7 @@ Shapes: G = estimates (any shape), I = items.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from math import log, sqrt
 from typing import Literal
 
@@ -174,6 +175,7 @@ def fieller(sums: Sums, tail: float = TAIL) -> tuple[Floats, Floats]:
     return _where(found, low), _where(found, high)
 
 
+@cache
 def pseudo_weight(tail: float) -> float:
     """Return the weight of each of the two pseudo-items, in items."""
     z = float(stats.norm.isf(tail))

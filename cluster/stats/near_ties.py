@@ -1,37 +1,40 @@
 """The estimates again without near ties: an answer that noise may have decided counts as missing.
 
-In: rows as for the estimates, and a function that makes estimates of them. Out: the rows without near ties, and the
-estimates with the columns ``clear_*`` filled. A metric's declaration states whether it rests on answers.
+In: rows as for the estimates, of some items. Out: their sums without near ties; and estimates with the columns
+``clear_*`` filled. A metric's declaration states whether it rests on answers.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
-from cotfaith.cluster.stats.metrics import METRICS, find_metric
+from cotfaith.cluster.stats.metrics import METRICS, find_metric, tally_of
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
-from cotfaith.schemas.tables import table_of
+from cotfaith.cluster.stats.metrics.lib.metric import Rows
+from cotfaith.cluster.stats.tally import Tally
 
 KEY = ("model", "task", "strategy", "probe", "metric", "method", "position")
 CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high", "clear_n_ok": "n_ok"}
 NEAR_TIE = "near_tie"
 """The status of a near tie, only within this module: no row is written with it."""
 _OUTCOMES = ("answer", "correct", "same_answer", "p_gold")
-
-Estimate = Callable[[pl.DataFrame, pl.DataFrame], pa.Table]
-"""Chains and observations -> estimates."""
+Row = dict[str, Any]
 
 
-def with_clear(chains: pl.DataFrame, observations: pl.DataFrame, estimate: Estimate) -> pa.Table:
+def clear_tally(rows: Rows) -> Tally | None:
+    """Return the sums of the rows without near ties; None if there are none."""
+    if _near(rows.chains).is_empty() and _near(rows.observations).is_empty():
+        return None
+    chains, observations = without_near_ties(rows.chains, rows.observations)
+    return tally_of(replace(rows, chains=chains, observations=observations))
+
+
+def beside(rows: Sequence[Row], clear: Sequence[Row]) -> list[Row]:
     """Return the estimates; each one that near ties can change also has its figures without them."""
-    table = estimate(chains, observations)
-    if _near(chains).is_empty() and _near(observations).is_empty():
-        return table
-    clear = {_key(row, row["method"]): row for row in estimate(*without_near_ties(chains, observations)).to_pylist()}
-    rows = [_beside(row, clear) for row in table.to_pylist()]
-    return table_of("estimates", rows)
+    found = {_key(row, row["method"]): row for row in clear}
+    return [_beside(row, found) for row in rows]
 
 
 def without_near_ties(chains: pl.DataFrame, observations: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -70,12 +73,12 @@ def _compared_with(observations: pl.DataFrame, references: pl.DataFrame, key: li
     return marked.with_columns(same).drop("_near")
 
 
-def _key(row: dict[str, Any], method: str | None) -> tuple[Any, ...]:
+def _key(row: Row, method: str | None) -> tuple[Any, ...]:
     """Return the key of an estimate, under ``method``."""
     return tuple((row | {"method": method})[name] for name in KEY)
 
 
-def _beside(row: dict[str, Any], clear: dict[tuple[Any, ...], dict[str, Any]]) -> dict[str, Any]:
+def _beside(row: Row, clear: dict[tuple[Any, ...], Row]) -> Row:
     """Add the figures without near ties, if leaving these out changes this estimate."""
     metric, nothing = find_metric(row["metric"], row["method"]), {"value": None, "ci_low": None, "ci_high": None}
     same = clear.get(_key(row, metric.same_as)) if metric.same_as else None

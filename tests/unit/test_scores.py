@@ -9,7 +9,7 @@ import pytest
 from runs_here import without_ray
 
 from cotfaith.cluster.fleet.run import execute
-from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.aggregate import aggregate, estimates_of, tallies_of
 from cotfaith.cluster.stats.metrics import METRICS, all_effects, all_metrics, all_scores, find_metric
 from cotfaith.cluster.stats.metrics.lib.frame import NAME, SCORE
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Rows, title
@@ -182,3 +182,51 @@ def test_a_reported_metric_without_scores_would_be_noticed(rows, estimates, monk
     left = set(all_effects(rows.items, rows.chains, rows.observations).select("metric", "method").iter_rows())
     gone = {(row["metric"], row["method"]) for row in estimates} - left
     assert gone == {("aoc", "trapezoid")}
+
+
+def occurring(rows):
+    """What ``storage.batches.occurring`` reads from commits."""
+    nobody = [pl.lit(None, pl.String).alias(name) for name in ("probe", "reader")]
+    observed = rows.observations.select(*GROUP, "probe", "reader", "status")
+    return pl.concat([rows.chains.select(*GROUP, *nobody, "status"), observed]).unique()
+
+
+def in_parts(rows, sizes):
+    """Return the rows of the first items, of the next ones, ...; ``sizes``: how many."""
+    items, whole = rows.items["item_id"].unique().sort().to_list(), occurring(rows)
+    assert sum(sizes) == len(items)
+    for size in sizes:
+        own, items = pl.col("item_id").is_in(items[:size]), items[size:]
+        yield Rows(rows.items.filter(own), rows.chains.filter(own), rows.observations.filter(own), whole)
+
+
+def incomplete(rows):
+    """Leave out what interrupted runs lack: one item has no answer without a chain, one no filler, one no reader."""
+    items = rows.items["item_id"].unique().sort().to_list()
+    probe, item = pl.col("probe"), pl.col("item_id")
+    gone = [
+        probe.is_in(["no_cot", "answer_order"]) & (item == items[0]),
+        (probe == "filler_tokens") & (item == items[1]),
+        (probe == "transfer") & (pl.col("reader") == "ignores") & (item == items[2]),
+        (probe == "no_cot") & (pl.col("model") == "reads") & (pl.col("strategy") == "cot"),
+        (item == items[3]) & (probe != "step_deletion"),
+    ]
+    kept = rows.observations.filter(~pl.any_horizontal(gone))
+    odd = (item == items[4]) & (pl.col("arm") == kept.filter(item == items[4])["arm"][0])
+    status = pl.when(odd).then(pl.lit("refused")).otherwise("status").alias("status")  # a status that one item has
+    outcomes = [pl.when(~odd).then(name).alias(name) for name in OUTCOMES]
+    clear = pl.when(item == items[5]).then("near_tie").otherwise(pl.col("near_tie") & False).alias("near_tie")
+    return replace(rows, observations=kept.with_columns(status, *outcomes).with_columns(clear))
+
+
+@pytest.mark.parametrize("made", [lambda rows: rows, incomplete], ids=["whole", "incomplete"])
+def test_sums_of_parts_give_the_estimates_of_the_whole(rows, made):
+    """No item's score needs another item's rows, and what items decide together is decided on the sums."""
+    found = made(rows)
+    whole = aggregate(found.items, found.chains, found.observations, "r", 7).to_pylist()
+    parted = estimates_of(map(tallies_of, in_parts(found, (1, 3, 2))), [], "r").to_pylist()
+    assert len(whole) == len(parted) > 900
+    for one, other in zip(whole, parted, strict=True):
+        floats = {name for name, value in one.items() if isinstance(value, float)}
+        assert {name: one[name] for name in one.keys() - floats} == {name: other[name] for name in one.keys() - floats}
+        assert {n: one[n] for n in floats} == pytest.approx({n: other[n] for n in floats}, rel=1e-12, abs=1e-12)

@@ -14,6 +14,7 @@ from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, SCORE, summed
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN
+from cotfaith.cluster.stats.tally import CURVE, LINE, Tally, tally
 from cotfaith.schemas.errors import SpecError
 from cotfaith.workers.plugins import faults_named, offered
 from cotfaith.workers.probes import PROBES
@@ -83,7 +84,8 @@ def metrics_of(probe: str | None) -> ProbeMetrics | None:
 
 def unknown_probes(observations: pl.DataFrame) -> list[str]:
     """Return the probes that have rows but no metrics; metrics that packages offer are loaded first."""
-    return [probe for probe in observations["probe"].unique().sort().to_list() if metrics_of(probe) is None]
+    probes = observations["probe"].drop_nulls().unique().sort().to_list()
+    return [probe for probe in probes if metrics_of(probe) is None]
 
 
 def find_metric(name: str, method: str | None) -> Metric:
@@ -109,14 +111,49 @@ def bounds_of(name: str, method: str | None) -> Bounds | None:
 
 
 def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield the scores of everything that was measured, one frame per metric and method.
+    """Yield the scores of everything that was measured, one frame per metric and method; ``rows``: all of a run's.
 
     Raises:
         SpecError: a metric is not declared, or has scores outside its bounds, or a plug-in's code fails.
 
     """
-    probes = [None, *rows.observations["probe"].unique().sort().to_list()]
-    for known in (metrics_of(probe) for probe in probes):
+    frames = list(_part_scores(rows))
+    lines = settled(tally(summed(frame) for frame in frames)).select(LINE)
+    yield from (_counted(frame, lines) for frame in frames)
+
+
+def _counted(frame: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Return the scores that count in the estimates, and those of the same metrics' steps."""
+    known = frame.filter(~pl.col("optional") | (pl.col("value").count().over(GROUP) > 0))
+    of_step = pl.col("step").is_not_null()
+    whole = known.filter(~of_step).join(lines, on=LINE, how="semi", nulls_equal=True, maintain_order="left")
+    return pl.concat([whole, known.filter(of_step)])
+
+
+def settled(found: Tally) -> pl.DataFrame:
+    """Return the lines of sums over all items that are estimated: what no item decides alone."""
+    measured = ~pl.col("optional") | (pl.col("n_ok").sum().over(CURVE) > 0)
+    lines = found.lines().filter(measured)
+    for known in METRICS.values():
+        if known.settled is not None:
+            own = pl.col("metric").is_in([metric.name for metric in known.metrics])
+            lines = pl.concat([lines.filter(~own), known.settled(lines.filter(own))])
+    return lines
+
+
+def tally_of(rows: Rows) -> Tally:
+    """Return the sums of everything that was measured on some items; ``rows``: all rows of these items.
+
+    Raises:
+        SpecError: as for ``all_scores``.
+
+    """
+    return tally(summed(frame) for frame in _part_scores(rows))
+
+
+def _part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield the scores of some items."""
+    for known in (metrics_of(probe) for probe in (None, *rows.probes)):
         if known is None:
             continue
         whose = f"The scores of {known.name} (module {known.module})"
@@ -162,5 +199,5 @@ def _scores_of(known: ProbeMetrics, rows: Rows) -> Iterator[pl.DataFrame]:
 
 def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:
     """Return the effects of everything that was measured; a probe without rows has none."""
-    parts = [summed(scores) for scores in all_scores(Rows(items, chains, observations))]
+    parts = [summed(frame) for frame in all_scores(Rows(items, chains, observations))]
     return pl.concat(parts).sort(*GROUP, "probe", "metric", "method", "position", "item_id")

@@ -6,7 +6,7 @@ import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib import readings, recorded, statuses, ties
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Frontier, Lengths, Paired
-from cotfaith.cluster.stats.metrics.lib.frame import GROUP, measured, ok, scores
+from cotfaith.cluster.stats.metrics.lib.frame import measured, ok, scores
 from cotfaith.cluster.stats.metrics.lib.hints import ADMITTED, hint_scores
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import with_difficulty
@@ -37,9 +37,13 @@ def chain_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 
 
 def _forced(chains: pl.DataFrame) -> pl.DataFrame:
-    """Return whether a chain was cut at the limit and still asked for an answer; empty if no chain was."""
-    forced = pl.col("finish_reason").eq_missing(pl.lit("forced"))
-    return scores(chains.filter(forced.any().over(GROUP)), None, FORCED, forced)
+    """Return whether a chain was cut at the limit and still asked for an answer."""
+    return scores(chains, None, FORCED, pl.col("finish_reason").eq_missing(pl.lit("forced")))
+
+
+def forced_somewhere(lines: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the share of forced chains where no chain was."""
+    return lines.filter((pl.col("metric") != FORCED.name) | (pl.col("num") > 0))
 
 
 def accuracy_sentence(rows: Headlines) -> str:
@@ -142,5 +146,6 @@ METRICS = ProbeMetrics(
         *ties.SHARES,
     ),
     scores=chain_scores,
+    settled=forced_somewhere,
     words=WORDS,
 )

@@ -49,13 +49,13 @@ def filler_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield accuracy by number of filler repeats, its paired gain over no chain, and what chains give beyond filler."""
     no_cot = no_cot_rows(rows.observations)
     arms = of_probe(rows.observations, PROBE).with_columns(pl.col("position").alias("x"), ok("correct").alias("s"))
-    yield from _of_items(with_no_cot(filled(arms, ITEM), no_cot), no_cot)
-    yield from _of_chains(rows.chains, arms, no_cot)
+    yield from _of_items(with_no_cot(filled(arms, ITEM), no_cot), rows.asked("no_cot"))
+    yield from _of_chains(rows.chains.join(rows.asked(PROBE), on=GROUP, how="semi"), arms, no_cot)
 
 
-def _of_items(pairs: pl.DataFrame, no_cot: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    placed = _shared(pairs.filter(pl.col("position").is_not_null()))
-    asked = placed.join(no_cot.select(GROUP).unique(), on=GROUP, how="semi")
+def _of_items(pairs: pl.DataFrame, asked_without: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    placed = pairs.filter(pl.col("position").is_not_null())
+    asked = placed.join(asked_without, on=GROUP, how="semi")
     at = pl.col("position")
     longest = pairs.sort("position", nulls_last=False).group_by(ITEM, maintain_order=True).last()
     both = pl.col("read").is_not_null() & pl.col("no_cot_correct").is_not_null()
@@ -65,12 +65,11 @@ def _of_items(pairs: pl.DataFrame, no_cot: pl.DataFrame) -> Iterator[pl.DataFram
     yield scores(asked, PROBE, ACCURACY["no_cot"], without, at)
     yield scores(placed, PROBE, GAIN["by_repeats"], _gain(), at)
     yield scores(longest, PROBE, GAIN["longest"], _gain())
-    yield scores(_best(placed), PROBE, GAIN["best_post_hoc"], _gain(), at)
+    yield scores(placed, PROBE, GAIN["best_post_hoc"], _gain(), at)
 
 
-def _of_chains(chains: pl.DataFrame, arms: pl.DataFrame, no_cot: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield the scores of chains, for the models and tasks that were asked."""
-    asked = chains.join(arms.select(GROUP).unique(), on=GROUP, how="semi")
+def _of_chains(asked: pl.DataFrame, arms: pl.DataFrame, no_cot: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the scores of chains, those of the models and tasks that were asked."""
     own = own_answers(asked).join(asked.select(*CHAIN, "n_steps").unique(CHAIN), on=CHAIN, how="left")
     each = own.join(arms.select(*ITEM, "position", answered=ok("answer")), on=ITEM, how="left", maintain_order="left")
     other = (pl.col("answered") != pl.col("own")).cast(pl.Float64)
@@ -93,10 +92,18 @@ def _p(own: pl.DataFrame, arms: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     return with_p(own.join(asked, on=key, how="left", maintain_order="left"))
 
 
-def _shared(placed: pl.DataFrame) -> pl.DataFrame:
-    """Return the arms whose position several items have; a group of one item keeps all its arms."""
-    items = pl.col("item_id").n_unique()
-    return placed.filter((items.over([*GROUP, "position"]) > 1) | (items.over(GROUP) == 1))
+def filler_settled(lines: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the positions that one of several items has, and of ``best_post_hoc`` all but the best position."""
+    kept = _shared(lines)
+    best = (pl.col("metric") == GAIN["best_post_hoc"].name) & (pl.col("method") == "best_post_hoc")
+    chosen = _best(kept.filter(pl.col("metric") == ACCURACY["by_repeats"].name, pl.col("method") == "by_repeats"))
+    at_best = kept.filter(best).join(chosen, on=[*GROUP, "position"], how="semi")
+    return pl.concat([kept.filter(~best), at_best])
+
+
+def _shared(lines: pl.DataFrame) -> pl.DataFrame:
+    """Return the lines whose position several items have; a group of one item keeps all its positions."""
+    return lines.filter(pl.col("position").is_null() | (pl.col("n_effects") > 1) | (pl.col("of_items") == 1))
 
 
 def _read(value: pl.Expr, bounds: Bounds = SHARE) -> Value:
@@ -110,13 +117,14 @@ def _gain() -> Value:
     return _read(gain(pl.col("read")), DIFFERENCE)
 
 
-def _best(placed: pl.DataFrame) -> pl.DataFrame:
-    by_repeats = placed.group_by([*GROUP, "position"]).agg(pl.col("read").mean().alias("accuracy"), pl.len().alias("n"))
-    common = by_repeats.filter(pl.col("n") * 2 >= pl.col("n").max().over(GROUP))
+def _best(by_repeats: pl.DataFrame) -> pl.DataFrame:
+    """Return the position of each group with the best accuracy, among those that at least half of the items have."""
+    accuracy = (pl.col("num") / pl.col("n_ok")).fill_nan(None).round(12)  # so that the order of adding decides no tie
+    known = by_repeats.select(*GROUP, "position", accuracy=accuracy, n="n_total")
+    common = known.filter(pl.col("n") * 2 >= pl.col("n").max().over(GROUP))
     falling = [*[False] * len(GROUP), True, False]
     order = common.sort([*GROUP, "accuracy", "position"], descending=falling, nulls_last=True)
-    best = order.group_by(GROUP, maintain_order=True).first().select([*GROUP, "position"])
-    return placed.join(best, on=[*GROUP, "position"], how="semi")
+    return order.group_by(GROUP, maintain_order=True).first().select([*GROUP, "position"])
 
 
 def filler_sentence(rows: Headlines) -> str:
@@ -169,5 +177,6 @@ METRICS = ProbeMetrics(
     probe=PROBE,
     metrics=(*ACCURACY.values(), *GAIN.values(), RELIANCE, SOFT, CHAIN_GAIN),
     scores=filler_scores,
+    settled=filler_settled,
     words=WORDS,
 )

@@ -60,7 +60,7 @@ SOFT = Metric(
 def no_cot_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield accuracy without a chain, both accuracies side by side, and the change by the chain."""
     no_cot = no_cot_rows(rows.observations)
-    asked = rows.chains.join(no_cot.select(GROUP).unique(), on=GROUP, how="semi")
+    asked = rows.chains.join(rows.asked(PROBE), on=GROUP, how="semi")
     pairs, graded, difficulty = with_no_cot(asked, no_cot), with_difficulty(no_cot, rows.items), pl.col("difficulty")
     same = ok("answer") == pl.col("no_cot_answer")
     yield scores(no_cot, PROBE, ACCURACY, ok("correct"))

@@ -30,6 +30,7 @@ def transfer_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield each reader's accuracy, same answer, gap to the author and gain over no chain."""
     read = of_probe(rows.observations, PROBE).filter(pl.col("reader").is_not_null())
     pairs = _with_author(_with_own_no_cot(read, no_cot_rows(rows.observations)))
+    pairs = pairs.join(rows.readers(PROBE), on=GROUP, how="left", maintain_order="left")
     pairs = pairs.with_columns(_all_answered().alias("paired"))
     for reader in read["reader"].unique().sort().to_list():
         yield from _of_reader(pairs.filter(pl.col("reader") == reader), reader)
@@ -52,7 +53,7 @@ def _of_reader(rows: pl.DataFrame, reader: str) -> list[pl.DataFrame]:
 def _all_answered() -> pl.Expr:
     """Return whether every reader of the chain gave an answer."""
     answered = pl.col("reader").filter(ok("correct").is_not_null()).n_unique().over(CHAIN)
-    return answered == pl.col("reader").n_unique().over(GROUP)
+    return answered == pl.col("n_readers")
 
 
 def _with_author(rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
+from cotfaith.cluster.stats.metrics.lib.metric import GROUP as GROUP
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.schemas.records import READER
 from cotfaith.schemas.status import Status
 
-GROUP = ["model", "task", "strategy"]
 ITEM = [*GROUP, "item_id"]
 CHAIN = [*ITEM, "chain_index"]
 NAME = ["probe", "metric", "method"]
@@ -31,6 +31,7 @@ SCORE = [
     "per",  # what it adds to the denominator: 1, except for ratios of two means; null without a value
     "n_arms",  # arms behind it; null if it is not a chain's score
     "n_arms_ok",  # arms that did not fail
+    "optional",  # whether it counts only if its model, task and strategy have a value
 ]
 EFFECT = [
     *GROUP,
@@ -46,6 +47,7 @@ EFFECT = [
     "n_total",  # rows that should have given one
     "n_arms",
     "n_arms_ok",
+    "optional",
 ]
 
 
@@ -87,6 +89,7 @@ def scores(
         (pl.lit(1.0) if per is None else per.cast(pl.Float64)).alias("per"),
         _cast(found.arms, pl.Int64).alias("n_arms"),
         _cast(found.arms_ok, pl.Int64).alias("n_arms_ok"),
+        pl.lit(False).alias("optional"),
     )
     weight = pl.when(pl.col("value").is_not_null()).then("per")
     made = {"per": weight} | _cases(None if per is not None else metric.bounds)
@@ -103,6 +106,7 @@ def summed(found: pl.DataFrame) -> pl.DataFrame:
         *(_known_sum(name) for name in ("least", "most", "n_arms", "n_arms_ok")),
         pl.col("value").count().cast(pl.Int64).alias("n_ok"),
         pl.len().cast(pl.Int64).alias("n_total"),
+        pl.col("optional").any(),
     )
     return sums.select(EFFECT).collect()
 
@@ -140,8 +144,11 @@ def difference(had: pl.Expr, less: pl.Expr) -> pl.Expr:
 
 
 def measured(found: pl.DataFrame) -> pl.DataFrame:
-    """Drop the scores of groups without any value: a question that was not asked of a group is not a failure."""
-    return found.filter(pl.col("value").count().over(GROUP) > 0)
+    """Let scores count only in groups with a value: a question that was not asked of a group is not a failure.
+
+    ``found`` may be the scores of some of a group's items, so they are marked here, and left out when all are known.
+    """
+    return found.with_columns(pl.lit(True).alias("optional"))
 
 
 def accountable() -> pl.Expr:

@@ -13,9 +13,8 @@ SHARE = Metric("status_share", ANY, of_answers=False)
 
 def status_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield, for each status that occurs, whether a row has it; ok is always included."""
-    probes = rows.observations["probe"].unique().sort().to_list()
     observed = rows.observations.with_columns(accountable()).select(*CHAIN, "probe", "status")
-    named = [(None, rows.chains), *((probe, of_probe(observed, probe)) for probe in probes)]
+    named = [(None, rows.chains), *((probe, of_probe(observed, probe)) for probe in rows.probes)]
     for probe, found in named:
-        for status in sorted({str(Status.OK), *found["status"].to_list()}) if len(found) else ():
+        for status in sorted({str(Status.OK), *rows.statuses(probe)}) if len(found) else ():
             yield scores(found, probe, SHARE.under(status), pl.col("status") == status)

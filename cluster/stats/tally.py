@@ -1,0 +1,162 @@
+"""Sums over items: all that estimates need of effects. Sums of parts of a run add up to those of the whole.
+
+In: effects, the per-item sums of ``metrics/lib/frame.py``. Out: a ``Tally``: a line of sums for each estimate, and for
+curves the cross-products of their positions. Its size does not depend on the number of items. Knows nothing about
+intervals.
+
+Shapes: P = positions of a curve, I = items.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cotfaith.cluster.stats.metrics.lib.frame import GROUP, NAME
+
+Floats = npt.NDArray[np.float64]
+Key = tuple[Any, ...]
+"""GROUP and NAME."""
+CURVE = [*GROUP, *NAME]
+LINE = [*CURVE, "position"]
+FLOATS = ("num", "den", "num2", "cross", "den2", "squares", "least", "most")
+COUNTS = ("n", "n_effects", "n_total", "n_ok", "n_items", "n_arms", "n_arms_ok", "no_cases", "no_arms")
+SUMS = [*LINE, "optional", *FLOATS, *COUNTS]
+"""The columns of sums. ``n``: items with a numerator or a denominator. ``n_effects``: items with a row. ``n_items``:
+items with a value. ``no_cases`` and ``no_arms``: items without ``least`` and ``most``, and without ``n_arms``."""
+_EMPTY = pl.DataFrame(
+    schema=dict.fromkeys(CURVE, pl.String)
+    | {"position": pl.Float64, "optional": pl.Boolean}
+    | dict.fromkeys(FLOATS, pl.Float64)
+    | dict.fromkeys(COUNTS, pl.Int64)
+)
+
+
+@dataclass(frozen=True)
+class Crosses:
+    """Sums over items of products between the positions of one curve, each of shape (P, P)."""
+
+    positions: tuple[float, ...]
+    n_items: int
+    """Items with an effect at any position."""
+    both: Floats
+    """The number of items with effects at both positions."""
+    num2: Floats
+    cross: Floats
+    """Numerator at the row's position times denominator at the column's."""
+    den2: Floats
+
+    @classmethod
+    def of(
+        cls, positions: tuple[float, ...], num_IP: Floats, den_IP: Floats, there_IP: Floats | None = None
+    ) -> "Crosses":
+        """Return the sums over items; ``there_IP``: 1 where an item has an effect, by default everywhere."""
+        there = np.ones_like(num_IP) if there_IP is None else there_IP
+        return cls(positions, len(num_IP), there.T @ there, num_IP.T @ num_IP, num_IP.T @ den_IP, den_IP.T @ den_IP)
+
+    def at(self, positions: tuple[float, ...]) -> "Crosses":
+        """Return those of some positions, in their order; 0 at positions that it lacks."""
+        place = {at: i for i, at in enumerate(self.positions)}
+        rows = [(to, place[at]) for to, at in enumerate(positions) if at in place]
+        to, of = np.array([one[0] for one in rows], dtype=int), np.array([one[1] for one in rows], dtype=int)
+
+        def moved(matrix_PP: Floats) -> Floats:
+            made = np.zeros((len(positions), len(positions)))
+            made[np.ix_(to, to)] = matrix_PP[np.ix_(of, of)]
+            return made
+
+        return Crosses(positions, self.n_items, *(moved(one) for one in (self.both, self.num2, self.cross, self.den2)))
+
+    def __add__(self, other: "Crosses") -> "Crosses":
+        positions = tuple(sorted({*self.positions, *other.positions}))
+        a, b = (one if one.positions == positions else one.at(positions) for one in (self, other))
+        products = (x + y for x, y in ((a.both, b.both), (a.num2, b.num2), (a.cross, b.cross), (a.den2, b.den2)))
+        return Crosses(positions, self.n_items + other.n_items, *products)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether any item has effects at two positions; else the positions are strata."""
+        return bool((self.both - np.diag(np.diag(self.both))).any())
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The sums of some items."""
+
+    sums: pl.DataFrame = field(default_factory=lambda: _EMPTY)
+    """A line for each estimate, with the columns of ``SUMS``."""
+    crosses: Mapping[Key, Crosses] = field(default_factory=dict)
+    """For each curve (the columns of ``CURVE``)."""
+
+    def lines(self) -> pl.DataFrame:
+        """Return the sums with ``of_items``: the items of the line's curve, at any position; null without positions."""
+        known = [(*key, one.n_items) for key, one in self.crosses.items()]
+        schema = dict.fromkeys(CURVE, pl.String) | {"of_items": pl.Int64}
+        counts = pl.DataFrame(known, schema=schema, orient="row")
+        return self.sums.join(counts, on=CURVE, how="left", nulls_equal=True, maintain_order="left")
+
+    def __add__(self, other: "Tally") -> "Tally":
+        crosses = dict(self.crosses)
+        for key, one in other.crosses.items():
+            crosses[key] = crosses[key] + one if key in crosses else one
+        return Tally(_added([self.sums, other.sums]), crosses)
+
+
+def tally(frames: Iterable[pl.DataFrame]) -> Tally:
+    """Return the sums of effects; a frame has whole curves."""
+    found = [effects for effects in frames if len(effects)]
+    return Tally(_sums(pl.concat(found)), _crosses(found)) if found else Tally()
+
+
+def _sums(effects: pl.DataFrame) -> pl.DataFrame:
+    num, den = pl.col("numerator"), pl.col("denominator")
+    return (
+        effects.lazy()
+        .group_by(LINE, maintain_order=True)
+        .agg(
+            pl.col("optional").any(),
+            num.sum().alias("num"),
+            den.sum().alias("den"),
+            (num * num).sum().alias("num2"),
+            (num * den).sum().alias("cross"),
+            (den * den).sum().alias("den2"),
+            *(pl.col(name).sum() for name in ("squares", "least", "most")),
+            ((num != 0) | (den != 0)).sum().cast(pl.Int64).alias("n"),
+            pl.len().cast(pl.Int64).alias("n_effects"),
+            *(pl.col(name).sum() for name in ("n_total", "n_ok")),
+            (pl.col("n_ok") > 0).sum().cast(pl.Int64).alias("n_items"),
+            *(pl.col(name).sum() for name in ("n_arms", "n_arms_ok")),
+            pl.col("least").null_count().cast(pl.Int64).alias("no_cases"),
+            pl.col("n_arms").null_count().cast(pl.Int64).alias("no_arms"),
+        )
+        .select(SUMS)
+        .collect()
+    )
+
+
+def _added(found: list[pl.DataFrame]) -> pl.DataFrame:
+    """Add the lines of the same estimate, in their order."""
+    joined = pl.concat(found).lazy().group_by(LINE, maintain_order=True)
+    return joined.agg(pl.col("optional").any(), pl.col(*FLOATS, *COUNTS).sum()).select(SUMS).collect()
+
+
+def _crosses(found: Iterable[pl.DataFrame]) -> dict[Key, Crosses]:
+    """Return the cross-products of each curve among the effects."""
+    placed = (effects.filter(pl.col("position").is_not_null()) for effects in found)
+    crosses: dict[Key, Crosses] = {}
+    for key, part in (one for effects in placed for one in effects.group_by(CURVE, maintain_order=True)):
+        own = _curve(part)
+        crosses[key] = crosses[key] + own if key in crosses else own
+    return crosses
+
+
+def _curve(part: pl.DataFrame) -> Crosses:
+    positions = part["position"].unique().sort()
+    row = part["item_id"].rank("dense").to_numpy() - 1
+    column = positions.search_sorted(part["position"]).to_numpy()
+    num_IP, den_IP, there_IP = np.zeros((3, int(row.max()) + 1, len(positions)))
+    num_IP[row, column], den_IP[row, column], there_IP[row, column] = part["numerator"], part["denominator"], 1.0
+    return Crosses.of(tuple(positions.to_list()), num_IP, den_IP, there_IP)

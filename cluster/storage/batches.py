@@ -1,0 +1,90 @@
+"""A run's rows, some items at a time: what a whole run's tables hold, in a memory that does not grow with the run.
+
+In: a store and its run.json. Out: tables as ``read.read_tables`` returns them, each with all rows of some items, of all
+models; no item is in two. Also what occurs in the whole run, which commits state without a row being read.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog
+from cotfaith.cluster.storage.read import live_items, tables_of
+from cotfaith.cluster.storage.store import Store
+from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.old_commits import FIRST_PRESENT
+from cotfaith.schemas.run_objects import Commit, RunRecord
+
+BATCH_ROWS = 400_000
+"""Observations that are read together; more if a shard of all models has more."""
+Tables = dict[str, pl.DataFrame]
+Logs = list[ShardLog]
+_OCCURS = ("model", "task", "strategy", "probe", "reader", "status")
+
+
+def batches(ledger: Ledger, run: RunRecord, most_rows: int = BATCH_ROWS) -> list[Logs]:
+    """Return the shards to read together, in the order of tasks and items.
+
+    Models share their shards' bounds, and a reader's rows are read with those of the subjects. Commits of old runs do
+    not name their items, so their shards are all read together.
+    """
+    together: defaultdict[tuple[str, int, int], Logs] = defaultdict(list)
+    for shard, log in ledger.logs.items():
+        together[_bounds(shard)].append(log)
+    found: list[Logs] = []
+    size = most_rows
+    for _, logs in sorted(together.items()):
+        rows = sum(_n_observations(log) for log in logs)
+        if (size + rows > most_rows and run.schema_version >= FIRST_PRESENT) or not found:
+            found, size = [*found, []], 0
+        found[-1].extend(logs)
+        size += rows
+    return found
+
+
+def _bounds(shard: Shard) -> tuple[str, int, int]:
+    return shard.task, shard.start, shard.stop
+
+
+def _n_observations(log: ShardLog) -> int:
+    return sum(part.rows for commit in log.commits for part in commit.parts if part.table == "observations")
+
+
+def read_batches(store: Store, run: RunRecord, found: Sequence[Logs]) -> Iterator[Tables]:
+    """Yield the tables of each batch.
+
+    Raises:
+        RunFolderError: as for ``read_tables``.
+
+    """
+    seen: set[tuple[str, str]] = set()
+    for logs in found:
+        tables = tables_of(store, logs, run.run_id)
+        own = set(pl.concat([table.select("task", "item_id") for table in tables.values()]).unique().iter_rows())
+        if twice := sorted(seen & own):
+            task, item = twice[0]
+            raise RunFolderError(
+                f"The item {item!r} of {task} occurs in more than one shard; {len(twice)} items do. Was the folder "
+                "changed by hand? Move the commit that does not belong to this run out of it."
+            )
+        seen |= own
+        yield tables
+
+
+def occurring(ledger: Ledger) -> pl.DataFrame:
+    """Return each model, task, strategy, probe (null: chains), reader and status that rows of the run have together."""
+    found = {line for shard, log in ledger.logs.items() for commit in log.commits for line in _of(shard, commit, log)}
+    rows = sorted(found, key=lambda line: tuple(name or "" for name in line))
+    return pl.DataFrame(rows, schema=dict.fromkeys(_OCCURS, pl.String), orient="row")
+
+
+def _of(shard: Shard, commit: Commit, log: ShardLog) -> Iterator[tuple[str | None, ...]]:
+    """Yield what occurs among the commit's rows that count."""
+    place = {item: at for at, item in enumerate(commit.items)}
+    live = live_items(commit, log)
+    for piece in commit.pieces:
+        items = live[piece.name]
+        for status, counts in piece.statuses.items():
+            if any(counts) if len(items) == len(place) else any(counts[place[item]] for item in items):
+                yield shard.model, shard.task, piece.strategy, piece.probe, piece.reader, status
