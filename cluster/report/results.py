@@ -7,10 +7,11 @@ import pyarrow.parquet as pq
 
 from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render
-from cotfaith.cluster.stats.aggregate import estimates_of, tallies_of
+from cotfaith.cluster.stats.aggregate import estimates_of
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
+from cotfaith.cluster.stats.near_ties import tallies_of
 from cotfaith.cluster.stats.withheld import withhold
 from cotfaith.cluster.storage.batches import batches, occurring, read_batches
 from cotfaith.cluster.storage.completeness import completeness

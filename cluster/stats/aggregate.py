@@ -16,16 +16,14 @@ import pyarrow as pa
 
 from cotfaith.cluster.stats.curve_bands import simultaneous_tail
 from cotfaith.cluster.stats.intervals import TAIL, Interval, Sums, interval
-from cotfaith.cluster.stats.metrics import find_metric, settled, tally_of, unknown_probes
+from cotfaith.cluster.stats.metrics import find_metric, settled, unknown_probes
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
-from cotfaith.cluster.stats.near_ties import beside, clear_tally
+from cotfaith.cluster.stats.near_ties import Tallies, beside, tallies_of
 from cotfaith.cluster.stats.tally import CURVE, Crosses, Tally
 from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 
 Row = dict[str, Any]
 _ORDER = ("item_id", "chain_index", "position", "arm")
-Tallies = tuple[Tally, Tally | None]
-"""The sums of some items, and those without near ties; None if the items have none."""
 
 
 def aggregate(
@@ -39,12 +37,6 @@ def aggregate(
 def _in_order(table: pl.DataFrame) -> pl.DataFrame:
     """Return the rows in the order in which a run's folder gives them: sums of floats depend on it."""
     return table.sort([name for name in _ORDER if name in table.columns], maintain_order=True)
-
-
-def tallies_of(rows: Rows) -> Tallies:
-    """Return the sums of some items' rows."""
-    own = tally_of(rows)
-    return own, clear_tally(rows)
 
 
 def estimates_of(parts: Iterable[Tallies], unknown: Sequence[str], run_id: str) -> pa.Table:

@@ -6,7 +6,7 @@ In: rows as for the estimates, of some items. Out: their sums without near ties;
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -20,15 +20,34 @@ CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high",
 NEAR_TIE = "near_tie"
 """The status of a near tie, only within this module: no row is written with it."""
 _OUTCOMES = ("answer", "correct", "same_answer", "p_gold")
+_ITEM = ["task", "item_id"]
 Row = dict[str, Any]
+Tallies = tuple[Tally, Tally | None]
+"""The sums of some items, and those without near ties; None if the items have none."""
 
 
-def clear_tally(rows: Rows) -> Tally | None:
-    """Return the sums of the rows without near ties; None if there are none."""
-    if _near(rows.chains).is_empty() and _near(rows.observations).is_empty():
-        return None
+def tallies_of(rows: Rows) -> Tallies:
+    """Return the sums of the rows; those of items without near ties are made once."""
+    touched = pl.concat([_near(table).select(_ITEM) for table in (rows.chains, rows.observations)]).unique()
+    if touched.is_empty():
+        return tally_of(rows), None
+    if 2 * len(touched) > rows.items.select(_ITEM).n_unique():
+        return tally_of(rows), tally_of(_cleared(rows))
+    others, own = (_of(rows, touched, how) for how in ("anti", "semi"))
+    common = tally_of(others)
+    return common + tally_of(own), common + tally_of(_cleared(own))
+
+
+def _of(rows: Rows, items: pl.DataFrame, how: Literal["semi", "anti"]) -> Rows:
+    """Return the rows of ``items``, or of all others, of all models: a reader's rows count in those of the subjects."""
+    parts = {name: getattr(rows, name) for name in ("items", "chains", "observations")}
+    kept = {name: table.join(items, on=_ITEM, how=how, maintain_order="left") for name, table in parts.items()}
+    return replace(rows, **kept)
+
+
+def _cleared(rows: Rows) -> Rows:
     chains, observations = without_near_ties(rows.chains, rows.observations)
-    return tally_of(replace(rows, chains=chains, observations=observations))
+    return replace(rows, chains=chains, observations=observations)
 
 
 def beside(rows: Sequence[Row], clear: Sequence[Row]) -> list[Row]:

@@ -9,10 +9,11 @@ import pytest
 from runs_here import without_ray
 
 from cotfaith.cluster.fleet.run import execute
-from cotfaith.cluster.stats.aggregate import aggregate, estimates_of, tallies_of
+from cotfaith.cluster.stats.aggregate import aggregate, estimates_of
 from cotfaith.cluster.stats.metrics import METRICS, all_effects, all_metrics, all_scores, find_metric
 from cotfaith.cluster.stats.metrics.lib.frame import NAME, SCORE
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Rows, title
+from cotfaith.cluster.stats.near_ties import tallies_of
 from cotfaith.cluster.storage.read import read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.cluster.validation.metrics import judged_metrics

@@ -19,7 +19,6 @@ not measured did not fail: it has no counterfactual, so it is not interpolated b
 about embeddings.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -40,6 +39,7 @@ SAME_MEANING = 0.8
 PRIOR = 0.5
 """Jeffreys prior of a proportion."""
 STEP = [*CHAIN, "step"]
+_SIDES = ("different", "kept")
 CHANGED = Metric("resampling_changed", of_answers=False)
 
 
@@ -95,9 +95,30 @@ def step_importance(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 def divergence(different: Sequence[str], kept: Sequence[str]) -> float:
     """Return D(different || kept) in nats between the smoothed shares of the answers."""
-    answers = sorted({*different, *kept})
-    p, q = _shares(different, answers), _shares(kept, answers)
-    return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+    (found,) = divergences(pl.DataFrame({"different": [different], "kept": [kept]}))
+    return float(found)
+
+
+def divergences(steps: pl.DataFrame) -> pl.Series:
+    """Return ``kl``, the divergence of each row's lists of answers, ``different`` and ``kept``.
+
+    It is null if a list is null or empty, or has an answer that is null.
+    """
+    sides = [_counts(steps, name) for name in _SIDES]
+    both = sides[0].join(sides[1], on=["_row", "answer"], how="full", coalesce=True).sort("_row", "answer")
+    counted = both.with_columns(pl.col(_SIDES).fill_null(0), pl.len().over("_row").alias("_n"))
+    p, q = ((pl.col(name) + PRIOR) / (pl.col(name).sum().over("_row") + PRIOR * pl.col("_n")) for name in _SIDES)
+    kl = counted.with_columns(p=p, q=q).group_by("_row").agg((pl.col("p") * (pl.col("p") / pl.col("q")).log()).sum())
+    whole = [(pl.col(name).list.len() > 0) & ~pl.col(name).list.contains(None) for name in _SIDES]
+    rows = steps.select(pl.all_horizontal(whole).fill_null(False).alias("known")).with_row_index("_row")
+    found = rows.join(kl, on="_row", how="left", maintain_order="left")
+    return found.select(pl.when("known").then("p").alias("kl"))["kl"]
+
+
+def _counts(steps: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return how often each answer occurs in each row's list."""
+    flat = steps.select(answer=name).with_row_index("_row").explode("answer").drop_nulls("answer")
+    return flat.group_by("_row", "answer").agg(pl.len().cast(pl.Int64).alias(name))
 
 
 def _outcomes(rows: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -113,16 +134,8 @@ def _with_importance(steps: pl.DataFrame) -> pl.DataFrame:
         pl.when(last).then(repeated).otherwise(pl.coalesce("after", "same")).alias("kept"),
         pl.when(last).then(pl.col("own_right")).otherwise(pl.coalesce("after_right", "same_right")).alias("kept_right"),
     )
-    pairs = zip(steps["different"].to_list(), steps["kept"].to_list(), strict=True)
-    kl = [divergence(d, k) if d and k and None not in k else None for d, k in pairs]
     accuracy = (pl.col("kept_right") - pl.col("different_right")).alias("accuracy")
-    return steps.with_columns(accuracy, pl.Series("kl", kl, dtype=pl.Float64))
-
-
-def _shares(found: Sequence[str], answers: Sequence[str]) -> list[float]:
-    counts = Counter(found)
-    total = len(found) + PRIOR * len(answers)
-    return [(counts[answer] + PRIOR) / total for answer in answers]
+    return steps.with_columns(accuracy, divergences(steps))
 
 
 def written_anew(chain: Row, rows: Sequence[Row]) -> Iterator[Remark]:

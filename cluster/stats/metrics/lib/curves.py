@@ -9,29 +9,21 @@ points that are ok. ``*_least`` and ``*_most``: the same if each failed point ha
 value. benchmarks/lost_arms.py measures the error of this rule.
 """
 
-import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, Value, scores
+from cotfaith.cluster.stats.metrics.lib.lines import Bools, Floats, Ints, Lines
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 
 GRID = 10
 """Curves are read at 0, 1/GRID, ..., 1 of the chain."""
 PLACES = 5
 """Metrics of single steps are read at the middle of each fifth of the chain."""
-_LINES = ("xs", "curve", "area", "area_least", "area_most", "grid", "grid_least", "grid_most")
-_LISTS = ("xs", "curve", "grid", "grid_least", "grid_most")
-
-
-def area(x: Sequence[float], s: Sequence[float]) -> float:
-    """Return the area from 0 to 1 under the straight lines through the points, level at both ends; x in order."""
-    between = sum((b - a) * (s_a + s_b) / 2 for (a, s_a), (b, s_b) in itertools.pairwise(zip(x, s, strict=True)))
-    return x[0] * s[0] + between + (1 - x[-1]) * s[-1]
+_GRID_G = np.arange(GRID + 1) / GRID
 
 
 def chain_curves(points: pl.DataFrame, bounds: Bounds = SHARE, end: float | None = None) -> pl.DataFrame:
@@ -41,26 +33,28 @@ def chain_curves(points: pl.DataFrame, bounds: Bounds = SHARE, end: float | None
 
     Columns: ``n_steps``; ``n_arms`` and ``n_arms_ok``, the numbers of points; ``xs`` and ``curve``, the ok points and
     the end, null if no point is ok; ``mean`` of the ok points; ``area`` under the curve from 0 to 1; ``grid``, the
-    curve at 0, 1/GRID, ..., 1; ``mean_least``, ``area_most``, ...
+    curve at 0, 1/GRID, ..., 1, each null if no point is ok; ``mean_least``, ``area_most``, ...
     """
     placed = points.with_columns(pl.col("x").cast(pl.Float64).fill_nan(None), pl.col("s").cast(pl.Float64))
-    means = chain_means(placed, pl.col("s"), pl.col("x").is_not_null(), bounds)
-    lists = (
-        placed.filter(pl.col("x").is_not_null())
-        .sort([*CHAIN, "x"], maintain_order=True)
-        .group_by(CHAIN, maintain_order=True)
-        .agg("x", "s")
-    )
-    lines = [_lines(x, s, bounds, end) for x, s in lists.select("x", "s").iter_rows()]
-    found = [pl.Series(name, [line[name] for line in lines], dtype=_dtype(name)) for name in _LINES]
-    return means.join(lists.select(CHAIN).with_columns(found), on=CHAIN, how="left")
+    means = chain_means(placed, pl.col("s"), pl.col("x").is_not_null(), bounds, ("x", "s"))
+    line_N = np.repeat(np.arange(len(means)), means["x"].list.len().to_numpy())
+    x_N, s_N = (means[name].explode().cast(pl.Float64).to_numpy() for name in ("x", "s"))
+    there = ~np.isnan(x_N)
+    return means.drop("x", "s").with_columns(_drawn(len(means), line_N[there], x_N[there], s_N[there], bounds, end))
 
 
-def chain_means(points: pl.DataFrame, value: pl.Expr, arm: pl.Expr, bounds: Bounds | None = SHARE) -> pl.DataFrame:
+def chain_means(
+    points: pl.DataFrame,
+    value: pl.Expr,
+    arm: pl.Expr,
+    bounds: Bounds | None = SHARE,
+    lists: Sequence[str] = (),
+) -> pl.DataFrame:
     """Return one row per chain: ``n_steps``, ``n_arms``, ``n_arms_ok`` and the ``mean`` of ``value`` over its arms.
 
     ``arm``: whether a row is an arm; a row that is not one stands for a lost chain. ``bounds``: the smallest and
     largest ``value``. ``mean_least`` and ``mean_most`` are null if ``bounds`` is None, and for a chain without arms.
+    ``lists``: columns to return as lists.
     """
     known = points.with_columns(pl.when(arm).then(value.cast(pl.Float64)).alias("_value"), arm.alias("_arm"))
     cases = [pl.when("_arm").then(pl.col("_value").fill_null(bound)).mean() for bound in bounds or ()]
@@ -72,6 +66,7 @@ def chain_means(points: pl.DataFrame, value: pl.Expr, arm: pl.Expr, bounds: Boun
         pl.col("_value").mean().alias("mean"),
         least.alias("mean_least"),
         most.alias("mean_most"),
+        *lists,
     )
 
 
@@ -87,39 +82,67 @@ def over(name: str) -> list[pl.Expr]:
     return [(1 - pl.col(column)).alias(new) for new, column in cases.items()]
 
 
-def _lines(x: list[float], s: list[float | None], bounds: Bounds, end: float | None) -> dict[str, Any]:
-    """Return one chain's columns; if no point is ok, only its worst and best case are set."""
-    known = [(a, b) for a, b in zip(x, s, strict=True) if b is not None]
-    drawn = _drawn([a for a, _ in known], [b for _, b in known], end) if known else dict.fromkeys(_LINES)
-    for case, bound in zip(("least", "most"), bounds, strict=True):
-        other = drawn
-        if len(known) < len(x):
-            other = _drawn(x, [bound if b is None else b for b in s], end if known else None)
-        drawn |= {f"{name}_{case}": other[name] for name in ("area", "grid")}
+def _drawn(n: int, line_N: Ints, x_N: Floats, s_N: Floats, bounds: Bounds, end: float | None) -> list[pl.Series]:
+    """Return the columns of ``n`` chains that depend on the order of the points; failed points have s nan.
+
+    If no point of a chain is ok, only its worst and best case are known.
+    """
+    ok_N = ~np.isnan(s_N)
+    ended = np.unique(line_N[ok_N])  # the curves that have an end
+    ok_lines = _lines(line_N[ok_N], x_N[ok_N], s_N[ok_N], ended, end)
+    drawn = [_list(n, ok_lines, ok_lines.x, "xs"), _list(n, ok_lines, ok_lines.s, "curve")]
+    known = _filled(n, ok_lines)
+    failed_N = np.isin(line_N, line_N[~ok_N])  # the points of chains with a failed one
+    for case, bound in ((None, 0.0), *zip(("least", "most"), bounds, strict=True)):
+        area_L, grid_LG = (column.copy() for column in known)
+        if case is not None:
+            s_failed = np.where(ok_N, s_N, bound)[failed_N]
+            some = _lines(line_N[failed_N], x_N[failed_N], s_failed, np.intersect1d(ended, line_N[failed_N]), end)
+            area_L[some.numbers], grid_LG[some.numbers] = some.area(), some.at(_GRID_G)
+        suffix = "" if case is None else f"_{case}"
+        drawn.append(pl.Series(f"area{suffix}", area_L).fill_nan(None))
+        drawn.append(pl.Series(f"grid{suffix}", grid_LG.ravel()).fill_nan(None).reshape((n, GRID + 1)))
     return drawn
 
 
-def _drawn(x: list[float], s: list[float], end: float | None) -> dict[str, Any]:
-    if end is not None:
-        x, s = [*x, 1.0], [*s, end]
-    return {"xs": x, "curve": s, "area": area(x, s), "grid": np.interp(np.arange(GRID + 1) / GRID, x, s).tolist()}
+def _lines(line_N: Ints, x_N: Floats, s_N: Floats, ended: Ints, end: float | None) -> Lines:
+    """Return the lines, those in ``ended`` with a last point at x = 1."""
+    if end is None:
+        return Lines.of(line_N, x_N, s_N)
+    ones = np.ones(len(ended))
+    parts = zip((line_N, x_N, s_N), (ended, ones, ones * end), strict=True)
+    return Lines.of(*(np.concatenate(pair) for pair in parts))
 
 
-def _dtype(name: str) -> Any:
-    return pl.List(pl.Float64) if name in _LISTS else pl.Float64
+def _filled(n: int, lines: Lines) -> tuple[Floats, Floats]:
+    """Return area (n) and grid (n, GRID + 1), nan for chains without a curve."""
+    area_L, grid_LG = np.full(n, np.nan), np.full((n, GRID + 1), np.nan)
+    area_L[lines.numbers], grid_LG[lines.numbers] = lines.area(), lines.at(_GRID_G)
+    return area_L, grid_LG
+
+
+def _list(n: int, lines: Lines, values_N: Floats, name: str) -> pl.Series:
+    """Return each chain's points as a list; null for chains without a curve."""
+    flat = pl.DataFrame({"_line": lines.line, name: values_N})
+    lists = flat.group_by("_line", maintain_order=True).agg(name)
+    every = pl.DataFrame({"_line": np.arange(n)})
+    return every.join(lists, on="_line", how="left", maintain_order="left")[name]
 
 
 def filled(points: pl.DataFrame, of: Sequence[str] = CHAIN) -> pl.DataFrame:
     """Add ``read`` to each point (``of``, x, s): s, or for a failed point the curve's value there; null without one."""
-    ok = pl.col("s").is_not_null() & pl.col("x").is_not_null()
-    known = points.filter(ok).sort([*of, "x"], maintain_order=True).group_by(of, maintain_order=True)
-    joined = points.join(known.agg(pl.col("x").alias("_xs"), pl.col("s").alias("_curve")), on=of, how="left")
-    rows = joined.select("x", pl.col("s").cast(pl.Float64), "_xs", pl.col("_curve").cast(pl.List(pl.Float64)))
-    read = [
-        s if s is not None or x is None or xs is None else float(np.interp(x, xs, curve))
-        for x, s, xs, curve in rows.iter_rows()
-    ]
-    return joined.drop("_xs", "_curve").with_columns(pl.Series("read", read, dtype=pl.Float64))
+    placed = points.with_columns(pl.col("x").cast(pl.Float64).fill_nan(None).alias("_x"), pl.col("s").cast(pl.Float64))
+    numbers = placed.select(of).unique(maintain_order=True).with_row_index("_line")
+    line = placed.select(of).join(numbers, on=of, how="left", maintain_order="left", nulls_equal=True)["_line"]
+    line_N, x_N, s_N = line.to_numpy().astype(np.int64), placed["_x"].to_numpy(), placed["s"].to_numpy()
+    there, ok = ~np.isnan(x_N), ~np.isnan(s_N)
+    read_N, asked = s_N.copy(), there & ~ok
+    read_N[asked] = _known(line_N, x_N, s_N, there & ok).read(line_N[asked], x_N[asked])
+    return placed.drop("_x").with_columns(pl.Series("read", read_N).fill_nan(None))
+
+
+def _known(line_N: Ints, x_N: Floats, s_N: Floats, known: Bools) -> Lines:
+    return Lines.of(line_N[known], x_N[known], s_N[known])
 
 
 def reading(bounds: Bounds = SHARE) -> Value:
@@ -131,9 +154,12 @@ def reading(bounds: Bounds = SHARE) -> Value:
 
 def grid_scores(curves: pl.DataFrame, probe: str, metric: Metric) -> pl.DataFrame:
     """Return the curves' values on the grid, one score per chain and position."""
-    grid = pl.DataFrame({"_j": range(GRID + 1)}).with_columns(_at=pl.Series([j / GRID for j in range(GRID + 1)]))
-    placed = curves.join(grid, how="cross")
-    value, least, most = (pl.col(f"grid{case}").list.get(pl.col("_j")) for case in ("", "_least", "_most"))
+    names = [f"grid{case}" for case in ("", "_least", "_most")]
+    kept = [name for name in (*CHAIN, "n_arms", "n_arms_ok") if name in curves.columns]
+    chain = np.repeat(np.arange(len(curves)), GRID + 1)
+    flat = [curves[name].reshape((-1,)).alias(name) for name in names]
+    placed = curves.select(kept)[chain].with_columns(*flat, pl.Series("_at", np.tile(_GRID_G, len(curves))))
+    value, least, most = (pl.col(name) for name in names)
     cases = Value(value, least, most, pl.col("n_arms"), pl.col("n_arms_ok"))
     return scores(placed, probe, metric, cases, pl.col("_at"))
 
@@ -144,8 +170,11 @@ def by_place(steps: pl.DataFrame) -> pl.DataFrame:
     In: one row per step, with CHAIN, ``step`` (from 1; null: the whole chain was lost) and ``n_steps``. Step i
     covers the chain from (i-1)/n to i/n. Every chain is read at every place, so all places rest on the same chains.
     """
-    middles = pl.DataFrame({"place": [(2 * b + 1) / (2 * PLACES) for b in range(PLACES)]})
-    away = ((pl.col("step") - 0.5) / pl.col("n_steps") - pl.col("place")).abs()
-    crossed = steps.join(middles, how="cross").with_columns(away.alias("_away"))
-    nearest = crossed.sort([*CHAIN, "place", "_away", "step"], nulls_last=True)
-    return nearest.group_by([*CHAIN, "place"], maintain_order=True).first().drop("_away")
+    middles = [(2 * b + 1) / (2 * PLACES) for b in range(PLACES)]
+    at = (pl.col("step") - 0.5) / pl.col("n_steps")
+    ordered = steps.sort("step", nulls_last=True, maintain_order=True).with_columns(at.alias("_at"))  # the first of two
+    row = pl.int_range(pl.len()).alias("_row")
+    nearest = [pl.col("_row").get((pl.col("_at") - m).abs().arg_min().fill_null(0)).alias(str(m)) for m in middles]
+    chosen = ordered.with_columns(row).group_by(CHAIN, maintain_order=True).agg(nearest)
+    rows = [ordered.drop("_at")[chosen[str(m)]].with_columns(pl.lit(m).alias("place")) for m in middles]
+    return pl.concat(rows)
