@@ -2,6 +2,7 @@
 
 import io
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -9,11 +10,11 @@ from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render
 from cotfaith.cluster.stats.aggregate import estimates_of
 from cotfaith.cluster.stats.estimates import read_estimates
-from cotfaith.cluster.stats.metrics import unknown_probes
+from cotfaith.cluster.stats.metrics import needed_columns, unknown_probes
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.near_ties import tallies_of
 from cotfaith.cluster.stats.withheld import withhold
-from cotfaith.cluster.storage.batches import batches, occurring, read_batches
+from cotfaith.cluster.storage.batches import Tables, batches, occurring, read_batches
 from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.cluster.storage.read import load_checks, read_ledger, read_tables
@@ -40,10 +41,19 @@ def write_results(store: Store, run: RunRecord) -> pa.Table:
 
 def _estimates(store: Store, run: RunRecord, ledger: Ledger) -> pa.Table:
     found, whole = batches(ledger, run), occurring(ledger)
-    known = whole if len(found) > 1 else None
-    parts = (tallies_of(Rows(**tables, whole=known)) for tables in read_batches(store, run, found))
-    estimates = withhold(estimates_of(parts, unknown_probes(whole), run.run_id), run.spec.min_agreement)
+    unknown, columns = unknown_probes(whole), needed_columns(whole["probe"].drop_nulls().unique())
+    tables = read_batches(store, run, found, columns)
+    parts = (tallies_of(_rows(one, whole if len(found) > 1 else None)) for one in tables)
+    estimates = withhold(estimates_of(parts, unknown, run.run_id), run.spec.min_agreement)
     buffer = io.BytesIO()
     pq.write_table(estimates, buffer, compression="zstd")
     store.put(keys.ESTIMATES, buffer.getvalue())
     return estimates
+
+
+def _rows(tables: Tables, whole: pl.DataFrame | None) -> Rows:
+    """Return the rows; the columns of ``whole`` get the types of theirs."""
+    if whole is None:
+        return Rows(**tables)
+    types = tables["observations"].schema
+    return Rows(**tables, whole=whole.select(pl.col(name).cast(types[name]) for name in whole.columns))

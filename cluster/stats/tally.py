@@ -133,6 +133,7 @@ def _sums(effects: pl.DataFrame) -> pl.DataFrame:
             pl.col("n_arms").null_count().cast(pl.Int64).alias("no_arms"),
         )
         .select(SUMS)
+        .with_columns(pl.col(CURVE).cast(pl.String))
         .collect()
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog
+from cotfaith.cluster.storage.parts import Columns
 from cotfaith.cluster.storage.read import live_items, tables_of
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas.errors import RunFolderError
@@ -51,8 +52,10 @@ def _n_observations(log: ShardLog) -> int:
     return sum(part.rows for commit in log.commits for part in commit.parts if part.table == "observations")
 
 
-def read_batches(store: Store, run: RunRecord, found: Sequence[Logs]) -> Iterator[Tables]:
-    """Yield the tables of each batch.
+def read_batches(
+    store: Store, run: RunRecord, found: Sequence[Logs], columns: Columns | None = None
+) -> Iterator[Tables]:
+    """Yield the tables of each batch. ``columns``: as for ``checked_part``.
 
     Raises:
         RunFolderError: as for ``read_tables``.
@@ -60,7 +63,7 @@ def read_batches(store: Store, run: RunRecord, found: Sequence[Logs]) -> Iterato
     """
     seen: set[tuple[str, str]] = set()
     for logs in found:
-        tables = tables_of(store, logs, run.run_id)
+        tables = tables_of(store, logs, run.run_id, columns)
         own = set(pl.concat([table.select("task", "item_id") for table in tables.values()]).unique().iter_rows())
         if twice := sorted(seen & own):
             task, item = twice[0]

@@ -7,7 +7,7 @@ they lack are null.
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 
 import polars as pl
 import pyarrow as pa
@@ -22,13 +22,26 @@ from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
 
 FINITE = ("difficulty", "position", "similarity", "p_gold")
 """Columns that estimates are computed from; a NaN in them would count as a number."""
+CODED = frozenset(
+    {
+        *("run_id", "model", "task", "item_id", "strategy", "variant", "probe", "status"),
+        *("arm", "condition", "reader", "reader_role", "finish_reason"),
+    }
+)
+"""Columns with few values, which are cheaper to compare as codes."""
+Columns = Mapping[str, Collection[str]]
+"""Table -> the names of columns."""
 _ABOUT = ("strategy", "variant", "probe", "item_id", "status")
 _AGAIN = "To do what it held again, and what rests on it: cotfaith run SPEC --repair."
 _RESTORE = "Restore it: the run is of an older cotfaith, and its rows cannot be done again."
 
 
-def checked_part(data: bytes | None, part: Part, commit: Commit, run_id: str | None = None) -> pa.Table:
+def checked_part(
+    data: bytes | None, part: Part, commit: Commit, run_id: str | None = None, columns: Columns | None = None
+) -> pa.Table:
     """Return the table of a committed Parquet file, checked against its commit, and the run's id if that is given.
+
+    ``columns``: those to return of each table, in place of all of them; columns in ``CODED`` are then dictionaries.
 
     Raises:
         RunFolderError: the object is missing, is not what was committed, or belongs to another run.
@@ -40,21 +53,46 @@ def checked_part(data: bytes | None, part: Part, commit: Commit, run_id: str | N
     if hashlib.sha256(data).hexdigest() != part.sha256:
         raise RunFolderError(f"{key} is not what was committed (sha256 differs). Was it changed by hand? {again}")
     try:
-        table = in_schema(read_parquet(data), part.table)
+        table = _table(data, part.table) if columns is None else _some_of(data, part.table, columns[part.table])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RunFolderError(f"{key} cannot be read: {str(error).splitlines()[0]} {again}") from None
     _check_rows(table, part, commit, run_id)
     return table
 
 
-def in_schema(table: pa.Table, name: str) -> pa.Table:
+def _table(data: bytes, name: str) -> pa.Table:
+    return in_schema(read_parquet(data), name)
+
+
+def _some_of(data: bytes, name: str, columns: Collection[str]) -> pa.Table:
+    """Return some columns; an old file is read whole, because it may keep facts in others."""
+    table = read_parquet(data, columns, CODED)
+    if (table.schema.metadata or {}).get(b"cotfaith.schema_version", b"").decode() == str(SCHEMA_VERSION):
+        return in_schema(table, name, coded_schema(name, columns))
+    whole = _table(data, name)
+    return pa.table(
+        [whole.column(field.name).cast(field.type) for field in coded_schema(name, columns)],
+        schema=coded_schema(name, columns),
+    )
+
+
+def coded_schema(name: str, columns: Collection[str]) -> pa.Schema:
+    """Return the schema of some columns of a table; those in ``CODED`` are dictionaries."""
+    fields = [field for field in TABLES[name] if field.name in columns]
+    coded = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([field.with_type(coded) if field.name in CODED else field for field in fields])
+
+
+def in_schema(table: pa.Table, name: str, schema: pa.Schema | None = None) -> pa.Table:
     """Convert a table, as it was written, to the present schema of ``name``; columns that it lacks are null.
+
+    ``schema``: the part of it that was read, if that is not all.
 
     Raises:
         ValueError: a later version wrote it, or it is another table.
 
     """
-    wanted, metadata = TABLES[name], table.schema.metadata or {}
+    wanted, metadata = schema or TABLES[name], table.schema.metadata or {}
     found = (metadata.get(b"cotfaith.table", b"").decode(), metadata.get(b"cotfaith.schema_version", b"").decode())
     if found[0] != name:
         raise ValueError(f"it holds {found[0] or 'no table of ours'!r}, expected {name!r}.")
@@ -124,8 +162,9 @@ def _check_pieces(table: pa.Table, part: Part, commit: Commit) -> None:
     lacking = [pl.lit(None, pl.String).alias(name) for name in _ABOUT if name not in frame.columns]
     counted = frame.with_columns(lacking).group_by(_ABOUT).len()
     found: Counter[tuple[str | None, ...]] = Counter()
+    stand_in = commit.items[0] if _is_old(commit) else None
     for *names, item, status, n in counted.select(*_ABOUT, "len").iter_rows():
-        found[(*names, commit.items[0] if _is_old(commit) else item, status)] += n
+        found[(*names, stand_in or item, status)] += n
     said: Counter[tuple[str | None, ...]] = Counter(
         {
             (*piece.name[:3], item, status): n

@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog, ledger_of, log_of
-from cotfaith.cluster.storage.parts import checked_part
+from cotfaith.cluster.storage.parts import Columns, checked_part, coded_schema
 from cotfaith.cluster.storage.row_fit import COMMIT, check_fit
 from cotfaith.cluster.storage.store import CHECK_KEY, Store, check_reachable, open_store
 from cotfaith.schemas import keys
@@ -162,15 +162,19 @@ def read_tables(store: Store) -> dict[str, pl.DataFrame]:
     return tables_of(store, read_ledger(store, run).logs.values(), None if run is None else run.run_id)
 
 
-def tables_of(store: Store, logs: Iterable[ShardLog], run_id: str | None) -> dict[str, pl.DataFrame]:
-    """Return the same tables of some shards only; nothing else is read."""
+def tables_of(
+    store: Store, logs: Iterable[ShardLog], run_id: str | None, columns: Columns | None = None
+) -> dict[str, pl.DataFrame]:
+    """Return the same tables of some shards only; nothing else is read. ``columns``: as for ``checked_part``."""
     parts: dict[str, list[pa.Table]] = {"items": [], "chains": [], "observations": []}
     sources: dict[str, list[Commit]] = {name: [] for name in parts}
     live = [named for log in logs for named in live_parts(log)]
-    for named, table in zip(live, read_live(store, live, run_id), strict=True):
+    for named, table in zip(live, read_live(store, live, run_id, columns), strict=True):
         parts[named.part.table].append(table)
         sources[named.part.table].append(named.commit)
-    tables = {name: _in_order(_together(found, sources[name], name), name) for name, found in parts.items()}
+    schemas = TABLES if columns is None else {name: coded_schema(name, columns[name]) for name in parts}
+    filled = {name: found or [schemas[name].empty_table()] for name, found in parts.items()}
+    tables = {name: _in_order(_together(found, sources[name], name), name) for name, found in filled.items()}
     check_fit(tables)
     return {name: table.drop(COMMIT) for name, table in tables.items()}
 
@@ -196,31 +200,31 @@ def live_items(commit: Commit, log: ShardLog) -> dict[PieceName, set[str]]:
     return {name: {item for item, one in log.live[name].items() if one.commit is commit} for name in names}
 
 
-def read_live(store: Store, live: Sequence[LivePart], run_id: str | None) -> Iterator[pa.Table]:
+def read_live(
+    store: Store, live: Sequence[LivePart], run_id: str | None, columns: Columns | None = None
+) -> Iterator[pa.Table]:
     """Yield the rows of each part that count; small objects are read in parallel where that helps."""
     for named, data in zip(live, store.get_many([one.part.key for one in live]), strict=True):
-        yield _rows_that_count(checked_part(data, named.part, named.commit, run_id), named)
+        yield _rows_that_count(checked_part(data, named.part, named.commit, run_id, columns), named)
 
 
 def _rows_that_count(table: pa.Table, named: LivePart) -> pa.Table:
     part, commit, live = named
     if all(len(items) == len(commit.items) for items in live.values()):
         return table
-    frame = pl.from_arrow(table)
+    names = ["item_id"] if part.table == "items" else [*_PIECE, "item_id"]
+    frame = pl.from_arrow(table.select([name for name in names if name in table.column_names]))
     assert isinstance(frame, pl.DataFrame), f"{part.table} is one column"
-    if part.table == "items":
-        kept = frame.filter(pl.col("item_id").is_in(sorted(set().union(*live.values()))))
-    else:
-        rows = [(*piece[:3], item) for piece, items in live.items() for item in items]
-        on = [name for name in (*_PIECE, "item_id") if name in frame.columns]
-        wanted = pl.DataFrame(rows, [(name, pl.String) for name in (*_PIECE, "item_id")], orient="row")
-        kept = frame.join(wanted.select(on), on=on, how="semi", nulls_equal=True, maintain_order="left")
-    return kept.to_arrow().cast(TABLES[part.table])
+    found = [(*piece[:3], item) for piece, items in live.items() for item in items]
+    wanted = pl.DataFrame(found, [(name, pl.String) for name in (*_PIECE, "item_id")], orient="row")
+    rows = frame.cast(pl.String).with_row_index("_row")
+    kept = rows.join(wanted, on=frame.columns, how="semi", nulls_equal=True, maintain_order="left")
+    return table.take(kept["_row"].to_arrow())
 
 
 def _together(found: list[pa.Table], sources: list[Commit], name: str) -> pl.DataFrame:
     """Return all rows of a table with the keys of their commits; no two of them may be the same row."""
-    frame = pl.from_arrow(pa.concat_tables(found) if found else TABLES[name].empty_table())
+    frame = pl.from_arrow(pa.concat_tables(found))
     assert isinstance(frame, pl.DataFrame), f"{name} is one column"
     commits = [commit.key for commit in sources]
     number = pl.Series("_commit", [i for i, part in enumerate(found) for _ in range(part.num_rows)], dtype=pl.Int64)
@@ -246,7 +250,7 @@ def _twice(rows: pl.DataFrame, commits: list[str], name: str) -> str:
 
 def _in_order(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     if name == "items":
-        different = frame.drop("schema_version", COMMIT).unique(maintain_order=True)
+        different = frame.drop("schema_version", COMMIT, strict=False).unique(maintain_order=True)
         others = different.filter(different.select(_ITEM).is_duplicated())
         if len(others):
             other = others["item_id"][0]

@@ -5,7 +5,7 @@ installed package has an entry point in the group ``cotfaith.metrics`` under its
 uses that probe. Each file names its paper. See docs/add-a-probe.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import polars as pl
@@ -13,6 +13,7 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, SCORE, summed
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
+from cotfaith.cluster.stats.metrics.lib.needed import NEEDED
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN
 from cotfaith.cluster.stats.tally import CURVE, LINE, Tally, tally
 from cotfaith.schemas.errors import SpecError
@@ -80,6 +81,12 @@ def metrics_of(probe: str | None) -> ProbeMetrics | None:
     if probe is not None and probe not in METRICS and probe in PROBES and probe in offered(REGISTRY.group):
         REGISTRY.find(probe, "metrics")
     return METRICS.get(probe)
+
+
+def needed_columns(probes: Iterable[str]) -> dict[str, frozenset[str]] | None:
+    """Return the columns of each table that the metrics of ``probes`` read; None: all, as a plug-in may read any."""
+    known = [metrics_of(probe) for probe in probes]
+    return NEEDED if all(one is None or one in REGISTRY.built_in for one in known) else None
 
 
 def unknown_probes(observations: pl.DataFrame) -> list[str]:
