@@ -106,7 +106,7 @@ class Tally:
 
 
 def tally(frames: Iterable[pl.DataFrame]) -> Tally:
-    """Return the sums of effects; a frame has whole curves."""
+    """Return the sums of effects; each frame has those of one metric and method."""
     found = [effects for effects in frames if len(effects)]
     return Tally(_sums(pl.concat(found)), _crosses(found)) if found else Tally()
 
@@ -145,12 +145,14 @@ def _added(found: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _crosses(found: Iterable[pl.DataFrame]) -> dict[Key, Crosses]:
-    """Return the cross-products of each curve among the effects."""
-    placed = (effects.filter(pl.col("position").is_not_null()) for effects in found)
+    """Return the cross-products of each curve among the effects; a frame has one metric's."""
+    placed = (effects for effects in found if effects["position"].null_count() < len(effects))
     crosses: dict[Key, Crosses] = {}
-    for key, part in (one for effects in placed for one in effects.group_by(CURVE, maintain_order=True)):
-        own = _curve(part)
-        crosses[key] = crosses[key] + own if key in crosses else own
+    for effects in placed:
+        name = effects.select(NAME).row(0)
+        for group, part in effects.filter(pl.col("position").is_not_null()).group_by(GROUP, maintain_order=True):
+            key, own = (*group, *name), _curve(part)
+            crosses[key] = crosses[key] + own if key in crosses else own
     return crosses
 
 

@@ -166,8 +166,6 @@ def _part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
         whose = f"The scores of {known.name} (module {known.module})"
         for frame in _scores_of(known, rows):
             _check_frame(frame, whose)
-            if len(frame):
-                _check_bounds(frame, find_metric(frame["metric"][0], frame["method"][0]))
             yield frame
 
 
@@ -177,24 +175,34 @@ def _check_frame(frame: object, whose: str) -> None:
         lacking = sorted(set(SCORE) - set(frame.columns)) if isinstance(frame, pl.DataFrame) else []
         got = f"a frame without {', '.join(lacking)}" if lacking else f"a {type(frame).__name__}"
         raise SpecError(f"{whose} hold {got}. Yield what `scores` returns.")
-    if frame.select("metric", "method").n_unique() > 1:
+    if frame.is_empty():
+        return
+    value, names = pl.col("value"), (pl.col(name) for name in ("metric", "method"))
+    other = pl.any_horizontal(name.ne_missing(name.first()).any() for name in names)
+    several, finite, least, most = frame.select(
+        other.alias("other"), value.is_finite().all().alias("finite"), value.min().alias("least"), value.max()
+    ).row(0)
+    name, method = frame["metric"][0], frame["method"][0]
+    if several:
         raise SpecError(f"{whose} hold several metrics or methods in one frame. Yield one frame for each.")
-    if len(odd := frame.filter(~pl.col("value").is_finite())):
+    if not finite:
+        odd = frame.filter(~value.is_finite())["value"][0]
         raise SpecError(
-            f"The metric {title(odd['metric'][0], odd['method'][0])!r} has a score of {odd['value'][0]}. "
+            f"The metric {title(name, method)!r} has a score of {odd}. "
             "A score is a finite number, or null if its row failed."
         )
+    _check_bounds(least, most, find_metric(name, method))
 
 
-def _check_bounds(frame: pl.DataFrame, metric: Metric) -> None:
+def _check_bounds(least: float | None, most: float | None, metric: Metric) -> None:
     """Raise ``SpecError`` if a score lies outside its metric's bounds: intervals would rest on wrong ones."""
-    if metric.bounds is None or metric.ratio:
+    if metric.bounds is None or metric.ratio or least is None or most is None:
         return
     low, high = metric.bounds
-    outside = frame.filter(~pl.col("value").is_between(low - _ROUNDING, high + _ROUNDING))["value"]
-    if len(outside):
+    if least < low - _ROUNDING or most > high + _ROUNDING:
+        outside = least if least < low - _ROUNDING else most
         raise SpecError(
-            f"The metric {metric.title!r} has a score of {outside[0]:g}, outside its bounds, {low:g} to {high:g}. Set "
+            f"The metric {metric.title!r} has a score of {outside:g}, outside its bounds, {low:g} to {high:g}. Set "
             "`bounds` of its Metric to the smallest and the largest value of one score."
         )
 

@@ -97,9 +97,12 @@ def scores(
 
 
 def summed(found: pl.DataFrame) -> pl.DataFrame:
-    """Return the effects of scores: their sums and counts by item (and position), with the columns of ``EFFECT``."""
-    whole = found.lazy().filter(pl.col("step").is_null())
-    sums = whole.group_by([*NAME, *ITEM, "position"], maintain_order=True).agg(
+    """Return the effects of one metric's scores: sums and counts by item, and by position, as ``EFFECT`` says."""
+    of_steps = len(found) - found["step"].null_count()
+    whole = found.lazy().filter(pl.col("step").is_null()) if of_steps else found.lazy()
+    placed = found["position"].null_count() < len(found)
+    sums = whole.group_by([*ITEM, "position"] if placed else ITEM, maintain_order=True).agg(
+        *(pl.col(name).first() for name in (NAME if placed else [*NAME, "position"])),
         pl.col("value").sum().alias("numerator"),
         pl.col("per").sum().alias("denominator"),
         (pl.col("value") ** 2).sum().alias("squares"),
