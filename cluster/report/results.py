@@ -14,7 +14,7 @@ from cotfaith.cluster.stats.metrics import needed_columns, unknown_probes
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.near_ties import tallies_of
 from cotfaith.cluster.stats.withheld import withhold
-from cotfaith.cluster.storage.batches import Tables, batches, occurring, read_batches
+from cotfaith.cluster.storage.batches import Tables, batches, each_batch, occurring
 from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.cluster.storage.read import load_checks, read_ledger, read_tables
@@ -42,8 +42,8 @@ def write_results(store: Store, run: RunRecord) -> pa.Table:
 def _estimates(store: Store, run: RunRecord, ledger: Ledger) -> pa.Table:
     found, whole = batches(ledger, run), occurring(ledger)
     unknown, columns = unknown_probes(whole), needed_columns(whole["probe"].drop_nulls().unique())
-    tables = read_batches(store, run, found, columns)
-    parts = (tallies_of(_rows(one, whole if len(found) > 1 else None)) for one in tables)
+    known = whole if len(found) > 1 else None
+    parts = each_batch(store, run, found, lambda tables: tallies_of(_rows(tables, known)), columns)
     estimates = withhold(estimates_of(parts, unknown, run.run_id), run.spec.min_agreement)
     buffer = io.BytesIO()
     pq.write_table(estimates, buffer, compression="zstd")

@@ -4,8 +4,10 @@ In: a store and its run.json. Out: tables as ``read.read_tables`` returns them, 
 models; no item is in two. Also what occurs in the whole run, which commits state without a row being read.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import polars as pl
 
@@ -17,10 +19,13 @@ from cotfaith.schemas.errors import RunFolderError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_objects import Commit, RunRecord
 
+AT_ONCE = 2
+"""Batches in memory at a time."""
 BATCH_ROWS = 400_000
 """Observations that are read together; more if a shard of all models has more."""
 Tables = dict[str, pl.DataFrame]
 Logs = list[ShardLog]
+T = TypeVar("T")
 _OCCURS = ("model", "task", "strategy", "probe", "reader", "status")
 
 
@@ -52,27 +57,48 @@ def _n_observations(log: ShardLog) -> int:
     return sum(part.rows for commit in log.commits for part in commit.parts if part.table == "observations")
 
 
-def read_batches(
-    store: Store, run: RunRecord, found: Sequence[Logs], columns: Columns | None = None
-) -> Iterator[Tables]:
-    """Yield the tables of each batch. ``columns``: as for ``checked_part``.
+def each_batch(
+    store: Store, run: RunRecord, found: Sequence[Logs], work: Callable[[Tables], T], columns: Columns | None = None
+) -> Iterator[T]:
+    """Yield what ``work`` makes of the tables of each batch, in their order; the next one is read meanwhile.
+
+    ``columns``: as for ``checked_part``.
 
     Raises:
         RunFolderError: as for ``read_tables``.
 
     """
     seen: set[tuple[str, str]] = set()
-    for logs in found:
+
+    def done(logs: Logs) -> tuple[T, set[tuple[str, str]]]:
         tables = tables_of(store, logs, run.run_id, columns)
-        own = set(pl.concat([table.select("task", "item_id") for table in tables.values()]).unique().iter_rows())
-        if twice := sorted(seen & own):
-            task, item = twice[0]
-            raise RunFolderError(
-                f"The item {item!r} of {task} occurs in more than one shard; {len(twice)} items do. Was the folder "
-                "changed by hand? Move the commit that does not belong to this run out of it."
-            )
-        seen |= own
-        yield tables
+        return work(tables), _items(tables)
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        waiting = deque(threads.submit(done, logs) for logs in found[:AT_ONCE])
+        for logs in [*found[AT_ONCE:], *[None] * AT_ONCE]:
+            if not waiting:
+                return
+            made, items = waiting.popleft().result()
+            if logs is not None:
+                waiting.append(threads.submit(done, logs))
+            _check_apart(seen & items)
+            seen |= items
+            yield made
+
+
+def _items(tables: Tables) -> set[tuple[str, str]]:
+    parts = [table.select(pl.col("task", "item_id").cast(pl.String)) for table in tables.values()]
+    return set(pl.concat([part.unique() for part in parts]).iter_rows())
+
+
+def _check_apart(twice: set[tuple[str, str]]) -> None:
+    if twice:
+        task, item = min(twice)
+        raise RunFolderError(
+            f"The item {item!r} of {task} occurs in more than one shard; {len(twice)} items do. Was the folder "
+            "changed by hand? Move the commit that does not belong to this run out of it."
+        )
 
 
 def occurring(ledger: Ledger) -> pl.DataFrame:

@@ -43,8 +43,7 @@ class Held(NamedTuple):
 
     def texts(self, piece: PieceName) -> list[str]:
         """Return the hashes of the chains that the commit made or rests on."""
-        found = (one.hashes for one in self.commit.texts if (one.strategy, one.variant) == piece[:2])
-        return next(found, [[]] * len(self.commit.items))[self.place]
+        return _texts(self.commit, piece)[self.place]
 
     def statuses(self, piece: PieceName) -> dict[str, int]:
         """Return the item's rows by status."""
@@ -54,6 +53,12 @@ class Held(NamedTuple):
     def is_cut(self, piece: PieceName) -> bool:
         """Return whether the limit of tokens cut one of the item's texts."""
         return any(one.name == piece and self.place in one.cut for one in self.commit.pieces)
+
+
+def _texts(commit: Commit, piece: PieceName) -> list[list[str]]:
+    """Return, for each item, the hashes of the chains that the commit made or rests on."""
+    found = (one.hashes for one in commit.texts if (one.strategy, one.variant) == piece[:2])
+    return next(found, [[]] * len(commit.items))
 
 
 @dataclass(frozen=True)
@@ -91,13 +96,15 @@ class ShardLog:
         Rows that an earlier commit has do not take their place: it may be damaged too, and readers do not look there.
         """
         chains = self.held(piece.chains, without) if piece.probe is not None else {}
+        texts = {id(commit): _texts(commit, piece) for commit in self.commits}
         found: dict[str, Held] = {}
         for commit in self.commits:
             if any(one.name == piece for one in commit.pieces):
+                own = texts[id(commit)]
                 for place, item in enumerate(commit.items):
-                    one = Held(commit, place)
-                    if piece.probe is None or (item in chains and one.texts(piece) == chains[item].texts(piece)):
-                        found[item] = one
+                    on = chains.get(item)
+                    if piece.probe is None or (on is not None and own[place] == texts[id(on.commit)][on.place]):
+                        found[item] = Held(commit, place)
         return {item: one for item, one in found.items() if one.is_whole(without)}
 
     @cached_property

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -227,13 +228,13 @@ def _together(found: list[pa.Table], sources: list[Commit], name: str) -> pl.Dat
     frame = pl.from_arrow(pa.concat_tables(found))
     assert isinstance(frame, pl.DataFrame), f"{name} is one column"
     commits = [commit.key for commit in sources]
-    number = pl.Series("_commit", [i for i, part in enumerate(found) for _ in range(part.num_rows)], dtype=pl.Int64)
+    number = pl.Series("_commit", np.repeat(np.arange(len(found)), [part.num_rows for part in found]), dtype=pl.Int64)
     marked = frame.with_columns(number)
     twice = marked.filter(pl.struct(UNIQUE[name]).is_duplicated())
     if len(twice):
         raise RunFolderError(_twice(twice, commits, name))
-    named = pl.col("_commit").replace_strict(dict(enumerate(commits)), default=None, return_dtype=pl.String)
-    return marked.with_columns(named.alias(COMMIT)).drop("_commit")
+    named = pl.Series(COMMIT, commits, dtype=pl.Enum(list(dict.fromkeys(commits))))
+    return marked.with_columns(named.gather(number)).drop("_commit")
 
 
 def _twice(rows: pl.DataFrame, commits: list[str], name: str) -> str:
@@ -259,4 +260,13 @@ def _in_order(frame: pl.DataFrame, name: str) -> pl.DataFrame:
                 "a run in another folder."
             )
         frame = frame.unique(_ITEM, keep="any", maintain_order=True)
+    if frame.schema["item_id"] == pl.Categorical:
+        return _by_item(frame)
     return frame.sort([column for column in _ORDER if column in frame.columns], nulls_last=False)
+
+
+def _by_item(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows in the order of their items, in which sums are made; of one item, in the order of commits."""
+    items = frame.select("item_id").unique().sort("item_id").with_row_index("_rank")
+    ranked = frame.join(items, on="item_id", how="left", maintain_order="left")
+    return ranked.sort("_rank", maintain_order=True).drop("_rank")

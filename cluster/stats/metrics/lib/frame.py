@@ -98,20 +98,44 @@ def scores(
 
 def summed(found: pl.DataFrame) -> pl.DataFrame:
     """Return the effects of one metric's scores: sums and counts by item, and by position, as ``EFFECT`` says."""
-    of_steps = len(found) - found["step"].null_count()
-    whole = found.lazy().filter(pl.col("step").is_null()) if of_steps else found.lazy()
-    placed = found["position"].null_count() < len(found)
-    sums = whole.group_by([*ITEM, "position"] if placed else ITEM, maintain_order=True).agg(
-        *(pl.col(name).first() for name in (NAME if placed else [*NAME, "position"])),
-        pl.col("value").sum().alias("numerator"),
-        pl.col("per").sum().alias("denominator"),
-        (pl.col("value") ** 2).sum().alias("squares"),
-        *(_known_sum(name) for name in ("least", "most", "n_arms", "n_arms_ok")),
-        pl.col("value").count().cast(pl.Int64).alias("n_ok"),
-        pl.len().cast(pl.Int64).alias("n_total"),
-        pl.col("optional").any(),
-    )
-    return sums.select(EFFECT).collect()
+    whole = found.filter(pl.col("step").is_null()) if found["step"].null_count() < len(found) else found
+    placed = whole["position"].null_count() < len(whole)
+    constant = (*NAME, "optional") if placed else (*NAME, "optional", "position")
+    sums, copies = _sums(whole)
+    by_item = whole.lazy().group_by([*ITEM, "position"] if placed else ITEM, maintain_order=True)
+    made = by_item.agg(*(pl.col(name).first() for name in constant), *sums)
+    return made.with_columns(copies).select(EFFECT).collect()
+
+
+def _sums(whole: pl.DataFrame) -> tuple[list[pl.Expr], list[pl.Expr]]:
+    """Return the sums to make of each item's scores, and the columns that then equal one of them.
+
+    Most metrics have no failed rows, or no arms: what is known of all scores together need not be summed.
+    """
+    value = pl.col("value")
+    sums = [value.sum().alias("numerator"), (value**2).sum().alias("squares"), pl.len().cast(pl.Int64).alias("n_total")]
+    copies, n_ok = [], "n_total"
+    if whole["value"].null_count():
+        sums.append(value.count().cast(pl.Int64).alias("n_ok"))
+        n_ok = "n_ok"
+    else:
+        copies.append(pl.col("n_total").alias("n_ok"))
+    if (whole["per"] == 1).all():
+        copies.append(pl.col(n_ok).cast(pl.Float64).alias("denominator"))
+    else:
+        sums.append(pl.col("per").sum().alias("denominator"))
+    for name in ("least", "most", "n_arms", "n_arms_ok"):
+        known = len(whole) - whole[name].null_count()
+        if (
+            known == len(whole)
+            and n_ok == "n_total"
+            and name in ("least", "most")
+            and (whole[name] == whole["value"]).all()
+        ):
+            copies.append(pl.col("numerator").alias(name))
+        else:
+            sums.append(_known_sum(name) if known else pl.col(name).first())
+    return sums, copies
 
 
 def _index(rows: pl.DataFrame) -> pl.Expr:
