@@ -22,3 +22,8 @@ def read_parquet(data: bytes, columns: Collection[str] | None = None, coded: Col
     file = pq.ParquetFile(pa.BufferReader(data), metadata=footer, pre_buffer=False, read_dictionary=dictionaries)
     names = None if columns is None else [name for name in found if name in columns]
     return file.read(names, use_threads=False)
+
+
+def read_schema(data: bytes) -> pa.Schema:
+    """Return the schema of the whole table; raise what Arrow raises if it is none."""
+    return pq.read_schema(pa.BufferReader(data))

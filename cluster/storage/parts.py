@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from cotfaith.cluster.storage.upgrade import upgrade
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
-from cotfaith.schemas.parquet import read_parquet
+from cotfaith.schemas.parquet import read_parquet, read_schema
 from cotfaith.schemas.run_objects import Commit, Part
 from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
 
@@ -67,6 +67,7 @@ def _table(data: bytes, name: str) -> pa.Table:
 def _some_of(data: bytes, name: str, columns: Collection[str]) -> pa.Table:
     """Return some columns; an old file is read whole, because it may keep facts in others."""
     table = read_parquet(data, columns, CODED)
+    in_schema(read_schema(data).empty_table(), name)  # the columns that are not read are checked too
     if (table.schema.metadata or {}).get(b"cotfaith.schema_version", b"").decode() == str(SCHEMA_VERSION):
         return in_schema(table, name, coded_schema(name, columns))
     whole = _table(data, name)
