@@ -1,7 +1,7 @@
 """A run's facts, as the report's first lines: when, which models and tasks, how its chains came about.
 
-In: run.json, and ITEMS and OBSERVATIONS rows. Out: names and texts. Settings of sampling are not stated as those of
-chains that the run did not sample.
+In: run.json, ITEMS rows, and OBSERVATIONS rows or their counts with ``n_tokens``. Out: names and texts. Settings of
+sampling are not stated as those of chains that the run did not sample.
 """
 
 import polars as pl

@@ -26,8 +26,9 @@ from cotfaith.cluster.report.findings import chance_levels, findings
 from cotfaith.cluster.report.imported import imported_chains, withheld_together
 from cotfaith.cluster.report.marked import marked
 from cotfaith.cluster.report.sections import Measured, make_sections
+from cotfaith.cluster.report.shown import Shown, shown
 from cotfaith.cluster.report.spoken import first_columns, known_words
-from cotfaith.cluster.report.transcripts import pick_transcripts
+from cotfaith.cluster.report.transcripts import Transcript, pick_transcripts
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.lib.frame import accountable
@@ -51,12 +52,28 @@ def render(
     complete: Completeness | None = None,
     endings: Sequence[str] = (),
 ) -> str:
+    """Return the page of a run whose tables are at hand; the rest as for ``render_shown``."""
+    rows = shown({"items": items, "chains": chains, "observations": observations})
+    picked = pick_transcripts(run.run_id, items, chains, observations, known_words())
+    return render_shown(run, rows, picked, estimates, checks, complete, endings)
+
+
+def render_shown(
+    run: RunRecord,
+    rows_shown: Shown,
+    transcripts: Sequence[Transcript],
+    estimates: pa.Table,
+    checks: Sequence[CheckEntry] = (),
+    complete: Completeness | None = None,
+    endings: Sequence[str] = (),
+) -> str:
     """Return the page.
 
-    ``checks``: the checks from a validation of this run's metrics.
+    ``transcripts``: the chains to read. ``checks``: the checks from a validation of this run's metrics.
     ``complete``: how much of the run is committed; None: the page says nothing about it.
     ``endings``: what to do about rows that are not ok.
     """
+    items, chains, observations = rows_shown.items, rows_shown.chains, rows_shown.observations
     words = known_words()
     said = list(words.values())
     rows = read_estimates(estimates)
@@ -93,7 +110,7 @@ def render(
             incomplete=complete.headline() if complete else "",
             missing=complete.details() if complete else [],
             failures=_failures(named_chains, named_observations),
-            transcripts=pick_transcripts(run.run_id, items, chains, observations, words),
+            transcripts=transcripts,
             glossary=[term for one in said if one.glossary for term in one.glossary.items()],
             sources=dict.fromkeys(source for one in said for source in one.sources),
             figures=_script_json(plots),
@@ -157,13 +174,13 @@ def _statuses(chains: pl.DataFrame, observations: pl.DataFrame) -> list[str]:
 def _failures(chains: pl.DataFrame, observations: pl.DataFrame) -> list[Row]:
     """Return the number of rows by status, for the chains and each probe; a judge's failures count for the judge."""
     parts = [
-        chains.select("task", "model", pl.lit("chains").alias("of"), "status"),
-        observations.select("task", accountable(), pl.col("probe").alias("of"), "status"),
+        chains.select("task", "model", pl.lit("chains").alias("of"), "status", pl.lit(1).alias("n")),
+        observations.select("task", accountable(), pl.col("probe").alias("of"), "status", "n"),
     ]
     statuses = _statuses(chains, observations)
     table: dict[tuple[str, str, str], dict[str, int]] = {}
     for part in parts:
-        counts = part.group_by("task", "model", "of", "status").len().sort("task", "model", "of")
+        counts = part.group_by("task", "model", "of", "status").agg(pl.col("n").sum()).sort("task", "model", "of")
         for task, model, of, status, count in counts.iter_rows():
             table.setdefault((task, model, of), dict.fromkeys(statuses, 0))[status] = count
     ordered = sorted(table.items(), key=lambda entry: (entry[0][:2], entry[0][2] != "chains", entry[0][2]))

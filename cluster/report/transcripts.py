@@ -89,11 +89,16 @@ def pick_transcripts(
 
     ``words``: those of each probe; a probe without words is shown arm by arm, after the others.
     """
+    return [transcript(key, items, chains, observations, words) for key in chosen_chains(run_id, chains, n)]
+
+
+def chosen_chains(run_id: str, chains: pl.DataFrame, n: int = 10) -> list[Row]:
+    """Return the keys (``CHAIN``) of the chains to read, with their ``status`` and ``correct``."""
     keys = chains.select(*CHAIN, "status", "correct").sort(CHAIN).to_dicts()
     keys.sort(key=lambda key: derive_seed(run_id, *(str(key[name]) for name in CHAIN)))
     chosen = _spread(keys, n)
     chosen.sort(key=lambda key: tuple(key[name] for name in ("task", "model", "strategy", "item_id", "chain_index")))
-    return [transcript(key, items, chains, observations, words) for key in chosen]
+    return chosen
 
 
 def transcript(

@@ -30,7 +30,7 @@ _OCCURS = ("model", "task", "strategy", "probe", "reader", "status")
 
 
 def batches(ledger: Ledger, run: RunRecord, most_rows: int = BATCH_ROWS) -> list[Logs]:
-    """Return the shards to read together, in the order of tasks and items.
+    """Return the shards to read together, in the order of tasks and items; one empty batch if there are none.
 
     Models share their shards' bounds, and a reader's rows are read with those of the subjects. Commits of old runs do
     not name their items, so their shards are all read together.
@@ -46,7 +46,7 @@ def batches(ledger: Ledger, run: RunRecord, most_rows: int = BATCH_ROWS) -> list
             found, size = [*found, []], 0
         found[-1].extend(logs)
         size += rows
-    return found
+    return found or [[]]
 
 
 def _bounds(shard: Shard) -> tuple[str, int, int]:

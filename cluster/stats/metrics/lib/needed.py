@@ -1,11 +1,11 @@
-"""The columns of a run's tables that the package's own metrics read. A plug-in's metrics may read any."""
+"""The columns of a run's tables that the package's own metrics, and the report, read. A plug-in's may read any."""
 
 from cotfaith.schemas.tables import CHAINS, ITEMS
 
 OBSERVED = frozenset(
     {
         *("run_id", "model", "task", "item_id", "strategy", "variant", "probe", "chain_index"),
-        *("arm", "condition", "position", "n_steps", "step", "rollout"),
+        *("arm", "condition", "position", "n_steps", "n_tokens", "step", "rollout"),
         *("edit_changed", "edit_plausible", "similarity", "shown_choices", "reader", "reader_role"),
         *("status", "answer", "answer_strict", "answer_loose", "answer_text", "candidates", "candidate_logprobs"),
         *("tied", "near_tie", "p_gold", "correct", "reference_answer", "same_answer"),
