@@ -7,7 +7,7 @@ intervals.
 Shapes: P = positions of a curve, I = items.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,17 +106,25 @@ class Tally:
 
 
 def tally(frames: Iterable[pl.DataFrame]) -> Tally:
-    """Return the sums of effects; each frame has those of one metric and method."""
-    found = [effects for effects in frames if len(effects)]
-    return Tally(_sums(pl.concat(found)), _crosses(found)) if found else Tally()
+    """Return the sums of effects; each frame has those of one metric and method, and is not kept."""
+    sums, crosses = [_EMPTY], dict[Key, Crosses]()
+    for effects in frames:
+        if len(effects):
+            sums.append(_sums(effects))
+            for key, own in _crosses(effects):
+                crosses[key] = crosses[key] + own if key in crosses else own
+    return Tally(_added(sums), crosses)
 
 
 def _sums(effects: pl.DataFrame) -> pl.DataFrame:
+    """Return the sums of one metric."""
+    placed = effects["position"].null_count() < len(effects)
     num, den = pl.col("numerator"), pl.col("denominator")
     return (
         effects.lazy()
-        .group_by(LINE, maintain_order=True)
+        .group_by([*GROUP, "position"] if placed else GROUP, maintain_order=True)
         .agg(
+            pl.col(NAME if placed else [*NAME, "position"]).first(),
             pl.col("optional").any(),
             num.sum().alias("num"),
             den.sum().alias("den"),
@@ -144,22 +152,20 @@ def _added(found: list[pl.DataFrame]) -> pl.DataFrame:
     return joined.agg(pl.col("optional").any(), pl.col(*FLOATS, *COUNTS).sum()).select(SUMS).collect()
 
 
-def _crosses(found: Iterable[pl.DataFrame]) -> dict[Key, Crosses]:
-    """Return the cross-products of each curve among the effects; a frame has one metric's."""
-    placed = (effects for effects in found if effects["position"].null_count() < len(effects))
-    crosses: dict[Key, Crosses] = {}
-    for effects in placed:
-        name = effects.select(NAME).row(0)
-        for group, part in effects.filter(pl.col("position").is_not_null()).group_by(GROUP, maintain_order=True):
-            key, own = (*group, *name), _curve(part)
-            crosses[key] = crosses[key] + own if key in crosses else own
-    return crosses
+def _crosses(effects: pl.DataFrame) -> Iterator[tuple[Key, Crosses]]:
+    """Yield the cross-products of one metric's curves."""
+    if effects["position"].null_count() == len(effects):
+        return
+    name = effects.select(NAME).row(0)
+    for group, part in effects.filter(pl.col("position").is_not_null()).group_by(GROUP, maintain_order=True):
+        yield (*group, *name), _curve(part)
 
 
 def _curve(part: pl.DataFrame) -> Crosses:
     positions = part["position"].unique().sort()
-    row = part["item_id"].rank("dense").to_numpy() - 1
     column = positions.search_sorted(part["position"]).to_numpy()
-    num_IP, den_IP, there_IP = np.zeros((3, int(row.max()) + 1, len(positions)))
+    items = part.select("item_id").unique(maintain_order=True).with_row_index("_row")
+    row = part.select("item_id").join(items, on="item_id", how="left", maintain_order="left")["_row"].to_numpy()
+    num_IP, den_IP, there_IP = np.zeros((3, len(items), len(positions)))
     num_IP[row, column], den_IP[row, column], there_IP[row, column] = part["numerator"], part["denominator"], 1.0
     return Crosses.of(tuple(positions.to_list()), num_IP, den_IP, there_IP)
