@@ -6,6 +6,7 @@ In: rows as for the estimates, of some items. Out: their sums without near ties;
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import isclose
 from typing import Any, Literal
 
 import polars as pl
@@ -20,6 +21,10 @@ CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high",
 NEAR_TIE = "near_tie"
 """The status of a near tie, only within this module: no row is written with it."""
 _OUTCOMES = ("answer", "correct", "same_answer", "p_gold")
+_AS_IT_IS, _CLEARED = "\0own", "\0clear"
+"""The ends of names, only within this module: no strategy has them."""
+_ROUNDING = 1e-12
+_TABLES = ("items", "chains", "observations")
 _ITEM = ["task", "item_id"]
 Row = dict[str, Any]
 Tallies = tuple[Tally, Tally | None]
@@ -27,27 +32,38 @@ Tallies = tuple[Tally, Tally | None]
 
 
 def tallies_of(rows: Rows) -> Tallies:
-    """Return the sums of the rows; those of items without near ties are made once."""
+    """Return the sums of the rows, and those without near ties.
+
+    Items with near ties are summed twice, in one pass: as they are, and as a copy without near ties. Meanwhile both
+    have names of their own.
+    """
     touched = pl.concat([_near(table).select(_ITEM) for table in (rows.chains, rows.observations)]).unique()
     if touched.is_empty():
         return tally_of(rows), None
-    if 2 * len(touched) > rows.items.select(_ITEM).n_unique():
-        return tally_of(rows), tally_of(_cleared(rows))
-    others, own = (_of(rows, touched, how) for how in ("anti", "semi"))
-    common = tally_of(others)
-    return common + tally_of(own), common + tally_of(_cleared(own))
+    own = _of(rows, touched, "semi")
+    chains, observations = without_near_ties(own.chains, own.observations)
+    cleared = replace(own, chains=chains, observations=observations)
+    found = tally_of(_together([_of(rows, touched, "anti"), _marked(own, _AS_IT_IS), _marked(cleared, _CLEARED)]))
+    return found.without(_CLEARED, _AS_IT_IS), found.without(_AS_IT_IS, _CLEARED)
 
 
 def _of(rows: Rows, items: pl.DataFrame, how: Literal["semi", "anti"]) -> Rows:
     """Return the rows of ``items``, or of all others, of all models: a reader's rows count in those of the subjects."""
-    parts = {name: getattr(rows, name) for name in ("items", "chains", "observations")}
-    kept = {name: table.join(items, on=_ITEM, how=how, maintain_order="left") for name, table in parts.items()}
-    return replace(rows, **kept)
+    kept = {name: getattr(rows, name).join(items, on=_ITEM, how=how, maintain_order="left") for name in _TABLES}
+    return Rows(**kept, whole=rows.occurring())
 
 
-def _cleared(rows: Rows) -> Rows:
-    chains, observations = without_near_ties(rows.chains, rows.observations)
-    return replace(rows, chains=chains, observations=observations)
+def _marked(rows: Rows, mark: str) -> Rows:
+    """Return the rows under strategies of another name; items have none."""
+    assert rows.whole is not None, "set by _of"
+    name = pl.concat_str(pl.col("strategy").cast(pl.String), pl.lit(mark)).cast(rows.chains.schema["strategy"])
+    tables = (table.with_columns(name.alias("strategy")) for table in (rows.chains, rows.observations, rows.whole))
+    chains, observations, whole = tables
+    return Rows(rows.items, chains, observations, whole)
+
+
+def _together(parts: Sequence[Rows]) -> Rows:
+    return Rows(*(pl.concat([getattr(part, name) for part in parts]) for name in (*_TABLES, "whole")))
 
 
 def beside(rows: Sequence[Row], clear: Sequence[Row]) -> list[Row]:
@@ -102,6 +118,11 @@ def _beside(row: Row, clear: dict[tuple[Any, ...], Row]) -> Row:
     metric, nothing = find_metric(row["metric"], row["method"]), {"value": None, "ci_low": None, "ci_high": None}
     same = clear.get(_key(row, metric.same_as)) if metric.same_as else None
     found = clear.get(_key(row, row["method"])) or same or nothing | {"n_ok": 0}
-    if not metric.of_answers or all(found[name] == row[name] for name in ("value", "n_ok")):
+    if not metric.of_answers or (found["n_ok"] == row["n_ok"] and _is_same(found["value"], row["value"])):
         return row
     return row | {name: found[column] for name, column in CLEAR.items()}
+
+
+def _is_same(one: float | None, other: float | None) -> bool:
+    """Return whether both are the same up to rounding: their sums were made in other orders."""
+    return one is other or (one is not None and other is not None and isclose(one, other, rel_tol=_ROUNDING))

@@ -98,6 +98,17 @@ class Tally:
         counts = pl.DataFrame(known, schema=schema, orient="row")
         return self.sums.join(counts, on=CURVE, how="left", nulls_equal=True, maintain_order="left")
 
+    def without(self, left_out: str, unmarked: str) -> "Tally":
+        """Return the sums without strategies that end in ``left_out``; ``unmarked`` at the end of others is cut off."""
+        strategy = pl.col("strategy")
+        sums = self.sums.filter(~strategy.str.ends_with(left_out)).with_columns(strategy.str.strip_suffix(unmarked))
+        place, crosses = CURVE.index("strategy"), dict[Key, Crosses]()
+        for key, one in self.crosses.items():
+            if not key[place].endswith(left_out):
+                new = (*key[:place], key[place].removesuffix(unmarked), *key[place + 1 :])
+                crosses[new] = crosses[new] + one if new in crosses else one
+        return Tally(_added([sums]), crosses)
+
     def __add__(self, other: "Tally") -> "Tally":
         crosses = dict(self.crosses)
         for key, one in other.crosses.items():

@@ -40,6 +40,14 @@ class Rows:
     """What occurs in the whole run: model, task, strategy, probe (null: chains), reader, status, a line for each
     combination. None: these are all rows of the run."""
 
+    def occurring(self) -> pl.DataFrame:
+        """Return what occurs in the whole run, as ``whole``."""
+        if self.whole is not None:
+            return self.whole
+        nobody = [pl.lit(None, self.observations.schema[name]).alias(name) for name in ("probe", "reader")]
+        parts = [self.chains.with_columns(nobody), self.observations]
+        return pl.concat([part.select(*GROUP, "probe", "reader", "status") for part in parts]).unique()
+
     @property
     def probes(self) -> list[str]:
         """The probes with rows in the whole run, by name."""
