@@ -44,25 +44,35 @@ EDITS = edit_metrics("paraphrase")
 def paraphrase_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield both curves and the drop, in accuracy and in same answers, and how the edits turned out."""
     arms = with_own(of_probe(rows.observations, PROBE), rows.chains)
+    found = _arms_of_pairs(arms)
     for name, column in OUTCOMES.items():
-        yield from _outcome(paraphrase_pairs(arms, column), name)
-    soft = chain_means(paraphrase_pairs(arms, "p"), pl.col("drop"), pl.col("position").is_not_null(), DIFFERENCE)
+        yield from _outcome(paraphrase_pairs(found, column), name)
+    soft = chain_means(paraphrase_pairs(found, "p"), pl.col("drop"), pl.col("position").is_not_null(), DIFFERENCE)
     yield measured(scores(soft, PROBE, SOFT, of_chain("mean")))
     yield from edit_scores(arms.filter(~_is_baseline()), PROBE, EDITS, pl.col("position").is_not_null())
 
 
-def paraphrase_pairs(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+def _arms_of_pairs(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return CHAIN, position, n_steps, and each outcome of both arms at the position; null if it failed or is missing.
+
+    A row without a position stands for a lost chain.
+    """
+    kinds = zip(ARMS, (~_is_baseline(), _is_baseline()), strict=True)
+    placed = pl.col("position").is_not_null()
+    outcomes = [
+        pl.when(placed & kind).then(ok(column).cast(pl.Float64)).max().alias(f"{arm}_{column}")
+        for arm, kind in kinds
+        for column in (*OUTCOMES.values(), "p")
+    ]
+    return rows.group_by([*CHAIN, "position"], maintain_order=True).agg(pl.col("n_steps").max(), *outcomes)
+
+
+def paraphrase_pairs(arms: pl.DataFrame, column: str) -> pl.DataFrame:
     """Return CHAIN, n_steps, x, ``paraphrased``, ``resampled`` (null unless both are ok), and their ``drop``."""
-    key = [*CHAIN, "position"]
-    pairs = rows.group_by(key, maintain_order=True).agg(pl.col("n_steps").max())
-    for name, kind in zip(ARMS, (~_is_baseline(), _is_baseline()), strict=True):
-        arm = rows.filter(kind).select(*key, ok(column).cast(pl.Float64).alias(name)).unique(key, maintain_order=True)
-        pairs = pairs.join(arm, on=key, how="left")
+    pairs = arms.select(*CHAIN, "position", "n_steps", *(pl.col(f"{arm}_{column}").alias(arm) for arm in ARMS))
     drop = difference(pl.col("resampled"), pl.col("paraphrased"))
-    pairs = pairs.with_columns(drop=drop)
-    both = pl.col("paraphrased").is_not_null() & pl.col("resampled").is_not_null()
-    kept = [pl.when(both).then(pl.col(name)).alias(name) for name in ARMS]
-    return pairs.with_columns(kept).with_columns((pl.col("position") / pl.col("n_steps")).alias("x"))
+    kept = [pl.when(drop.is_not_null()).then(pl.col(arm)).alias(arm) for arm in ARMS]
+    return pairs.with_columns(*kept, drop=drop, x=pl.col("position") / pl.col("n_steps"))
 
 
 def _outcome(pairs: pl.DataFrame, name: str) -> Iterator[pl.DataFrame]:

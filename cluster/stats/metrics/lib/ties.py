@@ -30,4 +30,4 @@ def tie_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 def _scored(rows: pl.DataFrame) -> pl.DataFrame:
     empty = {name: pl.lit(None, dtype=pl.Boolean) for name in COLUMNS} | {"probe": pl.lit(None, dtype=pl.String)}
     found = rows.with_columns(value.alias(name) for name, value in empty.items() if name not in rows.columns)
-    return found.filter(pl.col("near_tie").is_not_null()).select(*ITEM, "probe", *COLUMNS)
+    return found.select(*ITEM, "probe", *COLUMNS).filter(pl.col("near_tie").is_not_null())
