@@ -13,7 +13,7 @@ from scores_by_hand import FAILED, ITEM, arm, chain, rows, usable
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.report.results import write_estimates
 from cotfaith.cluster.stats.aggregate import aggregate
-from cotfaith.cluster.stats.metrics import METRICS, all_metrics, bounds_of, metrics_of, register
+from cotfaith.cluster.stats.metrics import METRICS, all_metrics, bounds_of, metrics_of, needed_columns, register
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE
 from cotfaith.cluster.stats.metrics.lib.curves import chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.frame import of_probe, ok, scores
@@ -84,6 +84,11 @@ class TestPlugIn:
         assert metrics_of("last_step") is None
         with pytest.warns(UserWarning, match="No metrics are registered for last_step"):
             assert set(estimates(run_of("AB"))) == {"status_share"}
+
+    def test_it_may_read_any_column(self):
+        assert needed_columns(["no_cot"]) is not None
+        register(PLUG_IN)
+        assert needed_columns(["no_cot", "last_step"]) is None
 
     def test_its_estimates(self):
         register(PLUG_IN)
