@@ -17,7 +17,7 @@ from cotfaith.schemas import keys
 
 if TYPE_CHECKING:
     from cotfaith.cluster.cli.failures import Failures
-    from cotfaith.cluster.storage.store import Store
+    from cotfaith.cluster.storage.ledger import Ledger
 
 
 def run(
@@ -59,8 +59,8 @@ def run(
     store = open_run_store(spec.output.path)
     record = run_record(store)
     with err.status("aggregating, and writing the report"):
-        rows, complete = read_estimates(write_results(store, record)), completeness(store, record)
-    counted = counted_failures(store)
+        rows, ledger = read_estimates(write_results(store, record)), read_ledger(store, record)
+    complete, counted = completeness(store, record, ledger), counted_failures(ledger)
     if as_json:
         about = {"run_id": record.run_id, "report": store.place(keys.REPORT), "estimates": headline_data(rows, shown)}
         print_json(about | {"rows": [one.as_data() for one in counted]} | complete_data(complete))
@@ -69,7 +69,7 @@ def run(
     say_if_incomplete(complete, console)
     say(f"Report: {store.place(keys.REPORT)}", console)
     _say_failed(counted, console)
-    say_endings(record, read_ledger(store), rows, console)
+    say_endings(record, ledger, rows, console)
     for line in quarantined if details else first_lines(quarantined, "more: cotfaith run --details", MOST_NOTES):
         say(f"Quarantined: {line}", err)
     _end(counted, spec.output.max_failed_share, given_up_lines(complete))
@@ -100,9 +100,8 @@ def _end(counted: "list[Failures]", limit: float, broken: Sequence[str]) -> None
         raise typer.Exit(1)
 
 
-def counted_failures(store: "Store") -> "list[Failures]":
+def counted_failures(ledger: "Ledger") -> "list[Failures]":
     """Return the rows of a run that are not ok, by who answered."""
     from cotfaith.cluster.cli.failures import failures
-    from cotfaith.cluster.storage.read import read_ledger
 
-    return failures(read_ledger(store))
+    return failures(ledger)

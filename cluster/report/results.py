@@ -43,7 +43,7 @@ def write_results(store: Store, run: RunRecord) -> pa.Table:
     estimates = _write(store, run, _parts(store, run, ledger, summed))
     everything = joined(seen)
     transcripts = read_transcripts(store, run.run_id, ledger, everything.chains, known_words())
-    checks, complete = load_checks(store), completeness(store, run)
+    checks, complete = load_checks(store), completeness(store, run, ledger)
     said = endings(run, ledger, read_estimates(estimates))
     html = render_shown(run, everything, transcripts, estimates, checks, complete, said)
     store.put(keys.REPORT, html.encode())

@@ -56,9 +56,10 @@ class Completeness:
         return [*_cut(broken, "more given up"), *_cut(lacking, "more models"), *_cut(failed, "more quarantined")]
 
 
-def completeness(store: Store, run: RunRecord) -> Completeness:
-    """Compare what is committed with the plan in ``run`` (run.json)."""
-    return compare(run, read_ledger(store, run), read_quarantine(store), read_given_up(store))
+def completeness(store: Store, run: RunRecord, ledger: Ledger | None = None) -> Completeness:
+    """Compare what is committed with the plan in ``run`` (run.json); ``ledger``: the commits, if they were read."""
+    found = read_ledger(store, run) if ledger is None else ledger
+    return compare(run, found, read_quarantine(store), read_given_up(store))
 
 
 def compare(

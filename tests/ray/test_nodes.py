@@ -17,6 +17,7 @@ from ray._raylet import GcsClient
 from ray.cluster_utils import Cluster
 from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 from ray.core.generated.common_pb2 import NodeDeathInfo
+from ray_host import FAST
 
 from cotfaith.cluster.fleet import crashes, driver
 from cotfaith.cluster.fleet.deployments import Deployment, Setup, Share
@@ -32,12 +33,6 @@ from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ModelSpec, parse_spec
 
-FAST = {
-    "RAY_health_check_initial_delay_ms": "1000",
-    "RAY_health_check_period_ms": "300",
-    "RAY_health_check_timeout_ms": "1000",
-    "RAY_health_check_failure_threshold": "3",
-}
 ITEMS = 6
 STORE_BYTES = 80 * 2**20
 
