@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cotfaith.schemas.status import Status
+from cotfaith.schemas.variants import Variant
 
 AnswerFormat = Literal["choice", "number", "boolean", "text"]
 
@@ -69,6 +70,8 @@ class Item:
     """Which of the two it is."""
     group: str | None = None
     """Items with the same group are resampled together: they are not independent."""
+    variant: Variant | None = None
+    """What an intervention does to it; null: plain."""
 
     @property
     def is_closed(self) -> bool:

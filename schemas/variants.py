@@ -1,0 +1,46 @@
+"""What an intervention does to an item: a framing around the question, and the answer that it pushes towards."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+PLAIN = "plain"
+"""The variant of an item without an intervention."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An earlier turn of the conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What stands around an item's question; the question itself stays as it is."""
+
+    turns: tuple[Turn, ...] = ()
+    """Earlier turns, the user's first, then the assistant's, by turns."""
+    before: str = ""
+    """The user's text before the question, in the same turn."""
+    after: str = ""
+    """The user's text after the question and its choices."""
+    marks: tuple[str, ...] = ()
+    """What is put before each choice; empty: nothing."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """An item under one arm of an intervention."""
+
+    intervention: str
+    arm: str
+    """``neutral``: the same framing without an answer. ``correct``, ``wrong``: towards the gold answer, or another."""
+    target: str | None = None
+    """Canonical answer that the arm pushes towards; null for ``neutral``."""
+    framing: Framing = field(default_factory=Framing)
+
+    @property
+    def name(self) -> str:
+        """Its name, as in the column ``variant``."""
+        return f"{self.intervention}.{self.arm}"
