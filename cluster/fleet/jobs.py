@@ -111,8 +111,11 @@ class Jobs:
     """What is wanted anew, besides what is missing."""
 
     def of_subjects(self, ledger: Ledger) -> list[Job]:
-        """Return the jobs of all shards whose chains or probes are not all committed; readers' parts do not count."""
-        return [job for shard in self.plan.shards(self.run) for job in self._of_shard(shard, ledger)]
+        """Return the jobs of all shards whose chains or probes are not all committed; readers' parts do not count.
+
+        A model's tasks take turns, so that a run soon knows how long each one's chains are.
+        """
+        return [job for shard in _by_turns(self.plan.shards(self.run)) for job in self._of_shard(shard, ledger)]
 
     def of_readers(self, ledger: Ledger) -> list[Job]:
         """Return the jobs of readers on the items whose chains are committed."""
@@ -205,3 +208,13 @@ class Jobs:
         spec = portable(self.plan.spec)
         prompts = spec.prompts.model_copy(update={"date": recorded_date(self.run)})
         return spec.model_copy(update={"editor": with_prompts(spec.editor), "prompts": prompts})
+
+
+def _by_turns(shards: Sequence[Shard]) -> list[Shard]:
+    """Return the shards, model by model; the first ones of all its tasks, then as many of each as it has."""
+    of_task: defaultdict[tuple[str, str], list[Shard]] = defaultdict(list)
+    for shard in shards:
+        of_task[shard.model, shard.task].append(shard)
+    models = {model: place for place, model in enumerate(dict.fromkeys(model for model, _ in of_task))}
+    turn = {one: at / len(own) for own in of_task.values() for at, one in enumerate(own)}
+    return sorted(shards, key=lambda one: (models[one.model], turn[one]))
