@@ -259,6 +259,10 @@ class ProbeSpec(Section):
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
     """The probe's own settings, checked by the probe."""
+    variants: Literal["plain", "all"] | tuple[str, ...] | None = None
+    """The variants that it runs on: plain, all, or a list of names (INTERVENTION.ARM, plain). Null: the probe's own
+    default, for most plain.
+    """
 
 
 def _named(value: Any) -> Any:
@@ -267,6 +271,20 @@ def _named(value: Any) -> Any:
 
 ProbeEntry = Annotated[ProbeSpec, BeforeValidator(_named, json_schema_input_type=ProbeSpec | str)]
 """A probe; a bare name means default options."""
+
+
+class InterventionSpec(Section):
+    """One intervention, its options and its arms."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    """The intervention's own settings, checked by the intervention."""
+    arms: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Only these of its arms, such as [wrong, neutral]; null: all."""
+
+
+InterventionEntry = Annotated[InterventionSpec, BeforeValidator(_named, json_schema_input_type=InterventionSpec | str)]
+"""An intervention; a bare name means default options and all arms."""
 
 
 class ResourceSpec(Section):
@@ -343,6 +361,9 @@ class RunSpec(Section):
     """How the subject is asked to reason (`cotfaith list strategies`); every probe runs under each."""
     probes: tuple[ProbeEntry, ...] = ()
     """Experiments on the chains (`cotfaith list probes`); a bare name means {name: ...}."""
+    interventions: tuple[InterventionEntry, ...] = ()
+    """Changes of the items' prompts that leave their questions (`cotfaith list interventions`); each arm is a variant
+    beside the plain items. A bare name means {name: ...}."""
     plugins: tuple[str, ...] = ()
     """Python modules that register probes, engines and so on; see docs/add-a-probe.md. Their code is run."""
     prompts: PromptSpec = PromptSpec()
@@ -358,6 +379,7 @@ class RunSpec(Section):
             ("task name", [t.name for t in self.tasks]),
             ("probe", [p.name for p in self.probes]),
             ("strategy", [str(s) for s in self.strategies]),
+            ("intervention", [i.name for i in self.interventions]),
         ):
             twice = sorted({n for n in names if names.count(n) > 1})
             if twice:

@@ -13,6 +13,8 @@ class Turn:
 
     role: Literal["user", "assistant"]
     text: str
+    brief: str | None = None
+    """The text in prompts that want no chain, such as an example's answer without its chain; null: the same."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,12 @@ class Framing:
     turns: tuple[Turn, ...] = ()
     """Earlier turns, the user's first, then the assistant's, by turns."""
     before: str = ""
-    """The user's text before the question, in the same turn."""
+    """The user's text before the question, in the same turn; an empty line follows it."""
     after: str = ""
-    """The user's text after the question and its choices."""
+    """The user's text after the question and its choices; an empty line precedes it."""
     marks: tuple[str, ...] = ()
-    """What is put before each choice; empty: nothing."""
+    """What is put before each choice's label, letter for letter: with ("* ", ""), "* (A) ..." and "(B) ...". Empty:
+    nothing."""
 
 
 @dataclass(frozen=True)

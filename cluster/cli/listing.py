@@ -16,6 +16,7 @@ from cotfaith.cluster.terminal import safe_text
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.engines import ENGINES
+from cotfaith.workers.interventions import INTERVENTIONS
 from cotfaith.workers.organisms.card import read_card
 from cotfaith.workers.organisms.folder import packaged
 from cotfaith.workers.plugins import import_plugins
@@ -35,6 +36,7 @@ def _organisms() -> list[Listed]:
 
 KINDS: dict[str, Callable[[], Iterable[Listed]]] = {
     PROBES.plural: PROBES.listed,
+    INTERVENTIONS.plural: INTERVENTIONS.listed,
     "strategies": lambda: [Listed(one.name, one.summary) for one in STRATEGIES.values()],
     ENGINES.plural: ENGINES.listed,
     "roles": lambda: [Listed(one.name, one.summary) for one in ROLES.values()],

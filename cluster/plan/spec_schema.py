@@ -10,8 +10,9 @@ from typing import Any
 
 from cotfaith.schemas.spec import RunSpec, Section, TaskSpec
 from cotfaith.workers.engines import ENGINES
+from cotfaith.workers.interventions import INTERVENTIONS
 from cotfaith.workers.probes import PROBES
-from cotfaith.workers.registry import Listed
+from cotfaith.workers.registry import Listed, Registry
 from cotfaith.workers.roles.table import ROLES
 from cotfaith.workers.strategies import STRATEGIES
 from cotfaith.workers.tasks.adapters import ADAPTERS
@@ -27,20 +28,21 @@ def spec_schema() -> Schema:
     schema = RunSpec.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     defs, properties = schema["$defs"], schema["properties"]
-    _probes(defs, properties["probes"])
+    _named(defs, properties["probes"], "ProbeSpec", PROBES)
+    _named(defs, properties["interventions"], "InterventionSpec", INTERVENTIONS)
     _models(defs)
     _tasks(defs)
     properties["strategies"]["items"] = _one_of(Listed(one.name, one.summary) for one in STRATEGIES.values())
     return schema
 
 
-def _probes(defs: Schema, entries: Schema) -> None:
-    """A probe is a bare name, or a name with options."""
-    names = _one_of(PROBES.listed())
-    defs["ProbeSpec"]["properties"]["name"] |= names
-    entries["items"] = {"anyOf": [names, {"$ref": "#/$defs/ProbeSpec"}]}
-    defs["ProbeSpec"]["allOf"] = [
-        _with_options(defs, "probe", "name", name, probe.options) for name, probe in PROBES.items()
+def _named(defs: Schema, entries: Schema, section: str, registry: Registry[Any]) -> None:
+    """An entry of the list is a bare name, or a name with options."""
+    names = _one_of(registry.listed())
+    defs[section]["properties"]["name"] |= names
+    entries["items"] = {"anyOf": [names, {"$ref": f"#/$defs/{section}"}]}
+    defs[section]["allOf"] = [
+        _with_options(defs, registry.word, "name", name, one.options) for name, one in registry.items()
     ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from cotfaith.schemas.records import Item
 from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.resolved import Resolved
-from cotfaith.workers.text.templates import question_text
+from cotfaith.workers.text.questions import framed_text
 
 
 def tokenizer_notes(resolved: Resolved, items_of: Mapping[str, Sequence[Item]]) -> list[str]:
@@ -20,7 +20,7 @@ def tokenizer_notes(resolved: Resolved, items_of: Mapping[str, Sequence[Item]]) 
 
 def _note(model: ResolvedModel, task: str, items: Sequence[Item]) -> str:
     unreadable = model.codec.unreadable
-    lost = [(item.id, piece) for item in items if (piece := unreadable(question_text(item))) is not None]
+    lost = [(item.id, piece) for item in items if (piece := unreadable(framed_text(item))) is not None]
     if not lost:
         return ""
     first, piece = lost[0]

@@ -12,6 +12,7 @@ from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.plan.spec_schema import spec_schema
 from cotfaith.schemas.spec import RunSpec, parse_spec
 from cotfaith.workers.engines import ENGINES
+from cotfaith.workers.interventions import INTERVENTIONS
 from cotfaith.workers.probes import PROBES
 from cotfaith.workers.tasks.adapters import ADAPTERS
 from cotfaith.workers.tasks.generators import GENERATORS
@@ -162,11 +163,18 @@ def test_the_command_takes_plug_ins(cli, tmp_path, monkeypatch):
     assert not made.is_valid(spec | {"probes": [{"name": "mine", "options": {"max_position": 2}}]})
 
 
+def test_interventions_are_completed_and_checked(valid):
+    assert valid(interventions=["suggested_answer"])
+    assert valid(interventions=[{"name": "suggested_answer", "arms": ["wrong"], "options": {"text": "{answer}?"}}])
+    assert not valid(interventions=["suggest_answer"])
+    assert not valid(interventions=[{"name": "suggested_answer", "options": {"txt": "{answer}?"}}])
+
+
 WORDS = {"chains", "mapped"}
 """Names that the spec's own keys speak of."""
 
 
 def test_the_spec_itself_lists_no_name_that_is_registered():
     said = set(re.findall(r"\w+", json.dumps(RunSpec.model_json_schema())))
-    for registry in (PROBES, GENERATORS, ADAPTERS):
+    for registry in (PROBES, INTERVENTIONS, GENERATORS, ADAPTERS):
         assert said & set(registry) - WORDS == set(), registry.plural

@@ -18,6 +18,7 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec
 from cotfaith.workers.text.codec import Codec, uses_chat
 from cotfaith.workers.text.conversation import END_THINK, THINK, Conversation, conversation, user
+from cotfaith.workers.text.questions import framed_text
 
 _TAG = re.compile(r"[<\[\u25c1]\|?(/|end_)?[\w:]*(?:think|thought|reason)\w*\|?[>\]\u25b7]$", re.IGNORECASE)
 """A thought tag at a text's end: <think>, [THINK], <seed:think>, <|START_THINKING|>; group 1: it is a closing tag."""
@@ -45,7 +46,7 @@ class Templates:
 
     def question(self, item: Item) -> str:
         """Return the question with its choices; control tokens that it spells stay plain text."""
-        return self.codec.plain(question_text(item))
+        return self.codec.plain(framed_text(item))
 
     def chain_opening(self, request: str, prefill: str) -> str:
         """Return the user's ``request`` and the assistant's turn, up to where a chain begins.
@@ -117,14 +118,6 @@ class Templates:
         if not self._chat:
             return f"\n\nHuman: {self.prompts.answer_question}\n\nAssistant: {prefill}"
         return self._conversation.after_answer(self.prompts.answer_question, prefill)
-
-
-def question_text(item: Item) -> str:
-    """Return the question, and the labelled choices if there are any."""
-    if item.answer_format != "choice":
-        return item.question
-    lines = [f"({label}) {choice}" for label, choice in zip(item.labels, item.choices, strict=True)]
-    return "\n".join([item.question, "Choices:", *lines])
 
 
 def check_thinking(model: ModelSpec, codec: Codec) -> None:

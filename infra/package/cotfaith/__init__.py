@@ -13,6 +13,7 @@ from cotfaith.schemas.errors import CotfaithError, InputError
 from cotfaith.schemas.records import Answer, Chain, Edit, Hint, Item, Observation, Supplied
 from cotfaith.schemas.spec import ModelSpec, RunSpec, Section, TaskSpec, parse_spec
 from cotfaith.schemas.status import Status
+from cotfaith.schemas.variants import Framing, Turn, Variant
 
 if TYPE_CHECKING:
     from cotfaith.cluster.api import RunHandle, run
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, ReportSection, Source, Words
     from cotfaith.workers.engines.kind import EngineKind
     from cotfaith.workers.engines.protocol import Capabilities, Engine, GenerateRequest, Generation, ScoreRequest, Scores
+    from cotfaith.workers.interventions.lib.intervention import Intervention
     from cotfaith.workers.probes.lib.continued import continued
     from cotfaith.workers.probes.lib.probe import Arm, NoOptions, Probe, ProbeRun, Shape
     from cotfaith.workers.registry import register
@@ -55,12 +57,14 @@ __all__ = [
     "Engine",
     "EngineKind",
     "Estimate",
+    "Framing",
     "GenerateRequest",
     "Generation",
     "Generator",
     "Headlines",
     "Hint",
     "InputError",
+    "Intervention",
     "Item",
     "Judge",
     "Judged",
@@ -89,7 +93,9 @@ __all__ = [
     "Status",
     "Supplied",
     "TaskSpec",
+    "Turn",
     "Value",
+    "Variant",
     "Words",
     "__version__",
     "chain_curves",
@@ -122,6 +128,7 @@ _LATER = {
     "cotfaith.cluster.stats.metrics.lib.words": "Column Headlines Part ReportSection Source Words",
     "cotfaith.workers.engines.kind": "EngineKind",
     "cotfaith.workers.engines.protocol": "Capabilities Engine GenerateRequest Generation ScoreRequest Scores",
+    "cotfaith.workers.interventions.lib.intervention": "Intervention",
     "cotfaith.workers.probes.lib.continued": "continued",
     "cotfaith.workers.probes.lib.probe": "Arm NoOptions Probe ProbeRun Shape",
     "cotfaith.workers.registry": "register",
