@@ -17,7 +17,7 @@ from cotfaith.cluster.cli.imported import print_imported
 from cotfaith.cluster.cli.view import View
 from cotfaith.cluster.report.columns import in_column
 from cotfaith.cluster.report.shortfalls import shortfalls
-from cotfaith.cluster.stats.estimates import Estimate
+from cotfaith.cluster.stats.estimates import Estimate, plain
 from cotfaith.cluster.stats.metrics.lib.recorded import AGREEMENT
 from cotfaith.cluster.storage.completeness import Group
 
@@ -25,6 +25,7 @@ ABOUT = (
     "model",
     "task",
     "strategy",
+    "channel",
     "metric",
     "method",
     "value",
@@ -39,8 +40,8 @@ ABOUT = (
 
 
 def summarise(rows: Sequence[Estimate], console: Console, shown: View, missing: Mapping[Group, int]) -> None:
-    """Print the estimates of the models and tasks that are shown; ``missing``: their shards that are not done."""
-    rows = [row for row in rows if shown.shows(row.model, row.task)]
+    """Print the plain estimates of the models and tasks shown; ``missing``: their shards that are not done."""
+    rows = [row for row in plain(rows) if shown.shows(row.model, row.task)]
     table = summary_table(rows)
     print_imported(rows, console, shown.in_full)
     if shown.in_full or fits(table, console):
@@ -63,11 +64,11 @@ def _print_shortfalls(rows: Sequence[Estimate], console: Console, most: int | No
 
 
 def headline_data(rows: Sequence[Estimate], shown: View) -> list[Mapping[str, Any]]:
-    """Return what the tables show as plain data, one entry per model, task, strategy and figure."""
+    """Return what the tables show as plain data, one entry per model, task, strategy, channel and figure."""
     columns = shown_columns()
     return [
         {name: getattr(row, name) for name in ABOUT}
-        for row in rows
+        for row in plain(rows)
         if shown.shows(row.model, row.task)
         and (row.metric == AGREEMENT.name or any(in_column(row, column) for column in columns))
     ]

@@ -7,7 +7,7 @@ to do. Counts are of the rows that are current. Knows nothing about terminals or
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from cotfaith.cluster.stats.estimates import Estimate
+from cotfaith.cluster.stats.estimates import Estimate, plain
 from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.status import Status
@@ -45,7 +45,7 @@ def endings(run: RunRecord, ledger: Ledger, estimates: Sequence[Estimate] = ()) 
     chains, probes = _counts(ledger, chains=True), _counts(ledger, chains=False)
     found = [*_cut(run, ledger, chains), *_statuses(chains, _total(chains), "chains")]
     found += _statuses(_own(probes, chains), _total(probes), "rows of probes")
-    return [*found, *_few_chains(estimates), *_few_right(estimates)]
+    return [*found, *_few_chains(plain(estimates)), *_few_right(plain(estimates))]
 
 
 _ByCell = dict[tuple[str, str], Counter[str]]

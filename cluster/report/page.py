@@ -29,7 +29,7 @@ from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.shown import Shown, shown
 from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.transcripts import Transcript, pick_transcripts
-from cotfaith.cluster.stats.estimates import read_estimates
+from cotfaith.cluster.stats.estimates import plain, read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.lib.frame import accountable
 from cotfaith.cluster.stats.series import in_series
@@ -37,6 +37,7 @@ from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.run_objects import CheckEntry, RunRecord
 from cotfaith.schemas.status import Status
+from cotfaith.schemas.variants import PLAIN
 
 Row = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
@@ -76,13 +77,14 @@ def render_shown(
     items, chains, observations = rows_shown.items, rows_shown.chains, rows_shown.observations
     words = known_words()
     said = list(words.values())
-    rows = read_estimates(estimates)
+    rows = plain(read_estimates(estimates))
     imported = imported_chains(rows)
     named_chains, named_observations = in_series(chains, observations)
     chance = chance_levels(items)
     models = sorted({*named_chains["model"].to_list(), *(row.series for row in rows)})
     colours = model_colours(models)
-    sections = make_sections(Measured(rows, named_chains, colours, chance), said)
+    plain_chains = named_chains.filter(pl.col("variant") == PLAIN)
+    sections = make_sections(Measured(rows, plain_chains, colours, chance), said)
     plots = {
         name: _plot(figure) for section in sections for _, figures in section.figures() for name, figure in figures
     }

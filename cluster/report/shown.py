@@ -19,7 +19,7 @@ from cotfaith.cluster.storage.store import Store
 Row = dict[str, Any]
 Tables = Mapping[str, pl.DataFrame]
 _ITEM = ["model", "task", "item_id"]
-_CHAIN = ["model", "task", "strategy", "item_id", "chain_index"]
+_CHAIN = ["model", "task", "strategy", "variant", "item_id", "chain_index"]
 _COUNTED = ["model", "task", "strategy", "probe", "reader", "reader_role", "status"]
 
 
@@ -30,7 +30,7 @@ class Shown:
     items: pl.DataFrame
     """Model, task, item_id, answer_format, choices, and ``supplied_steps``: empty if the chain came with the item."""
     chains: pl.DataFrame
-    """Model, task, strategy, item_id, chain_index, status, correct and n_steps."""
+    """Model, task, strategy, variant, item_id, chain_index, status, correct and n_steps."""
     observations: pl.DataFrame
     """A line for each model, task, strategy, probe, reader, role and status: ``n`` rows; ``n_tokens``, the most."""
 

@@ -1,8 +1,8 @@
 """Ten chains to read: which ones, the model's answer after each step, and its answer after each change to a step.
 
 In: ITEMS, CHAINS and OBSERVATIONS rows, and the remarks of each probe's words on its rows. Out: ``Transcript`` objects,
-plain data. The choice of chains depends only on the run's id and on the rows. Texts are passed on as they are: the code
-that prints them must escape them.
+plain data. Only chains on plain items are chosen. The choice depends only on the run's id and on the rows. Texts are
+passed on as they are: the code that prints them must escape them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +17,7 @@ from cotfaith.cluster.stats.metrics.lib.remarks import Cut, Remark, Without, eve
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN, Words
 from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.seeds import derive_seed
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.plugins import faults_named
 
 Row = dict[str, Any]
@@ -94,7 +95,8 @@ def pick_transcripts(
 
 def chosen_chains(run_id: str, chains: pl.DataFrame, n: int = 10) -> list[Row]:
     """Return the keys (``CHAIN``) of the chains to read, with their ``status`` and ``correct``."""
-    keys = chains.select(*CHAIN, "status", "correct").sort(CHAIN).to_dicts()
+    own = chains.filter(_is_plain())
+    keys = own.select(*CHAIN, "status", "correct").sort(CHAIN).to_dicts()
     keys.sort(key=lambda key: derive_seed(run_id, *(str(key[name]) for name in CHAIN)))
     chosen = _spread(keys, n)
     chosen.sort(key=lambda key: tuple(key[name] for name in ("task", "model", "strategy", "item_id", "chain_index")))
@@ -110,11 +112,15 @@ def transcript(
 ) -> Transcript:
     """Return the chain named by ``key`` (``CHAIN``), with its item, cuts and changes."""
     here = [pl.col(name) == key[name] for name in CHAIN[:4]]
-    chain = chains.filter(*here, pl.col("chain_index") == key["chain_index"]).row(0, named=True)
+    chain = chains.filter(*here, _is_plain(), pl.col("chain_index") == key["chain_index"]).row(0, named=True)
     item = items.filter(here[0], here[1], here[3]).head(1).to_dicts()
     index = pl.col("chain_index")
-    own = observations.filter(*here, index.is_null() | (index == key["chain_index"]))
+    own = observations.filter(*here, _is_plain(), index.is_null() | (index == key["chain_index"]))
     return _with_remarks(Transcript(chain, item[0] if item else {}), _remarks(chain, own, words))
+
+
+def _is_plain() -> pl.Expr:
+    return pl.col("variant").fill_null(PLAIN) == PLAIN
 
 
 def _remarks(chain: Row, own: pl.DataFrame, words: Mapping[str | None, Words]) -> Iterable[Cut | Without | Remark]:

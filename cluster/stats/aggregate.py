@@ -1,9 +1,10 @@
-"""Estimates: every metric per (model, task, strategy), with its interval and its counts. No pooling over tasks.
+"""Estimates: every metric with its interval and its counts, per model, task, strategy, variant and channel.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows, some items at a time: metrics/ turns them into scores, and tally.py into sums,
-which add up over the parts. Only sums are kept. Out: a table in the ESTIMATES schema. A value is null if no row was ok,
-never 0. ``least`` and ``most`` are the value if all failed rows had had the smallest or the largest possible value.
-Nothing is drawn at random: an estimate does not depend on what else was measured, nor on how the items were parted.
+Nothing is pooled over them. In: ITEMS, CHAINS and OBSERVATIONS rows, some items at a time: metrics/ turns them into
+scores, and tally.py into sums, which add up over the parts. Only sums are kept. Out: a table in the ESTIMATES schema. A
+value is null if no row was ok, never 0. ``least`` and ``most`` are the value if all failed rows had had the smallest or
+the largest possible value. Nothing is drawn at random: an estimate does not depend on what else was measured, nor on
+how the items were parted.
 """
 
 import warnings
@@ -17,6 +18,7 @@ import pyarrow as pa
 from cotfaith.cluster.stats.curve_bands import simultaneous_tail
 from cotfaith.cluster.stats.intervals import TAIL, Interval, Sums, interval
 from cotfaith.cluster.stats.metrics import find_metric, settled, unknown_probes
+from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 from cotfaith.cluster.stats.near_ties import Tallies, beside, tallies_of
 from cotfaith.cluster.stats.tally import CURVE, Crosses, Tally
@@ -65,6 +67,7 @@ def _all_estimates(found: Tally, run_id: str, *, banded: bool = True) -> Iterato
     lines = settled(found).sort(*CURVE, "position")
     for name, curve in lines.group_by(CURVE, maintain_order=True):
         head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(CURVE, name, strict=True))}
+        head["channel"] = None if head["channel"] == NOT_TOLD else head["channel"]
         metric = find_metric(head["metric"], head["method"])
         for estimate in _estimates(curve.to_dicts(), metric, found.crosses.get(name) if banded else None):
             yield {**head, **estimate}

@@ -1,20 +1,22 @@
 """Estimates as records: one typed object per table row, with the name of its line in tables and figures.
 
 In: a table in the ESTIMATES schema. Out: ``Estimate`` objects, in the table's order. A column that an older table lacks
-is null. Knows nothing about single metrics.
+is null, except that the variant of older rows is "plain". Knows nothing about single metrics.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from cotfaith.cluster.stats.series import with_series
+from cotfaith.schemas.variants import PLAIN
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """One metric of one model, task and strategy, with its interval and its counts. Units: those of its metric."""
+    """One metric of a model, task, strategy, variant and channel, with interval and counts. Units: its metric's."""
 
     schema_version: int
     run_id: str
@@ -47,9 +49,10 @@ class Estimate:
     most: float | None
     n_arms: int | None
     n_arms_ok: int | None
-    variant: str | None
-    """None: the plain items."""
+    variant: str
+    """The intervention's arm that the rows are of; "plain": none."""
     channel: str | None
+    """What the chains' texts are; None: not told apart."""
     reader: str | None
     """The model that answered; None: the subject."""
     n_eff: float | None
@@ -62,7 +65,12 @@ class Estimate:
     detectable: float | None
     """The smallest distance from a fixed value that a test at level .05 finds with a probability of .8."""
     series: str
-    """The model, with the strategy if the table has several."""
+    """The model, with the strategy and the channel if the table has several."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its rows are of items without an intervention."""
+        return self.variant == PLAIN
 
 
 def read_estimates(table: pa.Table) -> list[Estimate]:
@@ -70,4 +78,9 @@ def read_estimates(table: pa.Table) -> list[Estimate]:
     names = [name for name in Estimate.__dataclass_fields__ if name != "series"]
     rows: list[dict[str, Any]] = with_series(table.to_pylist())
     records: list[dict[str, Any]] = [{name: row.get(name) for name in [*names, "series"]} for row in rows]
-    return [Estimate(**record) for record in records]
+    return [Estimate(**record | {"variant": record["variant"] or PLAIN}) for record in records]
+
+
+def plain(rows: Iterable[Estimate]) -> list[Estimate]:
+    """Return the estimates of items without an intervention."""
+    return [row for row in rows if row.is_plain]

@@ -16,7 +16,7 @@ from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.tally import Tally
 
-KEY = ("model", "task", "strategy", "probe", "metric", "method", "position")
+KEY = ("model", "task", "strategy", "variant", "channel", "probe", "metric", "method", "position")
 CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high", "clear_n_ok": "n_ok"}
 NEAR_TIE = "near_tie"
 """The status of a near tie, only within this module: no row is written with it."""

@@ -1,8 +1,8 @@
 """Figures that are withheld, because the chains do not lead the model that reads them to their recorded answers.
 
 In: estimates, and the least agreement that a spec asks for (``output.min_agreement``). Out: the same rows; in those
-that rest on the model's answer after the whole chain, the values are null and ``withheld`` says why. A cell is a model,
-a task and a strategy. Cells without recorded answers are left as they are: nothing is known about them.
+that rest on the model's answer after the whole chain, the values are null and ``withheld`` says why. A cell is what
+an estimate is of (``GROUP``). Cells without recorded answers are left as they are: nothing is known about them.
 """
 
 from bisect import bisect_left
@@ -14,11 +14,11 @@ import pyarrow as pa
 from cotfaith.cluster.stats.intervals import Sums, interval
 from cotfaith.cluster.stats.metrics import find_metric
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE
+from cotfaith.cluster.stats.metrics.lib.metric import GROUP
 from cotfaith.cluster.stats.metrics.lib.recorded import AGREEMENT
 from cotfaith.schemas.tables import table_of
 
 Row = dict[str, Any]
-CELL = ("model", "task", "strategy")
 _VALUES = (
     *("value", "ci_low", "ci_high", "band_low", "band_high", "detectable", "least", "most"),
     *("clear_value", "clear_low", "clear_high", "clear_n_ok"),
@@ -36,8 +36,8 @@ def withhold(estimates: pa.Table, least: float) -> pa.Table:
     return table_of("estimates", [_withheld(row, reasons.get(_cell(row))) for row in rows])
 
 
-def _cell(row: Row) -> tuple[str, ...]:
-    return tuple(row[name] for name in CELL)
+def _cell(row: Row) -> tuple[str | None, ...]:
+    return tuple(row[name] for name in GROUP)
 
 
 def _withheld(row: Row, reason: str | None) -> Row:

@@ -26,7 +26,7 @@ BATCH_ROWS = 700_000
 Tables = dict[str, pl.DataFrame]
 Logs = list[ShardLog]
 T = TypeVar("T")
-_OCCURS = ("model", "task", "strategy", "probe", "reader", "status")
+_OCCURS = ("model", "task", "strategy", "variant", "probe", "reader", "status")
 
 
 def batches(ledger: Ledger, run: RunRecord, most_rows: int = BATCH_ROWS) -> list[Logs]:
@@ -102,7 +102,7 @@ def _check_apart(twice: set[tuple[str, str]]) -> None:
 
 
 def occurring(ledger: Ledger) -> pl.DataFrame:
-    """Return each model, task, strategy, probe (null: chains), reader and status that rows of the run have together."""
+    """Return each model, task, strategy, variant, probe (null: chains), reader and status that rows have together."""
     found = {line for shard, log in ledger.logs.items() for commit in log.commits for line in _of(shard, commit, log)}
     rows = sorted(found, key=lambda line: tuple(name or "" for name in line))
     return pl.DataFrame(rows, schema=dict.fromkeys(_OCCURS, pl.String), orient="row")
@@ -116,4 +116,4 @@ def _of(shard: Shard, commit: Commit, log: ShardLog) -> Iterator[tuple[str | Non
         items = live[piece.name]
         for status, counts in piece.statuses.items():
             if any(counts) if len(items) == len(place) else any(counts[place[item]] for item in items):
-                yield shard.model, shard.task, piece.strategy, piece.probe, piece.reader, status
+                yield shard.model, shard.task, piece.strategy, piece.variant, piece.probe, piece.reader, status

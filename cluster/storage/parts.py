@@ -25,7 +25,7 @@ FINITE = ("difficulty", "position", "similarity", "p_gold")
 CODED = frozenset(
     {
         *("run_id", "model", "task", "item_id", "strategy", "variant", "probe", "status"),
-        *("arm", "condition", "reader", "reader_role", "finish_reason"),
+        *("arm", "condition", "reader", "reader_role", "channel", "finish_reason"),
     }
 )
 """Columns with few values, which are cheaper to compare as codes."""

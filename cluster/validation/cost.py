@@ -13,13 +13,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
-from cotfaith.cluster.validation.usable import ChainKey, UsableChain
+from cotfaith.cluster.validation.usable import KEY, ChainKey, UsableChain
 from cotfaith.schemas.run_objects import Commit
 
-Tokens = Mapping[tuple[str, str, str, str, int | None], int]
-"""(model, task, strategy, item, chain index) -> tokens of a probe's arms; index None: on the item."""
+Tokens = Mapping[tuple[str, str, str, str, str, int | None], int]
+"""(model, task, strategy, variant, item, chain index) -> tokens of a probe's arms; index None: on the item."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +60,23 @@ def _cost(
 
 def _spent(usable: Sequence[UsableChain], observations: pl.DataFrame) -> dict[str, dict[ChainKey, float]]:
     """Return probe -> chain -> tokens; a chain without an arm of the probe is left out."""
-    shared = Counter(one.key[:4] for one in usable)
+    shared = Counter(one.key[:5] for one in usable)
     found: dict[str, dict[ChainKey, float]] = {}
     for probe, tokens in _tokens(observations).items():
         for key in (one.key for one in usable):
             if key in tokens:
                 found.setdefault(probe, {})[key] = tokens[key]
-            elif (*key[:4], None) in tokens:
-                found.setdefault(probe, {})[key] = tokens[*key[:4], None] / shared[key[:4]]
+            elif (*key[:5], None) in tokens:
+                found.setdefault(probe, {})[key] = tokens[*key[:5], None] / shared[key[:5]]
     return found
 
 
 def _tokens(observations: pl.DataFrame) -> dict[str, Tokens]:
     arms = observations.filter(pl.col("position").is_not_null() | pl.col("prompt_tokens").is_not_null())
     total = pl.col("prompt_tokens").fill_null(0).sum() + pl.col("n_tokens").fill_null(0).sum()
-    found: defaultdict[str, dict[tuple[str, str, str, str, int | None], int]] = defaultdict(dict)
-    for probe, m, t, s, i, n, tokens in arms.group_by("probe", *CHAIN).agg(total).iter_rows():
-        found[probe][m, t, s, i, n] = tokens
+    found: defaultdict[str, dict[tuple[str, str, str, str, str, int | None], int]] = defaultdict(dict)
+    for probe, m, t, s, v, i, n, tokens in arms.group_by("probe", *KEY).agg(total).iter_rows():
+        found[probe][m, t, s, v, i, n] = tokens
     return dict(found)
 
 

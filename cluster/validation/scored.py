@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from cotfaith.cluster.stats.metrics import all_scores
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
 from cotfaith.cluster.stats.metrics.lib.metric import Rows, title
-from cotfaith.cluster.validation.usable import ChainKey
+from cotfaith.cluster.validation.usable import KEY, ChainKey
 
 Points = list[tuple[float, float]]
 """Position and value, in order."""
@@ -58,16 +57,16 @@ def _frames(rows: Rows, wanted: set[str]) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def _by_chain(frame: pl.DataFrame) -> dict[ChainKey, float]:
-    return {(m, t, s, i, n): value for m, t, s, i, n, value in frame.select(*CHAIN, "value").iter_rows()}
+    return {(m, t, s, v, i, n): value for m, t, s, v, i, n, value in frame.select(*KEY, "value").iter_rows()}
 
 
 def _by_step(frame: pl.DataFrame) -> dict[tuple[ChainKey, int], float]:
-    rows = frame.select(*CHAIN, "step", "value").iter_rows()
-    return {((m, t, s, i, n), step): value for m, t, s, i, n, step, value in rows}
+    rows = frame.select(*KEY, "step", "value").iter_rows()
+    return {((m, t, s, v, i, n), step): value for m, t, s, v, i, n, step, value in rows}
 
 
 def _by_position(frame: pl.DataFrame) -> dict[ChainKey, Points]:
     found: defaultdict[ChainKey, Points] = defaultdict(list)
-    for m, t, s, i, n, position, value in frame.sort("position").select(*CHAIN, "position", "value").iter_rows():
-        found[m, t, s, i, n].append((position, value))
+    for m, t, s, v, i, n, position, value in frame.sort("position").select(*KEY, "position", "value").iter_rows():
+        found[m, t, s, v, i, n].append((position, value))
     return dict(found)

@@ -11,8 +11,10 @@ from cotfaith.schemas.records import Chain, Item
 from cotfaith.schemas.status import Status
 from cotfaith.workers.shard.rows import chains_from_table, item_from_row
 
-ChainKey = tuple[str, str, str, str, int]
-"""Model, task, strategy, item and chain index: the key of a chain's scores."""
+ChainKey = tuple[str, str, str, str, str, int]
+"""Model, task, strategy, variant, item and chain index: the key of a chain's scores."""
+KEY = ["model", "task", "strategy", "variant", "item_id", "chain_index"]
+"""Its columns."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class UsableChain:
     @property
     def key(self) -> ChainKey:
         """The key of the chain in a frame of scores."""
-        return self.model, self.task, self.chain.strategy, self.chain.item_id, self.chain.index
+        return self.model, self.task, self.chain.strategy, self.chain.variant, self.chain.item_id, self.chain.index
 
 
 def usable_chains(items: pl.DataFrame, chains: pl.DataFrame) -> list[UsableChain]:

@@ -91,7 +91,8 @@ def validate(store: Store, run: RunRecord) -> Validation:
     names = [task.name for task in run.spec.tasks]
     # A folder may hold models and tasks that the spec does not name; these are left out.
     wanted = pl.col("model").is_in(list(sources)) & pl.col("task").is_in(names)
-    rows = Rows(**{name: table.filter(wanted) for name, table in read_tables(store).items()})
+    tables = {name: table.filter(wanted) for name, table in read_tables(store).items()}
+    rows = Rows(**tables)
     seed = run.spec.seed
     unknown_probes(rows.observations)  # loads what packages offer, before the metrics are listed
     usable, scored = usable_chains(rows.items, rows.chains), score_all(rows, _wanted())
@@ -102,7 +103,7 @@ def validate(store: Store, run: RunRecord) -> Validation:
         counts=tuple(_counts(rows.chains["model"].to_list(), usable, labelled)),
         checks=tuple(run_checks(usable, labelled, scored, sources, seed)),
         figures=tuple(figures(labelled, scored, seed)),
-        costs=tuple(costs(usable, rows.observations, found, rows.chains.height)),
+        costs=tuple(costs(usable, tables["observations"], found, rows.chains.height)),
         same_answer=tuple(_same_answer(usable, scored)),
         reliance=tuple(_reliance(usable, scored, sources)),
     )

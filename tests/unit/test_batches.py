@@ -29,7 +29,7 @@ SPEC = {
     "resources": {"shard_size": 2},
     "output": {"path": "run"},
 }
-LINE = ["model", "task", "strategy", "probe", "reader", "status"]
+LINE = ["model", "task", "strategy", "variant", "probe", "reader", "status"]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from cotfaith.cluster.validation.scored import score_all
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.workers.probes import PROBES
 
-GROUP = ["model", "task", "strategy"]
+GROUP = ["model", "task", "strategy", "variant"]
 OUTCOMES = ["answer", "correct", "same_answer", "p_gold", "candidates", "candidate_logprobs", "near_tie", "tied", "gap"]
 
 

@@ -20,7 +20,7 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE, Bounds
 from cotfaith.cluster.stats.metrics.lib.curves import chain_means, filled, of_chain, reading
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, ITEM, Value, measured, of_probe, ok, scores
+from cotfaith.cluster.stats.metrics.lib.frame import ASKED, CHAIN, GROUP, ITEM, Value, measured, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import HALF, LANHAM, MOST_ARMS, OURS, Judged, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.probability import own_answers, with_p
@@ -50,12 +50,12 @@ def filler_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     no_cot = no_cot_rows(rows.observations)
     arms = of_probe(rows.observations, PROBE).with_columns(pl.col("position").alias("x"), ok("correct").alias("s"))
     yield from _of_items(with_no_cot(filled(arms, ITEM), no_cot), rows.asked("no_cot"))
-    yield from _of_chains(rows.chains.join(rows.asked(PROBE), on=GROUP, how="semi"), arms, no_cot)
+    yield from _of_chains(rows.chains.join(rows.asked(PROBE), on=ASKED, how="semi"), arms, no_cot)
 
 
 def _of_items(pairs: pl.DataFrame, asked_without: pl.DataFrame) -> Iterator[pl.DataFrame]:
     placed = pairs.filter(pl.col("position").is_not_null())
-    asked = placed.join(asked_without, on=GROUP, how="semi")
+    asked = placed.join(asked_without, on=ASKED, how="semi")
     at = pl.col("position")
     longest = pairs.sort("position", nulls_last=False).group_by(ITEM, maintain_order=True).last()
     both = pl.col("read").is_not_null() & pl.col("no_cot_correct").is_not_null()

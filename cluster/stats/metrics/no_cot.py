@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
-from cotfaith.cluster.stats.metrics.lib.frame import GROUP, ITEM, measured, ok, scores
+from cotfaith.cluster.stats.metrics.lib.frame import ASKED, ITEM, measured, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import HALF, LANHAM, OURS, Judged, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_difficulty, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.probability import own_answers, with_p
@@ -60,7 +60,7 @@ SOFT = Metric(
 def no_cot_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield accuracy without a chain, both accuracies side by side, and the change by the chain."""
     no_cot = no_cot_rows(rows.observations)
-    asked = rows.chains.join(rows.asked(PROBE), on=GROUP, how="semi")
+    asked = rows.chains.join(rows.asked(PROBE), on=ASKED, how="semi")
     pairs, graded, difficulty = with_no_cot(asked, no_cot), with_difficulty(no_cot, rows.items), pl.col("difficulty")
     same = ok("answer") == pl.col("no_cot_answer")
     yield scores(no_cot, PROBE, ACCURACY, ok("correct"))

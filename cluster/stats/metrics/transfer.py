@@ -12,7 +12,7 @@ import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
 from cotfaith.cluster.stats.metrics.lib.drawings import Matrix
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, ITEM, difference, measured, of_probe, ok, scores
+from cotfaith.cluster.stats.metrics.lib.frame import ASKED, CHAIN, ITEM, difference, measured, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
@@ -30,7 +30,7 @@ def transfer_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield each reader's accuracy, same answer, gap to the author and gain over no chain."""
     read = of_probe(rows.observations, PROBE).filter(pl.col("reader").is_not_null())
     pairs = _with_author(_with_own_no_cot(read, no_cot_rows(rows.observations)))
-    pairs = pairs.join(rows.readers(PROBE), on=GROUP, how="left", maintain_order="left")
+    pairs = pairs.join(rows.readers(PROBE), on=ASKED, how="left", maintain_order="left")
     pairs = pairs.with_columns(_all_answered().alias("paired"))
     for reader in read["reader"].unique().sort().to_list():
         yield from _of_reader(pairs.filter(pl.col("reader") == reader), reader)

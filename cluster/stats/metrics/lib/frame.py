@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
+from cotfaith.cluster.stats.metrics.lib.metric import ASKED as ASKED
 from cotfaith.cluster.stats.metrics.lib.metric import GROUP as GROUP
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.schemas.records import READER
@@ -31,7 +32,7 @@ SCORE = [
     "per",  # what it adds to the denominator: 1, except for ratios of two means; null without a value
     "n_arms",  # arms behind it; null if it is not a chain's score
     "n_arms_ok",  # arms that did not fail
-    "optional",  # whether it counts only if its model, task and strategy have a value
+    "optional",  # whether it counts only if its group has a value
 ]
 EFFECT = [
     *GROUP,

@@ -4,7 +4,7 @@ from cotfaith.schemas.tables import CHAINS, ITEMS
 
 OBSERVED = frozenset(
     {
-        *("run_id", "model", "task", "item_id", "strategy", "variant", "probe", "chain_index"),
+        *("run_id", "model", "task", "item_id", "strategy", "variant", "channel", "probe", "chain_index"),
         *("arm", "condition", "position", "n_steps", "n_tokens", "step", "rollout"),
         *("edit_changed", "edit_plausible", "similarity", "shown_choices", "reader", "reader_role"),
         *("status", "answer", "answer_strict", "answer_loose", "answer_text", "candidates", "candidate_logprobs"),

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib.frame import ITEM, difference, of_probe, ok
+from cotfaith.cluster.stats.metrics.lib.frame import ASKED, difference, of_probe, ok
 
 DIFFICULTY = ["model", "task", "item_id"]
 
@@ -14,8 +14,9 @@ def no_cot_rows(observations: pl.DataFrame) -> pl.DataFrame:
 
 def with_no_cot(rows: pl.DataFrame, no_cot: pl.DataFrame) -> pl.DataFrame:
     """Add ``no_cot_correct`` and ``no_cot_answer`` of the row's item, null if that arm failed or is missing."""
-    baseline = no_cot.select(*ITEM, ok("correct").alias("no_cot_correct"), ok("answer").alias("no_cot_answer"))
-    return rows.join(baseline.unique(ITEM, maintain_order=True), on=ITEM, how="left")
+    key = [*ASKED, "item_id"]  # it has no channel of its own
+    baseline = no_cot.select(*key, ok("correct").alias("no_cot_correct"), ok("answer").alias("no_cot_answer"))
+    return rows.join(baseline.unique(key, maintain_order=True), on=key, how="left")
 
 
 def gain(right: pl.Expr | None = None) -> pl.Expr:
