@@ -20,7 +20,7 @@ from cotfaith.workers.tasks.generators import GENERATORS
 from cotfaith.workers.tasks.guesses import guessed, listed, written
 from cotfaith.workers.tasks.inspect_log import is_inspect_log
 from cotfaith.workers.tasks.load import load_task
-from cotfaith.workers.tasks.values import columns_of
+from cotfaith.workers.tasks.values import Record, columns_of
 
 _FORMATS = ("aqua", "bbh", "gsm8k", "strategyqa", "llm_adapters")
 """The adapters of published formats that hold questions; the others hold chains, or need a mapping."""
@@ -61,18 +61,29 @@ def _file(text: str) -> NamedData:
         raise SpecError(f"DATA {text!r}: this log holds chains. Use: cotfaith import {text} --out chains.jsonl")
     name = slug(path.name.removesuffix(".gz").rpartition(".")[0])
     base: dict[str, Any] = {"name": name, "file": text}
+    if any(_holds_chain(record) for record in read_records(path)):
+        return _chains(base | {"adapter": "chains"})
     published = [(found, items) for found in _FORMATS if (items := _items(base | {"adapter": found}))]
     if len(published) == 1:
         (adapter, items), *_ = published
         keys, how = base | {"adapter": adapter}, f"in the published format of {adapter}"
     else:
         fields = _guessed_fields(text)
-        keys, items = (
-            base | {"fields": fields},
-            load_task(TaskSpec.model_validate(base | {"fields": fields, "n": _ALL}), 0),
-        )
+        keys = base | {"fields": fields}
+        items = load_task(TaskSpec.model_validate(keys | {"n": _ALL}), 0)
         how = "by these columns: " + ", ".join(f"{ours} <- {written(theirs)}" for ours, theirs in fields.items())
     return NamedData(keys | {"n": len(items)}, (f"Questions: {len(items):,} in {text}, {how}.", _first(items)))
+
+
+def _holds_chain(record: Record) -> bool:
+    """Return whether it has a chain under one of our own names, as `cotfaith import` writes them."""
+    return isinstance(record.get("cot"), str) or isinstance(record.get("steps"), list)
+
+
+def _chains(keys: dict[str, Any]) -> NamedData:
+    items = load_task(TaskSpec.model_validate(keys | {"n": _ALL}), 0)
+    said = f"Recorded chains: {len(items):,} in {keys['file']}. The model reads them, and writes none of its own."
+    return NamedData(keys | {"n": len(items)}, (said, _first(items)))
 
 
 def _items(keys: dict[str, Any]) -> list[Item]:

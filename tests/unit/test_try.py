@@ -110,6 +110,23 @@ class TestData:
         assert found.keys == {"name": "gsm8k", "file": "gsm8k.jsonl", "adapter": "gsm8k", "n": 3}
         assert "published format of gsm8k" in found.said[0]
 
+    @pytest.mark.parametrize("chain", [{"cot": "He has 2. So 2."}, {"steps": ["He has 2.", " So 2."]}])
+    def test_recorded_chains_are_read_and_not_sampled_anew(self, chain):
+        rows = [{"question": f"How many, {i}?", "gold": "2", "answer": "2", **chain} for i in range(3)]
+        Path("recorded.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        found = named_data("recorded.jsonl")
+        assert found.keys == {"name": "recorded", "file": "recorded.jsonl", "adapter": "chains", "n": 3}
+        assert found.said[0].startswith("Recorded chains: 3 in recorded.jsonl. The model reads them")
+
+    def test_a_column_of_another_meaning_is_no_chain(self):
+        Path("q.jsonl").write_text(json.dumps({"question": "How many?", "gold": 2, "steps": 3}))
+        assert "adapter" not in named_data("q.jsonl").keys
+
+    def test_chains_that_cannot_be_read_are_refused(self):
+        Path("recorded.jsonl").write_text(json.dumps({"question": "How many?", "cot": "He has 2."}))
+        with pytest.raises(InputError, match="gold"):
+            named_data("recorded.jsonl")
+
     def test_a_generator(self):
         assert named_data("addition").keys == {"name": "addition", "generator": "addition", "n": 100}
 
