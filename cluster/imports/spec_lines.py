@@ -5,6 +5,7 @@ model and a task with its own chains. A model's source is a guess, and the lines
 """
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +29,8 @@ def spec_lines(records: Sequence[Record], file: str, stem: str, answer_format: s
     if not 0 < len(found) <= MOST_AUTHORS:
         many = [f"{len(found):,} authors: a task takes the chains of one with `author: NAME`."] if found else []
         head = f"Wrote {file}. Put this into a spec, with the models that will read the chains:"
-        return [*many, head, "tasks:", _entry(task), _PROBES]
+        look = [] if answer_format else [f"For a first look: cotfaith try MODEL {shlex.quote(file)}"]
+        return [*many, *look, head, "tasks:", _entry(task), _PROBES]
     ids = _ids(list(found))
     models = [_entry({"id": ids[author], "source": author}) for author in found]
     tasks = [_entry(_of_author(task, author, ids[author], n, len(found) > 1)) for author, n in found.items()]
