@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.stats.curve_bands import simultaneous_tail
+from cotfaith.cluster.stats.functions import function_estimates
 from cotfaith.cluster.stats.intervals import TAIL, Interval, Sums, interval
 from cotfaith.cluster.stats.metrics import find_metric, settled, unknown_probes
 from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
@@ -63,14 +64,21 @@ def estimates_of(parts: Iterable[Tallies], unknown: Sequence[str], run_id: str) 
 
 
 def _all_estimates(found: Tally, run_id: str, *, banded: bool = True) -> Iterator[Row]:
-    """Yield one estimate for each line of sums, curve by curve."""
+    """Yield one estimate for each line of sums, curve by curve, then those of functions of several sums."""
     lines = settled(found).sort(*CURVE, "position")
     for name, curve in lines.group_by(CURVE, maintain_order=True):
-        head = {"schema_version": SCHEMA_VERSION, "run_id": run_id, **dict(zip(CURVE, name, strict=True))}
-        head["channel"] = None if head["channel"] == NOT_TOLD else head["channel"]
+        head = _head(dict(zip(CURVE, name, strict=True)), run_id)
         metric = find_metric(head["metric"], head["method"])
         for estimate in _estimates(curve.to_dicts(), metric, found.crosses.get(name) if banded else None):
             yield {**head, **estimate}
+    for row in function_estimates(found.vectors):
+        yield _head(row, run_id)
+
+
+def _head(row: Row, run_id: str) -> Row:
+    """Return the row with its version and run; a channel that is not told apart is null."""
+    channel = None if row["channel"] == NOT_TOLD else row["channel"]
+    return {"schema_version": SCHEMA_VERSION, "run_id": run_id, **row, "channel": channel}
 
 
 def _estimates(lines: list[Row], metric: Metric, crosses: Crosses | None) -> list[Row]:
@@ -79,9 +87,7 @@ def _estimates(lines: list[Row], metric: Metric, crosses: Crosses | None) -> lis
     bands: Sequence[Interval | None] = [None] * len(lines)
     if (tail := _band_tail(lines, metric, crosses)) is not None:
         bands = [_interval(one, metric, tail) for one in sums]
-    return [
-        _estimate(line, one, _interval(one, metric), band) for line, one, band in zip(lines, sums, bands, strict=True)
-    ]
+    return [_estimate(line, one, metric, band) for line, one, band in zip(lines, sums, bands, strict=True)]
 
 
 def _band_tail(lines: list[Row], metric: Metric, crosses: Crosses | None) -> float | None:
@@ -105,13 +111,15 @@ def _interval(sums: Sums, metric: Metric, tail: float = TAIL) -> Interval:
     return interval(sums, metric.bounds, of_means=metric.ratio, tail=tail)
 
 
-def _estimate(line: Row, sums: Sums, own: Interval, band: Interval | None) -> Row:
+def _estimate(line: Row, sums: Sums, metric: Metric, band: Interval | None) -> Row:
+    own = _interval(sums, metric)
+    lacking = metric.lacking if not (sums.den or line["n_arms"]) else None
     return {
         "position": line["position"],
         "value": float(sums.num / sums.den) if sums.den else None,
         "ci_low": own.low,
         "ci_high": own.high,
-        "interval": own.kind,
+        "interval": lacking or own.kind,
         "band_low": None if band is None else band.low,
         "band_high": None if band is None else band.high,
         "detectable": own.detectable,

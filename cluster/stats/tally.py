@@ -1,7 +1,8 @@
 """Sums over items: all that estimates need of effects. Sums of parts of a run add up to those of the whole.
 
-In: effects, the per-item sums of ``metrics/lib/frame.py``. Out: a ``Tally``: a line of sums for each estimate, and for
-curves the cross-products of their positions. Its size does not depend on the number of items. Knows nothing about
+In: effects, the per-item sums of ``metrics/lib/frame.py``, and vectors of sums. Out: a ``Tally``: a line of sums for
+each estimate, for curves the cross-products of their positions, and the different vectors. Its size does not depend on
+the number of items. Knows nothing about
 intervals.
 
 Shapes: P = positions of a curve, I = items.
@@ -16,6 +17,8 @@ import numpy.typing as npt
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, NAME
+from cotfaith.cluster.stats.metrics.lib.vectors import SCHEMA as VECTORS
+from cotfaith.cluster.stats.metrics.lib.vectors import together
 
 Floats = npt.NDArray[np.float64]
 Key = tuple[Any, ...]
@@ -90,6 +93,8 @@ class Tally:
     """A line for each estimate, with the columns of ``SUMS``."""
     crosses: Mapping[Key, Crosses] = field(default_factory=dict)
     """For each curve (the columns of ``CURVE``)."""
+    vectors: pl.DataFrame = field(default_factory=VECTORS.to_frame)
+    """For metrics that are functions of several sums: the items' different vectors, as ``metrics/lib/vectors.py``."""
 
     def lines(self) -> pl.DataFrame:
         """Return the sums with ``of_items``: the items of the line's curve, at any position; null without positions."""
@@ -107,24 +112,28 @@ class Tally:
             if not key[place].endswith(left_out):
                 new = (*key[:place], key[place].removesuffix(unmarked), *key[place + 1 :])
                 crosses[new] = crosses[new] + one if new in crosses else one
-        return Tally(_added([sums]), crosses)
+        kept = self.vectors.filter(~strategy.str.ends_with(left_out))
+        return Tally(_added([sums]), crosses, together([kept.with_columns(strategy.str.strip_suffix(unmarked))]))
 
     def __add__(self, other: "Tally") -> "Tally":
         crosses = dict(self.crosses)
         for key, one in other.crosses.items():
             crosses[key] = crosses[key] + one if key in crosses else one
-        return Tally(_added([self.sums, other.sums]), crosses)
+        return Tally(_added([self.sums, other.sums]), crosses, together([self.vectors, other.vectors]))
 
 
-def tally(frames: Iterable[pl.DataFrame]) -> Tally:
-    """Return the sums of effects; each frame has those of one metric and method, and is not kept."""
+def tally(frames: Iterable[pl.DataFrame], vectors: Iterable[pl.DataFrame] = ()) -> Tally:
+    """Return the sums of effects; each frame has those of one metric and method, and is not kept.
+
+    ``vectors``: those of metrics that are functions of several sums.
+    """
     sums, crosses = [_EMPTY], dict[Key, Crosses]()
     for effects in frames:
         if len(effects):
             sums.append(_sums(effects))
             for key, own in _crosses(effects):
                 crosses[key] = crosses[key] + own if key in crosses else own
-    return Tally(_added(sums), crosses)
+    return Tally(_added(sums), crosses, together(list(vectors)))
 
 
 def _sums(effects: pl.DataFrame) -> pl.DataFrame:

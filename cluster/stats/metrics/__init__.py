@@ -27,8 +27,8 @@ class MetricsRegistry(Registry[ProbeMetrics]):
 
     @cached_property
     def by_probe(self) -> dict[str | None, ProbeMetrics]:
-        """Probe -> its metrics; None: the metrics of the chains themselves."""
-        return {one.probe: one for one in self.built_in}
+        """Probe -> its metrics; None: the metrics of the chains themselves; the name of a theme: its metrics."""
+        return {one.probe or one.theme: one for one in self.built_in}
 
     def register(self, thing: ProbeMetrics) -> None:
         """Register a plug-in's metrics; registering them again changes nothing.
@@ -43,7 +43,7 @@ class MetricsRegistry(Registry[ProbeMetrics]):
                 "probe."
             )
         others = [one for one in self.by_probe.values() if one is not thing]
-        taken = {(metric.name, metric.method): one.probe for one in others for metric in one.metrics}
+        taken = {(metric.name, metric.method): one.name for one in others for metric in one.metrics}
         for metric in thing.metrics:
             if (metric.name, metric.method) in taken:
                 raise SpecError(
@@ -80,7 +80,8 @@ def metrics_of(probe: str | None) -> ProbeMetrics | None:
     # A package is only loaded for a probe that this process uses: the names in a run's folder import nothing.
     if probe is not None and probe not in METRICS and probe in PROBES and probe in offered(REGISTRY.group):
         REGISTRY.find(probe, "metrics")
-    return METRICS.get(probe)
+    found = METRICS.get(probe)
+    return found if found is None or found.probe == probe else None
 
 
 def needed_columns(probes: Iterable[str]) -> dict[str, frozenset[str]] | None:
@@ -155,18 +156,31 @@ def tally_of(rows: Rows) -> Tally:
         SpecError: as for ``all_scores``.
 
     """
-    return tally(summed(frame) for frame in _part_scores(rows))
+    return tally((summed(frame) for frame in _part_scores(rows)), _part_vectors(rows))
 
 
 def _part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the scores of some items."""
-    for known in (metrics_of(probe) for probe in (None, *rows.probes)):
-        if known is None:
-            continue
+    for known in _measured_in(rows):
         whose = f"The scores of {known.name} (module {known.module})"
         for frame in _scores_of(known, rows):
             _check_frame(frame, whose)
             yield frame
+
+
+def _measured_in(rows: Rows) -> list[ProbeMetrics]:
+    """Return the metrics of the chains, of all themes and of the probes with rows."""
+    themes = [one for one in METRICS.values() if one.theme is not None]
+    found = [metrics_of(None), *themes, *(metrics_of(probe) for probe in rows.probes)]
+    return [one for one in found if one is not None]
+
+
+def _part_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield the vectors of some items."""
+    for known in _measured_in(rows):
+        if known.vectors is not None:
+            with faults_named(f"Scoring {known.name}", known.vectors, AGAIN):
+                yield from known.vectors(rows)
 
 
 def _check_frame(frame: object, whose: str) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
+from cotfaith.cluster.stats.metrics.lib.function import Function
 from cotfaith.cluster.stats.metrics.lib.groups import grouped
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.schemas.errors import SpecError
@@ -122,6 +123,13 @@ class Metric:
     same_as: str | None = None
     """For a position that depends on the outcomes: the method that has the same value at every position."""
     judged: tuple[Judged, ...] = ()
+    lacking: str | None = None
+    """Why there is no value if there are no arms, for the column ``interval``."""
+    function: Function | None = None
+    """For a metric that is a function of several sums: then it has vectors, and no scores."""
+    over_settings: tuple[str, str] | None = None
+    """For such a metric: the names of its smallest value over the variants of an arm, and of the share of them whose
+    lower end is above a floor."""
 
     def __post_init__(self) -> None:
         if self.unit == "points" and self.bounds == SHARE:
@@ -145,7 +153,7 @@ class ProbeMetrics:
     """All metrics and words of one probe."""
 
     probe: str | None
-    """None: the metrics describe the chains themselves, or all rows."""
+    """None: the metrics describe the chains themselves, or all rows, or what ``theme`` names."""
     metrics: tuple[Metric, ...]
     scores: Callable[[Rows], Iterable[pl.DataFrame]]
     """Frames of scores, as made by ``frame.scores``: one metric and method each."""
@@ -153,14 +161,18 @@ class ProbeMetrics:
     settled: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     """What several items decide together. In: the probe's sums over all items, as ``Tally.lines`` returns them. Out:
     the lines that are estimated. None: all of them. ``scores`` sees some items at a time, and cannot decide it."""
+    vectors: Callable[[Rows], Iterable[pl.DataFrame]] | None = None
+    """Frames of vectors, as made by ``vectors.vectors``: those of the metrics with a ``function``."""
+    theme: str | None = None
+    """What metrics are about that belong to no probe, besides the chains themselves."""
     reference: str | None = None
     """Condition of the arm with which the other arms of the same rollout are compared; None: they are compared with
     the chain's own answer."""
 
     @property
     def name(self) -> str:
-        """The name under which they are registered: the probe's."""
-        return self.probe or "chains"
+        """The name under which they are registered: the probe's, or the theme's."""
+        return self.probe or self.theme or "chains"
 
     @property
     def summary(self) -> str:

@@ -1,0 +1,111 @@
+"""Intervals of smooth functions of several sums over items, such as a ratio divided by one minus another ratio.
+
+In: the distinct vectors of per-item sums, and how many items have each; a ``Function``. Out: its value and interval.
+Knows nothing about metrics or tables.
+
+The delta method takes the variance of the items' linearised residuals (numeric gradient). Where a denominator does not
+exceed four of its standard errors the function is not linear enough, and a Bayesian bootstrap takes its place: items
+have exponential weights (Rubin 1981). Draws in which the function is undefined could be anything: they count at both
+ends, and ``undefined`` says how many they are. Both ways add opposing pseudo-items, as ``intervals.py`` does and with
+its weights: without them, items that are all alike leave no width. The draws are the same each time.
+
+Shapes: K = sums, V = distinct vectors, D = draws.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from cotfaith.cluster.stats.intervals import TAIL, Floats, pseudo_weight
+from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
+from cotfaith.cluster.stats.metrics.lib.function import Function
+
+_DRAWS = 4000
+_STEP = 1e-5
+"""Relative step of the numeric gradient."""
+SURE = 4.0
+"""Standard errors that a denominator must exceed."""
+Kind = Literal["delta", "bootstrap", "too_few_items"]
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """A value with its interval; null if it is undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    kind: Kind
+    n_eff: float
+    undefined: float = 0.0
+    """The share of the bootstrap's draws in which the function is undefined."""
+
+
+def smooth(vectors_VK: Floats, counts_V: Floats, function: Function, tail: float = TAIL) -> Smooth:
+    """Return the function's value at the sums over all items, with its interval at the one-sided level ``tail``."""
+    sums_K = counts_V @ vectors_VK
+    value = _cut(float(function.value(sums_K)), function.bounds)
+    size_V = vectors_VK[:, function.size]
+    n_eff = float((counts_V @ size_V) ** 2 / (counts_V @ size_V**2)) if (counts_V @ size_V**2) > 0 else 0.0
+    if np.isnan(value) or counts_V.sum() < 2:
+        return Smooth(None if np.isnan(value) else value, None, None, "too_few_items", n_eff)
+    added = function.pseudo(vectors_VK, counts_V)
+    rows_VK = np.concatenate([vectors_VK, added])
+    weights_V = np.concatenate([counts_V, np.full(len(added), pseudo_weight(tail))])
+    if _is_linear(rows_VK, weights_V, function):
+        low, high = _delta(rows_VK, weights_V, function, n_eff, tail)
+        return Smooth(value, *_ends(low, high, value, function.bounds), "delta", n_eff)
+    low, high, undefined = _bootstrap(rows_VK, weights_V, function, tail)
+    return Smooth(value, *_ends(low, high, value, function.bounds), "bootstrap", n_eff, undefined)
+
+
+def _cut(value: float, bounds: Bounds) -> float:
+    return float(np.clip(value, *bounds))
+
+
+def _ends(low: float, high: float, value: float, bounds: Bounds) -> tuple[float, float]:
+    """Return the ends within the bounds; they hold the value."""
+    return _cut(min(low, value), bounds), _cut(max(high, value), bounds)
+
+
+def _is_linear(rows_VK: Floats, weights_V: Floats, function: Function) -> bool:
+    for denominator in function.denominators:
+        value, error = float(denominator(weights_V @ rows_VK)), _error(rows_VK, weights_V, denominator)
+        if not value > SURE * error:
+            return False
+    return True
+
+
+def _error(rows_VK: Floats, weights_V: Floats, of: Callable[[Floats], Floats]) -> float:
+    """Return the linearised standard error."""
+    residuals_V = rows_VK @ _gradient(of, weights_V @ rows_VK)
+    return sqrt(float(weights_V @ residuals_V**2))
+
+
+def _gradient(of: Callable[[Floats], Floats], sums_K: Floats) -> Floats:
+    step_K = _STEP * np.where(sums_K == 0, max(1.0, float(np.abs(sums_K).max())), np.abs(sums_K))
+    moved_KK = np.diag(step_K)
+    found: Floats = (of(sums_K + moved_KK) - of(sums_K - moved_KK)) / (2 * step_K)
+    return found
+
+
+def _delta(rows_VK: Floats, weights_V: Floats, function: Function, n_eff: float, tail: float) -> tuple[float, float]:
+    centre, error = float(function.value(weights_V @ rows_VK)), _error(rows_VK, weights_V, function.value)
+    reach = float(stats.t.isf(tail, n_eff + 1)) * error * sqrt((n_eff + 2) / (n_eff + 1))
+    return centre - reach, centre + reach
+
+
+def _bootstrap(rows_VK: Floats, weights_V: Floats, function: Function, tail: float) -> tuple[float, float, float]:
+    rng = np.random.default_rng(0)
+    sums_DK = rng.standard_gamma(weights_V, (_DRAWS, len(weights_V))) @ rows_VK
+    drawn_D = function.value(sums_DK)
+    lost_D = np.isnan(drawn_D)
+    low, high = (
+        float(np.quantile(np.where(lost_D, end, drawn_D), q))
+        for end, q in zip(function.bounds, (tail, 1 - tail), strict=True)
+    )
+    return low, high, float(lost_D.mean())
