@@ -4,11 +4,12 @@ In: estimates, and the columns that the probes' words name. Out: lines of text. 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 
 from cotfaith.cluster.report.shortfalls import is_short
 from cotfaith.cluster.stats.estimates import Estimate
-from cotfaith.cluster.stats.metrics.lib.words import Column
+from cotfaith.cluster.stats.metrics.lib.words import EACH, Column
 
 ByName = Mapping[tuple[str, str, str, str | None], Estimate]
 """(task, series, metric, method) -> estimate."""
@@ -42,19 +43,45 @@ class Line:
 def in_column(row: Estimate, column: Column) -> bool:
     """Return whether ``row`` belongs in the column."""
     methods = (column.method, *column.instead)
-    return row.metric == column.metric and row.method in methods and row.position is None
+    known = row.method in methods or column.method == EACH
+    return row.metric == column.metric and known and row.position is None
 
 
-def table_rows(rows: Sequence[Estimate], columns: Sequence[Column]) -> list[Line]:
-    """Return a line for each task and model with at least one of the columns."""
-    found = by_name(rows)
-    names = sorted({(r.task, r.series) for r in rows if any(in_column(r, column) for column in columns)})
+def each(columns: Iterable[Column], rows: Sequence[Estimate]) -> list[Column]:
+    """Return the columns that were measured, one for each method where a column asks for that."""
+    found = list[Column]()
+    for column in columns:
+        own = sorted({row.method or "" for row in rows if in_column(row, column)})
+        if column.method == EACH:
+            found += [replace(column, header=f"{column.header} ({name})", method=name) for name in own]
+        elif own:
+            found.append(column)
+    return found
+
+
+def table_rows(rows: Sequence[Estimate], columns: Sequence[Column], first: str = "") -> list[Line]:
+    """Return a line for each task and model with at least one of the columns.
+
+    ``first``: the metric whose smallest value is in the first line; lines without a value are last.
+    """
+    found, order = by_name(rows), _smallest(rows, first)
+    names = {(r.task, r.series) for r in rows if any(in_column(r, column) for column in columns)}
+    ordered = sorted(names, key=lambda name: (order.get(name, inf), name))
     table = []
-    for task, series in names:
+    for task, series in ordered:
         estimates = [find_estimate(column, found, task, series) for column in columns]
         cells = [_cell(row, column.unit) for row, column in zip(estimates, columns, strict=True)]
         table.append(Line(task, series, cells, max((row.n_items for row in estimates if row), default=0)))
     return table
+
+
+def _smallest(rows: Iterable[Estimate], metric: str) -> dict[tuple[str, str], float]:
+    """Return (task, series) -> the smallest value of the metric under any method."""
+    found = dict[tuple[str, str], float]()
+    for row in rows:
+        if row.metric == metric and row.value is not None:
+            found[row.task, row.series] = min(row.value, found.get((row.task, row.series), inf))
+    return found
 
 
 def by_name(rows: Iterable[Estimate]) -> ByName:

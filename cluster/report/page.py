@@ -29,7 +29,7 @@ from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.shown import Shown, shown
 from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.transcripts import Transcript, pick_transcripts
-from cotfaith.cluster.stats.estimates import plain, read_estimates
+from cotfaith.cluster.stats.estimates import by_kind, plain, read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.lib.frame import accountable
 from cotfaith.cluster.stats.series import in_series
@@ -77,14 +77,15 @@ def render_shown(
     items, chains, observations = rows_shown.items, rows_shown.chains, rows_shown.observations
     words = known_words()
     said = list(words.values())
-    rows = plain(read_estimates(estimates))
+    every = read_estimates(estimates)
+    rows, others = plain(every), by_kind(every)
     imported = imported_chains(rows)
     named_chains, named_observations = in_series(chains, observations)
     chance = chance_levels(items)
     models = sorted({*named_chains["model"].to_list(), *(row.series for row in rows)})
     colours = model_colours(models)
     plain_chains = named_chains.filter(pl.col("variant") == PLAIN)
-    sections = make_sections(Measured(rows, plain_chains, colours, chance), said)
+    sections = make_sections(Measured(rows, plain_chains, colours, chance, others), said)
     plots = {
         name: _plot(figure) for section in sections for _, figures in section.figures() for name, figure in figures
     }
@@ -100,7 +101,7 @@ def render_shown(
             imported=imported,
             withheld=withheld_together(imported),
             models=models,
-            findings=findings(rows, chance, said),
+            findings=findings([*rows, *others["settings"]], chance, said),
             columns=[column.header for column in columns],
             table=table_rows(rows, columns),
             sections=sections,

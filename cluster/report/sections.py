@@ -4,18 +4,18 @@ In: estimates, chains and the words. Out: ``Block`` objects, one for each sectio
 figures, columns and the texts about them; ``figures.py``, ``paired.py`` and ``comparisons.py`` draw the figures.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from cotfaith.cluster.report.columns import Line, in_column, table_rows
+from cotfaith.cluster.report.columns import Line, each, table_rows
 from cotfaith.cluster.report.comparisons import difference_figure, frontier_figure, matrix_figure
 from cotfaith.cluster.report.figures import Figure, curve_figure, length_figures
 from cotfaith.cluster.report.paired import paired_figure
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences, Drawing, Frontier, Lengths, Matrix, Paired
-from cotfaith.cluster.stats.metrics.lib.words import Column, Part, ReportSection, Words
+from cotfaith.cluster.stats.metrics.lib.words import Part, ReportSection, Words
 
 Groups = list[tuple[str, list[Figure]]]
 
@@ -51,6 +51,8 @@ class Measured:
     """Series -> colour."""
     chance: dict[str, float]
     """Task -> chance accuracy."""
+    others: Mapping[str, list[Estimate]] = field(default_factory=dict)
+    """What the sections about other items than plain ones show, by ``ReportSection.about``."""
 
     @property
     def tasks(self) -> list[str]:
@@ -68,7 +70,8 @@ def make_sections(measured: Measured, words: Sequence[Words]) -> list[Block]:
     return [block for block in blocks if block.table or any(figures for _, figures in block.groups)]
 
 
-def _block(section: ReportSection, parts: Sequence[Part], measured: Measured, words: Sequence[Words]) -> Block:
+def _block(section: ReportSection, parts: Sequence[Part], whole: Measured, words: Sequence[Words]) -> Block:
+    measured = whole if section.about == "plain" else replace(whole, rows=whole.others.get(section.about, []))
     asked = [figure for part in parts for figure in part.figures]
     curves = [figure for figure in asked if isinstance(figure, Curve)]
     panels, shown = _panels(measured, [curve for curve in curves if curve.title])
@@ -76,18 +79,14 @@ def _block(section: ReportSection, parts: Sequence[Part], measured: Measured, wo
     others = [figure for task in measured.tasks for figure in _drawn(measured, task, untitled).values()]
     others += [figure for one in asked for figure in _figures(one, measured, words)]
     notes = [section.note, *shown, section.closing]
-    columns = [column for part in parts for column in part.columns if _is_measured(column, measured.rows)]
+    columns = each([column for part in parts for column in part.columns], measured.rows)
     return Block(
         section,
         [note for note in notes if note],
         [*panels, *([("", others)] if others else [])],
         [column.header for column in columns],
-        table_rows(measured.rows, columns) if columns else [],
+        table_rows(measured.rows, columns, section.first) if columns else [],
     )
-
-
-def _is_measured(column: Column, rows: Sequence[Estimate]) -> bool:
-    return any(in_column(row, column) for row in rows)
 
 
 def _panels(measured: Measured, curves: Sequence[Curve]) -> tuple[Groups, list[str]]:

@@ -5,13 +5,16 @@ is null, except that the variant of older rows is "plain". Knows nothing about s
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from cotfaith.cluster.stats.series import with_series
 from cotfaith.schemas.variants import PLAIN
+
+ALL_OF = "*."
+"""Before an arm, in place of a variant: all variants of that arm."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Estimate:
     n_arms: int | None
     n_arms_ok: int | None
     variant: str
-    """The intervention's arm that the rows are of; "plain": none."""
+    """The intervention's arm that the rows are of; "plain": none; ``ALL_OF`` and an arm: all interventions'."""
     channel: str | None
     """What the chains' texts are; None: not told apart."""
     reader: str | None
@@ -84,3 +87,11 @@ def read_estimates(table: pa.Table) -> list[Estimate]:
 def plain(rows: Iterable[Estimate]) -> list[Estimate]:
     """Return the estimates of items without an intervention."""
     return [row for row in rows if row.is_plain]
+
+
+def by_kind(rows: Iterable[Estimate]) -> dict[str, list[Estimate]]:
+    """Return what is not plain: "variants", each under a series of its own; "settings", over the wrong arms of all."""
+    others = [row for row in rows if not row.is_plain]
+    variants = [row for row in others if not row.variant.startswith(ALL_OF)]
+    named = [replace(row, series=f"{row.series} · {row.variant}") for row in variants]
+    return {"variants": named, "settings": [row for row in others if row.variant == f"{ALL_OF}wrong"]}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from cotfaith.cluster.stats.estimates import ALL_OF
 from cotfaith.cluster.stats.intervals import TAIL
 from cotfaith.cluster.stats.metrics import find_metric
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP
@@ -86,7 +87,7 @@ def _over_settings(own: Sequence[tuple[Row, pl.DataFrame]]) -> Iterator[Row]:
     assert metric.function is not None, "it has vectors"
     smallest, above = metric.over_settings
     known = [row for row in rows if row["value"] is not None]
-    head = {name: rows[0][name] for name in CURVE} | {"variant": f"*.{arm_of(rows[0]['variant'])}"}
+    head = {name: rows[0][name] for name in CURVE} | {"variant": f"{ALL_OF}{arm_of(rows[0]['variant'])}"}
     counts = {"n_total": len(rows), "n_ok": len(known), "n_arms": None, "n_arms_ok": None, "n_eff": None}
     counts["n_items"] = min((row["n_items"] for row in known), default=0)
     highs = [smooth(*_arrays(part), metric.function, TAIL / len(own)).high for _, part in own]

@@ -248,8 +248,9 @@ class TestEntryPoints:
 
 
 def test_every_probe_has_its_metrics_under_its_name():
-    assert {probe for probe in METRICS if probe is not None} == set(PROBES)
-    assert all(probe == one.probe for probe, one in METRICS.items())
+    found = {probe for probe, one in METRICS.items() if probe is not None and one.theme is None}
+    assert found - {"verbalises"} == set(PROBES) - {"verbalises"}  # rows of judges
+    assert all(probe == one.probe or probe == one.theme for probe, one in METRICS.items())
 
 
 def test_no_two_metrics_share_a_name_and_method():

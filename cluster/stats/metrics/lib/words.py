@@ -16,6 +16,7 @@ AGAIN = "aggregate and report again: no row has to be computed again."
 Headlines = Mapping[str, Estimate]
 """The estimates of one model on one task, without curves, by "metric" or "metric/method"."""
 Unit = Literal["%", "points", ""]
+EACH = "*"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Column:
     header: str
     metric: str
     method: str | None = None
+    """``EACH``: a column for each method that was measured."""
     unit: Unit = ""
     instead: tuple[str | None, ...] = ()
     """Methods that are shown if the first was not measured."""
@@ -48,6 +50,10 @@ class ReportSection:
     """The number of figures in a row; wide: one."""
     legend: bool = True
     """Whether colours stand for models."""
+    about: Literal["plain", "variants", "settings"] = "plain"
+    """Which items its estimates are of: plain ones; each variant, in lines of its own; all variants of an arm."""
+    first: str = ""
+    """The metric whose smallest value is in the table's first line; "": the lines are in the order of their names."""
 
 
 OTHER = ReportSection("Other probes")
