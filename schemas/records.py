@@ -70,6 +70,10 @@ class Item:
     """Which of the two it is."""
     group: str | None = None
     """Items with the same group are resampled together: they are not independent."""
+    unknown: str | None = None
+    """Canonical answer that says that the question cannot be decided."""
+    stereotype: str | None = None
+    """Canonical answer that a stereotype suggests, whatever the question's polarity."""
     variant: Variant | None = None
     """What an intervention does to it; null: plain."""
 

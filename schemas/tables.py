@@ -71,6 +71,8 @@ ITEMS = _schema(
         pa.field("pair", pa.string()),  # names two items that differ in one thing
         pa.field("side", pa.string()),  # which of the two
         pa.field("group", pa.string()),  # items with the same group are not independent
+        pa.field("unknown", pa.string()),  # canonical answer that says that the question cannot be decided
+        pa.field("stereotype", pa.string()),  # canonical answer that a stereotype suggests
     ],
 )
 CHAINS = _schema(

@@ -83,6 +83,8 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
         pair=row["pair"],
         side=row["side"],
         group=row["group"],
+        unknown=row["unknown"],
+        stereotype=row["stereotype"],
     )
 
 
@@ -102,6 +104,8 @@ def _item_columns(item: Item) -> dict[str, Any]:
         "pair": item.pair,
         "side": item.side,
         "group": item.group,
+        "unknown": item.unknown,
+        "stereotype": item.stereotype,
     }
 
 

@@ -7,6 +7,9 @@ from dataclasses import asdict
 
 from cotfaith.schemas.records import Item
 
+_LATER = ("unknown", "stereotype")
+"""Fields that count where they are set: runs that were begun before items had them can go on."""
+
 
 def fingerprint(items: Sequence[Item]) -> str:
     """Return the sha256 (hex) of the items' canonical JSON; their order matters."""
@@ -16,7 +19,7 @@ def fingerprint(items: Sequence[Item]) -> str:
 
 
 def _row(item: Item) -> dict[str, object]:
-    row = asdict(item)
+    row = {name: value for name, value in asdict(item).items() if name not in _LATER or value is not None}
     del row["variant"]  # what a run puts around items is recorded apart
     row["difficulty"] = None if item.difficulty is None else float(item.difficulty)  # 3 and 3.0 are the same difficulty
     if row["supplied"] is not None:

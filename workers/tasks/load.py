@@ -1,6 +1,7 @@
 """A ``TaskSpec`` and the run's seed -> the items of that task.
 
 A file is read and checked as a whole, then shuffled if asked, then cut to ``n``; a shorter file gives all its items.
+The two items of a pair stay next to each other.
 """
 
 import math
@@ -18,6 +19,7 @@ from cotfaith.workers.tasks.adapters.adapter import SETTINGS
 from cotfaith.workers.tasks.check import check_items
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
+from cotfaith.workers.tasks.pairs import check_pairs, together, warn_if_cut
 
 _AGAIN = "plan again."
 _CHANCE = 1e-3
@@ -28,12 +30,9 @@ FILE_KEYS = ("split", "config", "adapter", *SETTINGS, "shuffle")
 
 def load_task(spec: TaskSpec, seed: int) -> list[Item]:
     """Return at most ``spec.n`` checked items; the same spec, seed and file give the same items."""
-    if spec.file is None:
-        return _generated(spec, seed)
-    items = _from_file(spec, spec.file)
-    if spec.shuffle:
-        random.Random(derive_seed(seed, spec.name, "shuffle")).shuffle(items)
-    return items[: spec.n]
+    items = _generated(spec, seed) if spec.file is None else _from_file(spec, spec.file, seed)[: spec.n]
+    warn_if_cut(spec.name, items)
+    return items
 
 
 def _generated(spec: TaskSpec, seed: int) -> list[Item]:
@@ -42,10 +41,11 @@ def _generated(spec: TaskSpec, seed: int) -> list[Item]:
     with faults_named(f"Making items of task {spec.name!r}", generator.make, _AGAIN):
         items = generator.generate(spec.name, spec.options, spec.n, seed)
     check_items(spec.name, items)
+    check_pairs(spec.name, items, cut=True)
     return items
 
 
-def _from_file(spec: TaskSpec, file: str) -> list[Item]:
+def _from_file(spec: TaskSpec, file: str, seed: int) -> list[Item]:
     adapter = ADAPTERS.find(spec.adapter, f"task {spec.name!r}")
     _refuse(spec, "a task from a file", ("options",))
     _refuse(spec, f"adapter {adapter.name!r}", tuple(key for key in SETTINGS if key not in adapter.settings))
@@ -54,8 +54,9 @@ def _from_file(spec: TaskSpec, file: str) -> list[Item]:
         records = [record for path in paths for record in read_records(path, adapter.columns(spec))]
         items = list(adapter.read(spec, paths[0], records))
     check_items(spec.name, items)
+    check_pairs(spec.name, items)
     _warn_if_one_label(spec.name, items)
-    return items
+    return together(items, random.Random(derive_seed(seed, spec.name, "shuffle")) if spec.shuffle else None)
 
 
 def _warn_if_one_label(task: str, items: list[Item]) -> None:

@@ -15,7 +15,7 @@ from cotfaith.workers.tasks.choice_columns import choice_columns
 from cotfaith.workers.tasks.guesses import guessed, listed, questions, written
 from cotfaith.workers.tasks.values import Record, columns_of, where
 
-OURS = ("id", "question", "choices", "gold", "difficulty")
+OURS = ("id", "question", "choices", "gold", "difficulty", "pair", "side", "group")
 
 
 def several(name: str, known: Collection[str]) -> list[str]:
@@ -37,6 +37,9 @@ def check_fields(spec: TaskSpec, path: Path, records: Sequence[Record]) -> None:
             raise SpecError(f"task {spec.name!r}, fields: {unknown('field', ours, OURS)}")
     for ours in ("question", "gold"):
         mapping.check_has(ours, f"fields must name the column with the {ours}: {ours}: <column>")
+    if {"pair", "side"} & set(spec.fields):
+        for ours in ("pair", "side"):
+            mapping.check_has(ours, f"pairs need both fields, pair and side: {ours}: <column>")
     if spec.answer_format == "choice":
         mapping.check_has("choices", "answer_format choice needs a column for choices in fields")
     for ours in spec.fields:

@@ -1,6 +1,7 @@
 """An adapter for any file of records, with a mapping from our fields to the file's columns.
 
-Our fields are question and gold (required), choices, id, difficulty; columns that are not mapped are ignored.
+Our fields are question and gold (required), choices, id, difficulty, pair, side, group; columns that are not mapped are
+ignored. An item may have no difficulty, pair and side, or group.
 ``choices.py`` reads choices, ``golds.py`` multiple-choice golds, ``canonical.py`` other golds. For ``boolean``, mapped
 choices are the words for (true, false); by default these are Yes / No if the file's golds are, else True / False. The
 choices can be in several columns, one each: ``choices: [A, B, C, D]``; a gold may then be a column's name.
@@ -142,7 +143,17 @@ def _item(
         answer_format=answer_format,
         choices=choices.texts,
         difficulty=_difficulty(record, fields["difficulty"], path, index) if "difficulty" in fields else None,
+        pair=_name(record, fields.get("pair"), path, index),
+        side=_name(record, fields.get("side"), path, index),
+        group=_name(record, fields.get("group"), path, index),
     )
+
+
+def _name(record: Record, name: str | None, path: Path, index: int) -> str | None:
+    """Return a text or a number as text; None if it is missing, because not every item has a pair or a group."""
+    if name is None or (name in record and given(record, name, path) is None):
+        return None
+    return word_of(record, name, path, index).strip()
 
 
 def mapped_question(value: Any, name: str, at: str) -> str:

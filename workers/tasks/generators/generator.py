@@ -1,7 +1,8 @@
 """A generator of items: its name, its options, and a function that makes one item.
 
 Item i depends on (run seed, task name, i) and the options, never on the number of items. Two items from a small space
-(one-step chains) may have the same question.
+(one-step chains) may have the same question. The items 2i and 2i + 1 of a generator of pairs are one pair: both get the
+same random stream.
 """
 
 from collections.abc import Callable
@@ -38,6 +39,8 @@ class Generator(Generic[O]):
     """What its items are, in one line."""
     options: type[O]
     make: Callable[[O, Draw], Item]
+    of_pairs: bool = False
+    """Whether two items that follow each other are a pair."""
 
     @property
     def module(self) -> str:
@@ -47,5 +50,6 @@ class Generator(Generic[O]):
     def generate(self, task: str, options: dict[str, Any], n: int, seed: int) -> list[Item]:
         """Return the first ``n`` items of ``task``; raise ``SpecError`` for options that it does not take."""
         checked = check_section(self.options, options, f"task {task!r}, options")
-        draws = (Draw(item_id(task, i), i, Random(derive_seed(seed, task, i))) for i in range(n))
+        size = 2 if self.of_pairs else 1
+        draws = (Draw(item_id(task, i), i, Random(derive_seed(seed, task, i // size))) for i in range(n))
         return [self.make(checked, draw) for draw in draws]
