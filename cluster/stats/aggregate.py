@@ -18,7 +18,7 @@ import pyarrow as pa
 from cotfaith.cluster.stats.curve_bands import simultaneous_tail
 from cotfaith.cluster.stats.functions import function_estimates
 from cotfaith.cluster.stats.intervals import TAIL, Interval, Sums, interval
-from cotfaith.cluster.stats.metrics import find_metric, settled, unknown_probes
+from cotfaith.cluster.stats.metrics import find_metric, settled, unknown_probes, with_together
 from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 from cotfaith.cluster.stats.near_ties import Tallies, beside, tallies_of
@@ -65,6 +65,7 @@ def estimates_of(parts: Iterable[Tallies], unknown: Sequence[str], run_id: str) 
 
 def _all_estimates(found: Tally, run_id: str, *, banded: bool = True) -> Iterator[Row]:
     """Yield one estimate for each line of sums, curve by curve, then those of functions of several sums."""
+    found = with_together(found)
     lines = settled(found).sort(*CURVE, "position")
     for name, curve in lines.group_by(CURVE, maintain_order=True):
         head = _head(dict(zip(CURVE, name, strict=True)), run_id)

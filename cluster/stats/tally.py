@@ -2,8 +2,7 @@
 
 In: effects, the per-item sums of ``metrics/lib/frame.py``, and vectors of sums. Out: a ``Tally``: a line of sums for
 each estimate, for curves the cross-products of their positions, and the different vectors. Its size does not depend on
-the number of items. Knows nothing about
-intervals.
+the number of items, but for what is kept of items that are compared with each other. Knows nothing about intervals.
 
 Shapes: P = positions of a curve, I = items.
 """
@@ -95,6 +94,8 @@ class Tally:
     """For each curve (the columns of ``CURVE``)."""
     vectors: pl.DataFrame = field(default_factory=VECTORS.to_frame)
     """For metrics that are functions of several sums: the items' different vectors, as ``metrics/lib/vectors.py``."""
+    kept: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """Name of metrics -> what ``Together.keep`` returned, of all parts."""
 
     def lines(self) -> pl.DataFrame:
         """Return the sums with ``of_items``: the items of the line's curve, at any position; null without positions."""
@@ -105,21 +106,29 @@ class Tally:
 
     def without(self, left_out: str, unmarked: str) -> "Tally":
         """Return the sums without strategies that end in ``left_out``; ``unmarked`` at the end of others is cut off."""
-        strategy = pl.col("strategy")
-        sums = self.sums.filter(~strategy.str.ends_with(left_out)).with_columns(strategy.str.strip_suffix(unmarked))
+        sums = _unmarked(self.sums, left_out, unmarked)
+        kept = {name: _unmarked(rows, left_out, unmarked) for name, rows in self.kept.items()}
         place, crosses = CURVE.index("strategy"), dict[Key, Crosses]()
         for key, one in self.crosses.items():
             if not key[place].endswith(left_out):
                 new = (*key[:place], key[place].removesuffix(unmarked), *key[place + 1 :])
                 crosses[new] = crosses[new] + one if new in crosses else one
-        kept = self.vectors.filter(~strategy.str.ends_with(left_out))
-        return Tally(_added([sums]), crosses, together([kept.with_columns(strategy.str.strip_suffix(unmarked))]))
+        return Tally(_added([sums]), crosses, together([_unmarked(self.vectors, left_out, unmarked)]), kept)
 
     def __add__(self, other: "Tally") -> "Tally":
         crosses = dict(self.crosses)
         for key, one in other.crosses.items():
             crosses[key] = crosses[key] + one if key in crosses else one
-        return Tally(_added([self.sums, other.sums]), crosses, together([self.vectors, other.vectors]))
+        kept = dict(self.kept)
+        for name, rows in other.kept.items():
+            kept[name] = pl.concat([kept[name], rows]) if name in kept else rows
+        return Tally(_added([self.sums, other.sums]), crosses, together([self.vectors, other.vectors]), kept)
+
+
+def _unmarked(rows: pl.DataFrame, left_out: str, mark: str) -> pl.DataFrame:
+    """Return the rows without strategies that end in ``left_out``, and without ``mark`` at the end of others."""
+    strategy = pl.col("strategy")
+    return rows.filter(~strategy.str.ends_with(left_out)).with_columns(strategy.str.strip_suffix(mark))
 
 
 def tally(frames: Iterable[pl.DataFrame], vectors: Iterable[pl.DataFrame] = ()) -> Tally:

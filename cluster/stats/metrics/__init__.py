@@ -5,8 +5,10 @@ installed package has an entry point in the group ``cotfaith.metrics`` under its
 uses that probe. Each file names its paper. See docs/add-a-probe.md.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
+from typing import TypeVar
 
 import polars as pl
 
@@ -55,6 +57,7 @@ class MetricsRegistry(Registry[ProbeMetrics]):
 
 REGISTRY = MetricsRegistry(ProbeMetrics, "metric", lambda: found_in(__name__, "METRICS", ProbeMetrics))
 handles(REGISTRY)
+T = TypeVar("T")
 _ROUNDING = 1e-9
 METRICS = REGISTRY.by_probe
 """Probe -> its metrics: those of the package, and those registered in this process."""
@@ -125,7 +128,7 @@ def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
         SpecError: a metric is not declared, or has scores outside its bounds, or a plug-in's code fails.
 
     """
-    frames = list(_part_scores(rows))
+    frames = [*_part_scores(rows), *_together_scores(_kept(rows))]
     lines = settled(tally(summed(frame) for frame in frames)).select(LINE)
     yield from (_counted(frame, lines) for frame in frames)
 
@@ -156,14 +159,43 @@ def tally_of(rows: Rows) -> Tally:
         SpecError: as for ``all_scores``.
 
     """
-    return tally((summed(frame) for frame in _part_scores(rows)), _part_vectors(rows))
+    sums = tally((summed(frame) for frame in _part_scores(rows)), _part_vectors(rows))
+    return replace(sums, kept=_kept(rows))
+
+
+def with_together(found: Tally) -> Tally:
+    """Return the sums over all items, with those of scores that several items decide together."""
+    return found + tally(summed(frame) for frame in _together_scores(found.kept))
 
 
 def _part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the scores of some items."""
     for known in _measured_in(rows):
-        whose = f"The scores of {known.name} (module {known.module})"
-        for frame in _scores_of(known, rows):
+        yield from _checked(known, known.scores, rows)
+
+
+def _kept(rows: Rows) -> dict[str, pl.DataFrame]:
+    """Return what is kept of some items, by the name of the metrics."""
+    found: dict[str, pl.DataFrame] = {}
+    for known in _measured_in(rows):
+        if known.together is not None:
+            with faults_named(f"Scoring {known.name}", known.together.keep, AGAIN):
+                found[known.name] = known.together.keep(rows)
+    return {name: kept for name, kept in found.items() if len(kept)}
+
+
+def _together_scores(kept: Mapping[str, pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the scores from what was kept of all items."""
+    for known in METRICS.values():
+        if known.together is not None and known.name in kept:
+            yield from _checked(known, known.together.scores, kept[known.name])
+
+
+def _checked(known: ProbeMetrics, code: Callable[[T], Iterable[pl.DataFrame]], given: T) -> Iterator[pl.DataFrame]:
+    """Yield the frames that ``code`` makes, each checked."""
+    whose = f"The scores of {known.name} (module {known.module})"
+    with faults_named(f"Scoring {known.name}", code, AGAIN):
+        for frame in code(given):
             _check_frame(frame, whose)
             yield frame
 
@@ -219,11 +251,6 @@ def _check_bounds(least: float | None, most: float | None, metric: Metric) -> No
             f"The metric {metric.title!r} has a score of {outside:g}, outside its bounds, {low:g} to {high:g}. Set "
             "`bounds` of its Metric to the smallest and the largest value of one score."
         )
-
-
-def _scores_of(known: ProbeMetrics, rows: Rows) -> Iterator[pl.DataFrame]:
-    with faults_named(f"Scoring {known.name}", known.scores, AGAIN):
-        yield from known.scores(rows)
 
 
 def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:

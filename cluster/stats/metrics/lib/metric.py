@@ -149,6 +149,17 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Together:
+    """Scores that several items decide together, wherever their rows are: in two steps, over the whole run."""
+
+    keep: Callable[[Rows], pl.DataFrame]
+    """What is kept of some items, with the columns of ``GROUP``: texts and numbers that do not depend on the part. It
+    stays in memory until all items are read, so it is a few rows an item."""
+    scores: Callable[[pl.DataFrame], Iterable[pl.DataFrame]]
+    """Scores from what was kept of all items, as ``ProbeMetrics.scores`` yields them."""
+
+
+@dataclass(frozen=True)
 class ProbeMetrics:
     """All metrics and words of one probe."""
 
@@ -165,6 +176,8 @@ class ProbeMetrics:
     """Frames of vectors, as made by ``vectors.vectors``: those of the metrics with a ``function``."""
     theme: str | None = None
     """What metrics are about that belong to no probe, besides the chains themselves."""
+    together: Together | None = None
+    """Scores that compare items with each other. None: there are none."""
     reference: str | None = None
     """Condition of the arm with which the other arms of the same rollout are compared; None: they are compared with
     the chain's own answer."""
