@@ -22,7 +22,7 @@ WORDINGS = frozenset(
         *("impossible to determine", "do not know", "i do not know", "hard to tell", "hard to say"),
     }
 )
-_SHORT = {"can't": "cannot", "cant": "cannot", "couldn't": "could not", "don't": "do not", "isn't": "is not"}
+_SHORT = {"can't": "cannot", "cant": "cannot", "couldn't": "could not", "don't": "do not", "it's": "it is"}
 _LEAD = re.compile(r"(?:the answer is|the answer|it is|it|this is|this|there is|that is|that)\s+")
 _TAIL = re.compile(r"\s+(?:from|in|by|based on|given|with) (?:the|this|that) (?:context|text|passage|question|story)")
 
