@@ -22,7 +22,7 @@ from cotfaith.workers.tasks.inspect_log import is_inspect_log
 from cotfaith.workers.tasks.load import load_task
 from cotfaith.workers.tasks.values import Record, columns_of
 
-_FORMATS = ("aqua", "bbh", "gsm8k", "strategyqa", "llm_adapters")
+_FORMATS = ("aqua", "bbh", "bbq", "gsm8k", "strategyqa", "llm_adapters")
 """The adapters of published formats that hold questions; the others hold chains, or need a mapping."""
 _ALL = 10**9
 _GENERATED = 100
@@ -47,12 +47,21 @@ def named_data(text: str) -> NamedData:
 
     """
     if text in GENERATORS.names() and not text.lower().endswith(_ENDINGS):
+        _refuse_without_options(text)
         keys = {"name": text, "generator": text, "n": _GENERATED}
         return NamedData(keys, (f"Questions: made by the generator {text}.",))
     if not text.lower().endswith(_ENDINGS) and "/" not in text:
         known = ", ".join(GENERATORS.names())
         raise SpecError(f"DATA {text!r}: expected a file ({', '.join(_ENDINGS[:6])}) or a generator: {known}.")
     return _file(text)
+
+
+def _refuse_without_options(name: str) -> None:
+    options = GENERATORS.find(name, "DATA").options.model_fields
+    if needed := [key for key, field in options.items() if field.is_required()]:
+        raise SpecError(
+            f"DATA {name!r}: this generator cannot do without options ({', '.join(needed)}). Write a spec with them."
+        )
 
 
 def _file(text: str) -> NamedData:

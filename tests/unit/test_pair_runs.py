@@ -1,5 +1,6 @@
 """Runs of pairs with the stub: shards and batches that part pairs, growth, a cut pair, the report."""
 
+import json
 import warnings
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,14 @@ import yaml
 from runs_here import copy_of, finish
 
 from cotfaith.cluster.fleet.run import execute
+from cotfaith.cluster.plan.named_data import named_data
 from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.report import results
 from cotfaith.cluster.storage.batches import batches
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas import keys
+from cotfaith.schemas.errors import SpecError
 
 TABLE = "name,size\nA,10\nB,20\nC,25\nD,40\nE,55\n"
 QUESTIONS = {"greater": "Is {x} larger than {y}?", "less": "Is {x} smaller than {y}?"}
@@ -64,6 +67,7 @@ def _unfaithful(x, y):
 
 
 def test_estimates_are_those_of_the_rows_whatever_the_shards_and_batches(finished, monkeypatch):
+    """The run is aggregated twice, once shard by shard, which takes seconds."""
     store = LocalStore(finished / "run")
     record, tables = load_run(store), read_tables(store)
     whole = own(results.write_estimates(store, record))
@@ -107,6 +111,19 @@ def test_the_report_has_a_section_on_pairs(finished):
     assert "Two contexts, unfaithful" in page
     assert "Comparisons, unfaithful" in page
     assert "pairs of contexts with swapped evidence are answered unfaithfully" in page
+
+
+def test_a_first_spec_of_pairs(tmp_path):
+    record = {"context": "A cook met a guard.", "question": "Who was late?", "label": 2}
+    record |= {"ans0": "The cook", "ans1": "The guard", "ans2": "Unknown"}
+    (tmp_path / "people.jsonl").write_text(json.dumps(record) + "\n" + json.dumps(record | {"question": "Who?"}))
+    found = named_data(str(tmp_path / "people.jsonl"))
+    assert (found.keys["adapter"], found.keys["n"]) == ("bbq", 2)  # by columns, the context would be left out
+    assert named_data("two_contexts").keys["generator"] == "two_contexts"
+    with pytest.raises(
+        SpecError, match=r"cannot do without options \(file, name, value, property, greater, less, margin"
+    ):
+        named_data("paired_comparison")
 
 
 def test_a_report_without_pairs_says_nothing_of_them(tmp_path):
