@@ -148,7 +148,7 @@ class TaskSpec(Section):
     fields: dict[str, Column] = Field(default_factory=dict)
     """For mapped files: our field -> the file's column. Our fields: id, question, choices (one column, or several: [A,
     B, C, D]), gold, difficulty, pair and side (two items that differ in one thing), group (items that are not
-    independent). A CSV without a header has the columns 1, 2, ...
+    independent), unknown and stereotype (the choices that mean these). A CSV without a header has the columns 1, 2, ...
     """
     answer_format: Literal["choice", "number", "boolean", "text"] | None = None
     """For mapped files: by default choice if choices are mapped, else the format of all golds: number, boolean, or

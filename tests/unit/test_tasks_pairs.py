@@ -93,6 +93,38 @@ class TestMapped:
         assert [(item.pair, item.side) for item in items] == [("7", "l"), ("7", "r"), (None, None)]
 
 
+CHOICES = {"question": "q", "gold": "a", "choices": "c", "pair": "p", "side": "s", "unknown": "u", "stereotype": "t"}
+
+
+def chosen(side, **more):
+    return {"q": f"{side}?", "a": "B", "c": ["x", "y", "z"], "p": "p", "s": side, "u": "B", "t": "z"} | more
+
+
+class TestMappedChoices:
+    def test_unknown_and_stereotype_are_read_as_golds_are(self, tmp_path):
+        one, two = load(tmp_path, [chosen("l"), chosen("r", u="(c)", t=None)], fields=CHOICES)
+        assert ((one.unknown, one.stereotype), (two.unknown, two.stereotype)) == (("B", "C"), ("C", None))
+        numbers = [chosen(side, a=at, u=2, t=0) for side, at in (("l", 0), ("r", 1))]
+        one, two = load(tmp_path, numbers, fields=CHOICES, gold_is="index")
+        assert (one.gold, one.unknown, one.stereotype, two.gold) == ("A", "C", "A", "B")
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            ({"u": "w"}, r"record 1 .*field 'u': .*'w'"),
+            ({"t": ["x"]}, r"record 1 .*field 't' is a list of texts"),
+            ({"t": "B"}, "its unknown and its stereotype are the same choice, 'B'"),
+        ],
+    )
+    def test_refused(self, tmp_path, more, message):
+        with pytest.raises(TaskError, match=message):
+            load(tmp_path, [chosen("l"), chosen("r", **more)], fields=CHOICES)
+
+    def test_only_choices_have_them(self, tmp_path):
+        with pytest.raises(SpecError, match="fields: unknown names a choice, but the answer format is boolean"):
+            load(tmp_path, [record(0) | {"u": "yes"}], fields={"question": "q", "gold": "a", "unknown": "u"})
+
+
 def test_a_pair_s_name_is_no_item_s_id():
     """An item whose id is the name of a pair is on its own."""
     items = [Item(i, "?", "1", "number") for i in ("a", "b", "c")]

@@ -47,7 +47,17 @@ def _problem(item: Item) -> str | None:
         return "its question is empty. Remove the item, or map the field with the question."
     if any(not choice.strip() for choice in item.choices):
         return f"one of its choices is empty: {list(item.choices)}. Fix or remove the item."
-    return _gold_problem(item)
+    return _gold_problem(item) or _choice_named_problem(item)
+
+
+def _choice_named_problem(item: Item) -> str | None:
+    for name in ("unknown", "stereotype"):
+        label = getattr(item, name)
+        if label is not None and label not in item.labels:
+            return f"its {name} {label!r} is not one of the labels {', '.join(item.labels) or '(it has none)'}. Fix it."
+    if item.unknown is not None and item.unknown == item.stereotype:
+        return f"its unknown and its stereotype are the same choice, {item.unknown!r}. Fix the item."
+    return None
 
 
 def _gold_problem(item: Item) -> str | None:

@@ -15,7 +15,7 @@ from cotfaith.workers.tasks.choice_columns import choice_columns
 from cotfaith.workers.tasks.guesses import guessed, listed, questions, written
 from cotfaith.workers.tasks.values import Record, columns_of, where
 
-OURS = ("id", "question", "choices", "gold", "difficulty", "pair", "side", "group")
+OURS = ("id", "question", "choices", "gold", "difficulty", "pair", "side", "group", "unknown", "stereotype")
 
 
 def several(name: str, known: Collection[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """An adapter for any file of records, with a mapping from our fields to the file's columns.
 
-Our fields are question and gold (required), choices, id, difficulty, pair, side, group; columns that are not mapped are
-ignored. An item may have no difficulty, pair and side, or group.
+Our fields are question and gold (required), choices, id, difficulty, and those of ``mapped_pairs.py``; columns that are
+not mapped are ignored.
 ``choices.py`` reads choices, ``golds.py`` multiple-choice golds, ``canonical.py`` other golds. For ``boolean``, mapped
 choices are the words for (true, false); by default these are Yes / No if the file's golds are, else True / False. The
 choices can be in several columns, one each: ``choices: [A, B, C, D]``; a gold may then be a column's name.
@@ -16,6 +16,7 @@ from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import AnswerFormat, Item
 from cotfaith.schemas.spec import GoldIs, TaskSpec
 from cotfaith.workers.tasks.adapters.adapter import SETTINGS, Adapter
+from cotfaith.workers.tasks.adapters.mapped_pairs import check_pair_fields, with_pair
 from cotfaith.workers.tasks.choices import Choices, read_choices
 from cotfaith.workers.tasks.golds import check_gold_kind, column_reading, gold_label, gold_of
 from cotfaith.workers.tasks.guesses import written
@@ -50,12 +51,15 @@ def mapped(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
         gold_is = column_reading(path, golds, choices) if spec.gold_is == "auto" else spec.gold_is
     else:
         gold_is, choices = "auto", _words(answer_format, choices, golds)
+    check_pair_fields(spec, answer_format)
     if answer_format == "boolean" and "choices" not in spec.fields:  # if the user gives the words, 1 may be the second
         golds = [_TRUTH.get(canonical_number(gold) or "", gold) for gold in golds]
-    return [
+    read = list(enumerate(zip(records, golds, choices, strict=True)))
+    items = [
         _item(spec, path, i, record, answer_format, _gold(gold, answer_format, own, gold_is, where(path, i)), own)
-        for i, (record, gold, own) in enumerate(zip(records, golds, choices, strict=True))
+        for i, (record, gold, own) in read
     ]
+    return [with_pair(items[i], spec, path, i, record, own, gold_is) for i, (record, _, own) in read]
 
 
 def _answer_format(spec: TaskSpec) -> AnswerFormat:
@@ -143,17 +147,7 @@ def _item(
         answer_format=answer_format,
         choices=choices.texts,
         difficulty=_difficulty(record, fields["difficulty"], path, index) if "difficulty" in fields else None,
-        pair=_name(record, fields.get("pair"), path, index),
-        side=_name(record, fields.get("side"), path, index),
-        group=_name(record, fields.get("group"), path, index),
     )
-
-
-def _name(record: Record, name: str | None, path: Path, index: int) -> str | None:
-    """Return a text or a number as text; None if it is missing, because not every item has a pair or a group."""
-    if name is None or (name in record and given(record, name, path) is None):
-        return None
-    return word_of(record, name, path, index).strip()
 
 
 def mapped_question(value: Any, name: str, at: str) -> str:
