@@ -9,7 +9,7 @@ from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Frontier, Lengths
 from cotfaith.cluster.stats.metrics.lib.frame import measured, ok, scores
 from cotfaith.cluster.stats.metrics.lib.hints import ADMITTED, hint_scores
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows, Together
-from cotfaith.cluster.stats.metrics.lib.paired_words import PART, pair_sentence
+from cotfaith.cluster.stats.metrics.lib.paired_words import PARTS, pair_sentence
 from cotfaith.cluster.stats.metrics.lib.pairs import with_difficulty
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
 from cotfaith.cluster.stats.metrics.lib.sayings import interval, side, value
@@ -124,7 +124,7 @@ WORDS = Words(
                 ),
             ),
         ),
-        PART,
+        *PARTS,
         Part(DEPENDENCE_SECTION, (Frontier("accuracy_cot", "accuracy with a chain", "accuracy"),)),
         Part(
             BY_DIFFICULTY_SECTION,

@@ -6,8 +6,6 @@ answer is compared by the text of its choice, because two items may list the sam
 that mean Unknown are alike. Knows nothing about what a pair means.
 """
 
-from collections.abc import Sequence
-
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.frame import ASKED, GROUP, ok
@@ -152,6 +150,17 @@ def kept_with(pairs: pl.DataFrame, arm: str) -> pl.DataFrame:
     return own.join(valid, on=[*GROUP, "pair"], how="semi", maintain_order="left")
 
 
-def clustered(pairs: pl.DataFrame, by: Sequence[str] = ("group", "pair")) -> pl.DataFrame:
-    """Return the pairs with ``item_id``, what is resampled together: the first of ``by`` that is known."""
-    return pairs.with_columns(pl.coalesce(*by).alias("item_id"))
+def is_comparison() -> pl.Expr:
+    """Return whether a pair is two yes/no questions with opposite answers."""
+    return pl.all_horizontal(
+        pl.col("gold_1") != pl.col("gold_2"), *(pl.col(f"answer_format_{side}") == "boolean" for side in (1, 2))
+    )
+
+
+def clustered(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs with ``item_id``, what is resampled together: the group, or the pair if it has none.
+
+    The groups of comparisons are what is measured, not a sample: there it is the pair.
+    """
+    own = pl.when(~is_comparison()).then("group")
+    return pairs.with_columns(pl.coalesce(own, "pair").alias("item_id"))
