@@ -217,13 +217,10 @@ def test_the_sides_of_a_pair_may_be_in_different_parts_of_a_run(order):
     parts = [[table.filter(_side(side)) for table in whole] for side in (["0", "xy"], ["1", "yx"])][::order]
     found = estimates_of([tallies_of(Rows(*part)) for part in parts], [], "r").to_pylist()
     expected = aggregate(*whole, "r", 0).to_pylist()
-    pairs = {metric.name for metric in METRICS[None].metrics if metric.name.split("_")[0] in _OF_PAIRS}
+    pairs = {metric.name for metric in METRICS["pairs"].metrics}
     own = [[row for row in rows if row["metric"] in pairs] for rows in (found, expected)]
     assert own[0] == own[1]
     assert len(own[0]) > 8
-
-
-_OF_PAIRS = ("pair", "contexts", "comparison")
 
 
 def _side(names):

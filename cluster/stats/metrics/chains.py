@@ -4,16 +4,14 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib import comparisons, contexts, readings, recorded, statuses, ties
+from cotfaith.cluster.stats.metrics.lib import readings, recorded, statuses, ties
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Frontier, Lengths, Paired
 from cotfaith.cluster.stats.metrics.lib.frame import measured, ok, scores
 from cotfaith.cluster.stats.metrics.lib.hints import ADMITTED, hint_scores
-from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows, Together
-from cotfaith.cluster.stats.metrics.lib.paired_words import PARTS, pair_sentence
+from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import with_difficulty
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
 from cotfaith.cluster.stats.metrics.lib.sayings import interval, side, value
-from cotfaith.cluster.stats.metrics.lib.sides import pairs_of, sides_of
 from cotfaith.cluster.stats.metrics.lib.words import Column, Headlines, Part, ReportSection, Words
 
 ACCURACY = Metric("accuracy_cot")
@@ -38,13 +36,6 @@ def chain_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     yield from ties.tie_scores(rows)
 
 
-def pair_scores(sides: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield the metrics of pairs, from what was answered on their sides."""
-    pairs = pairs_of(sides)
-    yield from contexts.context_scores(pairs)
-    yield from comparisons.comparison_scores(pairs)
-
-
 def _forced(chains: pl.DataFrame) -> pl.DataFrame:
     """Return whether a chain was cut at the limit and still asked for an answer."""
     return scores(chains, None, FORCED, pl.col("finish_reason").eq_missing(pl.lit("forced")))
@@ -53,11 +44,6 @@ def _forced(chains: pl.DataFrame) -> pl.DataFrame:
 def forced_somewhere(lines: pl.DataFrame) -> pl.DataFrame:
     """Leave out the share of forced chains where no chain was."""
     return lines.filter((pl.col("metric") != FORCED.name) | (pl.col("num") > 0))
-
-
-def chain_sentence(rows: Headlines) -> str:
-    """Return what is said of accuracy, and of pairs."""
-    return " ".join(filter(None, (accuracy_sentence(rows), pair_sentence(rows))))
 
 
 def accuracy_sentence(rows: Headlines) -> str:
@@ -104,7 +90,7 @@ LENGTH_SECTION = ReportSection("Length of the chains", rank=90, note="Steps per 
 PAIRED_BY_DIFFICULTY = "paired_by_difficulty"
 WORDS = Words(
     rank=0,
-    sentence=chain_sentence,
+    sentence=accuracy_sentence,
     headline=(
         Column("Accuracy without", "accuracy_no_cot", "paired", "%", (None,), 10, "accuracy\nwithout\nchain"),
         Column("Accuracy with", "accuracy_cot", "paired", "%", (None,), 10, "accuracy\nwith\nchain"),
@@ -124,7 +110,6 @@ WORDS = Words(
                 ),
             ),
         ),
-        *PARTS,
         Part(DEPENDENCE_SECTION, (Frontier("accuracy_cot", "accuracy with a chain", "accuracy"),)),
         Part(
             BY_DIFFICULTY_SECTION,
@@ -159,11 +144,8 @@ METRICS = ProbeMetrics(
         readings.DIFFER,
         statuses.SHARE,
         *ties.SHARES,
-        *contexts.METRICS,
-        *comparisons.METRICS,
     ),
     scores=chain_scores,
-    together=Together(sides_of, pair_scores),
     settled=forced_somewhere,
     words=WORDS,
 )
