@@ -8,7 +8,7 @@ from cotfaith.cluster.stats.aggregate import aggregate, estimates_of
 from cotfaith.cluster.stats.intervals import Sums, interval
 from cotfaith.cluster.stats.metrics import METRICS, all_scores
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE
-from cotfaith.cluster.stats.metrics.lib.metric import Rows
+from cotfaith.cluster.stats.metrics.lib.metric import ANY, Rows
 from cotfaith.cluster.stats.metrics.lib.sides import SIDE, sides_of
 from cotfaith.cluster.stats.near_ties import tallies_of
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
@@ -251,6 +251,19 @@ def test_nothing_is_kept_of_items_without_a_pair():
     kept = sides_of(Rows(*tables(lone, chains)))
     assert (len(kept), list(kept.columns)) == (0, list(SIDE))
     assert not _scored(lone, chains) & {metric for metric, _ in estimates(items, chains) if metric.startswith("pair")}
+
+
+def test_every_declared_metric_is_measured_and_within_its_bounds():
+    parts = together(CONTEXTS, comparisons((10, 9), (8, 2), (10, 3)))
+    arms = [without_chain(item, item["gold"]) for item in parts[0]]
+    arms[4] |= {"answer": SAID[0]["boy"], "correct": False}
+    found = estimates(*parts, arms)
+    for metric in METRICS["pairs"].metrics:
+        own = [row for (name, method), row in found.items() if name == metric.name and metric.method in (ANY, method)]
+        assert own, metric.title
+        assert all(
+            0 <= row[name] <= 1 for row in own for name in ("value", "ci_low", "ci_high") if row[name] is not None
+        )
 
 
 def test_all_scores_hold_those_of_pairs():

@@ -122,7 +122,7 @@ def test_every_metric_that_is_declared_is_measured(frames):
     measured = {(frame["metric"][0], frame["method"][0]) for frame in frames}
     names = {name for name, _ in measured}
     elsewhere = {"hint_admitted", "forced_share", "answer_readings_differ", "accuracy_cot/by_difficulty"}
-    elsewhere |= {metric.title for name in ("switches", "verbalises") for metric in METRICS[name].metrics}
+    elsewhere |= {metric.title for name in ("switches", "verbalises", "pairs") for metric in METRICS[name].metrics}
     elsewhere |= {f"recorded_{name}{method}" for name in ("agreement", "share") for method in ("", "/*")}
     for metric in all_metrics():
         if metric.title not in elsewhere:

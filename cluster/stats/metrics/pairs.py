@@ -99,7 +99,7 @@ PARTS = (
 
 
 WORDS = Words(
-    rank=95,
+    rank=98,
     remarks=nothing,
     sentence=pair_sentence,
     parts=PARTS,
