@@ -135,6 +135,8 @@ class TestWithheld:
             *("accuracy_no_cot", "p_gold_no_cot", "filler_accuracy", "filler_gain", "order_same_letter"),
             *("mistakes_changed", "mistakes_plausible", "paraphrase_changed", "paraphrase_plausible"),
             *("answer_readings_differ", "recorded_agreement"),
+            *("pair_same_answer", "pair_both_right", "contexts_unfaithful", "contexts_stereotyped"),  # without a chain
+            *("comparison_unfaithful", "comparison_biased"),
         }
 
 
