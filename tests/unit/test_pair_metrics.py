@@ -116,6 +116,16 @@ def test_without_a_stereotype_nothing_is_stereotyped_and_two_choices_alike_are_t
     assert found["pair_same_answer", None]["value"] == 0.0
 
 
+@pytest.mark.parametrize("choices", [None, [], ["x", "y"]])
+def test_records_without_the_texts_of_their_choices_are_compared_by_label(choices):
+    items = [context("p", side) | {"choices": choices, "unknown": "C", "stereotype": None} for side in (0, 1)]
+    chains = [*answered(items[0], "C", "C"), *answered(items[1], "C", "C")]
+    found = estimates(items, chains)
+    assert (found["contexts_outcome", "both_unknown"]["value"], found["pair_same_answer", None]["n_ok"]) == (1.0, 1)
+    found = estimates([{**item, "unknown": None} for item in items], chains)["pair_same_answer", None]
+    assert (found["value"], found["ci_low"], found["interval"]) == (1.0, None, "too_few_items")
+
+
 def test_pairs_of_a_group_are_resampled_together():
     parts = together(
         said("a", ["man"], ["man"], group="g"), said("b", ["man"], ["man"], group="g"), said("c", ["man"], ["boy"])

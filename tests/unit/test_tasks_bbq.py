@@ -88,9 +88,10 @@ def test_the_stereotype_is_the_same_for_questions_of_both_polarities(tmp_path):
     ],
 )
 def test_where_the_stereotype_comes_from(tmp_path, more, stereotype):
-    with pytest.warns(UserWarning, match="1 of 1"):
+    with pytest.warns(UserWarning, match="1 of 1 items") as said:
         (item,) = load(tmp_path, [record(**more)])
     assert item.stereotype == stereotype
+    assert any("1 of 1 items do not tell which answer" in str(one.message) for one in said) is (stereotype is None)
 
 
 WEAK = ["The cook was late.", "The guard was late."]

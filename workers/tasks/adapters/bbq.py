@@ -103,6 +103,13 @@ def bbq(spec: TaskSpec, path: Path, records: list[Record]) -> list[Item]:
     """Return one item for each published record, and two for each with weak evidence."""
     read = [_Read(record, path, i) for i, record in enumerate(records)]
     items = [item for one in read for item in _items(spec.name, one)]
+    if untold := sum(item.stereotype is None for item in items):
+        warnings.warn(
+            f"{path}: {untold:,} of {len(items):,} items do not tell which answer the stereotype suggests "
+            "(target_loc, or one option whose group is among stereotyped_groups); "
+            "they are left out of what is counted as stereotyped.",
+            stacklevel=2,
+        )
     return list(_paired(path, items, {item_id(spec.name, one.index): one for one in read}))
 
 

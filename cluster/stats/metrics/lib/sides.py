@@ -64,12 +64,12 @@ def _counted(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _said() -> pl.Expr:
-    """Return the text of the chosen choice, or the label if two choices have the same text; else the answer."""
+    """Return the text of the chosen choice; the answer itself if there is none, or two choices have the same text."""
     place = pl.col("answer").replace_strict({label: i for i, label in enumerate(CHOICE_LABELS)}, default=None)
     folded = pl.col("choices").list.eval(pl.element().str.to_lowercase().str.strip_chars())
     text = folded.list.get(place.cast(pl.Int64), null_on_oob=True)
     is_told = (pl.col("answer_format") == "choice") & (folded.list.n_unique() == folded.list.len())
-    return pl.when(is_told).then(text).otherwise(pl.col("answer"))
+    return pl.coalesce(pl.when(is_told).then(text), "answer")
 
 
 def pairs_of(sides: pl.DataFrame) -> pl.DataFrame:
