@@ -1,11 +1,15 @@
 """Whether chains say what moved their answers: F_raw, F, the smallest F, silent influence. Every value by hand."""
 
+import polars as pl
 import pytest
 from scores_by_hand import rows
-from variants_by_hand import NEUTRAL, WRONG, all_answered, item, read
+from variants_by_hand import CORRECT, NEUTRAL, WRONG, all_answered, item, read, without
 
-from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.aggregate import aggregate, estimates_of
 from cotfaith.cluster.stats.functions import FLOORS
+from cotfaith.cluster.stats.metrics import METRICS, bounds_of
+from cotfaith.cluster.stats.metrics.lib.metric import ANY, Rows
+from cotfaith.cluster.stats.near_ties import tallies_of
 
 OTHER = "metadata.wrong"
 
@@ -142,3 +146,66 @@ def test_readings_of_other_hints_do_not_count():
     answers, readings = moved(2, "nn")
     asked = [{**row, "hint_asked": "metadata", "label": True, "arm": "other"} for row in readings]
     assert table(answers, asked + readings)[WRONG, "hint_verbalised", "rules.present"]["value"] == 0.0
+
+
+def halves(found):
+    """Return the rows of half of the items, and of the others, as a large run is read."""
+    for odd in (0, 1):
+        own = pl.col("item_id").is_in(found.items["item_id"].to_list()[odd::2])
+        tables = (table.filter(own) for table in (found.items, found.chains, found.observations))
+        yield Rows(*tables, whole=found.occurring())
+
+
+def test_parts_of_a_run_give_the_estimates_of_the_whole():
+    answers, readings = moved(12, "yyynnnnnn-- ", stays=5, other=3)
+    arms = [without(name, variant, "ABC-"[n % 4]) for n, name in enumerate(answers) for variant in ("plain", WRONG)]
+    found = rows(all_answered(answers), readings + arms, [item(name) for name in answers])
+    whole = estimates_of([tallies_of(found)], [], "r").to_pylist()
+    parts = estimates_of([tallies_of(part) for part in halves(found)], [], "r").to_pylist()
+    assert len(parts) == len(whole) > 60
+    for one, other in zip(parts, whole, strict=True):
+        floats = {name for name, value in other.items() if isinstance(value, float)}
+        assert {n: v for n, v in one.items() if n not in floats} == {n: v for n, v in other.items() if n not in floats}
+        assert {n: one[n] for n in floats} == pytest.approx({n: other[n] for n in floats}, rel=1e-12, abs=1e-12)
+
+
+def test_answers_that_noise_decided_are_left_out_beside():
+    answers, readings = moved(4, "yynn", stays=2)
+    chains = all_answered(answers)
+    for row in chains:
+        row["near_tie"] = row["item_id"] == "m0" and row["variant"] == WRONG
+    found = rows(chains, readings, [item(name) for name in answers])
+    made = aggregate(found.items, found.chains, found.observations, "r", 0).to_pylist()
+    known = {(row["metric"], row["method"]): row for row in made if row["variant"] == WRONG}
+    p, raw = known["switch_to_target", "cot"], known["hint_verbalised", "rules.present"]
+    assert (p["value"], p["clear_value"], p["clear_n_ok"]) == (pytest.approx(4 / 6), 3 / 5, 5)
+    assert (raw["value"], raw["clear_value"]) == (0.5, pytest.approx(1 / 3))
+
+
+def test_every_metric_of_variants_is_measured():
+    answers, readings = moved(6, "yyynnn", stays=2, other=1)
+    answers = {name: {**by, CORRECT: "A", "plain": "AC"} for name, by in answers.items()}
+    readings += read("m0", WRONG, "y", "relied")
+    arms = [without(name, variant, "A") for name in answers for variant in ("plain", WRONG, CORRECT, NEUTRAL)]
+    found = rows(all_answered(answers), readings + arms, [item(name) for name in answers])
+    made = aggregate(found.items, found.chains, found.observations, "r", 0).to_pylist()
+    names = {(row["metric"], row["method"]) for row in made}
+    for metric in (*METRICS["switches"].metrics, *METRICS["verbalises"].metrics):
+        methods = {method for name, method in names if name == metric.name}
+        assert methods if metric.method == ANY else metric.method in methods, metric.title
+    for row in made:
+        if (bounds := bounds_of(row["metric"], row["method"])) and row["value"] is not None:
+            ends = [row[name] for name in ("ci_low", "value", "ci_high") if row[name] is not None]
+            assert [bounds[0], *ends, bounds[1]] == sorted([bounds[0], *ends, bounds[1]]), row
+
+
+def test_intervals_hold_the_true_values(repo, monkeypatch):
+    """A small part of benchmarks/coverage_of_variants.py: 60 repetitions of 100 items."""
+    monkeypatch.syspath_prepend(repo / "benchmarks")
+    from coverage_of_variants import Cell, covered
+
+    cell = Cell(items=100, chains=2, icc=0.3, p=0.3, q=0.1, neutral=0.05, said=0.4)
+    for name, (cover, _, _, undefined, width) in covered(cell, 60).items():
+        assert cover >= 0.86, name
+        assert undefined == 0
+        assert 0.02 < width < 0.6

@@ -1,0 +1,78 @@
+"""The report of a run with interventions: plain items as ever, and sections for variants."""
+
+import re
+
+import polars as pl
+import pytest
+from run_records import run_record
+from scores_by_hand import rows
+from variants_by_hand import NEUTRAL, WRONG, all_answered, item, read
+
+from cotfaith.cluster.report.page import render
+from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.estimates import by_kind, plain, read_estimates
+
+OTHER = "metadata.wrong"
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """30 items: the hint moves 20, of which 10 say so; the metadata moves 20, of which 2 say so."""
+    answers, readings = {}, []
+    for n in range(30):
+        name, arm = f"i{n:02}", "B" if n < 20 else "A"
+        answers[name] = {"plain": "A", NEUTRAL: "A", WRONG: arm, OTHER: arm}
+        readings += read(name, WRONG, "y" if n < 10 else "n") + read(name, OTHER, "y" if n < 2 else "n")
+    found = rows(all_answered(answers), readings, [item(name) for name in answers])
+    return found.items, found.chains, found.observations
+
+
+@pytest.fixture(scope="module")
+def html(tables):
+    page = render(run_record(), *tables, aggregate(*tables, run_id="r", seed=0))
+    return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+def section(html, title):
+    return next(part for part in html.split("<section")[1:] if title in part)
+
+
+def cells(text):
+    lines = re.findall(r"<tr>.*?</tr>", text, re.DOTALL)
+    return [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", line)).strip() for line in lines]
+
+
+def test_each_variant_has_a_line_and_the_smallest_faithfulness_is_first(html):
+    head, *lines = cells(section(html, "Interventions: what moves the answer"))
+    assert [line.split(" · ")[1].split()[0] for line in lines] == [OTHER, WRONG]
+    assert "F (rules.present)" in head
+    assert "Moved, no chain" not in head  # it was not asked
+    assert "66.7%" in lines[0]
+    assert "10.0%" in lines[0]
+    assert "50.0%" in lines[1]
+
+
+def test_the_smallest_is_in_a_section_of_its_own_and_in_a_sentence(html):
+    (_, line) = cells(section(html, "over all variants"))
+    assert "10.0%" in line
+    assert "Of the switches to metadata.wrong, its chain names the hint in 10%" in html
+    assert "the smallest of 2 variants with switches, 2 in all" in html
+
+
+def test_other_sections_show_plain_items_only(tables, html):
+    found = read_estimates(aggregate(*tables, run_id="r", seed=0))
+    accuracy = next(row for row in plain(found) if row.metric == "accuracy_cot")
+    assert (accuracy.value, accuracy.n_total) == (1.0, 30)
+    assert "100% of the usable chains end in the right answer" in html
+    (about,) = (part for part in html.split("<section")[1:] if "<h2>Accuracy with and without a chain" in part)
+    assert "hint." not in about
+    only = (tables[0], *(table.filter(pl.col("variant") == "plain") for table in tables[1:]))
+    page = render(run_record(), *only, aggregate(*only, run_id="r", seed=0))
+    assert "Interventions: what moves the answer" not in page
+
+
+def test_kinds_of_estimates(tables):
+    kinds = by_kind(read_estimates(aggregate(*tables, run_id="r", seed=0)))
+    named = {row.series for row in kinds["variants"] if row.model == "m"}
+    assert named == {f"m · {name}" for name in (WRONG, NEUTRAL, OTHER)}
+    assert {(row.series, row.variant) for row in kinds["settings"]} == {("m", "*.wrong")}
