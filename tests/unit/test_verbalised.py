@@ -10,6 +10,7 @@ from cotfaith.cluster.stats.functions import FLOORS
 from cotfaith.cluster.stats.metrics import METRICS, bounds_of
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Rows
 from cotfaith.cluster.stats.near_ties import tallies_of
+from cotfaith.cluster.storage.parts import CODED
 
 OTHER = "metadata.wrong"
 
@@ -209,3 +210,23 @@ def test_intervals_hold_the_true_values(repo, monkeypatch):
         assert cover >= 0.86, name
         assert undefined == 0
         assert 0.02 < width < 0.6
+
+
+def test_a_judge_that_reads_switches_only_has_silent_influence_over_all_chains():
+    answers, readings = moved(2, "yn", stays=6)
+    made = table(answers, readings)
+    assert made[WRONG, "silent_influence", "rules.present"]["value"] == pytest.approx(1 / 8)
+    assert made[WRONG, "switches_read", "rules.present"]["value"] == 1.0
+    assert (WRONG, "silent_influence", "rules.relied") not in made  # it was not asked
+    assert (WRONG, "switches_read", "rules.relied") not in made
+
+
+def test_coded_columns_give_the_same():
+    answers, readings = moved(4, "yynn", stays=2)
+    found = rows(all_answered(answers), readings, [item(name) for name in answers])
+    coded = [
+        table.with_columns(pl.col(name).cast(pl.Categorical) for name in CODED if name in table.columns)
+        for table in (found.items, found.chains, found.observations)
+    ]
+    own, other = (estimates_of([tallies_of(one)], [], "r").to_pylist() for one in (found, Rows(*coded)))
+    assert own == other
