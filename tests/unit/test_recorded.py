@@ -137,7 +137,11 @@ class TestWithheld:
             *("answer_readings_differ", "recorded_agreement"),
             *("pair_same_answer", "pair_both_right", "contexts_unfaithful", "contexts_stereotyped"),  # without a chain
             *("comparison_unfaithful", "comparison_biased"),
+            *("follow_rate", "switch_to_target", "switch_to_other", "neutral_to_target", "switch_over_neutral"),
+            *("prediction_changed", "change_explained", "accuracy_plain", "accuracy_variant", "accuracy_shift"),
         }
+        assert find_metric("switch_to_target", "cot").of_own_answer
+        assert not find_metric("switch_to_target", "no_cot").of_own_answer
 
 
 class TestTexts:

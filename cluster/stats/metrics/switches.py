@@ -20,7 +20,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.alpha import ALPHA, CONTROL, CONTROLLED, SWITCHED, with_sums
-from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
+from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE
 from cotfaith.cluster.stats.metrics.lib.frame import ITEM, Value, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import no_cot_rows
@@ -33,18 +33,32 @@ from cotfaith.schemas.variants import PLAIN
 WAYS = ("cot", "no_cot")
 SUBSETS = ("", "_contradicting", "_consistent")
 METHODS = tuple(f"{way}{subset}" for way in WAYS for subset in SUBSETS)
-FOLLOWED = {way: Metric("follow_rate", way) for way in WAYS}
-TO_TARGET = {way: Metric("switch_to_target", way) for way in WAYS}
-TO_OTHER = {way: Metric("switch_to_other", way) for way in WAYS}
-NEUTRAL = {way: Metric("neutral_to_target", way, lacking="no_neutral_arm") for way in WAYS}
-OVER_NEUTRAL = {way: Metric("switch_over_neutral", way, DIFFERENCE, "points", lacking="no_neutral_arm") for way in WAYS}
+
+
+def _by_way(name: str, *, points: bool = False, lacking: str | None = None) -> dict[str, Metric]:
+    """Return the metric with a chain and without: only the first rests on what the chain leads to."""
+    return {way: _metric(name, way, points, lacking) for way in WAYS}
+
+
+def _by_method(name: str, *, points: bool = False, lacking: str | None = None) -> dict[str, Metric]:
+    return {method: _metric(name, method, points, lacking) for method in METHODS}
+
+
+def _metric(name: str, method: str, points: bool, lacking: str | None) -> Metric:
+    bounds, own = DIFFERENCE if points else SHARE, not method.startswith("no_cot")
+    return Metric(name, method, bounds, "points" if points else "share", of_own_answer=own, lacking=lacking)
+
+
+FOLLOWED = _by_way("follow_rate")
+TO_TARGET, TO_OTHER = _by_way("switch_to_target"), _by_way("switch_to_other")
+NEUTRAL = _by_way("neutral_to_target", lacking="no_neutral_arm")
+OVER_NEUTRAL = _by_way("switch_over_neutral", points=True, lacking="no_neutral_arm")
 RESAMPLED = Metric("resampled_to_target", "cot", lacking="one_plain_chain")
 OVER_RESAMPLED = Metric("switch_over_resampling", "cot", DIFFERENCE, "points", lacking="one_plain_chain")
-CHANGED = {method: Metric("prediction_changed", method) for method in METHODS}
-EXPLAINED = {method: Metric("change_explained", method, lacking="no_changes") for method in METHODS}
-ON_PLAIN = {method: Metric("accuracy_plain", method) for method in METHODS}
-ON_VARIANT = {method: Metric("accuracy_variant", method) for method in METHODS}
-SHIFT = {method: Metric("accuracy_shift", method, DIFFERENCE, "points") for method in METHODS}
+CHANGED = _by_method("prediction_changed")
+EXPLAINED = _by_method("change_explained", lacking="no_changes")
+ON_PLAIN, ON_VARIANT = _by_method("accuracy_plain"), _by_method("accuracy_variant")
+SHIFT = _by_method("accuracy_shift", points=True)
 
 
 def has_variants(rows: Rows) -> bool:
