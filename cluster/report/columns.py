@@ -64,7 +64,7 @@ def table_rows(rows: Sequence[Estimate], columns: Sequence[Column], first: str =
 
     ``first``: the metric whose smallest value is in the first line; lines without a value are last.
     """
-    found, order = by_name(rows), _smallest(rows, first)
+    found, order = by_name(rows), smallest_of(rows, first)
     names = {(r.task, r.series) for r in rows if any(in_column(r, column) for column in columns)}
     ordered = sorted(names, key=lambda name: (order.get(name, inf), name))
     table = []
@@ -75,7 +75,7 @@ def table_rows(rows: Sequence[Estimate], columns: Sequence[Column], first: str =
     return table
 
 
-def _smallest(rows: Iterable[Estimate], metric: str) -> dict[tuple[str, str], float]:
+def smallest_of(rows: Iterable[Estimate], metric: str) -> dict[tuple[str, str], float]:
     """Return (task, series) -> the smallest value of the metric under any method."""
     found = dict[tuple[str, str], float]()
     for row in rows:

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from cotfaith.cluster.report.columns import table_rows
+from cotfaith.cluster.report.columns import smallest_of, table_rows
 from cotfaith.cluster.report.facts import run_facts
 from cotfaith.cluster.report.figures import Figure, model_colours
 from cotfaith.cluster.report.findings import chance_levels, findings
@@ -28,6 +28,7 @@ from cotfaith.cluster.report.marked import marked
 from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.shown import Shown, shown
 from cotfaith.cluster.report.spoken import first_columns, known_words
+from cotfaith.cluster.report.switch_tables import ORDERED_BY, switch_tables
 from cotfaith.cluster.report.transcripts import Transcript, pick_transcripts
 from cotfaith.cluster.stats.estimates import by_kind, plain, read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
@@ -105,6 +106,7 @@ def render_shown(
             columns=[column.header for column in columns],
             table=table_rows(rows, columns),
             sections=sections,
+            switches=switch_tables(rows_shown.switches, smallest_of(others["variants"], ORDERED_BY)),
             statuses=_statuses(chains, observations),
             endings=endings,
             colours=colours,

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from cotfaith.cluster.report.switch_tables import added, switch_counts
 from cotfaith.cluster.report.transcripts import Transcript, chosen_chains, transcript
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.cluster.storage.ledger import Ledger, ShardLog
@@ -33,6 +34,8 @@ class Shown:
     """Model, task, strategy, variant, item_id, chain_index, status, correct and n_steps."""
     observations: pl.DataFrame
     """A line for each model, task, strategy, probe, reader, role and status: ``n`` rows; ``n_tokens``, the most."""
+    switches: pl.DataFrame
+    """Counts of pairs of chains, as ``switch_tables.switch_counts`` returns them."""
 
 
 def shown(tables: Tables) -> Shown:
@@ -44,6 +47,7 @@ def shown(tables: Tables) -> Shown:
         tables["items"].select(*_ITEM, "answer_format", "choices", came).with_columns(text),
         tables["chains"].select(*_CHAIN, "status", "correct", "n_steps").with_columns(text),
         counts.with_columns(text),
+        switch_counts(tables["items"], tables["chains"], tables["observations"]),
     )
 
 
@@ -54,7 +58,8 @@ def joined(parts: Iterable[Shown]) -> Shown:
         pl.concat([getattr(one, name) for one in found]) for name in ("items", "chains", "observations")
     )
     summed = counts.group_by(_COUNTED).agg(pl.col("n").sum(), pl.col("n_tokens").max())
-    return Shown(items.sort(_ITEM), chains.sort(_CHAIN), summed.sort(_COUNTED))
+    switches = added([one.switches for one in found])
+    return Shown(items.sort(_ITEM), chains.sort(_CHAIN), summed.sort(_COUNTED), switches)
 
 
 def read_transcripts(

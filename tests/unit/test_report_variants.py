@@ -9,6 +9,7 @@ from scores_by_hand import rows
 from variants_by_hand import NEUTRAL, WRONG, all_answered, item, read
 
 from cotfaith.cluster.report.page import render
+from cotfaith.cluster.report.switch_tables import added, switch_counts, switch_tables
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.stats.estimates import by_kind, plain, read_estimates
 
@@ -76,3 +77,42 @@ def test_kinds_of_estimates(tables):
     named = {row.series for row in kinds["variants"] if row.model == "m"}
     assert named == {f"m · {name}" for name in (WRONG, NEUTRAL, OTHER)}
     assert {(row.series, row.variant) for row in kinds["settings"]} == {("m", "*.wrong")}
+
+
+def test_pairs_are_counted_by_where_they_move(html):
+    text = section(html, "Where answers move under each variant")
+    first, second = text.split("<figure>")[1:]
+    assert "m · metadata.wrong · t · rules" in first
+    assert cells(first) == ["plain target gold", "target 0 0", "gold 20 (2 named) 10"]
+    assert cells(second)[2] == "gold 20 (10 named) 10"
+
+
+def counts(answers, readings=()):
+    found = rows(all_answered(answers), list(readings), [item(name) for name in answers])
+    return switch_counts(found.items, found.chains, found.observations)
+
+
+def test_every_pair_of_chains_counts_and_failed_ones_too():
+    found = counts(
+        {"i": {"plain": "AC-", WRONG: "BB-"}, "j": {"plain": "B", WRONG: "A"}},
+        read("i", WRONG, "yn ") + read("i", WRONG, "y", reader="another"),
+    )
+    (table,) = switch_tables(found, {})
+    assert table.kinds == ["target", "gold", "another", "failed"]
+    assert (table.reader, table.cells["gold", "target"], table.cells["failed", "target"]) == ("another", (2, 1), (2, 1))
+    assert (table.cells["failed", "failed"], table.cells["target", "gold"]) == ((1, 0), (1, 0))
+    assert sum(n for n, _ in table.cells.values()) == 3 * 3 + 1
+    assert table.cell("another", "gold") == "0"
+
+
+def test_counts_of_parts_add_up_and_plain_runs_have_none():
+    first, second = {"i": {"plain": "A", WRONG: "B"}}, {"j": {"plain": "A", WRONG: "B"}}
+    assert added([counts(first), counts(second)]).equals(counts(first | second))
+    assert counts({"i": {"plain": "A"}}).is_empty()
+    assert switch_tables(counts({"i": {"plain": "A"}}), {}) == []
+
+
+def test_tables_have_the_smallest_faithfulness_first():
+    found = counts({"i": {"plain": "A", WRONG: "B", OTHER: "B", "third.wrong": "B"}})
+    made = switch_tables(found, {("t", f"m · {OTHER}"): 0.1, ("t", "m · third.wrong"): 0.05})
+    assert [one.variant for one in made] == ["third.wrong", OTHER, WRONG]
