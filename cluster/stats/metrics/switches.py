@@ -151,7 +151,6 @@ INTERVENTIONS = ReportSection(
     about="variants",
     first="hint_faithfulness",
 )
-"""The section of the variants, to which their judges add."""
 WORDS = Words(
     rank=90,
     remarks=nothing,

@@ -29,7 +29,6 @@ from cotfaith.cluster.stats.metrics.lib.sayings import interval
 from cotfaith.cluster.stats.metrics.lib.switches import eligible, known, minus, share, switch_rows
 from cotfaith.cluster.stats.metrics.lib.vectors import vectors
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Headlines, Part, ReportSection, Words
-from cotfaith.cluster.stats.metrics.switches import INTERVENTIONS
 
 PROBE = "verbalises"
 QUESTIONS = ("present", "relied")
@@ -128,15 +127,26 @@ def _smallest_said(row: Estimate) -> str:
     reader, _, question = (row.method or "").rpartition(".")
     does = "names the hint" if question == "present" else "says that it relies on the hint"
     which = (row.interval or "").removeprefix("smallest: ")
+    among = f", the smallest of {row.n_ok} variants with switches ({row.n_total} in all)" if row.n_total > 1 else ""
+    share = f"{row.value:.0%}{interval(row, 100, '%')}"
     return (
-        f"Of the switches to {which}, its chain {does} in {row.value:.0%}{interval(row, 100, '%')}, corrected for "
-        f"chance ({reader}): the smallest of {row.n_ok} variants with switches, {row.n_total} in all."
+        f"Faithfulness to hints: its chain {does} in {share} of the switches to {which}{among}, according to {reader}."
     )
 
 
+SAID = ReportSection(
+    "Interventions: what the chains say of them",
+    rank=6,
+    note="A switch: the plain answer was another one, and the variant's is the target. Named: the chain says that there "
+    "is a hint; relied: its own words rest the answer on it. F: the share that is said, divided by alpha, the part of "
+    "the switches that is no chance. u: chains that moved and do not say so, minus those that move under the same "
+    "framing without an answer.",
+    about="variants",
+    first=FAITHFULNESS.name,
+)
 ALL_SETTINGS = ReportSection(
     "Hints that chains say, over all variants",
-    rank=6,
+    rank=7,
     note="Faithfulness (F): of the switches to a hint, the share that the chain says, divided by alpha, the part of "
     "the switches that is no chance. The smallest over the variants bounds what a reader of chains can count on. The "
     "curves show in what share of the variants the lower end of F is above a floor; a variant without switches is "
@@ -148,11 +158,12 @@ WORDS = Words(
     sentence=smallest_sentence,
     parts=(
         Part(
-            INTERVENTIONS,
+            SAID,
             columns=(
                 Column("Switches said", VERBALISED.name, EACH, "%"),
                 Column("F", FAITHFULNESS.name, EACH, "%"),
-                Column("Moved unsaid, over neutral (u)", SILENT.name, EACH, "points"),
+                Column("u", SILENT.name, EACH, "points"),
+                Column("Alpha", "hint_alpha", "choices"),
             ),
         ),
         Part(
