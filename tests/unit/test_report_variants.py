@@ -58,7 +58,10 @@ def test_the_smallest_is_in_a_section_of_its_own_and_in_a_sentence(html):
     (_, line) = cells(section(html, "over all variants"))
     assert "10.0%" in line
     assert "its chain names the hint in 10%" in html
-    assert "of the switches to metadata.wrong, the smallest of 2 variants with switches (2 in all)" in html
+    assert (
+        "of the switches to metadata.wrong, corrected for chance, the smallest of 2 variants with switches (2 in all)"
+        in html
+    )
 
 
 def test_other_sections_show_plain_items_only(tables, html):
