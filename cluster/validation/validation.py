@@ -28,6 +28,7 @@ from cotfaith.cluster.validation.model_checks import GAPS, SKILL
 from cotfaith.cluster.validation.scored import Scored, score_all
 from cotfaith.cluster.validation.usable import UsableChain, usable_chains
 from cotfaith.schemas.run_objects import Commit, RunRecord
+from cotfaith.schemas.variants import PLAIN
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,16 @@ def validate(store: Store, run: RunRecord) -> Validation:
     rows = Rows(**tables)
     seed = run.spec.seed
     unknown_probes(rows.observations)  # loads what packages offer, before the metrics are listed
-    usable, scored = usable_chains(rows.items, rows.chains), score_all(rows, _wanted())
+    chains = rows.chains.filter(pl.col("variant") == PLAIN)  # labels are of chains on plain items
+    usable, scored = usable_chains(rows.items, chains), score_all(rows, _wanted())
     labelled = label_all(usable, sources)
     found = _own(read_ledger(store, run).commits(), sources, names)
     return Validation(
         seed=seed,
-        counts=tuple(_counts(rows.chains["model"].to_list(), usable, labelled)),
+        counts=tuple(_counts(chains["model"].to_list(), usable, labelled)),
         checks=tuple(run_checks(usable, labelled, scored, sources, seed)),
         figures=tuple(figures(labelled, scored, seed)),
-        costs=tuple(costs(usable, tables["observations"], found, rows.chains.height)),
+        costs=tuple(costs(usable, tables["observations"], found, chains.height)),
         same_answer=tuple(_same_answer(usable, scored)),
         reliance=tuple(_reliance(usable, scored, sources)),
     )

@@ -19,8 +19,9 @@ from cotfaith.cluster.stats.metrics.lib.curves import chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.frame import of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Judged, Metric, ProbeMetrics
 from cotfaith.cluster.stats.near_ties import without_near_ties
-from cotfaith.cluster.storage.read import load_run
+from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import LocalStore
+from cotfaith.cluster.validation import validation
 from cotfaith.cluster.validation.checks import run_checks
 from cotfaith.cluster.validation.cost import costs
 from cotfaith.cluster.validation.judgement import figures
@@ -310,6 +311,16 @@ def test_an_installed_packages_metrics_are_estimated_and_judged(finished):
     assert any(figure.metric == "mine_change" for figure in made.figures)
     found = {row["metric"] for row in write_estimates(store, run).to_pylist() if row["probe"] == "mine"}
     assert found >= {"mine_change", "status_share"}
+
+
+def test_chains_under_an_intervention_are_not_validated(finished, monkeypatch):
+    store = LocalStore(finished)
+    run, tables = load_run(store), read_tables(store)
+    name = pl.lit("hint.wrong").alias("variant")
+    more = {key: pl.concat([table, table.with_columns(name)]) for key, table in tables.items() if key != "items"}
+    plain = validate(store, run)
+    monkeypatch.setattr(validation, "read_tables", lambda _: tables | more)
+    assert validate(store, run) == plain
 
 
 def test_a_report_without_the_plug_in_says_what_it_leaves_out(finished, cli, monkeypatch):
