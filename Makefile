@@ -8,11 +8,12 @@
 #   make test-vllm     the vLLM engine and a vLLM server, on the CPU; Linux, x86-64, 4.5 GB in .venv-vllm
 #   make test-gpu      the transformers engine on a CUDA device
 #   make chaos         faults in their long form, with a table of them; Linux, as root for a full disk; 20 minutes
+#   make replay        published results, computed again from the published records; SHARED=folder with them
 #   make test-inspect  importing Inspect logs; Inspect pins other packages, so in .venv-inspect
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo-weights demo-smollm2 quickstart check test chaos test-gpu test-vllm test-inspect lint types unit clean
+.PHONY: help setup demo-weights demo-smollm2 quickstart check test replay chaos test-gpu test-vllm test-inspect lint types unit clean
 
 VENV ?= .venv
 CACHE ?= .cache/models
@@ -75,13 +76,18 @@ check: $(STAMP)
 	@$(MAKE) --no-print-directory --output-sync=target -j3 lint types unit
 
 # Then the slower tiers, two at a time, a process each: they start processes of their own. The longest first.
-TIERS := ray engine store chaos package
+TIERS := ray engine store chaos replay package
 test: check demo-weights $(EMBEDDER)
 	@$(MAKE) --no-print-directory --output-sync=target --keep-going -j2 $(TIERS:%=tier-%)
 
 tier-%:
 	@echo "tests/$*"
 	@$(BIN)/python -m pytest -m 'not slow and not gpu and not chaos' --durations=5 tests/$*
+
+# Released with Turpin et al. 2023: records.jsonl.gz, and expected.json with the cells of the paper's table.
+SHARED ?= ../shared
+replay: $(STAMP)
+	@$(BIN)/python tests/replay/turpin.py $(SHARED)/published/turpin2023_bbh
 
 # Each fault of tests/chaos, short and long; the last lines are a table in Markdown.
 chaos: $(STAMP)

@@ -153,6 +153,22 @@ class ItemRange(RunObject):
         return begins and stop == min(start + self.shard_size, self.stop)
 
 
+class ImportedFile(RunObject):
+    """A file of records of an experiment that others ran."""
+
+    file: str
+    sha256: Digest
+    records: NonNegativeInt
+
+
+class ImportedRecords(RunObject):
+    """What a run's rows were read from, if no model of this run made them."""
+
+    files: list[ImportedFile]
+    mapping: Settings
+    """How the records were read."""
+
+
 class RunRecord(RunObject):
     """run.json."""
 
@@ -172,6 +188,8 @@ class RunRecord(RunObject):
     """Probe -> its readers."""
     task_readers: dict[str, dict[Name, list[str]]] = Field(default_factory=dict)
     """Probe -> task -> its readers, for the tasks whose chains not all readers read."""
+    imported: ImportedRecords | None = None
+    """Null: the run's models made its rows. Else its spec only names models and tasks, and nothing can be added."""
     spec: SpecEntry
 
     @property

@@ -56,7 +56,7 @@ ITEMS = _schema(
         pa.field("question", pa.string()),
         pa.field("choices", pa.list_(pa.string())),
         pa.field("answer_format", pa.string(), nullable=False),
-        pa.field("gold", pa.string(), nullable=False),
+        pa.field("gold", pa.string()),  # null: not known, so that nothing is graded
         pa.field("difficulty", pa.float64()),
         pa.field("metadata", pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
         pa.field("hint", pa.string()),  # canonical answer that the question points to
@@ -73,6 +73,7 @@ ITEMS = _schema(
         pa.field("group", pa.string()),  # items with the same group are not independent
         pa.field("unknown", pa.string()),  # canonical answer that says that the question cannot be decided
         pa.field("stereotype", pa.string()),  # canonical answer that a stereotype suggests
+        pa.field("weight", pa.int64()),  # how many alike items the row stands for; null: it is one
     ],
 )
 CHAINS = _schema(

@@ -1,5 +1,7 @@
 """``cotfaith import``: chains from elsewhere -> one checked JSON lines file that a spec can name (adapter ``chains``).
 
+With ``--paired``, records of an experiment -> a run's folder (``import_paired.py``).
+
 Texts of the sources are untrusted: they are escaped when shown. A chain that cannot be used is left out and counted by
 its reason. If no chain is left, nothing is written.
 """
@@ -13,6 +15,7 @@ from typing import Annotated, get_args
 import typer
 from rich.console import Console
 
+from cotfaith.cluster.cli.import_paired import Asked, import_paired
 from cotfaith.cluster.imports.columns import ENDS, LABELS, OURS, check_columns, columns_text, our_columns
 from cotfaith.cluster.imports.recorded import Imported, letters_without_choices
 from cotfaith.cluster.imports.sources import source_files
@@ -39,7 +42,12 @@ def import_chains(
             "quotes, s3:// or hf://.",
         ),
     ],
-    out_file: Annotated[str, typer.Option("--out", help="The file to write (.jsonl): a path, or s3://bucket/key.")],
+    out_file: Annotated[
+        str,
+        typer.Option(
+            "--out", help="The file to write (.jsonl), or with --paired the run's folder: a path, or s3://bucket/key."
+        ),
+    ],
     fields: Annotated[
         list[str] | None,
         typer.Option("--field", metavar="OURS=THEIRS", help="A column's name in the sources: --field cot=reasoning"),
@@ -55,8 +63,39 @@ def import_chains(
         typer.Option(metavar="WHAT", help="What golds with choices are: label, text, index (from 0), index_from_1."),
     ] = "auto",
     replace: Annotated[bool, typer.Option("--replace", help="Write over an existing file.")] = False,
+    paired: Annotated[
+        bool, typer.Option("--paired", help="Records of an experiment: answers under variants -> a run's folder.")
+    ] = False,
+    mapping: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With --paired: which columns hold what (YAML).")
+    ] = None,
+    constants: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="OURS=VALUE", help="With --paired: what holds for all: --set with_chain=true"),
+    ] = None,
+    judges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--judge", metavar="NAME:QUESTION=COLUMN", help="With --paired: labels; present, relied or checked."
+        ),
+    ] = None,
+    humans: Annotated[
+        list[str] | None,
+        typer.Option("--human", metavar="NAME:QUESTION=COLUMN", help="With --paired: labels that a person gave."),
+    ] = None,
 ) -> None:
-    """Import chains of thought that another tool recorded, so that a run can probe them."""
+    """Import chains of thought that another tool recorded, so that a run can probe them.
+
+    With --paired, import the answers of an experiment that others ran, for aggregate and report.
+    """
+    if paired:
+        if replace:
+            raise SpecError("--replace is for files. With --paired, name a folder without a run.")
+        asked = Asked(mapping, fields or [], constants or [], judges or [], humans or [], answer_format, gold_is)
+        import_paired(sources, out_file, asked)
+        return
+    if mapping or constants or judges or humans:
+        raise SpecError("--mapping, --set, --judge and --human are for --paired. Add it, or leave them out.")
     target = Target(out_file, replace)
     _check_word("--answer-format", answer_format, ("number", "boolean", "text"))
     _check_word("--gold-is", gold_is, get_args(GoldIs))

@@ -63,10 +63,10 @@ def print_item(
 
 def _print_question(item: Row, console: Console, full: bool) -> None:
     console.print(Text(plain_text(f"{item['task']} · {item['item_id']}"), "bold"))
-    console.print(Text(plain_text(_cut(item["question"] or "", QUESTION, full))))
+    console.print(Text(plain_text(_cut(item["question"] or "The question is not recorded.", QUESTION, full))))
     for label, text in zip(CHOICE_LABELS, item["choices"] or [], strict=False):
         console.print(Text(f"  ({label}) {plain_text(_cut(text, STEP, full))}"))
-    console.print(f"gold: [bold green]{safe_text(item['gold'])}[/]\n")
+    console.print(f"gold: [bold green]{safe_text(item['gold'] or 'not known')}[/]\n")
 
 
 def _print_chains(
@@ -98,7 +98,9 @@ def _print_chains(
 
 def _print_heading(name: str, chain: Row, console: Console) -> None:
     answer = chain["status"] if chain["answer"] is None else f"answer {clipped(chain['answer'])}"
-    about = f"{chain['n_steps'] or 0} steps, {chain['n_tokens'] or 0} tokens"
+    sizes = (("n_steps", "steps"), ("n_tokens", "tokens"))
+    lengths = [f"{chain[name]} {unit}" for name, unit in sizes if chain[name] is not None]
+    about = ", ".join(lengths) or "no text"
     outcome = "" if chain["correct"] is None else f", {RIGHT[chain['correct']]}"
     text = plain_text(f"{name} · chain {chain['chain_index']} · {answer}{outcome} · {about}")
     console.print(Text(text, "bold"))

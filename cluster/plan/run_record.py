@@ -18,7 +18,7 @@ from cotfaith.cluster.plan.identity import GROWS, check_same_run
 from cotfaith.cluster.plan.prompt_date import date_changes, prompt_date
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import StoreError
+from cotfaith.schemas.errors import RunConflictError, StoreError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_folder import parse_run
 from cotfaith.schemas.run_objects import Identity, RunRecord, SpecEntry
@@ -81,6 +81,12 @@ def _put(store: Store, data: bytes, tag: str | None) -> bool:
 
 def check_run(store: Store, old: RunRecord, resolved: Resolved, ident: Identity, items: Items) -> None:
     """Raise ``RunConflictError`` if the spec contradicts the run, which is in ``store``."""
+    if old.imported is not None:
+        files = ", ".join(one.file for one in old.imported.files[:3])
+        raise RunConflictError(
+            f"output.path {resolved.spec.output.path}: this folder holds imported records ({files}), and no model can "
+            "add to them or repair them. Use another output.path, or import them again."
+        )
     spec, comparable = resolved.spec, ident
     shuffled = {task.name for task in spec.tasks if task.shuffle}
     also = date_changes(spec, old)

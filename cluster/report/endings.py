@@ -41,7 +41,9 @@ ADVICE = {
 
 
 def endings(run: RunRecord, ledger: Ledger, estimates: Sequence[Estimate] = ()) -> list[str]:
-    """Return the sentences, the chains' first; none if all is well."""
+    """Return the sentences, the chains' first; none if all is well, or if the run's rows are others' records."""
+    if run.imported is not None:  # nothing can be done about them
+        return []
     chains, probes = _counts(ledger, chains=True), _counts(ledger, chains=False)
     found = [*_cut(run, ledger, chains), *_statuses(chains, _total(chains), "chains")]
     found += _statuses(_own(probes, chains), _total(probes), "rows of probes")

@@ -6,7 +6,7 @@ sampling are not stated as those of chains that the run did not sample.
 
 import polars as pl
 
-from cotfaith.schemas.run_objects import ModelEntry, RunRecord, TaskEntry
+from cotfaith.schemas.run_objects import ImportedRecords, ModelEntry, RunRecord, TaskEntry
 
 _CONTINUES = ("temperature", "top_p", "max_tokens")
 """The settings of sampling by which a probe lets the model continue a chain."""
@@ -14,6 +14,8 @@ _CONTINUES = ("temperature", "top_p", "max_tokens")
 
 def run_facts(run: RunRecord, items: pl.DataFrame, observations: pl.DataFrame) -> list[tuple[str, str]]:
     """Return (name, text) of each fact that is known."""
+    if run.imported is not None:
+        return _imported(run, run.imported)
     spec = run.spec
     facts = [
         ("Created", run.created),
@@ -25,6 +27,17 @@ def run_facts(run: RunRecord, items: pl.DataFrame, observations: pl.DataFrame) -
         ("Versions", ", ".join(f"{name} {value}" for name, value in _versions(run).items())),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _imported(run: RunRecord, imported: ImportedRecords) -> list[tuple[str, str]]:
+    """Return the facts of a run whose rows are records of an experiment that others ran."""
+    files = ", ".join(f"{one.file} ({one.records:,} records)" for one in imported.files)
+    return [
+        ("Imported", f"{run.created}, by cotfaith {run.cotfaith_version}"),
+        ("Records", f"of an experiment that others ran; no model of this run answered: {files}"),
+        ("Models", ", ".join(model.id for model in run.spec.models)),
+        ("Tasks", ", ".join(f"{task.name} ({task.n:,} items)" for task in run.spec.tasks)),
+    ]
 
 
 def _model(model: ModelEntry) -> str:

@@ -23,9 +23,11 @@ from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 from cotfaith.cluster.stats.near_ties import Tallies, beside, tallies_of
 from cotfaith.cluster.stats.tally import CURVE, Crosses, Tally
+from cotfaith.cluster.stats.weights import ASSUMED
 from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 
 Row = dict[str, Any]
+_PLACE = ("model", "task", "strategy")
 _ORDER = ("item_id", "chain_index", "position", "arm")
 
 
@@ -60,7 +62,17 @@ def estimates_of(parts: Iterable[Tallies], unknown: Sequence[str], run_id: str) 
     rows = list(_all_estimates(total, run_id))
     if has_near_ties:
         rows = beside(rows, list(_all_estimates(clear, run_id, banded=False)))
-    return table_of("estimates", rows)
+    return table_of("estimates", _assumed(rows, total))
+
+
+def _assumed(rows: list[Row], total: Tally) -> list[Row]:
+    """Return the estimates; the intervals of those that rest on counts say what is assumed."""
+    counts = total.sums.filter(pl.col("n_counts") > 0).select(_PLACE).unique()
+    places = set(counts.iter_rows())
+    said = [tuple(row[name] for name in _PLACE) in places and row["ci_low"] is not None for row in rows]
+    return [
+        row | {"interval": f"{row['interval']}, {ASSUMED}"} if own else row for row, own in zip(rows, said, strict=True)
+    ]
 
 
 def _all_estimates(found: Tally, run_id: str, *, banded: bool = True) -> Iterator[Row]:

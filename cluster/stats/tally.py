@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, NAME
+from cotfaith.cluster.stats.metrics.lib.function import COUNTED
 from cotfaith.cluster.stats.metrics.lib.vectors import SCHEMA as VECTORS
 from cotfaith.cluster.stats.metrics.lib.vectors import together
 
@@ -25,10 +26,11 @@ Key = tuple[Any, ...]
 CURVE = [*GROUP, *NAME]
 LINE = [*CURVE, "position"]
 FLOATS = ("num", "den", "num2", "cross", "den2", "squares", "least", "most")
-COUNTS = ("n", "n_effects", "n_total", "n_ok", "n_items", "n_arms", "n_arms_ok", "no_cases", "no_arms")
+COUNTS = ("n", "n_effects", "n_total", "n_ok", "n_items", "n_arms", "n_arms_ok", "no_cases", "no_arms", "n_counts")
 SUMS = [*LINE, "optional", *FLOATS, *COUNTS]
 """The columns of sums. ``n``: items with a numerator or a denominator. ``n_effects``: items with a row. ``n_items``:
-items with a value. ``no_cases`` and ``no_arms``: items without ``least`` and ``most``, and without ``n_arms``."""
+items with a value. ``no_cases`` and ``no_arms``: items without ``least`` and ``most``, and without ``n_arms``.
+``n_counts``: items that counts stand for (``weights.py``)."""
 _EMPTY = pl.DataFrame(
     schema=dict.fromkeys(CURVE, pl.String)
     | {"position": pl.Float64, "optional": pl.Boolean}
@@ -78,6 +80,11 @@ class Crosses:
         products = (x + y for x, y in ((a.both, b.both), (a.num2, b.num2), (a.cross, b.cross), (a.den2, b.den2)))
         return Crosses(positions, self.n_items + other.n_items, *products)
 
+    def times(self, n: int) -> "Crosses":
+        """Return the sums if each item stands for ``n`` alike ones."""
+        products = (n * one for one in (self.both, self.num2, self.cross, self.den2))
+        return Crosses(self.positions, n * self.n_items, *products)
+
     @property
     def is_shared(self) -> bool:
         """Whether any item has effects at two positions; else the positions are strata."""
@@ -103,6 +110,13 @@ class Tally:
         schema = dict.fromkeys(CURVE, pl.String) | {"of_items": pl.Int64}
         counts = pl.DataFrame(known, schema=schema, orient="row")
         return self.sums.join(counts, on=CURVE, how="left", nulls_equal=True, maintain_order="left")
+
+    def times(self, n: int, are_counts: bool) -> "Tally":
+        """Return the sums if each item stands for ``n`` alike ones; ``are_counts``: whether to note that."""
+        counted = pl.col("n_effects") if are_counts else pl.lit(0, dtype=pl.Int64)
+        sums = self.sums.with_columns(counted.alias("n_counts")).with_columns(pl.col(*FLOATS, *COUNTS) * n)
+        vectors = self.vectors.with_columns(pl.col("n_items", *COUNTED) * n)
+        return Tally(sums.select(SUMS), {key: one.times(n) for key, one in self.crosses.items()}, vectors)
 
     def without(self, left_out: str, unmarked: str) -> "Tally":
         """Return the sums without strategies that end in ``left_out``; ``unmarked`` at the end of others is cut off."""
@@ -168,6 +182,7 @@ def _sums(effects: pl.DataFrame) -> pl.DataFrame:
             *(pl.col(name).sum() for name in ("n_arms", "n_arms_ok")),
             pl.col("least").null_count().cast(pl.Int64).alias("no_cases"),
             pl.col("n_arms").null_count().cast(pl.Int64).alias("no_arms"),
+            pl.lit(0, dtype=pl.Int64).alias("n_counts"),
         )
         .select(SUMS)
         .with_columns(pl.col(CURVE).cast(pl.String))

@@ -58,3 +58,17 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_folder(run, seaweed, tm
     assert said in done.stderr
     assert HIDDEN not in done.stderr + done.stdout
     assert [one.name for one in tmp_path.iterdir()] == ["chains.jsonl"]
+
+
+def test_paired_records_become_a_run_in_a_bucket(seaweed, tmp_path):
+    """Read from a bucket, written to a bucket, and read again; a second import is refused."""
+    record = {"item": "q", "model": "m", "variant": "plain", "prediction": "A", "gold": "A", "chain": "So."}
+    seaweed.client().put_object(Bucket="cotfaith-tests", Key="theirs/a.jsonl", Body=json.dumps(record).encode())
+    arguments = ("import", "--paired", seaweed.url("theirs/a.jsonl"), "--out", seaweed.url("runs/theirs"))
+    done = in_process(*arguments, cwd=tmp_path, width=500)
+    assert done.returncode == 0, done.stderr
+    assert in_process("verify", seaweed.url("runs/theirs"), cwd=tmp_path).returncode == 0
+    assert in_process("aggregate", seaweed.url("runs/theirs"), cwd=tmp_path).returncode == 0
+    again = in_process(*arguments, cwd=tmp_path, width=500)
+    assert (again.returncode, "this folder is not empty" in again.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())

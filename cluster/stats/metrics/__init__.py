@@ -18,6 +18,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics,
 from cotfaith.cluster.stats.metrics.lib.needed import NEEDED
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN
 from cotfaith.cluster.stats.tally import CURVE, LINE, Tally, tally
+from cotfaith.cluster.stats.weights import by_weight, has_weights
 from cotfaith.schemas.errors import SpecError
 from cotfaith.workers.plugins import faults_named, offered
 from cotfaith.workers.probes import PROBES
@@ -159,8 +160,18 @@ def tally_of(rows: Rows) -> Tally:
         SpecError: as for ``all_scores``.
 
     """
-    sums = tally((summed(frame) for frame in _part_scores(rows)), _part_vectors(rows))
+    sums = sum(_weighted(rows), start=Tally()) if has_weights(rows.items) else _tally(rows)
     return replace(sums, kept=_kept(rows))
+
+
+def _tally(rows: Rows) -> Tally:
+    return tally((summed(frame) for frame in _part_scores(rows)), _part_vectors(rows))
+
+
+def _weighted(rows: Rows) -> Iterator[Tally]:
+    """Yield the sums of parts of the rows; items of pairs are no counts, so that nothing kept has a weight."""
+    for own, n, are_counts in by_weight(rows):
+        yield _tally(own).times(n, are_counts)
 
 
 def with_together(found: Tally) -> Tally:
