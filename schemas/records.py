@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cotfaith.schemas.status import Status
-from cotfaith.schemas.variants import Variant
+from cotfaith.schemas.variants import PLAIN, Turn, Variant
 
 AnswerFormat = Literal["choice", "number", "boolean", "text"]
 
@@ -70,8 +70,15 @@ class Item:
     """Which of the two it is."""
     group: str | None = None
     """Items with the same group are resampled together: they are not independent."""
+    examples: tuple[Turn, ...] = ()
+    """Worked examples, as earlier turns of every conversation about it."""
     variant: Variant | None = None
     """What an intervention does to it; null: plain."""
+
+    @property
+    def variant_name(self) -> str:
+        """Its variant, as in the column ``variant``."""
+        return PLAIN if self.variant is None else self.variant.name
 
     @property
     def is_closed(self) -> bool:

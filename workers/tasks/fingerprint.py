@@ -17,7 +17,7 @@ def fingerprint(items: Sequence[Item]) -> str:
 
 def _row(item: Item) -> dict[str, object]:
     row = asdict(item)
-    del row["variant"]  # what a run puts around items is recorded apart
+    del row["variant"], row["examples"]  # what a run puts around items is recorded apart
     row["difficulty"] = None if item.difficulty is None else float(item.difficulty)  # 3 and 3.0 are the same difficulty
     if row["supplied"] is not None:
         del row["supplied"]["author"]  # the metadata have it too

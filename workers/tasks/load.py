@@ -16,6 +16,7 @@ from cotfaith.workers.remote.files import local_files
 from cotfaith.workers.tasks.adapters import ADAPTERS
 from cotfaith.workers.tasks.adapters.adapter import SETTINGS
 from cotfaith.workers.tasks.check import check_items
+from cotfaith.workers.tasks.few_shot import with_examples
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
 
@@ -28,12 +29,10 @@ FILE_KEYS = ("split", "config", "adapter", *SETTINGS, "shuffle")
 
 def load_task(spec: TaskSpec, seed: int) -> list[Item]:
     """Return at most ``spec.n`` checked items; the same spec, seed and file give the same items."""
-    if spec.file is None:
-        return _generated(spec, seed)
-    items = _from_file(spec, spec.file)
+    items = _generated(spec, seed) if spec.file is None else _from_file(spec, spec.file)
     if spec.shuffle:
         random.Random(derive_seed(seed, spec.name, "shuffle")).shuffle(items)
-    return items[: spec.n]
+    return with_examples(spec, items[: spec.n])
 
 
 def _generated(spec: TaskSpec, seed: int) -> list[Item]:

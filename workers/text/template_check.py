@@ -146,10 +146,19 @@ class _Check:
         try:
             prompt = templates.cot(item)
         except ModelSourceError as error:
-            raise self._error(f"on the question of item {item.id!r}, {error}. {_WAYS_OUT}") from error
-        if templates.question(item).strip() not in prompt:
+            raise self._error(f"on the question of {_named(item)}, {error}. {_WAYS_OUT}") from error
+        place = 0
+        for turn in templates.earlier(item):
+            place = prompt.find(turn["content"].strip(), place)
+            if place < 0:
+                raise self._error(
+                    f"its chat template leaves out or changes an earlier turn of {_named(item)}: "
+                    f"{shown(turn['content'])}. {_WAYS_OUT}"
+                )
+            place += len(turn["content"].strip())
+        if templates.question(item).strip() not in prompt[place:]:
             raise self._error(
-                f"its chat template changes the question of item {item.id!r}. Leave that item out, or use chat: never."
+                f"its chat template changes the question of {_named(item)}. Leave that item out, or use chat: never."
             )
 
     def edit(self, prompt: Prompt) -> None:
@@ -210,6 +219,10 @@ class _Check:
 
     def _error(self, text: str, part: str = "") -> ModelSourceError:
         return ModelSourceError(f"models.{self.model.id}{part}: {text}")
+
+
+def _named(item: Item) -> str:
+    return f"item {item.id!r}" + ("" if item.variant is None else f" under {item.variant.name}")
 
 
 def _fault(kept: str, text: str) -> str:
