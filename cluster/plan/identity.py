@@ -96,7 +96,8 @@ def model_identity(model: ResolvedModel, weights: str) -> Settings:
 def check_same_run(old: Identity, new: Identity, folder: str, also: Sequence[str] = ()) -> None:
     """Raise ``RunConflictError`` if ``new`` contradicts ``old``: a line for each place, then the lines of ``also``."""
     had, has = old.data(), new.data()
-    changed = [line for name in had for line in _changes(name, had[name], has.get(name), name in GROWS)] + list(also)
+    now = {name: {} for name in GROWS} | has
+    changed = [line for name in had for line in _changes(name, had[name], now.get(name), name in GROWS)] + list(also)
     if changed:
         raise RunConflictError(
             f"{folder} holds a run that this spec contradicts:\n"

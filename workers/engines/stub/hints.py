@@ -13,7 +13,8 @@ from cotfaith.schemas.spec import PromptSpec
 
 PATTERN = r"answer is \(?(\w+)\)?"
 """What a hint looks like: "I think the answer is (B)"."""
-_CHOICE = re.compile(r"\(([A-Z])\) (.+)")
+_CHOICE = re.compile(r"^\W{0,8}\(([A-Z])\) (.+)$", re.MULTILINE)
+"""A line of a choice, after its mark if it has one."""
 _NEXT, _REPLY = "\n\nHuman: ", "\n\nAssistant:"
 _PROMPTS = PromptSpec()
 
