@@ -10,9 +10,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cotfaith.schemas.errors import TaskError
+from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import FewShotSpec, TaskSpec
+from cotfaith.schemas.suggest import unknown
 from cotfaith.schemas.variants import Turn
 from cotfaith.workers.remote.files import local_file
 from cotfaith.workers.tasks.adapters.mapped import mapped
@@ -69,7 +70,16 @@ def examples_digest(spec: TaskSpec) -> str:
 
 
 def read_examples(spec: TaskSpec, few: FewShotSpec) -> list[Example]:
-    """Return the file's examples, all of them, in its order."""
+    """Return the file's examples, all of them, in its order.
+
+    Raises:
+        SpecError: the fields are wrong.
+        TaskError: the file or a record cannot be read.
+
+    """
+    for ours in few.fields:
+        if ours not in FIELDS:
+            raise SpecError(f"task {spec.name!r}, few_shot.fields: {unknown('field', ours, FIELDS)}")
     path = local_file(few.file, f"task {spec.name!r}, few_shot")
     records = read_records(path, tuple(few.fields.get(name, name) for name in ("question", "gold")))
     names = columns_of(records)
@@ -77,9 +87,9 @@ def read_examples(spec: TaskSpec, few: FewShotSpec) -> list[Example]:
     chain = fields.pop("chain", None)
     if chain is not None and chain not in names:
         raise TaskError(f"{path}: no record has the column {chain!r} (chain). It has {', '.join(names)}.")
-    own = TaskSpec(name=spec.name, file=few.file, fields=fields, gold_is=spec.gold_is)
+    own = TaskSpec(name=f"{spec.name}.few_shot"[:100], file=few.file, fields=fields, gold_is=spec.gold_is)
     items = [replace(one, id=item_id("example", at)) for at, one in enumerate(mapped(own, path, records))]
-    check_items(f"{spec.name}, few_shot", items)
+    check_items(own.name, items)
     has = [chain is not None and not is_missing(given(record, chain, path)) for record in records]
     chains = [text_of(record, chain or "", path, at) if has[at] else None for at, record in enumerate(records)]
     return [Example(item, text) for item, text in zip(items, chains, strict=True)]
