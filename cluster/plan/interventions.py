@@ -37,9 +37,9 @@ def check_interventions(resolved: Resolved, items: ItemsOf) -> None:
 def check_variants(resolved: Resolved, items: ItemsOf) -> None:
     """Raise ``SpecError`` if the spec has a probe run on a variant of which it applies to no item."""
     for probe in resolved.probes:
-        for variant in set(resolved.variants_of(probe)) - {PLAIN}:
-            under = (resolved.under(variant, task, found) for task, found in items.items())
-            if not any(probe.kind.applies(item) for found in under for item in found):
+        for variant in (name for name in resolved.variants_of(probe) if name != PLAIN):
+            pairs = ((task, item) for task, found in items.items() for item in found)
+            if not any(probe.kind.applies(resolved.under(variant, task, [item])[0]) for task, item in pairs):
                 raise SpecError(
                     f"probes.{probe.name}.variants: it applies to none of the items under {variant}. Leave that "
                     f"variant out; without `variants`, {probe.name} runs on "
