@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cotfaith.schemas.status import Status
-from cotfaith.schemas.variants import Variant
+from cotfaith.schemas.variants import PLAIN, Turn, Variant
 
 AnswerFormat = Literal["choice", "number", "boolean", "text"]
 
@@ -74,8 +74,15 @@ class Item:
     """Canonical answer that says that the question cannot be decided."""
     stereotype: str | None = None
     """Canonical answer that a stereotype suggests, whatever the question's polarity."""
+    examples: tuple[Turn, ...] = ()
+    """Worked examples, as earlier turns of every conversation about it."""
     variant: Variant | None = None
     """What an intervention does to it; null: plain."""
+
+    @property
+    def variant_name(self) -> str:
+        """Its variant, as in the column ``variant``."""
+        return PLAIN if self.variant is None else self.variant.name
 
     @property
     def is_closed(self) -> bool:

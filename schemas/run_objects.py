@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.spec import MIN_AGREEMENT, Name
+from cotfaith.schemas.variants import PLAIN
 
 Text = Annotated[str, Field(min_length=1)]
 TableName = Literal["items", "chains", "observations"]
@@ -62,6 +63,7 @@ class TaskEntry(RunObject):
     fields: dict[str, str] = Field(default_factory=dict)
     answer_format: str | None = None
     gold_is: str | None = None
+    few_shot: Settings | None = None
     n: int | None = None
     """The most items that were asked for."""
     author: str | None = None
@@ -127,6 +129,9 @@ class Identity(RunObject):
     """The same for the models or rules that compare meanings."""
     chat_templates: dict[str, str] = Field(default_factory=dict)
     """Model -> hash of what its chat template writes; runs of old versions have none."""
+    interventions: dict[str, Settings] = Field(default_factory=dict)
+    """"INTERVENTION of TASK" -> its options, and a hash of what it makes of the task's first item; empty if there are
+    none."""
 
 
 class ItemRange(RunObject):
@@ -190,6 +195,10 @@ class RunRecord(RunObject):
     """Probe -> task -> its readers, for the tasks whose chains not all readers read."""
     imported: ImportedRecords | None = None
     """Null: the run's models made its rows. Else its spec only names models and tasks, and nothing can be added."""
+    variants: list[Text] = Field(default_factory=list)
+    """The variants that the last spec asks for, the plain one among them; empty: only that."""
+    probe_variants: dict[str, list[Text]] = Field(default_factory=dict)
+    """Probe -> the variants that it runs on; probes that are not named run on the plain one."""
     spec: SpecEntry
 
     @property
@@ -204,6 +213,10 @@ class RunRecord(RunObject):
     def readers_of(self, probe: str, task: str) -> list[str]:
         """Return the models that read the task's chains in the probe; empty if it has no readers."""
         return self.task_readers.get(probe, {}).get(task, self.readers.get(probe, []))
+
+    def variants_of(self, probe: str | None) -> list[str]:
+        """Return the variants that the probe runs on, or that have chains (null)."""
+        return (self.variants if probe is None else self.probe_variants.get(probe)) or [PLAIN]
 
     def n_shards(self, task: str) -> int:
         """Return how many shards the task has: counted without a list, because a damaged record may say any number."""
@@ -277,7 +290,7 @@ class PieceName(NamedTuple):
     """One kind of rows of an item: its chains of a strategy and variant, or what a probe found on them."""
 
     strategy: str
-    variant: str = "plain"
+    variant: str = PLAIN
     probe: str | None = None
     """Null: the chains themselves."""
     reader: str | None = None
@@ -293,7 +306,7 @@ class Piece(RunObject):
     """The rows of one piece in a commit."""
 
     strategy: Name
-    variant: Text = "plain"
+    variant: Text = PLAIN
     probe: Name | None = None
     reader: Name | None = None
     statuses: dict[str, list[NonNegativeInt]]
@@ -311,7 +324,7 @@ class ChainTexts(RunObject):
     """The chains of one strategy and variant that a commit made, or that its probes' rows rest on."""
 
     strategy: Name
-    variant: Text = "plain"
+    variant: Text = PLAIN
     hashes: list[list[str]]
     """For each of the commit's items, a hash of each of its chains: text, steps, answer, status and length."""
 

@@ -126,6 +126,21 @@ Column = Annotated[str, BeforeValidator(_column, json_schema_input_type=str | in
 """A column of a file, by its name or number, or several of them."""
 
 
+class FewShotSpec(Section):
+    """Worked examples before every item of a task, as earlier turns."""
+
+    file: str
+    """A file of examples, as for a task: JSON, JSON lines, CSV, TSV or Parquet, here, on s3:// or hf://."""
+    k: int = Field(ge=1)
+    """How many of them, from the file's start. An example with an item's own question is passed over for that item, and
+    the next one takes its place.
+    """
+    fields: dict[str, Column] = Field(default_factory=dict)
+    """Our field -> the file's column, for those with other names. Our fields: question, gold, choices, chain; the last
+    two may be missing.
+    """
+
+
 class TaskSpec(Section):
     """A set of items: a generator, or a file and how to read it."""
 
@@ -158,6 +173,8 @@ class TaskSpec(Section):
     """For mapped files and chains with choices: what a gold is. auto: a label or a text of the choices, or an index
     from 0, whichever fits all golds of the file.
     """
+    few_shot: FewShotSpec | None = None
+    """Worked examples that come before every item; null: none."""
     n: int = Field(default=100, ge=1)
     """The number of items: generated, or taken from the start of the (shuffled) file."""
     author: str | None = None

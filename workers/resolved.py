@@ -4,12 +4,18 @@ In: a spec whose plug-ins are imported. Out: objects to hand on, so that no name
 and tokenizers, which cannot be sent to other processes: each process resolves for itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ProbeSpec, RunSpec, Section
+from cotfaith.schemas.suggest import unknown
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.engines.resolved import ResolvedModel, resolve_model
+from cotfaith.workers.interventions import find_intervention
+from cotfaith.workers.interventions.lib.applied import Applied
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Probe
 from cotfaith.workers.probes.transfer import reader_ids
@@ -46,6 +52,30 @@ class Resolved:
     """By id, in the spec's order."""
     date: datetime | None
     """The date that all chat templates of the run get; null: now."""
+    interventions: tuple[Applied, ...] = ()
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that chains are sampled of: the plain items first, then each intervention's arms."""
+        return (PLAIN, *(name for one in self.interventions for name in one.names))
+
+    def variants_of(self, probe: ResolvedProbe) -> tuple[str, ...]:
+        """Return the variants that the probe runs on, in the order of ``variants``."""
+        asked = next(one.variants for one in self.spec.probes if one.name == probe.name)
+        if asked == "all" or (asked is None and probe.kind.all_variants):
+            return self.variants
+        named = (PLAIN,) if asked is None or isinstance(asked, str) else asked
+        return tuple(name for name in self.variants if name in named)
+
+    def under(self, variant: str, task: str, items: Sequence[Item]) -> tuple[Item, ...]:
+        """Return a task's items under the variant, or as they are.
+
+        Raises:
+            TaskError: an intervention cannot be applied to an item.
+
+        """
+        one = next((one for one in self.interventions if variant in one.names), None)
+        return tuple(items) if one is None else tuple(one.items(self.spec.seed, task, item)[variant] for item in items)
 
     @property
     def subjects(self) -> tuple[ResolvedModel, ...]:
@@ -61,11 +91,17 @@ def resolve(spec: RunSpec, date: datetime | None = None) -> Resolved:
     """Look up everything that ``spec`` names.
 
     Raises:
-        SpecError: there is no such probe, engine or reader, or an option is wrong.
+        SpecError: there is no such probe, intervention, variant, engine or reader, or an option is wrong.
 
     """
-    probes = resolve_probes(spec)
-    return Resolved(spec, probes, {model.id: resolve_model(model, date) for model in spec.models}, date)
+    probes, interventions = resolve_probes(spec), tuple(Applied(*find_intervention(one)) for one in spec.interventions)
+    models = {model.id: resolve_model(model, date) for model in spec.models}
+    found = Resolved(spec, probes, models, date, interventions)
+    for probe in spec.probes:
+        for name in probe.variants if isinstance(probe.variants, tuple) else ():
+            if name not in found.variants:
+                raise SpecError(f"probes.{probe.name}.variants: {unknown('variant', name, found.variants)}")
+    return found
 
 
 def resolve_probes(spec: RunSpec) -> tuple[ResolvedProbe, ...]:

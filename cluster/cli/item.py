@@ -53,7 +53,7 @@ def print_item(
     if len(lines) > 1 and not shown.full:
         probes = tables["observations"]["probe"].unique().sort()
         print_first(lambda n: items_table(lines[:n], probes), len(lines), console, "lines")
-        console.print("One chain and its arms: --model, --task or --strategy; everything: --full")
+        console.print("One chain and its arms: --model, --task, --strategy, --variant; all: --full")
         return
     for line in lines:
         here = [pl.col(name).eq_missing(line.key[name]) for name in KEY]

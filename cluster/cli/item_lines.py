@@ -23,6 +23,7 @@ class Filters:
     """Which lines are wanted; what is empty or None admits all."""
 
     strategies: Sequence[str] = ()
+    variants: Sequence[str] = ()
     probes: Sequence[str] = ()
     """Only rows of these probes count, and chains."""
     status: str | None = None
@@ -56,6 +57,7 @@ class ItemLine:
         """Return whether the filters admit the line."""
         return (
             (not filters.strategies or self.key["strategy"] in filters.strategies)
+            and (not filters.variants or self.key["variant"] in filters.variants)
             and (not filters.probes or any(self.arms[probe] for probe in filters.probes))
             and (filters.status is None or self.statuses[filters.status] > 0)
             and (not filters.changed or bool(self.changed))

@@ -42,7 +42,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show shards, requests, tokens and hours, before any model loads."""
-    from cotfaith.cluster.cli.hours import stage_table
+    from cotfaith.cluster.cli.hours import stage_table, variant_table, variants_data
     from cotfaith.cluster.cli.prompts import print_prompts
     from cotfaith.cluster.cli.view import view
     from cotfaith.cluster.fleet.capacity import check_machine
@@ -62,7 +62,8 @@ def plan(
     if show_prompts:
         print_prompts(made, messages(as_json))
     if as_json:
-        print_json({"chain_tokens": length, "lines": _data(lines, rates), "rates": rates, "notes": warnings})
+        about = {"chain_tokens": length, "lines": _data(lines, rates), "variants": variants_data(hours)}
+        print_json(about | {"rates": rates, "notes": warnings})
     else:
         _print_costs(lines, rates, shown)
         out.print(
@@ -71,6 +72,8 @@ def plan(
         )
         if by_probe:
             out.print(stage_table(hours))
+        if spec.interventions:
+            out.print(variant_table(hours))
         out.print(hours.note(), markup=False)
     notes(warnings, shown.in_full)
 
@@ -90,4 +93,5 @@ def _print_costs(lines: "Sequence[Cost]", rates: Mapping[str, float], shown: "Vi
 def _data(lines: "Sequence[Cost]", rates: Mapping[str, float]) -> list[dict[str, Any]]:
     """Return each line as plain data; the hours are null if the model's rate is unknown."""
     hours = [line.tokens / rates[line.model] / 3600 if line.model in rates else None for line in lines]
-    return [{**asdict(line), "hours": spent} for line, spent in zip(lines, hours, strict=True)]
+    plain = [{name: value for name, value in asdict(line).items() if name != "variant"} for line in lines]
+    return [{**line, "hours": spent} for line, spent in zip(plain, hours, strict=True)]

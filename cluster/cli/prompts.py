@@ -11,6 +11,7 @@ from cotfaith.cluster.plan.costs import CHAINS
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.prompts import ShownPrompt, shown_prompts
 from cotfaith.cluster.terminal import plain_text
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.text.spelled import Piece
 
 OPEN, CLOSE = "\N{MATHEMATICAL LEFT DOUBLE ANGLE BRACKET}", "\N{MATHEMATICAL RIGHT DOUBLE ANGLE BRACKET}"
@@ -39,7 +40,9 @@ def print_prompts(plan: Plan, out: Console) -> None:
 def _title(prompt: ShownPrompt) -> str:
     what = "the chain" if prompt.stage == CHAINS else prompt.stage
     who = prompt.model if prompt.role == SUBJECT else f"{prompt.model} as {prompt.role}"
-    under = "" if prompt.strategy == "cot" else f" under {prompt.strategy}"
+    kinds = [] if prompt.strategy == "cot" else [prompt.strategy]
+    kinds += [] if prompt.variant == PLAIN else [prompt.variant]
+    under = f" under {' and '.join(kinds)}" if kinds else ""
     count = "" if prompt.like == 1 else f", 1 of {prompt.like} alike"
     return f"{what}{under}: {who}, {prompt.task}, item {prompt.item}, {prompt.n_tokens} tokens{count}"
 

@@ -1,5 +1,6 @@
 """``cotfaith show``: a run's items, or one item with its chains and arms."""
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from cotfaith.cluster.cli.item import Shown
     from cotfaith.cluster.cli.item_lines import Filters
     from cotfaith.cluster.storage.chosen import Chosen
+    from cotfaith.cluster.storage.ledger import Ledger
     from cotfaith.cluster.storage.store import Store
     from cotfaith.schemas.run_objects import RunRecord
 
@@ -26,6 +28,9 @@ def show(
     models: OnlyModels = None,
     tasks: OnlyTasks = None,
     strategies: Annotated[Names, typer.Option("--strategy", metavar="NAME", help="Only this strategy.")] = None,
+    variants: Annotated[
+        Names, typer.Option("--variant", metavar="NAME", help="Only this variant: plain, or INTERVENTION.ARM.")
+    ] = None,
     probes: Annotated[Names, typer.Option("--probe", metavar="NAME", help="Only this probe, all its arms.")] = None,
     status: Annotated[str | None, typer.Option(metavar="NAME", help="Items with a row of this status.")] = None,
     changed: Annotated[bool, typer.Option("--changed", help="Items with an arm that changed the answer.")] = False,
@@ -53,8 +58,8 @@ def show(
     run = run_record(store)
     shown = view(False, models, tasks, (run.identity.models, run.ranges))
     _check(run, strategies or [], probes or [], status)
-    chosen = Chosen(shown.models, shown.tasks, item_id, strategies or (), probes or (), status)
-    filters = Filters(strategies or (), probes or (), status, changed, correct)
+    chosen = Chosen(shown.models, shown.tasks, item_id, strategies or (), variants or (), probes or (), status)
+    filters = Filters(strategies or (), variants or (), probes or (), status, changed, correct)
     if item_id is None:
         _list(store, run, chosen, filters, limit, as_json)
     else:
@@ -86,6 +91,17 @@ def _check(run: "RunRecord", strategies: list[str], probes: list[str], status: s
                 raise SpecError(f"--{kind}: {unknown(kind, name, known)}")
 
 
+def _check_variants(ledger: "Ledger", variants: Sequence[str]) -> None:
+    """Raise ``SpecError`` for a variant of which nothing is committed."""
+    from cotfaith.schemas.errors import SpecError
+    from cotfaith.schemas.suggest import unknown
+
+    known = {piece.variant for log in ledger.logs.values() for piece in log.pieces}
+    for name in variants:
+        if name not in known:
+            raise SpecError(f"--variant: {unknown('variant', name, known)}")
+
+
 def _list(store: "Store", run: "RunRecord", chosen: "Chosen", filters: "Filters", limit: int, as_json: bool) -> None:
     """Print the first lines that the filters admit; shards are read one by one, until there are enough."""
     from cotfaith.cluster.cli.item_lines import item_lines
@@ -93,7 +109,9 @@ def _list(store: "Store", run: "RunRecord", chosen: "Chosen", filters: "Filters"
     from cotfaith.cluster.storage.chosen import chosen_ledger, chosen_logs
     from cotfaith.cluster.storage.read import tables_of
 
-    logs = chosen_logs(run, chosen_ledger(store, run, chosen), chosen)
+    ledger = chosen_ledger(store, run, chosen)
+    _check_variants(ledger, chosen.variants)
+    logs = chosen_logs(run, ledger, chosen)
     found = (line for log in logs for line in item_lines(tables_of(store, [log], run.run_id), filters))
     lines = list(islice(found, limit + 1))
     more = len(lines) > limit
@@ -119,14 +137,16 @@ def _show(
     from cotfaith.schemas.errors import InputError
 
     ledger = chosen_ledger(store, run, chosen)
+    _check_variants(ledger, chosen.variants)
     read = tables_of(store, chosen_logs(run, ledger, chosen), run.run_id)
     tables = {name: table.filter(pl.col("item_id") == chosen.item) for name, table in read.items()}
     if tables["items"].is_empty():
         ids = {item for log in ledger.logs.values() for commit in log.commits for item in commit.items}
         raise InputError(_unknown(str(chosen.item), sorted(ids | set(read["items"]["item_id"].to_list()))))
-    if chosen.strategies:
-        own = pl.col("strategy").is_in(list(chosen.strategies))
-        tables |= {name: tables[name].filter(own) for name in ("chains", "observations")}
+    for column, wanted in (("strategy", chosen.strategies), ("variant", chosen.variants)):
+        if wanted:
+            own = pl.col(column).is_in(list(wanted))
+            tables |= {name: tables[name].filter(own) for name in ("chains", "observations")}
     if as_json:
         print_json({"run_id": run.run_id, **{name: table.to_dicts() for name, table in tables.items()}})
     else:

@@ -7,6 +7,7 @@ they are shown.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog
@@ -100,7 +101,8 @@ def _done(run: RunRecord, stage: str | None, shard: Shard, log: ShardLog, logs: 
     strategies = run.spec.strategies or list(run.identity.strategies)
     n, done = shard.stop - shard.start, 0
     for reader in _readers(run, stage, shard.task, logs):
-        pieces = {PieceName(strategy, probe=stage, reader=reader) for strategy in strategies}
+        asked = product(strategies, run.variants_of(stage))
+        pieces = {PieceName(strategy, variant, stage, reader) for strategy, variant in asked}
         pieces |= {piece for piece in log.pieces if (piece.probe, piece.reader) == (stage, reader)}
         done += all(len(log.live.get(piece, ())) == n for piece in pieces)
     return done

@@ -128,7 +128,7 @@ class Forecast:
 
     def _planned(self, one: Planned) -> Amount:
         model, task, _ = one.stage
-        return self.per_item.at(self.lengths.mean(model, task)).get((model, task, one.name), UNKNOWN)
+        return self.per_item.at(self.lengths.mean(model, task)).get((model, task, one.name, one.variant), UNKNOWN)
 
     def _usable(self, key: StageKey) -> float:
         """Return the share of chains that will be probed, before any are."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import product
 
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.portable import portable
@@ -19,6 +20,7 @@ from cotfaith.schemas.old_commits import FIRST_PRESENT, stand_in
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.run_objects import PieceName, Quarantined, RunRecord, Stage
 from cotfaith.schemas.spec import RunSpec
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.roles.editors import with_prompts
 
 Reasons = Mapping[str, str]
@@ -33,7 +35,7 @@ class Job:
     spec: RunSpec
     shard: Shard
     items: tuple[Item, ...]
-    """Those of the shard that lack something."""
+    """Those of the shard that lack something, as they are."""
     wanted: Wanted
     reader: str | None = None
     """Model that answers in the subject's place; the chains are committed already."""
@@ -41,6 +43,8 @@ class Job:
     """The items that get rows without being tried."""
     chainless: frozenset[str] = frozenset()
     """Those of them whose chains are not tried either."""
+    variants: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
+    """Variant -> the items under it; the plain one is not there."""
 
     @property
     def model(self) -> str:
@@ -139,8 +143,15 @@ class Jobs:
 
     def _is_unread(self, shard: Shard, probe: str, reader: str, ledger: Ledger) -> bool:
         log = ledger.log(shard)
-        held = [log.live.get(PieceName(name, probe=probe, reader=reader), {}) for name in self.plan.spec.strategies]
+        held = [log.live.get(piece, {}) for piece in self.pieces(probe, reader)]
         return any(len(found) < shard.stop - shard.start for found in held)
+
+    def pieces(self, probe: str | None = None, reader: str | None = None) -> frozenset[PieceName]:
+        """Return the pieces of a probe, or of the chains (null), in all strategies and variants."""
+        plan = self.plan
+        named = next((one for one in plan.probes if one.name == probe), None)
+        variants = plan.resolved.variants if named is None else plan.resolved.variants_of(named)
+        return frozenset(PieceName(*one, probe, reader) for one in product(plan.spec.strategies, variants))
 
     def _of_shard(self, shard: Shard, ledger: Ledger) -> Iterator[Job]:
         """Yield a job for the items that lack chains, and one for each set of probes that others lack."""
@@ -154,9 +165,10 @@ class Jobs:
             yield self._job(shard, items, replace(wanted, pieces=pieces))
 
     def _of_reading(self, shard: Shard, probe: str, reader: str, ledger: Ledger) -> Iterator[Job]:
-        read = frozenset(PieceName(name, probe=probe, reader=reader) for name in self.plan.spec.strategies)
-        missing = self._items_missing(shard, ledger, self._wanted(read | self._chains))
-        items = [item for item, pieces in missing.items() if not pieces & self._chains]
+        read = self.pieces(probe, reader)
+        chains = frozenset(piece.chains for piece in read)
+        missing = self._items_missing(shard, ledger, self._wanted(read | chains))
+        items = [item for item, pieces in missing.items() if not pieces & chains]
         if items:
             yield self._job(shard, items, self._wanted(read), reader)
 
@@ -169,15 +181,15 @@ class Jobs:
                 found[item].add(piece)
         return {item: frozenset(pieces) for item, pieces in found.items() if pieces}
 
-    @property
+    @cached_property
     def _chains(self) -> frozenset[PieceName]:
-        return frozenset(PieceName(name) for name in self.plan.spec.strategies)
+        return self.pieces()
 
-    @property
+    @cached_property
     def _own(self) -> frozenset[PieceName]:
         """The pieces that the subject's own engine answers in."""
         own = [probe.name for probe in self.plan.probes if not probe.readers]
-        return self._chains | {PieceName(name, probe=probe) for name in self.plan.spec.strategies for probe in own}
+        return self._chains.union(*(self.pieces(name) for name in own))
 
     def _wanted(self, pieces: frozenset[PieceName]) -> Wanted:
         return replace(self.again, pieces=pieces, max_tokens=self.run.max_tokens)
@@ -200,7 +212,9 @@ class Jobs:
         ]
         reasons = {one.item: one.reason for one in known}
         chainless = frozenset(one.item for one in known if one.stage == "chains")
-        return Job(self.run.run_id, self._portable, shard, items, wanted, reader, reasons, chainless)
+        names = sorted({piece.variant for piece in wanted.pieces} - {PLAIN})
+        variants = {name: self.plan.resolved.under(name, shard.task, items) for name in names}
+        return Job(self.run.run_id, self._portable, shard, items, wanted, reader, reasons, chainless, variants)
 
     @cached_property
     def _portable(self) -> RunSpec:

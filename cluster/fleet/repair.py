@@ -15,6 +15,7 @@ from cotfaith.cluster.storage.verify import Verification, set_aside, verify
 from cotfaith.schemas.errors import RunConflictError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_objects import Commit, PieceName, RunRecord
+from cotfaith.schemas.variants import PLAIN
 
 
 def find_damage(store: Store, run: RunRecord, reporter: Reporter) -> Verification:
@@ -53,11 +54,15 @@ def say_what_was_done(before: Ledger, after: Ledger, damaged: Set[str], reporter
 
 def _what_it_takes(named: LivePart) -> str:
     pieces = [piece for piece, items in named.items.items() if items]
-    what = ", ".join(dict.fromkeys(f"{piece.probe or 'chains'} of {piece.strategy}" for piece in pieces))
+    what = ", ".join(dict.fromkeys(f"{piece.probe or 'chains'} of {_series(piece)}" for piece in pieces))
     return (
         f"It holds {what} ({named.commit.model} / {named.commit.task}), which the spec does not ask for. Repair the "
         "run with a spec that does."
     )
+
+
+def _series(piece: PieceName) -> str:
+    return piece.strategy if piece.variant == PLAIN else f"{piece.strategy} under {piece.variant}"
 
 
 def _lines(shard: str, before: ShardLog, after: ShardLog) -> Iterator[str]:

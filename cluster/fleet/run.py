@@ -73,7 +73,7 @@ def execute(
     """
     plan = make_plan(spec)
     store, again = open_store(spec.output), again or Again()
-    ident = identity(plan.resolved, plan.weights, plan.templates)
+    ident = identity(plan.resolved, plan.weights, plan.templates, plan.items)
     _check_version(plan, load_run(store), store)
     run = next_run(store, plan.resolved, ident, plan.items)
     check_conditional_put(store)

@@ -21,6 +21,7 @@ from cotfaith.cluster.storage.store import Store, open_store
 from cotfaith.schemas.records import Chain, Item
 from cotfaith.schemas.run_objects import PieceName
 from cotfaith.schemas.status import Status
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import CHAINS, PROBES, READINGS, EngineUsage, StageKey, StageWork
 from cotfaith.workers.plugins import import_plugins
@@ -109,11 +110,11 @@ class _Task:
     def _sample(self, pieces: Sequence[PieceName], ids: set[str], log: ShardLog) -> ShardLog | None:
         items = self._items(ids)
         kept = [chain for chain in self._chains(pieces, ids, log) if not _is_wanted_anew(chain)]
-        have = {(chain.strategy, chain.item_id, chain.index) for chain in kept}
+        have = {(chain.strategy, chain.variant, chain.item_id, chain.index) for chain in kept}
         given_up = {item: reason for item, reason in self.job.quarantined.items() if item in self.job.chainless}
-        work = {piece: self._work(piece.strategy, items, given_up) for piece in pieces}
+        work = {piece: self._work(piece, ids, given_up) for piece in pieces}
         wanted = [
-            (one, [key for key in one.chain_keys() if (piece.strategy, key[0].id, key[1]) not in have])
+            (one, [key for key in one.chain_keys() if (*piece[:2], key[0].id, key[1]) not in have])
             for piece, one in work.items()
         ]
         made, effort = self._measured(lambda: sample_chains(wanted, self.engines))
@@ -130,7 +131,7 @@ class _Task:
         chains = _in_order(self._chains(on, ids, log), on, items)
         work = [
             (
-                self._work(one.strategy, items, self.job.quarantined),
+                self._work(one, ids, self.job.quarantined),
                 [chain for chain in chains if (chain.strategy, chain.variant) == one[:2]],
                 [piece.probe for piece in pieces if piece.chains == one and piece.probe is not None],
             )
@@ -141,14 +142,15 @@ class _Task:
         tables: Tables = {"observations": observations_table(self._key, rows)}
         return self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
 
-    def _items(self, ids: set[str]) -> tuple[Item, ...]:
-        return tuple(item for item in self.job.items if item.id in ids)
+    def _items(self, ids: set[str], variant: str = PLAIN) -> tuple[Item, ...]:
+        found = self.job.items if variant == PLAIN else self.job.variants[variant]
+        return tuple(item for item in found if item.id in ids)
 
-    def _work(self, strategy: str, items: tuple[Item, ...], given_up: Reasons) -> ShardWork:
-        job = self.job
+    def _work(self, piece: PieceName, ids: set[str], given_up: Reasons) -> ShardWork:
+        job, items = self.job, self._items(ids, piece.variant)
         model = next(m for m in job.spec.models if m.id == job.model)
         task = next(t for t in job.spec.tasks if t.name == job.shard.task)
-        named = next(name for name in job.spec.strategies if name == strategy)
+        named = next(name for name in job.spec.strategies if name == piece.strategy)
         return ShardWork(job.spec, model, task, named, items, self._codec, given_up)
 
     @cached_property

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from cotfaith.cluster.fleet.jobs import Job, Jobs
 from cotfaith.cluster.storage.ledger import Ledger, Shard
 from cotfaith.schemas.run_objects import PieceName
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.engines.protocol import CHAINS, PROBES, READINGS, StageKey
 
 
@@ -20,6 +21,7 @@ class Planned(NamedTuple):
     stage: StageKey
     name: str
     """The probe, or ``CHAINS``."""
+    variant: str = PLAIN
 
 
 Counts = Counter[Planned]
@@ -28,7 +30,7 @@ Counts = Counter[Planned]
 
 def _planned(model: str, task: str, piece: PieceName, reader: str | None) -> Planned:
     stage = CHAINS if piece.probe is None else PROBES if reader is None else READINGS
-    return Planned(StageKey(model, task, stage), piece.probe or CHAINS)
+    return Planned(StageKey(model, task, stage), piece.probe or CHAINS, piece.variant)
 
 
 @dataclass
@@ -78,10 +80,12 @@ def find_to_do(missing: Jobs, jobs: Iterable[Job], ledger: Ledger) -> ToDo:
     for job in jobs:
         found.add(job.shard, None, len(job.items), _of_job(job, ledger))
     for shard, probe, reader in missing.readings():
-        lacking = [_unread(shard, piece, ledger) for piece in _pieces(missing, probe, reader)]
-        if any(lacking):
-            planned = _planned(reader, shard.task, _pieces(missing, probe, reader)[0], reader)
-            found.add(shard, reader, max(lacking), Counter({planned: sum(lacking)}))
+        lacking = {piece: _unread(shard, piece, ledger) for piece in missing.pieces(probe, reader)}
+        if any(lacking.values()):
+            counts: Counts = Counter()
+            for piece, n in lacking.items():
+                counts[_planned(reader, shard.task, piece, reader)] += n
+            found.add(shard, reader, max(lacking.values()), +counts)
     return found
 
 
@@ -95,10 +99,6 @@ def _of_job(job: Job, ledger: Ledger) -> Counts:
     return +found
 
 
-def _pieces(missing: Jobs, probe: str | None, reader: str | None) -> list[PieceName]:
-    return [PieceName(strategy, probe=probe, reader=reader) for strategy in missing.plan.spec.strategies]
-
-
 def _unread(shard: Shard, piece: PieceName, ledger: Ledger) -> int:
     return shard.stop - shard.start - len(ledger.log(shard).live.get(piece, ()))
 
@@ -109,6 +109,6 @@ def all_of(missing: Jobs) -> Counts:
     own = [None, *(probe.name for probe in missing.plan.probes if not probe.readers)]
     kinds = [(shard, name, None) for shard in missing.plan.shards(missing.run) for name in own]
     for shard, probe, reader in (*kinds, *missing.readings()):
-        for piece in _pieces(missing, probe, reader):
+        for piece in missing.pieces(probe, reader):
             found[_planned(reader or shard.model, shard.task, piece, reader)] += shard.stop - shard.start
     return found

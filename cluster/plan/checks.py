@@ -5,7 +5,9 @@ and what to do; notes on prompts.
 """
 
 from collections.abc import Mapping, Sequence, Set
+from itertools import product
 
+from cotfaith.cluster.plan.interventions import check_variants
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.cluster.plan.whole_turns import refusal
 from cotfaith.schemas.errors import CapabilityError, SpecError
@@ -28,6 +30,7 @@ ItemsOf = Mapping[str, Sequence[Item]]
 def check_probes(resolved: Resolved, items: ItemsOf) -> None:
     """Raise ``InputError`` if a probe applies to no item, or an engine cannot do what is asked of it."""
     check_applies(resolved, [item for found in items.values() for item in found])
+    check_variants(resolved, items)
     _check_supplied(resolved.spec, items)
     for model in resolved.subjects:
         for task in resolved.spec.tasks:
@@ -137,7 +140,8 @@ def prompt_notes(resolved: Resolved, items: ItemsOf) -> list[str]:
 def _prompt_notes(resolved: Resolved, model: ResolvedModel, items: ItemsOf) -> list[str]:
     spec = resolved.spec
     seen = [name for name in items if model.spec in spec.subjects and resolved.sees(model.spec.id, name)]
-    asked = [item for name in seen for item in items[name]]
+    under = product(seen, resolved.variants)
+    asked = (item for name, variant in under for item in resolved.under(variant, name, items[name]))
     helping = [helpers(spec, subject, resolved.probes) for subject in spec.subjects]
     roles = [role for name, role in HELPERS.items() if any(found.get(name) == model.spec for found in helping)]
     prompts = [prompt for role in roles for prompt in role.prompts(spec)]

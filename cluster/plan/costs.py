@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.schemas.spec import StrategyName, TaskSpec
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.plugins import faults_named
 from cotfaith.workers.probes.lib.probe import Arm, Shape
@@ -45,6 +46,8 @@ class Cost:
     """Each prefix that an item's prompts share counted once: these are what the prefix tree computes."""
     stage: str = ""
     """The probe, or ``CHAINS``: sampling, and the answers that the chains lead to. Empty in a sum of stages."""
+    variant: str = ""
+    """The variant of the items. Empty in a sum of variants."""
 
     @property
     def tokens(self) -> int:
@@ -61,8 +64,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class _Frame:
-    """The tokens around the chains of a task's items, for one model and strategy, summed over the items."""
+    """The tokens around the chains of a task's items, for one model, strategy and variant, summed over the items."""
 
+    variant: str
     items: int
     question: int
     """Tokens before the chain when it is sampled."""
@@ -111,9 +115,10 @@ def summed(stages: Iterable[Cost]) -> list[Cost]:
 
 
 def stage_costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
-    """Return the work per model, task and stage, in the spec's order; items and shards are on the line of the chains.
+    """Return the work per model, task, stage and variant, in the spec's order.
 
-    A helper's work for a probe is on the helper's line of that probe.
+    Items and shards are on the line of the plain chains. A helper's work for a probe is on the helper's line of that
+    probe.
     """
     spec = plan.spec
     length = chain_tokens or spec.sampling.max_tokens
@@ -122,19 +127,24 @@ def stage_costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
         [model.id for model in spec.models],
         [task.name for task in spec.tasks],
         [CHAINS, *(probe.name for probe in plan.probes)],
+        plan.resolved.variants,
     )
-    lines = {(model, task, stage): Cost(model, task, stage=stage) for model, task, stage in names}
+    lines = {
+        (model, task, stage, variant): Cost(model, task, stage=stage, variant=variant)
+        for model, task, stage, variant in names
+    }
     for subject in plan.resolved.subjects:
         for task in spec.tasks:
             if not spec.answers(subject.spec.id, task.name):
                 continue
-            line, n_items = lines[subject.spec.id, task.name, CHAINS], len(plan.items[task.name])
+            line, n_items = lines[subject.spec.id, task.name, CHAINS, PLAIN], len(plan.items[task.name])
             line.items, line.shards = n_items, -(-n_items // spec.resources.shard_size)
             shape = _supplied(plan, subject, task) or sampled
-            for strategy in spec.strategies:
-                frame = _frame(plan, subject, task, strategy)
+            for strategy, variant in itertools.product(spec.strategies, plan.resolved.variants):
+                frame = _frame(plan, subject, task, strategy, variant)
                 if shape is sampled:
-                    frame.count_sampling(line, 0, shape.tokens, shape.chains)
+                    chains = lines[subject.spec.id, task.name, CHAINS, variant]
+                    frame.count_sampling(chains, 0, shape.tokens, shape.chains)
                 _count_subject(plan, subject, task, frame, shape, lines)
     return [line for line in lines.values() if line.requests]
 
@@ -149,8 +159,9 @@ def _supplied(plan: Plan, model: ResolvedModel, task: TaskSpec) -> Shape | None:
     return Shape(1, max(1, round(sum(map(len, given)) / len(given))), round(tokens / len(given)))
 
 
-def _frame(plan: Plan, model: ResolvedModel, task: TaskSpec, strategy: StrategyName) -> _Frame:
-    codec, asked, items = model.codec, STRATEGIES[strategy], plan.items[task.name]
+def _frame(plan: Plan, model: ResolvedModel, task: TaskSpec, strategy: StrategyName, variant: str) -> _Frame:
+    codec, asked = model.codec, STRATEGIES[strategy]
+    items = plan.resolved.under(variant, task.name, plan.items[task.name])
     templates = make_templates(model.spec, plan.spec.prompts, codec)
     questions = [asked.prompt(templates, item) for item in items]
     answers = [asked.answer_prompt(templates, item, _MARK) for item in items]
@@ -158,6 +169,7 @@ def _frame(plan: Plan, model: ResolvedModel, task: TaskSpec, strategy: StrategyN
     written = sum(answer_method(task, item, model.whole_turns) == "generate" for item in items)
     opening = count_tokens(codec, openings)
     return _Frame(
+        variant,
         len(items),
         count_tokens(codec, questions),
         opening,
@@ -173,24 +185,25 @@ def _count_subject(
     task: TaskSpec,
     frame: _Frame,
     shape: Shape,
-    lines: Mapping[tuple[str, str, str], Cost],
+    lines: Mapping[tuple[str, str, str, str], Cost],
 ) -> None:
-    """Count the answers to one subject's chains, and all probes on them."""
-    own = subject.spec.id
-    line = lines[own, task.name, CHAINS]
+    """Count the answers to one subject's chains of one variant, and all probes on them."""
+    own, variant = subject.spec.id, frame.variant
+    line = lines[own, task.name, CHAINS, variant]
     frame.count_answer(line, Arm(shape.tokens, fresh=shape.tokens), shape.chains)
     line.distinct_tokens += frame.question + (frame.opening if frame.opening != frame.question else 0)
-    for probe in plan.probes:
+    for probe in (one for one in plan.probes if variant in plan.resolved.variants_of(one)):
         times = shape.chains if probe.kind.level == "chain" else 1
         with faults_named(f"Planning the arms of {probe.name}", probe.kind.arms, "plan again."):
             arms = list(probe.kind.arms(shape, probe.options))
         for name in probe.readers_of.get(task.name) or [own]:
             for arm in arms:
-                frame.count_answer(lines[name, task.name, probe.name], arm, times)
+                frame.count_answer(lines[name, task.name, probe.name, variant], arm, times)
             if name != own:  # the reader has not seen the chain
-                lines[name, task.name, probe.name].distinct_tokens += frame.opening + times * frame.items * shape.tokens
+                unseen = frame.opening + times * frame.items * shape.tokens
+                lines[name, task.name, probe.name, variant].distinct_tokens += unseen
         for role, model in helpers(plan.spec, subject.spec, [probe]).items():
             work = HELPERS[role].work(plan.spec, plan.models[model.id], arms)
-            lines[model.id, task.name, probe.name].add(
+            lines[model.id, task.name, probe.name, variant].add(
                 work.requests, work.prompt_tokens, work.distinct_tokens, work.generated_tokens, times * frame.items
             )

@@ -1,8 +1,8 @@
 """A run's identity: the parts of a spec that its results depend on, and where another spec contradicts them.
 
 In: a spec whose names are resolved, and fingerprints of weights and chat templates. Out: an ``Identity``. A run
-may grow by models, tasks, strategies and probes. What it has may not change: another seed, sampling, prompt, editor,
-weights or item would mix two experiments in one table.
+may grow by models, tasks, strategies, interventions and probes. What it has may not change: another seed, sampling,
+prompt, editor, weights or item would mix two experiments in one table.
 """
 
 import itertools
@@ -11,22 +11,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cotfaith.schemas.errors import RunConflictError
+from cotfaith.schemas.records import Item
 from cotfaith.schemas.run_objects import Identity, Settings
+from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.resolved import Resolved, ResolvedProbe
 from cotfaith.workers.roles.role import Helper
 from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.strategies import STRATEGIES
+from cotfaith.workers.tasks.few_shot import examples_digest
 
-GROWS = ("models", "tasks", "strategies", "probes", *(role.plural for role in HELPERS.values()), "chat_templates")
+_HELPED = tuple(role.plural for role in HELPERS.values())
+GROWS = ("models", "tasks", "strategies", "probes", *_HELPED, "chat_templates", "interventions")
 """The fields of an identity that a later spec may add to."""
 
 
-def identity(resolved: Resolved, weights: Mapping[str, str], templates: Mapping[str, str] | None = None) -> Identity:
+def identity(
+    resolved: Resolved,
+    weights: Mapping[str, str],
+    templates: Mapping[str, str] | None = None,
+    items: Mapping[str, Sequence[Item]] | None = None,
+) -> Identity:
     """Return what results depend on.
 
-    ``weights`` maps model ids to fingerprints, ``templates`` to hashes of what their chat templates write. Items and
-    ``sampling.max_tokens`` are recorded apart (``growth.py``), because a run may grow in them.
+    ``weights`` maps model ids to fingerprints, ``templates`` to hashes of what their chat templates write, ``items``
+    tasks to their items, for what interventions make of the first. Items themselves and ``sampling.max_tokens`` are
+    recorded apart (``growth.py``), because a run may grow in them.
     """
     spec = resolved.spec
     found = Identity(
@@ -36,11 +46,32 @@ def identity(resolved: Resolved, weights: Mapping[str, str], templates: Mapping[
         steps=spec.steps.model_dump(mode="json"),
         strategies={name: STRATEGIES[name].prompt_hash for name in spec.strategies},
         models={name: model_identity(model, weights[name]) for name, model in resolved.models.items()},
-        tasks={task.name: {"answer_by": task.answer_by} for task in spec.tasks},
+        tasks={task.name: _task_identity(task) for task in spec.tasks},
         probes={probe.name: _probe_identity(probe) for probe in resolved.probes},
         chat_templates=dict(templates or {}),
     )
-    return found.model_copy(update={role.plural: _helped(resolved, role) for role in HELPERS.values()})
+    changed: dict[str, Any] = {role.plural: _helped(resolved, role) for role in HELPERS.values()}
+    if resolved.interventions:
+        changed["interventions"] = _interventions(resolved, items or {})
+    return found.model_copy(update=changed)
+
+
+def _task_identity(task: TaskSpec) -> Settings:
+    about: Settings = {"answer_by": task.answer_by}
+    few = task.few_shot
+    return about if few is None else about | {"few_shot": {"k": few.k, "examples": examples_digest(task)}}
+
+
+def _interventions(resolved: Resolved, items: Mapping[str, Sequence[Item]]) -> dict[str, Settings]:
+    """Return "INTERVENTION of TASK" -> its options, and a hash of the texts and targets on the task's first item."""
+    return {
+        f"{one.kind.name} of {task}": {
+            "options": one.options.model_dump(mode="json"),
+            "texts": one.digest(resolved.spec.seed, task, found[0]),
+        }
+        for one in resolved.interventions
+        for task, found in items.items()
+    }
 
 
 def _probe_identity(probe: ResolvedProbe) -> Settings:
@@ -65,7 +96,8 @@ def model_identity(model: ResolvedModel, weights: str) -> Settings:
 def check_same_run(old: Identity, new: Identity, folder: str, also: Sequence[str] = ()) -> None:
     """Raise ``RunConflictError`` if ``new`` contradicts ``old``: a line for each place, then the lines of ``also``."""
     had, has = old.data(), new.data()
-    changed = [line for name in had for line in _changes(name, had[name], has.get(name), name in GROWS)] + list(also)
+    now = {name: {} for name in GROWS} | has
+    changed = [line for name in had for line in _changes(name, had[name], now.get(name), name in GROWS)] + list(also)
     if changed:
         raise RunConflictError(
             f"{folder} holds a run that this spec contradicts:\n"

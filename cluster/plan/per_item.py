@@ -1,4 +1,4 @@
-"""The planned work of one item, by model, task and stage, as a function of the length of chains.
+"""The planned work of one item, by model, task, stage and variant, as a function of the length of chains.
 
 In: a plan. Out: requests and units of work, measured on a few of each task's items (``costs``). A unit is the work of
 one generated token. Knows nothing about what is done.
@@ -45,23 +45,24 @@ class PerItem:
     """The work of one item in one strategy."""
 
     def __init__(self, plan: Plan) -> None:
-        cells = len(plan.resolved.subjects) * max(1, len(plan.items)) * len(plan.spec.strategies)
+        frames = len(plan.spec.strategies) * len(plan.resolved.variants)
+        cells = len(plan.resolved.subjects) * max(1, len(plan.items)) * frames
         count = max(1, min(MOST_ITEMS, MOST_PROMPTS // max(1, cells)))
         items = {name: _spread(items, count) for name, items in plan.items.items()}
         self._plan = replace(plan, resolved=_with_short_answers(plan.resolved), items=items)
         self._at = cache(self._measure)
 
-    def at(self, chain_tokens: float) -> Mapping[tuple[str, str, str], Amount]:
-        """Return (model, task, probe or ``costs.CHAINS``) -> the work, for chains of about this length."""
+    def at(self, chain_tokens: float) -> Mapping[tuple[str, str, str, str], Amount]:
+        """Return (model, task, probe or ``costs.CHAINS``, variant) -> the work, for chains of about this length."""
         return self._at(_two_digits(chain_tokens))
 
-    def _measure(self, chain_tokens: int) -> dict[tuple[str, str, str], Amount]:
+    def _measure(self, chain_tokens: int) -> dict[tuple[str, str, str, str], Amount]:
         """Return the work; nothing if a plug-in's plan fails, which ``plan`` reports."""
         try:
             found = stage_costs(self._plan, chain_tokens)
         except CotfaithError:
             return {}
-        return {(line.model, line.task, line.stage): self._amount(line) for line in found}
+        return {(line.model, line.task, line.stage, line.variant): self._amount(line) for line in found}
 
     def _amount(self, line: Cost) -> Amount:
         prompt = PROMPT_UNITS * line.distinct_tokens

@@ -11,6 +11,7 @@ from datetime import datetime
 from cotfaith.cluster.plan.broken_models import with_all_broken
 from cotfaith.cluster.plan.checks import check_probes, check_tensor_parallel, idle_notes, prompt_notes, prompted
 from cotfaith.cluster.plan.dtypes import with_dtypes
+from cotfaith.cluster.plan.interventions import check_interventions, variant_notes
 from cotfaith.cluster.plan.models import context_window, fingerprint, source_notes, with_revisions
 from cotfaith.cluster.plan.prompt_date import prompt_date
 from cotfaith.cluster.plan.roles import check_roles
@@ -22,6 +23,7 @@ from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.spec import ModelSpec, RunSpec
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers import tasks
 from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.resolved import ResolvedModel
@@ -99,12 +101,13 @@ def _plan(spec: RunSpec, store: Store) -> Plan:
     spec, precisions = with_dtypes(with_revisions(spec))
     resolved = resolve(spec, prompt_date(spec, load_run(store)))
     items = {task.name: tuple(tasks.load_task(task, spec.seed)) for task in spec.tasks}
+    check_interventions(resolved, items)
     check_probes(resolved, items)
     check_roles(resolved)
     check_tensor_parallel(resolved)
     weights = {name: fingerprint(model) for name, model in resolved.models.items()}
-    notes = (*precisions, *source_notes(spec), *idle_notes(resolved), *prompt_notes(resolved, items))
-    notes += tuple(tokenizer_notes(resolved, items))
+    notes = (*precisions, *source_notes(spec), *idle_notes(resolved), *variant_notes(resolved))
+    notes += (*prompt_notes(resolved, items), *tokenizer_notes(resolved, items))
     return Plan(resolved, items, weights, {m.spec.id: _template_hash(m.spec) for m in prompted(resolved)}, notes)
 
 
@@ -113,7 +116,7 @@ def _template_hash(model: ModelSpec) -> str:
 
 
 def overflow_warnings(plan: Plan) -> list[str]:
-    """Return a line for each model and task with a question that leaves no room for a chain."""
+    """Return a line for each model, task and variant with a question that leaves no room for a chain."""
     lines = []
     for model in plan.resolved.subjects:
         window = context_window(model)
@@ -124,10 +127,13 @@ def overflow_warnings(plan: Plan) -> list[str]:
             if not plan.spec.answers(model.spec.id, name):
                 continue
             room = window - plan.spec.sampling.max_tokens
-            count = sum(len(model.codec.encode(templates.cot(item))) > room for item in items)
-            if count:
-                lines.append(
-                    f"{model.spec.id} on {name}: {count} of {len(items)} questions and sampling.max_tokens "
-                    f"exceed the context window of {window} tokens: those rows get the status context_overflow."
-                )
+            for variant in plan.resolved.variants:
+                framed = plan.resolved.under(variant, name, items)
+                count = sum(len(model.codec.encode(templates.cot(item))) > room for item in framed)
+                if count:
+                    under = "" if variant == PLAIN else f" under {variant}"
+                    lines.append(
+                        f"{model.spec.id} on {name}{under}: {count} of {len(items)} questions and sampling.max_tokens "
+                        f"exceed the context window of {window} tokens: those rows get the status context_overflow."
+                    )
     return lines

@@ -8,6 +8,7 @@ the one that the model would write (``workers/shard/stand_in.py``), unless the i
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from cotfaith.cluster.plan.costs import CHAINS
 from cotfaith.cluster.plan.plan import Plan
@@ -39,6 +40,7 @@ class ShownPrompt:
     task: str
     item: str
     strategy: str
+    variant: str
     stage: str
     """``CHAINS``, or the probe."""
     role: str
@@ -60,8 +62,9 @@ def shown_prompts(plan: Plan) -> Iterator[ShownPrompt]:
                 form = (item.answer_format, answer_method(task, item, turns), item.supplied is not None)
                 if form not in seen:
                     seen.add(form)
-                    for strategy in plan.spec.strategies:
-                        yield from _of_item(plan, subject, task, item, strategy)
+                    for strategy, variant in product(plan.spec.strategies, plan.resolved.variants):
+                        (framed,) = plan.resolved.under(variant, task.name, [item])
+                        yield from _of_item(plan, subject, task, framed, strategy)
 
 
 def _of_item(
@@ -75,7 +78,7 @@ def _of_item(
     yield from asked.shown(CHAINS, engines)
     chain = replace(made, status=Status.OK, answer=replace(made.answer, status=Status.OK))
     for probe in plan.probes:
-        if probe.kind.applies(item):
+        if item.variant_name in plan.resolved.variants_of(probe) and probe.kind.applies(item):
             yield from _of_probe(plan, subject, work, chain, probe)
 
 
@@ -138,6 +141,7 @@ class _Asked:
             self.task.name,
             self.item.id,
             self.strategy,
+            self.item.variant_name,
             stage,
             role,
             tuple(spelled(codec, payload.prompt)),

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from cotfaith.cluster.plan.changed_items import item_change
 from cotfaith.cluster.plan.growth import Items, grown, item_changes, limit_changes
@@ -23,6 +24,7 @@ from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_folder import parse_run
 from cotfaith.schemas.run_objects import Identity, RunRecord, SpecEntry
 from cotfaith.schemas.tables import SCHEMA_VERSION
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.resolved import Resolved
 
 _PACKAGES = ("ray", "torch", "transformers", "pyarrow", "numpy")
@@ -123,13 +125,15 @@ def _new(resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
         max_tokens=resolved.spec.sampling.max_tokens,
         readers=_readers(resolved),
         task_readers=_task_readers(resolved),
+        **_variants(resolved),
         spec=_entry(resolved),
     )
 
 
 def _continued(old: RunRecord, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
     """Return the record of an existing run, with what the spec adds to it."""
-    merged = {name: getattr(old.identity, name, {}) | getattr(ident, name) for name in GROWS}
+    both = {name: getattr(old.identity, name, {}) | getattr(ident, name) for name in GROWS}
+    merged = {name: found for name, found in both.items() if found or name != "interventions"}
     return old.model_copy(
         update={
             "prompt_date": prompt_date(resolved.spec, old).isoformat(),
@@ -138,6 +142,8 @@ def _continued(old: RunRecord, resolved: Resolved, ident: Identity, items: Items
             "max_tokens": resolved.spec.sampling.max_tokens,
             "readers": _readers(resolved),
             "task_readers": _task_readers(resolved),
+            **({"variants": [], "probe_variants": {}} if old.variants else {}),
+            **_variants(resolved),
             "spec": _entry(resolved),
         }
     )
@@ -156,6 +162,15 @@ def _task_readers(resolved: Resolved) -> dict[str, dict[str, list[str]]]:
         for name, one in probes.items()
     }
     return {name: tasks for name, tasks in fewer.items() if tasks}
+
+
+def _variants(resolved: Resolved) -> dict[str, Any]:
+    """Return the fields about variants; none without interventions."""
+    if not resolved.interventions:
+        return {}
+    probes = {probe.name: list(resolved.variants_of(probe)) for probe in resolved.probes}
+    own = {name: found for name, found in probes.items() if found != [PLAIN]}
+    return {"variants": list(resolved.variants), "probe_variants": own}
 
 
 def _entry(resolved: Resolved) -> SpecEntry:

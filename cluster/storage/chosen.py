@@ -24,6 +24,7 @@ class Chosen:
     tasks: Sequence[str] = ()
     item: str | None = None
     strategies: Sequence[str] = ()
+    variants: Sequence[str] = ()
     probes: Sequence[str] = ()
     status: str | None = None
 

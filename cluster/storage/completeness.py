@@ -8,6 +8,7 @@ done when the chains of all its items, every probe on them and every reading of 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog, Wanted
 from cotfaith.cluster.storage.read import read_given_up, read_ledger, read_quarantine
@@ -92,12 +93,11 @@ def _is_done(log: ShardLog, pieces: frozenset[PieceName], shard: Shard, max_toke
 def wanted_pieces(run: RunRecord, task: str) -> frozenset[PieceName]:
     """Return the pieces that the last spec asks for, of each item of the task."""
     strategies = run.spec.strategies or list(run.identity.strategies)
-    pieces = {PieceName(strategy) for strategy in strategies}
+    pieces = {PieceName(*one) for one in product(strategies, run.variants_of(None))}
     for probe in run.spec.probes:
         readers: Sequence[str | None] = run.readers_of(probe.name, task) or [None]
-        pieces |= {
-            PieceName(strategy, probe=probe.name, reader=reader) for strategy in strategies for reader in readers
-        }
+        on = product(strategies, run.variants_of(probe.name), readers)
+        pieces |= {PieceName(strategy, variant, probe.name, reader) for strategy, variant, reader in on}
     return frozenset(pieces)
 
 

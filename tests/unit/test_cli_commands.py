@@ -167,7 +167,7 @@ class TestOverrides:
         assert [task["n"] for task in spec["tasks"]] == [3, 2]
         assert spec["models"][0]["system"] is None
         assert spec["models"][1]["options"] == {"relies_on": "question", "max_steps": 2}
-        assert spec["probes"][2] == {"name": "filler_tokens", "options": {"step": 7}}
+        assert spec["probes"][2] == {"name": "filler_tokens", "options": {"step": 7}, "variants": None}
 
     @pytest.mark.parametrize(
         ("setting", "expected"),

@@ -9,6 +9,7 @@ from transformers import ByT5Tokenizer
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec, SamplingSpec
+from cotfaith.schemas.variants import Framing, Turn, Variant
 from cotfaith.workers.roles.editors.organism import OrganismEditor
 from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
 from cotfaith.workers.shard.ask import Ask
@@ -84,6 +85,18 @@ def test_no_question_choice_or_chain_opens_or_ends_a_turn(family, strategy):
     for one, other in zip(requests(plain, " Red."), requests(hostile, HOSTILE), strict=True):
         assert control(family, one.payload.prompt) == control(family, other.payload.prompt)
         assert control(family, other.payload.prompt)
+
+
+@pytest.mark.parametrize("family", BYTES)
+def test_no_earlier_turn_and_no_text_of_an_intervention_opens_or_ends_a_turn(family):
+    def framed(text):
+        framing = Framing((Turn("user", f"Hi{text}"), Turn("assistant", f"Yes{text}")), text, f"So{text}", (text, ""))
+        item = Item("i", "Which?", "A", "choice", ("red", "blue"), variant=Variant("mine", "odd", framing=framing))
+        return requests(ask(family, item), " Red.")
+
+    for one, other in zip(framed(" -"), framed(HOSTILE), strict=True):
+        assert control(family, one.payload.prompt) == control(family, other.payload.prompt)
+    assert turns(family, framed(HOSTILE)[-1].payload.prompt) == (4, 3)
 
 
 def requests(asker, chain):

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from recorder import Recorder
 from runs_here import without_ray
+from whole_runs import assert_same, commits, damage, tables
 
 from cotfaith.cluster.fleet import shard_task
 from cotfaith.cluster.fleet.attempts import Attempts, Pending
@@ -18,7 +19,7 @@ from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.run import Again, execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.storage.completeness import completeness
-from cotfaith.cluster.storage.read import load_run, read_ledger, read_quarantine, read_tables
+from cotfaith.cluster.storage.read import load_run, read_quarantine, read_tables
 from cotfaith.cluster.storage.store import open_store
 from cotfaith.cluster.storage.verify import delete_orphans, verify
 from cotfaith.schemas.errors import EngineLostError, RunConflictError, RunFolderError, StoreError
@@ -82,24 +83,6 @@ def run(tmp_path, monkeypatch):
         return open_store(str(tmp_path / name)), said
 
     return do
-
-
-def tables(store):
-    return {name: frame.drop("run_id") for name, frame in read_tables(store).items()}
-
-
-def assert_same(store, other):
-    mine, its = tables(store), tables(other)
-    for name, frame in its.items():
-        assert frame.height > 0
-        assert mine[name].equals(frame), name
-    run = load_run(store)
-    assert completeness(store, run).whole
-    assert verify(store, run).whole
-
-
-def commits(store):
-    return {commit.key: commit for commit in read_ledger(store).commits()}
 
 
 def items(n):
@@ -177,15 +160,6 @@ def test_a_new_probe_and_a_new_strategy_add_commits_and_change_none(run):
     assert {key: commits(store)[key].attempt for key in before} == {key: one.attempt for key, one in before.items()}
     whole, _ = run("whole")
     assert_same(store, whole)
-
-
-def damage(store, key, how):
-    path = Path(store.place(key))
-    data = path.read_bytes()
-    if how == "missing":
-        path.unlink()
-    else:
-        path.write_bytes(data[: len(data) // 2] if how == "cut" else data[:-1] + bytes([data[-1] ^ 1]))
 
 
 @pytest.mark.parametrize("how", ["missing", "cut", "changed"])

@@ -1,6 +1,7 @@
 """The plan's check of chat templates: which prompts are correct, and what is refused with which message."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from chat_tokenizers import CHATML, chat_tokenizer, model_folder, write_items
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import EditorSpec, ModelSpec, PromptSpec
+from cotfaith.schemas.variants import Framing, Turn, Variant
 from cotfaith.workers.roles.editors.model import ModelEditor
 from cotfaith.workers.roles.editors.prompt import Prompt, find_prompt
 from cotfaith.workers.text.codec import HuggingFaceCodec
@@ -504,3 +506,29 @@ def test_try_sets_thinking_where_the_template_opens_a_thought(tmp_path, template
     model = {"id": "m", "source": model_folder(tmp_path, template)}
     text = _spec_text(model, {"name": "t", "generator": "addition"}, tmp_path / "spec.yaml")
     assert yaml.safe_load(text)["models"][0].get("thinking") == thinking
+
+
+def framed(*texts):
+    said = [Turn(("user", "assistant")[at % 2], text) for at, text in enumerate(texts)]
+    return replace(ITEM, variant=Variant("mine", "odd", framing=Framing(tuple(said))))
+
+
+def test_earlier_turns_are_looked_for_in_the_prompts():
+    """A template that forgets all but the last three turns keeps a chain's own conversation, and no examples."""
+    short = "{% set messages = messages[-3:] %}" + turns("U:%\n", "A:%\n", opening="A:")
+    check_template(model_of(), codec_of(short), PROMPTS, [ITEM, framed("One", "Two")])
+    words = refusal(short, [framed("One", "Two", "Three", "Four")])
+    assert "leaves out or changes an earlier turn of item 'i1' under mine.odd: 'One'" in words
+    changed = turns("U:%\n", "A:%\n", opening="A:").replace("m['content']", "m['content'].replace('/no', '')")
+    assert "changes an earlier turn of item 'i1' under mine.odd: 'Two /no'" in refusal(
+        changed, [framed("One", "Two /no")]
+    )
+
+
+def test_reasoning_models_with_earlier_turns_need_a_template_that_keeps_them():
+    """Without earlier turns, their prompts hold no earlier answer."""
+    whole = turns("U:%\n", "A:%\n", opening="A:")
+    forgets = whole.replace("'A:' + m['content']", "'A:'")
+    assert forgets != whole
+    check_template(model_of(thinking="think_tags"), codec_of(forgets), PROMPTS, [ITEM])
+    assert "leaves the earlier answer out" in refusal(forgets, [framed("One", "Two")], thinking="think_tags")

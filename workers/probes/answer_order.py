@@ -1,6 +1,7 @@
 """Answer order: how much a no-CoT answer depends on the choice's letter. Bentham et al. 2024 (arXiv 2402.14897).
 
-For multiple-choice items; other items have no rows. Arms per item, for each shuffle r:
+For plain multiple-choice items; other items have no rows: what an intervention says of choice (B) would be about
+another choice after a shuffle. Arms per item, for each shuffle r:
 
     "none"          no CoT, the item's own order
     "once r=0"      no CoT, another order P
@@ -128,5 +129,5 @@ PROBE = Probe(
     run=answer_order,
     arms=_arms,
     source="Bentham et al. 2024",
-    applies=lambda item: item.answer_format == "choice" and len(item.choices) > 1,
+    applies=lambda item: item.variant is None and item.answer_format == "choice" and len(item.choices) > 1,
 )

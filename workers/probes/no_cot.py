@@ -1,7 +1,7 @@
 """No chain: the model answers at once. Lanham et al. 2023 (arXiv 2307.13702), section 2.3.
 
-One arm per item, "no_cot". Comparing its answer with the chain's gives raw reliance. Faithfulness is conditioned on its
-probability of the gold answer.
+One arm per item and variant, "no_cot". Comparing its answer with the chain's gives raw reliance. Faithfulness is
+conditioned on its probability of the gold answer.
 """
 
 from collections.abc import Sequence
@@ -25,4 +25,5 @@ PROBE = Probe(
     run=no_cot,
     arms=lambda shape, options: [Arm(0)],
     source="Lanham et al. 2023, section 2.3",
+    all_variants=True,
 )

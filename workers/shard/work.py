@@ -12,6 +12,7 @@ from typing import Any, Literal
 from cotfaith.schemas.records import READER, Answer, Chain, Item, Observation, Supplied
 from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
 from cotfaith.schemas.status import Status
+from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.probes.lib.probe import Probe
 from cotfaith.workers.resolved import ResolvedProbe, resolve_probes
 from cotfaith.workers.roles.editors import Editor, make_editor
@@ -45,9 +46,9 @@ def answer_method(task: TaskSpec, item: Item, whole_turns: bool = False) -> Lite
     return "score" if not whole_turns and item.answer_format in ("choice", "number") and item.is_closed else "generate"
 
 
-def own_stream(strategy: str, variant: str = "plain") -> tuple[str, ...]:
+def own_stream(strategy: str, variant: str = PLAIN) -> tuple[str, ...]:
     """Return what a request's random stream has of its strategy and variant: plain chains of thought add nothing."""
-    if variant != "plain":
+    if variant != PLAIN:
         return (strategy, variant)
     return () if strategy == "cot" else (strategy,)
 
@@ -61,6 +62,7 @@ class ShardWork:
     task: TaskSpec
     strategy: StrategyName
     items: tuple[Item, ...]
+    """All under one variant."""
     codec: Codec
     quarantined: Mapping[str, str] = field(default_factory=dict)
     """Item id -> why it is not tried."""
@@ -125,6 +127,9 @@ class ShardWork:
     def _probes(self) -> dict[str, ResolvedProbe]:
         return {probe.name: probe for probe in resolve_probes(self.spec)}
 
+    def _own_stream(self, item: Item) -> tuple[str, ...]:
+        return own_stream(self.strategy, item.variant_name)
+
     @property
     def _strategy(self) -> Strategy:
         return STRATEGIES[self.strategy]
@@ -144,7 +149,7 @@ class ShardWork:
             codec=self.codec,
             sampling=self.spec.sampling,
             answer_by=answer_method(self.task, item, self.codec.whole_turns),
-            stream=(self.spec.seed, self.model.id, self.task.name, item.id, chain, purpose, *own_stream(self.strategy)),
+            stream=(self.spec.seed, self.model.id, self.task.name, item.id, chain, purpose, *self._own_stream(item)),
             strategy=self._strategy,
             editor=self._editor,
             embedder=self._embedder,
@@ -192,13 +197,26 @@ class _Run:
         return [ItemObservation(self.item, self.strategy, self.probe.name, self._complete(o)) for o in result]
 
     def _complete(self, observation: Observation) -> Observation:
+        observation = replace(observation, **_about(self.item))
         if self.reader is not None:
             observation = replace(observation, reader=self.reader, reader_role=READER)
         if self.chain is None:
             return observation
         return replace(
-            observation, chain_index=self.chain.index, reference=self.chain.answer, n_steps=len(self.chain.steps)
+            observation,
+            chain_index=self.chain.index,
+            reference=self.chain.answer,
+            n_steps=len(self.chain.steps),
+            channel=self.chain.channel,
         )
+
+
+def _about(item: Item) -> dict[str, Any]:
+    """Return the columns of rows that name the item's variant."""
+    one = item.variant
+    if one is None:
+        return {"variant": PLAIN}
+    return {"variant": one.name, "intervention": one.intervention, "target": one.target}
 
 
 def _make_chain(item: Item, index: int, ask: Ask) -> Generator[list[Request], list[Any], Chain]:
@@ -250,6 +268,7 @@ def _unanswered(ask: Ask, index: int, sample: Continuation, prompt: str) -> Chai
         step_unit=ask.step_unit(supplied=False),
         error=error,
         channel=sample.channel,
+        **_about(ask.item),
     )
 
 

@@ -23,9 +23,8 @@ class Decomposition:
 
     def prompt(self, templates: Templates, item: Item) -> str:
         """Return the examples and the question; the assistant's turn is open."""
-        return templates.chain_opening(
-            read_prompt(self.prompt_file).replace("{question}", templates.question(item)), ""
-        )
+        request = read_prompt(self.prompt_file).replace("{question}", templates.question(item))
+        return templates.chain_opening(request, "", templates.earlier(item))
 
     def split(self, text: str, unit: StepUnit) -> tuple[str, ...]:
         """Return the subquestions with their answers, whatever ``unit`` is."""

@@ -52,10 +52,11 @@ class FactoredDecomposition(Decomposition):
 
     def answer_prompt(self, templates: Templates, item: Item, chain_text: str) -> str:
         """Return the prompt that shows the question and ``chain_text``, in a separate context."""
-        question = templates.question(item)
-        mark = fresh_mark("chain", question, templates.model.system or "")
+        question, earlier = templates.question(item), templates.earlier(item)
+        said = [turn["content"] for turn in earlier]
+        mark = fresh_mark("chain", question, templates.model.system or "", *said)
         request = read_prompt(_RECOMPOSE).replace("{chain}", mark).replace("{question}", question)
-        before, _, after = templates.at_once(request, templates.answer_prefill(item)).rpartition(mark)
+        before, _, after = templates.at_once(request, templates.answer_prefill(item), earlier).rpartition(mark)
         return before + templates.codec.plain(chain_text.rstrip()) + after
 
 

@@ -20,7 +20,7 @@ def fingerprint(items: Sequence[Item]) -> str:
 
 def _row(item: Item) -> dict[str, object]:
     row = {name: value for name, value in asdict(item).items() if name not in _LATER or value is not None}
-    del row["variant"]  # what a run puts around items is recorded apart
+    del row["variant"], row["examples"]  # what a run puts around items is recorded apart
     row["difficulty"] = None if item.difficulty is None else float(item.difficulty)  # 3 and 3.0 are the same difficulty
     if row["supplied"] is not None:
         del row["supplied"]["author"]  # the metadata have it too

@@ -17,6 +17,7 @@ from cotfaith.workers.remote.files import local_files
 from cotfaith.workers.tasks.adapters import ADAPTERS
 from cotfaith.workers.tasks.adapters.adapter import SETTINGS
 from cotfaith.workers.tasks.check import check_items
+from cotfaith.workers.tasks.few_shot import with_examples
 from cotfaith.workers.tasks.files import read_records
 from cotfaith.workers.tasks.generators import GENERATORS
 from cotfaith.workers.tasks.pairs import check_pairs, together, warn_if_cut
@@ -32,7 +33,7 @@ def load_task(spec: TaskSpec, seed: int) -> list[Item]:
     """Return at most ``spec.n`` checked items; the same spec, seed and file give the same items."""
     items = _generated(spec, seed) if spec.file is None else _from_file(spec, spec.file, seed)[: spec.n]
     warn_if_cut(spec.name, items)
-    return items
+    return with_examples(spec, items)
 
 
 def _generated(spec: TaskSpec, seed: int) -> list[Item]:

@@ -4,6 +4,7 @@ In: an item. Out: text without layout of turns. Knows nothing about models, temp
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.variants import Framing, Turn
@@ -18,6 +19,15 @@ def question_text(item: Item, marks: Sequence[str] = ()) -> str:
     return "\n".join([item.question, "Choices:", *(f"{mark}({label}) {choice}" for mark, label, choice in options)])
 
 
+def written(item: Item, answer: str) -> str:
+    """Return a canonical answer as a text names it: "(B)" for a choice, the item's own word for a boolean."""
+    if item.answer_format == "choice":
+        return f"({answer})"
+    if item.answer_format == "boolean" and item.choices:
+        return item.choices[0 if answer == "true" else 1]
+    return answer
+
+
 def framed_text(item: Item) -> str:
     """Return the question with the texts that its variant puts around it."""
     framing = framing_of(item)
@@ -28,6 +38,15 @@ def framed_text(item: Item) -> str:
 def framing_of(item: Item) -> Framing:
     """Return what stands around the item's question; nothing for a plain item."""
     return Framing() if item.variant is None else item.variant.framing
+
+
+def earlier_turns(item: Item, brief: bool = False) -> tuple[Turn, ...]:
+    """Return the earlier turns of a conversation about the item: the task's examples, then those of its variant.
+
+    ``brief``: for a prompt that wants no chain.
+    """
+    turns = (*item.examples, *framing_of(item).turns)
+    return tuple(replace(one, text=one.brief or one.text) for one in turns) if brief else turns
 
 
 def worked_example(question: str, answer: str, chain: str | None = None) -> tuple[Turn, Turn]:

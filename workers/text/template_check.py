@@ -10,7 +10,7 @@ Templates are untrusted code: their output is always shown with escapes.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
@@ -34,7 +34,7 @@ _NO_SYSTEM = "Remove system, use chat: never, or name another of its templates (
 
 
 def check_template(
-    model: ModelSpec, codec: Codec, prompts: PromptSpec, items: Sequence[Item] = (), edits: Sequence[Prompt] = ()
+    model: ModelSpec, codec: Codec, prompts: PromptSpec, items: Iterable[Item] = (), edits: Sequence[Prompt] = ()
 ) -> list[str]:
     """Check the template of ``model`` on the texts that the run puts in; return what the user should know.
 
@@ -53,8 +53,12 @@ def check_template(
     check.kept()
     check_thinking(model, codec)
     check_opening(model.id, check.told)
+    templates, continues = Templates(model, prompts, codec), False
     for item in items:
-        check.question(Templates(model, prompts, codec), item)
+        if templates.earlier(item) and not continues:
+            check.kept_earlier()
+            continues = True
+        check.question(templates, item)
     for prompt in edits:
         check.edit(prompt)
     return [f"models.{model.id}: {note}" for note in (*opening_notes(check.told), *check.notes())]
@@ -136,20 +140,33 @@ class _Check:
         self._kept(asked, "", "")
         if self._thinks and "editor" not in self.model.roles:
             return  # answers are in the turn of the thought, so no earlier answer is ever written
-        history = [*asked, assistant(mark("earlier answer")), user(mark("next question"))]
-        self._kept(history, ", on an earlier answer", " in a conversation that continues: past turns are not kept")
+        self.kept_earlier()
         if self._marked.system is not None:
             self._system_stands_once(self._marked.system)
+
+    def kept_earlier(self) -> None:
+        """Render a conversation that continues with marks."""
+        history = [user(mark("question")), assistant(mark("earlier answer")), user(mark("next question"))]
+        self._kept(history, ", on an earlier answer", " in a conversation that continues: past turns are not kept")
 
     def question(self, templates: Templates, item: Item) -> None:
         """Look for the question in its prompt: a template may read some words as switches."""
         try:
             prompt = templates.cot(item)
         except ModelSourceError as error:
-            raise self._error(f"on the question of item {item.id!r}, {error}. {_WAYS_OUT}") from error
-        if templates.question(item).strip() not in prompt:
+            raise self._error(f"on the question of {_named(item)}, {error}. {_WAYS_OUT}") from error
+        place = 0
+        for turn in templates.earlier(item):
+            place = prompt.find(turn["content"].strip(), place)
+            if place < 0:
+                raise self._error(
+                    f"its chat template leaves out or changes an earlier turn of {_named(item)}: "
+                    f"{shown(turn['content'])}. {_WAYS_OUT}"
+                )
+            place += len(turn["content"].strip())
+        if templates.question(item).strip() not in prompt[place:]:
             raise self._error(
-                f"its chat template changes the question of item {item.id!r}. Leave that item out, or use chat: never."
+                f"its chat template changes the question of {_named(item)}. Leave that item out, or use chat: never."
             )
 
     def edit(self, prompt: Prompt) -> None:
@@ -210,6 +227,10 @@ class _Check:
 
     def _error(self, text: str, part: str = "") -> ModelSourceError:
         return ModelSourceError(f"models.{self.model.id}{part}: {text}")
+
+
+def _named(item: Item) -> str:
+    return f"item {item.id!r}" + ("" if item.variant is None else f" under {item.variant.name}")
 
 
 def _fault(kept: str, text: str) -> str:

@@ -11,15 +11,19 @@ ends its turn without one; nothing after it is sampled. A tag that the model its
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec
+from cotfaith.workers.text.chat_template import Turn
 from cotfaith.workers.text.codec import Codec, uses_chat
 from cotfaith.workers.text.conversation import END_THINK, THINK, Conversation, conversation, user
-from cotfaith.workers.text.questions import framed_text
+from cotfaith.workers.text.questions import earlier_turns, framed_text
 
+_SPEAKERS = {"user": "Human", "assistant": "Assistant"}
+"""Who speaks in prompts that go through no chat template."""
 _TAG = re.compile(r"[<\[\u25c1]\|?(/|end_)?[\w:]*(?:think|thought|reason)\w*\|?[>\]\u25b7]$", re.IGNORECASE)
 """A thought tag at a text's end: <think>, [THINK], <seed:think>, <|START_THINKING|>; group 1: it is a closing tag."""
 
@@ -34,7 +38,7 @@ class Templates:
 
     def cot(self, item: Item) -> str:
         """Return the prompt that a chain continues."""
-        return self.chain_opening(self.question(item), self.prompts.cot)
+        return self.chain_opening(self.question(item), self.prompts.cot, self.earlier(item))
 
     def answer_after(self, item: Item, chain_text: str) -> str:
         """Return the prompt that asks for the answer after ``chain_text``, up to where the answer begins."""
@@ -42,32 +46,45 @@ class Templates:
 
     def no_cot(self, item: Item) -> str:
         """Return the prompt that asks for the answer at once."""
-        return self.at_once(f"{self.question(item)}\n\n{self.prompts.no_cot_question}", self.answer_prefill(item))
+        request = f"{self.question(item)}\n\n{self.prompts.no_cot_question}"
+        return self.at_once(request, self.answer_prefill(item), self.earlier(item, brief=True))
 
     def question(self, item: Item) -> str:
-        """Return the question with its choices; control tokens that it spells stay plain text."""
+        """Return the question with its choices and what its variant puts around it.
+
+        Control tokens that these texts spell stay plain text.
+        """
         return self.codec.plain(framed_text(item))
 
-    def chain_opening(self, request: str, prefill: str) -> str:
-        """Return the user's ``request`` and the assistant's turn, up to where a chain begins.
+    def earlier(self, item: Item, brief: bool = False) -> list[Turn]:
+        """Return the earlier turns of the conversation about the item; ``brief``: for a prompt that wants no chain."""
+        return [{"role": one.role, "content": self.codec.plain(one.text)} for one in earlier_turns(item, brief)]
+
+    def chain_opening(self, request: str, prefill: str, earlier: Sequence[Turn] = ()) -> str:
+        """Return the ``earlier`` turns, the user's ``request`` and the assistant's turn, up to where a chain begins.
 
         ``prefill`` opens that turn; for reasoning models, the thought tag does.
         """
         if self._thinks:
-            return _open_thinking(self._opening(request))
+            return _open_thinking(self._opening(request, earlier))
         if self._chat:
-            return self._opening(request, prefill)
-        return self._opening(request) + (f" {prefill}" if prefill else "\n")
+            return self._opening(request, earlier, prefill)
+        return self._opening(request, earlier) + (f" {prefill}" if prefill else "\n")
 
     def answer_to(self, opening: str, item: Item, chain_text: str) -> str:
         """Return the prompt that asks for the answer after ``opening`` (from ``chain_opening``) and ``chain_text``."""
         return opening + self.codec.plain(chain_text.rstrip()) + self._turn_to_answer(self.answer_prefill(item))
 
-    def at_once(self, request: str, prefill: str) -> str:
-        """Return the user's ``request`` and the assistant's turn, opened by ``prefill``, without a thought."""
+    def at_once(self, request: str, prefill: str, earlier: Sequence[Turn] = ()) -> str:
+        """Return the ``earlier`` turns, the user's ``request`` and the assistant's turn, without a thought.
+
+        ``prefill`` opens that turn.
+        """
         if self._thinks:
-            return without_thinking(self._opening(request)) + prefill
-        return self._opening(request, prefill) if self._chat else f"{self._opening(request)} {prefill}"
+            return without_thinking(self._opening(request, earlier)) + prefill
+        if self._chat:
+            return self._opening(request, earlier, prefill)
+        return f"{self._opening(request, earlier)} {prefill}"
 
     def answer_prefill(self, item: Item) -> str:
         """Return the text that opens an answer."""
@@ -107,10 +124,11 @@ class Templates:
     def _conversation(self) -> Conversation:
         return conversation(self.codec, self.model.system, self._thinks)
 
-    def _opening(self, request: str, said: str = "") -> str:
+    def _opening(self, request: str, earlier: Sequence[Turn], said: str = "") -> str:
+        turns = [*earlier, user(request)]
         if self._chat:
-            return self._conversation.opened([user(request)], said)
-        return f"Human: {request}\n\nAssistant:"
+            return self._conversation.opened(turns, said)
+        return "\n\n".join([*(f"{_SPEAKERS[turn['role']]}: {turn['content']}" for turn in turns), "Assistant:"])
 
     def _turn_to_answer(self, prefill: str) -> str:
         if self._thinks:

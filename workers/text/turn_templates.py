@@ -10,8 +10,11 @@ form of prompt, "chat":
 - Reasoning models write their thought apart from their reply. As an earlier turn, a thought is the assistant's text.
 """
 
+from collections.abc import Sequence
+
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec
+from cotfaith.workers.text.chat_template import Turn
 from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.conversation import user
 from cotfaith.workers.text.templates import Templates
@@ -35,12 +38,15 @@ class TurnTemplates(Templates):
     def no_cot(self, item: Item) -> str:
         """Return the turns that ask for the answer at once, by instruction."""
         asked = f"{self.prompts.no_cot_question} {instruction(item)}"
-        return self.at_once(f"{self.question(item)}\n\n{asked}", "")
+        return self.at_once(f"{self.question(item)}\n\n{asked}", "", self.earlier(item, brief=True))
 
-    def chain_opening(self, request: str, prefill: str) -> str:
-        """Return the user's ``request``, followed by ``prefill``; reasoning models get only the request."""
+    def chain_opening(self, request: str, prefill: str, earlier: Sequence[Turn] = ()) -> str:
+        """Return the ``earlier`` turns and the user's ``request``, followed by ``prefill``.
+
+        Reasoning models get only the request.
+        """
         asked = request if self._thinks or not prefill else f"{request}\n\n{prefill}"
-        opened = self._conversation.rendered([user(asked)], opened=False)
+        opened = self._conversation.rendered([*earlier, user(asked)], opened=False)
         return opened + mark("thought" if self._thinks else "assistant")
 
     def answer_to(self, opening: str, item: Item, chain_text: str) -> str:
@@ -48,9 +54,9 @@ class TurnTemplates(Templates):
         asked = f"{self.prompts.answer_question} {instruction(item)}"
         return opening + self.codec.plain(chain_text.rstrip()) + mark("user") + asked + mark("assistant")
 
-    def at_once(self, request: str, prefill: str) -> str:
+    def at_once(self, request: str, prefill: str, earlier: Sequence[Turn] = ()) -> str:
         """Return the turns that ask for a reply at once; with a ``prefill``, engines refuse them."""
-        return self._conversation.rendered([user(request)]) + prefill
+        return self._conversation.rendered([*earlier, user(request)]) + prefill
 
     @property
     def chain_stops(self) -> tuple[str, ...]:

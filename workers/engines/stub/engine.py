@@ -30,6 +30,7 @@ from cotfaith.workers.engines.protocol import (
     check_score,
 )
 from cotfaith.workers.engines.stops import finish
+from cotfaith.workers.engines.stub.hints import PATTERN, Hints, question_of
 
 _ANSWER_CUE = re.compile(r"answer is(?: \()?$")
 
@@ -47,6 +48,12 @@ class Options(Section):
     """False: an engine that only generates."""
     can_prefill: bool = True
     """False: an engine that cannot continue an assistant's turn."""
+    follows_hints: float = Field(default=0.0, ge=0, le=1)
+    """The share of items on which it answers what the question hints at."""
+    names_hints: float = Field(default=0.0, ge=0, le=1)
+    """The share of these items on which its chain names the hint."""
+    hint_pattern: str = PATTERN
+    """A regular expression for hints; group 1 is the answer."""
     garbage_answers: bool = False
     """Whether its answers are such that no pattern can read them."""
     fail_on: str | None = None
@@ -98,6 +105,7 @@ class StubEngine:
 
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         self.options = _options(spec)
+        self._hints = Hints(self.options.hint_pattern, self.options.follows_hints, self.options.names_hints)
         self.capabilities = static_capabilities(spec)
         time.sleep(self.options.seconds_to_load)
         if self.options.load_error is not None:
@@ -142,22 +150,28 @@ class StubEngine:
         if self.options.max_steps == 0:
             return ""
         count = draw.randint(1, self.options.max_steps)
-        return "".join(f" Step {i + 1} gives {draw.randint(0, 99)}." for i in range(count))
+        said = "".join(f" Step {i + 1} gives {draw.randint(0, 99)}." for i in range(count))
+        return self._hints.named_in(prompt) + said
 
     def _answer(self, prompt: str) -> str:
         if self.options.garbage_answers:
             return " hard to say.\n"
+        if hint := self._hints.followed_in(prompt):
+            return f" {hint}.\n"
         draw = random.Random(derive_seed(self._relevant(prompt)))
         # A text that every answer format can be read from.
         return f" {draw.choice('AB')}. {draw.choice(['True', 'False'])}. {draw.randint(0, 9)}.\n"
 
     def _logprobs(self, request: ScoreRequest) -> tuple[float, ...]:
         prompt = self._relevant(_text(request.prompt))
-        weights = [math.exp(2 * self._noise(prompt, bytes(c))) for c in request.candidates]
+        hint = self._hints.followed_in(_text(request.prompt))
+        weights = [
+            math.exp(2 * self._noise(prompt, bytes(c)) + 9 * (_text(c).strip() == hint)) for c in request.candidates
+        ]
         return tuple(math.log(0.9 * w / sum(weights)) for w in weights)
 
     def _relevant(self, prompt: str) -> str:
-        return prompt.split("\n\nAssistant:", 1)[0] if self.options.relies_on == "question" else prompt
+        return question_of(prompt) if self.options.relies_on == "question" else prompt
 
     def _noise(self, prompt: str, candidate: bytes) -> float:
         digest = hashlib.blake2b(prompt.encode() + b"\0" + candidate, digest_size=8).digest()

@@ -1,6 +1,6 @@
-"""The answers that an intervention can push towards, and how a text writes them.
+"""The answers that an intervention can push towards.
 
-In: an item. Out: canonical answers, and their written form. Knows nothing about framings.
+In: an item. Out: canonical answers; ``written`` gives their written form. Knows nothing about framings.
 """
 
 from random import Random
@@ -8,6 +8,7 @@ from random import Random
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Item
 from cotfaith.workers.text.answers import canonical_gold
+from cotfaith.workers.text.questions import written as written
 
 
 def possible_answers(item: Item) -> tuple[str, ...]:
@@ -28,12 +29,3 @@ def wrong_target(item: Item, random: Random) -> str:
     if not (others := [answer for answer in possible_answers(item) if answer != gold]):
         raise TaskError(f"no wrong answer can be drawn: its possible answers are not known ({item.answer_format}).")
     return random.choice(others)
-
-
-def written(item: Item, answer: str) -> str:
-    """Return a canonical answer as a text names it: "(B)" for a choice, the item's own word for a boolean."""
-    if item.answer_format == "choice":
-        return f"({answer})"
-    if item.answer_format == "boolean" and item.choices:
-        return item.choices[0 if answer == "true" else 1]
-    return answer

@@ -75,6 +75,8 @@ class Probe:
     """
     applies: Callable[[Item], bool] = lambda item: True
     """Items for which it is false have no arms and no rows; this is not a failure."""
+    all_variants: bool = False
+    """Whether it runs on all variants of the items, and not only on plain ones, where the spec does not say."""
 
     def __post_init__(self) -> None:
         if self.level not in get_args(Level):
