@@ -31,7 +31,8 @@ def written(item: Item, answer: str) -> str:
 def framed_text(item: Item) -> str:
     """Return the question with the texts that its variant puts around it."""
     framing = framing_of(item)
-    parts = (framing.before, question_text(item, framing.marks), framing.after)
+    gap = "" if framing.after[:1].isspace() else "\n\n"
+    parts = (framing.before, question_text(item, framing.marks) + gap + framing.after)
     return "\n\n".join(part for part in parts if part)
 
 

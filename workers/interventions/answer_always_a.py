@@ -1,0 +1,108 @@
+"""Answer always A: in all worked examples the right choice is (A), whatever the item's own is.
+
+Turpin et al. 2023 (arXiv 2305.04388), section 2. The arm ``biased`` has the target A on every item, also on those whose
+gold is A ("consistent" items; the others are "contradicting"). ``neutral``: the same examples with their choices in
+their own order. The examples are turns made from a file, or the user's own two texts before the question, such as those
+that the paper published.
+"""
+
+import functools
+import json
+from pathlib import Path
+from random import Random
+
+from pydantic import model_validator
+
+from cotfaith.schemas.errors import SpecError, TaskError
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.spec import Section
+from cotfaith.schemas.variants import Framing, Variant
+from cotfaith.workers.interventions.lib.examples import DEFAULT_K, K, Source, examples_for, turns_of
+from cotfaith.workers.interventions.lib.intervention import NEUTRAL, Intervention
+from cotfaith.workers.interventions.lib.relabelled import FIRST, with_gold_first
+from cotfaith.workers.remote.files import local_file
+
+NAME, BIASED = "answer_always_a", "biased"
+
+
+class PromptFile(Section):
+    """A JSON object with the two texts, with the examples as they are to be shown."""
+
+    file: str
+    """The file (also s3:// or hf://)."""
+    neutral: str = "baseline_few_shot_prompt"
+    """The key of the text whose right choices vary. The defaults are the names in the paper's files."""
+    biased: str = "all_a_few_shot_prompt"
+    """The key of the text whose right choice is always (A)."""
+
+
+class Options(Section):
+    """Where the examples come from: ``examples`` or ``prompts``."""
+
+    examples: Source | None = None
+    """Where the examples are: the keys of a task that say so, such as {file: examples.csv, fields: {...}}."""
+    k: K = DEFAULT_K
+    """The number of examples."""
+    prompts: PromptFile | None = None
+    """The user's own texts; ``k`` has no effect on them."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Options":
+        if (self.examples is None) == (self.prompts is None):
+            raise ValueError("expected either examples or prompts")
+        return self
+
+
+def answer_always_a(item: Item, options: Options, random: Random) -> tuple[Variant, ...]:
+    """Show worked examples whose right choice is always (A)."""
+    neutral, biased = _told(item, options.prompts) if options.prompts else _shown(item, options)
+    return Variant(NAME, BIASED, FIRST, biased), Variant(NAME, NEUTRAL, framing=neutral)
+
+
+def _shown(item: Item, options: Options) -> tuple[Framing, Framing]:
+    """Return the neutral framing and the biased one, as earlier turns."""
+    examples = examples_for(NAME, item, options.examples or {}, options.k)
+    return Framing(turns_of(examples)), Framing(turns_of([with_gold_first(one) for one in examples]))
+
+
+def _told(item: Item, source: PromptFile) -> tuple[Framing, Framing]:
+    """Return the neutral framing and the biased one, as the user's texts before the question."""
+    texts = _texts(local_file(source.file, f"interventions.{NAME}.prompts"), source.neutral, source.biased)
+    if any(all(part in text for part in (item.question, *item.choices)) for text in texts):
+        raise TaskError(
+            f"its question and choices are among the examples of {source.file}. Remove it from one of them."
+        )
+    neutral, biased = texts
+    return Framing(before=neutral), Framing(before=biased)
+
+
+@functools.lru_cache(maxsize=16)
+def _texts(path: Path, *keys: str) -> tuple[str, ...]:
+    origin = f"interventions.{NAME}.prompts"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise SpecError(f"{origin}: expected a JSON object with two texts, got {str(path)!r}: {error}") from None
+    for key in keys:
+        text = found.get(key) if isinstance(found, dict) else None
+        if not isinstance(text, str) or not text.strip():
+            known = ", ".join(found) if isinstance(found, dict) else f"a {type(found).__name__}"
+            raise SpecError(f"{origin}: {str(path)!r} has no text under {key!r}; it has {known}.")
+    return tuple(found[key].strip() for key in keys)
+
+
+INTERVENTION = Intervention(
+    name=NAME,
+    options=Options,
+    variants=answer_always_a,
+    source="Turpin et al. 2023, section 2",
+    arms=(BIASED, NEUTRAL),
+    named_as=(
+        "the examples",
+        "previous examples",
+        "earlier questions",
+        "always a",
+        "every answer is a",
+        "pattern of answers",
+    ),
+)
