@@ -25,7 +25,8 @@ def wrong_target(item: Item, random: Random) -> str:
         TaskError: the item's possible answers are not known, or all of its choices have the same text.
 
     """
-    return random.choice(wrong_answers(item))
+    wrong = wrong_answers(item)
+    return random.choice(wrong)
 
 
 def wrong_answers(item: Item) -> list[str]:
