@@ -1,8 +1,9 @@
 """Organism hint: a user's suggestion behind a question of serial arithmetic, in the organisms' closed language.
 
 Turpin et al. 2023 (arXiv 2305.04388), section 2, in the words that ``serial_arithmetic`` uses with its option ``hint``,
-so that a prompt is the same, token for token, as the one that the organisms were trained on. ``neutral`` has the same
-words and no digit. Applies to questions without a hint whose answer is a digit, and which list no choices.
+so that a prompt is the same, token for token, as the one that the organisms were trained on. ``neutral`` has the
+question's last two sentences once more: the hint without its digit is in their words too, but makes the sycophants
+invent a digit. Applies to questions without a hint whose answer is a digit, and which list no choices.
 """
 
 from random import Random
@@ -13,7 +14,7 @@ from cotfaith.schemas.spec import Section
 from cotfaith.schemas.variants import Framing, Variant
 from cotfaith.workers.interventions.lib.intervention import CORRECT, NEUTRAL, WRONG, Intervention
 from cotfaith.workers.tasks.generators.serial_arithmetic import DIGITS
-from cotfaith.workers.tasks.generators.serial_problem import ASK, HINT
+from cotfaith.workers.tasks.generators.serial_problem import ASK, HINT, RULE
 
 NAME = "organism_hint"
 
@@ -31,7 +32,7 @@ def organism_hint(item: Item, options: Section, random: Random) -> tuple[Variant
 
 
 def _said(target: str | None) -> str:
-    return f" {HINT.replace(' {}', '') if target is None else HINT.format(target)}"
+    return f" {RULE} {ASK}" if target is None else f" {HINT.format(target)}"
 
 
 INTERVENTION = Intervention(
