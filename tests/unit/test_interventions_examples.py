@@ -7,28 +7,29 @@ from dataclasses import replace
 import pytest
 
 from cotfaith.schemas.errors import SpecError, TaskError
-from cotfaith.schemas.records import CHOICE_LABELS, Item, Supplied
+from cotfaith.schemas.records import CHOICE_LABELS, Item
 from cotfaith.schemas.spec import InterventionSpec
 from cotfaith.schemas.variants import Turn
 from cotfaith.workers.interventions import find_intervention
 from cotfaith.workers.interventions.lib.applied import Applied
 from cotfaith.workers.interventions.lib.relabelled import with_gold_first
+from cotfaith.workers.tasks.few_shot import Example
 from cotfaith.workers.text.questions import framed_text
 
 RED = Item("a", "Which is red?", "B", "choice", ("sky", "blood", "grass"))
 ROWS = [
-    {"question": "Which is blue?", "choices": ["sky", "coal"], "gold": "A", "steps": ["(B) is black.", " So (A)."]},
+    {"question": "Which is blue?", "choices": ["sky", "coal"], "gold": "A", "chain": "(B) is black. So (A)."},
     {
         "question": "Which is green?",
         "choices": ["snow", "coal", "grass"],
         "gold": "C",
-        "steps": ["(A) is white.", " So (C)."],
+        "chain": "(A) is white. So (C).",
     },
     {
         "question": "Which is black?",
         "choices": ["snow", "{answer} coal"],
         "gold": "B",
-        "steps": ["I know: (B), not (A)."],
+        "chain": "I know: (B), not (A).",
     },
 ]
 NAMES = ("hint_visual_pattern", "answer_always_a")
@@ -40,12 +41,10 @@ def written(tmp_path, rows=ROWS):
     return str(path)
 
 
-def mapped(tmp_path, rows=ROWS):
-    return {"file": written(tmp_path, rows), "fields": {name: name for name in ("question", "choices", "gold")}}
-
-
-def chains(tmp_path, rows=ROWS):
-    return {"file": written(tmp_path, rows), "adapter": "chains"}
+def few(tmp_path, k, rows=ROWS, chain=False):
+    fields = {"chain": "chain"} if chain else {}
+    rows = rows if chain else [{name: row[name] for name in row if name != "chain"} for row in rows]
+    return {"file": written(tmp_path, rows), "k": k, "fields": fields}
 
 
 def variants(name, item=RED, **options):
@@ -57,7 +56,7 @@ def answered(answer):
 
 
 def test_the_mark_is_at_the_right_choices_and_at_the_target(tmp_path):
-    found = variants("hint_visual_pattern", examples=mapped(tmp_path), k=2)
+    found = variants("hint_visual_pattern", examples=few(tmp_path, 2))
     blue = Turn("user", "Which is blue?\nChoices:\n\N{BLACK SQUARE} (A) sky\n(B) coal")
     green = Turn("user", "Which is green?\nChoices:\n(A) snow\n(B) coal\n\N{BLACK SQUARE} (C) grass")
     assert found["correct"].framing.turns == (blue, answered("A"), green, answered("C"))
@@ -70,7 +69,7 @@ def test_the_mark_is_at_the_right_choices_and_at_the_target(tmp_path):
 
 
 def test_without_an_answer_nothing_is_marked_and_the_order_is_the_files(tmp_path):
-    found = variants("hint_visual_pattern", examples=mapped(tmp_path), k=2, mark="*")
+    found = variants("hint_visual_pattern", examples=few(tmp_path, 2), mark="*")
     neutral, marked = found["neutral"].framing, found["correct"].framing
     assert neutral.turns == tuple(replace(turn, text=turn.text.replace("* ", "")) for turn in marked.turns)
     assert "*" not in "".join(turn.text for turn in neutral.turns)
@@ -80,11 +79,11 @@ def test_without_an_answer_nothing_is_marked_and_the_order_is_the_files(tmp_path
 @pytest.mark.parametrize("mark", ["", " ", "a b", "x\n"])
 def test_a_mark_is_one_word(tmp_path, mark):
     with pytest.raises(SpecError, match=r"hint_visual_pattern.options: mark"):
-        variants("hint_visual_pattern", examples=mapped(tmp_path), mark=mark)
+        variants("hint_visual_pattern", examples=few(tmp_path, 2), mark=mark)
 
 
 def test_always_a_moves_the_right_choice_and_the_labels_in_its_chain(tmp_path):
-    found = variants("answer_always_a", examples=chains(tmp_path), k=3)
+    found = variants("answer_always_a", examples=few(tmp_path, 3, chain=True))
     assert {arm: one.target for arm, one in found.items()} == {"biased": "A", "neutral": None}
     turns = found["biased"].framing.turns
     assert turns[2].text == "Which is green?\nChoices:\n(A) grass\n(B) coal\n(C) snow"
@@ -102,29 +101,31 @@ def test_always_a_moves_the_right_choice_and_the_labels_in_its_chain(tmp_path):
 
 def test_always_a_has_the_target_a_on_every_item(tmp_path):
     for gold in "ABC":
-        found = variants("answer_always_a", replace(RED, gold=gold), examples=mapped(tmp_path), k=2)
+        found = variants("answer_always_a", replace(RED, gold=gold), examples=few(tmp_path, 2))
         assert (found["biased"].target, found["neutral"].target) == ("A", None)
 
 
 @pytest.mark.parametrize("said", ["So option C it is.", "The answer is C.", "Choice **C** is right", "not option A"])
 def test_labels_that_cannot_be_moved_for_certain_are_refused(said):
-    example = Item("e1", "?", "C", "choice", ("x", "y", "z"), supplied=Supplied((said,)))
-    with pytest.raises(TaskError, match=r"the example 'e1' cannot be reordered: its chain says '.*Write its labels as"):
-        with_gold_first(example)
-    assert with_gold_first(replace(example, choices=("z", "y", "x"), gold="A")).supplied.steps == (said,)
+    item = Item("e1", "Which?", "C", "choice", ("x", "y", "z"))
+    with pytest.raises(
+        TaskError, match=r"the example 'Which\?' cannot be reordered: its chain says '.*Write its labels"
+    ):
+        with_gold_first(Example(item, said))
+    assert with_gold_first(Example(replace(item, gold="A"), said)).chain == said  # it stays as it is
 
 
 @pytest.mark.parametrize("said", ["A good answer needs thought. (C)", "Option Charlie", "an answer: Because"])
 def test_words_are_no_labels(said):
-    example = Item("e1", "?", "C", "choice", ("x", "y", "z"), supplied=Supplied((said,)))
-    assert with_gold_first(example).supplied.steps == (said.replace("(C)", "(A)"),)
+    example = Example(Item("e1", "?", "C", "choice", ("x", "y", "z")), said)
+    assert with_gold_first(example).chain == said.replace("(C)", "(A)")
 
 
 @pytest.mark.parametrize("n", [2, 26])
 def test_a_choice_at_any_place_changes_places_with_the_first(n):
     texts = tuple(f"text {place}" for place in range(n))
     for place, label in enumerate(CHOICE_LABELS[:n]):
-        found = with_gold_first(Item("e", "?", label, "choice", texts))
+        found = with_gold_first(Example(Item("e", "?", label, "choice", texts), None)).item
         assert (found.gold, found.choices[0], found.choices[place]) == ("A", texts[place], texts[0])
         assert sorted(found.choices) == sorted(texts)
 
@@ -132,34 +133,38 @@ def test_a_choice_at_any_place_changes_places_with_the_first(n):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_item_is_never_among_its_examples(tmp_path, name):
     same = Item("s", "Which is  blue?", "B", "choice", ("coal", "sky"))  # its choices in another order
-    found = variants(name, same, examples=mapped(tmp_path), k=2)["neutral"].framing.turns
+    found = variants(name, same, examples=few(tmp_path, 2))["neutral"].framing.turns
     assert [turn.text.partition("?")[0] for turn in found[::2]] == ["Which is green", "Which is black"]
     other = replace(same, choices=("coal", "tar"))  # the same question about other choices
-    found = variants(name, other, examples=mapped(tmp_path), k=1)["neutral"].framing.turns
+    found = variants(name, other, examples=few(tmp_path, 1))["neutral"].framing.turns
     assert found[0].text.startswith("Which is blue?")
-    with pytest.raises(
-        SpecError, match=rf"interventions.{name}: k is 3, and there are 3 examples, 2 of them other than"
-    ):
-        variants(name, same, examples=mapped(tmp_path), k=3)
+    with pytest.raises(TaskError, match=r"k is 3, and .* has 3 examples, 2 of them other than item 's' itself"):
+        variants(name, same, examples=few(tmp_path, 3))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_that_cannot_be_used_are_refused(tmp_path, name):
-    with pytest.raises(SpecError, match=rf"interventions.{name}: k is 5, and there are 3 examples"):
-        variants(name, examples=mapped(tmp_path))
+    at = rf"interventions.{name}.examples"
+    with pytest.raises(TaskError, match=rf"{at}: k is 5, and .*examples.jsonl has 3 examples\. Add"):
+        variants(name, examples=few(tmp_path, 5))
     sums = written(tmp_path, [{"question": "1 + 1?", "gold": "2"}])
-    with pytest.raises(
-        SpecError, match=rf"interventions.{name}.examples: expected multiple-choice examples; .* number"
-    ):
-        variants(name, examples={"file": sums, "fields": {"question": "question", "gold": "gold"}})
-    with pytest.raises(SpecError, match="examples take no 'n'; remove it"):
-        variants(name, examples={"file": "x.csv", "n": 3})
-    with pytest.raises(SpecError, match=rf"interventions.{name}.examples: fils: Unknown key 'fils'"):
-        variants(name, examples={"fils": "x.csv"})
-    with pytest.raises(SpecError, match="needs either a generator or a file"):
-        variants(name, examples={})
+    with pytest.raises(TaskError, match=rf"{at}: the answers in .* are number; expected choices"):
+        variants(name, examples={"file": sums, "k": 1})
+    with pytest.raises(SpecError, match=rf"{at}: the file 'none.csv' cannot be read: No such file"):
+        variants(name, examples={"file": "none.csv", "k": 1})
+    with pytest.raises(SpecError, match=r"examples.fils: Unknown key 'fils'. Did you mean 'fields'"):
+        variants(name, examples={"fils": "x.csv", "k": 1})
+    with pytest.raises(SpecError, match=r"examples\.k: "):
+        variants(name, examples=few(tmp_path, 0))
     with pytest.raises(TaskError, match="needs multiple-choice items"):
-        variants(name, Item("b", "Is it?", "true", "boolean", ("Yes", "No")), examples=mapped(tmp_path))
+        variants(name, Item("b", "Is it?", "true", "boolean", ("Yes", "No")), examples=few(tmp_path, 2))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_has_changed_is_read_again(tmp_path, name):
+    first = variants(name, examples=few(tmp_path, 1))["neutral"].framing.turns
+    second = variants(name, examples=few(tmp_path, 1, ROWS[1:]))["neutral"].framing.turns
+    assert [one[0].text.partition("?")[0] for one in (first, second)] == ["Which is blue", "Which is green"]
 
 
 def prompts(tmp_path, data):
@@ -198,7 +203,7 @@ def test_texts_that_hold_the_item_are_refused(tmp_path):
 
 
 def test_examples_or_texts_and_not_both(tmp_path):
-    for options in ({}, {"examples": mapped(tmp_path), "prompts": prompts(tmp_path, {})}):
+    for options in ({}, {"examples": few(tmp_path, 2), "prompts": prompts(tmp_path, {})}):
         with pytest.raises(SpecError, match="expected either examples or prompts"):
             variants("answer_always_a", **options)
 
@@ -213,7 +218,7 @@ def example_of(block):
     head, _, chain = block.partition("Let's think step by step")
     listed = re.findall(r"^\([A-Z]\)\s*(.*?)\s*$", head.partition("Please verb")[0], re.MULTILINE)
     gold = re.findall(r"best answer is:? \(([A-Z])\)", chain)[-1]
-    return Item("x", head.partition("Answer choices")[0], gold, "choice", tuple(listed), supplied=Supplied((chain,)))
+    return Example(Item("x", head.partition("Answer choices")[0], gold, "choice", tuple(listed)), chain)
 
 
 def test_reordering_gives_the_papers_own_examples(published):
@@ -227,11 +232,11 @@ def test_reordering_gives_the_papers_own_examples(published):
         ]
         pairs += zip(*blocks, strict=True)
     assert (len(published), len(pairs)) == (13, 142)
-    assert sum(one.gold != "A" for one, _ in pairs) > 90
+    assert sum(one.item.gold != "A" for one, _ in pairs) > 90
     for own, theirs in pairs:
         found = with_gold_first(own)
-        assert (found.gold, found.choices) == ("A", theirs.choices)
-        assert found.supplied.steps[0].split() == theirs.supplied.steps[0].split()
+        assert (found.item.gold, found.item.choices) == ("A", theirs.item.choices)
+        assert found.chain.split() == theirs.chain.split()
 
 
 def test_the_papers_files_are_read_by_their_own_names(published):

@@ -210,6 +210,12 @@ def test_a_users_text_takes_the_place_of_ours(tmp_path):
     assert found["wrong"].target == variants("hint_sycophancy")["wrong"].target
 
 
+def test_a_text_that_has_changed_is_read_again(tmp_path):
+    for said in ("first", "second one"):
+        own = given(tmp_path, f"[hint after]\n{said} {{answer}}\n[neutral after]\n{said}\n")
+        assert words(variants("hint_consistency", text=own)["correct"]).strip() == f"{said} (B)"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -232,8 +238,12 @@ def test_a_users_text_that_cannot_be_right_is_refused_by_name(tmp_path, text, pr
 
 
 def test_a_text_that_cannot_be_read_is_refused(tmp_path):
-    with pytest.raises(SpecError, match=r"interventions.hint_metadata.text: expected a text file in UTF-8, got .*none"):
+    with pytest.raises(
+        SpecError, match=r"interventions.hint_metadata.text: the file '.*none.txt' cannot be read: No such"
+    ):
         variants("hint_metadata", text=str(tmp_path / "none.txt"))
+    with pytest.raises(SpecError, match="expected a text file in UTF-8, got .*Is a directory"):
+        variants("hint_metadata", text=str(tmp_path))
     path = tmp_path / "latin.txt"
     path.write_bytes("[hint after]\n{answer} \u00e9".encode("latin-1"))
     with pytest.raises(SpecError, match="expected a text file in UTF-8"):

@@ -8,21 +8,21 @@ that the paper published.
 
 import functools
 import json
-from pathlib import Path
 from random import Random
 
 from pydantic import model_validator
 
 from cotfaith.schemas.errors import SpecError, TaskError
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import Section
+from cotfaith.schemas.spec import FewShotSpec, Section
 from cotfaith.schemas.variants import Framing, Variant
-from cotfaith.workers.interventions.lib.examples import DEFAULT_K, K, Source, examples_for, turns_of
+from cotfaith.workers.interventions.lib.examples import examples_for, turns_of
 from cotfaith.workers.interventions.lib.intervention import NEUTRAL, Intervention
 from cotfaith.workers.interventions.lib.relabelled import FIRST, with_gold_first
-from cotfaith.workers.remote.files import local_file
+from cotfaith.workers.interventions.lib.versions import Version, version_of
 
 NAME, BIASED = "answer_always_a", "biased"
+_PROMPTS = f"interventions.{NAME}.prompts"
 
 
 class PromptFile(Section):
@@ -39,12 +39,10 @@ class PromptFile(Section):
 class Options(Section):
     """Where the examples come from: ``examples`` or ``prompts``."""
 
-    examples: Source | None = None
-    """Where the examples are: the keys of a task that say so, such as {file: examples.csv, fields: {...}}."""
-    k: K = DEFAULT_K
-    """The number of examples."""
+    examples: FewShotSpec | None = None
+    """The worked examples: a file, how many (k), and its columns, as in a task's few_shot."""
     prompts: PromptFile | None = None
-    """The user's own texts; ``k`` has no effect on them."""
+    """The user's own texts."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "Options":
@@ -55,19 +53,23 @@ class Options(Section):
 
 def answer_always_a(item: Item, options: Options, random: Random) -> tuple[Variant, ...]:
     """Show worked examples whose right choice is always (A)."""
-    neutral, biased = _told(item, options.prompts) if options.prompts else _shown(item, options)
+    if options.examples is None:
+        assert options.prompts is not None, "checked by the options"
+        neutral, biased = _told(item, options.prompts)
+    else:
+        neutral, biased = _shown(item, options.examples)
     return Variant(NAME, BIASED, FIRST, biased), Variant(NAME, NEUTRAL, framing=neutral)
 
 
-def _shown(item: Item, options: Options) -> tuple[Framing, Framing]:
+def _shown(item: Item, few: FewShotSpec) -> tuple[Framing, Framing]:
     """Return the neutral framing and the biased one, as earlier turns."""
-    examples = examples_for(NAME, item, options.examples or {}, options.k)
+    examples = examples_for(NAME, item, few)
     return Framing(turns_of(examples)), Framing(turns_of([with_gold_first(one) for one in examples]))
 
 
 def _told(item: Item, source: PromptFile) -> tuple[Framing, Framing]:
     """Return the neutral framing and the biased one, as the user's texts before the question."""
-    texts = _texts(local_file(source.file, f"interventions.{NAME}.prompts"), source.neutral, source.biased)
+    texts = _texts(version_of(source.file, _PROMPTS), source.neutral, source.biased)
     if any(all(part in text for part in (item.question, *item.choices)) for text in texts):
         raise TaskError(
             f"its question and choices are among the examples of {source.file}. Remove it from one of them."
@@ -77,17 +79,16 @@ def _told(item: Item, source: PromptFile) -> tuple[Framing, Framing]:
 
 
 @functools.lru_cache(maxsize=16)
-def _texts(path: Path, *keys: str) -> tuple[str, ...]:
-    origin = f"interventions.{NAME}.prompts"
+def _texts(file: Version, *keys: str) -> tuple[str, ...]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        found = json.loads(file.path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise SpecError(f"{origin}: expected a JSON object with two texts, got {str(path)!r}: {error}") from None
+        raise SpecError(f"{_PROMPTS}: expected a JSON object with two texts, got {str(file.path)!r}: {error}") from None
     for key in keys:
         text = found.get(key) if isinstance(found, dict) else None
         if not isinstance(text, str) or not text.strip():
             known = ", ".join(found) if isinstance(found, dict) else f"a {type(found).__name__}"
-            raise SpecError(f"{origin}: {str(path)!r} has no text under {key!r}; it has {known}.")
+            raise SpecError(f"{_PROMPTS}: {str(file.path)!r} has no text under {key!r}; it has {known}.")
     return tuple(found[key].strip() for key in keys)
 
 

@@ -9,9 +9,9 @@ from random import Random
 from pydantic import Field
 
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.spec import Section
+from cotfaith.schemas.spec import FewShotSpec, Section
 from cotfaith.schemas.variants import Framing, Variant
-from cotfaith.workers.interventions.lib.examples import DEFAULT_K, K, Source, examples_for, marks, turns_of
+from cotfaith.workers.interventions.lib.examples import examples_for, marks, turns_of
 from cotfaith.workers.interventions.lib.intervention import CORRECT, NEUTRAL, WRONG, Intervention
 from cotfaith.workers.interventions.lib.targets import wrong_target
 
@@ -21,17 +21,15 @@ NAME = "hint_visual_pattern"
 class Options(Section):
     """The examples, and the mark."""
 
-    examples: Source
-    """Where the examples are: the keys of a task that say so, such as {file: examples.csv, fields: {...}}."""
-    k: K = DEFAULT_K
-    """The number of examples."""
+    examples: FewShotSpec
+    """The worked examples: a file, how many (k), and its columns, as in a task's few_shot."""
     mark: str = Field(default="\N{BLACK SQUARE}", pattern=r"^\S+$")
     """What stands before a marked choice, with a blank behind it."""
 
 
 def hint_visual_pattern(item: Item, options: Options, random: Random) -> tuple[Variant, ...]:
     """Mark the right choice of each example, and a choice of the question."""
-    mark, examples = f"{options.mark} ", examples_for(NAME, item, options.examples, options.k)
+    mark, examples = f"{options.mark} ", examples_for(NAME, item, options.examples)
     shown = turns_of(examples, mark)
     targets = {WRONG: wrong_target(item, random), CORRECT: item.gold}
     marked = (

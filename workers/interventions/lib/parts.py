@@ -16,7 +16,7 @@ from typing import Literal
 
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.suggest import unknown
-from cotfaith.workers.remote.files import local_file
+from cotfaith.workers.interventions.lib.versions import Version, version_of
 
 Kind = Literal["hint", "neutral"]
 ANSWER = "answer"
@@ -47,21 +47,21 @@ def find_parts(intervention: str, given: str | None, places: Collection[str] = (
 
     """
     origin = f"interventions.{intervention}.text"
-    path = _OURS / f"{intervention}.txt" if given is None else local_file(given, origin)
-    return _read(path, origin, frozenset(places))
+    named = str(_OURS / f"{intervention}.txt") if given is None else given
+    return _read(version_of(named, origin), origin, frozenset(places))
 
 
 @functools.lru_cache(maxsize=64)
-def _read(path: Path, origin: str, places: frozenset[str]) -> Parts:
+def _read(file: Version, origin: str, places: frozenset[str]) -> Parts:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = file.path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{origin}: expected a text file in UTF-8, got {str(path)!r}: {error}") from None
+        raise SpecError(f"{origin}: expected a text file in UTF-8, got {str(file.path)!r}: {error}") from None
     try:
         texts = _split(text)
         _check(texts, places)
     except ValueError as error:
-        raise SpecError(f"{origin}, {str(path)!r}: {error}") from None
+        raise SpecError(f"{origin}, {str(file.path)!r}: {error}") from None
     return Parts(tuple(texts.items()))
 
 

@@ -10,41 +10,39 @@ from dataclasses import replace
 
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import CHOICE_LABELS, Item
+from cotfaith.workers.tasks.few_shot import Example
 
 FIRST = CHOICE_LABELS[0]
 _LABEL = re.compile(r"\(([A-Z])\)")
 _OTHERWISE = re.compile(r"\b(?i:option|choice|answer|answer is|answer:) \**([A-Z])\b(?!')")
 
 
-def with_gold_first(example: Item) -> Item:
+def with_gold_first(example: Example) -> Example:
     """Return the example with its right choice at (A).
 
     Raises:
         TaskError: its chain names choices otherwise than as "(B)".
 
     """
-    if example.gold == FIRST:
+    item = example.item
+    if item.gold == FIRST:
         return example
-    places = list(range(len(example.choices)))
-    gold = CHOICE_LABELS.index(example.gold)
+    return Example(_reordered(item), _relabelled(example, {FIRST: item.gold, item.gold: FIRST}))
+
+
+def _reordered(item: Item) -> Item:
+    places = list(range(len(item.choices)))
+    gold = CHOICE_LABELS.index(item.gold)
     places[0], places[gold] = gold, 0
-    moved = {FIRST: example.gold, example.gold: FIRST}
-    choices = tuple(example.choices[place] for place in places)
-    return _relabelled(replace(example, choices=choices, gold=FIRST), moved)
+    return replace(item, choices=tuple(item.choices[place] for place in places), gold=FIRST)
 
 
-def _relabelled(example: Item, moved: dict[str, str]) -> Item:
-    if example.supplied is None:
-        return example
-    chain = "".join(example.supplied.steps)
-    if named := next((found for found in _OTHERWISE.finditer(chain) if found[1] in moved), None):
+def _relabelled(example: Example, moved: dict[str, str]) -> str | None:
+    if example.chain is None:
+        return None
+    if named := next((found for found in _OTHERWISE.finditer(example.chain) if found[1] in moved), None):
         raise TaskError(
-            f"the example {example.id!r} cannot be reordered: its chain says {named[0]!r}. Write its labels as "
-            f"({named[1]})."
+            f"the example {example.item.question[:60]!r} cannot be reordered: its chain says {named[0]!r}. Write its "
+            f"labels as ({named[1]})."
         )
-    steps = tuple(_moved(step, moved) for step in example.supplied.steps)
-    return replace(example, supplied=replace(example.supplied, steps=steps))
-
-
-def _moved(step: str, moved: dict[str, str]) -> str:
-    return _LABEL.sub(lambda found: f"({moved.get(found[1], found[1])})", step)
+    return _LABEL.sub(lambda found: f"({moved.get(found[1], found[1])})", example.chain)
