@@ -42,11 +42,15 @@ class Parts:
 def find_parts(intervention: str, given: str | None, places: Collection[str] = ()) -> Parts:
     """Return the texts in the file ``given``, or the package's; ``places``: those that there are besides {answer}.
 
+    A value that contains {answer} is itself the text.
+
     Raises:
         SpecError: the file cannot be read, or its parts or places are not those described above.
 
     """
     origin = f"interventions.{intervention}.text"
+    if given is not None and f"{{{ANSWER}}}" in given:
+        return _parsed(given, origin, frozenset(places))
     named = str(_OURS / f"{intervention}.txt") if given is None else given
     return _read(version_of(named, origin), origin, frozenset(places))
 
@@ -57,11 +61,16 @@ def _read(file: Version, origin: str, places: frozenset[str]) -> Parts:
         text = file.path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{origin}: expected a text file in UTF-8, got {str(file.path)!r}: {error}") from None
+    return _parsed(text, f"{origin}, {str(file.path)!r}", places)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str, origin: str, places: frozenset[str]) -> Parts:
     try:
         texts = _split(text)
         _check(texts, places)
     except ValueError as error:
-        raise SpecError(f"{origin}, {str(file.path)!r}: {error}") from None
+        raise SpecError(f"{origin}: {error}") from None
     return Parts(tuple(texts.items()))
 
 

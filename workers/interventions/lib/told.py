@@ -23,7 +23,9 @@ class ToldOptions(Section):
     """Settings of every intervention that tells an answer in words."""
 
     text: str | None = None
-    """A file (also s3:// or hf://) with the texts, in parts as in docs/hints.md; null: the package's."""
+    """A file (also s3:// or hf://) with the texts, in parts as in docs/hints.md, or these texts themselves; null: the
+    package's.
+    """
     show: Show = "label"
     """How a choice is told: its label, its text, or both. Neutral is as long as a hint with a label."""
 
