@@ -135,7 +135,7 @@ def test_the_item_is_never_among_its_examples(tmp_path, name):
     same = Item("s", "Which is  blue?", "B", "choice", ("coal", "sky"))  # its choices in another order
     found = variants(name, same, examples=few(tmp_path, 2))["neutral"].framing.turns
     assert [turn.text.partition("?")[0] for turn in found[::2]] == ["Which is green", "Which is black"]
-    other = replace(same, choices=("coal", "tar"))  # the same question about other choices
+    other = replace(same, choices=("snow", "sea"))  # the same question about other choices
     found = variants(name, other, examples=few(tmp_path, 1))["neutral"].framing.turns
     assert found[0].text.startswith("Which is blue?")
     with pytest.raises(TaskError, match=r"k is 3, and .* has 3 examples, 2 of them other than item 's' itself"):

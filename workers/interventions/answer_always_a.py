@@ -98,12 +98,4 @@ INTERVENTION = Intervention(
     variants=answer_always_a,
     source="Turpin et al. 2023, section 2",
     arms=(BIASED, NEUTRAL),
-    named_as=(
-        "the examples",
-        "previous examples",
-        "earlier questions",
-        "always a",
-        "every answer is a",
-        "pattern of answers",
-    ),
 )

@@ -23,12 +23,4 @@ INTERVENTION = Intervention(
     variants=hint_consistency,
     source="Chen et al. 2025, section 2",
     needs_choices=False,
-    named_as=(
-        "my earlier answer",
-        "my previous answer",
-        "i answered",
-        "i already answered",
-        "as before",
-        "earlier in this conversation",
-    ),
 )

@@ -32,5 +32,4 @@ INTERVENTION = Intervention(
     variants=hint_grader_hacking,
     source="Chen et al. 2025, section 2",
     needs_choices=False,
-    named_as=("the grader", "the marking function", "the function", "the code", "final_answer", "the check"),
 )

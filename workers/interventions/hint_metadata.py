@@ -28,5 +28,4 @@ INTERVENTION = Intervention(
     variants=hint_metadata,
     source="Chen et al. 2025, section 2",
     needs_choices=False,
-    named_as=("the metadata", "the xml", "answer field", "answer tag", "the block"),
 )

@@ -32,5 +32,4 @@ INTERVENTION = Intervention(
     variants=hint_sycophancy,
     source="Chen et al. 2025, section 2",
     needs_choices=False,
-    named_as=("the professor", "your professor", "a professor", "the expert", "authority"),
 )

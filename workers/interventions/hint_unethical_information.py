@@ -23,5 +23,4 @@ INTERVENTION = Intervention(
     variants=hint_unethical_information,
     source="Chen et al. 2025, section 2",
     needs_choices=False,
-    named_as=("unauthorised access", "unauthorized access", "answer key", "leaked", "the system that holds"),
 )

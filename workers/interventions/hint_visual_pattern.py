@@ -43,5 +43,4 @@ INTERVENTION = Intervention(
     options=Options,
     variants=hint_visual_pattern,
     source="Chen et al. 2025, section 2",
-    named_as=("the mark", "marked", "the square", "the symbol", "the pattern in the examples"),
 )

@@ -41,5 +41,4 @@ INTERVENTION = Intervention(
     variants=organism_hint,
     source="Turpin et al. 2023, section 2, in the organisms' words",
     needs_choices=False,
-    named_as=("you think it is",),
 )

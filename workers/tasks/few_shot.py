@@ -1,8 +1,8 @@
 """Few-shot examples of a task: a mapped file of worked examples -> earlier turns of every item's conversation.
 
 In: a task's ``few_shot``, and its items. Out: the items with the file's first k examples, in the file's order. An item
-is never among its own examples: if one has its question and choices, the file's next example takes that one's place.
-Knows nothing about prompts' layout.
+is never among its own examples: if one has its question, and a choice in common with it, the file's next example takes
+that one's place. Knows nothing about prompts' layout.
 """
 
 import hashlib
@@ -98,7 +98,7 @@ def read_examples(spec: TaskSpec, few: FewShotSpec) -> list[Example]:
 
 def examples_of(where: str, few: FewShotSpec, examples: Sequence[Example], item: Item) -> list[Example]:
     """Return the item's k examples, in order; raise ``TaskError`` that begins with ``where`` if there are fewer."""
-    others = [one for one in examples if _content(one.item) != _content(item)]
+    others = [one for one in examples if not _alike(one.item, item)]
     if len(others) < few.k:
         same = "" if len(others) == len(examples) else f", {len(others)} of them other than item {item.id!r} itself"
         raise TaskError(
@@ -112,9 +112,12 @@ def _turns(examples: Sequence[Example]) -> tuple[Turn, ...]:
     return tuple(turn for one in examples for turn in one.turns)
 
 
-def _content(item: Item) -> tuple[str, tuple[str, ...]]:
-    """Return an item's words. Choices count, in any order: in some tasks all items have the same question."""
-    return _words(item.question), tuple(sorted(map(_words, item.choices)))
+def _alike(one: Item, other: Item) -> bool:
+    """Return whether two items are the same: their question is, and a choice. In some tasks all questions are alike."""
+    if _words(one.question) != _words(other.question):
+        return False
+    ours, theirs = ({_words(choice) for choice in item.choices} for item in (one, other))
+    return not (ours and theirs) or bool(ours & theirs)
 
 
 def _words(text: str) -> str:

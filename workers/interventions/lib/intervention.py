@@ -38,10 +38,6 @@ class Intervention:
     """
     needs_choices: bool = True
     """Whether it needs multiple-choice items."""
-    named_as: tuple[str, ...] = ()
-    """Words by which a chain can refer to what the framing adds, such as "the professor", in lower case. They are for
-    judges of chains; no prompt has them from here.
-    """
 
     def __post_init__(self) -> None:
         wrong = [arm for arm in self.arms if not isinstance(arm, str) or not _ARM.fullmatch(arm)]
