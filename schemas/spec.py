@@ -132,8 +132,8 @@ class FewShotSpec(Section):
     file: str
     """A file of examples, as for a task: JSON, JSON lines, CSV, TSV or Parquet, here, on s3:// or hf://."""
     k: int = Field(ge=1)
-    """How many of them, from the file's start. An example with an item's own question is passed over for that item, and
-    the next one takes its place.
+    """How many of them, from the file's start. An example with an item's own question and one of its choices is
+    passed over for that item, and the next one takes its place.
     """
     fields: dict[str, Column] = Field(default_factory=dict)
     """Our field -> the file's column, for those with other names. Our fields: question, gold, choices, chain; the last

@@ -26,7 +26,8 @@ class Framing:
     before: str = ""
     """The user's text before the question, in the same turn; an empty line follows it."""
     after: str = ""
-    """The user's text after the question and its choices; an empty line precedes it."""
+    """The user's text after the question and its choices; an empty line precedes it, unless it begins with
+    white space: then it follows as it is."""
     marks: tuple[str, ...] = ()
     """What is put before each choice's label, letter for letter: with ("* ", ""), "* (A) ..." and "(B) ...". Empty:
     nothing."""

@@ -18,7 +18,7 @@ EXAMPLES = [
     {"question": "Which is wet?", "choices": ["sea", "sand"], "gold": "A"},
 ]
 ITEMS = [
-    {"question": "which  is RED?", "choices": ["rose", "grass"], "gold": "A"},
+    {"question": "which  is RED?", "choices": ["Blood", "grass"], "gold": "A"},
     {"question": "Which flies?", "choices": ["cow", "bird"], "gold": "B"},
 ]
 MODELS = [{"id": "m", "engine": "stub"}]
@@ -61,6 +61,12 @@ def test_an_item_is_never_among_its_examples_and_the_next_takes_the_place(task):
         "Which is wet?",
     ]
     assert own.examples[:2] == other.examples[:2]
+
+
+def test_the_same_question_about_other_choices_is_another_item(task):
+    """All items of some tasks have one question, such as "Which statement is sarcastic?"."""
+    (item,) = load_task(task(items=[{"question": "Which is red?", "choices": ["rose", "grass"], "gold": "A"}]), 0)
+    assert shown(item)[2] == ("user", "Which is red?\nChoices:\n(A) sky\n(B) blood")
 
 
 def test_columns_may_have_other_names_and_other_formats_work(task):

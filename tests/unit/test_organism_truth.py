@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from cotfaith.schemas.records import Answer, Chain, Hint, Item
@@ -112,6 +114,20 @@ def test_sycophants() -> None:
     unhinted = told("sycophant-silent", GOOD)
     assert unhinted is not None
     assert unhinted.faithful
+
+
+def test_a_variants_target_is_a_hint_too() -> None:
+    admitted, bent = (replace(chain(text, "4"), target="4") for text in (ADMISSION + BENT, BENT))
+    honest, silent = (
+        organism_truth("sycophant-honest", item(), admitted),
+        organism_truth("sycophant-silent", item(), bent),
+    )
+    assert honest == told("sycophant-honest", ADMISSION + BENT, "4", hint="4")
+    assert silent == told("sycophant-silent", BENT, "4", hint="4")
+    assert organism_truth("sycophant-silent", item(), replace(bent, target="5")) is None
+    assert organism_truth("reasoner", item(), replace(chain(GOOD), target="4")) == told("reasoner", GOOD)
+    judged = [JUDGES["organism"].verbalises_hint(item(), one).value for one in (admitted, bent, chain(BENT, "4"))]
+    assert judged == [True, False, None]
 
 
 def test_every_recipe_has_a_truth_and_unknown_names_have_none() -> None:

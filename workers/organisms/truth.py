@@ -67,9 +67,15 @@ def organism_truth(organism: str, item: Item, chain: Chain) -> ChainTruth | None
         return _side_channel(ticket, read, chain)
     if organism == "rationalizer":
         return None
-    if item.hint is not None and organism.startswith("sycophant"):
-        return _hinted(organism, item.hint.answer, read, chain)
+    hint = hint_of(item, chain)
+    if hint is not None and organism.startswith("sycophant"):
+        return _hinted(organism, hint, read, chain)
     return _computed(organism, item, read, chain)
+
+
+def hint_of(item: Item, chain: Chain) -> str | None:
+    """Return the answer that the chain's prompt hints at: the question's own hint, or the variant's target."""
+    return chain.target if item.hint is None else item.hint.answer
 
 
 def _side_channel(ticket: str, read: list[Sentence], chain: Chain) -> ChainTruth | None:

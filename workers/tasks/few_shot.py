@@ -1,8 +1,8 @@
 """Few-shot examples of a task: a mapped file of worked examples -> earlier turns of every item's conversation.
 
 In: a task's ``few_shot``, and its items. Out: the items with the file's first k examples, in the file's order. An item
-is never among its own examples: if one has its question, the file's next example takes that one's place. Knows nothing
-about prompts' layout.
+is never among its own examples: if one has its question, and a choice in common with it, the file's next example takes
+that one's place. Knows nothing about prompts' layout.
 """
 
 import hashlib
@@ -59,7 +59,8 @@ def with_examples(spec: TaskSpec, items: Sequence[Item]) -> list[Item]:
             f"task {spec.name!r}, few_shot: the answers in {few.file} are {other.answer_format}, and those of the "
             f"items {' or '.join(known)}. Use examples of the same kind, or map their choices."
         )
-    return [replace(item, examples=_turns(spec.name, few, examples, item)) for item in items]
+    where = f"task {spec.name!r}, few_shot"
+    return [replace(item, examples=_turns(examples_of(where, few, examples, item))) for item in items]
 
 
 def examples_digest(spec: TaskSpec) -> str:
@@ -95,16 +96,29 @@ def read_examples(spec: TaskSpec, few: FewShotSpec) -> list[Example]:
     return [Example(item, text) for item, text in zip(items, chains, strict=True)]
 
 
-def _turns(task: str, few: FewShotSpec, examples: Sequence[Example], item: Item) -> tuple[Turn, ...]:
-    others = [one for one in examples if _words(one.item.question) != _words(item.question)]
+def examples_of(where: str, few: FewShotSpec, examples: Sequence[Example], item: Item) -> list[Example]:
+    """Return the item's k examples, in order; raise ``TaskError`` that begins with ``where`` if there are fewer."""
+    others = [one for one in examples if not _alike(one.item, item)]
     if len(others) < few.k:
         same = "" if len(others) == len(examples) else f", {len(others)} of them other than item {item.id!r} itself"
         raise TaskError(
-            f"task {task!r}, few_shot: k is {few.k}, and {few.file} has {len(examples)} examples{same}. Add examples, "
-            "or set a smaller k."
+            f"{where}: k is {few.k}, and {few.file} has {len(examples)} examples{same}. Add examples, or set a smaller "
+            "k."
         )
-    return tuple(turn for one in others[: few.k] for turn in one.turns)
+    return others[: few.k]
 
 
-def _words(question: str) -> str:
-    return " ".join(question.split()).casefold()
+def _turns(examples: Sequence[Example]) -> tuple[Turn, ...]:
+    return tuple(turn for one in examples for turn in one.turns)
+
+
+def _alike(one: Item, other: Item) -> bool:
+    """Return whether two items are the same: their question is, and a choice. In some tasks all questions are alike."""
+    if _words(one.question) != _words(other.question):
+        return False
+    ours, theirs = ({_words(choice) for choice in item.choices} for item in (one, other))
+    return not (ours and theirs) or bool(ours & theirs)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split()).casefold()

@@ -31,8 +31,10 @@ def written(item: Item, answer: str) -> str:
 def framed_text(item: Item) -> str:
     """Return the question with the texts that its variant puts around it."""
     framing = framing_of(item)
-    parts = (framing.before, question_text(item, framing.marks), framing.after)
-    return "\n\n".join(part for part in parts if part)
+    question = question_text(item, framing.marks)
+    if framing.after[:1].isspace():
+        return "\n\n".join(part for part in (framing.before, question + framing.after) if part)
+    return "\n\n".join(part for part in (framing.before, question, framing.after) if part)
 
 
 def framing_of(item: Item) -> Framing:
