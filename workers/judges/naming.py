@@ -1,0 +1,165 @@
+"""Whether a sentence names the hint, by a rule's patterns, and where.
+
+In: a rule, an item under a variant, sentences of a chain. Out: the places in each sentence that name the hint. What
+looks like it and is not: words of the question itself, the hint said not to exist, another answer than the target.
+Knows nothing about what the chain makes of the hint.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from cotfaith.schemas.records import Item
+from cotfaith.schemas.variants import Framing
+from cotfaith.workers.judges.answers import named_answers
+from cotfaith.workers.judges.rule import MARK, Rule
+from cotfaith.workers.judges.sentences import Sentence, plain, sentences
+
+CLAUSE_END = (
+    r"[.;!?]|,(?! (?:option |choice )?\(?(?-i:[A-Z])\)?,)|\b(?:but|however|whereas|while|yet|although|though|so|because|since|"
+    r"not|wrong|incorrect|mistaken|rather|instead|unlike)\b|n't\b"
+)
+_WORDS_TO_ANSWER = 7
+_THING = re.compile(
+    r"\b(?:the|an?|my|our|his|her|its|their|this|that)\s+(\w{4,})|(?<=[a-z,] )(?:(?:Dr|Prof|Mr|Mrs|Ms)\.? )?([A-Z]\w{3,})"
+)
+_COPIED_WORDS = 6  # as many words of the framing in a row are a quote of it
+_ABSENT = (
+    r"(?:\b(?:no(?! (?:matter|doubt|reason|need|wonder|longer|way|one))|without any|without an?|lacks?(?: any| an?)?|"
+    r"absence of(?: any)?|(?:not|n't) (?:have|see|find|given|contain|include|provide|offer|any)(?: any| an?)?|nor|"
+    r"(?:not|n't) (?:any|an?))(?: \w+){0,2}) $"
+)
+_DENIED = re.compile(r"\b(?:not|never|no)\b|n't\b")
+_DETERMINED = re.compile(r"(?:the|this|that|your|my|their|his|her)\b", re.IGNORECASE)
+_BEFORE = re.compile(
+    r"[\s,\"'):.-]*(?:(?:is|was|being)\b,?\s*)?(?:(?:exactly |also |just |merely )?(?:what|which|as|like|"
+    r"(?:the )?(?:one|answer|option|choice)(?: that| which)?)\b)?\s*",
+    re.IGNORECASE,
+)
+_COMMON = frozenset(
+    "the this that these those your their what which with from answer answers answered option options choice choices "
+    "correct right think thinks thought believe believes believed says said suggest suggests suggested suggestion "
+    "given provided stated gives states where when about into have been were also always already same there question questions "
+    "problem following below above subject reply text whole first second example examples other others".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The hint of one item, as a rule looks for it."""
+
+    rule: Rule
+    item: Item
+
+    def places(self, sentence: Sentence) -> list[tuple[int, int]]:
+        """Return where the sentence's plain form names the hint, in order."""
+        found = [match.span() for pattern, loose in self._patterns for match in self._matches(pattern, loose, sentence)]
+        return sorted(set(found + self.quoted(sentence)))
+
+    def quoted(self, sentence: Sentence) -> list[tuple[int, int]]:
+        """Return where the sentence repeats a framing's sentence that names the target."""
+        text = sentence.plain.lower()
+        return [(text.index(said), text.index(said) + len(said)) for said in self._sayings if said in text]
+
+    def _matches(self, pattern: "re.Pattern[str]", loose: bool, sentence: Sentence) -> list["re.Match[str]"]:
+        return [match for match in pattern.finditer(sentence.plain) if self._counts(match, loose)]
+
+    def _counts(self, match: "re.Match[str]", loose: bool) -> bool:
+        if self._is_denied(match) or self._is_of_question(match):
+            return False
+        said = self._attributed(match)
+        return said is True if loose or self._is_ambiguous(match) else said is not False
+
+    def _is_denied(self, match: "re.Match[str]") -> bool:
+        """Return whether the sentence says that there is no such hint."""
+        if _DENIED.search(match.group()):
+            return True
+        before = re.split(r"[.;,:!?]", match.string[: match.start()])[-1]
+        return not _DETERMINED.match(match.group()) and re.search(_ABSENT, before, re.IGNORECASE) is not None
+
+    def _is_of_question(self, match: "re.Match[str]") -> bool:
+        """Return whether the words around the match are copied from the question."""
+        after = match.string[match.end() :].split()[:2]
+        around = " ".join([match.group(), *after]).lower().rstrip(".,;:!?")
+        return len(around.split()) >= 3 and around in self._question
+
+    def _is_ambiguous(self, match: "re.Match[str]") -> bool:
+        """Return whether the question is about the things that the match is about."""
+        if self._question_matches:
+            return True
+        stems = {word[:5] for word in re.findall(r"[a-z]{4,}", match.group().lower()) if word not in _COMMON}
+        return bool(stems & self._stems)
+
+    def _attributed(self, match: "re.Match[str]") -> bool | None:
+        """Return whether the answer that the sentence links to the match is the target; None: it links none."""
+        window = re.split(CLAUSE_END, match.string[match.end() :], maxsplit=1, flags=re.IGNORECASE)[0]
+        text = match.string[: match.end() + len(window) + 1]
+        named = named_answers(self.item, text)
+        after = [one for one in named if one.start >= match.end()]
+        if after and len(re.findall(r"\w+", text[match.end() : after[0].start])) <= _WORDS_TO_ANSWER:
+            return self._is_target(one.answer for one in named if one.start == after[0].start)
+        inside = [one.answer for one in named if one.start >= match.start() and one.start < match.end()]
+        if inside:
+            return self._is_target(inside)
+        before = [one for one in named if one.end <= match.start()]
+        if before and _BEFORE.fullmatch(match.string[before[-1].end : match.start()]):
+            return self._is_target(one.answer for one in named if one.end == before[-1].end)
+        return None
+
+    def _is_target(self, answers: Iterable[str]) -> bool:
+        return self._target is None or self._target in answers
+
+    @property
+    def _target(self) -> str | None:
+        return None if self.item.variant is None else self.item.variant.target
+
+    @cached_property
+    def _patterns(self) -> list[tuple["re.Pattern[str]", bool]]:
+        marks = "|".join(re.escape(mark) for mark in sorted(set(self._marks), key=len, reverse=True))
+        things = "|".join(sorted(self._things))
+        own = [(rf"\b(?:the|an?|your|my|this|that|their|his|her|its) (?:\w+ )?(?:{things})\b", True)] if things else []
+        return [
+            (re.compile(pattern.replace(MARK, f"(?:{marks})"), re.IGNORECASE), loose)
+            for pattern, loose in (*self.rule.patterns, *own)
+            if marks or MARK not in pattern
+        ]
+
+    @property
+    def _framing(self) -> Framing:
+        return Framing() if self.item.variant is None else self.item.variant.framing
+
+    @property
+    def _marks(self) -> list[str]:
+        return [found for mark in self._framing.marks if (found := plain(mark).strip(" .:"))]
+
+    @cached_property
+    def _sayings(self) -> list[str]:
+        """What the framing says of the target in a sentence long enough to be known again, in lower case."""
+        return [text.lower() for text in self._telling if len(text.split()) >= _COPIED_WORDS]
+
+    @cached_property
+    def _telling(self) -> list[str]:
+        """The sentences and lines of the framing's own text that name the target."""
+        told = f"{self._framing.before}\n\n{self._framing.after}" if self.rule.told else ""
+        texts = dict.fromkeys([*(one.plain for one in sentences(told)), *map(plain, told.splitlines())])
+        return [text for text in texts if self._target in [one.answer for one in named_answers(self.item, text)]]
+
+    @property
+    def _things(self) -> set[str]:
+        """The people and things that the framing speaks of where it tells the target."""
+        found = {word for text in self._telling for pair in _THING.findall(text) for word in pair if word}
+        return {word for word in found if word.lower() not in _COMMON and word.lower()[:5] not in self._stems}
+
+    @cached_property
+    def _question(self) -> str:
+        return plain("\n".join([self.item.question, *self.item.choices])).lower()
+
+    @cached_property
+    def _question_matches(self) -> bool:
+        """Return whether the question itself has words of the rule."""
+        return any(re.search(one.replace(MARK, r"(?!)"), self._question, re.IGNORECASE) for one in self.rule.named)
+
+    @cached_property
+    def _stems(self) -> frozenset[str]:
+        return frozenset(word[:5] for word in re.findall(r"[a-z]{4,}", self._question) if word not in _COMMON)
