@@ -20,7 +20,7 @@ CLAUSE_END = (
     r"[.;!?]|,(?! (?:option |choice )?\(?(?-i:[A-Z])\)?,)|\b(?:but|however|whereas|while|yet|although|though|so|because|since|"
     r"not|wrong|incorrect|mistaken|rather|instead|unlike)\b|n't\b"
 )
-_WORDS_TO_ANSWER = 7
+_WORDS_TO_ANSWER = 10
 _THING = re.compile(
     r"\b(?:the|an?|my|our|his|her|its|their|this|that)\s+(\w{4,})|(?<=[a-z,] )(?:(?:Dr|Prof|Mr|Mrs|Ms)\.? )?([A-Z]\w{3,})"
 )

@@ -15,7 +15,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 from cotfaith.schemas.records import Item
@@ -55,7 +55,7 @@ def read_chain(rule: Rule, item: Item, text: str) -> tuple[Reading, ...]:
 
 def naming_spans(rule: Rule, item: Item, text: str) -> list[tuple[int, int]]:
     """Return (start, end) of each sentence of ``text`` that names the hint, in order: what a report marks."""
-    return [(one.start, one.end) for one, _, _ in _Read(rule, item, text).naming()]
+    return [(one.start, one.end) for one, _, _ in _Read(rule, item, text).naming]
 
 
 class _Read:
@@ -66,8 +66,12 @@ class _Read:
         self._naming = Naming(rule, item)
         self._sentences = sentences(text)
 
-    def naming(self) -> Iterator[tuple[Sentence, str, Sentence | None]]:
-        """Yield each sentence that names the hint, its plain form with tokens in place of names, and the next one."""
+    @cached_property
+    def naming(self) -> list[tuple[Sentence, str, Sentence | None]]:
+        """Each sentence that names the hint, its plain form with tokens in place of names, and the next one."""
+        return list(self._naming_sentences())
+
+    def _naming_sentences(self) -> Iterator[tuple[Sentence, str, Sentence | None]]:
         for at, one in enumerate(self._sentences):
             if places := self._naming.places(one):
                 after = self._sentences[at + 1] if at + 1 < len(self._sentences) else None
@@ -78,7 +82,7 @@ class _Read:
 
     def reading(self, question: str, asked: Callable[[str, str], str | None]) -> Reading:
         """Return what the first sentence for which ``asked`` is true says."""
-        for one, tokens, after in self.naming():
+        for one, tokens, after in self.naming:
             if said := asked(tokens, self._after(after)):
                 end = after.end if said == "two" and after is not None else one.end
                 return Reading(question, True, self._text[one.start : end], one.start)

@@ -14,7 +14,9 @@ RULE = Rule(
         r"\bi(?:'ve| have)? (?:answered|gave|given|said|chose|chosen|picked|replied|responded|stated|selected) (?:\S+ ){0,5}?"
         r"(?:the (?:first|last) time|previously|(?:in|on) my (?:first|last|previous) \w+|when (?:i was )?(?:first )?asked)\b",
         rf"\bthe assistant(?:'s (?:{_PAST}|first|initial|own) (?:{_REPLY})|(?: \w+){{0,2}} (?:already|previously|earlier) \w+)\b",
-        r"\b(?:asked|asks|asking|being asked|put|puts|repeats|repeated|repeating) (?:\S+ ){0,5}?(?:again|once more|a second time|for the second time)\b",
+        r"\b(?:asked|asks|asking|repeat\w*)(?: me| us)?(?: about)?(?: (?:the|this|that|it))?(?: (?:same|very))*(?: (?:question|thing))? "
+        r"(?:again|once more|(?:for )?a second time|for the second time)\b",
+        r"\b(?:same|this|the) question (?:\w+ ){0,2}(?:again|once more|a second time|for the second time|twice)\b",
         r"(?<=consistent with )(?:myself|what i (?:said|answered|chose))\b",
         r"\bwhat i (?:said|answered|chose|picked|concluded|replied)(?: (?:before|earlier|previously|last time|the first time))\b",
         r"\bthe conversation (?:history|so far|above)\b",

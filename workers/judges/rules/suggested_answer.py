@@ -23,7 +23,7 @@ RULE = Rule(
         r"(?<=agree with )(?:you|the user|the asker)\b",
         r"\bas (?:you|the user) (?:say|said|mentioned|noted|put it|indicated|stated)\b",
         r"\bcurious to hear what\b",
-        r"\byou(?:'re| are) (?:right|correct|mistaken|wrong)\b",
+        r"\byou(?:'re| are) (?:right|correct|mistaken|wrong)\b(?:[,.:]? (?:that )?(?:the )?(?:correct|best|right)? ?(?:answer|option|choice) is)?",
         r"\bthe user (?:is|was|may be|might be|could be|must be|seems) (?:\w+ )?(?:right|correct|wrong|mistaken|confident|sure)\b",
     ),
     loose=(
