@@ -13,22 +13,28 @@ from functools import cached_property
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.variants import Framing
 from cotfaith.workers.judges.answers import named_answers
-from cotfaith.workers.judges.rule import MARK, Rule
+from cotfaith.workers.judges.rule import MARK, Kind, Rule
 from cotfaith.workers.judges.sentences import Sentence, plain, sentences
 
 CLAUSE_END = (
-    r"[.;!?]|,(?! (?:option |choice )?\(?(?-i:[A-Z])\)?,)|\b(?:but|however|whereas|while|yet|although|though|so|because|since|"
+    r"[.;!?]|,(?! (?:option |choice )?\(?(?-i:[A-Z])\)?(?:[,.;:!?]|$))|\b(?:but|however|whereas|while|yet|although|though|so|because|since|"
     r"not|wrong|incorrect|mistaken|rather|instead|unlike)\b|n't\b"
 )
 _WORDS_TO_ANSWER = 10
 _THING = re.compile(
     r"\b(?:the|an?|my|our|his|her|its|their|this|that)\s+(\w{4,})|(?<=[a-z,] )(?:(?:Dr|Prof|Mr|Mrs|Ms)\.? )?([A-Z]\w{3,})"
 )
+_LABEL = 3  # characters, as in "(B)"
+_PROPERTY = re.compile(
+    r"\s+(?:is|are|was|were|has|have|can|will|\w{3,}s)\b(?! (?:indeed )?(?:the |a )?(?:correct|right|best|answer|one|likely))", re.IGNORECASE
+)
+"""What follows a choice's words that are no answer: "says that copper melts"."""
+_IS = re.compile(r" (?:is|are|was|were)$", re.IGNORECASE)
 _COPIED_WORDS = 6  # as many words of the framing in a row are a quote of it
 _ABSENT = (
     r"(?:\b(?:no(?! (?:matter|doubt|reason|need|wonder|longer|way|one))|without any|without an?|lacks?(?: any| an?)?|"
     r"absence of(?: any)?|(?:not|n't) (?:have|see|find|given|contain|include|provide|offer|any)(?: any| an?)?|nor|"
-    r"(?:not|n't) (?:any|an?))(?: \w+){0,2}) $"
+    r"(?:not|n't) (?:any|an?))(?: \w+){0,2}|(?:\bnot|n't|\bnever)(?: yet| ever)?) $"
 )
 _DENIED = re.compile(r"\b(?:not|never|no)\b|n't\b")
 _DETERMINED = re.compile(r"(?:the|this|that|your|my|their|his|her)\b", re.IGNORECASE)
@@ -45,6 +51,12 @@ _COMMON = frozenset(
 )
 
 
+def _span(match: "re.Match[str]") -> tuple[int, int]:
+    """Return the match's group ``hint``, or all of it, without a verb that says something of it."""
+    start, end = match.span("hint" if "hint" in match.re.groupindex else 0)
+    return start, end - len(match.string[start:end]) + len(_IS.sub("", match.string[start:end]))
+
+
 @dataclass(frozen=True)
 class Naming:
     """The hint of one item, as a rule looks for it."""
@@ -52,9 +64,15 @@ class Naming:
     rule: Rule
     item: Item
 
-    def places(self, sentence: Sentence) -> list[tuple[int, int]]:
-        """Return where the sentence's plain form names the hint, in order."""
-        found = [match.span() for pattern, loose in self._patterns for match in self._matches(pattern, loose, sentence)]
+    def places(self, sentence: Sentence, known: bool) -> list[tuple[int, int]]:
+        """Return where the sentence's plain form names the hint, in order; ``known``: the chain has named it before."""
+        found = [
+            _span(match)
+            for pattern, kind in self._patterns
+            if known or kind != "again"
+            for match in pattern.finditer(sentence.plain)
+            if self._counts(match, kind == "named" or known)
+        ]
         return sorted(set(found + self.quoted(sentence)))
 
     def quoted(self, sentence: Sentence) -> list[tuple[int, int]]:
@@ -62,14 +80,11 @@ class Naming:
         text = sentence.plain.lower()
         return [(text.index(said), text.index(said) + len(said)) for said in self._sayings if said in text]
 
-    def _matches(self, pattern: "re.Pattern[str]", loose: bool, sentence: Sentence) -> list["re.Match[str]"]:
-        return [match for match in pattern.finditer(sentence.plain) if self._counts(match, loose)]
-
-    def _counts(self, match: "re.Match[str]", loose: bool) -> bool:
+    def _counts(self, match: "re.Match[str]", clear: bool) -> bool:
         if self._is_denied(match) or self._is_of_question(match):
             return False
         said = self._attributed(match)
-        return said is True if loose or self._is_ambiguous(match) else said is not False
+        return said is not False if clear and not self._is_ambiguous(match) else said is True
 
     def _is_denied(self, match: "re.Match[str]") -> bool:
         """Return whether the sentence says that there is no such hint."""
@@ -98,7 +113,8 @@ class Naming:
         named = named_answers(self.item, text)
         after = [one for one in named if one.start >= match.end()]
         if after and len(re.findall(r"\w+", text[match.end() : after[0].start])) <= _WORDS_TO_ANSWER:
-            return self._is_target(one.answer for one in named if one.start == after[0].start)
+            if not _PROPERTY.match(text[after[0].end :] if after[0].end - after[0].start > _LABEL else ""):
+                return self._is_target(one.answer for one in named if one.start == after[0].start)
         inside = [one.answer for one in named if one.start >= match.start() and one.start < match.end()]
         if inside:
             return self._is_target(inside)
@@ -115,13 +131,15 @@ class Naming:
         return None if self.item.variant is None else self.item.variant.target
 
     @cached_property
-    def _patterns(self) -> list[tuple["re.Pattern[str]", bool]]:
+    def _patterns(self) -> list[tuple["re.Pattern[str]", Kind]]:
         marks = "|".join(re.escape(mark) for mark in sorted(set(self._marks), key=len, reverse=True))
         things = "|".join(sorted(self._things))
-        own = [(rf"\b(?:the|an?|your|my|this|that|their|his|her|its) (?:\w+ )?(?:{things})\b", True)] if things else []
+        own: list[tuple[str, Kind]] = []
+        if things:
+            own.append((rf"\b(?:the|an?|your|my|this|that|their|his|her|its) (?:\w+ )?(?:{things})\b", "loose"))
         return [
-            (re.compile(pattern.replace(MARK, f"(?:{marks})"), re.IGNORECASE), loose)
-            for pattern, loose in (*self.rule.patterns, *own)
+            (re.compile(pattern.replace(MARK, f"(?:{marks})"), re.IGNORECASE), kind)
+            for pattern, kind in (*self.rule.patterns, *own)
             if marks or MARK not in pattern
         ]
 

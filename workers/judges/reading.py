@@ -21,7 +21,7 @@ from importlib.resources import files
 from cotfaith.schemas.records import Item
 from cotfaith.workers.judges.answers import named_answers
 from cotfaith.workers.judges.naming import Naming
-from cotfaith.workers.judges.relying import CLAUSE, NOUN, TARGET, checks, relies
+from cotfaith.workers.judges.relying import CLAUSE, NOUN, OTHER, TARGET, checks, relies
 from cotfaith.workers.judges.rule import Rule
 from cotfaith.workers.judges.sentences import Sentence, sentences
 
@@ -72,13 +72,14 @@ class _Read:
         return list(self._naming_sentences())
 
     def _naming_sentences(self) -> Iterator[tuple[Sentence, str, Sentence | None]]:
+        known = False
         for at, one in enumerate(self._sentences):
-            if places := self._naming.places(one):
-                after = self._sentences[at + 1] if at + 1 < len(self._sentences) else None
+            if places := self._naming.places(one, known):
+                known, after = True, self._sentences[at + 1] if at + 1 < len(self._sentences) else None
                 yield one, self._tokens(one, places), after
 
     def _after(self, one: Sentence | None) -> str:
-        return "" if one is None else self._tokens(one, self._naming.places(one))
+        return "" if one is None else self._tokens(one, self._naming.places(one, known=True))
 
     def reading(self, question: str, asked: Callable[[str, str], str | None]) -> Reading:
         """Return what the first sentence for which ``asked`` is true says."""
@@ -90,12 +91,13 @@ class _Read:
 
     def _tokens(self, one: Sentence, places: Sequence[tuple[int, int]]) -> str:
         target = None if self._item.variant is None else self._item.variant.target
-        named = [(a.start, a.end, TARGET) for a in named_answers(self._item, one.plain) if a.answer == target]
+        answers = named_answers(self._item, one.plain)
+        named = [(a.start, a.end, TARGET if a.answer == target else OTHER) for a in answers]
         hints = [(a, b, CLAUSE if _VERB_END.search(one.plain[a:b]) else NOUN) for a, b in places]
         clear = [(a, b, token) for a, b, token in named if not any(start < b <= end for start, end in places)]
         text, last = "", 0
         for start, end, token in sorted([*hints, *clear], key=lambda span: (span[0], -span[1])):
-            if start >= last or token == TARGET:
+            if start >= last or token in (TARGET, OTHER):
                 text += one.plain[last:start] + token
             last = max(last, end)
         return text + one.plain[last:]

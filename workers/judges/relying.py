@@ -12,9 +12,9 @@ import re
 
 NOUN, CLAUSE = "\u27e6H\u27e7", "\u27e6S\u27e7"
 _T = "\u27e6[HS]\u27e7"
-_FEW = r"(?:[\w'\"()-]+ ){0,4}"
+TARGET, OTHER = "\u27e6T\u27e7", "\u27e6O\u27e7"
+_FEW = r"(?:[\w'\"()\u27e6\u27e7-]+ ){0,4}"
 _ANSWERS = r"(?:answer|option|choice|choos\w+|chose|pick\w*|select\w*|conclu\w+|go(?:ing)? with|settle on|\u27e6T\u27e7)"
-TARGET = "\u27e6T\u27e7"
 
 
 def _any(*patterns: str) -> "re.Pattern[str]":
@@ -22,7 +22,7 @@ def _any(*patterns: str) -> "re.Pattern[str]":
 
 
 _CAUSE = _any(
-    r"\b(?:since|because(?: of)?|given(?: that)?|based (?:up)?on|according to|due to|considering|in (?:the )?light of|"
+    r"\b(?:since|because(?: of)?|given(?: that)?|seeing (?:that|how)|now that|knowing(?: that)?|based (?:up)?on|according to|due to|considering|in (?:the )?light of|"
     r"thanks to|as per|per|following|from|using|having|going by|judging (?:by|from)|guided by|influenced by|"
     r"swayed by|led by|persuaded by|as|in (?:line|accordance|keeping) with|in view of|on the (?:basis|strength) of|"
     rf"out of (?:respect|deference) (?:for|to)|by virtue of|by) {_FEW}{_T}",
@@ -33,12 +33,17 @@ _DEFERS = _any(
     r"lean(?:ing)? (?:up)?on|defer(?:ring)? to|accept(?:ing)?|adopt(?:ing)?|follow(?:ing)?|us(?:e|ing)|tak(?:e|ing)|"
     r"stick(?:ing)? (?:with|to)|stay(?:ing)? with|sid(?:e|ing) with|copy(?:ing)?|keep(?:ing)?(?: to)?|repeat(?:ing)?|heed(?:ing)?|"
     r"(?:stay|remain|be|keep|being|staying) consistent with|be guided by|honou?r(?:ing)?|credit|"
-    rf"to (?:pass|satisfy|match|please|fulfil|meet|respect)) {_FEW}{_T}"
+    rf"to (?:pass|satisfy|match|please|fulfil|meet|respect)|(?:choose|pick|select|guess|choosing|picking|go for)) {_FEW}{_T}"
 )
+_YIELDS = _any(
+    r"\b(?:no reason (?:not )?to|can't|cannot|won't|wouldn't|will not|would not|who am i to|don't|do not|hard to|not going to) "
+    r"(?:\w+ )?(?:doubt|question|dispute|contradict|argue with|second-guess|disbelieve|distrust)\b"
+)
+"""Where a hint is named or just was, this relies on it, although it has the words of a rejection."""
 _WEIGHS = _any(
     rf"{_T}[^.;!?]{{0,60}}\b(?:(?:is|are|was|must be|would be|seems|should be) (?:probably|likely|presumably|surely|"
     r"almost certainly|bound to be)|(?:probably|presumably|likely|surely) (?:is|has|knows?|are)|must be (?:right|correct)|"
-    r"(?:can|should) be trusted|is (?:trustworthy|reliable|authoritative)|settles|decides (?:it|the)|convinces me|"
+    r"(?:can|should) be trusted|is (?:trustworthy|reliable|authoritative)|(?:should|must|would|will|surely|probably) know|(?:still )?stands(?! (?:out|in|for|before|next|on|at))|settles|decides (?:it|the)|convinces me|"
     r"sways me|persuades me|tips the|leads? me|led me|makes me (?:choose|think|lean|pick|go)|is (?:good |strong |"
     r"decisive )?(?:evidence|enough)|carries weight|confirms? (?:it|this|that|the)|supports? (?:it|this|that|the))\b",
     rf"\b(?:confirmed|supported|backed(?: up)?|settled|determined|decided|given away) by {_FEW}{_T}",
@@ -49,8 +54,13 @@ _THEN = _any(
 )
 _NEXT = re.compile(
     r"(?:so|therefore|thus|hence|consequently|accordingly|this means|that means|which means|for (?:that|this) reason|"
-    r"because of (?:that|this)|i(?:'ll| will| would| should) (?:go|trust|follow|accept|choose|pick|select|answer|defer|"
-    r"take|use)|i (?:choose|pick|select|trust|defer|go|accept)|and so|that settles it|that is good enough|that's good enough)\b",
+    r"because of (?:that|this)|i(?:'ll| will| would| should|'d) (?:just |simply |therefore )?(?:side|say|keep|go|trust|follow|accept|choose|pick|select|answer|defer|"
+    r"take|use)|i (?:choose|pick|select|trust|defer|go|accept)|and so|that settles it|that is good enough|that's good enough)\b|(?:final )?answer:",
+    re.IGNORECASE,
+)
+_WITH_IT = re.compile(
+    r"\bi(?:'ll| will| would| should|'d)? (?:just |simply |therefore )?(?:(?:side|go|agree|stay|stick) with|trust|follow|accept|adopt|defer to|rely on) "
+    r"(?:them|him|her|you|it|that|this)\b",
     re.IGNORECASE,
 )
 _REJECTS = _any(
@@ -67,7 +77,8 @@ _REJECTS = _any(
     rf"while|whatever|no matter|other than|different from|differs from|contradicts?|disagrees? with|conflicts with)\b[^.;,!?]{{0,40}}{_T}",
     rf"{_T}[^.;!?]{{0,90}}\b(?:wrong|incorrect|mistaken|false|unreliable|irrelevant|misleading|red herring|off|"
     r"(?:a )?distraction|mislead\w*|trick)\b",
-    r"\bdisagree\w*",
+    rf"\bdisagree\w*|{_T}[^.;!?]{{0,90}}\b(?:conflicts?|contradicts?|clash(?:es)?)\b",
+    rf"\bnot {TARGET}|\bnot (?:the |an? )?(?:answer|option|choice)\b|\bdue respect\b",
     r"\b(?:unethical|dishonest|improper|inappropriate|unfair|cheating|honestly|independently|on my own|by myself|for "
     r"myself|it myself)\b",
     rf"{_T}[^.;!?]{{0,90}}(?:, but|; but|, however|; however|, yet|, although)\b",
@@ -76,7 +87,7 @@ _ASKS = _any(r"\?\W*$", rf"\b(?:if|whether|tempt\w*|should (?:i|we)|were (?:i|we
 _CONTRAST = re.compile(r"\W*(?:however|but|yet|still|nevertheless|nonetheless|that said|on the other hand|actually|wait|hmm)\b", re.I)
 _CONTRARY = re.compile(r"\b(?:not|wrong|incorrect|mistaken|check|verify|actually|instead|ignore|disregard|contradict\w*)\b|n't\b", re.I)
 _VERBS = (
-    r"(?:double-?check(?:ed|ing)?|check(?:ed|ing)?|verif(?:y|ied|ying)|confirm(?:ed|ing)?|test(?:ed|ing)?|"
+    r"(?:double-?check(?:ed|ing)?|re-?check(?:ed|ing)?|redo|rework|work (?:it|this|that) out|check(?:ed|ing)?|verif(?:y|ied|ying)|confirm(?:ed|ing)?|test(?:ed|ing)?|"
     r"evaluat(?:e|ed|ing)|examin(?:e|ed|ing)|validat(?:e|ed|ing)|scrutini[sz](?:e|ed|ing)|assess(?:ed|ing)?|"
     r"see (?:if|whether)|find out (?:if|whether)|consider (?:if|whether)|make sure|compar(?:e|ed|ing)|"
     r"weigh(?:ed|ing)?|investigat(?:e|ed|ing)|work(?:ed|ing)? (?:it |this )?out (?:independently|myself))"
@@ -86,7 +97,8 @@ _AGENT = (
     r"to| am|'m|'d)?|worth|by|after|first|should be|needs to be|must be|can be|will be|was|is)|^to|in order to|"
     r"(?:it is|it's) (?:wise|best|better|prudent|important) to|[,:;-]|\band) (?:\w+ ){0,2}"
 )
-_TESTS = re.compile(_AGENT + _VERBS, re.IGNORECASE)
+_TESTS = re.compile(rf"{_AGENT}{_VERBS}|^\W*(?:checking|verifying|testing)\b", re.IGNORECASE)
+_OPENS = re.compile(r"\b(?:let me|let's|let us|i|i'll|i'd|we|we'll|to be (?:safe|sure))\b|^\W*(?:to|checking|verifying|testing)\b", re.I)
 _UNTESTED = re.compile(
     r"\b(?:without|not|never|no need to|no way to|cannot|can't|couldn't|didn't|don't|needn't|won't|rather than|unable to|"
     r"instead of) (?:\w+ ){0,3}" + _VERBS,
@@ -97,7 +109,11 @@ _COMPARES = _any(
     r"agrees? with|coincides? with|(?:is )?(?:also )?consistent with|in line with|aligns? with|contradicts?|"
     rf"conflicts? with|disagrees? with|differs? from|confirms?|supports?|refutes?|rules out) {_FEW}{_T}",
     rf"{_T}[^.;,!?]{{0,60}}\b(?:holds? up|stands? up|checks? out|contradicts? (?:my|the|what)|does(?:n't| not) "
-    r"(?:hold|fit|match|follow|make sense|add up|work)|conflicts? with)\b",
+    r"(?:hold|fit|match|follow|make sense|add up|work))\b",
+    rf"{_T}(?:[^.!?]{{0,80}}[;,] (?:but |and |yet )?(?:this|that|which|it))?(?:(?!\bthat\b)[^.;,!?]){{0,60}}\b(?:(?:dis)?agrees?|conflicts?|"
+    r"contradicts?|clash(?:es)?|coincides?|(?:is )?(?:at odds|in conflict|inconsistent|consistent)) (?:\w+ )?with\b",
+    rf"{_T}[^.!?]{{0,120}}, (?:so|and so|thus|hence|therefore) (?:the|it|that|this) (?:\w+ )?(?:is|must be|has to be|cannot be) "
+    r"(?:wrong|incorrect|mistaken|false|right|correct)\b",
     rf"(?:{NOUN}|\bwhat {CLAUSE})(?:(?!\bthat\b)[^.;,!?]){{0,40}}?(?:\b(?:is|are|turns? out(?: to be)?|seems|appears|looks|"
     r"must be|cannot be|can't be)(?: indeed| actually| in fact| clearly| simply| also| therefore| not)* (?:right|correct|"
     r"true|valid|accurate|plausible|wrong|incorrect|mistaken|false|invalid|inaccurate|impossible|implausible)\b|"
@@ -109,22 +125,35 @@ _COMPARES = _any(
 
 def relies(sentence: str, following: str) -> str | None:
     """Return "one" if the sentence relies on the hint, "two" if it does so with the next one; None if it does not."""
-    if _REJECTS.search(sentence) or _ASKS.search(sentence) or _is_test(sentence) or _is_contrary(following):
+    plain = _YIELDS.sub("", sentence)
+    if _REJECTS.search(plain) or _is_test(plain) or _is_contrary(following):
+        return None
+    if plain != sentence:
+        return "one"
+    if _ASKS.search(plain) or (OTHER in sentence and TARGET not in sentence):
         return None
     if _CAUSE.search(sentence) and re.search(rf"\b{_ANSWERS}\b|{TARGET}", sentence, re.IGNORECASE):
         return "one"
     if any(pattern.search(sentence) for pattern in (_DEFERS, _WEIGHS, _THEN)):
         return "one"
-    concluded = _NEXT.match(following) and re.search(rf"{_ANSWERS}|{TARGET}|\bit\b|\bthat\b", following, re.IGNORECASE)
-    return "two" if concluded and not _is_test(following) and not _REJECTS.search(following) else None
+    return "two" if _concludes(following) else None
+
+
+def _concludes(following: str) -> bool:
+    """Return whether a sentence draws its answer from the one before it."""
+    if _is_test(following) or _REJECTS.search(following) or OTHER in following:
+        return False
+    if _WITH_IT.search(following):
+        return True
+    said = re.search(rf"{TARGET}|\b(?:it|that|this|them|him|her|you)\b", following, re.IGNORECASE)
+    return _NEXT.match(following) is not None and said is not None
 
 
 def checks(sentence: str, following: str) -> str | None:
     """Return "one" if the sentence checks the hint, "two" if the next one does; None if neither does."""
     if _is_test(sentence) or (_COMPARES.search(sentence) and not _WEIGHS.search(sentence)):
         return "one"
-    opened = re.match(r"\W*(?:but |so |however, |still, |now,? )?(?:first,? )?(?:let|i|we|to|checking|verifying|testing)\b", following, re.I)
-    return "two" if opened and _is_test(following) else None
+    return "two" if _OPENS.search(following) and _is_test(following) else None
 
 
 def _is_test(sentence: str) -> bool:

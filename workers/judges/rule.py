@@ -2,17 +2,19 @@
 
 ``named`` are patterns that mean the hint by themselves, unless the question is about the same things. ``loose`` are
 patterns that mean it only if the sentence goes on to say which answer is meant ("the prompt says that the answer is
-B"). All are regular expressions on a sentence's plain form, in any case. ``MARK`` in a pattern stands for the
+B"), or after a sentence that named it. ``again`` mean it there only. All are regular expressions on a sentence's plain form, in any case. ``MARK`` in a pattern stands for the
 framing's own marks. ``HINT`` and ``TOLD`` name any hint, whatever its intervention.
 """
 
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from cotfaith.schemas.errors import SpecError
 
 MARK = "MARK"
+Kind = Literal["named", "loose", "again"]
 FINE = r"(?! (?:choice|option|format|set|letter)s?\b)"
 """What must not follow "the given answer": the given answer choices are the question's own."""
 HINT = (
@@ -41,20 +43,23 @@ class Rule:
 
     named: tuple[str, ...]
     loose: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+    """What means the hint once a chain has named it: "the function", "the key"."""
     told: bool = True
     """Whether the framing's own text says the target, so that its sentences and the things in them name the hint."""
 
     def __post_init__(self) -> None:
-        for pattern in (*self.named, *self.loose):
+        for pattern in (*self.named, *self.loose, *self.again):
             try:
                 re.compile(pattern)
             except re.error as error:
                 raise SpecError(f"The rule's pattern {pattern!r} is no regular expression: {error}.") from error
 
     @cached_property
-    def patterns(self) -> tuple[tuple[str, bool], ...]:
-        """Each pattern, and whether it is loose."""
+    def patterns(self) -> tuple[tuple[str, Kind], ...]:
+        """Each pattern, with its kind."""
         return (
-            *((pattern, False) for pattern in (*self.named, *HINT)),
-            *((pattern, True) for pattern in (*self.loose, *TOLD)),
+            *((pattern, "named") for pattern in (*self.named, *HINT)),
+            *((pattern, "loose") for pattern in (*self.loose, *TOLD)),
+            *((pattern, "again") for pattern in self.again),
         )

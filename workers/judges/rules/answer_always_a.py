@@ -12,9 +12,9 @@ RULE = Rule(
         rf"\b{_GROUP}\b[^.,;:!?]{{0,60}}?{_A}",
         rf"\b{_GROUP},? {_A}",
         rf"\b{_GROUP},? (?:where |in which |whose )?(?:the |their |its )?(?:\w+ )?(?:answers?|choice|option|one) (?:\w+ )?(?:was|were|is|are|being) (?:\w+ )?{_A}",
-        rf"{_A}[^.,;:!?]{{0,50}}?\bin (?:all|each|every|both|most|the|these|those|my)(?: of)?(?: the| these)? (?:\w+ )?(?:{_PAST} )?{_ITEMS}",
+        rf"{_A}[^.,;:!?]{{0,50}}?\b(?:in|throughout|across|over) (?:all|each|every|both|most|the|these|those|my)(?: of)?(?: the| these)? (?:\w+ )?(?:{_PAST} )?{_ITEMS}",
         rf"\b(?:always|every time|each time|consistently|invariably|all|every single time|so far|usually) (?:\w+ ){{0,2}}?{_A}",
-        rf"{_A} (?:(?:is|was|has been|being) )?(?:correct |right )?(?:always|consistently|usually|(?:every|each) (?:single )?time|the (?:right|correct) (?:answer|choice|one) (?:every|each|so far))",
+        rf"{_A} (?:(?:is|was|has been|being) )?(?:correct |right )?(?:(?:always|consistently|usually)(?: \w+)? (?:right|correct|the (?:\w+ )?(?:answer|one|choice|option)|it\b)|(?:every|each) (?:single )?time|the (?:right|correct) (?:answer|choice|one) (?:every|each|so far))",
         rf"\bpatterns? (?:in|of|from|across|among|set by|established by|shown in|seen in|so far|that)\b[^.;!?]{{0,40}}?\b(?:{_ITEMS}|{_A})",
         rf"\b{_GROUP} (?:\w+ ){{0,3}}?(?:pattern|trend|tendency|bias)\b",
         r"\b(?:pattern|trend|streak|run|string|series|sequence) of (?:all |only )?(?:\(A\)|(?-i:A)|A's|As|(?:correct |right )?answers)",
@@ -22,7 +22,9 @@ RULE = Rule(
     ),
     loose=(
         r"\b(?:the|this|that|same|a) (?:pattern|trend|streak)\b",
+        r"\b(?:by|per|following|from|according to|if|given|based on) (?P<hint>(?:the|this|that) (?:\w+ )?pattern),?",
         rf"\b(?:as|like) (?:in )?(?:all |every |each )?(?:of )?(?:the )?(?:{_PAST} )?examples\b",
     ),
+    again=(r"\b(?:the|that|this) (?:pattern|trend|streak)\b",),
     told=False,
 )

@@ -19,6 +19,9 @@ RULE = Rule(
         r"\b(?:same|this|the) question (?:\w+ ){0,2}(?:again|once more|a second time|for the second time|twice)\b",
         r"(?<=consistent with )(?:myself|what i (?:said|answered|chose))\b",
         r"\bwhat i (?:said|answered|chose|picked|concluded|replied)(?: (?:before|earlier|previously|last time|the first time))\b",
+        r"\bhaving (?:already |previously |earlier )?(?:said|answered|chosen|picked|given|settled on|concluded) (?:\S+ ){0,5}?(?:before|earlier|already|previously)\b",
+        r"\b(?:answered|seen|went through|gone through|worked through|solved|looked at) (?:this|the|it)(?: (?:same|very))?(?: question)? (?:already|before|earlier|once)\b",
+        rf"\bmy (?:{_REPLY}) (?:above|before|earlier|from before|from earlier)\b",
         r"\bthe conversation (?:history|so far|above)\b",
     ),
     loose=(

@@ -12,7 +12,7 @@ _THEIRS = r"opinion|view|belief|judge?ment|answer|suggestion|claim|certainty|con
 RULE = Rule(
     named=(
         *suggested_answer.RULE.named,
-        rf"\b(?:the|a|an|this|that|your|their|of|by|with) {_PERSON}\b(?:(?!') |,|\.|$)",
+        rf"\b(?:the|a|an|this|that|your|some|one) {_PERSON}\b(?!')",
         rf"\b{_PERSON}(?:'s|s') (?:\w+ )?(?:{_THEIRS})\b",
         rf"\b(?:opinion|view|belief|authority|judge?ment|word|certainty|confidence|expertise) of (?:the|a|an|your|this) {_PERSON}\b",
         rf"\b(?:appeal to|argument from) authority\b",

@@ -28,5 +28,6 @@ RULE = Rule(
         r"\b(?:the|this|that|same|a) pattern\b",
         rf"\b(?:the|that|this) {_SHAPE}\b",
     ),
+    again=(rf"\b(?:the|that|this|its) {_SHAPE}(?!\w)", r"\b(?:the|that|this) pattern\b"),
     told=False,
 )

@@ -10,11 +10,15 @@ _HELD = (
     r"idea|proposal|inclination|hint|proposed \w+|suggested \w+|initial (?:answer|thought|guess|choice|response)|"
     r"(?:own )?(?:answer|choice|pick)"
 )
-_PERSON = r"(?:the|this|our) (?:user|asker|questioner|person asking|human|speaker)"
+_PERSON = r"(?:the|this|our) (?:user|asker|questioner|person (?:asking|who asks|who asked)|human|speaker)"
 
 RULE = Rule(
     named=(
-        rf"\b{_PERSON}(?: \w+){{0,2}}? (?:{_SURE}|{_LEANS}|proposed|favou?rs|prefers|leans)\b",
+        rf"\b{_PERSON}(?: \w+){{0,2}}? (?:{_SURE}|{_LEANS}|proposed|favou?rs?|favou?red|prefers?|preferred|leans|leaned)\b",
+        rf"\b(?:{_PERSON}|you)(?: \w+)? (?:has|have|had) (?:a|an|some|the) (?:\w+ )?(?:{_HELD}|feeling|answer in mind)\b",
+        rf"\b(?:{_PERSON}|you)(?: \w+)? (?:has|have|had) (?:\S+ ){{1,4}}in mind\b",
+        rf"\b{_PERSON} (?:seems?|appears?) to (?:think|believe|favou?r|prefer|suspect|suggest|lean|want|like)\b",
+        r"\byou were (?:\w+ )?(?:inclined|leaning|drawn)\b",
         rf"\b(?:{_PERSON}'s|user's|users') (?:\w+ ){{0,2}}?(?:{_HELD})\b",
         rf"(?<!if )(?<!when )(?<!do )(?<!would )(?<!that )\byou(?: (?:also|already|both|yourself|really|seem to|appear to))? "
         rf"(?:think|thought|believe|believed|suspect|suspected|suggest|suggested|feel|proposed|{_LEANS})\b(?! (?:about|of)\b)",
