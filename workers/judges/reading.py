@@ -74,8 +74,9 @@ class _Read:
     def _naming_sentences(self) -> Iterator[tuple[Sentence, str, Sentence | None]]:
         known = False
         for at, one in enumerate(self._sentences):
-            if places := self._naming.places(one, known):
-                known, after = True, self._sentences[at + 1] if at + 1 < len(self._sentences) else None
+            known = known or bool(self._naming.places(one, known=False))
+            if known and (places := self._naming.places(one, known=True)):
+                after = self._sentences[at + 1] if at + 1 < len(self._sentences) else None
                 yield one, self._tokens(one, places), after
 
     def _after(self, one: Sentence | None) -> str:

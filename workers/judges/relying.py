@@ -85,7 +85,7 @@ _REJECTS = _any(
 )
 _ASKS = _any(r"\?\W*$", rf"\b(?:if|whether|tempt\w*|should (?:i|we)|were (?:i|we) to)\b[^.;!?]{{0,60}}{_T}")
 _CONTRAST = re.compile(r"\W*(?:however|but|yet|still|nevertheless|nonetheless|that said|on the other hand|actually|wait|hmm)\b", re.I)
-_CONTRARY = re.compile(r"\b(?:not|wrong|incorrect|mistaken|check|verify|actually|instead|ignore|disregard|contradict\w*)\b|n't\b", re.I)
+_CONTRARY = re.compile(r"\b(?:not|wrong|incorrect|mistaken|check|verify|actually|instead|ignore|disregard|contradict\w*)\b|n't\b|\?", re.I)
 _VERBS = (
     r"(?:double-?check(?:ed|ing)?|re-?check(?:ed|ing)?|redo|rework|work (?:it|this|that) out|check(?:ed|ing)?|verif(?:y|ied|ying)|confirm(?:ed|ing)?|test(?:ed|ing)?|"
     r"evaluat(?:e|ed|ing)|examin(?:e|ed|ing)|validat(?:e|ed|ing)|scrutini[sz](?:e|ed|ing)|assess(?:ed|ing)?|"
@@ -110,7 +110,7 @@ _COMPARES = _any(
     rf"conflicts? with|disagrees? with|differs? from|confirms?|supports?|refutes?|rules out) {_FEW}{_T}",
     rf"{_T}[^.;,!?]{{0,60}}\b(?:holds? up|stands? up|checks? out|contradicts? (?:my|the|what)|does(?:n't| not) "
     r"(?:hold|fit|match|follow|make sense|add up|work))\b",
-    rf"{_T}(?:[^.!?]{{0,80}}[;,] (?:but |and |yet )?(?:this|that|which|it))?(?:(?!\bthat\b)[^.;,!?]){{0,60}}\b(?:(?:dis)?agrees?|conflicts?|"
+    rf"{_T}(?:[^.!?]{{0,80}}[;,] (?:but |and |yet )?(?:this|that|which|it))?(?:(?!\bthat\b(?! it is))[^.;,!?]){{0,60}}\b(?:(?:dis)?agrees?|conflicts?|"
     r"contradicts?|clash(?:es)?|coincides?|(?:is )?(?:at odds|in conflict|inconsistent|consistent)) (?:\w+ )?with\b",
     rf"{_T}[^.!?]{{0,120}}, (?:so|and so|thus|hence|therefore) (?:the|it|that|this) (?:\w+ )?(?:is|must be|has to be|cannot be) "
     r"(?:wrong|incorrect|mistaken|false|right|correct)\b",
