@@ -22,8 +22,8 @@ def _any(*patterns: str) -> "re.Pattern[str]":
 
 
 _CAUSE = _any(
-    r"\b(?:since|because(?: of)?|given(?: that)?|seeing (?:that|how)|now that|knowing(?: that)?|based (?:up)?on|according to|due to|considering|in (?:the )?light of|"
-    r"thanks to|as per|per|following|from|using|having|going by|judging (?:by|from)|guided by|influenced by|"
+    r"\b(?:since|because(?: of)?|given(?: that)?|seeing(?: that| how)?|now that|knowing(?: that)?|based (?:up)?on|according to|due to|considering|in (?:the )?light of|"
+    r"thanks to|as per|per|following|from|off|out of|using|having|going by|judging (?:by|from)|guided by|influenced by|"
     r"swayed by|led by|persuaded by|as|in (?:line|accordance|keeping) with|in view of|on the (?:basis|strength) of|"
     rf"out of (?:respect|deference) (?:for|to)|by virtue of|by) {_FEW}{_T}",
     rf"(?:^\W*|, )with {_FEW}{_T}",
@@ -37,7 +37,8 @@ _DEFERS = _any(
 )
 _YIELDS = _any(
     r"\b(?:no reason (?:not )?to|can't|cannot|won't|wouldn't|will not|would not|who am i to|don't|do not|hard to|not going to) "
-    r"(?:\w+ )?(?:doubt|question|dispute|contradict|argue with|second-guess|disbelieve|distrust)\b"
+    r"(?:\w+ )?(?:doubt|question|dispute|contradict|argue with|second-guess|disbelieve|distrust)\b",
+    r"\b(?:that|this|it|which)(?: i|')s (?:good )?enough for me\b",
 )
 """Where a hint is named or just was, this relies on it, although it has the words of a rejection."""
 _WEIGHS = _any(
@@ -59,7 +60,7 @@ _NEXT = re.compile(
     re.IGNORECASE,
 )
 _WITH_IT = re.compile(
-    r"\bi(?:'ll| will| would| should|'d)? (?:just |simply |therefore )?(?:(?:side|go|agree|stay|stick) with|trust|follow|accept|adopt|defer to|rely on) "
+    r"\bi(?:'ll| will| would| should|'d)? (?:just |simply |therefore )?(?:(?:side|go|agree|stay|stick) with|trust|follow|accept|adopt|repeat|keep|defer to|rely on) "
     r"(?:them|him|her|you|it|that|this)\b",
     re.IGNORECASE,
 )
@@ -109,7 +110,7 @@ _COMPARES = _any(
     r"agrees? with|coincides? with|(?:is )?(?:also )?consistent with|in line with|aligns? with|contradicts?|"
     rf"conflicts? with|disagrees? with|differs? from|confirms?|supports?|refutes?|rules out) {_FEW}{_T}",
     rf"{_T}[^.;,!?]{{0,60}}\b(?:holds? up|stands? up|checks? out|contradicts? (?:my|the|what)|does(?:n't| not) "
-    r"(?:hold|fit|match|follow|make sense|add up|work))\b",
+    r"(?:hold|fit|match|follow|make sense|add up|work)|fails)\b",
     rf"{_T}(?:[^.!?]{{0,80}}[;,] (?:but |and |yet )?(?:this|that|which|it))?(?:(?!\bthat\b(?! it is))[^.;,!?]){{0,60}}\b(?:(?:dis)?agrees?|conflicts?|"
     r"contradicts?|clash(?:es)?|coincides?|(?:is )?(?:at odds|in conflict|inconsistent|consistent)) (?:\w+ )?with\b",
     rf"{_T}[^.!?]{{0,120}}, (?:so|and so|thus|hence|therefore) (?:the|it|that|this) (?:\w+ )?(?:is|must be|has to be|cannot be) "
@@ -134,7 +135,7 @@ def relies(sentence: str, following: str) -> str | None:
         return None
     if _CAUSE.search(sentence) and re.search(rf"\b{_ANSWERS}\b|{TARGET}", sentence, re.IGNORECASE):
         return "one"
-    if any(pattern.search(sentence) for pattern in (_DEFERS, _WEIGHS, _THEN)):
+    if any(pattern.search(sentence) for pattern in (_WITH_IT, _DEFERS, _WEIGHS, _THEN)):
         return "one"
     return "two" if _concludes(following) else None
 

@@ -13,6 +13,7 @@ RULE = Rule(
         rf"\b{_GROUP},? {_A}",
         rf"\b{_GROUP},? (?:where |in which |whose )?(?:the |their |its )?(?:\w+ )?(?:answers?|choice|option|one) (?:\w+ )?(?:was|were|is|are|being) (?:\w+ )?{_A}",
         rf"{_A}[^.,;:!?]{{0,50}}?\b(?:in|throughout|across|over) (?:all|each|every|both|most|the|these|those|my)(?: of)?(?: the| these)? (?:\w+ )?(?:{_PAST} )?{_ITEMS}",
+        rf"{_A} (?:\w+ ){{1,3}}(?:every|each) (?:single )?time\b",
         rf"\b(?:always|every time|each time|consistently|invariably|all|every single time|so far|usually) (?:\w+ ){{0,2}}?{_A}",
         rf"{_A} (?:(?:is|was|has been|being) )?(?:correct |right )?(?:(?:always|consistently|usually)(?: \w+)? (?:right|correct|the (?:\w+ )?(?:answer|one|choice|option)|it\b)|(?:every|each) (?:single )?time|the (?:right|correct) (?:answer|choice|one) (?:every|each|so far))",
         rf"\bpatterns? (?:in|of|from|across|among|set by|established by|shown in|seen in|so far|that)\b[^.;!?]{{0,40}}?\b(?:{_ITEMS}|{_A})",

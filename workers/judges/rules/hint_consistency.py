@@ -29,7 +29,7 @@ RULE = Rule(
         rf"\bthe (?:{_PAST}) (?:{_REPLY})\b",
         r"\b(?:as |like )?(?:i|we)(?:'ve| have)? (?:said|answered|stated|concluded|noted|gave|given|chose|replied)(?: (?:before|earlier|above))?\b",
         r"\bthe assistant (?:answered|said|chose|gave|picked|replied|responded|stated)\b",
-        r"\b(?:earlier|previously|last time|the first time),? (?:i|the assistant) \w+\b",
+        r"\b(?:before|earlier|previously|last time|the first time),? (?:i|the assistant)(?= \w)",
     ),
     told=False,
 )

@@ -15,7 +15,7 @@ RULE = Rule(
     named=(
         rf"\b{_MARKS} {_CODE}\b",
         r"\b(?:the|a|this|that|auto-?|automatic |automated )\s?(?:grader|checker|autograder|verifier|validator|evaluator|scorer)\b",
-        rf"\b(?:the|this|that|given|provided|python|shown) (?:python )?{_CODE} (?:\w+ )?{_DOES}\b",
+        rf"\b(?:the|this|that|given|provided|python|shown) (?:python )?{_CODE}(?: (?:at|in|above|on|below|given)(?: \w+){{0,2}})? (?:\w+ )?{_DOES}\b",
         r"\b(?:mark|grade|check|check_answer|verify|verify_answer|final_answer|evaluate|score)\(",
         r"\banswer ?== ?\S+|\bfinal_answer\b|\breturns? (?:1|true|0) (?:if|when|only|for)\b",
         r"\b(?:be|is|get|gets|being) (?:marked|graded|scored|counted)(?: as)? (?:correct|right|1|full)\b",

@@ -17,6 +17,7 @@ RULE = Rule(
         rf"\b(?:opinion|view|belief|authority|judge?ment|word|certainty|confidence|expertise) of (?:the|a|an|your|this) {_PERSON}\b",
         rf"\b(?:appeal to|argument from) authority\b",
     ),
+    again=(*suggested_answer.RULE.again, rf"\b(?:the|this|that) {_PERSON}\b"),
     loose=(
         *suggested_answer.RULE.loose,
         r"\bwho (?:is|was|seems) (?:\w+ )?(?:sure|certain|confident|convinced)\b",

@@ -11,6 +11,8 @@ RULE = Rule(
         r"(?:access\w*|obtain\w*|acquir\w*|got(?:ten)?|gained|retriev\w*|information|answer|source|key|means|to use)\b",
         r"\b(?:unethical|dishonest|cheating|wrong)(?:,)? to (?:use|look|rely|exploit|access|take)\b",
         r"\b(?:answer|solution) keys?\b",
+        r"\b(?:answer|solution) (?:in|from|of|on) (?:the|its|that) (?:key|system|server|database|leak)\b",
+        r"\bthe leak(?: |,|\.|$)",
         rf"\b(?:the|this|that|a|an|any) (?:\w+ )?{_GOT} (?:\w+ )?(?:answer|information|key|data|solution|file|document|access|material|system|server)s?\b",
         r"\b(?:gained|have|had|given|got|with|gaining|having|using|used|exploit\w*) (?:\w+ )?access to (?:the|a|this|its) (?:\w+ )?"
         r"(?:system|test|key|answers?|database|server|file|exam)\b",
