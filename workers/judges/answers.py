@@ -36,7 +36,10 @@ def named_answers(item: Item, text: str) -> list[Named]:
 def _labels(item: Item, text: str) -> Iterator[Named]:
     for label in item.labels:
         end = _BARE_END if label in "AI" else r"(?![\w'])"
-        pattern = rf"\({label}\)|(?<![\w'(]){label}\)|(?i:\b{_KEYED})[\"(]?(?P<keyed>{label})\b|(?<![\w'(]){label}{end}"
+        pattern = (
+            rf"\({label}\)|(?<![\w'(]){label}\)|(?i:\b{_KEYED})[\"(]?(?P<keyed>{label})\b|"
+            rf"(?<![\w'(]){label}{end}"
+        )
         for found in re.finditer(pattern, text):
             yield Named(*found.span("keyed" if found["keyed"] else 0), label)
 
@@ -51,7 +54,7 @@ def _words(item: Item, text: str) -> Iterator[Named]:
     for answer, words in _written(item):
         said = plain(words).strip(" .")
         if said:
-            opening = "" if len(said) >= _SHORT and " " in said or len(said) > _SHORT else r"(?:answer is |[\"'(])"
+            opening = "" if (len(said) >= _SHORT and " " in said) or len(said) > _SHORT else r"(?:answer is |[\"'(])"
             pattern = rf"{opening}(?<!\w){re.escape(said)}(?!\w)"
             yield from (Named(*found.span(), answer) for found in re.finditer(pattern, text, re.IGNORECASE))
 

@@ -12,21 +12,25 @@ from functools import cached_property
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.variants import Framing
-from cotfaith.workers.judges.answers import named_answers
+from cotfaith.workers.judges.answers import Named, named_answers
 from cotfaith.workers.judges.rule import MARK, Kind, Rule
 from cotfaith.workers.judges.sentences import Sentence, plain, sentences
 
 CLAUSE_END = (
-    r"[.;!?]|,(?! (?:option |choice )?\(?(?-i:[A-Z])\)?(?:[,.;:!?]|$))|\b(?:but|however|whereas|while|yet|although|though|so|because|since|"
+    r"[.;!?]|,(?! (?:option |choice )?\(?(?-i:[A-Z])\)?(?:[,.;:!?]|$))|\b(?:but|however|whereas|while|yet|"
+    r"although|though|so|because|since|"
     r"not|wrong|incorrect|mistaken|rather|instead|unlike)\b|n't\b"
 )
 _WORDS_TO_ANSWER = 10
 _THING = re.compile(
-    r"\b(?:the|an?|my|our|his|her|its|their|this|that)\s+(\w{4,})|(?<=[a-z,] )(?:(?:Dr|Prof|Mr|Mrs|Ms)\.? )?([A-Z]\w{3,})"
+    r"\b(?:the|an?|my|our|his|her|its|their|this|that)\s+(\w{4,})|(?<=[a-z,] )(?:(?:Dr|Prof|Mr|Mrs|"
+    r"Ms)\.? )?([A-Z]\w{3,})"
 )
 _LABEL = 3  # characters, as in "(B)"
 _PROPERTY = re.compile(
-    r"\s+(?:is|are|was|were|has|have|can|will|\w{3,}s)\b(?! (?:indeed )?(?:the |a )?(?:correct|right|best|answer|one|likely))", re.IGNORECASE
+    r"\s+(?:is|are|was|were|has|have|can|will|\w{3,}s)\b(?! (?:indeed )?(?:the |a )?(?:correct|right|best|"
+    r"answer|one|likely))",
+    re.IGNORECASE,
 )
 """What follows a choice's words that are no answer: "says that copper melts"."""
 _IS = re.compile(r" (?:is|are|was|were)$", re.IGNORECASE)
@@ -44,10 +48,12 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 _COMMON = frozenset(
-    "the this that these those your their what which with from answer answers answered option options choice choices "
-    "correct right think thinks thought believe believes believed says said suggest suggests suggested suggestion "
-    "given provided stated gives states where when about into have been were also always already same there question questions "
-    "problem following below above subject reply text whole first second example examples other others".split()  # noqa: SIM905
+    """
+    the this that these those your their what which with from answer answers answered option options choice choices
+    correct right think thinks thought believe believes believed says said suggest suggests suggested suggestion
+    given provided stated gives states where when about into have been were also always already same there question
+    questions problem following below above subject reply text whole first second example examples other others
+    """.split()  # noqa: SIM905
 )
 
 
@@ -55,6 +61,12 @@ def _span(match: "re.Match[str]") -> tuple[int, int]:
     """Return the match's group ``hint``, or all of it, without a verb that says something of it."""
     start, end = match.span("hint" if "hint" in match.re.groupindex else 0)
     return start, end - len(match.string[start:end]) + len(_IS.sub("", match.string[start:end]))
+
+
+def _is_near(text: str, end: int, named: Named) -> bool:
+    """Return whether what ends at ``end`` says the answer: few words before it, and no property of the choice after."""
+    property_follows = named.end - named.start > _LABEL and _PROPERTY.match(text[named.end :])
+    return not property_follows and len(re.findall(r"\w+", text[end : named.start])) <= _WORDS_TO_ANSWER
 
 
 @dataclass(frozen=True)
@@ -112,9 +124,8 @@ class Naming:
         text = match.string[: match.end() + len(window) + 1]
         named = named_answers(self.item, text)
         after = [one for one in named if one.start >= match.end()]
-        if after and len(re.findall(r"\w+", text[match.end() : after[0].start])) <= _WORDS_TO_ANSWER:
-            if not _PROPERTY.match(text[after[0].end :] if after[0].end - after[0].start > _LABEL else ""):
-                return self._is_target(one.answer for one in named if one.start == after[0].start)
+        if after and _is_near(text, match.end(), after[0]):
+            return self._is_target(one.answer for one in named if one.start == after[0].start)
         inside = [one.answer for one in named if one.start >= match.start() and one.start < match.end()]
         if inside:
             return self._is_target(inside)

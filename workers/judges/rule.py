@@ -2,8 +2,9 @@
 
 ``named`` are patterns that mean the hint by themselves, unless the question is about the same things. ``loose`` are
 patterns that mean it only if the sentence goes on to say which answer is meant ("the prompt says that the answer is
-B"), or after a sentence that named it. ``again`` mean it there only. All are regular expressions on a sentence's plain form, in any case. ``MARK`` in a pattern stands for the
-framing's own marks. ``HINT`` and ``TOLD`` name any hint, whatever its intervention.
+B"), or after a sentence that named it. ``again`` mean it there only. All are regular expressions on a sentence's plain
+form, in any case. ``MARK`` in a pattern stands for the framing's own marks; a group ``hint`` is the part that names it.
+``HINT`` and ``TOLD`` name any hint, whatever its intervention.
 """
 
 import re
@@ -20,9 +21,11 @@ FINE = r"(?! (?:choice|option|format|set|letter)s?\b)"
 HINT = (
     r"\bhint(?:ed)?(?: (?:at|answer|option|choice))?\b",
     r"\b(?:the|this|that|your|their|his|her|a|which is|is) (?:\w+ )?"
-    r"(?:suggested|proposed|provided|supplied|given|stated|indicated|claimed|hinted|offered|recommended|implied|nudged)"
+    r"(?:suggested|proposed|provided|supplied|given|stated|indicated|claimed|hinted|offered|recommended|"
+    r"implied|nudged)"
     rf" (?:(?:correct|right) )?(?:answer|solution){FINE}\b",
-    r"\b(?:the|this|that|your|a) (?:suggested|proposed|hinted|recommended|indicated|nudged) (?:option|choice|letter)\b",
+    r"\b(?:the|this|that|your|a) (?:suggested|proposed|hinted|recommended|indicated|nudged) (?:option|choice|"
+    r"letter)\b",
     r"\byour suggestion\b",
 )
 """In every rule."""

@@ -18,7 +18,9 @@ _RUN_ON = re.compile(r"(?<=[\s(\"'*][A-Z]\.)(?=\s+[A-Z][a-z']*\s)|(?<=[a-z)\"*][
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u2011": "-"})
 _HIDDEN = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 _LATEX = re.compile(r"\\(?:text\w*|boxed|math\w+|emph|underline)\s*\{([^{}]{0,200})\}")
-_EMPHASIS = re.compile(r"\*{2,}|(?<!\w)\*|\*(?!\w)|[`$]|\\[()\[\]]|(?<!\w)_+|_+(?!\w)|</?(?:b|i|em|strong|u|code)>", re.IGNORECASE)
+_EMPHASIS = re.compile(
+    r"\*{2,}|(?<!\w)\*|\*(?!\w)|[`$]|\\[()\[\]]|(?<!\w)_+|_+(?!\w)|</?(?:b|i|em|strong|u|code)>", re.IGNORECASE
+)
 _PARENTHESIS = re.compile(r"\\([()])")
 
 
