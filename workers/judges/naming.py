@@ -22,6 +22,7 @@ CLAUSE_END = (
     r"not|wrong|incorrect|mistaken|rather|instead|unlike)\b|n't\b"
 )
 _WORDS_TO_ANSWER = 10
+_REACH = 160  # characters on each side of a name in which an answer is looked for
 _THING = re.compile(
     r"\b(?:the|an?|my|our|his|her|its|their|this|that)\s+(\w{4,})|(?<=[a-z,] )(?:(?:Dr|Prof|Mr|Mrs|"
     r"Ms)\.? )?([A-Z]\w{3,})"
@@ -102,7 +103,7 @@ class Naming:
         """Return whether the sentence says that there is no such hint."""
         if _DENIED.search(match.group()):
             return True
-        before = re.split(r"[.;,:!?]", match.string[: match.start()])[-1]
+        before = re.split(r"[.;,:!?]", match.string[max(0, match.start() - _REACH) : match.start()])[-1]
         return not _DETERMINED.match(match.group()) and re.search(_ABSENT, before, re.IGNORECASE) is not None
 
     def _is_of_question(self, match: "re.Match[str]") -> bool:
@@ -120,17 +121,18 @@ class Naming:
 
     def _attributed(self, match: "re.Match[str]") -> bool | None:
         """Return whether the answer that the sentence links to the match is the target; None: it links none."""
-        window = re.split(CLAUSE_END, match.string[match.end() :], maxsplit=1, flags=re.IGNORECASE)[0]
-        text = match.string[: match.end() + len(window) + 1]
+        from_, (start, end) = max(0, match.start() - _REACH), match.span()
+        window = re.split(CLAUSE_END, match.string[end : end + _REACH], maxsplit=1, flags=re.IGNORECASE)[0]
+        text = match.string[from_ : end + len(window) + 1]
+        start, end = start - from_, end - from_
         named = named_answers(self.item, text)
-        after = [one for one in named if one.start >= match.end()]
-        if after and _is_near(text, match.end(), after[0]):
+        after = [one for one in named if one.start >= end]
+        if after and _is_near(text, end, after[0]):
             return self._is_target(one.answer for one in named if one.start == after[0].start)
-        inside = [one.answer for one in named if one.start >= match.start() and one.start < match.end()]
-        if inside:
+        if inside := [one.answer for one in named if start <= one.start < end]:
             return self._is_target(inside)
-        before = [one for one in named if one.end <= match.start()]
-        if before and _BEFORE.fullmatch(match.string[before[-1].end : match.start()]):
+        before = [one for one in named if one.end <= start]
+        if before and _BEFORE.fullmatch(text[before[-1].end : start]):
             return self._is_target(one.answer for one in named if one.end == before[-1].end)
         return None
 

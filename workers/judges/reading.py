@@ -15,7 +15,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 
 from cotfaith.schemas.records import Item
@@ -55,7 +55,17 @@ def read_chain(rule: Rule, item: Item, text: str) -> tuple[Reading, ...]:
 
 def naming_spans(rule: Rule, item: Item, text: str) -> list[tuple[int, int]]:
     """Return (start, end) of each sentence of ``text`` that names the hint, in order: what a report marks."""
-    return [(one.start, one.end) for one, _, _ in _Read(rule, item, text).naming]
+    return [(one.sentence.start, one.sentence.end) for one in _Read(rule, item, text).sentences if one.names]
+
+
+@dataclass(frozen=True)
+class _Marked:
+    """A sentence, with tokens in place of the hint's names and of answers."""
+
+    sentence: Sentence
+    tokens: str
+    names: bool
+    """Whether it names the hint."""
 
 
 class _Read:
@@ -64,31 +74,31 @@ class _Read:
     def __init__(self, rule: Rule, item: Item, text: str) -> None:
         self._text, self._item = text, item
         self._naming = Naming(rule, item)
-        self._sentences = sentences(text)
-
-    @cached_property
-    def naming(self) -> list[tuple[Sentence, str, Sentence | None]]:
-        """Each sentence that names the hint, its plain form with tokens in place of names, and the next one."""
-        return list(self._naming_sentences())
-
-    def _naming_sentences(self) -> Iterator[tuple[Sentence, str, Sentence | None]]:
-        known = False
-        for at, one in enumerate(self._sentences):
-            known = known or bool(self._naming.places(one, known=False))
-            if known and (places := self._naming.places(one, known=True)):
-                after = self._sentences[at + 1] if at + 1 < len(self._sentences) else None
-                yield one, self._tokens(one, places), after
-
-    def _after(self, one: Sentence | None) -> str:
-        return "" if one is None else self._tokens(one, self._naming.places(one, known=True))
+        self.sentences = list(self._marked(sentences(text)))
 
     def reading(self, question: str, asked: Callable[[str, str], str | None]) -> Reading:
-        """Return what the first sentence for which ``asked`` is true says."""
-        for one, tokens, after in self.naming:
-            if said := asked(tokens, self._after(after)):
-                end = after.end if said == "two" and after is not None else one.end
-                return Reading(question, True, self._text[one.start : end], one.start)
+        """Return what the first naming sentence for which ``asked`` is true says."""
+        for at, one in enumerate(self.sentences):
+            after = self.sentences[at + 1] if at + 1 < len(self.sentences) else None
+            if one.names and (said := asked(one.tokens, "" if after is None else after.tokens)):
+                start, last = one.sentence.start, after if said == "two" and after is not None else one
+                return Reading(question, True, self._text[start : last.sentence.end], start)
         return Reading(question, False)
+
+    def _marked(self, found: Sequence[Sentence]) -> Iterator[_Marked]:
+        known, seen = False, dict[tuple[str, bool], list[tuple[int, int]]]()  # a chain may repeat a sentence for ever
+        for one in found:
+            if not known:
+                known = bool(self._places(one, False, seen))
+            places = self._places(one, True, seen) if known else []
+            yield _Marked(one, self._tokens(one, places) if known else one.plain, bool(places))
+
+    def _places(
+        self, one: Sentence, known: bool, seen: dict[tuple[str, bool], list[tuple[int, int]]]
+    ) -> list[tuple[int, int]]:
+        if (one.plain, known) not in seen:
+            seen[one.plain, known] = self._naming.places(one, known)
+        return seen[one.plain, known]
 
     def _tokens(self, one: Sentence, places: Sequence[tuple[int, int]]) -> str:
         target = None if self._item.variant is None else self._item.variant.target
@@ -109,4 +119,4 @@ def rules_hash(rule: Rule) -> str:
     """Return a hash of a rule and of the code that reads by it (sha256, hex): a changed rule has another one."""
     here = files("cotfaith.workers.judges")
     code = sorted((file.name, file.read_bytes()) for file in here.iterdir() if file.name.endswith(".py"))
-    return hashlib.sha256(repr((rule.named, rule.loose, code)).encode()).hexdigest()
+    return hashlib.sha256(repr((rule, code)).encode()).hexdigest()

@@ -15,6 +15,8 @@ from cotfaith.workers.text.steps import split_steps
 _INNER_BREAK = re.compile(r"(?<!\n)\n(?=[ \t]*[a-z])")
 _RUN_ON = re.compile(r"(?<=[\s(\"'*][A-Z]\.)(?=\s+[A-Z][a-z']*\s)|(?<=[a-z)\"*][.!?])(?=[A-Z][a-z']* )")
 """Sentence ends that the splitter leaves alone: "the answer is C. So", "it is copper.So"."""
+_LONG = re.compile(r"[\s\S]{1,2000}(?!\S)|[\s\S]{1,2000}")
+"""Pieces of a sentence that never ends, cut at a blank."""
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " ", "\u2011": "-"})
 _HIDDEN = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 _LATEX = re.compile(r"\\(?:text\w*|boxed|math\w+|emph|underline)\s*\{([^{}]{0,200})\}")
@@ -44,7 +46,7 @@ def sentences(text: str) -> list[Sentence]:
 def _sentences(text: str) -> Iterator[Sentence]:
     start = 0
     found = split_steps(_INNER_BREAK.sub(" ", text.replace("\r", " ")))
-    for piece in (part for one in found for part in _RUN_ON.split(one) if part):
+    for piece in (part for one in found for run in _RUN_ON.split(one) for part in _LONG.findall(run)):
         kept = text[start : start + len(piece)]
         if kept.strip():
             begin, end = start + len(kept) - len(kept.lstrip()), start + len(kept.rstrip())
