@@ -46,6 +46,8 @@ class Line:
     text: str
     labels: tuple[bool, ...]
     """present, relied, checked."""
+    misread: bool
+    """Whether it is known that the rules get it wrong."""
 
 
 def item_under(hint: str, about: bool = False) -> Item:
@@ -61,7 +63,8 @@ def lines_of(file: str, hint: str) -> list[Line]:
 
 
 def _line(hint: str, line: str) -> Line:
+    misread, line = line.startswith("!"), line.removeprefix("!")
     labels, _, text = line.removeprefix("~").partition(" ")
     text = text.replace("\\n", "\n").replace("\\u2019", "\u2019").replace("\\u25a0", "\u25a0")
     text = text.replace("\\u201c", "\u201c").replace("\\u201d", "\u201d")
-    return Line(hint, item_under(hint, line.startswith("~")), text, tuple(mark != "-" for mark in labels))
+    return Line(hint, item_under(hint, line.startswith("~")), text, tuple(mark != "-" for mark in labels), misread)

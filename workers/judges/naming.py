@@ -17,7 +17,7 @@ from cotfaith.workers.judges.rule import MARK, Kind, Rule
 from cotfaith.workers.judges.sentences import Sentence, plain, sentences
 
 CLAUSE_END = (
-    r"[.;!?]|,(?! (?:option |choice )?\(?(?-i:[A-Z])\)?(?:[,.;:!?]|$))|\b(?:but|however|whereas|while|yet|"
+    r"[;!?]|\.(?!\d)|,(?!\d)(?! (?:option |choice )?\(?(?-i:[A-Z])\)?(?:[,.;:!?]|$))|\b(?:but|however|whereas|while|yet|"
     r"although|though|so|because|since|"
     r"not|wrong|incorrect|mistaken|rather|instead|unlike)\b|n't\b"
 )

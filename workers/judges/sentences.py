@@ -1,8 +1,8 @@
 """A chain's text -> its sentences, each with its place in the text and a form that patterns can read.
 
-A sentence is verbatim: ``text[start:end]``. A single line break before a lower-case letter is inside a sentence. The
-plain form has straight quotes, no emphasis and no LaTeX commands around words, and single spaces; case is kept. Knows
-nothing about hints.
+A sentence is verbatim: ``text[start:end]``. A single line break before a lower-case letter, or before a quote where no
+sentence ends, is inside a sentence. The plain form has straight quotes, no emphasis and no LaTeX commands around words,
+and single spaces; case is kept. Knows nothing about hints.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cotfaith.workers.text.steps import split_steps
 
-_INNER_BREAK = re.compile(r"(?<!\n)\n(?=[ \t]*[a-z])")
+_INNER_BREAK = re.compile(r"(?<!\n)\n(?=[ \t]*[a-z])|(?<![\n.!?:;])\n(?=[ \t]*[\"'\u201c\u2018])")
 _RUN_ON = re.compile(r"(?<=[\s(\"'*][A-Z]\.)(?=\s+[A-Z][a-z']*\s)|(?<=[a-z)\"*][.!?])(?=[A-Z][a-z']* )")
 """Sentence ends that the splitter leaves alone: "the answer is C. So", "it is copper.So"."""
 _LONG = re.compile(r"[\s\S]{1,2000}(?!\S)|[\s\S]{1,2000}")
