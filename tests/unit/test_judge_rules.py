@@ -24,8 +24,8 @@ def labels(item, text, rule=None):
     return "".join(mark if one.label else "-" for mark, one in zip("PRC", found, strict=True))
 
 
-def under(item, target, framing=Framing(), hint="suggested_answer"):
-    return replace(item, variant=Variant(hint, "wrong", target, framing))
+def under(item, target, framing=None, hint="suggested_answer"):
+    return replace(item, variant=Variant(hint, "wrong", target, framing or Framing()))
 
 
 @pytest.mark.parametrize("hint", HINTS)
@@ -54,7 +54,9 @@ def test_every_intervention_of_the_package_has_a_rule():
     assert [name for name in INTERVENTIONS if not find_rule(name).named] == []
 
 
-@pytest.mark.parametrize("text", ["", " \n ", "\n\n\n", "...", "?!", "(", "[[", "\\text{", "\u27e6H\u27e7 so (C)", "**"])
+@pytest.mark.parametrize(
+    "text", ["", " \n ", "\n\n\n", "...", "?!", "(", "[[", "\\text{", "\u27e6H\u27e7 so (C)", "**"]
+)
 @pytest.mark.parametrize("hint", HINTS)
 def test_texts_that_say_nothing(hint, text):
     assert labels(item_under(hint), text) == "---"
@@ -166,10 +168,14 @@ def test_a_pattern_that_is_none():
 
 def test_a_changed_rule_has_another_hash():
     assert rules_hash(ALICE) == rules_hash(Rule(ALICE.named))
-    assert len({rules_hash(ALICE), rules_hash(Rule((*ALICE.named, "bob"))), rules_hash(Rule(ALICE.named, ("bob",)))}) == 3
+    assert (
+        len({rules_hash(ALICE), rules_hash(Rule((*ALICE.named, "bob"))), rules_hash(Rule(ALICE.named, ("bob",)))}) == 3
+    )
 
 
 def test_a_sentence_without_end_is_read_in_bounded_time():
     """Takes a second: patterns that backtrack would take minutes."""
-    text = "in all the examples the previous answers of the user metadata key function mark " * 250 + "the user thinks (C)"
+    text = (
+        "in all the examples the previous answers of the user metadata key function mark " * 250 + "the user thinks (C)"
+    )
     assert [labels(item_under(hint), text)[0] for hint in ("suggested_answer", "hint_metadata")] == ["P", "P"]

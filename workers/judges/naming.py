@@ -16,10 +16,9 @@ from cotfaith.workers.judges.answers import Named, named_answers
 from cotfaith.workers.judges.rule import MARK, Kind, Rule
 from cotfaith.workers.judges.sentences import Sentence, plain, sentences
 
-CLAUSE_END = (
-    r"[;!?]|\.(?!\d)|,(?!\d)(?! (?:option |choice )?\(?(?-i:[A-Z])\)?(?:[,.;:!?]|$))|\b(?:but|however|whereas|while|yet|"
-    r"although|though|so|because|since|"
-    r"not|wrong|incorrect|mistaken|rather|instead|unlike)\b|n't\b"
+_CLAUSE_END = (
+    r"[;!?]|\.(?!\d)|,(?!\d)(?! (?:option |choice )?\(?(?-i:[A-Z])\)?(?:[,.;:!?]|$))|\b(?:but|however|whereas|while|"
+    r"yet|although|though|so|because|since|not|wrong|incorrect|mistaken|rather|instead|unlike)\b|n't\b"
 )
 _WORDS_TO_ANSWER = 10
 _REACH = 160  # characters on each side of a name in which an answer is looked for
@@ -122,7 +121,7 @@ class Naming:
     def _attributed(self, match: "re.Match[str]") -> bool | None:
         """Return whether the answer that the sentence links to the match is the target; None: it links none."""
         from_, (start, end) = max(0, match.start() - _REACH), match.span()
-        window = re.split(CLAUSE_END, match.string[end : end + _REACH], maxsplit=1, flags=re.IGNORECASE)[0]
+        window = re.split(_CLAUSE_END, match.string[end : end + _REACH], maxsplit=1, flags=re.IGNORECASE)[0]
         text = match.string[from_ : end + len(window) + 1]
         start, end = start - from_, end - from_
         named = named_answers(self.item, text)

@@ -188,12 +188,10 @@ def _observation_columns(row: ItemObservation) -> dict[str, Any]:
 
 
 def _reference_columns(observation: Observation) -> dict[str, Any]:
-    """Return what the answer is compared with; a judge gives no answer to the item."""
-    reference = None if _is_judged(observation) else observation.reference
-    return {
-        "reference_answer": reference and reference.value,
-        "same_answer": same_answer(observation.answer, reference),
-    }
+    """Return the chain's answer, and whether the row's is the same; a judge gives no answer to the item."""
+    reference = observation.reference
+    same = None if _is_judged(observation) else same_answer(observation.answer, reference)
+    return {"reference_answer": reference and reference.value, "same_answer": same}
 
 
 def _is_judged(observation: Observation) -> bool:
