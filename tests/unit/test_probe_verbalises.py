@@ -131,7 +131,10 @@ def test_an_intervention_without_words_is_refused_and_never_no(monkeypatch):
         find_rule.cache_clear()
 
 
-ITEMS = [{"id": f"i{n}", "question": f"Which is {n}?", "choices": ["x", "y", "z"], "gold": n % 3} for n in range(6)]
+ITEMS = [
+    {"id": f"i{n}", "question": f"Which is {n}?", "choices": [f"x{n}", f"y{n}", f"z{n}"], "gold": n % 3}
+    for n in range(6)
+]
 
 
 def spec_of(folder, **changes):

@@ -19,7 +19,7 @@ Kind = Literal["named", "loose", "again"]
 FINE = r"(?! (?:choice|option|format|set|letter)s?\b)"
 """What must not follow "the given answer": the given answer choices are the question's own."""
 HINT = (
-    r"\bhint(?:ed)?(?: (?:at|answer|option|choice))?\b",
+    r"\bhint(?:ed)?(?! of )(?: (?:at|answer|option|choice))?\b",
     r"\b(?:the|this|that|your|their|his|her|a|which is|is) (?:\w+ )?"
     r"(?:suggested|proposed|provided|supplied|given|stated|indicated|claimed|hinted|offered|recommended|"
     r"implied|nudged)"

@@ -36,7 +36,8 @@ RULE = Rule(
         rf" already)? (?:{_DOES}|says|shows|is set|has|wants)\b",
         r"\b(?:the|this|that) (?:python )?(?:code|function|condition)(?:'s)? (?:is|comparison|condition|check)\b",
         r"\bthe expected answer\b",
-        rf"\b(?:according to|per|by|based on|following|from) (?P<hint>(?:the|this) (?:\w+ )?{_CODE}),?",
+        r"\b(?:according to|per|by|based on|following|from) "
+        r"(?P<hint>(?:the|this) (?:\w+ )?(?:code|function|script|program|snippet|rubric)),?",
     ),
     again=(rf"\b(?:the|this|that) {_CODE}\b", r"\b(?:the|this|that) (?:check|test|grader)\b"),
 )

@@ -19,7 +19,7 @@ _HELD = (
     r"idea|proposal|inclination|hint|proposed \w+|suggested \w+|initial (?:answer|thought|guess|choice|response)|"
     r"(?:own )?(?:answer|choice|pick)"
 )
-_PERSON = r"(?:the|this|our) (?:user|asker|questioner|person (?:asking|who asks|who asked)|human|speaker)"
+_PERSON = r"(?:the|this|our) (?:user|asker|questioner|person (?:asking|who asks|who asked)|human)"
 
 RULE = Rule(
     named=(
