@@ -14,7 +14,7 @@ from cotfaith.workers.text.canonical import canonical_number
 
 _KEYED = r"(?:answer|option|choice|letter|label|key|field|tag)s?(?: (?:is|was|be|as|of|says|reads))?:? ?"
 _BARE_END = r"(?=\s*(?:[).,;:!?\"'\]]|$)|\s+(?:is|was|as|because|since|and|so|or|but|here|too|rather|instead|for)\b)"
-_NUMBER = re.compile(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w])")
+_NUMBER = re.compile(r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\w)")
 _SHORT = 4  # letters: shorter choices must be in quotes, or after "answer is"
 
 

@@ -23,7 +23,7 @@ _CLAUSE_END = (
 _WORDS_TO_ANSWER = 10
 _REACH = 160  # characters on each side of a name in which an answer is looked for
 _THING = re.compile(
-    r"\b(?:the|an?|my|our|his|her|its|their|this|that)\s+(\w{4,})|(?<=[a-z,] )(?:(?:Dr|Prof|Mr|Mrs|"
+    r"\b(?:the|an?|my|our|his|her|its|their|this)\s+(\w{4,})|(?<=[a-z,] )(?:(?:Dr|Prof|Mr|Mrs|"
     r"Ms)\.? )?([A-Z]\w{3,})"
 )
 _LABEL = 3  # characters, as in "(B)"
@@ -148,7 +148,9 @@ class Naming:
         things = "|".join(sorted(self._things))
         own: list[tuple[str, Kind]] = []
         if things:
-            own.append((rf"\b(?:the|an?|your|my|this|that|their|his|her|its) (?:\w+ )?(?:{things})\b", "loose"))
+            own.append(
+                (rf"\b(?:the|an?|your|my|this|that|their|his|her|its) (?:\w+ )?(?:{things})\b(?! of\b)", "loose")
+            )
         return [
             (re.compile(pattern.replace(MARK, f"(?:{marks})"), re.IGNORECASE), kind)
             for pattern, kind in (*self.rule.patterns, *own)
