@@ -65,7 +65,7 @@ def check_applies(resolved: Resolved, items: ItemsOf) -> None:
 def _items_of(resolved: Resolved, probe: ResolvedProbe, items: ItemsOf) -> Iterator[Item]:
     for variant in resolved.variants_of(probe):
         for task, found in items.items():
-            yield from resolved.under(variant, task, found)
+            yield from (under for item in found for under in resolved.under(variant, task, [item]))
 
 
 def _check_supplied(spec: RunSpec, items: ItemsOf) -> None:
