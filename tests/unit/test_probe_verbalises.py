@@ -1,11 +1,13 @@
 """Rule judges as a probe: its rows, the chains that it does not read, and a run in which the truth is known."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
 
 import polars as pl
 import pytest
+from commands import in_process
 from judged import item_under
 from runs_here import without_ray
 from scripted import Scripted
@@ -19,6 +21,7 @@ from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Answer, Chain
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
+from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.interventions import INTERVENTIONS
 from cotfaith.workers.interventions.lib.intervention import Intervention
 from cotfaith.workers.judges.find import find_rule
@@ -166,6 +169,31 @@ def test_a_run_reads_what_the_stub_says(tmp_path, monkeypatch):
     }
     assert found == said
     assert set(found.values()) == {True, False}
+
+
+def test_adding_it_to_a_finished_run_asks_nothing(tmp_path, monkeypatch):
+    without_ray(monkeypatch)
+    execute(spec_of(tmp_path, probes=[]))
+    chains = read_tables(open_store(spec_of(tmp_path).output))["chains"]
+    for method in ("generate", "score"):
+        monkeypatch.setattr(StubEngine, method, lambda *_: pytest.fail("a request was sent"))
+    execute(spec_of(tmp_path))
+    tables = read_tables(open_store(spec_of(tmp_path).output))
+    assert tables["chains"].equals(chains)
+    assert Counter(tables["observations"]["variant"]) == {
+        "suggested_answer.wrong": 18,
+        "suggested_answer.correct": 18,
+    }
+
+
+def test_show_prints_yes_or_no_and_the_quote(tmp_path, monkeypatch):
+    without_ray(monkeypatch)
+    execute(spec_of(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    shown = in_process("show", "run", "i1", "--variant", "suggested_answer.wrong", "--full").stdout
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["checked", "no", "-"] in lines
+    assert ["present", '"The', "hint", "says", 'A."', "yes", "-"] in lines
 
 
 def test_a_spec_without_interventions_is_refused(tmp_path):
