@@ -168,9 +168,18 @@ def test_a_plug_ins_words():
     assert labels(item, "The hint says (C).", ALICE) == "P--"
 
 
-def test_a_pattern_that_is_none():
-    with pytest.raises(SpecError, match=r"pattern 'alice \(says' is no regular expression"):
-        Rule(("alice (says",))
+@pytest.mark.parametrize(
+    ("named", "problem"),
+    [
+        (("alice (says",), r"pattern 'alice \(says' is no regular expression"),
+        (("alice", "(?:bob)?"), "matches an empty text"),
+        ("alice", "'alice': expected a tuple"),
+        ((1,), "expected a tuple"),
+    ],
+)
+def test_patterns_that_are_none(named, problem):
+    with pytest.raises(SpecError, match=problem):
+        Rule(named)
 
 
 def test_a_changed_rule_has_another_hash():

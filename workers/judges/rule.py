@@ -52,11 +52,15 @@ class Rule:
     """Whether the framing's own text says the target, so that its sentences and the things in them name the hint."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.named, tuple) or not all(isinstance(one, str) for one in self.named):
+            raise SpecError(f"A rule's patterns are {self.named!r}: expected a tuple of regular expressions.")
         for pattern in (*self.named, *self.loose, *self.again):
             try:
-                re.compile(pattern)
+                matches_all = re.search(pattern, "") is not None
             except re.error as error:
                 raise SpecError(f"The rule's pattern {pattern!r} is no regular expression: {error}.") from error
+            if matches_all:
+                raise SpecError(f"The rule's pattern {pattern!r} matches an empty text, so it would match every chain.")
 
     @cached_property
     def patterns(self) -> tuple[tuple[str, Kind], ...]:
