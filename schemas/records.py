@@ -15,6 +15,8 @@ AnswerFormat = Literal["choice", "number", "boolean", "text"]
 CHOICE_LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 READER = "reader"
 """Role of a model that answers the item's own question with a chain that another model wrote."""
+RULES = "rules"
+"""Reader of the rows that rules made, without a model. A row that failed has its chain's status, or its item's."""
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,8 @@ class Observation:
     seed: int | None = None
     """The seed that the subject sampled them with; null if it sampled nothing."""
     edit: Edit | None = None
+    prompt_hash: str | None = None
+    """Which rules a judge read by; an edit has its own."""
     similarity: float | None = None
     """Similarity of the original's meaning and the new one's, -1 to 1, measured by ``embedder``."""
     embedder: str | None = None

@@ -115,7 +115,9 @@ OBSERVATIONS = _schema(
         pa.field("edit_plausible", pa.bool_()),  # null if this was not judged
         pa.field("edit_seeds", pa.list_(pa.int64())),  # seeds that the editor sampled with, one for each step
         pa.field("editor", pa.string()),  # a model's id, or the name of the rules
-        pa.field("prompt_hash", pa.string()),  # of the editor's prompt file; null for rules
+        pa.field(
+            "prompt_hash", pa.string()
+        ),  # of the editor's prompt file, or a judge's rules; null for rules that edit
         pa.field("similarity", pa.float64()),  # between the original's meaning and the new one's, -1 to 1
         pa.field("embedder", pa.string()),  # what measured it
         pa.field("shown_choices", pa.list_(pa.string())),  # own labels in the order shown; null: in their own order

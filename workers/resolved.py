@@ -97,6 +97,8 @@ def resolve(spec: RunSpec, date: datetime | None = None) -> Resolved:
     probes, interventions = resolve_probes(spec), tuple(Applied(*find_intervention(one)) for one in spec.interventions)
     models = {model.id: resolve_model(model, date) for model in spec.models}
     found = Resolved(spec, probes, models, date, interventions)
+    for one in probes:
+        one.kind.check(spec)
     for probe in spec.probes:
         for name in probe.variants if isinstance(probe.variants, tuple) else ():
             if name not in found.variants:

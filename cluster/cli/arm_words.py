@@ -42,4 +42,5 @@ def arm_words(chain: Row, row: Row, words: Mapping[str | None, Words]) -> ArmWor
             return ArmWords("no chain of thought")
         case Remark() as one:
             what = one.what if one.step is None else f"step {one.step} {one.what}"
-            return ArmWords("" if one.what.endswith(f", {row['arm']}") else what, one.old, one.new)
+            quote = "" if row.get("quote") is None else f'"{row["quote"]}"'
+            return ArmWords(quote if one.what.endswith(f", {row['arm']}") else what, one.old, one.new)

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from cotfaith.cluster.cli.arm_words import ArmWords, arm_words
 from cotfaith.cluster.cli.items import clipped
+from cotfaith.cluster.stats.metrics.lib.remarks import outcome
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.cluster.terminal import plain_text, safe_text
 from cotfaith.schemas.status import Status
@@ -106,8 +107,7 @@ def _outcome(chain: Row, row: Row) -> tuple[Text, str, str]:
     different = "other" if row["same_answer"] is None else "changed"
     same = {True: "same", False: different, None: "-"}[_is_same(chain, row)]
     p_gold = "" if row["p_gold"] is None else f"p(gold) {row['p_gold']:.3f}"
-    answer = row["status"] if row["answer"] is None else clipped(row["answer"])
-    return Text(plain_text(str(answer))), same, p_gold
+    return Text(plain_text(clipped(outcome(row)))), same, p_gold
 
 
 def _ranges(rows: Sequence[Row], same: Sequence[Row]) -> str:

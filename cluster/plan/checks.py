@@ -4,7 +4,7 @@ In: a spec whose names are resolved, and its items. Out: nothing, or an ``InputE
 and what to do; notes on prompts.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import product
 
 from cotfaith.cluster.plan.interventions import check_variants
@@ -16,7 +16,7 @@ from cotfaith.schemas.spec import RunSpec, TaskSpec
 from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.plugins import faults_named
 from cotfaith.workers.probes.lib.probe import ENGINE_NEEDS, Need
-from cotfaith.workers.resolved import Resolved
+from cotfaith.workers.resolved import Resolved, ResolvedProbe
 from cotfaith.workers.roles.table import HELPERS, ROLES
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.strategies import STRATEGIES
@@ -29,8 +29,8 @@ ItemsOf = Mapping[str, Sequence[Item]]
 
 def check_probes(resolved: Resolved, items: ItemsOf) -> None:
     """Raise ``InputError`` if a probe applies to no item, or an engine cannot do what is asked of it."""
-    check_applies(resolved, [item for found in items.values() for item in found])
     check_variants(resolved, items)
+    check_applies(resolved, items)
     _check_supplied(resolved.spec, items)
     for model in resolved.subjects:
         for task in resolved.spec.tasks:
@@ -49,17 +49,23 @@ def check_tensor_parallel(resolved: Resolved) -> None:
             )
 
 
-def check_applies(resolved: Resolved, items: Sequence[Item]) -> None:
-    """Raise ``SpecError`` if the spec has a probe that applies to none of ``items``."""
+def check_applies(resolved: Resolved, items: ItemsOf) -> None:
+    """Raise ``SpecError`` if the spec has a probe that applies to none of ``items``, under any of its variants."""
     for probe in resolved.probes:
         with faults_named(f"Asking whether {probe.name} applies", probe.kind.applies, "plan again."):
-            applies = any(probe.kind.applies(item) for item in items)
+            applies = any(probe.kind.applies(item) for item in _items_of(resolved, probe, items))
         if not applies:
             tasks = ", ".join(task.name for task in resolved.spec.tasks)
             raise SpecError(
                 f"probes: {probe.name!r} applies to none of the items of {tasks}. "
                 "Remove it, or add a task with items that it applies to (multiple choice for answer_order)."
             )
+
+
+def _items_of(resolved: Resolved, probe: ResolvedProbe, items: ItemsOf) -> Iterator[Item]:
+    for variant in resolved.variants_of(probe):
+        for task, found in items.items():
+            yield from (under for item in found for under in resolved.under(variant, task, [item]))
 
 
 def _check_supplied(spec: RunSpec, items: ItemsOf) -> None:

@@ -35,8 +35,9 @@ def check_interventions(resolved: Resolved, items: ItemsOf) -> None:
 
 
 def check_variants(resolved: Resolved, items: ItemsOf) -> None:
-    """Raise ``SpecError`` if the spec has a probe run on a variant of which it applies to no item."""
-    for probe in resolved.probes:
+    """Raise ``SpecError`` if the spec asks that a probe run on a variant of which it applies to no item."""
+    asked = {probe.name for probe in resolved.spec.probes if probe.variants is not None}
+    for probe in (one for one in resolved.probes if one.name in asked):
         for variant in (name for name in resolved.variants_of(probe) if name != PLAIN):
             pairs = ((task, item) for task, found in items.items() for item in found)
             if not any(probe.kind.applies(resolved.under(variant, task, [item])[0]) for task, item in pairs):

@@ -27,6 +27,7 @@ WORKERS = (
     "workers.tasks workers.engines.kind workers.engines.stops workers.engines.next_tokens workers.engines.pretrained",
     "workers.organisms",  # their folders, grammar, recipes and truth
     "workers.sources workers.interventions",
+    "workers.judges",
     "workers.labels workers.text.codec",
     "workers.text.conversation workers.text.spelled",
     "workers.text.templates workers.text.template_opening",

@@ -209,8 +209,8 @@ def test_a_spec_without_an_item_that_it_applies_to_is_refused():
     spec = parse_spec({"models": [{"id": "m", "engine": "stub"}], "tasks": tasks, "probes": ["answer_order"]})
     number = Item("n", "How much?", "4", "number")
     with pytest.raises(SpecError, match="'answer_order' applies to none of the items of sums"):
-        check_applies(resolve(spec), [number])
-    check_applies(resolve(spec), [number, ITEM])
+        check_applies(resolve(spec), {"t": [number]})
+    check_applies(resolve(spec), {"t": [number, ITEM]})
 
 
 @pytest.mark.parametrize("options", [Options(), Options(shuffles=3), Options(shuffles=2, with_chain=False)])

@@ -162,7 +162,6 @@ def _chain_columns(item: Item, chain: Chain) -> dict[str, Any]:
 
 def _observation_columns(row: ItemObservation) -> dict[str, Any]:
     observation = row.observation
-    reference = observation.reference
     return (
         _answer_columns(row.item, observation.answer)
         | _reading_columns(observation)
@@ -179,17 +178,28 @@ def _observation_columns(row: ItemObservation) -> dict[str, Any]:
             "text": observation.text,
             "n_tokens": observation.n_tokens,
             "seed": observation.seed,
+            "prompt_hash": observation.prompt_hash,
             **_edit_columns(observation.edit),
             "similarity": observation.similarity,
             "embedder": observation.embedder,
             "shown_choices": list(observation.shown_choices) or None,
             "reader": observation.reader,
-            "reference_answer": reference.value if reference is not None else None,
-            "same_answer": same_answer(observation.answer, reference),
+            **_reference_columns(observation),
             **_variant_columns(observation),
             "no_cot_mechanism": observation.no_cot_mechanism,
         }
     )
+
+
+def _reference_columns(observation: Observation) -> dict[str, Any]:
+    """Return the chain's answer, and whether the row's is the same; a judge gives no answer to the item."""
+    reference = observation.reference
+    same = None if _is_judged(observation) else same_answer(observation.answer, reference)
+    return {"reference_answer": reference and reference.value, "same_answer": same}
+
+
+def _is_judged(observation: Observation) -> bool:
+    return observation.reader_role not in (None, READER)
 
 
 def _variant_columns(row: Chain | Observation) -> dict[str, Any]:
@@ -200,7 +210,7 @@ def _reading_columns(observation: Observation) -> dict[str, Any]:
     """Return a reading's columns. A judge answers another question than the item's: its answer is not graded."""
     about = ("reader_role", "question", "label", "score", "quote", "quote_found", "text_hash", "hint_asked", "weight")
     found = {name: getattr(observation, name) for name in about}
-    return found if observation.reader_role in (None, READER) else found | {"correct": None, "p_gold": None}
+    return found | {"correct": None, "p_gold": None} if _is_judged(observation) else found
 
 
 def _edit_columns(edit: Edit | None) -> dict[str, Any]:

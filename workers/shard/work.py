@@ -108,16 +108,16 @@ class ShardWork:
         if (reason := self.quarantined.get(item.id)) is None:
             run = _begun(probe, usable, self._ask(item, -1, probe.name))
         else:
-            run = _never_run(reason)
+            run = _unprobed(probe.kind, "probe", Answer(Status.QUARANTINED, error=reason))
         return _Run(item, self.strategy, probe.kind, None, run, self._reader(probe))
 
     def _chain_run(self, probe: ResolvedProbe, item: Item, chain: Chain) -> "_Run":
         if chain.status is not Status.OK:
-            run = _unusable(chain)
+            run = _unprobed(probe.kind, "chain", Answer(chain.status, error=chain.error))
         elif (reason := self.quarantined.get(item.id)) is None:
             run = _begun(probe, chain, self._ask(item, chain.index, probe.name))
         else:
-            run = _never_run(reason)
+            run = _unprobed(probe.kind, "probe", Answer(Status.QUARANTINED, error=reason))
         return _Run(item, self.strategy, probe.kind, chain, run, self._reader(probe))
 
     def _reader(self, probe: ResolvedProbe) -> str | None:
@@ -193,7 +193,7 @@ class _Run:
         """Return the observations with what they refer to; one row with the error if the probe raised, or erred."""
         error = result.error if isinstance(result, Failed) else mistake(result)
         if error is not None or isinstance(result, Failed):
-            result = [Observation("probe", Answer(Status.ITEM_ERROR, error=error))]
+            result = self.probe.unprobed("probe", Answer(Status.ITEM_ERROR, error=error))
         return [ItemObservation(self.item, self.strategy, self.probe.name, self._complete(o)) for o in result]
 
     def _complete(self, observation: Observation) -> Observation:
@@ -291,13 +291,7 @@ def _raising(error: Exception) -> Coroutine[list[Observation]]:
     raise error
 
 
-def _unusable(chain: Chain) -> Coroutine[list[Observation]]:
-    """Stand in for a probe on a chain that cannot be probed: one row with the chain's status."""
+def _unprobed(probe: Probe, arm: str, failure: Answer) -> Coroutine[list[Observation]]:
+    """Stand in for a probe on a chain that cannot be probed, or on an item that is not tried."""
     yield from ()
-    return [Observation("chain", Answer(chain.status, error=chain.error))]
-
-
-def _never_run(reason: str) -> Coroutine[list[Observation]]:
-    """Stand in for a probe on an item that is not tried."""
-    yield from ()
-    return [Observation("probe", Answer(Status.QUARANTINED, error=reason))]
+    return probe.unprobed(arm, failure)

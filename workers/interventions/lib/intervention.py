@@ -38,6 +38,10 @@ class Intervention:
     """
     needs_choices: bool = True
     """Whether it needs multiple-choice items."""
+    named: tuple[str, ...] = ()
+    """What chains call its hint: regular expressions, in any case ("the oracle (?:says|said)"). For interventions
+    without a rule of their own in ``workers/judges/rules``.
+    """
 
     def __post_init__(self) -> None:
         wrong = [arm for arm in self.arms if not isinstance(arm, str) or not _ARM.fullmatch(arm)]

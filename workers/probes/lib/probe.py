@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from cotfaith.schemas.errors import SpecError
-from cotfaith.schemas.records import Item, Observation
-from cotfaith.schemas.spec import Section
+from cotfaith.schemas.records import Answer, Item, Observation
+from cotfaith.schemas.spec import RunSpec, Section
 from cotfaith.workers.shard.ask import Ask, Request
 
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
@@ -75,6 +75,10 @@ class Probe:
     """
     applies: Callable[[Item], bool] = lambda item: True
     """Items for which it is false have no arms and no rows; this is not a failure."""
+    check: Callable[[RunSpec], None] = lambda spec: None
+    """Raises ``SpecError`` if the spec lacks what the probe rests on."""
+    unprobed: Callable[[str, Answer], list[Observation]] = lambda arm, failure: [Observation(arm, failure)]
+    """(arm, status) -> the rows of a chain that it cannot run on, or fails on."""
     all_variants: bool = False
     """Whether it runs on all variants of the items, and not only on plain ones, where the spec does not say."""
 

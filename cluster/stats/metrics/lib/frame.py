@@ -15,7 +15,7 @@ from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.metric import ASKED as ASKED
 from cotfaith.cluster.stats.metrics.lib.metric import GROUP as GROUP
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
-from cotfaith.schemas.records import READER
+from cotfaith.schemas.records import READER, RULES
 from cotfaith.schemas.status import Status
 
 ITEM = [*GROUP, "item_id"]
@@ -182,9 +182,10 @@ def measured(found: pl.DataFrame) -> pl.DataFrame:
 def accountable() -> pl.Expr:
     """Return the model for which a row's failure counts: the judge if a judge failed, else the subject.
 
-    A reader that answers the item's question with the subject's chain is part of the experiment on that subject.
+    A reader that answers the item's question with the subject's chain is part of the experiment on that subject. A row
+    of rules that failed has the status of the subject's chain.
     """
-    judged = pl.col("reader_role").is_not_null() & (pl.col("reader_role") != READER)
+    judged = pl.col("reader_role").is_not_null() & (pl.col("reader_role") != READER) & (pl.col("reader") != RULES)
     return pl.when(judged).then(pl.coalesce("reader", "model")).otherwise(pl.col("model")).alias("model")
 
 
