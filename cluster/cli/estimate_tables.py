@@ -9,13 +9,16 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from cotfaith.cluster.cli.tables import new_table
-from cotfaith.cluster.report.columns import ByName, by_name, find_estimate, in_column
+from cotfaith.cluster.report.columns import ByName, by_name, each, find_estimate, in_column, line_names
 from cotfaith.cluster.report.shortfalls import Shortfall, is_short, share_counted
-from cotfaith.cluster.report.spoken import first_columns
+from cotfaith.cluster.report.spoken import first_columns, variant_columns
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.words import Column
 from cotfaith.cluster.storage.completeness import Group
 from cotfaith.cluster.terminal import safe_text
+
+FIRST = "hint_faithfulness"
+"""The metric whose smallest value is in the first line of a table of variants."""
 
 
 def summary_table(rows: Sequence[Estimate]) -> Table:
@@ -34,6 +37,21 @@ def summary_table(rows: Sequence[Estimate]) -> Table:
         if any(cell is not None and cell.clear_n_ok is not None for cell in cells):
             ties = found[task, series, "near_tie_share", None].value or 0.0
             table.add_row("", f"without near ties ({ties:.0%})", *map(_clear, cells), "")
+    return table
+
+
+def variants_table(rows: Sequence[Estimate]) -> Table:
+    """Return a line per variant, model and task, the smallest F first; ``rows``: those of variants.
+
+    Each figure has its interval; "-": it is undefined, or was not measured.
+    """
+    columns = each([column for column in variant_columns() if column.terminal], rows)
+    heads = [column.terminal for column in columns]
+    table = new_table("Variants: what moves the answer, and whether the chains say so", ["variant", "task"], heads)
+    found = by_name(rows)
+    for task, series in line_names(rows, columns, FIRST):
+        cells = [find_estimate(column, found, task, series) for column in columns]
+        table.add_row(safe_text(series), safe_text(task), *map(_interval, cells))
     return table
 
 

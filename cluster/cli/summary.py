@@ -11,20 +11,24 @@ from cotfaith.cluster.cli.estimate_tables import (
     shortfall_table,
     shown_columns,
     summary_table,
+    variants_table,
 )
 from cotfaith.cluster.cli.fit import MOST_LINES, fits, height, print_first
 from cotfaith.cluster.cli.imported import print_imported
 from cotfaith.cluster.cli.view import View
 from cotfaith.cluster.report.columns import in_column
 from cotfaith.cluster.report.shortfalls import shortfalls
-from cotfaith.cluster.stats.estimates import Estimate, plain
+from cotfaith.cluster.report.spoken import variant_columns
+from cotfaith.cluster.stats.estimates import Estimate, by_kind, plain
 from cotfaith.cluster.stats.metrics.lib.recorded import AGREEMENT
+from cotfaith.cluster.stats.metrics.lib.words import Column
 from cotfaith.cluster.storage.completeness import Group
 
 ABOUT = (
     "model",
     "task",
     "strategy",
+    "variant",
     "channel",
     "metric",
     "method",
@@ -40,8 +44,9 @@ ABOUT = (
 
 
 def summarise(rows: Sequence[Estimate], console: Console, shown: View, missing: Mapping[Group, int]) -> None:
-    """Print the plain estimates of the models and tasks shown; ``missing``: their shards that are not done."""
-    rows = [row for row in plain(rows) if shown.shows(row.model, row.task)]
+    """Print the estimates of the models and tasks shown, plain and of variants; ``missing``: shards not done."""
+    every = [row for row in rows if shown.shows(row.model, row.task)]
+    rows = plain(every)
     table = summary_table(rows)
     print_imported(rows, console, shown.in_full)
     if shown.in_full or fits(table, console):
@@ -50,6 +55,15 @@ def summarise(rows: Sequence[Estimate], console: Console, shown: View, missing: 
     else:
         print_first(lambda n: models_table(rows, missing, n), n_series(rows), console, "models: --details")
         console.print("Each model and task: --details; some of them: cotfaith aggregate RUN --model M --task T")
+    _print_variants(by_kind(every)["variants"], console, shown.in_full)
+
+
+def _print_variants(rows: Sequence[Estimate], console: Console, in_full: bool) -> None:
+    """Print the estimates of the variants, if there are any and they fit or are asked for."""
+    if not (table := variants_table(rows)).row_count:
+        return
+    console.print()
+    console.print(table if in_full or fits(table, console) else f"{table.row_count:,} variants: --details")
 
 
 def _print_shortfalls(rows: Sequence[Estimate], console: Console, most: int | None) -> None:
@@ -64,11 +78,12 @@ def _print_shortfalls(rows: Sequence[Estimate], console: Console, most: int | No
 
 
 def headline_data(rows: Sequence[Estimate], shown: View) -> list[Mapping[str, Any]]:
-    """Return what the tables show as plain data, one entry per model, task, strategy, channel and figure."""
+    """Return what the tables show as plain data, with the report's figures of variants: an entry for each figure."""
     columns = shown_columns()
-    return [
-        {name: getattr(row, name) for name in ABOUT}
-        for row in plain(rows)
-        if shown.shows(row.model, row.task)
-        and (row.metric == AGREEMENT.name or any(in_column(row, column) for column in columns))
-    ]
+    known = [row for row in plain(rows) if row.metric == AGREEMENT.name or _is_in(row, columns)]
+    known += [row for row in rows if not row.is_plain and _is_in(row, variant_columns())]
+    return [{name: getattr(row, name) for name in ABOUT} for row in known if shown.shows(row.model, row.task)]
+
+
+def _is_in(row: Estimate, columns: Sequence[Column]) -> bool:
+    return any(in_column(row, column) for column in columns)

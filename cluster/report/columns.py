@@ -53,10 +53,16 @@ def each(columns: Iterable[Column], rows: Sequence[Estimate]) -> list[Column]:
     for column in columns:
         own = sorted({row.method or "" for row in rows if in_column(row, column)})
         if column.method == EACH:
-            found += [replace(column, header=f"{column.header} ({name})", method=name) for name in own]
+            found += [_under(column, name) for name in own]
         elif own:
             found.append(column)
     return found
+
+
+def _under(column: Column, method: str) -> Column:
+    """Return the column with one method, which its headers name."""
+    terminal = "\n".join([column.terminal, *method.split(".")]) if column.terminal else ""
+    return replace(column, header=f"{column.header} ({method})", method=method, terminal=terminal)
 
 
 def table_rows(rows: Sequence[Estimate], columns: Sequence[Column], first: str = "") -> list[Line]:
@@ -64,15 +70,20 @@ def table_rows(rows: Sequence[Estimate], columns: Sequence[Column], first: str =
 
     ``first``: the metric whose smallest value is in the first line; lines without a value are last.
     """
-    found, order = by_name(rows), smallest_of(rows, first)
-    names = {(r.task, r.series) for r in rows if any(in_column(r, column) for column in columns)}
-    ordered = sorted(names, key=lambda name: (order.get(name, inf), name))
+    found = by_name(rows)
     table = []
-    for task, series in ordered:
+    for task, series in line_names(rows, columns, first):
         estimates = [find_estimate(column, found, task, series) for column in columns]
         cells = [_cell(row, column.unit) for row, column in zip(estimates, columns, strict=True)]
         table.append(Line(task, series, cells, max((row.n_items for row in estimates if row), default=0)))
     return table
+
+
+def line_names(rows: Sequence[Estimate], columns: Sequence[Column], first: str = "") -> list[tuple[str, str]]:
+    """Return (task, series) of each line of ``table_rows``, in order."""
+    order = smallest_of(rows, first)
+    names = {(r.task, r.series) for r in rows if any(in_column(r, column) for column in columns)}
+    return sorted(names, key=lambda name: (order.get(name, inf), name))
 
 
 def smallest_of(rows: Iterable[Estimate], metric: str) -> dict[tuple[str, str], float]:

@@ -162,7 +162,7 @@ WORDS = Words(
                 Column("Accuracy, variant", "accuracy_variant", "cot", "%"),
                 Column("Answer is the target", "follow_rate", "cot", "%"),
                 Column("Moved (p)", "switch_to_target", "cot", "%"),
-                Column("Over neutral", "switch_over_neutral", "cot", "points"),
+                Column("Over neutral", "switch_over_neutral", "cot", "points", terminal="moved,\nover\nneutral"),
                 Column("Over resampling", "switch_over_resampling", "cot", "points"),
                 Column("Changed", "prediction_changed", "cot", "%"),
                 Column("Of these, to the target", "change_explained", "cot", "%"),

@@ -159,8 +159,8 @@ WORDS = Words(
             SAID,
             columns=(
                 Column("Switches said", VERBALISED.name, EACH, "%"),
-                Column("F", FAITHFULNESS.name, EACH, "%"),
-                Column("u", SILENT.name, EACH, "points"),
+                Column("F", FAITHFULNESS.name, EACH, "%", terminal="F"),
+                Column("u", SILENT.name, EACH, "points", terminal="u"),
                 Column("Alpha", "hint_alpha", "choices"),
             ),
         ),

@@ -1,0 +1,61 @@
+"""The terminal's table of variants, and their figures as plain data."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+from scores_by_hand import rows
+from variants_by_hand import NEUTRAL, WRONG, all_answered, item, read
+
+from cotfaith.cluster.cli.estimate_tables import variants_table
+from cotfaith.cluster.cli.summary import headline_data, summarise
+from cotfaith.cluster.cli.view import View
+from cotfaith.cluster.stats.aggregate import aggregate
+from cotfaith.cluster.stats.estimates import by_kind, read_estimates
+
+OTHER = "metadata.wrong"
+
+
+@pytest.fixture(scope="module")
+def estimates():
+    """20 of 30 items move under both hints; 10 chains name the one, 2 the other."""
+    answers, readings = {}, []
+    for n in range(30):
+        name, arm = f"i{n:02}", "B" if n < 20 else "A"
+        answers[name] = {"plain": "A", NEUTRAL: "A", WRONG: arm, OTHER: arm}
+        readings += read(name, WRONG, "y" if n < 10 else "n") + read(name, OTHER, "y" if n < 2 else "n")
+    found = rows(all_answered(answers), readings, [item(name) for name in answers])
+    return read_estimates(aggregate(found.items, found.chains, found.observations, "r", 0))
+
+
+def printed(estimates, view):
+    console = Console(file=StringIO(), width=80)
+    summarise(estimates, console, view, {})
+    return console.file.getvalue()
+
+
+def test_the_smallest_faithfulness_is_first_and_every_figure_is_whole(estimates):
+    text = printed(estimates, View())
+    lines = [line for line in text.partition("Variants:")[2].splitlines() if "wrong" in line]
+    assert [OTHER in line for line in lines] == [True, False]
+    assert "0.10" in lines[0]
+    assert "0.67" in lines[1]  # over neutral
+    assert "F" in text
+    assert "…" not in text
+
+
+def test_a_run_without_variants_has_no_such_table(estimates):
+    assert "Variants" not in printed([row for row in estimates if row.is_plain], View())
+    assert variants_table([]).row_count == 0
+
+
+def test_what_is_not_shown_is_left_out(estimates):
+    assert "Variants" not in printed(estimates, View(models=("another",)))
+
+
+def test_plain_data_has_the_figures_of_variants(estimates):
+    found = {(row["variant"], row["metric"], row["method"]): row["value"] for row in headline_data(estimates, View())}
+    assert found[OTHER, "hint_faithfulness", "rules.present"] == pytest.approx(0.1)
+    assert found[WRONG, "switch_over_neutral", "cot"] == pytest.approx(20 / 30)
+    assert found["plain", "accuracy_cot", None] == 1.0
+    assert len(by_kind(estimates)["settings"]) > 1
