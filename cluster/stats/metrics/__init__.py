@@ -5,6 +5,7 @@ installed package has an entry point in the group ``cotfaith.metrics`` under its
 uses that probe. Each file names its paper. See docs/add-a-probe.md.
 """
 
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -60,6 +61,8 @@ REGISTRY = MetricsRegistry(ProbeMetrics, "metric", lambda: found_in(__name__, "M
 handles(REGISTRY)
 T = TypeVar("T")
 _ROUNDING = 1e-9
+Declared = Mapping[str | None, tuple[str, ...]]
+"""Probe -> titles of its metrics; None: those of the chains."""
 METRICS = REGISTRY.by_probe
 """Probe -> its metrics: those of the package, and those registered in this process."""
 
@@ -92,6 +95,25 @@ def needed_columns(probes: Iterable[str]) -> dict[str, frozenset[str]] | None:
     """Return the columns of each table that the metrics of ``probes`` read; None: all, as a plug-in may read any."""
     known = [metrics_of(probe) for probe in probes]
     return NEEDED if all(one is None or one in REGISTRY.built_in for one in known) else None
+
+
+def declared(probes: Iterable[str]) -> Declared:
+    """Return the titles of the metrics that this process has for the chains and for ``probes``, by the probe."""
+    found = {probe: metrics_of(probe) for probe in (None, *probes)}
+    return {probe: tuple(one.title for one in known.metrics) for probe, known in found.items() if known is not None}
+
+
+def check_declared(wanted: Declared) -> None:
+    """Raise ``SpecError`` unless this process has these metrics: another process has made the rest of the sums."""
+    found = declared(probe for probe in wanted if probe is not None)
+    for probe, titles in wanted.items():
+        if found.get(probe, ()) != titles:
+            raise SpecError(
+                f"Machine {socket.gethostname()} has other metrics of the probe {probe!r} than the driver: "
+                f"{', '.join(found.get(probe, ())) or 'none'}; expected {', '.join(titles)}. Install the same version "
+                "of the package that declares them on all nodes, name its module with --plugin or in the spec's "
+                "plugins, or aggregate without --ray."
+            )
 
 
 def unknown_probes(observations: pl.DataFrame) -> list[str]:
