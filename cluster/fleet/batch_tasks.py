@@ -17,7 +17,7 @@ from cotfaith.cluster.storage.batches import Each, Items, Logs, Tables, apart, e
 from cotfaith.cluster.storage.ledger import ShardLog
 from cotfaith.cluster.storage.parts import Columns
 from cotfaith.cluster.storage.store import Store, absolute, open_store
-from cotfaith.schemas.errors import CotfaithError, StoreError
+from cotfaith.schemas.errors import CotfaithError, RunFailedError, StoreError
 from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.spec import RunSpec
 
@@ -123,6 +123,7 @@ def _ahead() -> int:
 def _result(waiting: deque[Any]) -> Any:
     """Return the first task's result; what it raised is raised here."""
     import ray
+    from ray.exceptions import RayError, RayTaskError
 
     reference = waiting.popleft()
     if not ray.wait([reference], timeout=PATIENCE_S)[0]:
@@ -135,6 +136,13 @@ def _result(waiting: deque[Any]) -> Any:
         return ray.get(reference)
     except CotfaithError as error:
         raise getattr(error, "cause", error) from None  # the text of Ray's wrapper is a traceback
+    except RayTaskError:
+        raise
+    except RayError as error:
+        raise RunFailedError(
+            f"A task that reads a batch of rows was lost {_TRIES_AGAIN + 1} times: {error} If a node has too little "
+            "memory for it, use nodes with more, or aggregate without --ray."
+        ) from error
 
 
 def _task(work: Callable[[Logs], tuple[T, Items]], sight: Any, plugins: Sequence[str], logs: Logs) -> tuple[T, Items]:

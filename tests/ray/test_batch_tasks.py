@@ -15,7 +15,7 @@ from cotfaith.cluster.storage.batches import batches, each_batch
 from cotfaith.cluster.storage.read import load_run, read_ledger
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import RunFolderError, SpecError, StoreError
+from cotfaith.schemas.errors import RunFailedError, RunFolderError, SpecError, StoreError
 from cotfaith.schemas.spec import parse_spec
 
 SPEC = {
@@ -110,6 +110,11 @@ def test_a_task_whose_process_dies_or_whose_store_fails_is_done_again(run, tmp_p
     assert len(set(made)) == len(made) == BATCHES
 
 
+def test_a_task_that_dies_each_time_ends_in_an_error(run):
+    with pytest.raises(RunFailedError, match=r"^A task that reads a batch of rows was lost 4 times: "):
+        on_ray(run, lambda tables: os.kill(os.getpid(), signal.SIGKILL))
+
+
 def test_what_is_wrong_with_the_folder_is_not_tried_again(run, tmp_path):
     def work(tables):
         with (tmp_path / "tries").open("a") as tries:
@@ -146,8 +151,9 @@ def test_a_folder_that_the_tasks_do_not_see_is_refused(run, tmp_path):
 
 def test_what_is_waited_for_is_said(run, monkeypatch):
     monkeypatch.setattr(batch_tasks, "PATIENCE_S", 0.0)
-    with pytest.warns(UserWarning, match=r"No batch of rows has come back for 0 s; 6 wait or are worked on"):
+    with pytest.warns(UserWarning) as said:
         on_ray(run, lambda tables: None)
+    assert str(said[0].message).startswith("No batch of rows has come back for 0 s; 6 wait or are worked on.")
 
 
 def test_a_spec_s_cluster_is_used_and_none_is_no_ray():
