@@ -2,6 +2,7 @@
 
 import os
 import signal
+import warnings
 from functools import partial
 
 import pytest
@@ -151,7 +152,7 @@ def test_a_folder_that_the_tasks_do_not_see_is_refused(run, tmp_path):
 
 def test_what_is_waited_for_is_said(run, monkeypatch):
     monkeypatch.setattr(batch_tasks, "PATIENCE_S", 0.0)
-    with pytest.warns(UserWarning) as said:
+    with warnings.catch_warnings(record=True) as said:
         on_ray(run, lambda tables: None)
     assert str(said[0].message).startswith("No batch of rows has come back for 0 s; 6 wait or are worked on.")
 
