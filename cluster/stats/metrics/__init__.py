@@ -151,7 +151,7 @@ def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
         SpecError: a metric is not declared, or has scores outside its bounds, or a plug-in's code fails.
 
     """
-    frames = [*_part_scores(rows), *_together_scores(_kept(rows))]
+    frames = [*part_scores(rows), *together_scores(kept_of(rows))]
     lines = settled(tally(summed(frame) for frame in frames)).select(LINE)
     yield from (_counted(frame, lines) for frame in frames)
 
@@ -183,11 +183,11 @@ def tally_of(rows: Rows) -> Tally:
 
     """
     sums = sum(_weighted(rows), start=Tally()) if has_weights(rows.items) else _tally(rows)
-    return replace(sums, kept=_kept(rows))
+    return replace(sums, kept=kept_of(rows))
 
 
 def _tally(rows: Rows) -> Tally:
-    return tally((summed(frame) for frame in _part_scores(rows)), _part_vectors(rows))
+    return tally((summed(frame) for frame in part_scores(rows)), _part_vectors(rows))
 
 
 def _weighted(rows: Rows) -> Iterator[Tally]:
@@ -198,16 +198,16 @@ def _weighted(rows: Rows) -> Iterator[Tally]:
 
 def with_together(found: Tally) -> Tally:
     """Return the sums over all items, with those of scores that several items decide together."""
-    return found + tally(summed(frame) for frame in _together_scores(found.kept))
+    return found + tally(summed(frame) for frame in together_scores(found.kept))
 
 
-def _part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield the scores of some items."""
+def part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield the scores of some items, one frame per metric and method; ``settled`` decides which of them count."""
     for known in _measured_in(rows):
         yield from _checked(known, known.scores, rows)
 
 
-def _kept(rows: Rows) -> dict[str, pl.DataFrame]:
+def kept_of(rows: Rows) -> dict[str, pl.DataFrame]:
     """Return what is kept of some items, by the name of the metrics."""
     found: dict[str, pl.DataFrame] = {}
     for known in _measured_in(rows):
@@ -217,7 +217,7 @@ def _kept(rows: Rows) -> dict[str, pl.DataFrame]:
     return {name: kept for name, kept in found.items() if len(kept)}
 
 
-def _together_scores(kept: Mapping[str, pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def together_scores(kept: Mapping[str, pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Yield the scores from what was kept of all items."""
     for known in METRICS.values():
         if known.together is not None and known.name in kept:
