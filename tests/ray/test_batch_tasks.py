@@ -133,7 +133,7 @@ def test_metrics_that_a_node_lacks_are_refused(run, monkeypatch):
     own = metrics_of("no_cot")
     renamed = type(own)(own.probe, own.metrics[1:], own.scores, own.words)
     monkeypatch.setitem(METRICS, "no_cot", renamed)
-    with pytest.raises(SpecError, match=r"has other metrics of the probe 'no_cot' than the driver: .*without --ray"):
+    with pytest.raises(SpecError, match=r"has other metrics of 'no_cot' than the driver: .*without --ray"):
         results.write_estimates(store, record, each_on("auto", str(store.root)))
 
 

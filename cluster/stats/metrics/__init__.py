@@ -61,8 +61,8 @@ REGISTRY = MetricsRegistry(ProbeMetrics, "metric", lambda: found_in(__name__, "M
 handles(REGISTRY)
 T = TypeVar("T")
 _ROUNDING = 1e-9
-Declared = Mapping[str | None, tuple[str, ...]]
-"""Probe -> titles of its metrics; None: those of the chains."""
+Declared = Mapping[str, tuple[str, ...]]
+"""Name under which metrics are registered -> their titles."""
 METRICS = REGISTRY.by_probe
 """Probe -> its metrics: those of the package, and those registered in this process."""
 
@@ -98,19 +98,18 @@ def needed_columns(probes: Iterable[str]) -> dict[str, frozenset[str]] | None:
 
 
 def declared(probes: Iterable[str]) -> Declared:
-    """Return the titles of the metrics that this process has for the chains and for ``probes``, by the probe."""
-    found = {probe: metrics_of(probe) for probe in (None, *probes)}
-    return {probe: tuple(one.title for one in known.metrics) for probe, known in found.items() if known is not None}
+    """Return the titles of the metrics that this process has for the chains, for all themes and for ``probes``."""
+    return {known.name: tuple(one.title for one in known.metrics) for known in _known(probes)}
 
 
 def check_declared(wanted: Declared) -> None:
     """Raise ``SpecError`` unless this process has these metrics: another process has made the rest of the sums."""
-    found = declared(probe for probe in wanted if probe is not None)
-    for probe, titles in wanted.items():
-        if found.get(probe, ()) != titles:
+    found = declared(wanted)
+    for name, titles in wanted.items():
+        if found.get(name, ()) != titles:
             raise SpecError(
-                f"Machine {socket.gethostname()} has other metrics of the probe {probe!r} than the driver: "
-                f"{', '.join(found.get(probe, ())) or 'none'}; expected {', '.join(titles)}. Install the same version "
+                f"Machine {socket.gethostname()} has other metrics of {name!r} than the driver: "
+                f"{', '.join(found.get(name, ())) or 'none'}; expected {', '.join(titles)}. Install the same version "
                 "of the package that declares them on all nodes, name its module with --plugin or in the spec's "
                 "plugins, or aggregate without --ray."
             )
@@ -203,14 +202,14 @@ def with_together(found: Tally) -> Tally:
 
 def part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the scores of some items, one frame per metric and method; ``settled`` decides which of them count."""
-    for known in _measured_in(rows):
+    for known in _known(rows.probes):
         yield from _checked(known, known.scores, rows)
 
 
 def kept_of(rows: Rows) -> dict[str, pl.DataFrame]:
     """Return what is kept of some items, by the name of the metrics."""
     found: dict[str, pl.DataFrame] = {}
-    for known in _measured_in(rows):
+    for known in _known(rows.probes):
         if known.together is not None:
             with faults_named(f"Scoring {known.name}", known.together.keep, AGAIN):
                 found[known.name] = known.together.keep(rows)
@@ -233,16 +232,16 @@ def _checked(known: ProbeMetrics, code: Callable[[T], Iterable[pl.DataFrame]], g
             yield frame
 
 
-def _measured_in(rows: Rows) -> list[ProbeMetrics]:
-    """Return the metrics of the chains, of all themes and of the probes with rows."""
+def _known(probes: Iterable[str]) -> list[ProbeMetrics]:
+    """Return the metrics of the chains, of all themes and of ``probes``."""
     themes = [one for one in METRICS.values() if one.theme is not None]
-    found = [metrics_of(None), *themes, *(metrics_of(probe) for probe in rows.probes)]
+    found = [metrics_of(None), *themes, *(metrics_of(probe) for probe in probes)]
     return [one for one in found if one is not None]
 
 
 def _part_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the vectors of some items."""
-    for known in _measured_in(rows):
+    for known in _known(rows.probes):
         if known.vectors is not None:
             with faults_named(f"Scoring {known.name}", known.vectors, AGAIN):
                 yield from known.vectors(rows)
