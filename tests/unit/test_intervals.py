@@ -38,7 +38,12 @@ def by_definition(num, den, lo, hi, tail):
     """The formula of the module's docstring, with pseudo-items that are written out as items."""
     z = stats.norm.isf(tail)
     a = ((sqrt(z * z - 4 * log(tail)) - z) / 2) ** 2
-    m, k = np.mean(den), sum(den) ** 2 / sum(d * d for d in den)
+    m, k = sum(d * d for d in den) / sum(den), sum(den) ** 2 / sum(d * d for d in den)
+    r = (sum(num) + a * m * (lo + hi)) / (sum(den) + 2 * a * m)
+    beyond = a * ((lo - r) ** 2 + (hi - r) ** 2)
+    of_items = sum((n - r * d) ** 2 for n, d in zip(num, den, strict=True)) + m**2 * beyond
+    of_chains = sum(d * (n / d - r) ** 2 for n, d in zip(num, den, strict=True)) + m * beyond
+    m = min(max(of_items / of_chains, min(1, m)), m)
     rows = [(n, d, 1) for n, d in zip(num, den, strict=True)] + [(lo * m, m, a), (hi * m, m, a)]
     total = sum(w * d for _, d, w in rows)
     r = sum(w * n for n, _, w in rows) / total
@@ -56,6 +61,7 @@ def by_definition(num, den, lo, hi, tail):
         ([1, -1, 0, 0, 0, 0], None, -1, 1),
         ([0.2, 0.7, 0.1], None, 0, 1),
         ([3, 0, 3, 0, 5], [3, 3, 3, 3, 5], 0, 1),  # chains of an item are alike
+        ([40, 1, 0, 2], [40, 1, 1, 2], 0, 1),
     ],
 )
 def test_the_definition(num, den, lo, hi, tail):
