@@ -5,7 +5,7 @@ that figures do not depend on how the items were parted.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import polars as pl
@@ -54,7 +54,7 @@ class Asked:
             Counter(plain["model"].to_list()),
             usable,
             label_all(chains, self.sources),
-            score_part(rows, set(self.metrics)),
+            score_part(rows, self.metrics),
             spent_on(usable, own["observations"]),
         )
 
@@ -74,7 +74,7 @@ class Everything:
     spent: Spent
 
 
-def everything(parts: Iterable[Part]) -> Everything:
+def everything(parts: Iterable[Part], metrics: Set[str]) -> Everything:
     """Return all parts as one, with the chains in the order of a run's tables."""
     found = list(parts)
     spent: Spent = {}
@@ -85,6 +85,6 @@ def everything(parts: Iterable[Part]) -> Everything:
         sum((part.n_chains for part in found), Counter()),
         sorted((one for part in found for one in part.usable), key=lambda one: one.key),
         sorted((one for part in found for one in part.labelled), key=lambda one: one.usable.key),
-        joined_scores([part.scores for part in found]),
+        joined_scores([part.scores for part in found], metrics),
         spent,
     )

@@ -5,15 +5,15 @@ chain or step without a score is missing. Knows nothing about labels.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import Any
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics import part_scores, settled
+from cotfaith.cluster.stats.metrics import kept_of, part_scores, settled, together_scores
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, NAME, summed
 from cotfaith.cluster.stats.metrics.lib.metric import Rows, title
 from cotfaith.cluster.stats.tally import LINE, Tally, tally
@@ -58,27 +58,34 @@ class PartScores:
     """The sums of all metrics."""
 
 
-def score_part(rows: Rows, wanted: set[str]) -> PartScores:
+def score_part(rows: Rows, wanted: Set[str]) -> PartScores:
     """Return the scores of some items in the metrics whose titles are ``wanted``; ``rows``: all rows of these items."""
+    found, sums = _summed(part_scores(rows), wanted)
+    return PartScores(found, replace(sums, kept=kept_of(rows)))
+
+
+def _summed(frames: Iterable[pl.DataFrame], wanted: Set[str]) -> tuple[pl.DataFrame, Tally]:
+    """Return the values of the wanted metrics, and the sums of all."""
     values = [pl.DataFrame(schema=_VALUE)]
 
     def seen() -> Iterator[pl.DataFrame]:
-        for frame in part_scores(rows):
+        for frame in frames:
             known = frame.filter(pl.col("value").is_not_null(), pl.col("chain_index").is_not_null())
             if len(known) and title(known["metric"][0], known["method"][0]) in wanted:
                 values.append(known.select(pl.col(name).cast(dtype) for name, dtype in _VALUE.items()))
             yield summed(frame)
 
     sums = tally(seen())
-    return PartScores(pl.concat(values), sums)
+    return pl.concat(values), sums
 
 
-def joined_scores(parts: Sequence[PartScores]) -> Scored:
+def joined_scores(parts: Sequence[PartScores], wanted: Set[str]) -> Scored:
     """Return the scores that count in the estimates of all parts together, and those of the same metrics' steps."""
-    lines = settled(reduce(add, (part.tally for part in parts), Tally())).select(LINE)
-    lines = lines.select(pl.col(name).cast(_VALUE[name]) for name in LINE)
+    total = reduce(add, (part.tally for part in parts), Tally())
+    together, sums = _summed(together_scores(total.kept), wanted)
+    lines = settled(total + sums).select(pl.col(name).cast(_VALUE[name]) for name in LINE)
     scored, keys = Scored({}, {}, {}), dict[ChainKey, ChainKey]()
-    every = pl.concat([pl.DataFrame(schema=_VALUE), *(part.values for part in parts)])
+    every = pl.concat([*(part.values for part in parts), together])
     for _, frame in every.group_by("metric", "method", maintain_order=True):
         metric, of_step = title(frame["metric"][0], frame["method"][0]), pl.col("step").is_not_null()
         whole = frame.filter(~of_step).join(lines, on=LINE, how="semi", nulls_equal=True, maintain_order="left")
@@ -89,9 +96,9 @@ def joined_scores(parts: Sequence[PartScores]) -> Scored:
     return scored
 
 
-def score_all(rows: Rows, wanted: set[str]) -> Scored:
+def score_all(rows: Rows, wanted: Set[str]) -> Scored:
     """Return the scores of the metrics whose titles are ``wanted``; ``rows``: all of a run's."""
-    return joined_scores([score_part(rows, wanted)])
+    return joined_scores([score_part(rows, wanted)], wanted)
 
 
 def _values(frame: pl.DataFrame, keys: dict[ChainKey, ChainKey], *more: str) -> Iterator[tuple[Any, ...]]:

@@ -97,7 +97,7 @@ def validate(store: Store, run: RunRecord, most_rows: int = PART_ROWS) -> Valida
     sources = {model.id: model.source for model in run.spec.models}
     names = [task.name for task in run.spec.tasks]
     asked = Asked(sources, names, frozenset(_wanted()), whole if len(found) > 1 else None)
-    made = everything(each_batch(store, run, found, asked.part))
+    made = everything(each_batch(store, run, found, asked.part), asked.metrics)
     seed, commits = run.spec.seed, _own(ledger.commits(), sources, names)
     return Validation(
         seed=seed,

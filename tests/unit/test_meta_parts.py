@@ -70,7 +70,7 @@ def test_the_order_of_the_parts_does_not_matter(run):
         {name: table.filter(pl.col("item_id").is_in(own)) for name, table in tables.items()}
         for own in (ids[3:], ids[:3])
     ]
-    one, other = everything([asked.part(tables)]), everything(map(asked.part, cut))
+    one, other = everything([asked.part(tables)], asked.metrics), everything(map(asked.part, cut), asked.metrics)
     assert [chain.key for chain in other.usable] == [chain.key for chain in one.usable]
     assert {chain.task for chain in one.usable} == {"modular"}
     assert other == one
@@ -84,7 +84,7 @@ def test_all_parts_together_decide_which_scores_count(monkeypatch):
     for least, values in ((2, [1.0, 1.0]), (3, [None, None])):
         enough = partial(lambda lines, least: lines.filter(pl.col("n_items") >= least), least=least)
         monkeypatch.setitem(METRICS, "no_cot", replace(METRICS["no_cot"], settled=enough))
-        made = joined_scores([score_part(one, {"raw_reliance"}) for one in (part, moved)])
+        made = joined_scores([score_part(one, {"raw_reliance"}) for one in (part, moved)], {"raw_reliance"})
         assert [made.chain("raw_reliance", key) for key in keys] == values
         assert score_all(part, {"raw_reliance"}).chain("raw_reliance", keys[0]) is None
 
@@ -92,6 +92,7 @@ def test_all_parts_together_decide_which_scores_count(monkeypatch):
 def test_an_empty_run_gives_no_figures():
     found = rows([chain()], [])
     nothing = {name: getattr(found, name).clear() for name in TABLES}
-    made = everything([Asked({"m": "x"}, ["t"], frozenset({"raw_reliance"}), None).part(nothing)])
+    asked = Asked({"m": "x"}, ["t"], frozenset({"raw_reliance"}), None)
+    made = everything([asked.part(nothing)], asked.metrics)
     assert (made.usable, made.labelled, made.n_chains.total(), made.spent) == ([], [], 0, {})
     assert made.scored.chain("raw_reliance", ("m", "t", "cot", "plain", "i", 0)) is None
