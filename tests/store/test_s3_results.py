@@ -21,6 +21,8 @@ SPEC = {
 }
 RESULTS = (keys.ESTIMATES, keys.REPORT)
 
+pytestmark = pytest.mark.usefixtures("no_ray")  # one that was started earlier has no credentials
+
 
 @pytest.fixture(params=[1, 10**6], ids=["in batches", "whole"])
 def most_rows(request, monkeypatch):
