@@ -19,9 +19,9 @@ from cotfaith.cluster.stats.metrics.lib.curves import chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.frame import of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Judged, Metric, ProbeMetrics
 from cotfaith.cluster.stats.near_ties import without_near_ties
+from cotfaith.cluster.storage import batches
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import LocalStore
-from cotfaith.cluster.validation import validation
 from cotfaith.cluster.validation.checks import run_checks
 from cotfaith.cluster.validation.judgement import figures
 from cotfaith.cluster.validation.labelled import Labelled
@@ -318,7 +318,7 @@ def test_chains_under_an_intervention_are_not_validated(finished, monkeypatch):
     name = pl.lit("hint.wrong").alias("variant")
     more = {key: pl.concat([table, table.with_columns(name)]) for key, table in tables.items() if key != "items"}
     plain = validate(store, run)
-    monkeypatch.setattr(validation, "read_tables", lambda _: tables | more)
+    monkeypatch.setattr(batches, "tables_of", lambda *_: tables | more)
     assert validate(store, run) == plain
 
 
