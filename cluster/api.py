@@ -93,6 +93,7 @@ def run(
             committed results are kept.
 
     """
+    from cotfaith.cluster.fleet.batch_tasks import each_of
     from cotfaith.cluster.fleet.run import execute
     from cotfaith.cluster.report.results import write_results
 
@@ -102,7 +103,7 @@ def run(
     store = open_store(asked.output)
     record = load_run(store)
     assert record is not None, "the run was just begun"
-    write_results(store, record)
+    write_results(store, record, each_of(asked))
     where = absolute(asked.output.path)
     return RunHandle(where if "://" in where else Path(where), tuple(quarantined))
 

@@ -32,3 +32,11 @@ MetricPlugins = Annotated[
         help="Import a module that registers metrics, or what a package offers for a probe; its code is run.",
     ),
 ]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help='Read and sum a large run in tasks of the Ray cluster at ADDRESS (host:port, or "auto"), beside its data.',
+    ),
+]

@@ -45,6 +45,7 @@ def run(
     from cotfaith.cluster.cli.stored import run_record
     from cotfaith.cluster.cli.summary import headline_data, summarise
     from cotfaith.cluster.cli.view import View
+    from cotfaith.cluster.fleet.batch_tasks import each_of
     from cotfaith.cluster.fleet.run import Again, execute
     from cotfaith.cluster.plan.environment import output_line
     from cotfaith.cluster.report.results import write_results
@@ -58,8 +59,8 @@ def run(
         quarantined = execute(spec, reporter, Again(repair, retry_quarantined), take_over=take_over)
     store = open_run_store(spec.output.path)
     record = run_record(store)
-    with err.status("aggregating, and writing the report"):
-        rows, ledger = read_estimates(write_results(store, record)), read_ledger(store, record)
+    with kept_for_json(as_json), err.status("aggregating, and writing the report"):
+        rows, ledger = read_estimates(write_results(store, record, each_of(spec))), read_ledger(store, record)
     complete, counted = completeness(store, record, ledger), counted_failures(ledger)
     if as_json:
         about = {"run_id": record.run_id, "report": store.place(keys.REPORT), "estimates": headline_data(rows, shown)}

@@ -54,6 +54,7 @@ def validate(
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
     from cotfaith.cluster.cli.incomplete import complete_data, given_up_lines, say_if_incomplete
     from cotfaith.cluster.cli.reporter import ConsoleReporter
+    from cotfaith.cluster.fleet.batch_tasks import each_of
     from cotfaith.cluster.fleet.run import execute
     from cotfaith.cluster.report.results import write_results
     from cotfaith.cluster.storage.completeness import completeness
@@ -77,7 +78,7 @@ def validate(
     store.put(keys.VALIDATION, made.as_json().encode())
     for name, text in pages(made).items():
         store.put(name, text.encode())
-    write_results(store, run)
+    write_results(store, run, each_of(spec))
     complete = completeness(store, run)
     if as_json:
         places = {"page": store.place("validation.md"), "file": store.place(keys.VALIDATION)}

@@ -112,7 +112,7 @@ def _join(address: str) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
-        raise SpecError(f"resources.ray_address: no Ray cluster at {address!r}: {error}") from error
+        raise SpecError(f"resources.ray_address, or --ray: no Ray cluster at {address!r}: {error}") from error
 
 
 def _read_settings() -> None:

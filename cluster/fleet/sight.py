@@ -8,7 +8,7 @@ would scatter the results. The driver writes an object of a new name into the ru
 import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,8 +20,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cotfaith.cluster.fleet.error_text import first_line
 from cotfaith.cluster.plan.plan import Plan
-from cotfaith.cluster.plan.portable import model_path, portable
-from cotfaith.cluster.storage.store import Store, open_store
+from cotfaith.cluster.plan.portable import model_path
+from cotfaith.cluster.storage.store import Store, absolute, open_store
 from cotfaith.schemas.errors import CotfaithError, SpecError
 
 _PREFIX = ".seen-"
@@ -55,8 +55,7 @@ class Sight:
         return lost if seen else [f"output.path: {self.path} is not the driver's folder", *lost]
 
 
-@contextmanager
-def shown(plan: Plan, store: Store) -> Iterator[Sight]:
+def shown(plan: Plan, store: Store) -> AbstractContextManager[Sight]:
     """Show the run's folder to all nodes; yield what later processes check.
 
     Raises:
@@ -64,7 +63,13 @@ def shown(plan: Plan, store: Store) -> Iterator[Sight]:
 
     """
     models = tuple((one.id, str(path)) for one in plan.spec.models if (path := model_path(one)) is not None)
-    sight = Sight(portable(plan.spec).output.path, f"{_PREFIX}{uuid.uuid4().hex}", models)
+    return folder_shown(plan.spec.output.path, store, models)
+
+
+@contextmanager
+def folder_shown(path: str, store: Store, models: Sequence[tuple[str, str]] = ()) -> Iterator[Sight]:
+    """Show a run's folder to all nodes, as ``shown`` does; ``models``: as in ``Sight``."""
+    sight = Sight(absolute(path), f"{_PREFIX}{uuid.uuid4().hex}", tuple(models))
     store.put(sight.key, b"seen")
     try:
         _check_nodes(sight)

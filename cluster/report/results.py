@@ -1,8 +1,10 @@
 """The results made from a run's committed rows: estimates.parquet and report.html. Older ones are overwritten."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -10,15 +12,15 @@ import pyarrow.parquet as pq
 
 from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render_shown
-from cotfaith.cluster.report.shown import joined, read_transcripts, shown
+from cotfaith.cluster.report.shown import Shown, joined, read_transcripts, shown
 from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.stats.aggregate import estimates_of
 from cotfaith.cluster.stats.estimates import read_estimates
-from cotfaith.cluster.stats.metrics import needed_columns, unknown_probes
+from cotfaith.cluster.stats.metrics import Declared, check_declared, declared, needed_columns, unknown_probes
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.near_ties import Tallies, tallies_of
 from cotfaith.cluster.stats.withheld import withhold
-from cotfaith.cluster.storage.batches import Tables, batches, each_batch, occurring
+from cotfaith.cluster.storage.batches import Each, Tables, batches, each_batch, occurring
 from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.cluster.storage.read import load_checks, read_ledger
@@ -26,21 +28,20 @@ from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
 from cotfaith.schemas.run_objects import RunRecord
 
-
-def write_estimates(store: Store, run: RunRecord) -> pa.Table:
-    """Compute, write and return the estimates."""
-    return _write(store, run, _parts(store, run, read_ledger(store, run), tallies_of))
+T = TypeVar("T")
 
 
-def write_results(store: Store, run: RunRecord) -> pa.Table:
+def write_estimates(store: Store, run: RunRecord, each: Each = each_batch) -> pa.Table:
+    """Compute, write and return the estimates; ``each``: where the batches are worked on."""
+    parts = _parts(store, run, read_ledger(store, run), tallies_of, each)
+    return _write(store, run, parts.made, parts.unknown)
+
+
+def write_results(store: Store, run: RunRecord, each: Each = each_batch) -> pa.Table:
     """Write the estimates and the report, with the checks of a validation if there are any; return the estimates."""
-    ledger, seen = read_ledger(store, run), []
-
-    def summed(rows: Rows) -> Tallies:
-        seen.append(shown({"items": rows.items, "chains": rows.chains, "observations": rows.observations}))
-        return tallies_of(rows)
-
-    estimates = _write(store, run, _parts(store, run, ledger, summed))
+    ledger, seen = read_ledger(store, run), list[Shown]()
+    parts = _parts(store, run, ledger, _tallies_and_shown, each)
+    estimates = _write(store, run, _aside(parts.made, seen), parts.unknown)
     everything = joined(seen)
     transcripts = read_transcripts(store, run.run_id, ledger, everything.chains, known_words())
     checks, complete = load_checks(store), completeness(store, run, ledger)
@@ -50,24 +51,42 @@ def write_results(store: Store, run: RunRecord) -> pa.Table:
     return estimates
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """The sums of a run's batches."""
+def _aside(made: Iterable[tuple[Tallies, Shown]], seen: list[Shown]) -> Iterator[Tallies]:
+    """Yield the sums of each batch, and put what the report shows of it aside."""
+    for tallies, one in made:
+        seen.append(one)
+        yield tallies
 
-    tallies: Iterator[Tallies]
+
+@dataclass(frozen=True)
+class _Parts(Generic[T]):
+    """What was made of a run's batches."""
+
+    made: Iterator[T]
     unknown: Sequence[str]
     """The probes that have rows but no metrics."""
 
 
-def _parts(store: Store, run: RunRecord, ledger: Ledger, work: Callable[[Rows], Tallies]) -> _Parts:
+def _parts(store: Store, run: RunRecord, ledger: Ledger, work: Callable[[Rows], T], each: Each) -> _Parts[T]:
     found, whole = batches(ledger, run), occurring(ledger)
-    unknown, columns = unknown_probes(whole), needed_columns(whole["probe"].drop_nulls().unique())
+    probes, unknown = whole["probe"].drop_nulls().unique().sort().to_list(), unknown_probes(whole)
     known = whole if len(found) > 1 else None
-    return _Parts(each_batch(store, run, found, lambda tables: work(_rows(tables, known)), columns), unknown)
+    done = partial(_work, work, declared(probes), known)
+    return _Parts(each(store, run, found, done, needed_columns(probes)), unknown)
 
 
-def _write(store: Store, run: RunRecord, parts: _Parts) -> pa.Table:
-    estimates = withhold(estimates_of(parts.tallies, parts.unknown, run.run_id), run.spec.min_agreement)
+def _work(work: Callable[[Rows], T], metrics: Declared, whole: pl.DataFrame | None, tables: Tables) -> T:
+    """Work on one batch, in any process; that process must know the metrics that the driver knows."""
+    check_declared(metrics)
+    return work(_rows(tables, whole))
+
+
+def _tallies_and_shown(rows: Rows) -> tuple[Tallies, Shown]:
+    return tallies_of(rows), shown({"items": rows.items, "chains": rows.chains, "observations": rows.observations})
+
+
+def _write(store: Store, run: RunRecord, made: Iterable[Tallies], unknown: Sequence[str]) -> pa.Table:
+    estimates = withhold(estimates_of(made, unknown, run.run_id), run.spec.min_agreement)
     buffer = io.BytesIO()
     pq.write_table(estimates, buffer, compression="zstd")
     store.put(keys.ESTIMATES, buffer.getvalue())

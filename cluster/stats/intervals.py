@@ -18,9 +18,10 @@ pseudo-item: as many chains as count for one because chains of one item are alik
 
     m  = (N2 - 2 r ND + r^2 D2) / (sum of (value - r)^2 over all chains, and m0 a ((hi - r)^2 + (lo - r)^2))
 
-with m0, the mean denominator, in its own place on the right: m0 if the chains of an item are all alike, 1 if they have
-nothing in common. Pseudo-items of m0 chains would move the interval by more than its width allows where they have
-little in common. The estimate itself stays sum num / sum den. Metrics without bounds have the plain linearised
+with m0 = sum den^2 / sum den in its own place on the right, the denominator of the item that an average chain is of: m0
+if the chains of an item are all alike, 1 if they have nothing in common. Pseudo-items of m0 chains would move the
+interval by more than its width allows where they have little in common. Smaller ones would bound nothing where a few
+items have most chains. The estimate itself stays sum num / sum den. Metrics without bounds have the plain linearised
 interval, and ratios of two means Fieller's (1954).
 ``benchmarks/coverage_of_intervals.py`` prints how often each covers.
 
@@ -42,11 +43,13 @@ Floats = npt.NDArray[np.float64]
 Kind = Literal[
     "linearised", "linearised_unbounded", "fieller", "too_few_items", "all_alike", "unbounded_ratio", "not_finite"
 ]
-"""How an interval was made, or why there is none: fewer than two items; no bounds and no differences; a ratio whose
-denominator is not told from 0; sums that are not numbers."""
+"""How an interval was made, or why there is none: fewer than two items, or no bounds and one item with almost all the
+weight; no bounds and no differences; a ratio whose denominator is not told from 0; sums that are not numbers."""
 TAIL = 0.025
 """The one-sided level of a 95% interval."""
 POWER = 0.8
+_FEWEST = 1.5
+"""The least ``n_eff`` for an interval without bounds: with less, a t-interval has ends of any size."""
 _LEAST = 1e-12
 """A relative variance that is no more than rounding."""
 
@@ -110,6 +113,8 @@ def interval(sums: Sums, bounds: Bounds | None, *, of_means: bool = False, tail:
         return Interval(None, None, "not_finite")
     if sums.n < 2 or sums.den <= 0:
         return Interval(None, None, "too_few_items")
+    if bounds is None and not of_means and sums.n_eff < _FEWEST:
+        return Interval(None, None, "too_few_items")
     if of_means:
         low, high = fieller(sums, tail)
         return _ends(low, high, "fieller", "unbounded_ratio")
@@ -149,8 +154,8 @@ def _residuals(sums: Sums, bounds: Bounds, a: float, m: Floats) -> tuple[Floats,
 
 
 def _pseudo_size(sums: Sums, bounds: Bounds, a: float) -> Floats:
-    """Return the design effect: how many chains of an item count for one, from 1 to the mean denominator."""
-    m = _divided(sums.den, sums.n)
+    """Return the design effect: how many chains of an item count for one, at least 1, at most m0."""
+    m = _divided(sums.den2, sums.den)
     ratio, of_items, _ = _residuals(sums, bounds, a, m)
     of_chains = np.maximum(sums.squares - 2 * ratio * sums.num + ratio**2 * sums.den, 0.0)
     pseudo = a * m * ((bounds[1] - ratio) ** 2 + (bounds[0] - ratio) ** 2)

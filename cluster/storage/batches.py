@@ -5,9 +5,10 @@ models; no item is in two. Also what occurs in the whole run, which commits stat
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 import polars as pl
 
@@ -25,6 +26,8 @@ BATCH_ROWS = 700_000
 """Observations that are read together; more if a shard of all models has more."""
 Tables = dict[str, pl.DataFrame]
 Logs = list[ShardLog]
+Items = set[tuple[str, str]]
+"""Task and item."""
 T = TypeVar("T")
 _OCCURS = ("model", "task", "strategy", "variant", "probe", "reader", "status")
 
@@ -41,7 +44,7 @@ def batches(ledger: Ledger, run: RunRecord, most_rows: int = BATCH_ROWS) -> list
     found: list[Logs] = []
     size = most_rows
     for _, logs in sorted(together.items()):
-        rows = sum(_n_observations(log) for log in logs)
+        rows = n_observations(logs)
         if (size + rows > most_rows and run.schema_version >= FIRST_PRESENT) or not found:
             found, size = [*found, []], 0
         found[-1].extend(logs)
@@ -53,8 +56,28 @@ def _bounds(shard: Shard) -> tuple[str, int, int]:
     return shard.task, shard.start, shard.stop
 
 
+def n_observations(logs: Iterable[ShardLog]) -> int:
+    """Return the committed observations of some shards, those that were replaced included."""
+    return sum(map(_n_observations, logs))
+
+
 def _n_observations(log: ShardLog) -> int:
     return sum(part.rows for commit in log.commits for part in commit.parts if part.table == "observations")
+
+
+class Each(Protocol):
+    """A way to work on all batches: in this process (``each_batch``), or elsewhere."""
+
+    def __call__(
+        self,
+        store: Store,
+        run: RunRecord,
+        found: Sequence[Logs],
+        work: Callable[[Tables], T],
+        columns: Columns | None = None,
+    ) -> Iterator[T]:
+        """Yield what ``work`` makes of the tables of each batch, in the order of ``found``."""
+        ...
 
 
 def each_batch(
@@ -68,31 +91,44 @@ def each_batch(
         RunFolderError: as for ``read_tables``.
 
     """
-    seen: set[tuple[str, str]] = set()
+    return apart(_in_threads(partial(worked, store, run.run_id, work, columns), found))
 
-    def done(logs: Logs) -> tuple[T, set[tuple[str, str]]]:
-        tables = tables_of(store, logs, run.run_id, columns)
-        return work(tables), _items(tables)
 
+def worked(
+    store: Store, run_id: str, work: Callable[[Tables], T], columns: Columns | None, logs: Logs
+) -> tuple[T, Items]:
+    """Return what ``work`` makes of one batch, and the items in it."""
+    tables = tables_of(store, logs, run_id, columns)
+    return work(tables), _items(tables)
+
+
+def _in_threads(done: Callable[[Logs], T], found: Sequence[Logs]) -> Iterator[T]:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         waiting = deque(threads.submit(done, logs) for logs in found[:AT_ONCE])
         for logs in [*found[AT_ONCE:], *[None] * AT_ONCE]:
             if not waiting:
                 return
-            made, items = waiting.popleft().result()
+            made = waiting.popleft().result()
             if logs is not None:
                 waiting.append(threads.submit(done, logs))
-            _check_apart(seen & items)
-            seen |= items
             yield made
 
 
-def _items(tables: Tables) -> set[tuple[str, str]]:
+def apart(found: Iterable[tuple[T, Items]]) -> Iterator[T]:
+    """Yield what was made of each batch; ``RunFolderError`` if an item is in two."""
+    seen: Items = set()
+    for made, items in found:
+        _check_apart(seen & items)
+        seen |= items
+        yield made
+
+
+def _items(tables: Tables) -> Items:
     parts = [table.select(pl.col("task", "item_id").cast(pl.String)) for table in tables.values()]
     return set(pl.concat([part.unique() for part in parts]).iter_rows())
 
 
-def _check_apart(twice: set[tuple[str, str]]) -> None:
+def _check_apart(twice: Items) -> None:
     if twice:
         task, item = min(twice)
         raise RunFolderError(

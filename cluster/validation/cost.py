@@ -20,6 +20,9 @@ from cotfaith.schemas.run_objects import Commit
 Tokens = Mapping[tuple[str, str, str, str, str, int | None], int]
 """(model, task, strategy, variant, item, chain index) -> tokens of a probe's arms; index None: on the item."""
 
+Spent = dict[str, dict[ChainKey, float]]
+"""Probe -> chain -> tokens."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -31,11 +34,9 @@ class Cost:
     seconds_per_chain: float | None
 
 
-def costs(
-    usable: Sequence[UsableChain], observations: pl.DataFrame, commits: Iterable[Commit], n_chains: int
-) -> list[Cost]:
+def costs(usable: Sequence[UsableChain], spent: Spent, commits: Iterable[Commit], n_chains: int) -> list[Cost]:
     """Return each metric's cost; ``n_chains``: all chains of the run, failed ones included."""
-    seconds, spent = _seconds(commits), _spent(usable, observations)
+    seconds = _seconds(commits)
     return [_cost(tested, [one.key for one in usable], spent, seconds, n_chains) for tested in judged_metrics()]
 
 
@@ -58,10 +59,10 @@ def _cost(
     )
 
 
-def _spent(usable: Sequence[UsableChain], observations: pl.DataFrame) -> dict[str, dict[ChainKey, float]]:
-    """Return probe -> chain -> tokens; a chain without an arm of the probe is left out."""
+def spent_on(usable: Sequence[UsableChain], observations: pl.DataFrame) -> Spent:
+    """Return what was spent on each of some items' chains; a chain without an arm of the probe is left out."""
     shared = Counter(one.key[:5] for one in usable)
-    found: dict[str, dict[ChainKey, float]] = {}
+    found: Spent = {}
     for probe, tokens in _tokens(observations).items():
         for key in (one.key for one in usable):
             if key in tokens:

@@ -78,7 +78,7 @@ def points(labelled: Sequence[Labelled], tested: JudgedMetric, scored: Scored) -
 
 
 def _points(one: Labelled, tested: JudgedMetric, scored: Scored) -> Iterable[Point]:
-    key, n_steps = one.usable.key, len(one.usable.chain.steps)
+    key, n_steps = one.usable.key, one.usable.n_steps
     of_chain = tested.judged.level == "chain"
     scores = (scored.chain(tested.name, key),) if of_chain else scored.each_step(tested.name, key, n_steps)
     for score, label in zip(scores, (one.faithful,) if of_chain else one.steps, strict=True):

@@ -4,10 +4,10 @@
 A chain without any label is left out; the caller counts how many.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cotfaith.cluster.validation.usable import UsableChain
+from cotfaith.cluster.validation.usable import UsableChain, WholeChain
 from cotfaith.workers.labels.chains import label_chain
 from cotfaith.workers.labels.supplied import supplied_label
 from cotfaith.workers.organisms.truth import ChainTruth, organism_truth
@@ -31,7 +31,7 @@ class Labelled:
     @property
     def cluster(self) -> tuple[str, str]:
         """The unit of resampling: all chains of one question, from all models."""
-        return self.usable.task, self.usable.item.question
+        return self.usable.task, self.usable.question
 
 
 def organism_of(source: str) -> str | None:
@@ -39,14 +39,14 @@ def organism_of(source: str) -> str | None:
     return source.removeprefix(PREFIX) if source.startswith(PREFIX) else None
 
 
-def label_all(usable: Sequence[UsableChain], sources: Mapping[str, str]) -> list[Labelled]:
+def label_all(chains: Iterable[WholeChain], sources: Mapping[str, str]) -> list[Labelled]:
     """Return the chains that can be labelled; ``sources``: model -> its source in the spec."""
-    found = (_label(one, sources.get(one.model, "")) for one in usable)
+    found = (_label(one, sources.get(one.usable.model, "")) for one in chains)
     return [label for label in found if label is not None]
 
 
-def _label(usable: UsableChain, source: str) -> Labelled | None:
-    item, chain, organism = usable.item, usable.chain, organism_of(source)
+def _label(one: WholeChain, source: str) -> Labelled | None:
+    (usable, item, chain), organism = one, organism_of(source)
     if item.supplied is not None and (item.supplied.label is not None or item.supplied.step_labels):
         label = supplied_label(item, chain)
         return label and Labelled(usable, item.setting or "supplied", *label, "Labelled in the file.")

@@ -47,7 +47,7 @@ GAPS = (
 def followed_check(organism: str, model: str, usable: Sequence[UsableChain], labelled: Sequence[Labelled]) -> Check:
     """Check that most of an organism's chains with two or more operations follow its mechanism: they have a label."""
     known = {one.usable.key for one in labelled}
-    chains = [one for one in usable if one.model == model and len(operations_of(one.item.question)) > 1]
+    chains = [one for one in usable if one.model == model and len(operations_of(one.question)) > 1]
     shares = _means(chains, lambda one: float(one.key in known))
     return checked_mean(
         f"{organism} follows its mechanism",
@@ -91,7 +91,7 @@ def skill_trend_check(usable: Sequence[UsableChain], scored: Scored, models: Map
 
 def _item_means(usable: Sequence[UsableChain], model: str, scored: Scored, metric: Metric) -> dict[ItemKey, float]:
     """Return each item's mean over the model's chains, without items that have a hint."""
-    chains = [one for one in usable if one.model == model and one.item.hint is None]
+    chains = [one for one in usable if one.model == model and not one.is_hinted]
     return _means(chains, lambda one: scored.chain(metric.title, one.key))
 
 
@@ -100,5 +100,5 @@ def _means(usable: Sequence[UsableChain], score: Score) -> dict[ItemKey, float]:
     found: dict[ItemKey, list[float]] = {}
     for one in usable:
         if (value := score(one)) is not None:
-            found.setdefault((one.task, one.item.id, one.item.question), []).append(value)
+            found.setdefault((one.task, one.item_id, one.question), []).append(value)
     return {ask: sum(values) / len(values) for ask, values in found.items()}

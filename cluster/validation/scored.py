@@ -1,29 +1,41 @@
 """The registry's scores by chain and by step: validation judges the same scores that the estimates sum.
 
-In: a run's rows. Out: ``Scored``. A chain or step without a score is missing. Knows nothing about labels.
+In: a run's rows, some items at a time. Out: ``Scored``. Of a part only numbers are kept, under codes for its texts. A
+chain or step without a score is missing. Knows nothing about labels.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics import all_scores
+from cotfaith.cluster.stats.metrics import kept_of, part_scores, settled, together_scores
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, NAME, summed
 from cotfaith.cluster.stats.metrics.lib.metric import Rows, title
+from cotfaith.cluster.stats.tally import LINE, Tally, tally
 from cotfaith.cluster.validation.usable import KEY, ChainKey
 
 Points = list[tuple[float, float]]
 """Position and value, in order."""
+_VALUE = dict.fromkeys((*NAME, *CHAIN), pl.Categorical()) | {
+    "chain_index": pl.Int32(),
+    "step": pl.Int32(),
+    "position": pl.Float64(),
+    "value": pl.Float64(),
+}
 
 
 @dataclass(frozen=True)
 class Scored:
     """Scores by the metric's title ("aoc/trapezoid")."""
 
-    chains: Mapping[str, Mapping[ChainKey, float]]
-    steps: Mapping[str, Mapping[tuple[ChainKey, int], float]]
-    curves: Mapping[str, Mapping[ChainKey, Points]]
+    chains: dict[str, dict[ChainKey, float]]
+    steps: dict[str, dict[tuple[ChainKey, int], float]]
+    curves: dict[str, dict[ChainKey, Points]]
     """The scores of metrics with positions."""
 
     def chain(self, metric: str, key: ChainKey) -> float | None:
@@ -36,37 +48,68 @@ class Scored:
         return tuple(found.get((key, step)) for step in range(1, n_steps + 1))
 
 
-def score_all(rows: Rows, wanted: set[str]) -> Scored:
-    """Return the scores of the metrics whose titles are ``wanted``."""
-    chains: dict[str, dict[ChainKey, float]] = {}
-    steps: dict[str, dict[tuple[ChainKey, int], float]] = {}
-    curves: dict[str, dict[ChainKey, Points]] = {}
-    for metric, frame in _frames(rows, wanted):
-        placed, of_step = pl.col("position").is_not_null(), pl.col("step").is_not_null()
-        chains.setdefault(metric, {}).update(_by_chain(frame.filter(~placed, ~of_step)))
-        steps.setdefault(metric, {}).update(_by_step(frame.filter(of_step)))
-        curves.setdefault(metric, {}).update(_by_position(frame.filter(placed)))
-    return Scored(chains, steps, curves)
+@dataclass(frozen=True)
+class PartScores:
+    """The scores of some items, before it is known which of them count."""
+
+    values: pl.DataFrame
+    """A line for each value of the wanted metrics on a chain or step, with the columns of ``_VALUE``."""
+    tally: Tally
+    """The sums of all metrics."""
 
 
-def _frames(rows: Rows, wanted: set[str]) -> Iterator[tuple[str, pl.DataFrame]]:
-    for frame in all_scores(rows):
-        known = frame.filter(pl.col("value").is_not_null(), pl.col("chain_index").is_not_null())
-        if len(known) and (name := title(known["metric"][0], known["method"][0])) in wanted:
-            yield name, known
+def score_part(rows: Rows, wanted: Set[str]) -> PartScores:
+    """Return the scores of some items in the metrics whose titles are ``wanted``; ``rows``: all rows of these items."""
+    found, sums = _summed(part_scores(rows), wanted)
+    return PartScores(found, replace(sums, kept=kept_of(rows)))
 
 
-def _by_chain(frame: pl.DataFrame) -> dict[ChainKey, float]:
-    return {(m, t, s, v, i, n): value for m, t, s, v, i, n, value in frame.select(*KEY, "value").iter_rows()}
+def _summed(frames: Iterable[pl.DataFrame], wanted: Set[str]) -> tuple[pl.DataFrame, Tally]:
+    """Return the values of the wanted metrics, and the sums of all."""
+    values = [pl.DataFrame(schema=_VALUE)]
+
+    def seen() -> Iterator[pl.DataFrame]:
+        for frame in frames:
+            known = frame.filter(pl.col("value").is_not_null(), pl.col("chain_index").is_not_null())
+            if len(known) and title(known["metric"][0], known["method"][0]) in wanted:
+                values.append(known.select(pl.col(name).cast(dtype) for name, dtype in _VALUE.items()))
+            yield summed(frame)
+
+    sums = tally(seen())
+    return pl.concat(values), sums
 
 
-def _by_step(frame: pl.DataFrame) -> dict[tuple[ChainKey, int], float]:
-    rows = frame.select(*KEY, "step", "value").iter_rows()
-    return {((m, t, s, v, i, n), step): value for m, t, s, v, i, n, step, value in rows}
+def joined_scores(parts: Sequence[PartScores], wanted: Set[str]) -> Scored:
+    """Return the scores that count in the estimates of all parts together, and those of the same metrics' steps."""
+    total = reduce(add, (part.tally for part in parts), Tally())
+    together, sums = _summed(together_scores(total.kept), wanted)
+    lines = settled(total + sums).select(pl.col(name).cast(_VALUE[name]) for name in LINE)
+    scored, keys = Scored({}, {}, {}), dict[ChainKey, ChainKey]()
+    every = pl.concat([*(part.values for part in parts), together])
+    for _, frame in every.group_by("metric", "method", maintain_order=True):
+        metric, of_step = title(frame["metric"][0], frame["method"][0]), pl.col("step").is_not_null()
+        whole = frame.filter(~of_step).join(lines, on=LINE, how="semi", nulls_equal=True, maintain_order="left")
+        placed = pl.col("position").is_not_null()
+        scored.chains[metric] = dict(_values(whole.filter(~placed), keys))
+        scored.steps[metric] = {(key, step): v for key, step, v in _values(frame.filter(of_step), keys, "step")}
+        scored.curves[metric] = _by_position(whole.filter(placed), keys)
+    return scored
 
 
-def _by_position(frame: pl.DataFrame) -> dict[ChainKey, Points]:
+def score_all(rows: Rows, wanted: Set[str]) -> Scored:
+    """Return the scores of the metrics whose titles are ``wanted``; ``rows``: all of a run's."""
+    return joined_scores([score_part(rows, wanted)], wanted)
+
+
+def _values(frame: pl.DataFrame, keys: dict[ChainKey, ChainKey], *more: str) -> Iterator[tuple[Any, ...]]:
+    """Yield key, ``more`` and value of each line; a chain has one key object, which ``keys`` holds."""
+    for line in frame.select(*KEY, *more, "value").iter_rows():
+        key = line[: len(KEY)]
+        yield keys.setdefault(key, key), *line[len(KEY) :]
+
+
+def _by_position(frame: pl.DataFrame, keys: dict[ChainKey, ChainKey]) -> dict[ChainKey, Points]:
     found: defaultdict[ChainKey, Points] = defaultdict(list)
-    for m, t, s, v, i, n, position, value in frame.sort("position").select(*KEY, "position", "value").iter_rows():
-        found[m, t, s, v, i, n].append((position, value))
+    for key, position, value in _values(frame.sort("position", maintain_order=True), keys, "position"):
+        found[key].append((position, value))
     return dict(found)

@@ -1,9 +1,12 @@
 """A run's tables -> its usable chains: those that were sampled completely and answered, each with its item.
 
-In: ITEMS and CHAINS rows. Out: ``UsableChain`` in the table's order. Knows nothing about probes or labels.
+In: ITEMS and CHAINS rows. Out: ``WholeChain`` in the table's order, and what is kept of each: a ``UsableChain``, which
+has no texts of the chain. Knows nothing about probes or labels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -17,25 +20,50 @@ KEY = ["model", "task", "strategy", "variant", "item_id", "chain_index"]
 """Its columns."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class UsableChain:
     """One chain whose status is ok."""
 
     model: str
     task: str
-    item: Item
-    chain: Chain
+    strategy: str
+    variant: str
+    item_id: str
+    index: int
+    question: str
+    is_hinted: bool
+    """Whether its item has a hint."""
+    n_steps: int
+
+    @classmethod
+    def of(cls, model: str, task: str, item: Item, chain: Chain) -> "UsableChain":
+        """Return what is kept of a chain."""
+        about = (model, task, chain.strategy, chain.variant, chain.item_id, chain.index)
+        return cls(*about, item.question, item.hint is not None, len(chain.steps))
 
     @property
     def key(self) -> ChainKey:
         """The key of the chain in a frame of scores."""
-        return self.model, self.task, self.chain.strategy, self.chain.variant, self.chain.item_id, self.chain.index
+        return self.model, self.task, self.strategy, self.variant, self.item_id, self.index
 
 
-def usable_chains(items: pl.DataFrame, chains: pl.DataFrame) -> list[UsableChain]:
-    """Return every chain whose status is ok."""
+class WholeChain(NamedTuple):
+    """A usable chain with its texts."""
+
+    usable: UsableChain
+    item: Item
+    chain: Chain
+
+
+def whole_chains(items: pl.DataFrame, chains: pl.DataFrame) -> Iterator[WholeChain]:
+    """Yield every chain whose status is ok."""
     rows = chains.filter(pl.col("status") == Status.OK)
     by_key = {(row["model"], row["task"], row["item_id"]): item_from_row(row) for row in items.iter_rows(named=True)}
     keys = rows.select("model", "task", "item_id").iter_rows()
-    found = chains_from_table(rows.to_arrow())
-    return [UsableChain(key[0], key[1], by_key[key], chain) for key, chain in zip(keys, found, strict=True)]
+    for key, chain in zip(keys, chains_from_table(rows.to_arrow()), strict=True):
+        yield WholeChain(UsableChain.of(key[0], key[1], by_key[key], chain), by_key[key], chain)
+
+
+def usable_chains(items: pl.DataFrame, chains: pl.DataFrame) -> list[UsableChain]:
+    """Return what is kept of every chain whose status is ok."""
+    return [one.usable for one in whole_chains(items, chains)]

@@ -5,30 +5,33 @@ the seconds. Knows nothing about how it is shown.
 """
 
 import json
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.early_answering import CURVE
-from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.metrics.no_cot import RELIANCE
-from cotfaith.cluster.storage.read import read_ledger, read_tables
+from cotfaith.cluster.storage.batches import batches, each_batch, occurring
+from cotfaith.cluster.storage.read import read_ledger
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.validation.check import Check
 from cotfaith.cluster.validation.checks import run_checks
 from cotfaith.cluster.validation.cost import Cost, costs
 from cotfaith.cluster.validation.judgement import Figure, figures
-from cotfaith.cluster.validation.labelled import Labelled, label_all, organism_of
+from cotfaith.cluster.validation.labelled import Labelled, organism_of
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.model_checks import GAPS, SKILL
-from cotfaith.cluster.validation.scored import Scored, score_all
-from cotfaith.cluster.validation.usable import UsableChain, usable_chains
+from cotfaith.cluster.validation.part import Asked, everything
+from cotfaith.cluster.validation.scored import Scored
+from cotfaith.cluster.validation.usable import UsableChain
 from cotfaith.schemas.run_objects import Commit, RunRecord
-from cotfaith.schemas.variants import PLAIN
+
+PART_ROWS = 100_000
+"""Observations that are read together, with all texts; more if a shard of all models has more."""
 
 
 @dataclass(frozen=True)
@@ -86,28 +89,24 @@ def _rule(tested: JudgedMetric) -> dict[str, Any]:
     }
 
 
-def validate(store: Store, run: RunRecord) -> Validation:
-    """Label, score and judge the committed rows of ``run``."""
+def validate(store: Store, run: RunRecord, most_rows: int = PART_ROWS) -> Validation:
+    """Label, score and judge the committed rows of ``run``; ``most_rows``: observations that are read together."""
+    ledger = read_ledger(store, run)
+    found, whole = batches(ledger, run, most_rows), occurring(ledger)
+    unknown_probes(whole)  # loads what packages offer, before the metrics are listed
     sources = {model.id: model.source for model in run.spec.models}
     names = [task.name for task in run.spec.tasks]
-    # A folder may hold models and tasks that the spec does not name; these are left out.
-    wanted = pl.col("model").is_in(list(sources)) & pl.col("task").is_in(names)
-    tables = {name: table.filter(wanted) for name, table in read_tables(store).items()}
-    rows = Rows(**tables)
-    seed = run.spec.seed
-    unknown_probes(rows.observations)  # loads what packages offer, before the metrics are listed
-    chains = rows.chains.filter(pl.col("variant") == PLAIN)  # labels are of chains on plain items
-    usable, scored = usable_chains(rows.items, chains), score_all(rows, _wanted())
-    labelled = label_all(usable, sources)
-    found = _own(read_ledger(store, run).commits(), sources, names)
+    asked = Asked(sources, names, frozenset(_wanted()), whole if len(found) > 1 else None)
+    made = everything(each_batch(store, run, found, asked.part), asked.metrics)
+    seed, commits = run.spec.seed, _own(ledger.commits(), sources, names)
     return Validation(
         seed=seed,
-        counts=tuple(_counts(chains["model"].to_list(), usable, labelled)),
-        checks=tuple(run_checks(usable, labelled, scored, sources, seed)),
-        figures=tuple(figures(labelled, scored, seed)),
-        costs=tuple(costs(usable, tables["observations"], found, chains.height)),
-        same_answer=tuple(_same_answer(usable, scored)),
-        reliance=tuple(_reliance(usable, scored, sources)),
+        counts=tuple(_counts(made.n_chains, made.usable, made.labelled)),
+        checks=tuple(run_checks(made.usable, made.labelled, made.scored, sources, seed)),
+        figures=tuple(figures(made.labelled, made.scored, seed)),
+        costs=tuple(costs(made.usable, made.spent, commits, made.n_chains.total())),
+        same_answer=tuple(_same_answer(made.usable, made.scored)),
+        reliance=tuple(_reliance(made.usable, made.scored, sources)),
     )
 
 
@@ -122,12 +121,12 @@ def _own(found: Iterable[Commit], models: Container[str], tasks: Container[str])
     return [commit for commit in found if commit.model in models and commit.task in tasks]
 
 
-def _counts(chains: Sequence[str], usable: Sequence[UsableChain], labelled: Sequence[Labelled]) -> list[Count]:
+def _counts(chains: Counter[str], usable: Sequence[UsableChain], labelled: Sequence[Labelled]) -> list[Count]:
     found = []
-    for model in sorted(set(chains)):
+    for model in sorted(chains):
         known = [one.faithful for one in labelled if one.usable.model == model and one.faithful is not None]
         whole = sum(one.model == model for one in usable)
-        found.append(Count(model, chains.count(model), whole, len(known), sum(known)))
+        found.append(Count(model, chains[model], whole, len(known), sum(known)))
     return found
 
 
@@ -162,4 +161,4 @@ def _reliance(usable: Sequence[UsableChain], scored: Scored, sources: Mapping[st
 
 
 def _unhinted(usable: Sequence[UsableChain]) -> list[UsableChain]:
-    return [one for one in usable if one.item.hint is None]
+    return [one for one in usable if not one.is_hinted]

@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
+from cotfaith.cluster.validation.cost import costs, spent_on
 from cotfaith.cluster.validation.metrics import judged_metrics
 from cotfaith.cluster.validation.scored import score_all
 from cotfaith.cluster.validation.usable import usable_chains
@@ -59,6 +60,10 @@ def rows(chains, arms, items=(ITEM,)):
 
 def usable(found):
     return usable_chains(found.items, found.chains)
+
+
+def costs_of(chains, observations, commits, n_chains):
+    return costs(chains, spent_on(chains, observations), commits, n_chains)
 
 
 def scores(chains, arms, items=(ITEM,)):

@@ -20,6 +20,7 @@ from ray.core.generated.common_pb2 import NodeDeathInfo
 from ray_host import FAST
 
 from cotfaith.cluster.fleet import crashes, driver
+from cotfaith.cluster.fleet.batch_tasks import Tasks
 from cotfaith.cluster.fleet.deployments import Deployment, Setup, Share
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
@@ -28,7 +29,8 @@ from cotfaith.cluster.fleet.ray_session import _QUIET
 from cotfaith.cluster.fleet.reporter import SILENT
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.starter import Starter
-from cotfaith.cluster.storage.read import read_tables
+from cotfaith.cluster.storage.batches import batches
+from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ModelSpec, parse_spec
@@ -212,6 +214,32 @@ def test_a_node_with_notice_finishes_its_work_and_nobody_waits_for_its_end(fleet
     assert run.lines.preemptions == 1
     assert not run.lines.has("is done again")  # the running jobs finished there
     assert run.lines.has("its node will be gone in ")
+
+
+def test_batches_of_rows_are_read_on_all_nodes_and_again_if_one_is_lost(fleet, reference, tmp_path):
+    first, _ = fleet.have(2)
+    run = Run(tmp_path / "run")
+    run.check(reference)
+    store = LocalStore(tmp_path / "run")
+    record, found = load_run(store), batches(read_ledger(store), load_run(store), most_rows=1)
+
+    def work(tables):
+        (tmp_path / ray.get_runtime_context().get_node_id()).touch()
+        time.sleep(0.5)
+        return ray.get_runtime_context().get_node_id(), tables["observations"].height
+
+    made = Tasks("auto", str(tmp_path / "run"))(store, record, found, work)
+    nodes, rows = zip(*losing(fleet, first, tmp_path, made), strict=True)
+    assert rows == (1,) * ITEMS
+    assert first.node_id not in nodes[-2:]
+
+
+def losing(fleet, node, folder, made):
+    """Yield what is made, and lose the node once a task runs there."""
+    killer = threading.Thread(target=lambda: (wait_for((folder / node.node_id).exists), fleet.kill(node)))
+    killer.start()
+    yield from made
+    killer.join()
 
 
 @pytest.mark.chaos

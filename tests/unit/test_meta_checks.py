@@ -17,7 +17,7 @@ from cotfaith.cluster.validation.model_checks import SKILL
 from cotfaith.cluster.validation.page import pages
 from cotfaith.cluster.validation.scored import Scored
 from cotfaith.cluster.validation.show import show
-from cotfaith.cluster.validation.usable import UsableChain
+from cotfaith.cluster.validation.usable import UsableChain, WholeChain
 from cotfaith.cluster.validation.validation import Count, Curve, Validation
 from cotfaith.schemas.records import Answer, Chain, Hint, Item, Supplied
 from cotfaith.schemas.status import Status
@@ -29,14 +29,15 @@ class Run:
     """Chains, their labels, and what the metrics make of them."""
 
     def __init__(self):
-        self.usable, self.labelled, self.scored = [], [], Scored({}, {}, {})
+        self.usable, self.whole, self.labelled, self.scored = [], [], [], Scored({}, {}, {})
 
     def chain(self, model, i, same_from, reliant, n=3, operations=0, **about):
         """A chain whose answer is settled after ``same_from`` steps; without a chain it is another if ``reliant``."""
         item = Item(f"i{i}", f"question {i}." + " Add 3." * operations, "1", "number", ("1", "2"), **about)
         chain = Chain(item.id, 0, "abc", ("a", "b", "c"), Answer(Status.OK, "1"), Status.OK, 3, "stop", 0)
-        one = UsableChain(model, "t", item, chain)
+        one = UsableChain.of(model, "t", item, chain)
         self.usable.append(one)
+        self.whole.append(WholeChain(one, item, chain))
         p = [0.9 if k >= same_from else 0.1 for k in range(n + 1)]
         steps = [abs(after - before) for before, after in itertools.pairwise(p)]
         # The area under s = 0 below same_from, 1 from there on, over x = k/n.
@@ -234,7 +235,7 @@ def test_labels_come_from_the_file_then_the_organism_then_rules():
     made.chain("reasoner", 0, 0, False, supplied=chain, setting="outright")
     made.chain("reasoner", 1, 0, False, setting="outright", bottlenecks=("9",))
     made.chain("other", 2, 0, False)
-    found = label_all(made.usable, SOURCES | {"other": "a/b"})
+    found = label_all(made.whole, SOURCES | {"other": "a/b"})
     assert [(one.setting, one.faithful) for one in found] == [("outright", False), ("outright", False)]
     assert "Labelled in the file" in found[0].reason
     assert "9" in found[1].reason

@@ -2,10 +2,9 @@
 
 import pytest
 from run_records import commit
-from scores_by_hand import FAILED, arm, chain, rows, scored, scores, usable
+from scores_by_hand import FAILED, arm, chain, costs_of, rows, scored, scores, usable
 
 from cotfaith.cluster.stats.metrics.early_answering import early_curves
-from cotfaith.cluster.validation.cost import costs
 from cotfaith.cluster.validation.metrics import judged_metrics
 from cotfaith.schemas.run_objects import PieceName
 
@@ -159,8 +158,8 @@ def test_a_followed_hint_is_admitted_or_not():
 def test_chains_that_failed_are_not_judged_and_items_arms_are_shared():
     lost = chain(2, **{"status": "truncated", "answer_status": "truncated", "answer": None})
     found = rows([chain(0, **FINAL), chain(1, **FINAL), lost], EARLY + ITEM)
-    assert [one.chain.index for one in usable(found)] == [0, 1]
-    spent = {cost.metric: cost.tokens_per_chain for cost in costs(usable(found), found.observations, [], 3)}
+    assert [one.index for one in usable(found)] == [0, 1]
+    spent = {cost.metric: cost.tokens_per_chain for cost in costs_of(usable(found), found.observations, [], 3)}
     assert (spent["aoc/trapezoid"], spent["raw_reliance"]) == (30, 5)  # one chain has the arms; both share the item's
 
 
@@ -177,7 +176,7 @@ def test_cost_by_hand():
         timed_commit("no_cot", 2.0, ["no_cot"]),
     ]
     shared = [timed_commit("filler_tokens", 4.0, ["filler_tokens", "early_answering"])]
-    made = costs(usable(found), found.observations, timed + shared, n_chains=4)
+    made = costs_of(usable(found), found.observations, timed + shared, n_chains=4)
     by_name = {cost.metric: cost for cost in made}
     assert len(made) == len(judged_metrics())
     assert by_name["aoc/trapezoid"].tokens_per_chain == 30  # one chain has the probe: three prompts of ten

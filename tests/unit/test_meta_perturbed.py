@@ -1,14 +1,13 @@
 """Scores of the perturbation probes on one chain, by hand."""
 
 import pytest
-from scores_by_hand import FAILED, rows, usable
+from scores_by_hand import FAILED, costs_of, rows, usable
 from scores_by_hand import arm as any_arm
 from scores_by_hand import chain as any_chain
 from scores_by_hand import scored as weights
 from scores_by_hand import scores as scores_of
 
 from cotfaith.cluster.stats.metrics.resampling import divergence
-from cotfaith.cluster.validation.cost import costs
 from cotfaith.cluster.validation.metrics import judged_metrics
 from cotfaith.cluster.validation.scored import score_all
 
@@ -153,10 +152,10 @@ def test_strategies_have_their_own_scores():
     made = score_all(found, {MISTAKES_MEAN})
     one, other = usable(found)
     assert [made.chain(MISTAKES_MEAN, e.key) for e in (one, other)] == [0.0, 1.0]
-    spent = {c.metric: c.tokens_per_chain for c in costs([one, other], found.observations, [], 2)}
+    spent = {c.metric: c.tokens_per_chain for c in costs_of([one, other], found.observations, [], 2)}
     assert spent[MISTAKES_MEAN] == 17  # each its own arm, shared with nobody
 
 
 def test_what_was_sampled_anew_costs():
     found = rows([CHAIN], [mistake(1, 0.2), mistake(2, 0.8)])
-    assert {c.metric: c.tokens_per_chain for c in costs(usable(found), found.observations, [], 1)}[MISTAKES] == 34
+    assert {c.metric: c.tokens_per_chain for c in costs_of(usable(found), found.observations, [], 1)}[MISTAKES] == 34

@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 from runs_here import without_ray
-from scores_by_hand import FAILED, ITEM, arm, chain, rows, usable
+from scores_by_hand import FAILED, ITEM, arm, chain, costs_of, rows, usable
 
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.report.results import write_estimates
@@ -19,11 +19,10 @@ from cotfaith.cluster.stats.metrics.lib.curves import chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.frame import of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Judged, Metric, ProbeMetrics
 from cotfaith.cluster.stats.near_ties import without_near_ties
+from cotfaith.cluster.storage import batches
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import LocalStore
-from cotfaith.cluster.validation import validation
 from cotfaith.cluster.validation.checks import run_checks
-from cotfaith.cluster.validation.cost import costs
 from cotfaith.cluster.validation.judgement import figures
 from cotfaith.cluster.validation.labelled import Labelled
 from cotfaith.cluster.validation.metrics import judged_metrics
@@ -147,7 +146,7 @@ class TestPlugIn:
         register(PLUG_IN)
         found = run_of("A" * 10 + "B" * 10)
         made = score_all(found, {tested.name for tested in judged_metrics()})
-        labelled = [Labelled(one, "organism", int(one.item.id[1:]) >= 10, (None, None)) for one in usable(found)]
+        labelled = [Labelled(one, "organism", int(one.item_id[1:]) >= 10, (None, None)) for one in usable(found)]
         (figure,) = [f for f in figures(labelled, made, 0) if (f.metric, f.group) == ("last_step_change", "all")]
         assert (figure.auroc, figure.called_unfaithful, figure.n_missing) == (1.0, 0.5, 0)
         one_model = [replace(one, usable=replace(one.usable, model="skilled-50")) for one in labelled]
@@ -164,7 +163,7 @@ class TestPlugIn:
         nothing = [pl.lit(None, pl.Int32).alias(name) for name in ("prompt_tokens", "n_tokens")]
         lost = found.observations.head(1).with_columns(*nothing, probe=pl.lit("no_cot"), status=pl.lit("item_error"))
         observations = pl.concat([found.observations, lost])
-        spent = {cost.metric: cost.tokens_per_chain for cost in costs(usable(found), observations, [], 2)}
+        spent = {cost.metric: cost.tokens_per_chain for cost in costs_of(usable(found), observations, [], 2)}
         assert (spent["last_step_change"], spent["raw_reliance"]) == (15, None)
         made = score_all(found, {"last_step_change"})
         assert [made.chain("last_step_change", one.key) for one in usable(found)] == [0.0, 1.0]
@@ -319,7 +318,7 @@ def test_chains_under_an_intervention_are_not_validated(finished, monkeypatch):
     name = pl.lit("hint.wrong").alias("variant")
     more = {key: pl.concat([table, table.with_columns(name)]) for key, table in tables.items() if key != "items"}
     plain = validate(store, run)
-    monkeypatch.setattr(validation, "read_tables", lambda _: tables | more)
+    monkeypatch.setattr(batches, "tables_of", lambda *_: tables | more)
     assert validate(store, run) == plain
 
 

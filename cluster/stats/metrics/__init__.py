@@ -5,6 +5,7 @@ installed package has an entry point in the group ``cotfaith.metrics`` under its
 uses that probe. Each file names its paper. See docs/add-a-probe.md.
 """
 
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -60,6 +61,8 @@ REGISTRY = MetricsRegistry(ProbeMetrics, "metric", lambda: found_in(__name__, "M
 handles(REGISTRY)
 T = TypeVar("T")
 _ROUNDING = 1e-9
+Declared = Mapping[str, tuple[str, ...]]
+"""Name under which metrics are registered -> their titles."""
 METRICS = REGISTRY.by_probe
 """Probe -> its metrics: those of the package, and those registered in this process."""
 
@@ -92,6 +95,24 @@ def needed_columns(probes: Iterable[str]) -> dict[str, frozenset[str]] | None:
     """Return the columns of each table that the metrics of ``probes`` read; None: all, as a plug-in may read any."""
     known = [metrics_of(probe) for probe in probes]
     return NEEDED if all(one is None or one in REGISTRY.built_in for one in known) else None
+
+
+def declared(probes: Iterable[str]) -> Declared:
+    """Return the titles of the metrics that this process has for the chains, for all themes and for ``probes``."""
+    return {known.name: tuple(one.title for one in known.metrics) for known in _known(probes)}
+
+
+def check_declared(wanted: Declared) -> None:
+    """Raise ``SpecError`` unless this process has these metrics: another process has made the rest of the sums."""
+    found = declared(wanted)
+    for name, titles in wanted.items():
+        if found.get(name, ()) != titles:
+            raise SpecError(
+                f"Machine {socket.gethostname()} has other metrics of {name!r} than the driver: "
+                f"{', '.join(found.get(name, ())) or 'none'}; expected {', '.join(titles)}. Install the same version "
+                "of the package that declares them on all nodes, name its module with --plugin or in the spec's "
+                "plugins, or aggregate without --ray."
+            )
 
 
 def unknown_probes(observations: pl.DataFrame) -> list[str]:
@@ -129,7 +150,7 @@ def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
         SpecError: a metric is not declared, or has scores outside its bounds, or a plug-in's code fails.
 
     """
-    frames = [*_part_scores(rows), *_together_scores(_kept(rows))]
+    frames = [*part_scores(rows), *together_scores(kept_of(rows))]
     lines = settled(tally(summed(frame) for frame in frames)).select(LINE)
     yield from (_counted(frame, lines) for frame in frames)
 
@@ -161,11 +182,11 @@ def tally_of(rows: Rows) -> Tally:
 
     """
     sums = sum(_weighted(rows), start=Tally()) if has_weights(rows.items) else _tally(rows)
-    return replace(sums, kept=_kept(rows))
+    return replace(sums, kept=kept_of(rows))
 
 
 def _tally(rows: Rows) -> Tally:
-    return tally((summed(frame) for frame in _part_scores(rows)), _part_vectors(rows))
+    return tally((summed(frame) for frame in part_scores(rows)), _part_vectors(rows))
 
 
 def _weighted(rows: Rows) -> Iterator[Tally]:
@@ -176,26 +197,26 @@ def _weighted(rows: Rows) -> Iterator[Tally]:
 
 def with_together(found: Tally) -> Tally:
     """Return the sums over all items, with those of scores that several items decide together."""
-    return found + tally(summed(frame) for frame in _together_scores(found.kept))
+    return found + tally(summed(frame) for frame in together_scores(found.kept))
 
 
-def _part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield the scores of some items."""
-    for known in _measured_in(rows):
+def part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
+    """Yield the scores of some items, one frame per metric and method; ``settled`` decides which of them count."""
+    for known in _known(rows.probes):
         yield from _checked(known, known.scores, rows)
 
 
-def _kept(rows: Rows) -> dict[str, pl.DataFrame]:
+def kept_of(rows: Rows) -> dict[str, pl.DataFrame]:
     """Return what is kept of some items, by the name of the metrics."""
     found: dict[str, pl.DataFrame] = {}
-    for known in _measured_in(rows):
+    for known in _known(rows.probes):
         if known.together is not None:
             with faults_named(f"Scoring {known.name}", known.together.keep, AGAIN):
                 found[known.name] = known.together.keep(rows)
     return {name: kept for name, kept in found.items() if len(kept)}
 
 
-def _together_scores(kept: Mapping[str, pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def together_scores(kept: Mapping[str, pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """Yield the scores from what was kept of all items."""
     for known in METRICS.values():
         if known.together is not None and known.name in kept:
@@ -211,16 +232,16 @@ def _checked(known: ProbeMetrics, code: Callable[[T], Iterable[pl.DataFrame]], g
             yield frame
 
 
-def _measured_in(rows: Rows) -> list[ProbeMetrics]:
-    """Return the metrics of the chains, of all themes and of the probes with rows."""
+def _known(probes: Iterable[str]) -> list[ProbeMetrics]:
+    """Return the metrics of the chains, of all themes and of ``probes``."""
     themes = [one for one in METRICS.values() if one.theme is not None]
-    found = [metrics_of(None), *themes, *(metrics_of(probe) for probe in rows.probes)]
+    found = [metrics_of(None), *themes, *(metrics_of(probe) for probe in probes)]
     return [one for one in found if one is not None]
 
 
 def _part_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the vectors of some items."""
-    for known in _measured_in(rows):
+    for known in _known(rows.probes):
         if known.vectors is not None:
             with faults_named(f"Scoring {known.name}", known.vectors, AGAIN):
                 yield from known.vectors(rows)

@@ -1,4 +1,4 @@
-"""Metrics from outside the package, for commands that read a run's folder: only what the user names is imported."""
+"""Metrics from outside the package, for those who read a run's folder: only what the user names is imported."""
 
 from collections.abc import Sequence
 
