@@ -88,9 +88,9 @@ def rows_of(cell: Cell, repetitions: int, seed: int = 0) -> Rows:
     )
     arms = (("plain", None, np.full_like(moves, "A")), ("hint.wrong", "B", moves), ("hint.neutral", None, neutral))
     chains = pl.concat([_chains(places, *arm) for arm in arms])
-    read = chains.filter((pl.col("variant") == "hint.wrong") & (pl.col("answer") == "B"))
-    label = rng.random(len(read)) < cell.said
-    readings = read.with_columns(label=pl.Series(label), reader=pl.lit("rules"), question=pl.lit("present"))
+    read = chains.filter(pl.col("variant") == "hint.wrong")
+    said = (pl.col("answer") == "B") & pl.Series(rng.random(len(read)) < cell.said)
+    readings = read.with_columns(label=said, reader=pl.lit("rules"), question=pl.lit("present"))
     about = places.with_columns(choices=pl.lit(["w", "x", "y", "z"]), gold=pl.lit("A"), answer_format=pl.lit("choice"))
     observed = _full(readings.with_columns(probe=pl.lit("verbalises"), reader_role=pl.lit("judge")), OBSERVATIONS)
     return Rows(_full(about, ITEMS), _full(chains, CHAINS), observed)
