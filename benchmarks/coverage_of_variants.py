@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from cotfaith.cluster.stats.aggregate import estimates_of
 from cotfaith.cluster.stats.metrics import METRICS
-from cotfaith.cluster.stats.metrics.lib.frame import summed
+from cotfaith.cluster.stats.metrics.lib.effects import effects
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.tally import tally
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
@@ -131,7 +131,7 @@ def _full(rows: pl.DataFrame, schema: pa.Schema) -> pl.DataFrame:
 def estimates(rows: Rows) -> pl.DataFrame:
     """Return the estimates of the metrics of variants."""
     own = [METRICS["switches"], METRICS["verbalises"]]
-    frames = (summed(frame) for one in own for frame in one.scores(rows))
+    frames = effects(frame for one in own for frame in one.scores(rows))
     vectors = (frame for one in own if one.vectors is not None for frame in one.vectors(rows))
     return pl.DataFrame(pl.from_arrow(estimates_of([(tally(frames, vectors), None)], [], "r")))
 
