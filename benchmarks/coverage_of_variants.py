@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from cotfaith.cluster.stats.aggregate import estimates_of
 from cotfaith.cluster.stats.metrics import METRICS
-from cotfaith.cluster.stats.metrics.lib.frame import summed
+from cotfaith.cluster.stats.metrics.lib.effects import effects
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.tally import tally
 from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
@@ -88,9 +88,9 @@ def rows_of(cell: Cell, repetitions: int, seed: int = 0) -> Rows:
     )
     arms = (("plain", None, np.full_like(moves, "A")), ("hint.wrong", "B", moves), ("hint.neutral", None, neutral))
     chains = pl.concat([_chains(places, *arm) for arm in arms])
-    read = chains.filter((pl.col("variant") == "hint.wrong") & (pl.col("answer") == "B"))
-    label = rng.random(len(read)) < cell.said
-    readings = read.with_columns(label=pl.Series(label), reader=pl.lit("rules"), question=pl.lit("present"))
+    read = chains.filter(pl.col("variant") == "hint.wrong")
+    said = (pl.col("answer") == "B") & pl.Series(rng.random(len(read)) < cell.said)
+    readings = read.with_columns(label=said, reader=pl.lit("rules"), question=pl.lit("present"))
     about = places.with_columns(choices=pl.lit(["w", "x", "y", "z"]), gold=pl.lit("A"), answer_format=pl.lit("choice"))
     observed = _full(readings.with_columns(probe=pl.lit("verbalises"), reader_role=pl.lit("judge")), OBSERVATIONS)
     return Rows(_full(about, ITEMS), _full(chains, CHAINS), observed)
@@ -131,7 +131,7 @@ def _full(rows: pl.DataFrame, schema: pa.Schema) -> pl.DataFrame:
 def estimates(rows: Rows) -> pl.DataFrame:
     """Return the estimates of the metrics of variants."""
     own = [METRICS["switches"], METRICS["verbalises"]]
-    frames = (summed(frame) for one in own for frame in one.scores(rows))
+    frames = effects(frame for one in own for frame in one.scores(rows))
     vectors = (frame for one in own if one.vectors is not None for frame in one.vectors(rows))
     return pl.DataFrame(pl.from_arrow(estimates_of([(tally(frames, vectors), None)], [], "r")))
 

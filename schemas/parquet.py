@@ -10,20 +10,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def read_parquet(data: bytes, columns: Collection[str] | None = None, coded: Collection[str] = ()) -> pa.Table:
-    """Return the table; raise what Arrow raises if it is none.
+def read_parquet(data: bytes) -> pa.Table:
+    """Return the table; raise what Arrow raises if it is none."""
+    return _file(data, ()).read(use_threads=False)
 
-    ``columns``: those to read, without those that the file lacks; None: all. ``coded``: columns of strings to return as
-    dictionaries.
+
+def read_with_schema(data: bytes, columns: Collection[str], coded: Collection[str]) -> tuple[pa.Table, pa.Schema]:
+    """Return some columns, and the schema of the whole table; raise what Arrow raises if it is none.
+
+    ``columns``: those to read, without those that the file lacks. ``coded``: columns of strings that are dictionaries,
+    in both.
     """
+    file = _file(data, coded)
+    schema = file.schema_arrow
+    return file.read([name for name in schema.names if name in columns], use_threads=False), schema
+
+
+def _file(data: bytes, coded: Collection[str]) -> pq.ParquetFile:
     footer = pq.read_metadata(pa.BufferReader(data))
-    found = footer.schema.to_arrow_schema().names
+    found = footer.schema.to_arrow_schema().names if coded else ()
     dictionaries = [name for name in found if name in coded]
-    file = pq.ParquetFile(pa.BufferReader(data), metadata=footer, pre_buffer=False, read_dictionary=dictionaries)
-    names = None if columns is None else [name for name in found if name in columns]
-    return file.read(names, use_threads=False)
-
-
-def read_schema(data: bytes) -> pa.Schema:
-    """Return the schema of the whole table; raise what Arrow raises if it is none."""
-    return pq.read_schema(pa.BufferReader(data))
+    return pq.ParquetFile(pa.BufferReader(data), metadata=footer, pre_buffer=False, read_dictionary=dictionaries)

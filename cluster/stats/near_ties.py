@@ -5,9 +5,8 @@ In: rows as for the estimates, of some items. Out: their sums without near ties;
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import isclose
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
@@ -21,8 +20,8 @@ CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high",
 NEAR_TIE = "near_tie"
 """The status of a near tie, only within this module: no row is written with it."""
 _OUTCOMES = ("answer", "correct", "same_answer", "p_gold")
-_AS_IT_IS, _CLEARED = "\0own", "\0clear"
-"""The ends of names, only within this module: no strategy has them."""
+_TOUCHED, _NOBODY = "\0near", "\0"
+"""The ends of names, only within this module: no strategy has them, and with the second no row either."""
 _ROUNDING = 1e-12
 _TABLES = ("items", "chains", "observations")
 _ITEM = ["task", "item_id"]
@@ -34,36 +33,41 @@ Tallies = tuple[Tally, Tally | None]
 def tallies_of(rows: Rows) -> Tallies:
     """Return the sums of the rows, and those without near ties.
 
-    Items with near ties are summed twice, in one pass: as they are, and as a copy without near ties. Meanwhile both
-    have names of their own.
+    Items with near ties are summed under strategies of another name. Without near ties, they are summed on their own.
     """
     touched = pl.concat([_near(table).select(_ITEM) for table in (rows.chains, rows.observations)]).unique()
     if touched.is_empty():
         return tally_of(rows), None
-    own = _of(rows, touched, "semi")
-    chains, observations = without_near_ties(own.chains, own.observations)
-    cleared = replace(own, chains=chains, observations=observations)
-    found = tally_of(_together([_of(rows, touched, "anti"), _marked(own, _AS_IT_IS), _marked(cleared, _CLEARED)]))
-    return found.without(_CLEARED, _AS_IT_IS), found.without(_AS_IT_IS, _CLEARED)
+    whole = rows.occurring()
+    own = {name: getattr(rows, name).join(touched, on=_ITEM, how="semi", maintain_order="left") for name in _TABLES}
+    chains, observations = without_near_ties(own["chains"], own["observations"])
+    cleared = tally_of(Rows(own["items"], chains, observations, whole))
+    found = tally_of(_marked(rows, touched, whole))
+    return found.without(_NOBODY, _TOUCHED), found.without(_TOUCHED, _NOBODY) + cleared
 
 
-def _of(rows: Rows, items: pl.DataFrame, how: Literal["semi", "anti"]) -> Rows:
-    """Return the rows of ``items``, or of all others, of all models: a reader's rows count in those of the subjects."""
-    kept = {name: getattr(rows, name).join(items, on=_ITEM, how=how, maintain_order="left") for name in _TABLES}
-    return Rows(**kept, whole=rows.occurring())
+def _marked(rows: Rows, items: pl.DataFrame, whole: pl.DataFrame) -> Rows:
+    """Return the rows; those of ``items``, of all models, have strategies of another name.
+
+    A reader's rows count in those of the subjects.
+    """
+    chains, observations = (_renamed(table, _is_of(table, items)) for table in (rows.chains, rows.observations))
+    return Rows(rows.items, chains, observations, pl.concat([whole, _renamed(whole, pl.lit(True))]))
 
 
-def _marked(rows: Rows, mark: str) -> Rows:
-    """Return the rows under strategies of another name; items have none."""
-    assert rows.whole is not None, "set by _of"
-    name = pl.concat_str(pl.col("strategy").cast(pl.String), pl.lit(mark)).cast(rows.chains.schema["strategy"])
-    tables = (table.with_columns(name.alias("strategy")) for table in (rows.chains, rows.observations, rows.whole))
-    chains, observations, whole = tables
-    return Rows(rows.items, chains, observations, whole)
+def _is_of(table: pl.DataFrame, items: pl.DataFrame) -> pl.Series:
+    """Return whether a row is of one of the items."""
+    found = items.with_columns(_is_of=True)
+    return table.select(_ITEM).join(found, on=_ITEM, how="left", maintain_order="left")["_is_of"].fill_null(False)
 
 
-def _together(parts: Sequence[Rows]) -> Rows:
-    return Rows(*(pl.concat([getattr(part, name) for part in parts]) for name in (*_TABLES, "whole")))
+def _renamed(table: pl.DataFrame, chosen: pl.Series | pl.Expr) -> pl.DataFrame:
+    """Return the table with other names of strategies in the chosen rows."""
+    own, kind = pl.col("strategy"), table.schema["strategy"]
+    for name in table["strategy"].unique().to_list():
+        other = pl.lit(f"{name}{_TOUCHED}").cast(kind)
+        own = pl.when(chosen & (pl.col("strategy") == name)).then(other).otherwise(own)
+    return table.with_columns(own.alias("strategy"))
 
 
 def beside(rows: Sequence[Row], clear: Sequence[Row]) -> list[Row]:

@@ -6,7 +6,8 @@ Knows nothing about metrics or tables.
 The delta method takes the variance of the items' linearised residuals (numeric gradient). Where a denominator does not
 exceed four of its standard errors the function is not linear enough, and a Bayesian bootstrap takes its place: items
 have exponential weights (Rubin 1981). Draws in which the function is undefined could be anything: they count at both
-ends, and ``undefined`` says how many they are. Both ways add opposing pseudo-items, as ``intervals.py`` does and with
+ends, and ``undefined`` says how many they are. With few items its quantiles are as far out as those of the t
+distribution that the delta method takes. Both ways add opposing pseudo-items, as ``intervals.py`` does and with
 its weights: without them, items that are all alike leave no width. The draws are the same each time.
 
 Shapes: K = sums, V = distinct vectors, D = draws.
@@ -24,7 +25,9 @@ from cotfaith.cluster.stats.intervals import TAIL, Floats, pseudo_weight
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.function import Function
 
-_DRAWS = 4000
+_DRAWS = 10_000
+_MOST_NUMBERS = 4_000_000
+"""Numbers drawn at once."""
 _STEP = 1e-5
 """Relative step of the numeric gradient."""
 SURE = 4.0
@@ -59,7 +62,8 @@ def smooth(vectors_VK: Floats, counts_V: Floats, function: Function, tail: float
     if _is_linear(rows_VK, weights_V, function):
         low, high = _delta(rows_VK, weights_V, function, n_eff, tail)
         return Smooth(value, *_ends(low, high, value, function.bounds), "delta", n_eff)
-    low, high, undefined = _bootstrap(rows_VK, weights_V, function, tail)
+    level = float(stats.norm.sf(_reach(n_eff, tail)))
+    low, high, undefined = _bootstrap(rows_VK, weights_V, function, level)
     return Smooth(value, *_ends(low, high, value, function.bounds), "bootstrap", n_eff, undefined)
 
 
@@ -95,13 +99,19 @@ def _gradient(of: Callable[[Floats], Floats], sums_K: Floats) -> Floats:
 
 def _delta(rows_VK: Floats, weights_V: Floats, function: Function, n_eff: float, tail: float) -> tuple[float, float]:
     centre, error = float(function.value(weights_V @ rows_VK)), _error(rows_VK, weights_V, function.value)
-    reach = float(stats.t.isf(tail, n_eff + 1)) * error * sqrt((n_eff + 2) / (n_eff + 1))
+    reach = _reach(n_eff, tail) * error
     return centre - reach, centre + reach
 
 
+def _reach(n_eff: float, tail: float) -> float:
+    """Return how many standard errors the interval reaches to either side."""
+    return float(stats.t.isf(tail, n_eff + 1)) * sqrt((n_eff + 2) / (n_eff + 1))
+
+
 def _bootstrap(rows_VK: Floats, weights_V: Floats, function: Function, tail: float) -> tuple[float, float, float]:
-    rng = np.random.default_rng(0)
-    sums_DK = rng.standard_gamma(weights_V, (_DRAWS, len(weights_V))) @ rows_VK
+    rng, at_once = np.random.default_rng(0), max(1, _MOST_NUMBERS // len(weights_V))
+    sizes = [min(at_once, _DRAWS - begun) for begun in range(0, _DRAWS, at_once)]
+    sums_DK = np.concatenate([rng.standard_gamma(weights_V, (n, len(weights_V))) @ rows_VK for n in sizes])
     drawn_D = function.value(sums_DK)
     lost_D = np.isnan(drawn_D)
     low, high = (

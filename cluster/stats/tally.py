@@ -1,10 +1,10 @@
 """Sums over items: all that estimates need of effects. Sums of parts of a run add up to those of the whole.
 
-In: effects, the per-item sums of ``metrics/lib/frame.py``, and vectors of sums. Out: a ``Tally``: a line of sums for
+In: effects, the sums by item of ``metrics/lib/effects.py``, and vectors of sums. Out: a ``Tally``: a line of sums for
 each estimate, for curves the cross-products of their positions, and the different vectors. Its size does not depend on
 the number of items, but for what is kept of items that are compared with each other. Knows nothing about intervals.
 
-Shapes: P = positions of a curve, I = items.
+Shapes: P = positions of a curve, I = items, E = effects.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,10 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from cotfaith.cluster.stats.metrics.lib.effects import Effects
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, NAME
 from cotfaith.cluster.stats.metrics.lib.function import COUNTED
 from cotfaith.cluster.stats.metrics.lib.vectors import SCHEMA as VECTORS
 from cotfaith.cluster.stats.metrics.lib.vectors import together
+from cotfaith.cluster.storage.codes import Ints
 
 Floats = npt.NDArray[np.float64]
 Key = tuple[Any, ...]
@@ -31,12 +33,9 @@ SUMS = [*LINE, "optional", *FLOATS, *COUNTS]
 """The columns of sums. ``n``: items with a numerator or a denominator. ``n_effects``: items with a row. ``n_items``:
 items with a value. ``no_cases`` and ``no_arms``: items without ``least`` and ``most``, and without ``n_arms``.
 ``n_counts``: items that counts stand for (``weights.py``)."""
-_EMPTY = pl.DataFrame(
-    schema=dict.fromkeys(CURVE, pl.String)
-    | {"position": pl.Float64, "optional": pl.Boolean}
-    | dict.fromkeys(FLOATS, pl.Float64)
-    | dict.fromkeys(COUNTS, pl.Int64)
-)
+_COUNTED = ("n_total", "n_ok", "n_arms", "n_arms_ok")
+_HEAD = dict.fromkeys(CURVE, pl.String) | {"position": pl.Float64, "optional": pl.Boolean}
+_EMPTY = pl.DataFrame(schema=_HEAD | dict.fromkeys(FLOATS, pl.Float64) | dict.fromkeys(COUNTS, pl.Int64))
 
 
 @dataclass(frozen=True)
@@ -145,49 +144,66 @@ def _unmarked(rows: pl.DataFrame, left_out: str, mark: str) -> pl.DataFrame:
     return rows.filter(~strategy.str.ends_with(left_out)).with_columns(strategy.str.strip_suffix(mark))
 
 
-def tally(frames: Iterable[pl.DataFrame], vectors: Iterable[pl.DataFrame] = ()) -> Tally:
-    """Return the sums of effects; each frame has those of one metric and method, and is not kept.
+def tally(found: Iterable[Effects], vectors: Iterable[pl.DataFrame] = ()) -> Tally:
+    """Return the sums of effects; those of one metric and method are not kept.
 
     ``vectors``: those of metrics that are functions of several sums.
     """
-    sums, crosses = [_EMPTY], dict[Key, Crosses]()
-    for effects in frames:
-        if len(effects):
-            sums.append(_sums(effects))
+    heads, sums, crosses = list[Key](), list[dict[str, Floats]](), dict[Key, Crosses]()
+    for effects in found:
+        if len(effects.group):
+            start = effects.starts()
+            heads += _heads(effects, start)
+            sums.append(_sums(effects, start))
             for key, own in _crosses(effects):
                 crosses[key] = crosses[key] + own if key in crosses else own
-    return Tally(_added(sums), crosses, together(list(vectors)))
+    return Tally(_added([_EMPTY, _lines(heads, sums)]), crosses, together(list(vectors)))
 
 
-def _sums(effects: pl.DataFrame) -> pl.DataFrame:
-    """Return the sums of one metric."""
-    placed = effects["position"].null_count() < len(effects)
-    num, den = pl.col("numerator"), pl.col("denominator")
-    return (
-        effects.lazy()
-        .group_by([*GROUP, "position"] if placed else GROUP, maintain_order=True)
-        .agg(
-            pl.col(NAME if placed else [*NAME, "position"]).first(),
-            pl.col("optional").any(),
-            num.sum().alias("num"),
-            den.sum().alias("den"),
-            (num * num).sum().alias("num2"),
-            (num * den).sum().alias("cross"),
-            (den * den).sum().alias("den2"),
-            *(pl.col(name).sum() for name in ("squares", "least", "most")),
-            ((num != 0) | (den != 0)).sum().cast(pl.Int64).alias("n"),
-            pl.len().cast(pl.Int64).alias("n_effects"),
-            *(pl.col(name).sum() for name in ("n_total", "n_ok")),
-            (pl.col("n_ok") > 0).sum().cast(pl.Int64).alias("n_items"),
-            *(pl.col(name).sum() for name in ("n_arms", "n_arms_ok")),
-            pl.col("least").null_count().cast(pl.Int64).alias("no_cases"),
-            pl.col("n_arms").null_count().cast(pl.Int64).alias("no_arms"),
-            pl.lit(0, dtype=pl.Int64).alias("n_counts"),
-        )
-        .select(SUMS)
-        .with_columns(pl.col(CURVE).cast(pl.String))
-        .collect()
-    )
+def _lines(heads: list[Key], sums: list[dict[str, Floats]]) -> pl.DataFrame:
+    """Return the sums of all metrics."""
+    if not heads:
+        return _EMPTY
+    found = {name: np.concatenate([one[name] for one in sums]) for name in (*FLOATS, *COUNTS)}
+    numbers = pl.DataFrame(found).cast(dict.fromkeys(COUNTS, pl.Int64))
+    return pl.DataFrame(heads, schema=_HEAD, orient="row").hstack(numbers)
+
+
+def _heads(effects: Effects, start: Ints) -> Iterator[Key]:
+    """Yield what each line is of: CURVE, position, and whether it is optional."""
+    positions, groups = effects.positions.to_list(), effects.groups.rows()
+    for group, position in zip(effects.group[start].tolist(), effects.position[start].tolist(), strict=True):
+        *names, optional = groups[group]
+        yield (*names, *effects.name, positions[position], optional)
+
+
+def _sums(effects: Effects, start: Ints) -> dict[str, Floats]:
+    """Return the sums of each line of one metric: a group and position; ``start``: the first effect of each."""
+
+    def total(values_E: npt.NDArray[np.generic]) -> Floats:
+        return np.add.reduceat(values_E, start, dtype=np.float64)
+
+    e = effects.sums
+    num_E, den_E = e["numerator"], e["denominator"]
+    return {
+        "num": total(num_E),
+        "den": total(den_E),
+        "num2": total(num_E * num_E),
+        "cross": total(num_E * den_E),
+        "den2": total(den_E * den_E),
+        **{name: total(_known(e[name])) for name in ("squares", "least", "most", *_COUNTED)},
+        "n": total((num_E != 0) | (den_E != 0)),
+        "n_effects": np.diff(start, append=len(num_E)),
+        "n_items": total(e["n_ok"] > 0),
+        "no_cases": total(np.isnan(e["least"])),
+        "no_arms": total(np.isnan(e["n_arms"])),
+        "n_counts": np.zeros(len(start)),
+    }
+
+
+def _known(values_E: Floats) -> Floats:
+    unknown = np.isnan(values_E)
+    return np.where(unknown, 0.0, values_E) if unknown.any() else values_E
 
 
 def _added(found: list[pl.DataFrame]) -> pl.DataFrame:
@@ -196,20 +212,23 @@ def _added(found: list[pl.DataFrame]) -> pl.DataFrame:
     return joined.agg(pl.col("optional").any(), pl.col(*FLOATS, *COUNTS).sum()).select(SUMS).collect()
 
 
-def _crosses(effects: pl.DataFrame) -> Iterator[tuple[Key, Crosses]]:
+def _crosses(effects: Effects) -> Iterator[tuple[Key, Crosses]]:
     """Yield the cross-products of one metric's curves."""
-    if effects["position"].null_count() == len(effects):
+    first = effects.positions.null_count()
+    if first == len(effects.positions):
         return
-    name = effects.select(NAME).row(0)
-    for group, part in effects.filter(pl.col("position").is_not_null()).group_by(GROUP, maintain_order=True):
-        yield (*group, *name), _curve(part)
+    for group, names in enumerate(effects.groups.select(GROUP).iter_rows()):
+        own = np.flatnonzero((effects.group == group) & (effects.position >= first))
+        if len(own):
+            yield (*names, *effects.name), _curve(effects, own)
 
 
-def _curve(part: pl.DataFrame) -> Crosses:
-    positions = part["position"].unique().sort()
-    column = positions.search_sorted(part["position"]).to_numpy()
-    items = part.select("item_id").unique(maintain_order=True).with_row_index("_row")
-    row = part.select("item_id").join(items, on="item_id", how="left", maintain_order="left")["_row"].to_numpy()
-    num_IP, den_IP, there_IP = np.zeros((3, len(items), len(positions)))
-    num_IP[row, column], den_IP[row, column], there_IP[row, column] = part["numerator"], part["denominator"], 1.0
-    return Crosses.of(tuple(positions.to_list()), num_IP, den_IP, there_IP)
+def _curve(effects: Effects, own: Ints) -> Crosses:
+    """Return the cross-products of some effects."""
+    place = effects.item[own], effects.position[own]
+    num_IP, den_IP, there_IP = np.zeros((3, len(effects.items), len(effects.positions)))
+    num_IP[place], den_IP[place] = (effects.sums[name][own] for name in ("numerator", "denominator"))
+    there_IP[place] = 1.0
+    kept = np.ix_(there_IP.any(axis=1), there_IP.any(axis=0))
+    positions = effects.positions.filter(pl.Series(there_IP.any(axis=0))).to_list()
+    return Crosses.of(tuple(positions), *(matrix_IP[kept] for matrix_IP in (num_IP, den_IP, there_IP)))

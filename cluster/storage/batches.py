@@ -22,7 +22,7 @@ from cotfaith.schemas.run_objects import Commit, RunRecord
 
 AT_ONCE = 2
 """Batches in memory at a time."""
-BATCH_ROWS = 700_000
+BATCH_ROWS = 1_000_000
 """Observations that are read together; more if a shard of all models has more."""
 Tables = dict[str, pl.DataFrame]
 Logs = list[ShardLog]
@@ -124,8 +124,8 @@ def apart(found: Iterable[tuple[T, Items]]) -> Iterator[T]:
 
 
 def _items(tables: Tables) -> Items:
-    parts = [table.select(pl.col("task", "item_id").cast(pl.String)) for table in tables.values()]
-    return set(pl.concat([part.unique() for part in parts]).iter_rows())
+    parts = [table.select("task", "item_id").unique().cast(pl.String) for table in tables.values()]
+    return set(pl.concat(parts).iter_rows())
 
 
 def _check_apart(twice: Items) -> None:

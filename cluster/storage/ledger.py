@@ -96,6 +96,10 @@ class ShardLog:
         Rows that an earlier commit has do not take their place: it may be damaged too, and readers do not look there.
         """
         chains = self.held(piece.chains, without) if piece.probe is not None else {}
+        found = self._held(piece, chains)
+        return {item: one for item, one in found.items() if one.is_whole(without)} if without else found
+
+    def _held(self, piece: PieceName, chains: Mapping[str, Held]) -> dict[str, Held]:
         texts = {id(commit): _texts(commit, piece) for commit in self.commits}
         found: dict[str, Held] = {}
         for commit in self.commits:
@@ -105,12 +109,16 @@ class ShardLog:
                     on = chains.get(item)
                     if piece.probe is None or (on is not None and own[place] == texts[id(on.commit)][on.place]):
                         found[item] = Held(commit, place)
-        return {item: one for item, one in found.items() if one.is_whole(without)}
+        return found
 
     @cached_property
     def live(self) -> dict[PieceName, dict[str, Held]]:
         """Piece -> item id -> the commit with its rows."""
-        return {piece: self.held(piece) for piece in self.pieces}
+        found = {piece: self.held(piece) for piece in self.pieces if piece.probe is None}
+        return {
+            piece: found[piece] if piece.probe is None else self._held(piece, found.get(piece.chains, {}))
+            for piece in self.pieces
+        }
 
     def statuses(self, piece: PieceName) -> Counter[str]:
         """Return the piece's rows by status."""

@@ -6,17 +6,16 @@ they lack are null.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Collection, Mapping, Set
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cotfaith.cluster.storage.piece_counts import difference
 from cotfaith.cluster.storage.upgrade import upgrade
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
-from cotfaith.schemas.parquet import read_parquet, read_schema
+from cotfaith.schemas.parquet import read_parquet, read_with_schema
 from cotfaith.schemas.run_objects import Commit, Part
 from cotfaith.schemas.tables import OLDEST_VERSION, SCHEMA_VERSION, TABLES
 
@@ -31,7 +30,6 @@ CODED = frozenset(
 """Columns with few values, which are cheaper to compare as codes."""
 Columns = Mapping[str, Collection[str]]
 """Table -> the names of columns."""
-_ABOUT = ("strategy", "variant", "probe", "item_id", "status")
 _AGAIN = "To do what it held again, and what rests on it: cotfaith run SPEC --repair."
 _RESTORE = "Restore it: the run is of an older cotfaith, and its rows cannot be done again."
 
@@ -66,9 +64,9 @@ def _table(data: bytes, name: str) -> pa.Table:
 
 def _some_of(data: bytes, name: str, columns: Collection[str]) -> pa.Table:
     """Return some columns; an old file is read whole, because it may keep facts in others."""
-    table = read_parquet(data, columns, CODED)
-    in_schema(read_schema(data).empty_table(), name)  # the columns that are not read are checked too
-    if (table.schema.metadata or {}).get(b"cotfaith.schema_version", b"").decode() == str(SCHEMA_VERSION):
+    table, schema = read_with_schema(data, columns, CODED)
+    if (schema.metadata or {}).get(b"cotfaith.schema_version", b"").decode() == str(SCHEMA_VERSION):
+        in_schema(schema.empty_table(), name, coded_schema(name, TABLES[name].names))  # columns that are not read too
         return in_schema(table, name, coded_schema(name, columns))
     whole = _table(data, name)
     return pa.table(
@@ -147,7 +145,10 @@ def _check_rows(table: pa.Table, part: Part, commit: Commit, run_id: str | None)
 
 
 def _check_values(table: pa.Table, name: str, wanted: Set[str], part: Part, commit: Commit) -> None:
-    other = [found for found in pc.unique(table.column(name)).to_pylist() if found not in wanted]
+    column = table.column(name)
+    if wanted >= _known(column):
+        return
+    other = [found for found in pc.unique(column).to_pylist() if found not in wanted]
     if other:
         one = repr(next(iter(wanted))) if len(wanted) == 1 else "one of its commit"
         raise RunFolderError(
@@ -156,39 +157,18 @@ def _check_values(table: pa.Table, name: str, wanted: Set[str], part: Part, comm
         )
 
 
+def _known(column: pa.ChunkedArray) -> set[str | None]:
+    """Return at least the values that occur, without reading rows if they are coded."""
+    if not pa.types.is_dictionary(column.type):
+        return set(pc.unique(column).to_pylist())
+    coded = {value for chunk in column.chunks for value in chunk.dictionary.to_pylist()}
+    return coded | {None} if column.null_count else coded
+
+
 def _check_pieces(table: pa.Table, part: Part, commit: Commit) -> None:
     """Raise unless the rows of each piece and item, by status, match their commit: ``status`` shows the commit's."""
-    frame = pl.from_arrow(table.select([name for name in _ABOUT if name in table.column_names]))
-    assert isinstance(frame, pl.DataFrame), "it has several columns"
-    lacking = [pl.lit(None, pl.String).alias(name) for name in _ABOUT if name not in frame.columns]
-    counted = frame.with_columns(lacking).group_by(_ABOUT).len()
-    found: Counter[tuple[str | None, ...]] = Counter()
-    stand_in = commit.items[0] if _is_old(commit) else None
-    for *names, item, status, n in counted.select(*_ABOUT, "len").iter_rows():
-        found[(*names, stand_in or item, status)] += n
-    said: Counter[tuple[str | None, ...]] = Counter(
-        {
-            (*piece.name[:3], item, status): n
-            for piece in commit.pieces
-            for status, counts in piece.statuses.items()
-            for item, n in zip(commit.items, counts, strict=True)
-            if n
-        }
-    )
-    if found != said:
-        one = min((found - said) or (said - found), key=lambda names: [name or "" for name in names])
-        words = " ".join(name for name in one if name is not None)
-        raise RunFolderError(
-            f"{part.key} has {found[one]} rows of {words}, its commit says {said[one]}; by status it has "
-            f"{_by_status(found)}, its commit {_by_status(said)}. {_way_out(commit)}"
-        )
-
-
-def _by_status(counts: Mapping[tuple[str | None, ...], int]) -> dict[str, int]:
-    found: Counter[str] = Counter()
-    for names, n in counts.items():
-        found[str(names[-1])] += n
-    return dict(sorted(found.items()))
+    if (found := difference(table, commit, commit.items[0] if _is_old(commit) else None)) is not None:
+        raise RunFolderError(f"{part.key} {found}. {_way_out(commit)}")
 
 
 def _way_out(commit: Commit) -> str:

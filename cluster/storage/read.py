@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from cotfaith.cluster.storage.codes import dense_codes, first_rows, numbers, row_codes
 from cotfaith.cluster.storage.ledger import Ledger, Shard, ShardLog, ledger_of, log_of
 from cotfaith.cluster.storage.parts import Columns, checked_part, coded_schema
 from cotfaith.cluster.storage.row_fit import COMMIT, check_fit
@@ -33,7 +34,7 @@ _ORDER = ["model", "task", "strategy", "variant", "probe", "item_id", "chain_ind
 _ITEM = ["model", "task", "item_id"]
 _PIECE = ["strategy", "variant", "probe"]  # all pieces of a commit have the same reader
 UNIQUE = {
-    "items": [*_ITEM, "_commit"],  # written with each generation of an item's chains
+    "items": [*_ITEM, COMMIT],  # written with each generation of an item's chains
     "chains": [*_ITEM, "strategy", "variant", "chain_index"],
     "observations": [*_ITEM, "strategy", "variant", "probe", "chain_index", "arm", "reader"],
 }
@@ -227,22 +228,22 @@ def _together(found: list[pa.Table], sources: list[Commit], name: str) -> pl.Dat
     """Return all rows of a table with the keys of their commits; no two of them may be the same row."""
     frame = pl.from_arrow(pa.concat_tables(found))
     assert isinstance(frame, pl.DataFrame), f"{name} is one column"
-    commits = [commit.key for commit in sources]
-    number = pl.Series("_commit", np.repeat(np.arange(len(found)), [part.num_rows for part in found]), dtype=pl.Int64)
-    marked = frame.with_columns(number)
-    twice = marked.filter(pl.struct(UNIQUE[name]).is_duplicated())
-    if len(twice):
-        raise RunFolderError(_twice(twice, commits, name))
-    named = pl.Series(COMMIT, commits, dtype=pl.Enum(list(dict.fromkeys(commits))))
-    return marked.with_columns(named.gather(number)).drop("_commit")
+    commits = list(dict.fromkeys(commit.key for commit in sources))
+    places = [commits.index(commit.key) for commit in sources]
+    number = np.repeat(np.array(places, np.uint32), [part.num_rows for part in found[: len(places)]])
+    marked = frame.with_columns(pl.Series(COMMIT, commits, dtype=pl.Enum(commits)).gather(number))
+    rows = pl.Series(row_codes(numbers(marked, UNIQUE[name]))[0])
+    if rows.n_unique() < len(rows):
+        raise RunFolderError(_twice(marked.filter(rows.is_duplicated()), name))
+    return marked
 
 
-def _twice(rows: pl.DataFrame, commits: list[str], name: str) -> str:
+def _twice(rows: pl.DataFrame, name: str) -> str:
     first = rows.head(1).select(UNIQUE[name]).to_dicts()[0]
     shown = {column: value for column, value in first.items() if value is not None and not column.startswith("_")}
     row = ", ".join(f"{column} {value!r}" for column, value in shown.items())
     same = rows.filter(pl.all_horizontal(pl.col(c).eq_missing(v) for c, v in first.items()))
-    where = sorted({commits[i] for i in same["_commit"].to_list()})
+    where = sorted(set(same[COMMIT].to_list()))
     return (
         f"{name}: the row {row} occurs {len(same)} times, in {' and '.join(where)}; {len(rows)} rows are in more "
         "than one place. Was the folder changed by hand? Move the commit that does not belong to this run out of it."
@@ -266,7 +267,12 @@ def _in_order(frame: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _by_item(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows in the order of their items, in which sums are made; of one item, in the order of commits."""
-    items = frame.select("item_id").unique().sort("item_id").with_row_index("_rank")
-    ranked = frame.join(items, on="item_id", how="left", maintain_order="left")
-    return ranked.sort("_rank", maintain_order=True).drop("_rank")
+    """Return the rows probe by probe, in the order of their items, in which sums are made; then in that of commits."""
+    item_N, n = dense_codes(numbers(frame, ["item_id"]))
+    names = frame["item_id"].gather(first_rows(item_N, n)).cast(pl.String)
+    rank = np.empty(n, np.int64)
+    rank[names.arg_sort().to_numpy()] = np.arange(n)
+    key_N = rank[item_N]
+    if "probe" in frame.columns:
+        key_N += n * dense_codes(numbers(frame, ["probe"]))[0]
+    return frame[np.argsort(key_N, kind="stable")]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from cotfaith.cluster.storage.codes import numbers, row_codes
 from cotfaith.schemas.errors import RunFolderError
 
 COMMIT = "_commit_key"
@@ -22,10 +23,22 @@ def check_fit(tables: Mapping[str, pl.DataFrame]) -> None:
     """
     items, chains, observations = (tables[name] for name in ("items", "chains", "observations"))
     _raise_if_any(chains.join(items, on=_ITEM, how="anti"), "is on an item that the run's items lack")
-    own = chains.select(*_CHAIN, pl.col("answer").alias("_answer"), pl.col("n_steps").alias("_n_steps"))
-    pairs = observations.join(own, on=_CHAIN, how="inner", nulls_equal=True)
-    for column, of in (("reference_answer", "_answer"), ("n_steps", "_n_steps")):
-        _raise_if_any(pairs.filter(pl.col(column).ne_missing(pl.col(of))), "was made on another chain", column, of)
+    chain = _chains_of(observations, chains)
+    for column, of in (("reference_answer", "answer"), ("n_steps", "n_steps")):
+        own = chains[of].gather(chain)
+        unlike = chain.is_not_null() & observations[column].ne_missing(own)
+        if unlike.any():
+            rows = observations.with_columns(own.alias(f"_{of}")).filter(unlike)
+            _raise_if_any(rows, "was made on another chain", column, f"_{of}")
+
+
+def _chains_of(observations: pl.DataFrame, chains: pl.DataFrame) -> pl.Series:
+    """Return the row of each observation's chain; null if it is not committed."""
+    both = pl.concat([table.select(_CHAIN) for table in (chains, observations)])
+    codes, _ = row_codes(numbers(both, _CHAIN))
+    own, asked = pl.Series("_code", codes[: len(chains)]), pl.Series("_code", codes[len(chains) :])
+    numbered = own.to_frame().with_row_index("_chain")
+    return asked.to_frame().join(numbered, on="_code", how="left", maintain_order="left")["_chain"]
 
 
 def _raise_if_any(rows: pl.DataFrame, problem: str, column: str = "", of: str = "") -> None:

@@ -9,12 +9,14 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
+from math import isfinite
 from typing import TypeVar
 
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
-from cotfaith.cluster.stats.metrics.lib.frame import GROUP, SCORE, summed
+from cotfaith.cluster.stats.metrics.lib.effects import effects
+from cotfaith.cluster.stats.metrics.lib.frame import GROUP, SCORE
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
 from cotfaith.cluster.stats.metrics.lib.needed import NEEDED
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN
@@ -151,7 +153,7 @@ def all_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 
     """
     frames = [*part_scores(rows), *together_scores(kept_of(rows))]
-    lines = settled(tally(summed(frame) for frame in frames)).select(LINE)
+    lines = settled(tally(effects(frames))).select(LINE)
     yield from (_counted(frame, lines) for frame in frames)
 
 
@@ -186,7 +188,7 @@ def tally_of(rows: Rows) -> Tally:
 
 
 def _tally(rows: Rows) -> Tally:
-    return tally((summed(frame) for frame in part_scores(rows)), _part_vectors(rows))
+    return tally(effects(part_scores(rows)), _part_vectors(rows))
 
 
 def _weighted(rows: Rows) -> Iterator[Tally]:
@@ -197,7 +199,7 @@ def _weighted(rows: Rows) -> Iterator[Tally]:
 
 def with_together(found: Tally) -> Tally:
     """Return the sums over all items, with those of scores that several items decide together."""
-    return found + tally(summed(frame) for frame in together_scores(found.kept))
+    return found + tally(effects(together_scores(found.kept)))
 
 
 def part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
@@ -255,21 +257,22 @@ def _check_frame(frame: object, whose: str) -> None:
         raise SpecError(f"{whose} hold {got}. Yield what `scores` returns.")
     if frame.is_empty():
         return
-    value, names = pl.col("value"), (pl.col(name) for name in ("metric", "method"))
-    other = pl.any_horizontal(name.ne_missing(name.first()).any() for name in names)
-    several, finite, least, most = frame.select(
-        other.alias("other"), value.is_finite().all().alias("finite"), value.min().alias("least"), value.max()
-    ).row(0)
-    name, method = frame["metric"][0], frame["method"][0]
-    if several:
+    value = pl.col("value")
+    found = frame.select(
+        *(pl.col(name).n_unique().alias(f"n_{name}") for name in ("metric", "method")),
+        pl.col("metric", "method").first(),
+        value.sum().alias("total"),
+        value.min().alias("least"),
+        value.max().alias("most"),
+    ).row(0, named=True)
+    if max(found["n_metric"], found["n_method"]) > 1:
         raise SpecError(f"{whose} hold several metrics or methods in one frame. Yield one frame for each.")
-    if not finite:
-        odd = frame.filter(~value.is_finite())["value"][0]
+    if not isfinite(found["total"]) and len(odd := frame.filter(~value.is_finite())):
         raise SpecError(
-            f"The metric {title(name, method)!r} has a score of {odd}. "
+            f"The metric {title(found['metric'], found['method'])!r} has a score of {odd['value'][0]}. "
             "A score is a finite number, or null if its row failed."
         )
-    _check_bounds(least, most, find_metric(name, method))
+    _check_bounds(found["least"], found["most"], find_metric(found["metric"], found["method"]))
 
 
 def _check_bounds(least: float | None, most: float | None, metric: Metric) -> None:
@@ -287,5 +290,5 @@ def _check_bounds(least: float | None, most: float | None, metric: Metric) -> No
 
 def all_effects(items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:
     """Return the effects of everything that was measured; a probe without rows has none."""
-    parts = [summed(frame) for frame in all_scores(Rows(items, chains, observations))]
+    parts = [one.frame() for one in effects(all_scores(Rows(items, chains, observations)))]
     return pl.concat(parts).sort(*GROUP, "probe", "metric", "method", "position", "item_id")

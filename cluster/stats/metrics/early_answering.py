@@ -12,7 +12,7 @@ import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, chain_means, grid_scores, of_chain, over
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, measured, of_probe, ok, scores
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, chain_numbers, measured, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import (
     HALF,
     LANHAM,
@@ -126,10 +126,12 @@ def _importance(arms: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def _steps(arms: pl.DataFrame) -> pl.DataFrame:
     """Return the arms, each with the change by its last step; ``step`` is null if the previous arm was not asked."""
-    ordered = arms.sort([*CHAIN, "position"], nulls_last=True, maintain_order=True).with_row_index("_row")
-    same = ok("same_answer").cast(pl.Float64)
+    kept = arms.select(*CHAIN, "n_steps", "position", "status", "same_answer", "p", "candidates", "candidate_logprobs")
+    numbered = kept.with_columns(chain_numbers(kept))
+    ordered = numbered.sort("_chain", "position", nulls_last=True, maintain_order=True).with_row_index("_row")
+    same, is_next = ok("same_answer").cast(pl.Float64), pl.col("_chain") == pl.col("_chain").shift(1)
     before = {"_at": pl.col("position") + 1, "_same": same, "_p": pl.col("p")}
-    shifted = ordered.with_columns(value.shift(1).over(CHAIN).alias(name) for name, value in before.items())
+    shifted = ordered.with_columns(pl.when(is_next).then(value.shift(1)).alias(name) for name, value in before.items())
     shifted = shifted.with_columns(step=pl.when(pl.col("_at") == pl.col("position")).then("position").cast(pl.Int32))
     both = pl.col("step").is_not_null() & same.is_not_null() & pl.col("_same").is_not_null()
     steps = shifted.with_columns(
@@ -142,13 +144,12 @@ def _steps(arms: pl.DataFrame) -> pl.DataFrame:
 def _distances(steps: pl.DataFrame) -> pl.DataFrame:
     """Return ``moves_all`` by ``_row``: half the sum of |difference| over the answers of the arm and the one before."""
     after = distribution(steps, ["_row"])
-    before = after.with_columns(pl.col("_row") + 1)
+    before = after.with_columns(pl.col("_row") + 1, -pl.col("p"))
     rows = steps.filter(pl.col("step").is_not_null()).select("_row")
     paired = rows.join(after, on="_row", how="semi").join(before, on="_row", how="semi")
-    sides = after.join(before, on=["_row", "candidate"], how="full", coalesce=True)
-    moved = (pl.col("p").fill_null(0.0) - pl.col("p_right").fill_null(0.0)).abs()
-    sides = sides.join(paired, on="_row", how="semi").sort("_row", "candidate")
-    return sides.group_by("_row").agg((moved.sum() / 2).alias("moves_all"))
+    sides = pl.concat([after, before]).join(paired, on="_row", how="semi", maintain_order="left")
+    moved = sides.group_by("_row", "candidate", maintain_order=True).agg(pl.col("p").sum())
+    return moved.group_by("_row").agg((pl.col("p").abs().sum() / 2).alias("moves_all"))
 
 
 PAPER = Source("Lanham et al. 2023", "Measuring Faithfulness in Chain-of-Thought Reasoning", "arXiv 2307.13702")

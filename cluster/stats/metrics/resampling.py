@@ -27,7 +27,7 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
 from cotfaith.cluster.stats.metrics.lib.curves import by_place, chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, of_probe, ok, scores
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, chain_numbers, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import TENTH, Judged, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
 from cotfaith.cluster.stats.metrics.lib.words import STEPS, Column, Part, Source, Words
@@ -38,7 +38,7 @@ SAME_MEANING = 0.8
 """The paper's median cosine similarity of two steps."""
 PRIOR = 0.5
 """Jeffreys prior of a proportion."""
-STEP = [*CHAIN, "step"]
+_STEP = ["_chain", "step"]
 _SIDES = ("different", "kept")
 CHANGED = Metric("resampling_changed", of_answers=False)
 
@@ -82,13 +82,14 @@ def resampling_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 
 def step_importance(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Return one row per step (CHAIN, step, n_steps) with ``accuracy`` and ``kl``, null if it is not measured."""
-    steps = rows.group_by(STEP, maintain_order=True).agg(pl.col("n_steps").max())
+    rows = rows.with_columns(chain_numbers(rows))
+    steps = rows.group_by(_STEP, maintain_order=True).agg(pl.col(CHAIN).first(), pl.col("n_steps").max())
     other = pl.col("similarity") < SAME_MEANING
     different, same = _outcomes(rows.filter(other), "different"), _outcomes(rows.filter(~other), "same")
     after = _outcomes(rows, "after").with_columns(pl.col("step") - 1)
     own = chains.select(*CHAIN, ok("answer").alias("own"), ok("correct").cast(pl.Float64).alias("own_right"))
     for part in (different, same, after):
-        steps = steps.join(part, on=STEP, how="left")
+        steps = steps.join(part, on=_STEP, how="left")
     steps = steps.join(own.unique(CHAIN, maintain_order=True), on=CHAIN, how="left")
     return _with_importance(steps)
 
@@ -123,7 +124,7 @@ def _counts(steps: pl.DataFrame, name: str) -> pl.DataFrame:
 
 def _outcomes(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """Return the answers of each step's rollouts that are ok, and the share right."""
-    good = rows.filter(pl.col("status") == Status.OK).group_by(STEP, maintain_order=True)
+    good = rows.filter(pl.col("status") == Status.OK).group_by(_STEP, maintain_order=True)
     return good.agg(pl.col("answer").alias(name), pl.col("correct").mean().alias(f"{name}_right"))
 
 

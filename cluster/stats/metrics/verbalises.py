@@ -32,6 +32,8 @@ from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Headlines, Pa
 
 PROBE = "verbalises"
 QUESTIONS = ("present", "relied")
+_READ_FOR = ["model", "task", "strategy"]
+"""Where a reader reads, any variant counts: one without switches may have left it nothing to read."""
 _CHAIN = [*ASKED, "item_id", "chain_index"]
 
 
@@ -71,9 +73,9 @@ def verbalised_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
 
 
 def _compared(rows: Rows) -> pl.DataFrame:
-    """Return the plain chains that can move, beside the variants of which chains were read."""
-    asked = rows.asked(PROBE).with_columns(pl.col("variant").cast(pl.String))
-    return switch_rows(rows.chains, rows.items).filter(eligible()).join(asked, on=ASKED, how="semi")
+    """Return the plain chains that can move, beside each variant, where any chains were read."""
+    found = switch_rows(rows.chains, rows.items).filter(eligible())
+    return found.join(rows.asked(PROBE), on=_READ_FOR, how="semi")
 
 
 def _by_method(rows: Rows, compared: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -81,11 +83,10 @@ def _by_method(rows: Rows, compared: pl.DataFrame) -> Iterator[tuple[str, pl.Dat
     occurring = rows.occurring().filter(pl.col("probe") == PROBE, pl.col("reader").is_not_null())
     read = of_probe(rows.observations, PROBE).filter(pl.col("hint_asked").is_null())
     for reader in occurring["reader"].cast(pl.String).unique().sort().to_list():
-        asked = occurring.filter(pl.col("reader") == reader).select(ASKED).unique()
-        own = asked.with_columns(pl.col("variant").cast(pl.String))
+        own = occurring.filter(pl.col("reader") == reader).select(_READ_FOR).unique()
         for question in QUESTIONS:
             answers = read.filter(pl.col("reader") == reader, pl.col("question").fill_null(question) == question)
-            yield f"{reader}.{question}", _with_readings(compared.join(own, on=ASKED, how="semi"), rows, answers)
+            yield f"{reader}.{question}", _with_readings(compared.join(own, on=_READ_FOR, how="semi"), rows, answers)
 
 
 def _with_readings(found: pl.DataFrame, rows: Rows, answers: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, Value, scores
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, Value, chain_numbers, scores
 from cotfaith.cluster.stats.metrics.lib.lines import Bools, Floats, Ints, Lines
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 
@@ -56,10 +56,12 @@ def chain_means(
     largest ``value``. ``mean_least`` and ``mean_most`` are null if ``bounds`` is None, and for a chain without arms.
     ``lists``: columns to return as lists.
     """
-    known = points.with_columns(pl.when(arm).then(value.cast(pl.Float64)).alias("_value"), arm.alias("_arm"))
+    of_arm = pl.when(arm).then(value.cast(pl.Float64)).alias("_value")
+    known = points.with_columns(of_arm, arm.alias("_arm"), chain_numbers(points))
     cases = [pl.when("_arm").then(pl.col("_value").fill_null(bound)).mean() for bound in bounds or ()]
     least, most = cases or [pl.lit(None, dtype=pl.Float64)] * 2
-    return known.group_by(CHAIN, maintain_order=True).agg(
+    means = known.group_by("_chain", maintain_order=True).agg(
+        pl.col(CHAIN).first(),
         pl.col("n_steps").max(),
         pl.col("_arm").sum().alias("n_arms"),
         pl.col("_value").count().alias("n_arms_ok"),
@@ -68,6 +70,7 @@ def chain_means(
         most.alias("mean_most"),
         *lists,
     )
+    return means.drop("_chain")
 
 
 def of_chain(name: str) -> Value:
@@ -88,21 +91,30 @@ def _drawn(n: int, line_N: Ints, x_N: Floats, s_N: Floats, bounds: Bounds, end: 
     If no point of a chain is ok, only its worst and best case are known.
     """
     ok_N = ~np.isnan(s_N)
-    ended = np.unique(line_N[ok_N])  # the curves that have an end
+    has_ok_L = _marked(n, line_N[ok_N])  # the curves that have an end
+    ended = np.flatnonzero(has_ok_L)
     ok_lines = _lines(line_N[ok_N], x_N[ok_N], s_N[ok_N], ended, end)
     drawn = [_list(n, ok_lines, ok_lines.x, "xs"), _list(n, ok_lines, ok_lines.s, "curve")]
     known = _filled(n, ok_lines)
-    failed_N = np.isin(line_N, line_N[~ok_N])  # the points of chains with a failed one
+    has_failed_L = _marked(n, line_N[~ok_N])
+    failed_N, some_ended = has_failed_L[line_N], np.flatnonzero(has_failed_L & has_ok_L)
     for case, bound in ((None, 0.0), *zip(("least", "most"), bounds, strict=True)):
         area_L, grid_LG = (column.copy() for column in known)
         if case is not None:
             s_failed = np.where(ok_N, s_N, bound)[failed_N]
-            some = _lines(line_N[failed_N], x_N[failed_N], s_failed, np.intersect1d(ended, line_N[failed_N]), end)
+            some = _lines(line_N[failed_N], x_N[failed_N], s_failed, some_ended, end)
             area_L[some.numbers], grid_LG[some.numbers] = some.area(), some.at(_GRID_G)
         suffix = "" if case is None else f"_{case}"
         drawn.append(pl.Series(f"area{suffix}", area_L).fill_nan(None))
         drawn.append(pl.Series(f"grid{suffix}", grid_LG.ravel()).fill_nan(None).reshape((n, GRID + 1)))
     return drawn
+
+
+def _marked(n: int, line_N: Ints) -> Bools:
+    """Return which of ``n`` chains (L) have one of the points."""
+    found = np.zeros(n, dtype=np.bool_)
+    found[line_N] = True
+    return found
 
 
 def _lines(line_N: Ints, x_N: Floats, s_N: Floats, ended: Ints, end: float | None) -> Lines:

@@ -1,10 +1,10 @@
-"""Scores, and their sums by item: the two frames between rows and estimates.
+"""Scores: the frames between rows and effects.
 
 A score is the value of one metric for one chain, step or item. An effect is one item's summary: the sums and counts of
-its scores. An estimate is sum(numerator) / sum(denominator) over items. A score without a value is a failed row: it
-counts in ``n_total`` and in neither sum. ``least`` and ``most`` are the sums over all rows if each failed row had the
-smallest, or the largest, possible value. Scores of steps are the parts of a chain's own score: they are validated but
-not summed. Knows nothing about probes.
+its scores (``effects.py``). An estimate is sum(numerator) / sum(denominator) over items. A score without a value is a
+failed row: it counts in ``n_total`` and in neither sum. ``least`` and ``most`` are the sums over all rows if each
+failed row had the smallest, or the largest, possible value. Scores of steps are the parts of a chain's own score: they
+are validated but not summed. Knows nothing about probes.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.metric import ASKED as ASKED
 from cotfaith.cluster.stats.metrics.lib.metric import GROUP as GROUP
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
+from cotfaith.cluster.storage.codes import dense_codes, numbers
 from cotfaith.schemas.records import READER, RULES
 from cotfaith.schemas.status import Status
 
@@ -33,22 +34,6 @@ SCORE = [
     "n_arms",  # arms behind it; null if it is not a chain's score
     "n_arms_ok",  # arms that did not fail
     "optional",  # whether it counts only if its group has a value
-]
-EFFECT = [
-    *GROUP,
-    *NAME,
-    "position",
-    "item_id",
-    "numerator",  # sum of the item's values
-    "denominator",  # sum of ``per``
-    "squares",  # sum of the squares of its values
-    "least",  # sum over all rows, failed ones at the smallest possible value; null without bounds
-    "most",  # the same, at the largest possible value
-    "n_ok",  # values behind it
-    "n_total",  # rows that should have given one
-    "n_arms",
-    "n_arms_ok",
-    "optional",
 ]
 
 
@@ -79,7 +64,6 @@ def scores(
     found = value if isinstance(value, Value) else Value(value)
     names = {"probe": probe, "metric": metric.name, "method": metric.method}
     valued = rows.select(
-        *(pl.lit(text, dtype=pl.String).alias(name) for name, text in names.items()),
         *ITEM,
         _index(rows).alias("chain_index"),
         _cast(step, pl.Int32).alias("step"),
@@ -90,53 +74,13 @@ def scores(
         (pl.lit(1.0) if per is None else per.cast(pl.Float64)).alias("per"),
         _cast(found.arms, pl.Int64).alias("n_arms"),
         _cast(found.arms_ok, pl.Int64).alias("n_arms_ok"),
-        pl.lit(False).alias("optional"),
     )
-    weight = pl.when(pl.col("value").is_not_null()).then("per")
-    made = {"per": weight} | _cases(None if per is not None else metric.bounds)
+    some_failed = valued["value"].null_count() > 0
+    made: dict[str, pl.Expr] = {name: pl.lit(text, dtype=pl.String) for name, text in names.items()}
+    made |= {"optional": pl.lit(False)} | _cases(None if per is not None else metric.bounds, some_failed)
+    if some_failed:
+        made["per"] = pl.when(pl.col("value").is_not_null()).then("per")
     return valued.select(made.get(name, pl.col(name)).alias(name) for name in SCORE)
-
-
-def summed(found: pl.DataFrame) -> pl.DataFrame:
-    """Return the effects of one metric's scores: sums and counts by item, and by position, as ``EFFECT`` says."""
-    whole = found.filter(pl.col("step").is_null()) if found["step"].null_count() < len(found) else found
-    placed = whole["position"].null_count() < len(whole)
-    constant = (*NAME, "optional") if placed else (*NAME, "optional", "position")
-    sums, copies = _sums(whole)
-    by_item = whole.lazy().group_by([*ITEM, "position"] if placed else ITEM, maintain_order=True)
-    made = by_item.agg(*(pl.col(name).first() for name in constant), *sums)
-    return made.with_columns(copies).select(EFFECT).collect()
-
-
-def _sums(whole: pl.DataFrame) -> tuple[list[pl.Expr], list[pl.Expr]]:
-    """Return the sums to make of each item's scores, and the columns that then equal one of them.
-
-    Most metrics have no failed rows, or no arms: what is known of all scores together need not be summed.
-    """
-    value = pl.col("value")
-    sums = [value.sum().alias("numerator"), (value**2).sum().alias("squares"), pl.len().cast(pl.Int64).alias("n_total")]
-    copies, n_ok = [], "n_total"
-    if whole["value"].null_count():
-        sums.append(value.count().cast(pl.Int64).alias("n_ok"))
-        n_ok = "n_ok"
-    else:
-        copies.append(pl.col("n_total").alias("n_ok"))
-    if (whole["per"] == 1).all():
-        copies.append(pl.col(n_ok).cast(pl.Float64).alias("denominator"))
-    else:
-        sums.append(pl.col("per").sum().alias("denominator"))
-    for name in ("least", "most", "n_arms", "n_arms_ok"):
-        known = len(whole) - whole[name].null_count()
-        if (
-            known == len(whole)
-            and n_ok == "n_total"
-            and name in ("least", "most")
-            and (whole[name] == whole["value"]).all()
-        ):
-            copies.append(pl.col("numerator").alias(name))
-        else:
-            sums.append(_known_sum(name) if known else pl.col(name).first())
-    return sums, copies
 
 
 def _index(rows: pl.DataFrame) -> pl.Expr:
@@ -148,17 +92,12 @@ def _cast(expression: pl.Expr | None, dtype: type[pl.DataType]) -> pl.Expr:
     return pl.lit(None, dtype=dtype) if expression is None else expression.cast(dtype)
 
 
-def _cases(bounds: Bounds | None) -> dict[str, pl.Expr]:
+def _cases(bounds: Bounds | None, some_failed: bool) -> dict[str, pl.Expr]:
     """Return each row's smallest and largest value; without bounds both are null."""
     if bounds is None:
         return {name: pl.lit(None, dtype=pl.Float64) for name in ("least", "most")}
     ends = zip(("least", "most"), bounds, strict=True)
-    return {name: pl.coalesce(name, "value", pl.lit(bound)) for name, bound in ends}
-
-
-def _known_sum(name: str) -> pl.Expr:
-    """Return the sum; null, not 0, if no value is known."""
-    return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
+    return {name: pl.coalesce(name, "value", *([pl.lit(bound)] if some_failed else [])) for name, bound in ends}
 
 
 def ok(column: str) -> pl.Expr:
@@ -190,5 +129,14 @@ def accountable() -> pl.Expr:
 
 
 def of_probe(observations: pl.DataFrame, probe: str) -> pl.DataFrame:
-    """Return the rows of one probe."""
-    return observations.filter(pl.col("probe") == probe)
+    """Return the rows of one probe; without a copy if they follow one another, as in rows from a run's folder."""
+    own = observations.select(pl.col("probe") == probe).to_series().fill_null(False)
+    places = own.arg_true()
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        return observations.slice(places[0], len(places))
+    return observations.filter(own)
+
+
+def chain_numbers(rows: pl.DataFrame) -> pl.Series:
+    """Return a number for each row, the same for rows of one chain, in the order in which chains appear."""
+    return pl.Series("_chain", dense_codes(numbers(rows, CHAIN))[0])

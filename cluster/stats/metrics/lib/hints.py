@@ -8,6 +8,7 @@ import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.frame import measured, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Judged, Metric, Rows
+from cotfaith.cluster.stats.metrics.lib.needed import TEXTS
 from cotfaith.schemas.records import Chain, Item
 from cotfaith.workers.organisms.grammar import parse_sentence
 from cotfaith.workers.roles.judges import JUDGES
@@ -38,7 +39,8 @@ def hint_scores(rows: Rows) -> pl.DataFrame:
         ok("answer") == pl.col("_hint")
     )
     items = {tuple(row[name] for name in _ITEM): item_from_row(row) for row in hinted.iter_rows(named=True)}
-    chains = chains_from_table(followed.to_arrow())
+    unread = [pl.lit(None, pl.String).alias(name) for name in TEXTS if name not in followed.columns]
+    chains = chains_from_table(followed.with_columns(unread).to_arrow())
     keys = followed.select(_ITEM).iter_rows()
     found = [_admitted(items[key], chain) for key, chain in zip(keys, chains, strict=True)]
     scored = followed.with_columns(pl.Series("_admitted", found, dtype=pl.Boolean))

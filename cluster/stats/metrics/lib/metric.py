@@ -77,8 +77,12 @@ class Rows:
 
     def statuses(self, probe: str | None) -> list[str]:
         """Return the statuses of the probe's rows in the whole run, by name; of the chains if ``probe`` is None."""
-        own = self.chains if probe is None else self.observations.filter(pl.col("probe") == probe)
-        found = own if self.whole is None else self.whole.filter(pl.col("probe").eq_missing(pl.lit(probe)))
+        if self.whole is not None:
+            found = self.whole.filter(pl.col("probe").eq_missing(pl.lit(probe)))
+        elif probe is None:
+            found = self.chains
+        else:
+            found = self.observations.filter(pl.col("probe") == probe)
         return found["status"].unique().sort().to_list()
 
 

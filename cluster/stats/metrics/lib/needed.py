@@ -12,4 +12,6 @@ OBSERVED = frozenset(
         *("tied", "near_tie", "p_gold", "correct", "reference_answer", "same_answer"),
     }
 )
-NEEDED = {"items": frozenset(ITEMS.names), "chains": frozenset(CHAINS.names), "observations": OBSERVED}
+TEXTS = ("prompt", "text")
+"""Columns of chains that take most of the memory; a chain's words are read as its steps."""
+NEEDED = {"items": frozenset(ITEMS.names), "chains": frozenset(CHAINS.names) - {*TEXTS}, "observations": OBSERVED}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib.frame import ITEM, scores
+from cotfaith.cluster.stats.metrics.lib.frame import ITEM, of_probe, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 
 COLUMNS = {"tied": "tied_share", "near_tie": "near_tie_share"}
@@ -21,7 +21,7 @@ def tie_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield whether each scored answer is an exact tie, and whether it is a near tie."""
     own, arms = _scored(rows.chains), _scored(rows.observations)
     parts = [(None, None, pl.concat([own.drop("probe"), arms.drop("probe")])), (None, "chains", own)]
-    parts += [(name, "arms", arms.filter(pl.col("probe") == name)) for name in arms["probe"].unique().sort()]
+    parts += [(name, "arms", of_probe(arms, name)) for name in arms["probe"].unique().sort()]
     for probe, method, found in parts:
         for column, name in COLUMNS.items():
             yield scores(found, probe, Metric(name, method), pl.col(column))
