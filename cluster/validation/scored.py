@@ -14,7 +14,8 @@ from typing import Any
 import polars as pl
 
 from cotfaith.cluster.stats.metrics import kept_of, part_scores, settled, together_scores
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, NAME, summed
+from cotfaith.cluster.stats.metrics.lib.effects import effects
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, NAME
 from cotfaith.cluster.stats.metrics.lib.metric import Rows, title
 from cotfaith.cluster.stats.tally import LINE, Tally, tally
 from cotfaith.cluster.validation.usable import KEY, ChainKey
@@ -73,9 +74,9 @@ def _summed(frames: Iterable[pl.DataFrame], wanted: Set[str]) -> tuple[pl.DataFr
             known = frame.filter(pl.col("value").is_not_null(), pl.col("chain_index").is_not_null())
             if len(known) and title(known["metric"][0], known["method"][0]) in wanted:
                 values.append(known.select(pl.col(name).cast(dtype) for name, dtype in _VALUE.items()))
-            yield summed(frame)
+            yield frame
 
-    sums = tally(seen())
+    sums = tally(effects(seen()))
     return pl.concat(values), sums
 
 
