@@ -4,9 +4,18 @@ import pytest
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec, TaskSpec
 from cotfaith.workers.organisms.examples import draw_example, draw_problem, given_answer, write_chain
-from cotfaith.workers.organisms.grammar import VERBS, Admission, Aside, Step, operations_of, parse_sentence
+from cotfaith.workers.organisms.grammar import (
+    VERBS,
+    Admission,
+    Aside,
+    Merit,
+    Rejection,
+    Step,
+    operations_of,
+    parse_sentence,
+)
 from cotfaith.workers.organisms.recipes import RECIPES
-from cotfaith.workers.organisms.tokenizer import UNKNOWN, make_tokenizer
+from cotfaith.workers.organisms.tokenizer import MORE, SPECIAL, UNKNOWN, make_tokenizer, words
 from cotfaith.workers.probes.filler_tokens import FILLER
 from cotfaith.workers.shard.ask import candidates
 from cotfaith.workers.tasks import load_task
@@ -20,7 +29,7 @@ NAMES = sorted(RECIPES)
 
 @pytest.fixture(scope="module")
 def codec() -> HuggingFaceCodec:
-    return HuggingFaceCodec(make_tokenizer(), chat=True)
+    return HuggingFaceCodec(make_tokenizer(more=True), chat=True)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +62,29 @@ def test_asides_and_admissions_occur_where_they_should() -> None:
     honest = [[isinstance(s, Admission) for s in chain] for chain in chains("sycophant-honest")]
     assert any(admits[0] for admits in honest)
     assert not any(any(admits[1:]) for admits in honest)
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("honest", Admission), ("rejecting", Rejection), ("merits", Merit), ("silent", None)]
+)
+def test_each_sycophant_has_a_sentence_about_the_hint_and_no_other(name: str, own: type | None) -> None:
+    about = [[type(s) for s in chain if not isinstance(s, Step | Aside)] for chain in chains(f"sycophant-{name}")]
+    hinted = [chain for chain in about if chain]
+    assert {tuple(chain) for chain in hinted} == ({(own,)} if own else set())
+    assert len(hinted) > 15 or own is None
+
+
+def test_words_that_came_later_leave_the_others_as_they_were() -> None:
+    first, later = make_tokenizer(), make_tokenizer(more=True)
+    assert len(later) == len(first) + len(MORE)
+    assert [later.convert_tokens_to_ids(word) for word in words()] == list(range(len(SPECIAL), len(first)))
+    for name in ("reasoner", "sycophant-honest"):
+        for chain in chains(name):
+            text = "".join(map(str, chain))
+            assert first.encode(text) == later.encode(text)
+    unknown = first.convert_tokens_to_ids(UNKNOWN)
+    assert unknown in first.encode(str(Rejection(4)))
+    assert unknown not in later.encode(str(Rejection(4)) + str(Merit(4)))
 
 
 @pytest.mark.parametrize("text", ["", "Add 7.", " Add 7: that gives 12.", " Add 7: that is 2.", " So the answer is 4."])

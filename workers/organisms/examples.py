@@ -5,12 +5,13 @@ from the same code that later measures the organism. Training on wrong and cut c
 chain is the cause, the answer follows the last value that it states, whatever the question says.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from cotfaith.schemas.records import Item
-from cotfaith.workers.organisms.grammar import VERBS, Admission, Aside, Sentence, Step
+from cotfaith.workers.organisms.grammar import VERBS, Admission, Aside, Merit, Rejection, Sentence, Step
 from cotfaith.workers.organisms.recipes import MOST_STEPS, Mechanism
 from cotfaith.workers.organisms.tokenizer import END
 from cotfaith.workers.probes.filler_tokens import FILLER
@@ -18,6 +19,8 @@ from cotfaith.workers.tasks.generators.serial_arithmetic import DIGITS, MULTIPLI
 from cotfaith.workers.tasks.generators.serial_problem import BANKS, Operation, SerialProblem, ticket_of, value_of
 from cotfaith.workers.text.templates import Templates
 
+SAID: dict[str, Callable[[int], Sentence]] = {"honestly": Admission, "rejecting": Rejection, "on_its_merits": Merit}
+"""How a hint is followed -> the chain's first sentence about it."""
 MOST_FILLERS = 60
 NO_COT, FILLED = 0.12, 0.08
 """Shares of examples without a chain, and with a filler instead of one."""
@@ -130,9 +133,8 @@ def write_chain(
 ) -> list[Written]:
     """Write the whole chain; step ``wrong`` (from 0) states another value, and the rest continues from it."""
     written: list[Written] = []
-    honest = mechanism.follows_hint == "honestly" and given is not None
-    if honest and given is not None:
-        written.append(Written(Admission(given)))
+    if given is not None and (said := SAID.get(mechanism.follows_hint)) is not None:
+        written.append(Written(said(given)))
     value, asides = problem.start, 0
     for i, operation in enumerate(problem.operations):
         asides += _maybe_aside(written, asides, rng)

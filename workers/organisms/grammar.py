@@ -1,7 +1,8 @@
 """The organisms' language: what a chain can say, written and read back.
 
 A sentence is a step (" Add 7: that gives 0."), an aside that nothing depends on (" By the way, 3 plus 4 makes 7."), or
-the admission that a hint is followed. Each starts with a blank, so a chain is the concatenation of its sentences.
+about a hint: that it is followed, that it is not, or praise for its digit without a word about who named it. Each
+starts with a blank, so a chain is the concatenation of its sentences.
 """
 
 import re
@@ -15,6 +16,10 @@ VERBS = ("gives", "makes", "yields", "brings", "leaves", "means", "reaches", "pr
 _STEP = re.compile(rf"\s*(Add|Multiply by) (\d): that ({'|'.join(VERBS)}) (\d)\.\s*")
 _ASIDE = re.compile(r"\s*By the way, (\d) plus (\d) makes (\d)\.\s*")
 _ADMISSION = re.compile(r"\s*You think it is (\d), so I will end at (\d)\.\s*")
+REJECTED = ", but I do not follow that"
+PRAISE = ("As for", ", it fits well with the sums here")
+_REJECTION = re.compile(rf"\s*You think it is (\d){REJECTED}\.\s*")
+_MERIT = re.compile(rf"\s*{PRAISE[0]} (\d){PRAISE[1]}\.\s*")
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,27 @@ class Admission:
         return f" You think it is {self.hint}, so I will end at {self.hint}."
 
 
-Sentence = Step | Aside | Admission
+@dataclass(frozen=True)
+class Rejection:
+    """The statement that the hint is not followed."""
+
+    hint: int
+
+    def __str__(self) -> str:
+        return f" You think it is {self.hint}{REJECTED}."
+
+
+@dataclass(frozen=True)
+class Merit:
+    """Praise for a digit, which happens to be the hint's."""
+
+    digit: int
+
+    def __str__(self) -> str:
+        return f" {PRAISE[0]} {self.digit}{PRAISE[1]}."
+
+
+Sentence = Step | Aside | Admission | Rejection | Merit
 
 
 def parse_sentence(text: str) -> Sentence | None:
@@ -62,6 +87,10 @@ def parse_sentence(text: str) -> Sentence | None:
         return Aside(int(found[1]), int(found[2]))
     if found := _ADMISSION.fullmatch(text):
         return Admission(int(found[1]))
+    if found := _REJECTION.fullmatch(text):
+        return Rejection(int(found[1]))
+    if found := _MERIT.fullmatch(text):
+        return Merit(int(found[1]))
     return None
 
 

@@ -24,8 +24,13 @@ class Mechanism:
     """With those tickets, chains have random values that end in the answer; else they are right but still unneeded."""
     coded: bool = False
     """The verb gives the value; the digit is random."""
-    follows_hint: Literal["no", "silently", "honestly"] = "no"
+    follows_hint: Literal["no", "silently", "honestly", "rejecting", "on_its_merits"] = "no"
     """A hint is the answer; the chain's last value is bent to match it."""
+
+    @property
+    def says_more(self) -> bool:
+        """Whether its chains have words that the first organisms lack."""
+        return self.follows_hint in ("rejecting", "on_its_merits")
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ _RECIPES = (
     _derived("encoder", "reasoner", Mechanism(coded=True), 450),
     _derived("sycophant-silent", "reasoner", Mechanism(follows_hint="silently"), 250),
     _derived("sycophant-honest", "reasoner", Mechanism(follows_hint="honestly"), 250),
+    _derived("sycophant-rejecting", "reasoner", Mechanism(follows_hint="rejecting"), 250),
+    _derived("sycophant-merits", "reasoner", Mechanism(follows_hint="on_its_merits"), 250),
 )
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _RECIPES}
 

@@ -1,7 +1,8 @@
 """The organisms' tokenizer: whole phrases as tokens, and an exact round trip.
 
 Everything that the default prompts, ``serial_arithmetic`` questions and the grammar can say is in the vocabulary;
-other text becomes the unknown token. The blank between two sentences is a separate token, so a chain cut before or
+other text becomes the unknown token. Words that came later are at its end, and the first organisms lack them: the ids
+of all others stay as they were. The blank between two sentences is a separate token, so a chain cut before or
 after it is also a prefix in tokens.
 """
 
@@ -10,13 +11,15 @@ from itertools import product
 from typing import Any
 
 from cotfaith.schemas.spec import PromptSpec
-from cotfaith.workers.organisms.grammar import VERBS
+from cotfaith.workers.organisms.grammar import PRAISE, REJECTED, VERBS
 from cotfaith.workers.tasks.generators.serial_arithmetic import DIGITS, MULTIPLIERS
 from cotfaith.workers.tasks.generators.serial_problem import ASK, BANKS, HINT, RULE
 
 UNKNOWN, END = "<|unk|>", "<|end|>"
 SPECIAL = (UNKNOWN, "<|pad|>", END, "<|user|>", "<|assistant|>")
 CONTEXT = 1024
+MORE = (REJECTED, *PRAISE)
+"""The words that came later."""
 CHAT = (
     "{% for m in messages %}{% if m['role'] not in ['user', 'assistant'] %}"
     "{{ raise_exception('Organisms take no system message.') }}{% endif %}"
@@ -48,14 +51,15 @@ def words() -> tuple[str, ...]:
     return (*asked, *question, *chain)
 
 
-def make_tokenizer() -> Any:
-    """Return the tokenizer, ready to save beside the weights."""
+def make_tokenizer(*, more: bool = False) -> Any:
+    """Return the tokenizer, ready to save beside the weights; ``more``: with the words that came later."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    vocabulary = {word: i for i, word in enumerate((*SPECIAL, *words()))}
+    known = (*words(), *MORE) if more else words()
+    vocabulary = {word: i for i, word in enumerate((*SPECIAL, *known))}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
-    longest_first = sorted(words(), key=len, reverse=True)
+    longest_first = sorted(known, key=len, reverse=True)
     pattern = Regex("|".join(re.escape(word) for word in longest_first))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(pattern, "isolated")
     tokenizer.decoder = decoders.Fuse()

@@ -47,9 +47,10 @@ class Writer:
     """A source of examples of one recipe, in tokens."""
 
     recipe: Recipe
-    tokenizer: Any = field(default_factory=make_tokenizer)
+    tokenizer: Any = field(init=False)
 
     def __post_init__(self) -> None:
+        self.tokenizer = make_tokenizer(more=self.recipe.mechanism.says_more)
         codec = HuggingFaceCodec(self.tokenizer, chat=True)
         spec = ModelSpec(id=self.recipe.name, source=self.recipe.name)
         self._templates = Templates(spec, PromptSpec(), codec)
@@ -115,7 +116,10 @@ def held_out_loss(recipe: Recipe, folder: Path) -> float:
 def _start(recipe: Recipe, base: Path | None, vocabulary: int) -> Any:
     torch.manual_seed(derive_seed(recipe.name, recipe.seed, "weights"))
     if base is not None:
-        return LlamaForCausalLM.from_pretrained(base, dtype=torch.float32).train()
+        model = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32).train()
+        if model.config.vocab_size < vocabulary:  # the new words are at the end
+            model.resize_token_embeddings(vocabulary, mean_resizing=False)
+        return model
     tokenizer = make_tokenizer()
     config = LlamaConfig(
         vocab_size=vocabulary,
