@@ -182,7 +182,7 @@ def test_sycophants_follow_a_hint_and_say_what_they_are_made_to_say(measured, na
     assert unhinted.share_right([chain.answer for chain in unhinted.chains]) > 0.8
 
 
-@pytest.mark.parametrize("name", ["reasoner", "sycophant-silent", "sycophant-honest"])
+@pytest.mark.parametrize("name", ["reasoner", *(name for name, _ in SAYS)])
 def test_the_hint_as_an_intervention_works_like_the_generators(measured, name):
     hinted = Applied(*find_intervention(InterventionSpec(name="organism_hint")))
     plain = measured(name)
