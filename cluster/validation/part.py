@@ -17,6 +17,9 @@ from cotfaith.cluster.validation.labelled import Labelled, label_all
 from cotfaith.cluster.validation.scored import PartScores, Scored, joined_scores, score_part
 from cotfaith.cluster.validation.usable import UsableChain, whole_chains
 from cotfaith.schemas.variants import PLAIN
+from cotfaith.workers.interventions import organism_hint
+
+_ITEM = ["model", "task", "item_id"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Part:
     """Some items."""
 
     n_chains: Counter[str]
-    """Chains of each model on plain items, those that failed included."""
+    """Chains of each model that can have a label, those that failed included."""
     usable: Sequence[UsableChain]
     labelled: Sequence[Labelled]
     scores: PartScores
@@ -47,11 +50,11 @@ class Asked:
         """Return what is kept of some items' rows."""
         own = {name: self.of(table) for name, table in tables.items()}
         rows = Rows(**own, whole=None if self.whole is None else self.of(self.whole))
-        plain = rows.chains.filter(pl.col("variant") == PLAIN)  # labels are of chains on plain items
-        chains = list(whole_chains(rows.items, plain))
+        known = _with_labels(rows)
+        chains = list(whole_chains(rows.items, known))
         usable = [one.usable for one in chains]
         return Part(
-            Counter(plain["model"].to_list()),
+            Counter(known["model"].to_list()),
             usable,
             label_all(chains, self.sources),
             score_part(rows, self.metrics),
@@ -61,6 +64,14 @@ class Asked:
     def of(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of the spec's models and tasks."""
         return table.filter(pl.col("model").is_in(list(self.sources)) & pl.col("task").is_in(list(self.tasks)))
+
+
+def _with_labels(rows: Rows) -> pl.DataFrame:
+    """Return the chains that can have a label: those on plain items, and under a wrong hint in the organisms' words."""
+    gold = rows.items.select(*_ITEM, _gold="gold").unique(_ITEM, maintain_order=True)
+    chains = rows.chains.join(gold, on=_ITEM, how="left", maintain_order="left")
+    wrong = (pl.col("intervention") == organism_hint.NAME) & (pl.col("target") != pl.col("_gold"))
+    return chains.filter((pl.col("variant") == PLAIN) | wrong.fill_null(False)).drop("_gold")
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,15 @@ class UsableChain:
     index: int
     question: str
     is_hinted: bool
-    """Whether its item has a hint."""
+    """Whether its item has a hint, or its variant a target."""
     n_steps: int
 
     @classmethod
     def of(cls, model: str, task: str, item: Item, chain: Chain) -> "UsableChain":
         """Return what is kept of a chain."""
         about = (model, task, chain.strategy, chain.variant, chain.item_id, chain.index)
-        return cls(*about, item.question, item.hint is not None, len(chain.steps))
+        hinted = item.hint is not None or chain.target is not None
+        return cls(*about, item.question, hinted, len(chain.steps))
 
     @property
     def key(self) -> ChainKey:

@@ -12,15 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from cotfaith.cluster.stats.aggregate import estimates_of
+from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.early_answering import CURVE
+from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.metrics.no_cot import RELIANCE
+from cotfaith.cluster.stats.near_ties import tallies_of
 from cotfaith.cluster.storage.batches import batches, each_batch, occurring
 from cotfaith.cluster.storage.read import read_ledger
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.validation.check import Check
 from cotfaith.cluster.validation.checks import run_checks
 from cotfaith.cluster.validation.cost import Cost, costs
+from cotfaith.cluster.validation.hint_checks import VARIANT, hint_checks
 from cotfaith.cluster.validation.judgement import Figure, figures
 from cotfaith.cluster.validation.labelled import Labelled, organism_of
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
@@ -99,10 +104,15 @@ def validate(store: Store, run: RunRecord, most_rows: int = PART_ROWS) -> Valida
     asked = Asked(sources, names, frozenset(_wanted()), whole if len(found) > 1 else None)
     made = everything(each_batch(store, run, found, asked.part), asked.metrics)
     seed, commits = run.spec.seed, _own(ledger.commits(), sources, names)
+    organisms = {name: model for model, source in sources.items() if (name := organism_of(source)) is not None}
+    hinted: list[Check] = []
+    if organisms and VARIANT in set(whole["variant"]):
+        tallies = each_batch(store, run, found, lambda tables: tallies_of(Rows(**tables, whole=asked.whole)))
+        hinted = hint_checks(read_estimates(estimates_of(tallies, (), run.run_id)), organisms)
     return Validation(
         seed=seed,
         counts=tuple(_counts(made.n_chains, made.usable, made.labelled)),
-        checks=tuple(run_checks(made.usable, made.labelled, made.scored, sources, seed)),
+        checks=(*run_checks(made.usable, made.labelled, made.scored, sources, seed), *hinted),
         figures=tuple(figures(made.labelled, made.scored, seed)),
         costs=tuple(costs(made.usable, made.spent, commits, made.n_chains.total())),
         same_answer=tuple(_same_answer(made.usable, made.scored)),
