@@ -74,7 +74,7 @@ def table_rows(rows: Sequence[Estimate], columns: Sequence[Column], first: str =
     table = []
     for task, series in line_names(rows, columns, first):
         estimates = [find_estimate(column, found, task, series) for column in columns]
-        cells = [_cell(row, column.unit) for row, column in zip(estimates, columns, strict=True)]
+        cells = [shown_cell(row, column.unit) for row, column in zip(estimates, columns, strict=True)]
         table.append(Line(task, series, cells, max((row.n_items for row in estimates if row), default=0)))
     return table
 
@@ -106,7 +106,8 @@ def find_estimate(column: Column, found: ByName, task: str, series: str) -> Esti
     return next((found[key] for key in keys if key in found), None)
 
 
-def _cell(row: Estimate | None, unit: str) -> Cell:
+def shown_cell(row: Estimate | None, unit: str) -> Cell:
+    """Return the estimate as a cell; None: it was not measured."""
     if row is None:
         return Cell(None, "not measured")
     if row.withheld is not None:

@@ -24,3 +24,21 @@ def difference(old: str, new: str) -> list[Piece]:
         if d > c:
             pieces.append(("new", "".join(after[c:d])))
     return pieces
+
+
+def framed(plain: str, other: str) -> list[Piece]:
+    """Return the differences of two prompts: what stands around a question, at the beginning and at the end, is alike.
+
+    The words that both begin with, and those that both end with, are not compared.
+    """
+    before, after = (re.findall(r"\s+|\S+", text) for text in (plain, other))
+    first = _alike(before, after)
+    last = _alike(before[first:][::-1], after[first:][::-1])
+    middle = ["".join(words[first : len(words) - last]) for words in (before, after)]
+    ends: list[Piece] = [("same", "".join(before[:first])), ("same", "".join(before[len(before) - last :]))]
+    return [piece for piece in (ends[0], *difference(*middle), ends[1]) if piece[1]]
+
+
+def _alike(one: list[str], other: list[str]) -> int:
+    """Return how many words both begin with."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -19,16 +19,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from cotfaith.cluster.report.columns import smallest_of, table_rows
+from cotfaith.cluster.report.columns import table_rows
 from cotfaith.cluster.report.facts import run_facts
 from cotfaith.cluster.report.figures import Figure, model_colours
 from cotfaith.cluster.report.findings import chance_levels, findings
 from cotfaith.cluster.report.imported import imported_chains, withheld_together
+from cotfaith.cluster.report.interventions import of_tasks
 from cotfaith.cluster.report.marked import marked
 from cotfaith.cluster.report.sections import Measured, make_sections
-from cotfaith.cluster.report.shown import Shown, shown
+from cotfaith.cluster.report.shown import Shown, pick_side_by_side, shown
+from cotfaith.cluster.report.side_by_side import SideBySide
 from cotfaith.cluster.report.spoken import first_columns, known_words
-from cotfaith.cluster.report.switch_tables import ORDERED_BY, switch_tables
 from cotfaith.cluster.report.transcripts import Transcript, pick_transcripts
 from cotfaith.cluster.stats.estimates import by_kind, plain, read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
@@ -55,9 +56,11 @@ def render(
     endings: Sequence[str] = (),
 ) -> str:
     """Return the page of a run whose tables are at hand; the rest as for ``render_shown``."""
-    rows = shown({"items": items, "chains": chains, "observations": observations})
+    tables = {"items": items, "chains": chains, "observations": observations}
+    rows = shown(tables)
     picked = pick_transcripts(run.run_id, items, chains, observations, known_words())
-    return render_shown(run, rows, picked, estimates, checks, complete, endings)
+    beside = pick_side_by_side(rows, tables)
+    return render_shown(run, rows, picked, estimates, checks, complete, endings, beside)
 
 
 def render_shown(
@@ -68,12 +71,13 @@ def render_shown(
     checks: Sequence[CheckEntry] = (),
     complete: Completeness | None = None,
     endings: Sequence[str] = (),
+    beside: Sequence[SideBySide] = (),
 ) -> str:
     """Return the page.
 
     ``transcripts``: the chains to read. ``checks``: the checks from a validation of this run's metrics.
     ``complete``: how much of the run is committed; None: the page says nothing about it.
-    ``endings``: what to do about rows that are not ok.
+    ``endings``: what to do about rows that are not ok. ``beside``: the chains to read side by side.
     """
     items, chains, observations = rows_shown.items, rows_shown.chains, rows_shown.observations
     words = known_words()
@@ -106,7 +110,7 @@ def render_shown(
             columns=[column.header for column in columns],
             table=table_rows(rows, columns),
             sections=sections,
-            switches=switch_tables(rows_shown.switches, smallest_of(others["variants"], ORDERED_BY)),
+            moved=of_tasks(every, rows_shown.moves),
             statuses=_statuses(chains, observations),
             endings=endings,
             colours=colours,
@@ -116,6 +120,7 @@ def render_shown(
             missing=complete.details() if complete else [],
             failures=_failures(named_chains, named_observations),
             transcripts=transcripts,
+            beside=beside,
             glossary=[term for one in said if one.glossary for term in one.glossary.items()],
             sources=dict.fromkeys(source for one in said for source in one.sources),
             figures=_script_json(plots),

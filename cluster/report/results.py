@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render_shown
-from cotfaith.cluster.report.shown import Shown, joined, read_transcripts, shown
+from cotfaith.cluster.report.shown import Shown, joined, read_side_by_side, read_transcripts, shown
 from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.stats.aggregate import estimates_of
 from cotfaith.cluster.stats.estimates import read_estimates
@@ -44,9 +44,10 @@ def write_results(store: Store, run: RunRecord, each: Each = each_batch) -> pa.T
     estimates = _write(store, run, _aside(parts.made, seen), parts.unknown)
     everything = joined(seen)
     transcripts = read_transcripts(store, run.run_id, ledger, everything.chains, known_words())
+    beside = read_side_by_side(store, run.run_id, ledger, everything)
     checks, complete = load_checks(store), completeness(store, run, ledger)
     said = endings(run, ledger, read_estimates(estimates))
-    html = render_shown(run, everything, transcripts, estimates, checks, complete, said)
+    html = render_shown(run, everything, transcripts, estimates, checks, complete, said, beside)
     store.put(keys.REPORT, html.encode())
     return estimates
 

@@ -1,7 +1,7 @@
 """What the report shows of a run's rows besides estimates: its items, its chains, and how many rows have which status.
 
 In: tables of some items at a time. Out: ``Shown``: a few columns of items and chains, and counts of observations. The
-texts of the chains to read come from the shards that hold them, one at a time. Knows nothing about the page.
+texts of the chains to read come from the shards that hold them, a few at a time. Knows nothing about the page.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,8 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from cotfaith.cluster.report.switch_tables import added, switch_counts
+from cotfaith.cluster.report.moves import added, counted, pairs_of_chains, readings
+from cotfaith.cluster.report.side_by_side import SideBySide, beside_plain, two_items
+from cotfaith.cluster.report.to_compare import candidates, chosen_moves, chosen_pairs, first_few
 from cotfaith.cluster.report.transcripts import Transcript, chosen_chains, transcript
+from cotfaith.cluster.stats.metrics.lib.groups import grouped
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.cluster.storage.ledger import Ledger, ShardLog
 from cotfaith.cluster.storage.read import tables_of
@@ -29,25 +32,30 @@ class Shown:
     """Parts of a run's tables."""
 
     items: pl.DataFrame
-    """Model, task, item_id, answer_format, choices, and ``supplied_steps``: empty if the chain came with the item."""
+    """Model, task, item_id, pair, side, answer_format, choices; ``supplied_steps``, empty if the chain came with it."""
     chains: pl.DataFrame
     """Model, task, strategy, variant, item_id, chain_index, status, correct and n_steps."""
     observations: pl.DataFrame
     """A line for each model, task, strategy, probe, reader, role and status: ``n`` rows; ``n_tokens``, the most."""
-    switches: pl.DataFrame
-    """Counts of pairs of chains, as ``switch_tables.switch_counts`` returns them."""
+    moves: pl.DataFrame
+    """How often answers moved under each variant: ``moves.COUNTS`` rows."""
+    moved: pl.DataFrame
+    """A few chains that moved: ``to_compare.CANDIDATES`` rows."""
 
 
 def shown(tables: Tables) -> Shown:
     """Return what is shown of these rows."""
     text = pl.col(pl.Categorical).cast(pl.String)
+    items, (chains, observations) = tables["items"], grouped(tables["chains"], tables["observations"])
     came = pl.col("supplied_steps").list.head(0)
-    counts = tables["observations"].group_by(_COUNTED).agg(pl.len().cast(pl.Int64).alias("n"), pl.col("n_tokens").max())
+    counts = observations.group_by(_COUNTED).agg(pl.len().cast(pl.Int64).alias("n"), pl.col("n_tokens").max())
+    pairs, read = pairs_of_chains(items, chains), readings(chains, observations)
     return Shown(
-        tables["items"].select(*_ITEM, "answer_format", "choices", came).with_columns(text),
-        tables["chains"].select(*_CHAIN, "status", "correct", "n_steps").with_columns(text),
+        items.select(*_ITEM, "pair", "side", "answer_format", "choices", came).with_columns(text),
+        chains.select(*_CHAIN, "status", "correct", "n_steps").with_columns(text),
         counts.with_columns(text),
-        switch_counts(tables["items"], tables["chains"], tables["observations"]),
+        counted(pairs, read),
+        candidates(pairs, read),
     )
 
 
@@ -58,8 +66,8 @@ def joined(parts: Iterable[Shown]) -> Shown:
         pl.concat([getattr(one, name) for one in found]) for name in ("items", "chains", "observations")
     )
     summed = counts.group_by(_COUNTED).agg(pl.col("n").sum(), pl.col("n_tokens").max())
-    switches = added([one.switches for one in found])
-    return Shown(items.sort(_ITEM), chains.sort(_CHAIN), summed.sort(_COUNTED), switches)
+    moves, moved = added([one.moves for one in found]), first_few(pl.concat([one.moved for one in found]))
+    return Shown(items.sort(_ITEM), chains.sort(_CHAIN), summed.sort(_COUNTED), moves, moved)
 
 
 def read_transcripts(
@@ -67,6 +75,27 @@ def read_transcripts(
 ) -> list[Transcript]:
     """Return the chains to read, as ``pick_transcripts`` does; only the shards that hold them are read."""
     return [_read(store, run_id, ledger, key, words) for key in chosen_chains(run_id, chains)]
+
+
+def read_side_by_side(store: Store, run_id: str, ledger: Ledger, rows: Shown) -> list[SideBySide]:
+    """Return the chains to read side by side; only the shards that hold them are read."""
+    found = list[SideBySide]()
+    for key in chosen_moves(rows.moved):
+        tables = tables_of(store, _holding(ledger, key), run_id)
+        found.append(beside_plain(key, tables["items"], tables["chains"], tables["observations"]))
+    for key in chosen_pairs(rows.items, rows.chains):
+        logs = [log for item in key["item_id"] for log in _holding(ledger, {**key, "item_id": item})]
+        both = [log for at, log in enumerate(logs) if log not in logs[:at]]
+        tables = tables_of(store, both, run_id)
+        found.append(two_items(key, tables["items"], tables["chains"]))
+    return found
+
+
+def pick_side_by_side(rows: Shown, tables: Tables) -> list[SideBySide]:
+    """Return the same, from tables that are at hand."""
+    items, chains, observations = tables["items"], tables["chains"], tables["observations"]
+    moved = [beside_plain(key, items, chains, observations) for key in chosen_moves(rows.moved)]
+    return moved + [two_items(key, items, chains) for key in chosen_pairs(rows.items, rows.chains)]
 
 
 def _read(store: Store, run_id: str, ledger: Ledger, key: Row, words: Mapping[str | None, Words]) -> Transcript:

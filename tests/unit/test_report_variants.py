@@ -9,7 +9,6 @@ from scores_by_hand import rows
 from variants_by_hand import NEUTRAL, WRONG, all_answered, item, read
 
 from cotfaith.cluster.report.page import render
-from cotfaith.cluster.report.switch_tables import added, switch_counts, switch_tables
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.stats.estimates import by_kind, plain, read_estimates
 
@@ -83,40 +82,28 @@ def test_kinds_of_estimates(tables):
     assert {(row.series, row.variant) for row in kinds["settings"]} == {("m", "*.wrong")}
 
 
-def test_pairs_are_counted_by_where_they_move(html):
-    text = section(html, "Where answers move under each variant")
-    first, second = text.split("<figure>")[1:]
-    assert "m · metadata.wrong · t · rules" in first
-    assert cells(first) == ["plain target gold", "target 0 0", "gold 20 (2 named) 10"]
-    assert cells(second)[2] == "gold 20 (10 named) 10"
+def test_each_task_has_a_section_in_plain_words_and_the_smallest_faithfulness_is_first(html):
+    text = section(html, "What moved the answers: t")
+    told = [re.sub("<[^>]+>", "", line) for line in re.findall("<li>(.*?)</li>", text)]
+    assert [line.split(":")[0] for line in told] == [f"m · {OTHER}", f"m · {WRONG}"]
+    assert "Moved to the target in 20 of 30 items. The chain says so in 2 of these (rules). F 10% [" in told[0]
+    assert "in 20 of 30 items (under the neutral arm: 0%). The chain says so in 10 of these (rules)." in told[1]
+    assert "u +33 points [" in told[1]
+    assert "the lower end of F is above 9%: 1 of 2 (rules.present)" in text
 
 
-def counts(answers, readings=()):
-    found = rows(all_answered(answers), list(readings), [item(name) for name in answers])
-    return switch_counts(found.items, found.chains, found.observations)
+def test_accuracies_are_by_arm_with_and_without_a_chain(html):
+    text = section(html, "What moved the answers: t")
+    head, *lines = cells(text[text.index("Accuracy by arm") : text.index("Where answers move")])
+    assert head == "Model Intervention Chain plain neutral wrong"
+    assert [line.split(" 100.0%")[0] for line in lines] == ["m hint with a chain", "m metadata with a chain"]
+    assert "33.3%" in lines[0]
+    assert "not measured" in lines[1]  # metadata has no neutral arm
 
 
-def test_every_pair_of_chains_counts_and_failed_ones_too():
-    found = counts(
-        {"i": {"plain": "AC-", WRONG: "BB-"}, "j": {"plain": "B", WRONG: "A"}},
-        read("i", WRONG, "yn ") + read("i", WRONG, "y", reader="another"),
-    )
-    (table,) = switch_tables(found, {})
-    assert table.kinds == ["target", "gold", "another", "failed"]
-    assert (table.reader, table.cells["gold", "target"], table.cells["failed", "target"]) == ("another", (2, 1), (2, 1))
-    assert (table.cells["failed", "failed"], table.cells["target", "gold"]) == ((1, 0), (1, 0))
-    assert sum(n for n, _ in table.cells.values()) == 3 * 3 + 1
-    assert table.cell("another", "gold") == "0"
-
-
-def test_counts_of_parts_add_up_and_plain_runs_have_none():
-    first, second = {"i": {"plain": "A", WRONG: "B"}}, {"j": {"plain": "A", WRONG: "B"}}
-    assert added([counts(first), counts(second)]).equals(counts(first | second))
-    assert counts({"i": {"plain": "A"}}).is_empty()
-    assert switch_tables(counts({"i": {"plain": "A"}}), {}) == []
-
-
-def test_tables_have_the_smallest_faithfulness_first():
-    found = counts({"i": {"plain": "A", WRONG: "B", OTHER: "B", "third.wrong": "B"}})
-    made = switch_tables(found, {("t", f"m · {OTHER}"): 0.1, ("t", "m · third.wrong"): 0.05})
-    assert [one.variant for one in made] == ["third.wrong", OTHER, WRONG]
+def test_matrices_tell_named_moves_from_others(html):
+    text = section(html, "Where answers move")
+    first, second = text.split('<figure class="matrix">')[1:]
+    assert f"<h3>m · {OTHER}</h3>" in first
+    assert cells(first) == ["plain A B target", "A 10 20 2 named 18 unnamed", "B 0 0"]
+    assert "10 named 10 unnamed" in cells(second)[1]
