@@ -5,9 +5,11 @@ may grow by models, tasks, strategies, interventions and probes. What it has may
 prompt, editor, weights or item would mix two experiments in one table.
 """
 
+import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import RunConflictError
@@ -15,12 +17,15 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.run_objects import Identity, Settings
 from cotfaith.schemas.spec import TaskSpec
 from cotfaith.workers.engines.resolved import ResolvedModel
+from cotfaith.workers.remote.address import is_address
+from cotfaith.workers.remote.files import local_file
 from cotfaith.workers.resolved import Resolved, ResolvedProbe
 from cotfaith.workers.roles.role import Helper
 from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.strategies import STRATEGIES
 from cotfaith.workers.tasks.few_shot import examples_digest
 
+_LONGEST_PATH = 1000
 _HELPED = tuple(role.plural for role in HELPERS.values())
 GROWS = ("models", "tasks", "strategies", "probes", *_HELPED, "chat_templates", "interventions")
 """The fields of an identity that a later spec may add to."""
@@ -63,15 +68,31 @@ def _task_identity(task: TaskSpec) -> Settings:
 
 
 def _interventions(resolved: Resolved, items: Mapping[str, Sequence[Item]]) -> dict[str, Settings]:
-    """Return "INTERVENTION of TASK" -> its options, and a hash of the texts and targets on the task's first item."""
-    return {
-        f"{one.kind.name} of {task}": {
-            "options": one.options.model_dump(mode="json"),
-            "texts": one.digest(resolved.spec.seed, task, found[0]),
-        }
-        for one in resolved.interventions
-        for task, found in items.items()
-    }
+    """Return "INTERVENTION of TASK" -> its options, with the files that they name, and what its first item becomes.
+
+    The items after it may show other parts of a file, so the whole file counts.
+    """
+    found: dict[str, Settings] = {}
+    for one in resolved.interventions:
+        options = one.options.model_dump(mode="json")
+        about = {"options": options, "files": {name: _file_digest(name) for name in sorted(_files_in(options))}}
+        for task, own in items.items():
+            found[f"{one.kind.name} of {task}"] = about | {"texts": one.digest(resolved.spec.seed, task, own[0])}
+    return found
+
+
+def _files_in(options: Any) -> set[str]:
+    """Return the texts in an intervention's options that name a file."""
+    if isinstance(options, Mapping | list):
+        values = options.values() if isinstance(options, Mapping) else options
+        return {name for value in values for name in _files_in(value)}
+    if not isinstance(options, str) or not options or len(options) > _LONGEST_PATH or "\n" in options:
+        return set()
+    return {options} if is_address(options) or Path(options).is_file() else set()
+
+
+def _file_digest(name: str) -> str:
+    return hashlib.sha256(local_file(name, "interventions").read_bytes()).hexdigest()
 
 
 def _probe_identity(probe: ResolvedProbe) -> Settings:

@@ -157,6 +157,20 @@ def test_a_spec_without_the_intervention_leaves_its_rows(run, asked):
         run(interventions=[{"name": "suggested_answer", "options": {"text": "Is it {answer}?"}}])
 
 
+def test_a_file_that_an_intervention_reads_counts_whole(run, tmp_path):
+    """Its last example is shown to no item here; with k=1 it would be, to an item that is itself the first example."""
+    file = tmp_path / "examples.jsonl"
+    rows = [{"question": f"Which is {one}?", "choices": [one, "x"], "gold": "A"} for one in ("red", "blue")]
+    file.write_text("\n".join(map(json.dumps, rows)))
+    visual = {"name": "hint_visual_pattern", "options": {"examples": {"file": str(file), "k": 1}}}
+    task = {"name": "t", "generator": "tracking_objects", "n": 2}
+    run(interventions=[visual], tasks=[task])
+    run(interventions=[visual], tasks=[task])
+    file.write_text("\n".join(map(json.dumps, [rows[0], rows[1] | {"question": "Which is green?"}])))
+    with pytest.raises(RunConflictError, match=r"hint_visual_pattern of t.files.*examples.jsonl: the run has"):
+        run(interventions=[visual], tasks=[task])
+
+
 def test_a_run_without_interventions_is_written_as_before(run):
     store, _ = run()
     record = json.loads(store.get("run.json"))
