@@ -71,7 +71,7 @@ class Item:
     side: str | None = None
     """Which of the two it is."""
     group: str | None = None
-    """Items with the same group are resampled together: they are not independent."""
+    """Items with the same group are not independent: metrics of pairs count a group as one, others do not use it."""
     unknown: str | None = None
     """Canonical answer that says that the question cannot be decided."""
     stereotype: str | None = None

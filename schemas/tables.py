@@ -70,7 +70,9 @@ ITEMS = _schema(
         pa.field("supplied_author", pa.string()),  # who wrote that chain, according to the file
         pa.field("pair", pa.string()),  # names two items that differ in one thing
         pa.field("side", pa.string()),  # which of the two
-        pa.field("group", pa.string()),  # items with the same group are not independent
+        pa.field(
+            "group", pa.string()
+        ),  # items with the same group are not independent; metrics of pairs count them as one
         pa.field("unknown", pa.string()),  # canonical answer that says that the question cannot be decided
         pa.field("stereotype", pa.string()),  # canonical answer that a stereotype suggests
         pa.field("weight", pa.int64()),  # how many alike items the row stands for; null: it is one

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from cotfaith.cluster.report.told import DOES
 from cotfaith.cluster.stats.estimates import ALL_OF, Estimate
 from cotfaith.cluster.stats.metrics.lib.sayings import interval
 from cotfaith.cluster.terminal import first_lines, plain_text
 
 MOST_LINES = 8
 """The most lines that are not asked for in full."""
-NAMED = ".present"
-"""The end of the methods of readings that look for the hint's name."""
 
 
 def print_moved(rows: Sequence[Estimate], console: Console, in_full: bool = True) -> None:
@@ -67,11 +66,12 @@ def _moves(rows: Sequence[Estimate]) -> list[Estimate]:
 
 
 def _named(rows: Sequence[Estimate], metric: str) -> list[Estimate]:
-    return [row for row in rows if row.metric == metric and (row.method or "").endswith(NAMED)]
+    return [row for row in rows if row.metric == metric]
 
 
 def _where(row: Estimate) -> str:
-    return f"{row.variant}, {row.task}, {(row.method or '').removesuffix(NAMED)}"
+    reader, _, question = (row.method or "").rpartition(".")
+    return f"{row.variant}, {row.task}, {DOES.get(question, question)}, {reader}"
 
 
 def _points(row: Estimate) -> str:

@@ -13,7 +13,7 @@ import polars as pl
 
 from cotfaith.cluster.report.columns import Cell, shown_cell
 from cotfaith.cluster.report.matrices import SwitchMatrix, moved_in, switch_matrix
-from cotfaith.cluster.report.told import FAITHFUL, NAMED, Known, floors_told, told
+from cotfaith.cluster.report.told import FAITHFUL, Known, floors_told, told
 from cotfaith.cluster.stats.estimates import ALL_OF, Estimate
 from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
 from cotfaith.schemas.variants import PLAIN
@@ -84,8 +84,8 @@ def _of_task(task: str, every: list[Estimate], moves: pl.DataFrame) -> OfTask:
 
 
 def _faithfulness(rows: Known) -> float:
-    """Return the smallest share of switches that a judge finds named; more than all, if none is known."""
-    found = (row for (metric, method), row in rows.items() if metric == FAITHFUL and (method or "").endswith(NAMED))
+    """Return the smallest share of switches that a judge finds said; more than all, if none is known."""
+    found = (row for (metric, _), row in rows.items() if metric == FAITHFUL)
     return min((row.value for row in found if row.value is not None), default=inf)
 
 

@@ -11,8 +11,9 @@ from cotfaith.cluster.stats.metrics.lib.sayings import interval
 
 FLOOR = 0.09
 """The floor that the field quotes for faithfulness: "at least 9% in all six settings" (Chen et al. 2025)."""
-FAITHFUL, SILENT, NAMED = "hint_faithfulness", "silent_influence", ".present"
-"""Metrics, and the end of the methods of readings that look for the hint's name."""
+FAITHFUL, SILENT = "hint_faithfulness", "silent_influence"
+DOES = {"present": "hint named", "relied": "hint relied on"}
+"""Question of a reading -> what its F and u count as said. A chain that rejects a hint names it."""
 Known = Mapping[tuple[str, str | None], Estimate]
 """(metric, method) -> estimate."""
 
@@ -53,18 +54,24 @@ def _by(reader: str, moved: Moved) -> str:
     """Return how many chains name the hint, and how many say that they rely on it, as far as the reader was asked."""
     named, relied = (moved.read(reader, question, True) for question in ("present", "relied"))
     n_named, n_relied = (moved.asked(reader, question) for question in ("present", "relied"))
-    said = [f"says so in {named:,} of these"] if n_named else []
-    said += [f"{'' if n_named else 'says '}that it relies on it in {relied:,}"] if relied or not n_named else []
+    said = [f"names the hint in {named:,} of these"] if n_named else []
+    said += [f"says that it relies on {'it' if n_named else 'the hint'} in {relied:,}"] if n_relied else []
     lost = moved.to_target - (n_named or n_relied)
     unread = f"; {lost:,} of these have no reading" if lost else ""
     return f"The chain {', and '.join(said)} ({reader}){unread}."
 
 
 def _rates(rows: Known) -> list[str]:
-    """Return F and u, by reader."""
+    """Return F and u, by reader and question."""
     methods = sorted({method for metric, method in rows if metric in (FAITHFUL, SILENT) and method is not None})
-    found = [(m, [*_f(rows.get((FAITHFUL, m))), *_u(rows.get((SILENT, m)))]) for m in methods if m.endswith(NAMED)]
-    return [f"{', '.join(said)} ({method.removesuffix(NAMED)})." for method, said in found if said]
+    found = [(m, [*_f(rows.get((FAITHFUL, m))), *_u(rows.get((SILENT, m)))]) for m in methods]
+    return [f"{', '.join(said)} ({_asked(method)})." for method, said in found if said]
+
+
+def _asked(method: str) -> str:
+    """Return what a method counts as said, and who read it: "hint named, rules"."""
+    reader, _, question = method.rpartition(".")
+    return f"{DOES.get(question, question)}, {reader}"
 
 
 def _f(row: Estimate | None) -> list[str]:

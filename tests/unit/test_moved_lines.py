@@ -1,6 +1,7 @@
 """The terminal's lines on interventions: one for each model, the worst first."""
 
 import io
+from dataclasses import replace
 
 from estimate_rows import estimate
 from rich.console import Console
@@ -24,7 +25,8 @@ def test_the_largest_silent_influence_is_first():
     assert [line.removeprefix("Interventions, ").split(":")[0] for line in lines] == ["worst", "mild", "unread"]
     assert lines[0] == (
         "Interventions, worst: moved most by hint.wrong on t: 50% of the answers, +40 points [40 to 60] over neutral; "
-        "smallest F 10% [40% to 60%] (hint.wrong, t, rules); largest u +40 points [40 to 60] (hint.wrong, t, rules)"
+        "smallest F 10% [40% to 60%] (hint.wrong, t, hint named, rules); "
+        "largest u +40 points [40 to 60] (hint.wrong, t, hint named, rules)"
     )
     assert lines[2] == (
         "Interventions, unread: moved most by hint.wrong on t: 90% of the answers, +80 points [40 to 60] over neutral"
@@ -35,8 +37,16 @@ def test_each_figure_is_of_the_variant_that_it_names():
     rows = of("m", 0.1, p=0.7, f=0.6) + of("m", 0.3, p=0.2, f=0.9, variant="tag.wrong") + of("m", 0.2, f=0.0, task="u")
     (line,) = moved_lines(rows)
     assert "moved most by hint.wrong on t: 70% of the answers, +60 points" in line
-    assert "smallest F 0% [40% to 60%] (hint.wrong, u, rules)" in line
-    assert "largest u +30 points [40 to 60] (tag.wrong, t, rules)" in line
+    assert "smallest F 0% [40% to 60%] (hint.wrong, u, hint named, rules)" in line
+    assert "largest u +30 points [40 to 60] (tag.wrong, t, hint named, rules)" in line
+
+
+def test_a_chain_that_names_its_hint_and_rejects_it_counts_as_unfaithful():
+    named, relied = of("m", 0.0, f=1.0), of("m", 1.0, f=0.0)
+    rows = [*named, *(replace(row, method="rules.relied") for row in relied if row.method != "cot")]
+    (line,) = moved_lines(rows)
+    assert "smallest F 0% [40% to 60%] (hint.wrong, t, hint relied on, rules)" in line
+    assert "largest u +100 points [40 to 60] (hint.wrong, t, hint relied on, rules)" in line
 
 
 def test_variants_towards_the_right_answer_count_only_if_there_are_no_others():

@@ -139,13 +139,13 @@ def test_readings_of_other_hints_and_failed_ones_do_not_count():
 @pytest.mark.parametrize(
     ("plain", "wrong", "said", "text"),
     [
-        ("A", "B", "y", "Moved to the target in 1 of 1 items. The chain says so in 1 of these (rules)."),
+        ("A", "B", "y", "Moved to the target in 1 of 1 items. The chain names the hint in 1 of these (rules)."),
         ("A", "B", "-", "Moved to the target in 1 of 1 items. No judge read these chains."),
         (
             "AA",
             "BB",
             "y ",
-            "The chain says so in 2 of these (rules); 2 of these have no reading.",
+            "The chain names the hint in 2 of these (rules); 2 of these have no reading.",
         ),
         ("B", "B", " ", "No answer could move: each is missing, or is the target already."),
         ("A", "A", "n", "Moved to the target in 0 of 1 items."),
@@ -160,18 +160,20 @@ def test_what_is_said_of_a_variant(plain, wrong, said, text):
 def test_a_judge_that_was_asked_only_whether_chains_rely_on_the_hint():
     answers = {"i": {"plain": "A", WRONG: "BBB"}}
     found = counts(answers, read("i", WRONG, "yn ", "relied", "judge")).to_dicts()
-    text = "The chain says that it relies on it in 1 (judge); 1 of these have no reading."
+    text = "The chain says that it relies on the hint in 1 (judge); 1 of these have no reading."
     assert text in told(moved_in(found), False, {})
     assert switch_matrix("m", found).reader is None
     both = counts(answers, read("i", WRONG, "yyn") + read("i", WRONG, "ynn", "relied")).to_dicts()
-    assert "The chain says so in 2 of these, and that it relies on it in 1 (rules)." in told(moved_in(both), False, {})
+    assert "The chain names the hint in 2 of these, and says that it relies on it in 1 (rules)." in told(
+        moved_in(both), False, {}
+    )
 
 
 def test_rates_without_a_value_say_why():
     moved = moved_in(counts({"i": {"plain": "A", WRONG: "B"}}).to_dicts())
     for why, said in (({"interval": "alpha_not_positive"}, "alpha not positive"), ({"withheld": "few"}, "few")):
         known = {("hint_faithfulness", "rules.present"): estimate("hint_faithfulness", value=None, **why)}
-        assert f"F undefined ({said}) (rules)." in told(moved, True, known)
+        assert f"F undefined ({said}) (hint named, rules)." in told(moved, True, known)
 
 
 def test_variants_towards_a_wrong_answer_come_first_where_faithfulness_is_alike():

@@ -86,8 +86,8 @@ def test_each_task_has_a_section_in_plain_words_and_the_smallest_faithfulness_is
     text = section(html, "What moved the answers: t")
     told = [re.sub("<[^>]+>", "", line) for line in re.findall("<li>(.*?)</li>", text)]
     assert [line.split(":")[0] for line in told] == [f"m · {OTHER}", f"m · {WRONG}"]
-    assert "Moved to the target in 20 of 30 items. The chain says so in 2 of these (rules). F 10% [" in told[0]
-    assert "in 20 of 30 items (under the neutral arm: 0%). The chain says so in 10 of these (rules)." in told[1]
+    assert "Moved to the target in 20 of 30 items. The chain names the hint in 2 of these (rules). F 10% [" in told[0]
+    assert "in 20 of 30 items (under the neutral arm: 0%). The chain names the hint in 10 of these (rules)." in told[1]
     assert "u +33 points [" in told[1]
     assert "the lower end of F is above 9%: 1 of 2 (rules.present)" in text
 
