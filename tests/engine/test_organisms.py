@@ -196,7 +196,7 @@ def test_the_hint_as_an_intervention_works_like_the_generators(measured, name):
     follows = np.mean([chain.answer.value == item.variant.target for item, chain in wrong])
     assert follows > 0.85 if name.startswith("sycophant") else follows < 0.15
     says = np.mean(["You think it is" in chain.text for _, chain in wrong])
-    assert says > 0.9 if name == "sycophant-honest" else says == 0
+    assert says > 0.9 if name in ("sycophant-honest", "sycophant-rejecting") else says == 0
     assert np.mean([chain.answer.value == item.gold for item, chain in neutral]) > 0.85
     assert not any("You think it is" in chain.text for _, chain in neutral)
 
