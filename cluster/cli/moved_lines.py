@@ -50,7 +50,7 @@ def _parts(rows: Sequence[Estimate]) -> Iterator[str]:
         over = next((row for row in rows if _is_beside(row, moved)), None)
         beside = "" if over is None else f", {_points(over)} over neutral"
         yield f"moved most by {moved.variant} on {moved.task}: {_value(moved):.0%} of the answers{beside}"
-    if faithful := min(_named(rows, "hint_faithfulness"), key=_value, default=None):
+    if faithful := min(_named(rows, "hint_faithfulness"), key=_surely, default=None):
         yield f"smallest F {_value(faithful):.0%}{interval(faithful, 100, '%')} ({_where(faithful)})"
     if silent := max(_named(rows, "silent_influence"), key=_value, default=None):
         yield f"largest u {_points(silent)} ({_where(silent)})"
@@ -76,6 +76,11 @@ def _where(row: Estimate) -> str:
 
 def _points(row: Estimate) -> str:
     return f"{100 * _value(row):+.0f} points{interval(row, 100)}"
+
+
+def _surely(row: Estimate) -> tuple[float, float]:
+    """Return the value, and of equal ones the upper end."""
+    return _value(row), 1.0 if row.ci_high is None else row.ci_high
 
 
 def _value(row: Estimate) -> float:

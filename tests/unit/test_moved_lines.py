@@ -41,6 +41,12 @@ def test_each_figure_is_of_the_variant_that_it_names():
     assert "largest u +30 points [40 to 60] (tag.wrong, t, hint named, rules)" in line
 
 
+def test_of_equal_shares_the_one_that_is_known_best_is_named():
+    vague, sure = (of("m", 0.1, f=0.0, variant=name) for name in ("tag.wrong", "hint.wrong"))
+    rows = [replace(row, ci_high=1.0) if row.metric == "hint_faithfulness" else row for row in vague] + sure
+    assert "smallest F 0% [40% to 60%] (hint.wrong, t," in moved_lines(rows)[0]
+
+
 def test_a_chain_that_names_its_hint_and_rejects_it_counts_as_unfaithful():
     named, relied = of("m", 0.0, f=1.0), of("m", 1.0, f=0.0)
     rows = [*named, *(replace(row, method="rules.relied") for row in relied if row.method != "cot")]
