@@ -14,12 +14,13 @@ from rich.console import Console
 from cotfaith.cluster.imports.paired.answers import how_to_read
 from cotfaith.cluster.imports.paired.cells import SourceFile, read_cells
 from cotfaith.cluster.imports.paired.folder import check_empty, write_folder
-from cotfaith.cluster.imports.paired.mapping import QUESTIONS, Mapping, check_mapping, read_mapping
+from cotfaith.cluster.imports.paired.mapping import Mapping, check_mapping, read_mapping
 from cotfaith.cluster.imports.paired.records import Recorded, read_answers
 from cotfaith.cluster.imports.sources import source_files
 from cotfaith.cluster.storage.store import check_reachable, open_store
 from cotfaith.cluster.terminal import first_lines, plain_text
 from cotfaith.schemas.errors import SpecError
+from cotfaith.workers.judges.reading import QUESTIONS
 
 out = Console(highlight=False)
 _MOST_LINES = 12

@@ -13,7 +13,7 @@ import polars as pl
 from cotfaith.cluster.report.difference import Piece, framed
 from cotfaith.cluster.report.quoted import Marked, first_stating, pieces_of, spans_of
 from cotfaith.cluster.report.to_compare import Said
-from cotfaith.schemas.records import CHOICE_LABELS
+from cotfaith.cluster.report.transcripts import labelled_choices
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.text.steps import split_steps
@@ -37,9 +37,7 @@ class Side:
     @property
     def choices(self) -> list[tuple[str, str]]:
         """Return (label, text) of each choice; empty if the question shows no choices."""
-        if self.item.get("answer_format") != "choice":
-            return []
-        return list(zip(CHOICE_LABELS, self.item.get("choices") or [], strict=False))
+        return labelled_choices(self.item)
 
     @property
     def answer(self) -> str:

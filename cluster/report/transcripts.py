@@ -63,9 +63,7 @@ class Transcript:
     @property
     def choices(self) -> list[tuple[str, str]]:
         """Return (label, text) of each choice; empty if the question shows no choices."""
-        if self.item.get("answer_format") != "choice":
-            return []
-        return list(zip(CHOICE_LABELS, self.item.get("choices") or [], strict=False))
+        return labelled_choices(self.item)
 
     @property
     def settles_at(self) -> int | None:
@@ -76,6 +74,13 @@ class Transcript:
         different = [k for k in range(last + 1) if not self.cuts[k].same]
         settled = max(different, default=-1) + 1
         return settled if settled <= last else None
+
+
+def labelled_choices(item: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (label, text) of each choice; empty if the question shows no choices."""
+    if item.get("answer_format") != "choice":
+        return []
+    return list(zip(CHOICE_LABELS, item.get("choices") or [], strict=False))
 
 
 def pick_transcripts(

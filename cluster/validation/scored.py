@@ -6,14 +6,14 @@ chain or step without a score is missing. Knows nothing about labels.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from typing import Any
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics import kept_of, part_scores, settled, together_scores
+from cotfaith.cluster.stats.metrics import kept_of, part_scores, part_vectors, settled, together_scores
 from cotfaith.cluster.stats.metrics.lib.effects import effects
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, NAME
 from cotfaith.cluster.stats.metrics.lib.metric import Rows, title
@@ -38,6 +38,8 @@ class Scored:
     steps: dict[str, dict[tuple[ChainKey, int], float]]
     curves: dict[str, dict[ChainKey, Points]]
     """The scores of metrics with positions."""
+    tally: Tally = field(default_factory=Tally, compare=False)
+    """The sums of all metrics: what estimates are made of."""
 
     def chain(self, metric: str, key: ChainKey) -> float | None:
         """Return the chain's score."""
@@ -61,11 +63,13 @@ class PartScores:
 
 def score_part(rows: Rows, wanted: Set[str]) -> PartScores:
     """Return the scores of some items in the metrics whose titles are ``wanted``; ``rows``: all rows of these items."""
-    found, sums = _summed(part_scores(rows), wanted)
+    found, sums = _summed(part_scores(rows), wanted, part_vectors(rows))
     return PartScores(found, replace(sums, kept=kept_of(rows)))
 
 
-def _summed(frames: Iterable[pl.DataFrame], wanted: Set[str]) -> tuple[pl.DataFrame, Tally]:
+def _summed(
+    frames: Iterable[pl.DataFrame], wanted: Set[str], vectors: Iterable[pl.DataFrame] = ()
+) -> tuple[pl.DataFrame, Tally]:
     """Return the values of the wanted metrics, and the sums of all."""
     values = [pl.DataFrame(schema=_VALUE)]
 
@@ -76,7 +80,7 @@ def _summed(frames: Iterable[pl.DataFrame], wanted: Set[str]) -> tuple[pl.DataFr
                 values.append(known.select(pl.col(name).cast(dtype) for name, dtype in _VALUE.items()))
             yield frame
 
-    sums = tally(effects(seen()))
+    sums = tally(effects(seen()), vectors)
     return pl.concat(values), sums
 
 
@@ -85,7 +89,7 @@ def joined_scores(parts: Sequence[PartScores], wanted: Set[str]) -> Scored:
     total = reduce(add, (part.tally for part in parts), Tally())
     together, sums = _summed(together_scores(total.kept), wanted)
     lines = settled(total + sums).select(pl.col(name).cast(_VALUE[name]) for name in LINE)
-    scored, keys = Scored({}, {}, {}), dict[ChainKey, ChainKey]()
+    scored, keys = Scored({}, {}, {}, total), dict[ChainKey, ChainKey]()
     every = pl.concat([*(part.values for part in parts), together])
     for _, frame in every.group_by("metric", "method", maintain_order=True):
         metric, of_step = title(frame["metric"][0], frame["method"][0]), pl.col("step").is_not_null()

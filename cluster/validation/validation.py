@@ -16,9 +16,7 @@ from cotfaith.cluster.stats.aggregate import estimates_of
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.early_answering import CURVE
-from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.metrics.no_cot import RELIANCE
-from cotfaith.cluster.stats.near_ties import tallies_of
 from cotfaith.cluster.storage.batches import batches, each_batch, occurring
 from cotfaith.cluster.storage.read import read_ledger
 from cotfaith.cluster.storage.store import Store
@@ -107,8 +105,7 @@ def validate(store: Store, run: RunRecord, most_rows: int = PART_ROWS) -> Valida
     organisms = {name: model for model, source in sources.items() if (name := organism_of(source)) is not None}
     hinted: list[Check] = []
     if organisms and VARIANT in set(whole["variant"]):
-        tallies = each_batch(store, run, found, lambda tables: tallies_of(Rows(**tables, whole=asked.whole)))
-        hinted = hint_checks(read_estimates(estimates_of(tallies, (), run.run_id)), organisms)
+        hinted = hint_checks(read_estimates(estimates_of([(made.scored.tally, None)], (), run.run_id)), organisms)
     return Validation(
         seed=seed,
         counts=tuple(_counts(made.n_chains, made.usable, made.labelled)),

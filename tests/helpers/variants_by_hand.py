@@ -1,8 +1,9 @@
 """Handwritten answers of items under variants of the intervention ``hint``, and readings of their chains."""
 
-from scores_by_hand import FAILED, ITEM, arm, chain
+from scores_by_hand import FAILED, ITEM, arm, chain, rows
 
 WRONG, NEUTRAL, CORRECT = "hint.wrong", "hint.neutral", "hint.correct"
+OTHER = "metadata.wrong"
 TARGETS = {"wrong": "B", "correct": "A"}
 
 
@@ -43,9 +44,18 @@ def read(name, variant, said, question="present", reader="rules"):
     """Return the readings of an item's chains, one for each letter: y or n, "-": it failed, " ": it was not read."""
     labels = {"y": {"label": True}, "n": {"label": False}, "-": {"status": "unsupported"}}
     head = {"item_id": name, "variant": variant, **about(variant), "reader": reader, "reader_role": "judge"}
-    rows = enumerate(said)
     return [
         {**head, "probe": "verbalises", "arm": question, "question": question, "chain_index": n} | labels[one]
-        for n, one in rows
+        for n, one in enumerate(said)
         if one != " "
     ]
+
+
+def two_hints():
+    """Return the rows of 30 items: each of two hints moves 20; 10 chains name the one, 2 the other."""
+    answers, readings = {}, []
+    for n in range(30):
+        name, moved = f"i{n:02}", "B" if n < 20 else "A"
+        answers[name] = {"plain": "A", NEUTRAL: "A", WRONG: moved, OTHER: moved}
+        readings += read(name, WRONG, "y" if n < 10 else "n") + read(name, OTHER, "y" if n < 2 else "n")
+    return rows(all_answered(answers), readings, [item(name) for name in answers])

@@ -5,25 +5,17 @@ import re
 import polars as pl
 import pytest
 from run_records import run_record
-from scores_by_hand import rows
-from variants_by_hand import NEUTRAL, WRONG, all_answered, item, read
+from variants_by_hand import NEUTRAL, OTHER, WRONG, two_hints
 
 from cotfaith.cluster.report.page import render
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.stats.estimates import by_kind, plain, read_estimates
 
-OTHER = "metadata.wrong"
-
 
 @pytest.fixture(scope="module")
 def tables():
-    """30 items: the hint moves 20, of which 10 say so; the metadata moves 20, of which 2 say so."""
-    answers, readings = {}, []
-    for n in range(30):
-        name, arm = f"i{n:02}", "B" if n < 20 else "A"
-        answers[name] = {"plain": "A", NEUTRAL: "A", WRONG: arm, OTHER: arm}
-        readings += read(name, WRONG, "y" if n < 10 else "n") + read(name, OTHER, "y" if n < 2 else "n")
-    found = rows(all_answered(answers), readings, [item(name) for name in answers])
+    """Two hints that move as many answers; more chains name the one than the other."""
+    found = two_hints()
     return found.items, found.chains, found.observations
 
 

@@ -4,8 +4,7 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
-from scores_by_hand import rows
-from variants_by_hand import NEUTRAL, WRONG, all_answered, item, read
+from variants_by_hand import OTHER, WRONG, two_hints
 
 from cotfaith.cluster.cli.estimate_tables import variants_table
 from cotfaith.cluster.cli.summary import headline_data, summarise
@@ -13,18 +12,11 @@ from cotfaith.cluster.cli.view import View
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.stats.estimates import by_kind, read_estimates
 
-OTHER = "metadata.wrong"
-
 
 @pytest.fixture(scope="module")
 def estimates():
-    """20 of 30 items move under both hints; 10 chains name the one, 2 the other."""
-    answers, readings = {}, []
-    for n in range(30):
-        name, arm = f"i{n:02}", "B" if n < 20 else "A"
-        answers[name] = {"plain": "A", NEUTRAL: "A", WRONG: arm, OTHER: arm}
-        readings += read(name, WRONG, "y" if n < 10 else "n") + read(name, OTHER, "y" if n < 2 else "n")
-    found = rows(all_answered(answers), readings, [item(name) for name in answers])
+    """Two hints that move as many answers; more chains name the one than the other."""
+    found = two_hints()
     return read_estimates(aggregate(found.items, found.chains, found.observations, "r", 0))
 
 

@@ -42,7 +42,6 @@ FIELDS = {
 """Our fields, with what they hold."""
 BY_TEXT = "by_text"
 """``with_chain``: records with a chain's text have a chain, the others have none."""
-QUESTIONS = ("present", "relied", "checked")
 MAPPING = "the mapping"
 Question = Literal["present", "relied", "checked"]
 AnswerFormat = Literal["choice", "number", "boolean", "text"]

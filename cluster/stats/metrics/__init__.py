@@ -188,7 +188,7 @@ def tally_of(rows: Rows) -> Tally:
 
 
 def _tally(rows: Rows) -> Tally:
-    return tally(effects(part_scores(rows)), _part_vectors(rows))
+    return tally(effects(part_scores(rows)), part_vectors(rows))
 
 
 def _weighted(rows: Rows) -> Iterator[Tally]:
@@ -241,7 +241,7 @@ def _known(probes: Iterable[str]) -> list[ProbeMetrics]:
     return [one for one in found if one is not None]
 
 
-def _part_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
+def part_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the vectors of some items."""
     for known in _known(rows.probes):
         if known.vectors is not None:
