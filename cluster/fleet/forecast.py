@@ -79,9 +79,10 @@ class Forecast:
         before = self._engines.get(engine)
         if before is None or _seconds(usage) >= _seconds(before):
             self._engines[engine] = usage
-        for key in usage.stages:
-            if key.stage == CHAINS:
-                self.lengths.running(key.model, usage.running)
+        grown = _grown(usage, before)
+        if {key.stage for key in grown} == {CHAINS}:
+            for model in {key.model for key in grown}:
+                self.lengths.running(model, usage.running)
 
     def finished(self, report: ShardReport) -> None:
         """Take a finished shard."""
@@ -144,6 +145,12 @@ class Forecast:
         """Return how many models are to be loaded, and the seconds that loading took so far."""
         models = {name.rpartition("#")[0] for name in self._engines}
         return max(0, self.models - len(models)), [one.loading_s for one in self._engines.values() if one.loading_s]
+
+
+def _grown(usage: EngineUsage, before: EngineUsage | None) -> list[StageKey]:
+    """Return the stages that an engine has worked in since it was heard of before."""
+    earlier = {} if before is None else before.stages
+    return [key for key, work in usage.stages.items() if work.seconds > earlier.get(key, StageWork()).seconds]
 
 
 def _seconds(usage: EngineUsage) -> float:

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 
 from cotfaith.workers.engines.protocol import StageKey
 
+PRIOR = 0.1
+"""How strongly a quotient that rests on little is drawn to the next group's: a share of that group's denominator."""
+_NONE = (0.0, 0.0)
+
 
 @dataclass(frozen=True)
 class Ratios:
@@ -46,10 +50,16 @@ class Ratios:
         return stage * mine / theirs if mine and theirs else stage
 
     def _first(self, *groups: Hashable) -> float | None:
-        for group in groups:
-            if (found := self._total([group])) is not None:
-                return found
-        return None
+        """Return the quotient of the first group that has one, drawn to the next ones' while it rests on little."""
+        found, wider = None, 0.0
+        for group in reversed(groups):
+            above, below = self._sums.get(group, _NONE)
+            if below and found is None:
+                found, wider = above / below, below
+            elif below and found is not None:
+                weight = PRIOR * (wider - below)
+                found, wider = (above + weight * found) / (below + weight), below
+        return found
 
     def _total(self, groups: list[Hashable]) -> float | None:
         found = [self._sums[group] for group in groups if group in self._sums]

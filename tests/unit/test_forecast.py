@@ -1,5 +1,6 @@
 """The forecast of a run, on engines that are simulated with a clock of their own; and what a stop loses."""
 
+import math
 import random
 from dataclasses import dataclass, field
 
@@ -221,13 +222,37 @@ def test_a_plug_in_whose_plan_fails_ends_no_run(tmp_path, monkeypatch):
 
 class TestLengths:
     def test_open_texts_end_as_often_as_others_did(self):
-        length, cut = expected(Running(1000, ended=10, open=10, open_tokens=600, limit=200), 200)
+        length, cut = expected([Running(1000, ended=10, open=10, open_tokens=600, limit=200)], 200)
         # 60 tokens each so far; one end in 100 tokens; at most 140 more
         assert 50 < length < 50 + 10 / 20 * 140
         assert 0 < cut < 0.5
 
     def test_if_none_has_ended_all_reach_the_limit(self):
-        assert expected(Running(100, 0, 10, 100, 200), 200) == (200.0, 1.0)
+        assert expected([Running(100, 0, 10, 100, 200)], 200) == (200.0, 1.0)
+
+    def test_a_call_that_begins_takes_nothing_from_what_an_earlier_one_showed(self):
+        lengths = ChainLengths(200)
+        lengths.running("m", Running(400, ended=6, open=2, open_tokens=160, limit=200))
+        known = lengths.cut_share("m")
+        lengths.running("m", Running(8, ended=0, open=8, open_tokens=8, limit=200))
+        # one text ends in 68 tokens: 6 of 16 ended, 2 have 120 tokens to go, 8 have 199
+        assert lengths.cut_share("m") == pytest.approx(
+            (2 * math.exp(-6 * 120 / 408) + 8 * math.exp(-6 * 199 / 408)) / 16
+        )
+        lengths.running("m", Running(80, ended=0, open=8, open_tokens=80, limit=200))
+        assert len(lengths._calls["m"]) == 2
+        assert 0 < known < lengths.cut_share("m") < 0.2
+
+    def test_texts_that_probes_sample_are_no_chains(self, tmp_path):
+        forecast = forecast_of(tmp_path)
+        chains, probes = StageKey("m", "t", CHAINS), StageKey("m", "t", PROBES)
+        limit = forecast.lengths.limit
+        begun = StageWork(4, 400, 9.0)
+        forecast.used("m#0", EngineUsage(running=Running(400, 2, 2, 200, limit), stages={chains: begun}))
+        length = forecast.lengths.mean("m", "t")
+        later = {chains: begun, probes: StageWork(5, 29, 1.0)}
+        forecast.used("m#0", EngineUsage(running=Running(29, 5, 12, 24, limit), stages=later))
+        assert forecast.lengths.mean("m", "t") == length != limit
 
     def test_finished_chains_count_before_guesses_and_answers_do_not(self):
         lengths = ChainLengths(200)
@@ -238,6 +263,16 @@ class TestLengths:
         assert 50 < lengths.mean("m", "t") == lengths.mean("n", "t") < 200
         lengths.made("m", "t", 4, 120)
         assert lengths.mean("m", "t") == lengths.mean("m", "u") == lengths.mean("n", "u") == 30
+
+
+def test_a_quotient_that_rests_on_little_is_near_that_of_its_stage():
+    key = StageKey
+    pairs = {key("a", "t", PROBES): (100, 1000), key("a", "u", PROBES): (4, 10)}
+    drawn = Ratios(pairs).of(key("a", "u", PROBES))
+    weight, around = 0.1 * 1000, 104 / 1010
+    assert drawn == pytest.approx((4 + weight * around) / (10 + weight))
+    assert around < drawn < 0.4
+    assert Ratios(pairs).of(key("a", "t", PROBES)) == pytest.approx(0.1, rel=0.001)
 
 
 def test_a_model_that_is_twice_as_slow_is_so_in_a_stage_that_only_others_have_been_in():
