@@ -213,7 +213,7 @@ class Observation:
     """The seed that the subject sampled them with; null if it sampled nothing."""
     edit: Edit | None = None
     prompt_hash: str | None = None
-    """Which rules a judge read by; an edit has its own."""
+    """Which rules or prompt a reader read by; an edit has its own."""
     similarity: float | None = None
     """Similarity of the original's meaning and the new one's, -1 to 1, measured by ``embedder``."""
     embedder: str | None = None
@@ -242,6 +242,8 @@ class Observation:
     """Whether the quote occurs in the text that was read."""
     text_hash: str | None = None
     """sha256 (hex) of the text that was read."""
+    read_share: float | None = None
+    """The share of that text's characters that the reader saw, above 0 and below 1; null: all of it."""
     hint_asked: str | None = None
     """The hint that the question is about, if it is not the variant's own."""
     weight: float | None = None

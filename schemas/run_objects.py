@@ -193,6 +193,8 @@ class RunRecord(RunObject):
     """Probe -> its readers."""
     task_readers: dict[str, dict[Name, list[str]]] = Field(default_factory=dict)
     """Probe -> task -> its readers, for the tasks whose chains not all readers read."""
+    others_only: list[str] = Field(default_factory=list)
+    """The probes whose readers do not read their own chains."""
     imported: ImportedRecords | None = None
     """Null: the run's models made its rows. Else its spec only names models and tasks, and nothing can be added."""
     variants: list[Text] = Field(default_factory=list)
@@ -210,9 +212,10 @@ class RunRecord(RunObject):
         """Return (start, stop) of the task's shards, which are the same for each model."""
         return [shard for one in self.ranges.get(task, []) for shard in one.shards()]
 
-    def readers_of(self, probe: str, task: str) -> list[str]:
-        """Return the models that read the task's chains in the probe; empty if it has no readers."""
-        return self.task_readers.get(probe, {}).get(task, self.readers.get(probe, []))
+    def readers_of(self, probe: str, task: str, model: str | None = None) -> list[str]:
+        """Return the models that read the chains of ``model`` (null: of any) on the task; empty: it has no readers."""
+        found = self.task_readers.get(probe, {}).get(task, self.readers.get(probe, []))
+        return [one for one in found if one != model] if probe in self.others_only else found
 
     def variants_of(self, probe: str | None) -> list[str]:
         """Return the variants that the probe runs on, or that have chains (null)."""

@@ -17,7 +17,7 @@ from cotfaith.schemas.keys import NAME_PATTERN
 from cotfaith.schemas.suggest import unknown
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-RoleName = Literal["subject", "editor", "embedder", "judge"]
+RoleName = Literal["subject", "editor", "embedder", "judge", "monitor", "observer"]
 StrategyName = Literal["cot", "cot_decomposition", "factored_decomposition"]
 GoldIs = Literal["auto", "label", "text", "index", "index_from_1"]
 Dtype = Literal["float32", "bfloat16", "float16", "auto"]
@@ -422,9 +422,9 @@ class RunSpec(Section):
         return tuple(m for m in self.models if "subject" in m.roles)
 
     def answers(self, model: str, task: str) -> bool:
-        """Return whether the subject with this id answers the task of this name."""
+        """Return whether the model with this id is a subject that answers the task of this name."""
         wanted = next(one.models for one in self.tasks if one.name == task)
-        return wanted is None or model in wanted
+        return model in (one.id for one in self.subjects) and (wanted is None or model in wanted)
 
 
 def parse_spec(data: Any, origin: str = "spec") -> RunSpec:

@@ -23,5 +23,7 @@ class Status(StrEnum):
     """Our own code failed on this item."""
     REFUSED = "refused"
     """The server withheld the text (a content filter), or says that the model refused."""
+    UNSUPPORTED = "unsupported"
+    """A reader's quote is not in the chain."""
     QUARANTINED = "quarantined"
     """Each attempt at this item alone ended its engine, or the process that worked on it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 OLDEST_VERSION = 2
 """The oldest version whose files can still be read: columns that they lack are null."""
 
@@ -119,7 +119,7 @@ OBSERVATIONS = _schema(
         pa.field("editor", pa.string()),  # a model's id, or the name of the rules
         pa.field(
             "prompt_hash", pa.string()
-        ),  # of the editor's prompt file, or a judge's rules; null for rules that edit
+        ),  # of the editor's or the reader's prompt file, or a judge's rules; null for rules that edit
         pa.field("similarity", pa.float64()),  # between the original's meaning and the new one's, -1 to 1
         pa.field("embedder", pa.string()),  # what measured it
         pa.field("shown_choices", pa.list_(pa.string())),  # own labels in the order shown; null: in their own order
@@ -131,6 +131,7 @@ OBSERVATIONS = _schema(
         pa.field("quote", pa.string()),
         pa.field("quote_found", pa.bool_()),  # whether the quote occurs in the text that was read
         pa.field("text_hash", pa.string()),  # sha256 of that text
+        pa.field("read_share", pa.float64()),  # share of its characters that the reader saw; null: all
         pa.field("hint_asked", pa.string()),  # the hint that the question is about, if not the variant's own
         pa.field("weight", pa.float64()),  # the row's weight in a rate; null: 1
         *_ANSWER,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cotfaith.schemas.errors import SpecError
-from cotfaith.schemas.records import Item
+from cotfaith.schemas.records import READER, Item
 from cotfaith.schemas.spec import ProbeSpec, RunSpec, Section
 from cotfaith.schemas.suggest import unknown
 from cotfaith.schemas.variants import PLAIN
@@ -18,7 +18,7 @@ from cotfaith.workers.interventions import find_intervention
 from cotfaith.workers.interventions.lib.applied import Applied
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Probe
-from cotfaith.workers.probes.transfer import reader_ids
+from cotfaith.workers.probes.lib.readers import named_readers, reader_ids
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,19 @@ class ResolvedProbe:
     def readers(self) -> tuple[str, ...]:
         """All its readers."""
         return tuple(dict.fromkeys(reader for found in self.readers_of.values() for reader in found))
+
+    @property
+    def reads_own(self) -> bool:
+        """Whether a reader also reads its own chains: always if it answers their question, else if it is named."""
+        return self.kind.reader_role == READER or named_readers(self.options) is not None
+
+    def readers_for(self, task: str, subject: str) -> tuple[str, ...]:
+        """Return the models that read the subject's chains on the task."""
+        return tuple(one for one in self.readers_of.get(task, ()) if self.reads_own or one != subject)
+
+    def answering(self, task: str, subject: str) -> tuple[str, ...]:
+        """Return the models that are asked about the subject's chains on the task: its readers, or the subject."""
+        return self.readers_for(task, subject) if self.kind.readers else (subject,)
 
 
 @dataclass(frozen=True)
@@ -83,7 +96,7 @@ class Resolved:
         return tuple(self.models[model.id] for model in self.spec.subjects)
 
     def sees(self, model: str, task: str) -> bool:
-        """Return whether the subject gets the task's questions: it answers the task, or reads its chains."""
+        """Return whether the model gets the task's questions: it answers the task, or reads its chains."""
         return self.spec.answers(model, task) or any(model in one.readers_of.get(task, ()) for one in self.probes)
 
 
@@ -114,4 +127,4 @@ def resolve_probes(spec: RunSpec) -> tuple[ResolvedProbe, ...]:
 def _probe(spec: RunSpec, probe: ProbeSpec) -> ResolvedProbe:
     kind, options = find_probe(probe)
     tasks = [task.name for task in spec.tasks] if kind.readers else []
-    return ResolvedProbe(kind, options, {task: reader_ids(spec, options, task, probe.name) for task in tasks})
+    return ResolvedProbe(kind, options, {task: reader_ids(spec, kind, options, task) for task in tasks})

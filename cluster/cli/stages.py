@@ -78,9 +78,11 @@ def _sum(model: str, parts: Collection[Stage]) -> Stage:
 
 def _stages(run: RunRecord, model: str, task: str, own: Logs) -> Iterator[Stage]:
     for stage in (None, *run.identity.probes) if own or _is_asked(run, model, task) else ():
-        shards = run.n_shards(task) * len(_readers(run, stage, task, own.values()))
-        done = sum(_done(run, stage, shard, log, own.values()) for shard, log in own.items())
-        yield Stage(model, task, stage or "chains", done, shards, _statuses(stage, own.values()))
+        readers = _readers(run, stage, model, task, own.values())
+        shards = run.n_shards(task) * len(readers)
+        done = sum(_done(run, stage, readers, shard, log) for shard, log in own.items())
+        if readers:
+            yield Stage(model, task, stage or "chains", done, shards, _statuses(stage, own.values()))
 
 
 def _is_asked(run: RunRecord, model: str, task: str) -> bool:
@@ -89,18 +91,19 @@ def _is_asked(run: RunRecord, model: str, task: str) -> bool:
     return all(run.spec.answers(model, one) for one in named)
 
 
-def _readers(run: RunRecord, stage: str | None, task: str, logs: Iterable[ShardLog]) -> set[str | None]:
+def _readers(run: RunRecord, stage: str | None, model: str, task: str, logs: Iterable[ShardLog]) -> set[str | None]:
     """Return who works on each shard in this stage: the subject (null), or the readers in the record or commits."""
-    named = run.readers_of(stage, task) if stage is not None else []
+    named = run.readers_of(stage, task, model) if stage is not None else []
     found = {piece.reader for log in logs for piece in log.pieces if piece.probe == stage}
-    return ({*named, *found} - {None}) or {None}
+    readers = {*named, *found} - {None}
+    return readers if readers or stage in run.others_only else {None}
 
 
-def _done(run: RunRecord, stage: str | None, shard: Shard, log: ShardLog, logs: Iterable[ShardLog]) -> int:
+def _done(run: RunRecord, stage: str | None, readers: Collection[str | None], shard: Shard, log: ShardLog) -> int:
     """Return by how many of its readers the shard's stage is done."""
     strategies = run.spec.strategies or list(run.identity.strategies)
     n, done = shard.stop - shard.start, 0
-    for reader in _readers(run, stage, shard.task, logs):
+    for reader in readers:
         asked = product(strategies, run.variants_of(stage))
         pieces = {PieceName(strategy, variant, stage, reader) for strategy, variant in asked}
         pieces |= {piece for piece in log.pieces if (piece.probe, piece.reader) == (stage, reader)}

@@ -123,7 +123,7 @@ def needed_for(plan: Plan, model: str, probes: Iterable[ResolvedProbe]) -> Neede
 
 def stages(plan: Plan) -> list[frozenset[Deployment]]:
     """Return the deployments that the whole plan needs: for the subjects' chains and probes, then for readings."""
-    own = [probe for probe in plan.probes if not probe.readers]
+    own = [probe for probe in plan.probes if not probe.kind.readers]
     readers = {reader for probe in plan.probes for reader in probe.readers}
     return [
         frozenset(one for model in plan.spec.subjects for one in needed_for(plan, model.id, own).values()),

@@ -130,7 +130,7 @@ class Jobs:
         shards = self.plan.shards(self.run)
         for probe in self.plan.probes:
             for reader in probe.readers:
-                read = [shard for shard in shards if reader in probe.readers_of[shard.task]]
+                read = [shard for shard in shards if reader in probe.readers_for(shard.task, shard.model)]
                 yield from ((shard, probe.name, reader) for shard in read)
 
     def unread(self, ledger: Ledger) -> list[tuple[Shard, str, str]]:
@@ -188,7 +188,7 @@ class Jobs:
     @cached_property
     def _own(self) -> frozenset[PieceName]:
         """The pieces that the subject's own engine answers in."""
-        own = [probe.name for probe in self.plan.probes if not probe.readers]
+        own = [probe.name for probe in self.plan.probes if not probe.kind.readers]
         return self._chains.union(*(self.pieces(name) for name in own))
 
     def _wanted(self, pieces: frozenset[PieceName]) -> Wanted:

@@ -121,7 +121,7 @@ def _do_what_is_missing(missing: Jobs, store: Store, ledger: Ledger, reporter: R
         work = _Work(plan, make_forecast(missing, jobs, ledger), reporter, check, given_up, sight)
         quarantined = work.do(jobs)
         given_up.check(model.id for model in plan.spec.subjects)
-        if jobs and any(probe.readers for probe in plan.probes):
+        if jobs and any(probe.kind.readers for probe in plan.probes):
             ledger = read_ledger(store)  # with the chains that were just made
         quarantined += work.do(missing.of_readers(ledger))
     return quarantined

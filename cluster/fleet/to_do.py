@@ -106,7 +106,7 @@ def _unread(shard: Shard, piece: PieceName, ledger: Ledger) -> int:
 def all_of(missing: Jobs) -> Counts:
     """Return the counts of the whole run, done or not."""
     found: Counts = Counter()
-    own = [None, *(probe.name for probe in missing.plan.probes if not probe.readers)]
+    own = [None, *(probe.name for probe in missing.plan.probes if not probe.kind.readers)]
     kinds = [(shard, name, None) for shard in missing.plan.shards(missing.run) for name in own]
     for shard, probe, reader in (*kinds, *missing.readings()):
         for piece in missing.pieces(probe, reader):

@@ -32,7 +32,7 @@ def check_probes(resolved: Resolved, items: ItemsOf) -> None:
     check_variants(resolved, items)
     check_applies(resolved, items)
     _check_supplied(resolved.spec, items)
-    for model in resolved.subjects:
+    for model in resolved.models.values():
         for task in resolved.spec.tasks:
             if resolved.sees(model.spec.id, task.name):
                 _check_capabilities(resolved, model, task, items[task.name])
@@ -107,10 +107,10 @@ def _wanted(resolved: Resolved, model: ResolvedModel, task: str, methods: Set[st
     opened = set() if model.whole_turns else {"prefill"}  # their prompts open each turn of the model
     wanted: dict[str, set[str]] = {_CHAINS: {"generate", *opened, *methods}} if answers else {}
     for name in resolved.spec.strategies:
-        if STRATEGIES[name].needs_prefill:
+        if STRATEGIES[name].needs_prefill and model in resolved.subjects:
             wanted[f"strategy {name!r}"] = {"prefill"}
     for probe in resolved.probes:
-        if own in (probe.readers_of.get(task) or [own] * answers):
+        if own in probe.readers_of.get(task, ()) or (answers and not probe.kind.readers):
             wanted[f"probe {probe.name!r}"] = _own_needs(probe.kind.needs, methods) | opened
     return wanted
 

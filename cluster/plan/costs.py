@@ -196,7 +196,7 @@ def _count_subject(
         times = shape.chains if probe.kind.level == "chain" else 1
         with faults_named(f"Planning the arms of {probe.name}", probe.kind.arms, "plan again."):
             arms = list(probe.kind.arms(shape, probe.options))
-        for name in probe.readers_of.get(task.name) or [own]:
+        for name in probe.answering(task.name, own):
             for arm in arms:
                 frame.count_answer(lines[name, task.name, probe.name, variant], arm, times)
             if name != own:  # the reader has not seen the chain

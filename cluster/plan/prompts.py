@@ -86,7 +86,7 @@ def _of_probe(
     plan: Plan, subject: ModelSpec, work: ShardWork, chain: Chain, probe: ResolvedProbe
 ) -> Iterator[ShownPrompt]:
     (item,) = work.items
-    for reader in probe.readers_of.get(work.task.name) or [subject.id]:
+    for reader in probe.answering(work.task.name, subject.id):
         answers = plan.model(reader)
         own = _work(plan, answers, work.task, item, work.strategy)
         asked = _Asked(

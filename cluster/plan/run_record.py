@@ -125,6 +125,7 @@ def _new(resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
         max_tokens=resolved.spec.sampling.max_tokens,
         readers=_readers(resolved),
         task_readers=_task_readers(resolved),
+        **_others_only(resolved),
         **_variants(resolved),
         spec=_entry(resolved),
     )
@@ -136,12 +137,15 @@ def _continued(old: RunRecord, resolved: Resolved, ident: Identity, items: Items
     merged = {name: found for name, found in both.items() if found or name != "interventions"}
     return old.model_copy(
         update={
+            "schema_version": SCHEMA_VERSION,
             "prompt_date": prompt_date(resolved.spec, old).isoformat(),
             "identity": ident.model_copy(update=merged),
             "ranges": grown(old, items, resolved.spec.resources.shard_size),
             "max_tokens": resolved.spec.sampling.max_tokens,
             "readers": _readers(resolved),
             "task_readers": _task_readers(resolved),
+            **({"others_only": []} if old.others_only else {}),
+            **_others_only(resolved),
             **({"variants": [], "probe_variants": {}} if old.variants else {}),
             **_variants(resolved),
             "spec": _entry(resolved),
@@ -162,6 +166,12 @@ def _task_readers(resolved: Resolved) -> dict[str, dict[str, list[str]]]:
         for name, one in probes.items()
     }
     return {name: tasks for name, tasks in fewer.items() if tasks}
+
+
+def _others_only(resolved: Resolved) -> dict[str, Any]:
+    """Return the field of the probes whose readers do not read their own chains; none without such probes."""
+    found = [probe.name for probe in resolved.probes if probe.kind.readers and not probe.reads_own]
+    return {"others_only": found} if found else {}
 
 
 def _variants(resolved: Resolved) -> dict[str, Any]:

@@ -49,8 +49,7 @@ def _named(defs: Schema, entries: Schema, section: str, registry: Registry[Any])
 def _models(defs: Schema) -> None:
     model = defs["ModelSpec"]
     _restrict(model["properties"]["engine"], ENGINES.listed())
-    roles = [role for role in ROLES.values() if role.offered]
-    model["properties"]["roles"]["items"] = _one_of(Listed(role.name, role.summary) for role in roles)
+    model["properties"]["roles"]["items"] = _one_of(Listed(role.name, role.summary) for role in ROLES.values())
     default = model["properties"]["engine"]["default"]
     model["allOf"] = [
         _with_options(defs, "engine", "engine", name, engine.options, given=name != default)

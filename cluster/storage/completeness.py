@@ -90,12 +90,13 @@ def _is_done(log: ShardLog, pieces: frozenset[PieceName], shard: Shard, max_toke
     return not log.missing(items, Wanted(pieces, max_tokens))
 
 
-def wanted_pieces(run: RunRecord, task: str) -> frozenset[PieceName]:
-    """Return the pieces that the last spec asks for, of each item of the task."""
+def wanted_pieces(run: RunRecord, model: str, task: str) -> frozenset[PieceName]:
+    """Return the pieces that the last spec asks for, of the model's chains on each item of the task."""
     strategies = run.spec.strategies or list(run.identity.strategies)
     pieces = {PieceName(*one) for one in product(strategies, run.variants_of(None))}
     for probe in run.spec.probes:
-        readers: Sequence[str | None] = run.readers_of(probe.name, task) or [None]
+        reading = probe.name in run.readers
+        readers: Sequence[str | None] = run.readers_of(probe.name, task, model) if reading else [None]
         on = product(strategies, run.variants_of(probe.name), readers)
         pieces |= {PieceName(strategy, variant, probe.name, reader) for strategy, variant, reader in on}
     return frozenset(pieces)
@@ -103,9 +104,9 @@ def wanted_pieces(run: RunRecord, task: str) -> frozenset[PieceName]:
 
 def _plan(run: RunRecord, ledger: Ledger) -> dict[Group, frozenset[PieceName]]:
     """Return everything that belongs to each group's shards."""
-    spec, wanted = run.spec, {task.name: wanted_pieces(run, task.name) for task in run.spec.tasks}
+    spec = run.spec
     asked = [(model, task.name) for model in spec.subjects for task in spec.tasks if spec.answers(model, task)]
-    plan = {(model, task): wanted[task] for model, task in asked}
+    plan = {(model, task): wanted_pieces(run, model, task) for model, task in asked}
     for key, log in ledger.logs.items():  # possibly of an earlier spec
         group = (key.model, key.task)
         plan[group] = plan.get(group, frozenset()) | {piece.chains for piece in log.pieces} | set(log.pieces)

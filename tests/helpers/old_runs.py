@@ -1,4 +1,4 @@
-"""Writes runs and tables as old versions of cotfaith did (schema versions 2 to 4).
+"""Writes runs and tables as old versions of cotfaith did (schema versions 2 to 5).
 
 An old run had one commit for each strategy and range of items, and for each probe (and reader) on it, flat in
 ``_commits/``; parts lay in folders by model, task and probe, and one shard size held for the whole run.
@@ -18,17 +18,20 @@ from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.tables import ITEMS, TABLES
 
+_SINCE_5 = {"items": [], "chains": [], "observations": ["read_share"]}
 _SINCE_4 = {
     "items": ITEMS.names[ITEMS.names.index("hint") :],
     "chains": ["variant", "intervention", "target", "channel", "no_cot_mechanism"],
     "observations": [
+        *_SINCE_5["observations"],
         *("condition", "shown_choices", "reader_role", "question", "label", "score", "quote", "quote_found"),
         *("text_hash", "hint_asked", "weight", "variant", "intervention", "target", "channel", "no_cot_mechanism"),
     ],
 }
 _SINCE_3 = ("tied", "gap", "near_tie", "edit_seeds")
 SINCE = {
-    4: {name: [] for name in _SINCE_4},
+    5: _SINCE_5,
+    4: _SINCE_5,
     3: _SINCE_4,
     2: {name: [*columns, *_SINCE_3] for name, columns in _SINCE_4.items()},
 }

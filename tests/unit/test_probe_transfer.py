@@ -7,7 +7,8 @@ from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.probes.lib.probe import Shape
-from cotfaith.workers.probes.transfer import PROBE, Options, reader_ids
+from cotfaith.workers.probes.lib.readers import reader_ids
+from cotfaith.workers.probes.transfer import PROBE, Options
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.text.codec import ByteCodec
 
@@ -61,15 +62,15 @@ def test_a_chain_that_cannot_be_read_is_a_row_of_that_reader():
 
 
 def test_readers_are_the_subjects_or_those_that_are_named():
-    assert reader_ids(spec_with(), Options(), "t") == ("author", "other")
-    assert reader_ids(spec_with(), Options(readers=("other",)), "t") == ("other",)
-    assert reader_ids(spec_with(), Options(readers=("other", "author", "other")), "t") == ("author", "other")
+    assert reader_ids(spec_with(), PROBE, Options(), "t") == ("author", "other")
+    assert reader_ids(spec_with(), PROBE, Options(readers=("other",)), "t") == ("other",)
+    assert reader_ids(spec_with(), PROBE, Options(readers=("other", "author", "other")), "t") == ("author", "other")
 
 
 @pytest.mark.parametrize("wrong", ["writer", "othr"])
 def test_others_cannot_read(wrong):
     with pytest.raises(SpecError, match=f"Unknown subject '{wrong}'.*Known: author, other"):
-        reader_ids(spec_with(), Options(readers=(wrong,)), "t")
+        reader_ids(spec_with(), PROBE, Options(readers=(wrong,)), "t")
 
 
 def test_the_plan_knows_the_arm():

@@ -16,7 +16,7 @@ from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, find_prompt
 from cotfaith.workers.roles.table import HELPERS, ROLES
 
 M = {"id": "m", "engine": "stub"}
-E, J = ({"id": role[0], "engine": "stub", "roles": [role]} for role in ("editor", "judge"))
+E = {"id": "e", "engine": "stub", "roles": ["editor"]}
 
 
 def spec_of(*models, probes=("no_cot",)):
@@ -34,9 +34,12 @@ def test_every_role_of_a_spec_is_in_the_table():
     assert all(role.name == name for name, role in ROLES.items())
 
 
-def test_a_judge_that_nothing_asks_is_refused():
-    with pytest.raises(SpecError, match=r"models\.j\.roles: judge, but no probe and no metric asks a model to judge"):
-        make_plan(spec_of(M, J))
+@pytest.mark.parametrize("role", ["judge", "monitor", "observer"])
+def test_a_reader_that_nothing_asks_is_refused(role):
+    with pytest.raises(
+        SpecError, match=rf"models\.x\.roles: {role}, but no probe of the spec asks for it\. .*this role"
+    ):
+        make_plan(spec_of(M, {"id": "x", "engine": "stub", "roles": [role]}))
 
 
 def test_also_beside_other_roles():

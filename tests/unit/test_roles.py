@@ -1,5 +1,7 @@
 """The models that must be up for a job: the one that answers, and those that edit or compare for its probes."""
 
+from dataclasses import replace
+
 import pytest
 from run_records import commit, ledger, run_record
 
@@ -8,12 +10,18 @@ from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.plan.identity import check_same_run, identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.roles import helpers
+from cotfaith.cluster.plan.run_record import open_run
+from cotfaith.cluster.storage.completeness import wanted_pieces
+from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.errors import EngineLostError, RunConflictError, SpecError
 from cotfaith.schemas.run_objects import PieceName
 from cotfaith.schemas.spec import ResourceSpec, parse_spec
+from cotfaith.workers.probes import PROBES
 
 M, N = ({"id": name, "engine": "stub"} for name in "mn")
 E = {"id": "e", "engine": "stub", "roles": ["editor"]}
+J = {"id": "j", "engine": "stub", "roles": ["judge"]}
+BOTH = {"id": "n", "engine": "stub", "roles": ["subject", "judge"]}
 RUN = run_record(n=4)
 
 
@@ -136,3 +144,51 @@ def test_a_lost_engine_says_whose_it_was_across_processes():
     with pytest.raises(EngineLostError) as caught:
         MeteredEngine(Lost(), "editor").score([])
     assert pickle.loads(pickle.dumps(caught.value)).role == "editor"
+
+
+class TestReadersOfOthers:
+    """Models with a reader's role read the chains of others; their own only if they are named."""
+
+    @pytest.fixture(autouse=True)
+    def judging(self, monkeypatch):
+        kind = replace(PROBES["transfer"], name="judging", reader_role="judge")
+        monkeypatch.setitem(PROBES.things, "judging", kind)
+
+    def cells(self, *models, **options):
+        made = plan({"name": "judging", "options": options}, models=models)
+        return {(shard.model, reader) for shard, _, reader in Jobs(made, RUN).readings()}
+
+    def test_a_judge_reads_all_subjects_and_is_none(self):
+        made = plan("judging", models=(M, N, J))
+        assert [one.id for one in made.spec.subjects] == ["m", "n"]
+        assert {shard.model for shard in made.shards(RUN)} == {"m", "n"}
+        assert self.cells(M, N, J) == {("m", "j"), ("n", "j")}
+
+    def test_a_subject_reads_its_own_chains_only_if_it_is_named(self):
+        assert self.cells(M, BOTH) == {("m", "n")}
+        assert self.cells(M, BOTH, readers=["n"]) == {("m", "n"), ("n", "n")}
+
+    @pytest.mark.parametrize(
+        ("models", "options", "words"),
+        [
+            ((M,), {}, "'judging' asks models with the role judge, and the spec has none. Add a model"),
+            ((M, J), {"readers": ["m"]}, r"Unknown judge 'm'.*Give that model the role judge"),
+            ((M, J), {"readers": []}, "nothing is read in 'judging'. Its readers are none"),
+            ((BOTH,), {}, "nothing is read in 'judging'. Its readers are n, and a model reads its own chains only if"),
+        ],
+    )
+    def test_what_cannot_be_read_is_refused(self, models, options, words):
+        with pytest.raises(SpecError, match=words):
+            plan({"name": "judging", "options": options}, models=models)
+
+    def test_a_run_knows_who_reads_what(self, tmp_path):
+        made = plan("judging", models=(M, BOTH))
+        store = LocalStore(tmp_path)
+        run = open_run(store, made.resolved, identity(made.resolved, made.weights), made.items)
+        assert (run.others_only, run.readers) == (["judging"], {"judging": ["n"]})
+        assert (run.readers_of("judging", "t", "m"), run.readers_of("judging", "t", "n")) == (["n"], [])
+        assert {piece.reader for piece in wanted_pieces(run, "m", "t")} == {None, "n"}
+        assert {piece.probe for piece in wanted_pieces(run, "n", "t")} == {None}
+        named = plan({"name": "judging", "options": {"readers": ["n"]}}, models=(M, BOTH))
+        wider = open_run(store, named.resolved, identity(named.resolved, named.weights), named.items)
+        assert (wider.others_only, wider.readers_of("judging", "t", "n")) == ([], ["n"])

@@ -24,7 +24,7 @@ from cotfaith.schemas.status import Status
 from cotfaith.workers.resolved import resolve
 
 RUN = """{
-  "schema_version": 5,
+  "schema_version": 6,
   "run_id": "0123456789ab",
   "created": "2026-01-02T03:04:05+00:00",
   "cotfaith_version": "0.1.0",

@@ -67,6 +67,13 @@ def test_conditions_of_paraphrases_and_their_baseline():
     assert [row["edit"] for row in rows] == ["x", None, None, None]
 
 
+def test_readings_of_before_they_could_be_partial_have_no_share():
+    rows = [ItemObservation(ITEM, "cot", "mentions", observation("q", reader="j", reader_role="judge", read_share=0.5))]
+    table = observations_table(KEY, rows)
+    assert table.column("read_share").to_pylist() == [0.5]
+    assert in_schema(as_version(5, table, "observations"), "observations").column("read_share").to_pylist() == [None]
+
+
 def test_other_probes_have_no_condition_and_readers_have_a_role():
     rows = old_rows("transfer", ["reader=m", "reader=b"], reader=["m", "b"])
     assert [(row["condition"], row["reader_role"], row["variant"]) for row in rows] == [(None, "reader", "plain")] * 2

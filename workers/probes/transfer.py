@@ -7,12 +7,8 @@ helps only its author is a sign of encoded reasoning. This probe is not from a p
 Lanham et al. 2023 (arXiv 2307.13702).
 """
 
-from collections.abc import Sequence
-
-from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Chain, Observation
-from cotfaith.schemas.spec import RunSpec, Section
-from cotfaith.schemas.suggest import unknown
+from cotfaith.schemas.spec import Section
 from cotfaith.workers.probes.lib.probe import Arm, Probe, ProbeRun
 from cotfaith.workers.shard.ask import Ask
 
@@ -28,24 +24,6 @@ def transfer(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
     """Ask each reader for the answer after the whole chain."""
     (answer,) = yield [ask.answer_with(chain.text)]
     return [Observation(arm=f"reader={ask.templates.model.id}", answer=answer)]
-
-
-def reader_ids(spec: RunSpec, options: Section, task: str, probe: str = "transfer") -> tuple[str, ...]:
-    """Return the models that read a task's chains, in the spec's order.
-
-    These are the ones in the option ``readers``, if it is set, and else the subjects that answer the task.
-
-    Raises:
-        SpecError: a reader is not a subject of the spec.
-
-    """
-    subjects = [model.id for model in spec.subjects]
-    named: Sequence[str] | None = getattr(options, "readers", None)
-    wanted = [model for model in subjects if spec.answers(model, task)] if named is None else named
-    for reader in wanted:
-        if reader not in subjects:
-            raise SpecError(f"probes.{probe}.options.readers: {unknown('subject', reader, subjects)}")
-    return tuple(model for model in subjects if model in wanted)
 
 
 PROBE = Probe(

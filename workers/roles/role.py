@@ -47,8 +47,8 @@ class Role:
     summary: str
     check: Callable[[RunSpec], None]
     """Raises ``InputError``, before any weights load, if the spec's models cannot do it."""
-    offered: bool = True
-    """Whether a spec can use it."""
+    reads: bool = False
+    """Whether its models read the chains of subjects, in the probes that ask for it as their ``reader_role``."""
     prompted: bool = True
     """Whether its models get prompts, which a chat template may write; otherwise they get bare texts."""
 

@@ -27,6 +27,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "label": bool,
     "score": _NUMBER,
     "quote": str,
+    "read_share": _NUMBER,
     "weight": _NUMBER,
 }
 """Fields that a probe sets, and what they hold; all but the first two may be null."""

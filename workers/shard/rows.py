@@ -12,6 +12,11 @@ from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 from cotfaith.workers.shard.work import ItemObservation
 from cotfaith.workers.text.answers import is_correct, p_gold, same_answer
 
+_READING = (
+    *("reader_role", "question", "label", "score", "quote", "quote_found"),
+    *("text_hash", "read_share", "hint_asked", "weight"),
+)
+
 
 @dataclass(frozen=True)
 class RowKey:
@@ -208,8 +213,7 @@ def _variant_columns(row: Chain | Observation) -> dict[str, Any]:
 
 def _reading_columns(observation: Observation) -> dict[str, Any]:
     """Return a reading's columns. A judge answers another question than the item's: its answer is not graded."""
-    about = ("reader_role", "question", "label", "score", "quote", "quote_found", "text_hash", "hint_asked", "weight")
-    found = {name: getattr(observation, name) for name in about}
+    found = {name: getattr(observation, name) for name in _READING}
     return found | {"correct": None, "p_gold": None} if _is_judged(observation) else found
 
 

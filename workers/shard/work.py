@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from cotfaith.schemas.records import READER, Answer, Chain, Item, Observation, Supplied
+from cotfaith.schemas.records import Answer, Chain, Item, Observation, Supplied
 from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.variants import PLAIN
@@ -199,7 +199,7 @@ class _Run:
     def _complete(self, observation: Observation) -> Observation:
         observation = replace(observation, **_about(self.item))
         if self.reader is not None:
-            observation = replace(observation, reader=self.reader, reader_role=READER)
+            observation = replace(observation, reader=self.reader, reader_role=self.probe.reader_role)
         if self.chain is None:
             return observation
         return replace(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from cotfaith.schemas.errors import SpecError
-from cotfaith.schemas.records import Answer, Item, Observation
+from cotfaith.schemas.records import READER, Answer, Item, Observation
 from cotfaith.schemas.spec import RunSpec, Section
 from cotfaith.workers.shard.ask import Ask, Request
 
@@ -69,9 +69,14 @@ class Probe:
     source: str
     """The paper and its section."""
     readers: bool = False
-    """Whether it also runs on other models' engines, after all chains are committed.
+    """Whether it runs on other models' engines, after all chains are committed.
 
-    Its option ``readers`` names these models; by default they are all subjects. ``ask`` then belongs to the reader.
+    Its option ``readers`` names these models; by default they are all models with ``reader_role``. ``ask`` then belongs
+    to the reader.
+    """
+    reader_role: str = READER
+    """What its readers are: "reader": subjects, which answer the item's question; or "judge", "monitor", "observer",
+    which answer a question about the chain, and read their own chains only if the option ``readers`` names them.
     """
     applies: Callable[[Item], bool] = lambda item: True
     """Items for which it is false have no arms and no rows; this is not a failure."""
