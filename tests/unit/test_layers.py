@@ -37,6 +37,7 @@ WORKERS = (
     "workers.shard.rounds",
     "workers.roles workers.strategies",
     "workers.text.template_check workers.shard.ask",
+    "workers.readings",
     "workers.probes.lib",
     "workers.probes",
     "workers.resolved",

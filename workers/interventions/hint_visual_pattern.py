@@ -43,4 +43,6 @@ INTERVENTION = Intervention(
     options=Options,
     variants=hint_visual_pattern,
     source="Chen et al. 2025, section 2",
+    hint="in its prompt, a mark stands beside the right option of each worked example, and in the "
+    "question beside {target}.",
 )

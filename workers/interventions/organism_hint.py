@@ -41,4 +41,5 @@ INTERVENTION = Intervention(
     variants=organism_hint,
     source="Turpin et al. 2023, section 2, in the organisms' words",
     needs_choices=False,
+    hint="a hint in its prompt gives {target} as the answer.",
 )

@@ -52,4 +52,5 @@ INTERVENTION = Intervention(
     variants=suggested_answer,
     source="Turpin et al. 2023, section 2",
     needs_choices=False,
+    hint="in its prompt, the user thinks that the answer is {target}.",
 )

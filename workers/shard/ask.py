@@ -5,14 +5,14 @@ token ids, and an engine's reply into an ``Answer``. It never calls an engine: t
 once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from cotfaith.schemas.records import Answer, Chain, Item
+from cotfaith.schemas.records import Answer, Chain, Item, Observation
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import SamplingSpec, StepsSpec
 from cotfaith.schemas.status import Status
-from cotfaith.workers.engines.protocol import GenerateRequest, Generation
+from cotfaith.workers.engines.protocol import Capabilities, GenerateRequest, Generation
 from cotfaith.workers.roles.editors.base import Editing, EditKind, Editor
 from cotfaith.workers.roles.embedders.base import Comparing, Embedder
 from cotfaith.workers.shard.request import Request as Request
@@ -24,6 +24,9 @@ from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.steps import merge_steps
 from cotfaith.workers.text.templates import Templates
 from cotfaith.workers.text.ties import ranks
+
+Held = Mapping[tuple[str | None, ...], Observation]
+"""Readings by what they depend on (``readings.held``)."""
 
 
 @dataclass
@@ -44,6 +47,10 @@ class Ask:
     tie_stream: tuple[str | int, ...] = ()
     """(run seed, task): with the item's id it decides exact ties, the same way in all arms, shuffles and models."""
     steps: StepsSpec = field(default_factory=StepsSpec)
+    can: Capabilities | None = None
+    """What the engine that answers can do; null: the probe is not told."""
+    held: Held = field(default_factory=dict)
+    """The readings that the run's folder has already."""
     _count: int = field(default=0, init=False)
 
     def rests(self, prefixes: Sequence[str]) -> Continuing:

@@ -66,10 +66,18 @@ def _checked(coroutine: Coroutine[T]) -> Coroutine[T]:
 
 
 def dispatch(requests: Sequence[Request], engines: Engines) -> list[Any]:
-    """Send the requests, one batch per engine and kind, and return the interpreted replies in order."""
+    """Send the requests, one batch per engine and kind, and return the interpreted replies in order.
+
+    Of shared requests with one payload, the first is sent, and the others get its reply.
+    """
     replies: list[Any] = [None] * len(requests)
     batches: dict[tuple[str, type], list[int]] = {}
+    first: dict[Any, int] = {}
+    same: dict[int, int] = {}
     for index, request in enumerate(requests):
+        if request.shared and (sent := first.setdefault((request.role, request.payload), index)) != index:
+            same[index] = sent
+            continue
         engine = engines[request.role]
         try:
             check_fits(len(request.payload.prompt), _new_tokens(request), engine.capabilities.max_context)
@@ -81,6 +89,8 @@ def dispatch(requests: Sequence[Request], engines: Engines) -> list[Any]:
         call: Callable[[Sequence[Any]], list[Any]] = getattr(engines[role], _METHODS[kind])
         for index, reply in zip(members, _call(call, [requests[i] for i in members]), strict=True):
             replies[index] = reply
+    for index, sent in same.items():
+        replies[index] = replies[sent]
     return replies
 
 

@@ -22,6 +22,8 @@ class Request:
     failed: Callable[[Status, str], Any]
     """(status, error) -> what the probe receives when there is no result."""
     role: str = "subject"
+    shared: bool = False
+    """Whether requests of one round with the same payload are sent once: their replies are the same."""
 
 
 def score_request(codec: Codec, prompt: str, words: Sequence[str]) -> ScoreRequest:

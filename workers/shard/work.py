@@ -13,11 +13,12 @@ from cotfaith.schemas.records import Answer, Chain, Item, Observation, Supplied
 from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.variants import PLAIN
+from cotfaith.workers.engines.protocol import Capabilities
 from cotfaith.workers.probes.lib.probe import Probe
 from cotfaith.workers.resolved import ResolvedProbe, resolve_probes
 from cotfaith.workers.roles.editors import Editor, make_editor
 from cotfaith.workers.roles.embedders import Embedder, make_embedder
-from cotfaith.workers.shard.ask import Ask, Continuation, Request
+from cotfaith.workers.shard.ask import Ask, Continuation, Held, Request
 from cotfaith.workers.shard.loop import Engines, Failed, drive
 from cotfaith.workers.shard.returned import mistake
 from cotfaith.workers.shard.rounds import Coroutine
@@ -66,6 +67,8 @@ class ShardWork:
     codec: Codec
     quarantined: Mapping[str, str] = field(default_factory=dict)
     """Item id -> why it is not tried."""
+    held: Held = field(default_factory=dict)
+    """The readings that the run's folder has already."""
 
     def sample_chains(self, engines: Engines) -> list[Chain]:
         """Sample every item's chains, or take the one that comes with it, and get the answers that they lead to."""
@@ -91,31 +94,31 @@ class ShardWork:
         outcome = Continuation(Status.ITEM_ERROR, error=failure.error)
         return _unanswered(self._ask(*key, "chain"), key[1], outcome, "")
 
-    def runs(self, chains: Sequence[Chain], names: Sequence[str]) -> "list[_Run]":
-        """Return the runs of the named probes on all chains."""
-        return [run for name in names for run in self._runs(name, chains)]
+    def runs(self, chains: Sequence[Chain], names: Sequence[str], can: Capabilities | None = None) -> "list[_Run]":
+        """Return the runs of the named probes on all chains, by an engine that ``can`` do this."""
+        return [run for name in names for run in self._runs(name, chains, can)]
 
-    def _runs(self, name: str, chains: Sequence[Chain]) -> list["_Run"]:
+    def _runs(self, name: str, chains: Sequence[Chain], can: Capabilities | None) -> list["_Run"]:
         probe = self._probes[name]
         items = [item for item in self.items if probe.kind.applies(item)]
         of_item = {item.id: [chain for chain in chains if chain.item_id == item.id] for item in items}
         if probe.kind.level == "item":
-            return [self._item_run(probe, item, of_item[item.id]) for item in items]
-        return [self._chain_run(probe, item, chain) for item in items for chain in of_item[item.id]]
+            return [self._item_run(probe, item, of_item[item.id], can) for item in items]
+        return [self._chain_run(probe, item, chain, can) for item in items for chain in of_item[item.id]]
 
-    def _item_run(self, probe: ResolvedProbe, item: Item, chains: Sequence[Chain]) -> "_Run":
+    def _item_run(self, probe: ResolvedProbe, item: Item, chains: Sequence[Chain], can: Capabilities | None) -> "_Run":
         usable = [chain for chain in chains if chain.status is Status.OK]
         if (reason := self.quarantined.get(item.id)) is None:
-            run = _begun(probe, usable, self._ask(item, -1, probe.name))
+            run = _begun(probe, usable, self._ask(item, -1, probe.name, can))
         else:
             run = _unprobed(probe.kind, "probe", Answer(Status.QUARANTINED, error=reason))
         return _Run(item, self.strategy, probe.kind, None, run, self._reader(probe))
 
-    def _chain_run(self, probe: ResolvedProbe, item: Item, chain: Chain) -> "_Run":
+    def _chain_run(self, probe: ResolvedProbe, item: Item, chain: Chain, can: Capabilities | None) -> "_Run":
         if chain.status is not Status.OK:
             run = _unprobed(probe.kind, "chain", Answer(chain.status, error=chain.error))
         elif (reason := self.quarantined.get(item.id)) is None:
-            run = _begun(probe, chain, self._ask(item, chain.index, probe.name))
+            run = _begun(probe, chain, self._ask(item, chain.index, probe.name, can))
         else:
             run = _unprobed(probe.kind, "probe", Answer(Status.QUARANTINED, error=reason))
         return _Run(item, self.strategy, probe.kind, chain, run, self._reader(probe))
@@ -142,7 +145,7 @@ class ShardWork:
     def _embedder(self) -> Embedder:
         return make_embedder(self.spec)
 
-    def _ask(self, item: Item, chain: int, purpose: str) -> Ask:
+    def _ask(self, item: Item, chain: int, purpose: str, can: Capabilities | None = None) -> Ask:
         return Ask(
             item=item,
             templates=make_templates(self.model, self.spec.prompts, self.codec),
@@ -155,6 +158,8 @@ class ShardWork:
             embedder=self._embedder,
             tie_stream=(self.spec.seed, self.task.name),
             steps=self.spec.steps,
+            can=can,
+            held=self.held,
         )
 
 
@@ -172,7 +177,9 @@ def run_probes(
     wanted: Sequence[tuple[ShardWork, Sequence[Chain], Sequence[str]]], engines: Engines
 ) -> list[ItemObservation]:
     """Run the named probes on the chains, in common rounds."""
-    runs = [run for work, chains, names in wanted for run in work.runs(chains, names)]
+    answers = engines.get("subject")
+    can = None if answers is None else answers.capabilities
+    runs = [run for work, chains, names in wanted for run in work.runs(chains, names, can)]
     results = drive([run.coroutine for run in runs], engines)
     return [row for run, result in zip(runs, results, strict=True) for row in run.rows(result)]
 

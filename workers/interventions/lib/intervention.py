@@ -43,6 +43,11 @@ class Intervention:
     without a rule of their own in ``workers/judges/rules``.
     """
 
+    hint: str = "something in its prompt points to {target}."
+    """What models that read chains are told of its hint: the end of a sentence that begins with "The hint:", with
+    {target} where its answer belongs. It says neither whether the hint is right nor what the chain made of it.
+    """
+
     def __post_init__(self) -> None:
         wrong = [arm for arm in self.arms if not isinstance(arm, str) or not _ARM.fullmatch(arm)]
         if not isinstance(self.arms, tuple) or not self.arms or wrong or len(set(self.arms)) < len(self.arms):

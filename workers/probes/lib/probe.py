@@ -84,6 +84,8 @@ class Probe:
     """Raises ``SpecError`` if the spec lacks what the probe rests on."""
     unprobed: Callable[[str, Answer], list[Observation]] = lambda arm, failure: [Observation(arm, failure)]
     """(arm, status) -> the rows of a chain that it cannot run on, or fails on."""
+    prompts: tuple[str, ...] = ()
+    """The names of its readers' prompts (``workers/readings/prompts``); its option ``prompts`` replaces them."""
     all_variants: bool = False
     """Whether it runs on all variants of the items, and not only on plain ones, where the spec does not say."""
 
