@@ -7,6 +7,7 @@ and tokenizers, which cannot be sent to other processes: each process resolves f
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import READER, Item
@@ -19,6 +20,7 @@ from cotfaith.workers.interventions.lib.applied import Applied
 from cotfaith.workers.probes import find_probe
 from cotfaith.workers.probes.lib.probe import Probe
 from cotfaith.workers.probes.lib.readers import named_readers, reader_ids
+from cotfaith.workers.readings.prompts import find_prompt, given_texts
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,25 @@ class ResolvedProbe:
     def answering(self, task: str, subject: str) -> tuple[str, ...]:
         """Return the models that are asked about the subject's chains on the task: its readers, or the subject."""
         return self.readers_for(task, subject) if self.kind.readers else (subject,)
+
+    @property
+    def portable_options(self) -> dict[str, Any]:
+        """Its settings with the texts of its prompts in place of their files, which are not on every machine."""
+        own = self.options.model_dump(mode="json")
+        if self.kind.prompts:
+            own["prompts"] = given_texts(self.name, self.kind.prompts, own.get("prompts", {}))
+        return own
+
+    @property
+    def prompt_hashes(self) -> dict[str, str]:
+        """Name of a prompt -> its hash; empty if the probe has none.
+
+        Raises:
+            SpecError: a prompt of the user cannot be used.
+
+        """
+        given = self.portable_options["prompts"] if self.kind.prompts else {}
+        return {name: find_prompt(self.name, name, given).hash for name in self.kind.prompts}
 
 
 @dataclass(frozen=True)
@@ -104,7 +125,7 @@ def resolve(spec: RunSpec, date: datetime | None = None) -> Resolved:
     """Look up everything that ``spec`` names.
 
     Raises:
-        SpecError: there is no such probe, intervention, variant, engine or reader, or an option is wrong.
+        SpecError: there is no such probe, intervention, variant, engine or reader, or an option or a prompt is wrong.
 
     """
     probes, interventions = resolve_probes(spec), tuple(Applied(*find_intervention(one)) for one in spec.interventions)
@@ -112,6 +133,7 @@ def resolve(spec: RunSpec, date: datetime | None = None) -> Resolved:
     found = Resolved(spec, probes, models, date, interventions)
     for one in probes:
         one.kind.check(spec)
+        _ = one.prompt_hashes  # reads the prompts
     for probe in spec.probes:
         for name in probe.variants if isinstance(probe.variants, tuple) else ():
             if name not in found.variants:

@@ -218,10 +218,14 @@ class Jobs:
 
     @cached_property
     def _portable(self) -> RunSpec:
-        """The spec with what other processes lack: the editor's prompt texts, the run's date, absolute paths."""
+        """The spec with what other processes lack: the texts of prompts, the run's date, absolute paths."""
         spec = portable(self.plan.spec)
+        own = {probe.name: probe.portable_options for probe in self.plan.probes if probe.kind.prompts}
+        probes = [one.model_copy(update={"options": own[one.name]}) if one.name in own else one for one in spec.probes]
         prompts = spec.prompts.model_copy(update={"date": recorded_date(self.run)})
-        return spec.model_copy(update={"editor": with_prompts(spec.editor), "prompts": prompts})
+        return spec.model_copy(
+            update={"editor": with_prompts(spec.editor), "prompts": prompts, "probes": tuple(probes)}
+        )
 
 
 def _by_turns(shards: Sequence[Shard]) -> list[Shard]:

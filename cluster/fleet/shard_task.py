@@ -8,10 +8,11 @@ more. A reader's job is the same work with another model in the subject's place,
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
+from cotfaith.cluster.fleet.earlier import earlier_readings
 from cotfaith.cluster.fleet.jobs import Job, Reasons
 from cotfaith.cluster.fleet.metering import MeteredEngine, metered
 from cotfaith.cluster.fleet.writer import CUT, Draft, Effort, Tables, Writer
@@ -128,10 +129,11 @@ class _Task:
     def _probe(self, pieces: Sequence[PieceName], ids: set[str], log: ShardLog) -> ShardLog | None:
         """Run probes in common rounds; the effort of each is that of all of them together."""
         items, on = self._items(ids), list(dict.fromkeys(piece.chains for piece in pieces))
+        held = {} if self.job.reader is None else earlier_readings(self.store, log, pieces, ids, self.job.run_id)
         chains = _in_order(self._chains(on, ids, log), on, items)
         work = [
             (
-                self._work(one, ids, self.job.quarantined),
+                replace(self._work(one, ids, self.job.quarantined), held=held),
                 [chain for chain in chains if (chain.strategy, chain.variant) == one[:2]],
                 [piece.probe for piece in pieces if piece.chains == one and piece.probe is not None],
             )

@@ -3,7 +3,8 @@
 The counts are upper bounds under these assumptions: every chain has the stated length, continuations run to that length
 too, edits are as long as what they replace and succeed at the first try. A model's line holds the work of its engine:
 its own chains and probes, and what it reads and edits for other models. A reader's prompts are counted by the author's
-tokenizer. Chains that come with their items keep their own length.
+tokenizer, but those of judges, monitors and observers by their own (``reading_costs``). Chains that come with their
+items keep their own length.
 """
 
 import itertools
@@ -11,12 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cotfaith.cluster.plan.plan import Plan
+from cotfaith.cluster.plan.reading_costs import reading_work
 from cotfaith.cluster.plan.roles import helpers
+from cotfaith.schemas.records import READER
 from cotfaith.schemas.spec import StrategyName, TaskSpec
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.engines.resolved import ResolvedModel
 from cotfaith.workers.plugins import faults_named
 from cotfaith.workers.probes.lib.probe import Arm, Shape
+from cotfaith.workers.roles.role import Work
 from cotfaith.workers.roles.table import HELPERS
 from cotfaith.workers.shard.work import answer_method
 from cotfaith.workers.strategies import STRATEGIES
@@ -60,6 +64,10 @@ class Cost:
         self.prompt_tokens += times * prompt
         self.distinct_tokens += times * distinct
         self.generated_tokens += times * generated
+
+    def count(self, work: Work, times: int) -> None:
+        """Count a reader's or a helper's work that is done ``times`` times."""
+        self.add(work.requests, work.prompt_tokens, work.distinct_tokens, work.generated_tokens, times)
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ def stage_costs(plan: Plan, chain_tokens: int | None = None) -> list[Cost]:
                 if shape is sampled:
                     chains = lines[subject.spec.id, task.name, CHAINS, variant]
                     frame.count_sampling(chains, 0, shape.tokens, shape.chains)
-                _count_subject(plan, subject, task, frame, shape, lines)
+                _count_subject(plan, subject, task, strategy, frame, shape, lines)
     return [line for line in lines.values() if line.requests]
 
 
@@ -183,6 +191,7 @@ def _count_subject(
     plan: Plan,
     subject: ResolvedModel,
     task: TaskSpec,
+    strategy: StrategyName,
     frame: _Frame,
     shape: Shape,
     lines: Mapping[tuple[str, str, str, str], Cost],
@@ -194,6 +203,11 @@ def _count_subject(
     line.distinct_tokens += frame.question + (frame.opening if frame.opening != frame.question else 0)
     for probe in (one for one in plan.probes if variant in plan.resolved.variants_of(one)):
         times = shape.chains if probe.kind.level == "chain" else 1
+        if probe.kind.reader_role != READER:
+            for name in probe.answering(task.name, own):
+                read = reading_work(plan, probe, name, task, strategy, variant, shape.tokens)
+                lines[name, task.name, probe.name, variant].count(read, times)
+            continue
         with faults_named(f"Planning the arms of {probe.name}", probe.kind.arms, "plan again."):
             arms = list(probe.kind.arms(shape, probe.options))
         for name in probe.answering(task.name, own):
@@ -204,6 +218,4 @@ def _count_subject(
                 lines[name, task.name, probe.name, variant].distinct_tokens += unseen
         for role, model in helpers(plan.spec, subject.spec, [probe]).items():
             work = HELPERS[role].work(plan.spec, plan.models[model.id], arms)
-            lines[model.id, task.name, probe.name, variant].add(
-                work.requests, work.prompt_tokens, work.distinct_tokens, work.generated_tokens, times * frame.items
-            )
+            lines[model.id, task.name, probe.name, variant].count(work, times * frame.items)

@@ -96,8 +96,9 @@ def _file_digest(name: str) -> str:
 
 
 def _probe_identity(probe: ResolvedProbe) -> Settings:
-    """Return the probe's settings without its readers: each reader's part is committed separately."""
-    return probe.options.model_dump(mode="json", exclude={"readers"} if probe.kind.readers else None)
+    """Return the settings, prompts by their hashes, without readers: each reader's part is committed separately."""
+    own = probe.options.model_dump(mode="json", exclude={"readers"} if probe.kind.readers else None)
+    return own | {"prompts": probe.prompt_hashes} if probe.kind.prompts else own
 
 
 def _helped(resolved: Resolved, role: Helper) -> dict[str, Settings]:

@@ -76,7 +76,8 @@ class PerItem:
         probe = next((one for one in plan.probes if one.name == line.stage), None)
         if probe is None or not probe.kind.readers:
             return 1
-        return sum(plan.spec.answers(subject.spec.id, line.task) for subject in plan.resolved.subjects)
+        authors = [one.spec.id for one in plan.resolved.subjects if plan.spec.answers(one.spec.id, line.task)]
+        return sum(line.model in probe.readers_for(line.task, author) for author in authors)
 
 
 def _with_short_answers(resolved: Resolved) -> Resolved:

@@ -12,8 +12,9 @@ from itertools import product
 
 from cotfaith.cluster.plan.costs import CHAINS
 from cotfaith.cluster.plan.plan import Plan
+from cotfaith.cluster.plan.reading_costs import YES
 from cotfaith.cluster.plan.roles import helpers
-from cotfaith.schemas.records import Chain, Item
+from cotfaith.schemas.records import READER, Chain, Item
 from cotfaith.schemas.spec import ModelSpec, StrategyName, TaskSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
@@ -86,15 +87,17 @@ def _of_probe(
     plan: Plan, subject: ModelSpec, work: ShardWork, chain: Chain, probe: ResolvedProbe
 ) -> Iterator[ShownPrompt]:
     (item,) = work.items
+    reads = probe.kind.reader_role != READER
     for reader in probe.answering(work.task.name, subject.id):
         answers = plan.model(reader)
         own = _work(plan, answers, work.task, item, work.strategy)
         asked = _Asked(
             plan, {_SUBJECT: answers, **helpers(plan.spec, subject, [probe])}, work.task, item, work.strategy
         )
-        engines = asked.engines(EDIT)
-        drive([run.coroutine for run in own.runs([chain], [probe.name])], engines)
-        yield from asked.shown(probe.name, engines)
+        engines = asked.engines(YES if reads else EDIT, prefers_first=reads)
+        can = plan.models[reader].capabilities
+        drive([run.coroutine for run in own.runs([chain], [probe.name], can)], engines)
+        yield from asked.shown(probe.name, engines, each=reads)
 
 
 def _work(plan: Plan, model: ModelSpec, task: TaskSpec, item: Item, strategy: StrategyName) -> ShardWork:
@@ -111,16 +114,21 @@ class _Asked:
     item: Item
     strategy: str
 
-    def engines(self, writes: str) -> dict[str, StandIn]:
+    def engines(self, writes: str, prefers_first: bool = False) -> dict[str, StandIn]:
         """Return a stand-in for each role."""
-        return {role: StandIn(self.plan.models[one.id].codec, writes) for role, one in self.models.items()}
+        codecs = {role: self.plan.models[one.id].codec for role, one in self.models.items()}
+        return {role: StandIn(codec, writes, prefers_first) for role, codec in codecs.items()}
 
-    def shown(self, stage: str, engines: Mapping[str, StandIn]) -> Iterator[ShownPrompt]:
-        """Yield one prompt of each kind that the engines were asked: of a batch, the one in its middle."""
+    def shown(self, stage: str, engines: Mapping[str, StandIn], each: bool = False) -> Iterator[ShownPrompt]:
+        """Yield one prompt of each kind that the engines were asked: of a batch, the one in its middle.
+
+        ``each``: all different prompts, such as a reader's questions about one chain.
+        """
         for role, engine in engines.items():
             kinds: dict[tuple[object, ...], list[Payload]] = {}
             for payload in (payload for batch in engine.batches for payload in batch):
-                kinds.setdefault(self._kind(payload, engine.codec), []).append(payload)
+                kind = (payload.prompt,) if each else self._kind(payload, engine.codec)
+                kinds.setdefault(kind, []).append(payload)
             for found in kinds.values():
                 yield self._shown(stage, role, found, engine.codec)
 

@@ -1,7 +1,7 @@
 """An engine without weights that records what it is asked, so that prompts can be shown before any model loads.
 
-It writes one given text, and finds all candidates equally likely: made-up replies with which every probe asks all that
-it would ask. Nothing that is measured rests on them. Texts go through the model's own codec.
+It writes one given text, and finds all candidates equally likely, unless told otherwise: made-up replies with which
+every probe asks all that it would ask. Nothing that is measured rests on them. Texts go through the model's own codec.
 """
 
 from collections.abc import Sequence
@@ -35,6 +35,8 @@ class StandIn:
     codec: Codec
     writes: str
     """What it writes, whatever it is asked."""
+    prefers_first: bool = False
+    """Whether it finds the first candidates likelier than the last ones."""
     batches: list[Sequence[Payload]] = field(default_factory=list)
     """What it was asked, in order."""
 
@@ -50,9 +52,10 @@ class StandIn:
         return [Generation(tokens, "stop")] * len(requests)
 
     def score(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
-        """Find all candidates equally likely."""
+        """Find all candidates equally likely, or each less likely than the one before."""
         self.batches.append(requests)
-        return [(-1.0,) * len(request.candidates) for request in requests]
+        step = -1.0 if self.prefers_first else 0.0
+        return [tuple(-1.0 + step * place for place in range(len(one.candidates))) for one in requests]
 
     def embed(self, requests: Sequence[EmbedRequest]) -> list[tuple[float, ...]]:
         """Give all texts one vector."""

@@ -54,6 +54,10 @@ class Options(Section):
     """The share of these items on which its chain names the hint."""
     hint_pattern: str = PATTERN
     """A regular expression for hints; group 1 is the answer."""
+    replies: dict[str, str] = Field(default_factory=dict)
+    """A regular expression -> the text that it writes after a prompt in which this is found; \\1 is its first
+    group; the first that is found counts. Scores do not depend on it.
+    """
     garbage_answers: bool = False
     """Whether its answers are such that no pattern can read them."""
     fail_on: str | None = None
@@ -139,10 +143,18 @@ class StubEngine:
 
     def _generation(self, request: GenerateRequest) -> Generation:
         prompt = _text(request.prompt)
-        text = self._answer(prompt) if _ANSWER_CUE.search(prompt) else self._chain(prompt, request)
+        text = self._reply(prompt)
+        if text is None:
+            text = self._answer(prompt) if _ANSWER_CUE.search(prompt) else self._chain(prompt, request)
         tokens = text.encode().ljust(request.min_tokens, b".")
         reason: FinishReason = "length" if len(tokens) > request.max_tokens else "stop"
         return finish(tokens[: request.max_tokens], request, frozenset(), reason, _Bytes())
+
+    def _reply(self, prompt: str) -> str | None:
+        for pattern, reply in self.options.replies.items():
+            if found := re.search(pattern, prompt):
+                return found.expand(reply)
+        return None
 
     def _chain(self, prompt: str, request: GenerateRequest) -> str:
         seed = request.seed if request.temperature > 0 else 0

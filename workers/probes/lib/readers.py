@@ -6,11 +6,25 @@ asked about whose chains is decided in ``resolved``.
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import READER
 from cotfaith.schemas.spec import ModelSpec, RunSpec, Section
 from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.probes.lib.probe import Probe
+
+
+class ReaderOptions(Section):
+    """The options of probes whose readers are asked about a chain."""
+
+    readers: tuple[str, ...] | None = None
+    """The ids of the models that read, all with the probe's role; null: all that have it. A subject reads its own
+    chains only if it is named here.
+    """
+    prompts: dict[str, str] = Field(default_factory=dict)
+    """Name of a prompt -> a file (also s3:// or hf://) that takes its place and contains {chain}, or that text itself.
+    """
 
 
 def reader_ids(spec: RunSpec, probe: Probe, options: Section, task: str) -> tuple[str, ...]:
