@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from cotfaith.schemas.errors import CapabilityError, SpecError
+from cotfaith.schemas.records import RULES
 from cotfaith.schemas.spec import ModelSpec, RunSpec
 from cotfaith.workers.probes import PROBES
 from cotfaith.workers.probes.lib.probe import ENGINE_NEEDS
@@ -42,6 +43,10 @@ def _check_asked(resolved: Resolved) -> None:
     asked = {probe.kind.reader_role for probe in resolved.probes if probe.kind.readers}
     for model in resolved.spec.models:
         for role in model.roles:
+            if ROLES[role].reads and model.id == RULES:
+                raise SpecError(
+                    f"models.{model.id}: rows of readers by rule have this name. Give the {role} another id."
+                )
             if ROLES[role].reads and role not in asked:
                 able = [name for name, probe in PROBES.items() if probe.readers and probe.reader_role == role]
                 add = f"Add {' or '.join(able)} to probes, or remove" if able else "Remove"

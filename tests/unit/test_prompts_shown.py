@@ -10,6 +10,7 @@ from cotfaith.cluster.cli.prompts import CLOSE, OPEN
 from cotfaith.cluster.plan.costs import CHAINS
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.prompts import shown_prompts
+from cotfaith.schemas.records import READER
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.workers.engines.stub.engine import StubEngine
 from cotfaith.workers.probes import PROBES
@@ -68,9 +69,13 @@ class TestKinds:
     @pytest.mark.parametrize("probe", [name for name in PROBES if name not in ("no_cot", "verbalises")])
     @pytest.mark.parametrize("by", ["rules", "subject"])
     def test_every_probe_asks_something(self, probe, by):
-        prompts = shown(probe, editor={"by": by}, models=[STUB, STUB | {"id": "other"}])
+        roles, kind = [], PROBES[probe]
+        if kind.reader_role != READER:
+            roles = [STUB | {"id": "reads", "roles": [kind.reader_role]}]
+        changes = {"interventions": ["suggested_answer"]} if roles else {}
+        prompts = shown(probe, editor={"by": by}, models=[STUB, STUB | {"id": "other"}, *roles], **changes)
         assert probe in {one.stage for one in prompts}
-        assert {one.model for one in prompts} == {"m", "other"}
+        assert {one.model for one in prompts} == {"m", "other", *(one["id"] for one in roles)}
 
     @pytest.mark.parametrize("strategy", ["cot_decomposition", "factored_decomposition"])
     def test_strategies(self, strategy):

@@ -54,7 +54,7 @@ class Options(Section):
     """The share of these items on which its chain names the hint."""
     hint_pattern: str = PATTERN
     """A regular expression for hints; group 1 is the answer."""
-    replies: dict[str, str] = Field(default_factory=dict)
+    replies: dict[str, str] = Field(default={})
     """A regular expression -> the text that it writes after a prompt in which this is found; \\1 is its first
     group; the first that is found counts. Scores do not depend on it.
     """

@@ -22,7 +22,7 @@ class ReaderOptions(Section):
     """The ids of the models that read, all with the probe's role; null: all that have it. A subject reads its own
     chains only if it is named here.
     """
-    prompts: dict[str, str] = Field(default_factory=dict)
+    prompts: dict[str, str] = Field(default={})
     """Name of a prompt -> a file (also s3:// or hf://) that takes its place and contains {chain}, or that text itself.
     """
 
