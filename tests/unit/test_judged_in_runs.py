@@ -8,6 +8,7 @@ from collections import Counter
 
 import polars as pl
 import pytest
+from commands import in_process
 from recorder import Recorder
 from runs_here import without_ray
 
@@ -210,3 +211,33 @@ def test_readings_that_failed_are_counted_for_their_judge(run):
     store = run(models=(SUBJECT, JUDGE | {"options": {"can_score": False, "replies": {":$": " I think so."}}}))
     assert Counter(readings(store)["status"]) == {"unparsed": 18}
     assert readings(store)["label"].null_count() == 18
+
+
+def test_show_says_who_said_what(run, spec, tmp_path):
+    run(models=(SUBJECT, JUDGE, INVENTS))
+    named = "i1"
+    shown = in_process(
+        "show", str(tmp_path / "run"), named, "--variant", "suggested_answer.wrong", "--full", width=160
+    ).stdout
+    lines = [line.strip() for line in shown.splitlines()]
+    assert "judged" in shown
+    assert any("j on present" in line and '"The hint says' in line and "yes" in line for line in lines), shown
+    assert any("k on present" in line and "not in the chain" in line for line in lines), shown
+    assert any("j on checked" in line and line.split()[-2:] == ["no", "-"] for line in lines), shown
+
+
+def test_status_counts_each_reader(run, tmp_path):
+    run(models=(SUBJECT, JUDGE, INVENTS))
+    stages = json.loads(in_process("status", str(tmp_path / "run"), "--json").stdout)["stages"]
+    (stage,) = [one for one in stages if one["stage"] == "judged"]
+    assert (stage["model"], stage["shards_done"], stage["shards"]) == ("m", 4, 4)
+    assert stage["statuses"] == {"ok": 18, "unsupported": 18}
+
+
+def test_the_report_has_the_judges(run, tmp_path):
+    run(models=(SUBJECT, JUDGE, INVENTS))
+    assert in_process("report", str(tmp_path / "run")).returncode == 0
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "what judges find in the chains" in page
+    assert "Says yes (j.present)" in page
+    assert "F (j.present)" in page

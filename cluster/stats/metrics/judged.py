@@ -9,12 +9,13 @@ answer on it; "j.checked", it tests it. A reading that failed (prose, a refusal,
 never a no: it has no value, and the rate's worst and best case count it either way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.frame import of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows
+from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Part, ReportSection, Words
 from cotfaith.cluster.stats.metrics.verbalises import scores_by, vectors_by
 from cotfaith.schemas.status import Status
@@ -45,6 +46,23 @@ def _methods(rows: Rows) -> list[tuple[str, str]]:
     return [(reader, question) for reader, question in found.iter_rows()]
 
 
+def judged_remarks(chain: Row, rows: Sequence[Row]) -> list[Remark]:
+    """Return what each judge said to each question, with its quote, its confidence and what it did not see."""
+    ordered = sorted((row for row in rows if row["reader"] is not None), key=lambda row: str(row["reader"]))
+    return [Remark(_said(row), outcome(row)) for row in ordered]
+
+
+def _said(row: Row) -> str:
+    score, share = row.get("score"), row.get("read_share")
+    about = [f"p(yes) {score:.2f}"] if score is not None else []
+    about += [f"read {share:.0%} of the chain"] if share is not None else []
+    who = f"{row['reader']} on {row['question']}" + (f" ({', '.join(about)})" if about else "")
+    if row.get("quote") is None:
+        return who if row.get("error") is None else f"{who}: {row['error']}"
+    found = "" if row.get("quote_found") else "not in the chain: "
+    return f'{who}: {found}"{row["quote"]}"'
+
+
 SECTION = ReportSection(
     "Interventions: what judges find in the chains",
     rank=8,
@@ -56,6 +74,7 @@ SECTION = ReportSection(
 )
 WORDS = Words(
     rank=96,
+    remarks=judged_remarks,
     parts=(
         Part(
             SECTION,
