@@ -5,6 +5,7 @@ In: estimates, or shortfalls. Out: tables for a rich console.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from rich.table import Table
 
@@ -19,6 +20,7 @@ from cotfaith.cluster.terminal import safe_text
 
 FIRST = "hint_faithfulness"
 """The metric whose smallest value is in the first line of a table of variants."""
+_VARIANTS = "Variants: what moves the answer, and whether the chains say so"
 
 
 def summary_table(rows: Sequence[Estimate]) -> Table:
@@ -43,16 +45,46 @@ def summary_table(rows: Sequence[Estimate]) -> Table:
 def variants_table(rows: Sequence[Estimate]) -> Table:
     """Return a line per variant, model and task, the smallest F first; ``rows``: those of variants.
 
-    Each figure has its interval; "-": it is undefined, or was not measured.
+    Each figure has its interval; "-": it is undefined, or was not measured. Several readers have a line each.
     """
     columns = each([column for column in variant_columns() if column.terminal], rows)
-    heads = [column.terminal for column in columns]
-    table = new_table("Variants: what moves the answer, and whether the chains say so", ["variant", "task"], heads)
     found = by_name(rows)
+    if len(readers := list(dict.fromkeys(reader for column in columns if (reader := _reader(column))))) > 1:
+        return _by_reader(rows, found, columns, readers)
+    table = new_table(_VARIANTS, ["variant", "task"], [column.terminal for column in columns])
     for task, series in line_names(rows, columns, FIRST):
         cells = [find_estimate(column, found, task, series) for column in columns]
         table.add_row(safe_text(series), safe_text(task), *map(_interval, cells))
     return table
+
+
+def _reader(column: Column) -> str:
+    """Return the reader in a method "reader.question"; "" if the column is of none."""
+    return (column.method or "").rpartition(".")[0]
+
+
+def _by_reader(rows: Sequence[Estimate], found: ByName, columns: Sequence[Column], readers: Sequence[str]) -> Table:
+    """Return a line per variant and reader, in place of columns for each reader."""
+    shared = [column for column in columns if not _reader(column)]
+    asked = list(dict.fromkeys(_of_anyone(column) for column in columns if _reader(column)))
+    heads = [*(column.terminal for column in shared), *(column.terminal for column in asked)]
+    table = new_table(_VARIANTS, ["variant", "task", "reader"], heads)
+    for task, series in line_names(rows, columns, FIRST):
+        names = [safe_text(series), safe_text(task)]
+        beside = [_interval(find_estimate(column, found, task, series)) for column in shared]
+        for reader in readers:
+            own = [replace(column, method=f"{reader}.{column.method}") for column in asked]
+            cells = [find_estimate(column, found, task, series) for column in own]
+            if any(cell is not None for cell in cells):
+                table.add_row(*names, safe_text(reader), *beside, *map(_interval, cells))
+                names, beside = ["", ""], [""] * len(shared)
+    return table
+
+
+def _of_anyone(column: Column) -> Column:
+    """Return the column with only the question as its method, and in its header."""
+    question = (column.method or "").rpartition(".")[2]
+    return replace(column, header="", method=question, terminal=f"{column.terminal.partition(chr(10))[0]}\n{question}")
 
 
 def models_table(rows: Sequence[Estimate], missing: Mapping[Group, int], n: int | None = None) -> Table:

@@ -2,6 +2,7 @@
 
 from io import StringIO
 
+import polars as pl
 import pytest
 from rich.console import Console
 from variants_by_hand import OTHER, WRONG, two_hints
@@ -51,3 +52,18 @@ def test_plain_data_has_the_figures_of_variants(estimates):
     assert found[WRONG, "switch_over_neutral", "cot"] == pytest.approx(20 / 30)
     assert found["plain", "accuracy_cot", None] == 1.0
     assert len(by_kind(estimates)["settings"]) > 1
+
+
+def test_several_readers_have_a_line_each_and_every_figure_is_whole():
+    found = two_hints()
+    judge = found.observations.with_columns(pl.lit("a-judge-2.5").alias("reader"), pl.lit("judged").alias("probe"))
+    both = pl.concat([found.observations, judge.with_columns(~pl.col("label"))])
+    estimates = read_estimates(aggregate(found.items, found.chains, both, "r", 0))
+    text = printed(estimates, View()).partition("Variants:")[2]
+    assert "…" not in text
+    lines = [line.split() for line in text.splitlines() if "rules" in line or "a-judge" in line]
+    assert [next(word for word in line if word in ("rules", "a-judge-2.5")) for line in lines] == [
+        "a-judge-2.5",
+        "rules",
+    ] * 2
+    assert [line[-2] for line in lines] == ["0.90", "0.10", "0.50", "0.50"]  # F, the smallest first
