@@ -18,7 +18,7 @@ import pyarrow as pa
 from cotfaith.cluster.stats.curve_bands import simultaneous_tail
 from cotfaith.cluster.stats.functions import function_estimates
 from cotfaith.cluster.stats.intervals import TAIL, Interval, Sums, interval
-from cotfaith.cluster.stats.metrics import find_metric, settled, unknown_probes, with_together
+from cotfaith.cluster.stats.metrics import find_metric, settled, together_estimates, unknown_probes, with_together
 from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 from cotfaith.cluster.stats.near_ties import Tallies, beside, tallies_of
@@ -84,7 +84,7 @@ def _all_estimates(found: Tally, run_id: str, *, banded: bool = True) -> Iterato
         metric = find_metric(head["metric"], head["method"])
         for estimate in _estimates(curve.to_dicts(), metric, found.crosses.get(name) if banded else None):
             yield {**head, **estimate}
-    for row in function_estimates(found.vectors):
+    for row in (*function_estimates(found.vectors), *together_estimates(found.kept)):
         yield _head(row, run_id)
 
 

@@ -51,6 +51,8 @@ class Ask:
     """What the engine that answers can do; null: the probe is not told."""
     held: Held = field(default_factory=dict)
     """The readings that the run's folder has already."""
+    interventions: tuple[str, ...] = ()
+    """The names of the run's interventions."""
     _count: int = field(default=0, init=False)
 
     def rests(self, prefixes: Sequence[str]) -> Continuing:

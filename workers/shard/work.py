@@ -160,6 +160,7 @@ class ShardWork:
             steps=self.spec.steps,
             can=can,
             held=self.held,
+            interventions=tuple(one.name for one in self.spec.interventions),
         )
 
 

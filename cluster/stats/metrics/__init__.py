@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from math import isfinite
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -223,6 +223,14 @@ def together_scores(kept: Mapping[str, pl.DataFrame]) -> Iterator[pl.DataFrame]:
     for known in METRICS.values():
         if known.together is not None and known.name in kept:
             yield from _checked(known, known.together.scores, kept[known.name])
+
+
+def together_estimates(kept: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    """Yield the estimates that are no sums over items, from what was kept of all items."""
+    for known in METRICS.values():
+        if known.together is not None and known.together.estimates is not None and known.name in kept:
+            with faults_named(f"Estimating {known.name}", known.together.estimates, AGAIN):
+                yield from known.together.estimates(kept[known.name])
 
 
 def _checked(known: ProbeMetrics, code: Callable[[T], Iterable[pl.DataFrame]], given: T) -> Iterator[pl.DataFrame]:

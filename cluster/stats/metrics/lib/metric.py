@@ -6,7 +6,7 @@ scores, one for each chain, step or item. Effects and estimates sum those scores
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -161,6 +161,9 @@ class Together:
     stays in memory until all items are read, so it is a few rows an item."""
     scores: Callable[[pl.DataFrame], Iterable[pl.DataFrame]]
     """Scores from what was kept of all items, as ``ProbeMetrics.scores`` yields them."""
+    estimates: Callable[[pl.DataFrame], Iterable[dict[str, Any]]] | None = None
+    """Estimates that are no sums over items, such as those at a threshold that is itself estimated: ``GROUP``, probe,
+    metric, method and the figures of the ESTIMATES schema. None: there are none."""
 
 
 @dataclass(frozen=True)
