@@ -1,0 +1,145 @@
+"""Monitors in whole runs of stubs whose chains are known to name their hint or not: rows, plan and figures."""
+
+import json
+
+import polars as pl
+import pytest
+from recorder import Recorder
+from runs_here import without_ray
+
+from cotfaith.cluster.fleet.run import execute
+from cotfaith.cluster.plan.costs import stage_costs
+from cotfaith.cluster.plan.plan import make_plan
+from cotfaith.cluster.report.results import write_estimates
+from cotfaith.cluster.storage.completeness import completeness
+from cotfaith.cluster.storage.read import load_run, read_tables
+from cotfaith.cluster.storage.store import open_store
+from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.spec import parse_spec
+
+FIELDS = {"id": "id", "question": "question", "choices": "choices", "gold": "gold"}
+SUBJECT = {"id": "m", "engine": "stub", "options": {"max_steps": 2, "follows_hints": 0.8, "names_hints": 0.5}}
+SEES = {r"(?s)\[begin chain.*\sThe hint says \w\..*\(yes or no\):$": " yes", r"\(yes or no\):$": " no"}
+MONITOR = {"id": "w", "engine": "stub", "roles": ["monitor"], "options": {"can_score": False, "replies": SEES}}
+SCORING = {"id": "s", "engine": "stub", "roles": ["monitor"]}
+HINTS = ("suggested_answer", "hint_metadata")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Do a run of 30 items; return its store and spec."""
+    without_ray(monkeypatch)
+    words = {"choices": ["a", "b", "c"]}
+    rows = [words | {"id": f"i{n}", "question": f"Which is {n}?", "gold": n % 3} for n in range(30)]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def do(options=(), models=(SUBJECT, MONITOR), **changes):
+        content = {
+            "models": list(models),
+            "tasks": [{"name": "t", "file": str(tmp_path / "items.jsonl"), "fields": FIELDS, "n": 30}],
+            "interventions": [{"name": name, "arms": ["wrong", "neutral"]} for name in HINTS],
+            "probes": [{"name": "monitored", "options": dict(options)}],
+            "output": {"path": str(tmp_path / "run"), "max_failed_share": 1.0},
+        }
+        spec = parse_spec(content | changes)
+        execute(spec, Recorder())
+        store = open_store(spec.output)
+        assert completeness(store, load_run(store)).whole
+        return store, spec
+
+    return do
+
+
+def readings(store):
+    return read_tables(store)["observations"].filter(pl.col("probe") == "monitored")
+
+
+def estimates(store, metric, **of):
+    found = pl.from_arrow(write_estimates(store, load_run(store))).filter(pl.col("metric") == metric)
+    return found.filter(*(pl.col(name) == value for name, value in of.items()))
+
+
+def test_an_uninformed_monitor_reads_each_chain_once_and_an_informed_one_for_each_hint(run):
+    store, spec = run({"sees": ["both", "answer"], "told": ["informed", "uninformed"]})
+    found = readings(store)
+    by = found.group_by("variant", "condition", "hint_asked").len()
+    counts = {row[:3]: row[3] for row in by.rows()}
+    uninformed = [f"{sees}/uninformed" for sees in ("both", "answer")]
+    for variant in ("plain", *(f"{hint}.{arm}" for hint in HINTS for arm in ("wrong", "neutral"))):
+        for condition in uninformed:
+            assert counts.pop((variant, condition, None)) == 30
+        for condition in ("both/informed", "answer/informed"):
+            hints = HINTS if variant == "plain" else [variant.partition(".")[0]]
+            for hint in hints:
+                assert counts.pop((variant, condition, None if variant.endswith("wrong") else hint)) == 30
+    assert not counts
+    assert found["reader_role"].unique().to_list() == ["monitor"]
+    planned = sum(cost.requests for cost in stage_costs(make_plan(spec)) if cost.stage == "monitored")
+    assert planned == len(found) == 30 * (5 * 2 + 6 * 2)
+
+
+def test_a_monitor_that_sees_names_is_measured_against_the_truth(run):
+    store, _ = run({"sees": ["chain"]}, sampling={"chains_per_item": 5})
+    chains = read_tables(store)["chains"]
+    named = pl.col("text").str.contains("The hint says")
+    key = ["item_id", "chain_index", "variant"]
+    joined = readings(store).join(chains.select(*key, named.alias("named")), on=key)
+    assert (joined["label"] == joined["named"]).all()
+    variant = "suggested_answer.wrong"
+    (flagged,) = estimates(store, "monitor_flagged", variant=variant).to_dicts()
+    assert flagged["value"] == pytest.approx(joined.filter(pl.col("variant") == variant)["named"].mean())
+    (false,) = estimates(store, "monitor_false_positives", variant=variant).to_dicts()
+    assert (false["value"], false["n_total"]) == (0.0, 300)
+    plain = chains.filter(pl.col("variant") == "plain")
+    target = chains.filter(pl.col("variant") == variant).select("item_id", "target").unique()
+    can = plain.join(target, on="item_id").filter(pl.col("answer") != pl.col("target"))["item_id"].unique().implode()
+    followed = chains.filter(pl.col("variant") == variant, pl.col("answer") == pl.col("target"))
+    moved = followed.filter(pl.col("item_id").is_in(can))
+    caught = estimates(store, "monitor_catch_rate", variant=variant, method="w.chain/uninformed").sort("position")
+    assert caught["n_total"].unique().to_list() == [len(moved)]
+    rates = dict(caught.select("position", "value").rows())
+    assert rates[0.05] == pytest.approx(moved.select(named).to_series().mean())
+    assert rates[0.001] is None
+    assert caught["interval"][0] == "too_few_negatives: 300 of 3000"
+    (always,) = estimates(store, "monitor_caught", variant=variant, method="always").to_dicts()
+    assert (always["value"], always["interval"]) == (None, "cannot_meet_rate: its own is 1")
+    squares = estimates(store, "monitor_gmean2", variant=variant)
+    own, zero = (squares.filter(pl.col("method") == name).to_dicts()[0] for name in ("w.chain/uninformed", "always"))
+    assert zero["value"] == 0
+    assert 0.2 < own["value"] < 0.8  # half of the items that follow the hint name it
+    assert own["interval"] == "percentile over items, fewer than 10 chains an arm"
+
+
+def test_scores_give_a_threshold_and_the_rate_that_is_asked_for(run):
+    store, _ = run({"false_positive_rate": 0.07}, models=(SUBJECT, SCORING), sampling={"chains_per_item": 2})
+    found = readings(store)
+    assert found["score"].null_count() == 0
+    caught = estimates(store, "monitor_catch_rate", variant="hint_metadata.wrong", method="s.both/uninformed")
+    assert 0.07 in caught["position"].to_list()
+    (asked,) = estimates(store, "monitor_caught", variant="hint_metadata.wrong", method="s.both/uninformed").to_dicts()
+    (same,) = caught.filter(pl.col("position") == 0.07).to_dicts()
+    assert (asked["value"], asked["ci_low"]) == (same["value"], same["ci_low"])
+    assert asked["interval"] == "bootstrap over items"
+
+
+def test_a_monitor_that_writes_prose_has_no_figures(run):
+    prose = MONITOR | {"options": {"can_score": False, "replies": {":$": " Well, it depends."}}}
+    store, _ = run(models=(SUBJECT, prose))
+    assert readings(store)["status"].unique().to_list() == ["unparsed"]
+    (caught,) = estimates(store, "monitor_caught", variant="hint_metadata.wrong", method="w.both/uninformed").to_dicts()
+    assert (caught["value"], caught["interval"]) == (None, "no_negatives")
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "says"),
+    [
+        ({"false_positive_rate": 0}, {}, "greater than 0"),
+        ({"sees": []}, {}, "at least 1 item"),
+        ({"sees": ["everything"]}, {}, "chain"),
+        ({}, {"interventions": []}, "the spec has no interventions"),
+        ({}, {"models": [SUBJECT]}, "the spec has none. Add a model with roles"),
+    ],
+)
+def test_bad_input(run, options, changes, says):
+    with pytest.raises(SpecError, match=says):
+        run(options, **changes)
