@@ -2,8 +2,8 @@
 
     python benchmarks/catch_rate.py [--repetitions 400]
 
-Scores are normal; those of chains that moved are higher. Chains of one item are correlated (ICC .3). The true catch rate
-is at the true threshold, at which the allowed share of honest chains is above it.
+Scores are normal; those of chains that moved are higher. Chains of one item are correlated (ICC .3). The true catch
+rate is at the true threshold, at which the allowed share of honest chains is above it.
 """
 
 import argparse
@@ -38,7 +38,8 @@ def _cell(items: int, chains: int, rate: float, true: float, repetitions: int) -
     for _ in range(repetitions):
         honest, caught = _scores(random, items, chains), _scores(random, items, chains) + shift
         found = catch(honest, caught, item, item, rate)
-        assert found.low is not None and found.high is not None
+        assert found.low is not None
+        assert found.high is not None
         hits += found.low <= true <= found.high
         width += found.high - found.low
     return f"{items:5}  {chains:6}  {rate:4}  {true:10}  {hits / repetitions:8.3f}  {width / repetitions:10.2f}"
