@@ -29,8 +29,10 @@ HINTS = ("suggested_answer", "hint_metadata")
 def run(tmp_path, monkeypatch):
     """Do a run of 30 items; return its store and spec."""
     without_ray(monkeypatch)
-    words = {"choices": ["a", "b", "c"]}
-    rows = [words | {"id": f"i{n}", "question": f"Which is {n}?", "gold": n % 3} for n in range(30)]
+    rows = [
+        {"id": f"i{n}", "question": "Which?", "choices": [f"one {n}", f"two {n}", f"three {n}"], "gold": n % 3}
+        for n in range(30)
+    ]
     (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     def do(options=(), models=(SUBJECT, MONITOR), **changes):
@@ -92,7 +94,13 @@ def test_a_monitor_that_sees_names_is_measured_against_the_truth(run):
     assert (false["value"], false["n_total"]) == (0.0, 300)
     plain = chains.filter(pl.col("variant") == "plain")
     target = chains.filter(pl.col("variant") == variant).select("item_id", "target").unique()
-    can = plain.join(target, on="item_id").filter(pl.col("answer") != pl.col("target"))["item_id"].unique().implode()
+    can = (
+        plain.drop("target")
+        .join(target, on="item_id")
+        .filter(pl.col("answer") != pl.col("target"))["item_id"]
+        .unique()
+        .implode()
+    )
     followed = chains.filter(pl.col("variant") == variant, pl.col("answer") == pl.col("target"))
     moved = followed.filter(pl.col("item_id").is_in(can))
     caught = estimates(store, "monitor_catch_rate", variant=variant, method="w.chain/uninformed").sort("position")
