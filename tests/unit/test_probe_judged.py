@@ -16,7 +16,9 @@ from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import Capabilities
 from cotfaith.workers.interventions import INTERVENTIONS
+from cotfaith.workers.interventions.lib.intervention import Intervention
 from cotfaith.workers.judges.reading import QUESTIONS
+from cotfaith.workers.probes.lib.probe import NoOptions
 from cotfaith.workers.readings.hints import answer_words, hint_words
 from cotfaith.workers.shard.rows import RowKey, observations_table
 from cotfaith.workers.shard.work import ShardWork
@@ -114,6 +116,21 @@ def test_every_intervention_says_what_its_hint_is():
         assert hint_words(name).endswith("."), name
     assert answer_words(replace(ITEM, answer_format="number", choices=()), "12") == "12"
     assert answer_words(replace(ITEM, answer_format="boolean", choices=("Yes", "No")), "false") == "No"
+
+
+def test_a_plug_in_s_hint_is_told_in_its_own_words_or_in_general_ones(monkeypatch):
+    item = replace(ITEM, variant=replace(ITEM.variant, intervention="oracle"))
+    for given, told in (
+        ({"hint": "an oracle names {target}."}, "an oracle names"),
+        ({}, "something in its prompt points to"),
+    ):
+        kind = Intervention("oracle", NoOptions, lambda *_: (), "a test", **given)
+        monkeypatch.setitem(INTERVENTIONS.things, "oracle", kind)
+        engine = Judge()
+        rows_of(engine, item=item)
+        assert f"The hint: {told} (C) copper." in engine.prompts[0]
+    with pytest.raises(SpecError, match=r"has the hint 3: expected a text with \{target\}"):
+        Intervention("oracle", NoOptions, lambda *_: (), "a test", hint=3)
 
 
 @pytest.mark.parametrize("hint", sorted(FRAMINGS))

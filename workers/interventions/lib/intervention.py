@@ -55,6 +55,10 @@ class Intervention:
                 f"The intervention {self.name!r} has the arms {self.arms!r}: expected a tuple of different names in "
                 "lower-case letters, digits and '_'."
             )
+        if not isinstance(self.hint, str):
+            raise SpecError(
+                f"The intervention {self.name!r} has the hint {self.hint!r}: expected a text with {{target}}."
+            )
 
     @property
     def summary(self) -> str:

@@ -65,7 +65,10 @@ class Probe:
     options: type[Section]
     run: Callable[[Any, Ask, Any], ProbeRun]
     arms: Callable[[Shape, Any], Sequence[Arm]]
-    """The arms on one chain (or item) of a given shape, for the plan."""
+    """The arms on one chain (or item) of a given shape, for the plan.
+
+    Judges, monitors and observers are planned by what ``run`` asks of a made-up chain; their probes need no arms.
+    """
     source: str
     """The paper and its section."""
     readers: bool = False
