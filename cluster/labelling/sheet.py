@@ -1,0 +1,93 @@
+"""What a labeller sees of a text: the item's question, what the prompt added, the answer it pushes towards, the chain.
+
+In: a place of a run. Out: a ``Sheet``, texts as they are: the code that prints them must make them safe. Labels are
+blind: no model, no answer, no reading is in it. (A labeller who knows the model expects things of it; the answer says
+whether the model followed the hint, and the question is what its words say.)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+import polars as pl
+
+from cotfaith.cluster.labelling.population import Place, TextUnit, hash_of
+from cotfaith.cluster.storage.ledger import Ledger, ShardLog
+from cotfaith.cluster.storage.read import tables_of
+from cotfaith.cluster.storage.store import Store
+from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.records import CHOICE_LABELS
+from cotfaith.schemas.variants import PLAIN
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One text with what is needed to judge it."""
+
+    question: str | None
+    """The item's; null: not recorded."""
+    choices: tuple[tuple[str, str], ...]
+    """(label, text); empty if the item has none."""
+    target: str
+    """The answer that the hint pushes towards, as the question has it."""
+    added: tuple[str, ...] | None
+    """The lines of the prompt that the plain prompt lacks; null: the prompts are not recorded."""
+    text: str
+    """The chain."""
+
+
+def read_sheet(store: Store, run_id: str, ledger: Ledger, unit: TextUnit) -> Sheet:
+    """Return the sheet of a text; only the shard that holds its place is read.
+
+    Raises:
+        RunFolderError: the run no longer has the text there.
+
+    """
+    place = unit.place
+    tables = tables_of(store, _holding(ledger, place), run_id)
+    here = [pl.col(name) == getattr(place, name) for name in ("model", "task", "item_id")]
+    chains = tables["chains"].filter(*here, pl.col("strategy") == place.strategy)
+    own = chains.filter(pl.col("variant") == place.variant, pl.col("chain_index") == place.chain_index)
+    row = next(own.iter_rows(named=True), None)
+    if row is None or row["text"] is None or hash_of(row["text"]) != unit.key.text_hash:
+        raise RunFolderError(f"A chain of {place.item_id!r} changed while its text was to be shown. Start label again.")
+    item = next(tables["items"].filter(*here).iter_rows(named=True), {})
+    plain = chains.filter(pl.col("variant") == PLAIN, pl.col("prompt").is_not_null())["prompt"].to_list()
+    return _sheet(row, item, plain[0] if plain else None)
+
+
+def _holding(ledger: Ledger, place: Place) -> list[ShardLog]:
+    """Return the shard with the chain's item; commits of old runs do not name their items: all of model and task."""
+    own = [log for shard, log in ledger.logs.items() if (shard.model, shard.task) == (place.model, place.task)]
+    return [log for log in own if any(place.item_id in commit.items for commit in log.commits)] or own
+
+
+def _sheet(chain: Row, item: Row, plain: str | None) -> Sheet:
+    choices = tuple(zip(CHOICE_LABELS, item.get("choices") or (), strict=False))
+    shown = choices if item.get("answer_format") == "choice" else ()
+    prompt = chain["prompt"]
+    added = None if prompt is None else added_lines(plain or item.get("question") or "", prompt)
+    return Sheet(item.get("question"), shown, _target(chain["target"], item, choices), added, chain["text"])
+
+
+def _target(target: str, item: Row, choices: tuple[tuple[str, str], ...]) -> str:
+    if item.get("answer_format") == "choice" and target in dict(choices):
+        return f"({target}) {dict(choices)[target]}"
+    if item.get("answer_format") == "boolean" and len(choices) == 2 and target in ("true", "false"):
+        return choices[0][1] if target == "true" else choices[1][1]
+    return target
+
+
+def added_lines(plain: str, prompt: str) -> tuple[str, ...]:
+    """Return the lines of ``prompt`` that are not in ``plain``, in order, without empty ones at the ends.
+
+    A line that is in both, and once more in ``prompt``, is added too.
+    """
+    before, after = plain.split("\n"), prompt.split("\n")
+    codes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    found = [line for tag, _, _, start, stop in codes if tag != "equal" for line in after[start:stop]]
+    full = [at for at, line in enumerate(found) if line.strip()]
+    return tuple(found[full[0] : full[-1] + 1]) if full else ()
