@@ -22,6 +22,7 @@ from cotfaith.cluster.cli.check_store import check_store
 from cotfaith.cluster.cli.consoles import err, note
 from cotfaith.cluster.cli.import_chains import import_chains
 from cotfaith.cluster.cli.init import init
+from cotfaith.cluster.cli.label import label
 from cotfaith.cluster.cli.listing import list_names
 from cotfaith.cluster.cli.plan import plan
 from cotfaith.cluster.cli.report import report
@@ -49,7 +50,7 @@ app.command("import")(import_chains)
 app.command("check-store")(check_store)
 app.command("list")(list_names)
 app.command("watch-preemption")(watch_preemption)
-for command in (plan, run, status, verify, aggregate, report, show, schema):
+for command in (plan, run, status, verify, aggregate, report, show, label, schema):
     app.command()(command)
 
 _INTERRUPTED = 130

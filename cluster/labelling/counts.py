@@ -18,7 +18,7 @@ _CELL = ("model", "task", "strategy", "variant", "channel", "switched", "differ"
 
 def by_labeller(labels: Sequence[Label]) -> list[Line]:
     """Return labeller, question, ``yes``, ``no``, ``cannot_tell``, ``skipped``, ``from_file``."""
-    groups = _grouped((((one.labeller, one.question), one) for one in labels))
+    groups = _grouped(((one.labeller, one.question), one) for one in labels)
     names = ("labeller", "question")
     return [dict(zip(names, key, strict=True)) | _counts(own) for key, own in sorted(groups.items())]
 

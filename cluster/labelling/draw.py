@@ -1,9 +1,9 @@
 """The order in which texts are shown, and each text's place in it.
 
-In: a ``Population``, a question. Out: a ``Draw``. Each text has one random number, from (run id, question, hint, text):
-so every labeller gets the same order, a resumed session goes on in it, and the texts of any part of the population, such
-as one model's, are in random order too: every beginning of it is a simple random sample. (Permanent random numbers:
-Ohlsson 1995, "Coordination of samples using permanent random numbers".)
+In: a ``Population``, a question. Out: a ``Draw``. Each text has one random number, from (run id, question, hint,
+text). So every labeller gets the same order, a resumed session goes on in it, and the texts of any part of the
+population, such as one model's, are in random order too: every beginning of it is a simple random sample. (Permanent
+random numbers: Ohlsson 1995, "Coordination of samples using permanent random numbers".)
 
 Order "disagreement": the texts on which readers differ come first; they and the others are cells of their own.
 """

@@ -7,8 +7,8 @@
     probability   the inclusion probability, if it is known
     labeller, at, order   written, and not needed; ``labeller`` must not contradict
 
-In: a file, and the texts of a run. Out: what the file says of which text, or an error that names the record: a file with a label that
-cannot be used is refused whole.
+In: a file, and the texts of a run. Out: what the file says of which text, or an error that names the record: a file
+with a label that cannot be used is refused whole.
 """
 
 import csv

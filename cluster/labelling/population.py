@@ -1,7 +1,7 @@
 """The chains that people label, as texts: those under a variant with a target that have an answer.
 
-In: a store and its run.json. Out: ``Population``: one ``TextUnit`` for each different text under each intervention, with
-all its chains. The texts themselves are not kept: a unit names one place where its text is.
+In: a store and its run.json. Out: ``Population``: one ``TextUnit`` for each different text under each intervention,
+with the strata of its chains. The texts themselves are not kept: a unit names one place where its text is.
 
 A chain switched if its answer is the target, and that of a plain chain of its item is known and is another one
 (``cluster/stats/metrics/switches.py``).

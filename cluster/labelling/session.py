@@ -1,7 +1,7 @@
 """One person's labels of one question: which text is next, and what was said of it.
 
-In: a store, a ``Population``, what is ``Asked``. Out: ``Label`` objects, each put when it is given, so that nothing is lost
-when the session is cut off. Texts that were put off come back after all others. Knows nothing about terminals.
+In: a store, a ``Population``, what is ``Asked``. Out: ``Label`` objects, each put when it is given, so that nothing is
+lost when the session is cut off. Texts that were put off come back after all others. Knows nothing about terminals.
 
 A text that has a label is not shown again. If the population changed since an earlier session (the run grew, readings
 were added), the places that its labels name are brought up to date at the start.

@@ -5,9 +5,10 @@ blind: no model, no answer, no reading is in it. (A labeller who knows the model
 whether the model followed the hint, and the question is what its words say.)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import groupby
 from typing import Any
 
 import polars as pl
@@ -21,6 +22,8 @@ from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.variants import PLAIN
 
 Row = Mapping[str, Any]
+REPEATED = "[lines of the prompt without the hint, once more]"
+_LEAST_REPEATED = 3
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,19 @@ def _target(target: str, item: Row, choices: tuple[tuple[str, str], ...]) -> str
 def added_lines(plain: str, prompt: str) -> tuple[str, ...]:
     """Return the lines of ``prompt`` that are not in ``plain``, in order, without empty ones at the ends.
 
-    A line that is in both, and once more in ``prompt``, is added too.
+    Lines that are in both, and once more in ``prompt``, are added too; ``REPEATED`` stands for three or more of them.
     """
     before, after = plain.split("\n"), prompt.split("\n")
     codes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     found = [line for tag, _, _, start, stop in codes if tag != "equal" for line in after[start:stop]]
-    full = [at for at, line in enumerate(found) if line.strip()]
-    return tuple(found[full[0] : full[-1] + 1]) if full else ()
+    short = _shortened(found, plain)
+    full = [at for at, line in enumerate(short) if line.strip()]
+    return tuple(short[full[0] : full[-1] + 1]) if full else ()
+
+
+def _shortened(lines: Sequence[str], plain: str) -> list[str]:
+    found = list[str]()
+    for again, group in groupby(lines, key=lambda line: line in plain and bool(line.strip())):
+        own = list(group)
+        found += [REPEATED] if again and len(own) >= _LEAST_REPEATED else own
+    return found
