@@ -79,7 +79,7 @@ def _text(record: Record, name: str) -> str | None:
 def _hash(record: Record, place: str) -> str:
     """Return the hash of the record's text; the text is taken as it is, with the white space around it."""
     named, text = _text(record, "text_hash"), record.get("text")
-    if not isinstance(text, str):
+    if not isinstance(text, str) or is_missing(text):
         if named is None:
             raise TaskError(f"{place}: it has neither text_hash nor text. Add the column, or remove the record.")
         return named.lower()

@@ -24,7 +24,7 @@ from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.tables import ITEMS
 
-_COLUMNS = {
+COLUMNS = {
     "items": frozenset(ITEMS.names),
     "chains": frozenset(
         {
@@ -40,6 +40,7 @@ _COLUMNS = {
         }
     ),
 }
+"""Table -> the columns that are read."""
 _CHAIN = [*GROUP, "item_id", "chain_index"]
 
 
@@ -110,7 +111,7 @@ def read_population(store: Store, run: RunRecord, ledger: Ledger) -> Population:
 
     """
     found = Population({}, {}, {})
-    for chains, readings in each_batch(store, run, batches(ledger, run), _of_batch, _COLUMNS):
+    for chains, readings in each_batch(store, run, batches(ledger, run), _of_batch, COLUMNS):
         _add_chains(found, chains)
         _add_readings(found, readings)
     return found

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from cotfaith.cluster.labelling.population import Place, TextUnit, hash_of
+from cotfaith.cluster.labelling.population import COLUMNS, Place, TextUnit, hash_of
 from cotfaith.cluster.storage.ledger import Ledger, ShardLog
 from cotfaith.cluster.storage.read import tables_of
 from cotfaith.cluster.storage.store import Store
@@ -22,8 +22,12 @@ from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.variants import PLAIN
 
 Row = Mapping[str, Any]
-REPEATED = "[lines of the prompt without the hint, once more]"
-_LEAST_REPEATED = 3
+_NEEDED = COLUMNS | {"chains": COLUMNS["chains"] | {"prompt"}}
+REPEATED = "[what the prompt has without the hint]"
+_LONG = 40
+"""Characters of a line that is not in two prompts by chance."""
+_SEVERAL = 3
+"""Shorter lines, one after another, of which the same holds."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def read_sheet(store: Store, run_id: str, ledger: Ledger, unit: TextUnit) -> She
 
     """
     place = unit.place
-    tables = tables_of(store, _holding(ledger, place), run_id)
+    tables = tables_of(store, _holding(ledger, place), run_id, _NEEDED)
     here = [pl.col(name) == getattr(place, name) for name in ("model", "task", "item_id")]
     chains = tables["chains"].filter(*here, pl.col("strategy") == place.strategy)
     own = chains.filter(pl.col("variant") == place.variant, pl.col("chain_index") == place.chain_index)
@@ -85,15 +89,16 @@ def _target(target: str, item: Row, choices: tuple[tuple[str, str], ...]) -> str
 
 
 def added_lines(plain: str, prompt: str) -> tuple[str, ...]:
-    """Return the lines of ``prompt`` that are not in ``plain``, in order, without empty ones at the ends.
+    """Return the lines of ``prompt`` that are not in ``plain``, in order; ``REPEATED`` stands for others among them.
 
-    Lines that are in both, and once more in ``prompt``, are added too; ``REPEATED`` stands for three or more of them.
+    A line can be in both and be moved, or be said once more: it is what the hint is not. Empty lines at the ends, and
+    ``REPEATED`` there, are left out.
     """
     before, after = plain.split("\n"), prompt.split("\n")
     codes = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     found = [line for tag, _, _, start, stop in codes if tag != "equal" for line in after[start:stop]]
     short = _shortened(found, plain)
-    full = [at for at, line in enumerate(short) if line.strip()]
+    full = [at for at, line in enumerate(short) if line.strip() and line != REPEATED]
     return tuple(short[full[0] : full[-1] + 1]) if full else ()
 
 
@@ -101,5 +106,5 @@ def _shortened(lines: Sequence[str], plain: str) -> list[str]:
     found = list[str]()
     for again, group in groupby(lines, key=lambda line: line in plain and bool(line.strip())):
         own = list(group)
-        found += [REPEATED] if again and len(own) >= _LEAST_REPEATED else own
+        found += [REPEATED] if again and (len(own) >= _SEVERAL or max(map(len, own)) >= _LONG) else own
     return found
