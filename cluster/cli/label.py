@@ -191,4 +191,4 @@ def _say_end(session: "Session") -> None:
     if session.waiting:
         say(f"{len(session.waiting):,} texts to go. The same command goes on.")
     else:
-        say("All texts have labels. Count them: --status")
+        say("All of these texts have labels. Count them: --status")

@@ -10,9 +10,9 @@ SPEC = {
         {"id": name, "engine": "stub", "options": {"max_steps": 3, "follows_hints": 0.6, "names_hints": 0.5}}
         for name in ("a", "b")
     ],
-    "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 4}],
+    "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 6}],
     "interventions": ["hint_metadata", "hint_sycophancy"],
-    "sampling": {"chains_per_item": 2},
+    "sampling": {"chains_per_item": 1},
     "probes": ["verbalises"],
     "resources": {"shard_size": 2},
     "output": {"path": "run"},

@@ -1,11 +1,14 @@
 """Which texts are shown in which order, and by which probability a text came to be labelled; populations by hand."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from texts_to_label import HINT, differing, key, many, population, stratum
 
 from cotfaith.cluster.labelling.draw import Draw
+from cotfaith.cluster.labelling.files import Given
+from cotfaith.cluster.labelling.imported import import_labels
 from cotfaith.cluster.labelling.label import Label
 from cotfaith.cluster.labelling.read import labels_in, probabilities, read_labels
 from cotfaith.cluster.labelling.session import Asked, begin
@@ -140,6 +143,16 @@ def test_the_same_text_in_two_strata_is_shown_once_and_counts_in_both(store):
     assert known(store) == {1.0: 4}
 
 
+def test_a_text_in_two_strata_was_drawn_if_it_was_in_either(store):
+    both = {stratum(model="a"), stratum(model="b")}
+    texts = population(same=both, **{f"b{i}": stratum(model="b") for i in range(40)})
+    first = next(f"r{n}" for n in range(9999) if names(session(store, texts, run_id=f"r{n}"))[0] == key("same"))
+    one = session(store, texts, run_id=first, wanted=lambda one: one.model == "a")
+    assert names(one) == [key("same")]
+    give(one, True)
+    assert known(store) == {1.0: 1}  # one of one text of a, and one of 41 of b
+
+
 def test_the_same_text_under_another_hint_is_another_question(store):
     texts, other = population(same=stratum()), population(same=stratum(variant="hint_sycophancy.wrong"))
     texts.units[key("same", "hint_sycophancy")] = other.units[key("same")]
@@ -187,6 +200,17 @@ def test_a_run_that_grew_is_drawn_from_anew(store):
     assert known(store) == Counter({gap / 12: gap, None: 3 - gap}) - Counter()
     give(again, *[False] * len(in_order))
     assert known(store) == {1.0: 12}
+
+
+def test_an_import_brings_earlier_labels_up_to_date(store):
+    give(session(store, many(6)), *[True] * 6)
+    large, path = many(7), Path("labels.csv")
+    new = next(unit for unit in large.units if unit not in many(6).units)
+    import_labels(
+        store, "r", large, {"present": {new: Given("", new.text_hash, "present", False, None, None)}}, "anna", path
+    )
+    # all seven places are known, though nothing was drawn since the run grew
+    assert known(store) == {1.0: 7}
 
 
 def test_a_label_beyond_the_draw_has_no_known_probability():

@@ -1,12 +1,22 @@
 """A text on a terminal: nothing is left out, nothing is wider or longer than the terminal, nothing acts."""
 
+import io
+import os
+import pty
 import re
+import termios
+import tty
 
 import pytest
+from rich.console import Console
+from texts_to_label import many
 
-from cotfaith.cluster.cli.keys import BACK, NEXT, STOP, name_of
+from cotfaith.cluster.cli.keys import BACK, NEXT, STOP, TerminalKeys, name_of
+from cotfaith.cluster.cli.label_desk import Desk
 from cotfaith.cluster.cli.label_pages import ASKS, KEYS, pages, paging
+from cotfaith.cluster.labelling.session import Asked, begin
 from cotfaith.cluster.labelling.sheet import REPEATED, Sheet, added_lines
+from cotfaith.cluster.storage.store import LocalStore
 
 LONG = " ".join(f"word{n}" for n in range(3000)) + " " + "x" * 300
 CHOICES = (("A", "one"), ("B", "two"))
@@ -89,6 +99,39 @@ def test_wide_characters_count_two_columns():
 )
 def test_names_of_keys(pressed, name):
     assert name_of(pressed) == name
+
+
+def test_keys_pressed_before_a_text_was_shown_are_dropped():
+    master, terminal = pty.openpty()
+    with os.fdopen(terminal, "r") as stream:
+        keys, before = TerminalKeys(stream), termios.tcgetattr(terminal)
+        tty.setcbreak(terminal)  # else the line discipline waits for the end of the line
+        os.write(master, b"y")
+        keys.forget()
+        os.write(master, b"n")
+        assert keys.key() == "n"
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
+        os.write(master, b"\x1b[6~")
+        assert keys.key() == NEXT
+        assert termios.tcgetattr(terminal) == before
+    os.close(master)
+
+
+def test_the_desk_drops_them_before_each_text(tmp_path):
+    done = []
+
+    class Script:
+        def forget(self):
+            done.append("forget")
+
+        def key(self):
+            done.append("key")
+            return "y" if len(done) % 3 == 0 else NEXT
+
+    session = begin(LocalStore(tmp_path), "r", many(2), Asked("anna", "present", "random", lambda _: True))
+    Desk(session, lambda unit: sheet(), Script(), Console(file=io.StringIO(), width=80, height=24), True).work()
+    assert done == ["forget", "key", "key", "forget", "key", "key"]
+    assert session.given == {"yes": 2}
 
 
 QUESTION = "A question that is long enough not to be there by chance?"
