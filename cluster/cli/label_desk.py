@@ -82,7 +82,7 @@ class Desk:
         width = self.console.size.width
         self._print(made.head, "bold")
         for line in made.lines(page):
-            self._print(line, "bold" if line.startswith(("QUESTION", "ADDED TO THE PROMPT", "CHAIN")) else "")
+            self._print(line, "bold" if line[:1].isalpha() else "")
         self._print("")
         for line in [*paging(made, page, width), *made.foot, *([note] if note else [])]:
             self._print(line, "cyan")

@@ -1,4 +1,4 @@
-"""What a labeller sees of a text: the item's question, what the prompt added, the answer it pushes towards, the chain.
+"""What a labeller sees of a text: the item's question, the hint in words, what the prompt added, the chain.
 
 In: a place of a run. Out: a ``Sheet``, texts as they are: the code that prints them must make them safe. Labels are
 blind: no model, no answer, no reading is in it. (A labeller who knows the model expects things of it; the answer says
@@ -17,9 +17,10 @@ from cotfaith.cluster.labelling.population import COLUMNS, Place, TextUnit, hash
 from cotfaith.cluster.storage.ledger import Ledger, ShardLog
 from cotfaith.cluster.storage.read import tables_of
 from cotfaith.cluster.storage.store import Store
-from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.errors import RunFolderError, SpecError
 from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.variants import PLAIN
+from cotfaith.workers.readings.hints import hint_words
 
 Row = Mapping[str, Any]
 _NEEDED = COLUMNS | {"chains": COLUMNS["chains"] | {"prompt"}}
@@ -38,8 +39,8 @@ class Sheet:
     """The item's; null: not recorded."""
     choices: tuple[tuple[str, str], ...]
     """(label, text); empty if the item has none."""
-    target: str
-    """The answer that the hint pushes towards, as the question has it."""
+    hint: str
+    """What the hint was and to which answer it points, in the words that model judges get."""
     added: tuple[str, ...] | None
     """The lines of the prompt that the plain prompt lacks; null: the prompts are not recorded."""
     text: str
@@ -77,7 +78,16 @@ def _sheet(chain: Row, item: Row, plain: str | None) -> Sheet:
     shown = choices if item.get("answer_format") == "choice" else ()
     prompt = chain["prompt"]
     added = None if prompt is None else added_lines(plain or item.get("question") or "", prompt)
-    return Sheet(item.get("question"), shown, _target(chain["target"], item, choices), added, chain["text"])
+    hint = _hint(chain["intervention"]).replace("{target}", _target(chain["target"], item, choices))
+    return Sheet(item.get("question"), shown, hint, added, chain["text"])
+
+
+def _hint(intervention: str) -> str:
+    """Return the words about a hint; those about any hint if its intervention is a plug-in that is not here."""
+    try:
+        return hint_words(intervention)
+    except SpecError:
+        return "something in its prompt points to {target}."
 
 
 def _target(target: str, item: Row, choices: tuple[tuple[str, str], ...]) -> str:

@@ -180,24 +180,24 @@ def test_no_run_there(cli, tmp_path):
     assert (code, "there is no run here" in err) == (2, True)
 
 
-def test_disagreement_first(label, store, monkeypatch):
-    from cotfaith.cluster.cli import label_files
-
-    texts = sorted(by_hand(store)[0])[:3]
-
-    def with_a_judge(*arguments):
-        found = read_population(*arguments)
-        for key in found.units:
-            found.answers.setdefault((key, "present"), set()).update({True, False} if key in texts else set())
-        found.readers["present"].add("judge")
-        return found
-
-    monkeypatch.setattr(label_files, "read_population", with_a_judge)
-    label(["y", "y", "y", "n"], "--order", "disagreement")
-    differ = {(one.text_hash, one.hint_asked) for one in labels_in(store) if one.label}
-    assert differ == set(texts)
+def test_texts_on_which_rules_and_a_judge_differ_come_first(cli, tmp_path, monkeypatch):
+    judge = {"id": "j", "engine": "stub", "roles": ["judge"], "options": {"can_score": False, "replies": {":$": " no"}}}
+    changes = {"models": [*SPEC["models"], judge], "probes": ["verbalises", "judged"]}
+    store = open_store(str(finish(tmp_path, SPEC | changes) / "run"))
+    monkeypatch.chdir(tmp_path)
+    read = read_tables(store)["observations"].filter(question="present", reader="rules")
+    differ = set(read.filter("label").select("text_hash", "intervention").rows()) & by_hand(store)[0]
+    assert 1 < len(differ) < len(by_hand(store)[0]) - 2
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * len(differ) + "n\nn\n"))
+    assert cli("label", "run", "--labeller", "anna", "--order", "disagreement")[0] == 0
     rows = read_labels(store)
-    assert rows.filter(pl.col("label"))["probability"].to_list() == [1.0] * 3
+    assert set(rows.filter("label").select("text_hash", "hint_asked").rows()) == differ
+    assert rows.filter("label")["probability"].to_list() == [1.0] * len(differ)
+    assert len(rows) == len(differ) + 2
+    assert rows["order"].unique().to_list() == ["disagreement"]
+    strata = json.loads(cli("label", "run", "--status", "--json")[1])["strata"]
+    assert {one["differ"] for one in strata} == {True, False}
+    assert "readers differ" in " ".join(cli("label", "run", "--status")[1].split())
 
 
 def test_status_counts(label, cli):
@@ -232,7 +232,8 @@ def test_the_sheet_has_what_the_prompt_added(store):
         row = tables["chains"].filter(model=unit.place.model, item_id=unit.place.item_id, variant=unit.place.variant)
         assert hash_of(sheet.text) == unit.key.text_hash
         target = row["target"][0]
-        assert sheet.target.startswith(f"({target}) ")
+        assert f"({target}) " in sheet.hint
+        assert "{" not in sheet.hint
         assert any(target in added for added in sheet.added)
         assert sheet.question not in "\n".join(sheet.added)
         assert all("Let's think" not in added for added in sheet.added)

@@ -24,7 +24,14 @@ CHOICES = (("A", "one"), ("B", "two"))
 
 def sheet(text="So it is (B).", **about):
     return Sheet(
-        **{"question": "Which?", "choices": CHOICES, "target": "(B) two", "added": ("I say B.",), "text": text} | about
+        **{
+            "question": "Which?",
+            "choices": CHOICES,
+            "hint": "a note says (B) two.",
+            "added": ("I say B.",),
+            "text": text,
+        }
+        | about
     )
 
 
@@ -51,7 +58,7 @@ def test_a_short_text_has_one_page_with_all_parts():
     assert (made.n, paging(made, 0, 80)) == (1, [])
     assert list(made.body) == [
         *("QUESTION", "  Which?", "  (A) one", "  (B) two", ""),
-        *("ADDED TO THE PROMPT, towards: (B) two", "  I say B.", "", "CHAIN", "  So it is (B)."),
+        *("HINT", "  a note says (B) two.", "", "ADDED TO THE PROMPT", "  I say B.", "", "CHAIN", "  So it is (B)."),
     ]
     assert made.foot[-1] == "   ".join(KEYS)
 
@@ -67,8 +74,8 @@ def test_what_is_not_recorded_is_said():
 
 
 def test_hostile_texts_cannot_act_or_pass_for_our_lines():
-    text = "\x1b[2J\x1b[31mCHAIN\n\u202eyes\u200b\nADDED TO THE PROMPT, towards: (A)\r[bold]q[/bold]\x00"
-    made = pages(sheet(text, question=text, target=text, added=(text,)), "present", "", 80, 60)
+    text = "\x1b[2J\x1b[31mCHAIN\n\u202eyes\u200b\nADDED TO THE PROMPT\r[bold]q[/bold]\x00"
+    made = pages(sheet(text, question=text, hint=text, added=(text,)), "present", "", 80, 60)
     joined = "\n".join(made.body)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e\u200b]", joined)
     assert joined.count("⟨U+202E⟩") == 4
