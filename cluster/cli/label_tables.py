@@ -12,7 +12,12 @@ from cotfaith.cluster.labelling.counts import Line, agreement, by_labeller, by_s
 from cotfaith.cluster.labelling.label import Label
 from cotfaith.cluster.terminal import safe_text
 
-_COUNTS = ("yes", "no", "cannot_tell", "skipped")
+_COUNTS = {"yes": "yes", "no": "no", "cannot_tell": "?", "skipped": "later", "from_file": "from\nfile"}
+_DRAWN = {
+    **{name: _COUNTS[name] for name in ("yes", "no", "cannot_tell", "skipped")},
+    "drawn": "drawn",
+    "texts": "texts",
+}
 
 
 def status_data(run_id: str, labels: Sequence[Label]) -> dict[str, Any]:
@@ -41,19 +46,17 @@ def print_status(run_id: str, labels: Sequence[Label], console: Console) -> None
 
 
 def _labellers(run_id: str, lines: Iterable[Line]) -> Table:
-    heads = [name.replace("_", "\n") for name in (*_COUNTS, "from_file")]
-    table = new_table(f"Labels of run {run_id}", ["labeller", "question"], heads)
+    table = new_table(f"Labels of run {run_id}", ["labeller", "question"], list(_COUNTS.values()))
     for line in lines:
-        table.add_row(line["labeller"], line["question"], *(f"{line[name]:,}" for name in (*_COUNTS, "from_file")))
+        table.add_row(line["labeller"], line["question"], *(f"{line[name]:,}" for name in _COUNTS))
     return table
 
 
 def _strata(lines: Iterable[Line]) -> Table:
-    heads = [*(name.replace("_", "\n") for name in _COUNTS), "drawn", "texts"]
-    table = new_table("By stratum: drawn at random, of how many texts", ["labeller", "chains"], heads)
+    table = new_table("By stratum: drawn at random, of how many texts", ["labeller, chains"], list(_DRAWN.values()))
     for line in lines:
-        counts = (f"{line[name]:,}" for name in (*_COUNTS, "drawn", "texts"))
-        table.add_row(safe_text(f"{line['labeller']}, {line['question']}"), safe_text(_chains(line)), *counts)
+        who = f"{line['labeller']}, {line['question']}: {_chains(line)}"
+        table.add_row(safe_text(who), *(f"{line[name]:,}" for name in _DRAWN))
     return table
 
 
