@@ -22,7 +22,7 @@ def test_labels_are_given_undone_resumed_and_counted_there(seaweed, tmp_path, cl
     for path in (here.root, url):
         for keys in ("ynu?", "sn"):
             monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{key}\n" for key in keys)))
-            assert cli("label", path, "--labeller", "anna")[0] == 0
+            assert cli("label", path, "--labeller", "anna", "--all")[0] == 0
     one, other = (read_labels(store).drop("at") for store in (here, there))
     assert one["label"].to_list().count(None) == 1
     assert one.equals(other)
