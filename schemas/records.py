@@ -199,6 +199,8 @@ class Observation:
     """Null for probes on items."""
     reference: Answer | None = field(default=None)
     """The answer that ``same_answer`` compares with: the chain's own."""
+    predicts: Answer | None = None
+    """The subject's answer that a reader predicts; then ``same_answer`` compares with this one."""
     n_steps: int | None = None
     """Steps of the chain that the arm perturbs."""
     step: int | None = None
@@ -248,3 +250,5 @@ class Observation:
     """The hint that the question is about, if it is not the variant's own."""
     weight: float | None = None
     """The row's weight in a rate, if rows were drawn with unequal chances; null: 1."""
+    graded: bool = True
+    """Whether the answer is one to the item's own question. If not, it is neither right nor wrong."""

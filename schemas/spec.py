@@ -256,6 +256,8 @@ class EditorSpec(Section):
     """
     paraphrase_prompt: str | None = None
     """The same for a paraphrase."""
+    question_prompt: str | None = None
+    """The same for another question, which a chain helps to answer; it contains {question} and {chain}."""
     max_tokens: int = Field(default=128, ge=1)
     """The most tokens of one edit."""
     temperature: float = Field(default=0.8, ge=0)

@@ -136,7 +136,8 @@ OBSERVATIONS = _schema(
         pa.field("weight", pa.float64()),  # the row's weight in a rate; null: 1
         *_ANSWER,
         pa.field("reference_answer", pa.string()),
-        pa.field("same_answer", pa.bool_()),  # answer == reference_answer; null unless both are ok
+        # answer == reference_answer, or for an observer the subject's answer that it predicts; null unless both are ok
+        pa.field("same_answer", pa.bool_()),
         *_VARIANT,
     ],
 )

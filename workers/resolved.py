@@ -112,6 +112,11 @@ class Resolved:
         return tuple(items) if one is None else tuple(one.items(self.spec.seed, task, item)[variant] for item in items)
 
     @property
+    def reads(self) -> frozenset[tuple[str, str]]:
+        """(probe, the probe of the subject whose rows it reads)."""
+        return frozenset((one.name, one.kind.reads) for one in self.probes if one.kind.reads is not None)
+
+    @property
     def subjects(self) -> tuple[ResolvedModel, ...]:
         """The models that are measured."""
         return tuple(self.models[model.id] for model in self.spec.subjects)
@@ -138,7 +143,26 @@ def resolve(spec: RunSpec, date: datetime | None = None) -> Resolved:
         for name in probe.variants if isinstance(probe.variants, tuple) else ():
             if name not in found.variants:
                 raise SpecError(f"probes.{probe.name}.variants: {unknown('variant', name, found.variants)}")
+    for one in probes:
+        _check_reads(found, one)
     return found
+
+
+def _check_reads(found: Resolved, probe: ResolvedProbe) -> None:
+    """Raise ``SpecError`` if the subject's probe that ``probe`` reads is not there, on all its variants."""
+    reads = probe.kind.reads
+    if reads is None:
+        return
+    read = next((one for one in found.probes if one.name == reads and not one.kind.readers), None)
+    if read is None:
+        raise SpecError(
+            f"probes: {probe.name!r} reads the rows of {reads!r}, a probe of the subject: add it to probes."
+        )
+    if lacking := [name for name in found.variants_of(probe) if name not in found.variants_of(read)]:
+        raise SpecError(
+            f"probes.{probe.name}.variants: it reads the rows of {reads!r}, which does not run on "
+            f"{', '.join(lacking)}. Set the variants of {reads!r} to include them, or leave them out here."
+        )
 
 
 def resolve_probes(spec: RunSpec) -> tuple[ResolvedProbe, ...]:

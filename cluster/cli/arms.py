@@ -19,6 +19,7 @@ from cotfaith.cluster.cli.items import clipped
 from cotfaith.cluster.stats.metrics.lib.remarks import outcome
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.cluster.terminal import plain_text, safe_text
+from cotfaith.schemas.records import READER
 from cotfaith.schemas.status import Status
 
 Row = dict[str, Any]
@@ -74,10 +75,12 @@ def _print_probe(
 
 
 def _is_same(chain: Row, row: Row) -> bool | None:
-    """Return whether the answer is the chain's; None if one of them failed, or if the arm asks something else.
+    """Return whether the answer is the chain's; None if one of them failed, or if a reader is asked something else.
 
     Rows on the item have no chain to be compared with in the tables; beside a chain they are compared with it.
     """
+    if row["reader_role"] not in (None, READER):
+        return None
     if row["same_answer"] is not None or row["chain_index"] is not None or row["reference_answer"] is not None:
         return None if row["same_answer"] is None else bool(row["same_answer"])
     both = row["status"] == Status.OK and chain["answer"] is not None
@@ -87,7 +90,8 @@ def _is_same(chain: Row, row: Row) -> bool | None:
 def _counted(chain: Row, rows: Sequence[Row]) -> str:
     """Return the number of arms, of those with another answer than the chain's, and of those that failed."""
     other, failed = sum(_is_same(chain, row) is False for row in rows), sum(row["status"] != Status.OK for row in rows)
-    what = "changed the answer" if any(row["same_answer"] is not None for row in rows) else "with another answer"
+    own = [row for row in rows if row["reader_role"] in (None, READER)]
+    what = "changed the answer" if any(row["same_answer"] is not None for row in own) else "with another answer"
     parts = [f"{len(rows)} arm{'s' * (len(rows) != 1)}", f"{other or 'none'} {what}"]
     return ", ".join([*parts, f"{failed} not ok"] if failed else parts)
 

@@ -192,7 +192,7 @@ class Jobs:
         return self._chains.union(*(self.pieces(name) for name in own))
 
     def _wanted(self, pieces: frozenset[PieceName]) -> Wanted:
-        return replace(self.again, pieces=pieces, max_tokens=self.run.max_tokens)
+        return replace(self.again, pieces=pieces, max_tokens=self.run.max_tokens, reads=self.plan.resolved.reads)
 
     def _items(self, shard: Shard) -> tuple[Item, ...]:
         return self.plan.items[shard.task][shard.start : shard.stop]

@@ -27,8 +27,15 @@ from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import CHAINS, PROBES, READINGS, EngineUsage, StageKey, StageWork
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.shard.loop import Engines
-from cotfaith.workers.shard.rows import RowKey, chains_from_table, chains_table, items_table, observations_table
-from cotfaith.workers.shard.work import ShardWork, run_probes, sample_chains
+from cotfaith.workers.shard.rows import (
+    RowKey,
+    chains_from_table,
+    chains_table,
+    items_table,
+    observations_table,
+)
+from cotfaith.workers.shard.rows_read import ok_rows_on
+from cotfaith.workers.shard.work import RowsOn, ShardWork, run_probes, sample_chains
 from cotfaith.workers.text.codec import Codec
 
 Missing = Mapping[PieceName, tuple[str, ...]]
@@ -129,17 +136,17 @@ class _Task:
     def _probe(self, pieces: Sequence[PieceName], ids: set[str], log: ShardLog) -> ShardLog | None:
         """Run probes in common rounds; the effort of each is that of all of them together."""
         items, on = self._items(ids), list(dict.fromkeys(piece.chains for piece in pieces))
+        names = list(dict.fromkeys(piece.probe for piece in pieces if piece.probe is not None))
         held = {} if self.job.reader is None else earlier_readings(self.store, log, pieces, ids, self.job.run_id)
         chains = _in_order(self._chains(on, ids, log), on, items)
         work = [
             (
-                replace(self._work(one, ids, self.job.quarantined), held=held),
+                replace(self._work(one, ids, self.job.quarantined), held=held, read=self._rows_read(one, names, log)),
                 [chain for chain in chains if (chain.strategy, chain.variant) == one[:2]],
                 [piece.probe for piece in pieces if piece.chains == one and piece.probe is not None],
             )
             for one in on
         ]
-        names = list(dict.fromkeys(name for *_, found in work for name in found))
         rows, effort = self._measured(lambda: run_probes(work, self.engines), names)
         tables: Tables = {"observations": observations_table(self._key, rows)}
         return self._commit(Draft([one.id for one in items], pieces, tables, chains, effort, self._limit), log)
@@ -147,6 +154,15 @@ class _Task:
     def _items(self, ids: set[str], variant: str = PLAIN) -> tuple[Item, ...]:
         found = self.job.items if variant == PLAIN else self.job.variants[variant]
         return tuple(item for item in found if item.id in ids)
+
+    def _rows_read(self, chains: PieceName, probes: Sequence[str], log: ShardLog) -> RowsOn:
+        """Return the ok rows of the subject's probes that these probes read, on the chains of one piece."""
+        named = [self.job.wanted.read_by(chains._replace(probe=probe)) for probe in probes]
+        wanted = {piece for piece in named if piece is not None}
+        live = [one for one in live_parts(log) if one.part.table == "observations" and wanted & one.items.keys()]
+        tables = read_live(self.store, live, self.job.run_id) if live else ()
+        names = {piece.probe for piece in wanted if piece.probe is not None}
+        return ok_rows_on(tables, names, chains.strategy, chains.variant)
 
     def _work(self, piece: PieceName, ids: set[str], given_up: Reasons) -> ShardWork:
         job, items = self.job, self._items(ids, piece.variant)

@@ -12,7 +12,7 @@ from itertools import product
 
 from cotfaith.cluster.plan.costs import CHAINS
 from cotfaith.cluster.plan.plan import Plan
-from cotfaith.cluster.plan.reading_costs import YES
+from cotfaith.cluster.plan.reading_costs import YES, rows_read
 from cotfaith.cluster.plan.roles import helpers
 from cotfaith.schemas.records import READER, Chain, Item
 from cotfaith.schemas.spec import ModelSpec, StrategyName, TaskSpec
@@ -90,7 +90,8 @@ def _of_probe(
     reads = probe.kind.reader_role != READER
     for reader in probe.answering(work.task.name, subject.id):
         answers = plan.model(reader)
-        own = _work(plan, answers, work.task, item, work.strategy)
+        one = {chain: rows[:1] for chain, rows in rows_read(plan, probe, item).items()}
+        own = replace(_work(plan, answers, work.task, item, work.strategy), read=one)
         asked = _Asked(
             plan, {_SUBJECT: answers, **helpers(plan.spec, subject, [probe])}, work.task, item, work.strategy
         )

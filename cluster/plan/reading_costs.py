@@ -12,16 +12,18 @@ from functools import lru_cache
 
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.schemas.errors import SpecError
-from cotfaith.schemas.records import Answer, Chain, Item
+from cotfaith.schemas.records import Answer, Chain, Edit, Item, Observation
 from cotfaith.schemas.spec import StrategyName, TaskSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import GenerateRequest
 from cotfaith.workers.engines.resolved import ResolvedModel
+from cotfaith.workers.plugins import faults_named
+from cotfaith.workers.probes.lib.probe import Shape
 from cotfaith.workers.resolved import ResolvedProbe
 from cotfaith.workers.roles.role import Work
 from cotfaith.workers.shard.loop import Failed, drive
 from cotfaith.workers.shard.stand_in import CHAINS, Payload, StandIn
-from cotfaith.workers.shard.work import ShardWork
+from cotfaith.workers.shard.work import RowsOn, ShardWork
 from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.turns import BYTES_PER_TOKEN
 
@@ -61,7 +63,8 @@ def _of_item(
     tokens: int,
 ) -> Work:
     engine = StandIn(model.codec, YES, prefers_first=True)
-    work = ShardWork(plan.spec, model.spec, task, strategy, (item,), model.codec)
+    read = rows_read(plan, probe, item)
+    work = ShardWork(plan.spec, model.spec, task, strategy, (item,), model.codec, read=read)
     runs = work.runs([_made_up(item, model.codec, tokens)], [probe.name], model.capabilities)
     for result in drive([run.coroutine for run in runs], {"subject": engine}):
         if isinstance(result, Failed):
@@ -70,6 +73,24 @@ def _of_item(
                 "Fix that module, then plan again."
             )
     return _counted([payload for batch in engine.batches for payload in batch], model.whole_turns)
+
+
+def rows_read(plan: Plan, probe: ResolvedProbe, item: Item) -> RowsOn:
+    """Return made-up rows of the probe that ``probe`` reads, as many as it has arms, on the item's made-up chain.
+
+    The item's own question and answer stand for those in the rows; marks at its end keep the questions apart.
+    """
+    read = next((one for one in plan.probes if one.name == probe.kind.reads), None)
+    if read is None:
+        return {}
+    with faults_named(f"Planning the arms of {read.name}", read.kind.arms, "plan again."):
+        count = len(read.kind.arms(Shape(1, 1, 1), read.options))
+    return {(read.name, item.id, 0): tuple(_row(item, at) for at in range(count))}
+
+
+def _row(item: Item, at: int) -> Observation:
+    edit = Edit(item.question + "?" * at, changed=True, plausible=None, status=Status.OK)
+    return Observation(str(at), Answer(Status.OK, item.gold), rollout=at, edit=edit)
 
 
 def _made_up(item: Item, codec: Codec, tokens: int) -> Chain:

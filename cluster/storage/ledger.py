@@ -72,6 +72,13 @@ class Wanted:
     """Whether items that were quarantined are wanted anew."""
     without: frozenset[str] = frozenset()
     """Keys of parts that are damaged: what they hold is wanted anew."""
+    reads: frozenset[tuple[str, str]] = frozenset()
+    """(probe, the subject's probe whose rows it reads): it waits for them, and is wanted anew if they are newer."""
+
+    def read_by(self, piece: PieceName) -> PieceName | None:
+        """Return the piece of the subject's probe that a piece reads; None: only chains."""
+        found = next((read for probe, read in self.reads if probe == piece.probe), None)
+        return None if found is None else PieceName(piece.strategy, piece.variant, found)
 
 
 @dataclass(frozen=True)
@@ -130,13 +137,16 @@ class ShardLog:
     def missing(self, items: Sequence[str], wanted: Wanted) -> dict[PieceName, tuple[str, ...]]:
         """Return piece -> the items whose rows are missing, or wanted anew; pieces that lack nothing are left out.
 
-        Probes on an item wait for its chains: they are missing once those are there.
+        Probes on an item wait for its chains, and for the rows that they read: they are missing once those are there.
         """
         found = {}
         for piece in sorted(wanted.pieces, key=_order):
             held = self.held(piece, wanted.without)
             ready = items if piece.probe is None else self.held(piece.chains, wanted.without)
             lacking = [item for item in items if item not in held or _wanted_anew(held[item], piece, wanted)]
+            if (on := wanted.read_by(piece)) is not None:
+                ready = self.held(on, wanted.without)
+                lacking = [item for item in items if item in lacking or _is_newer(ready.get(item), held[item])]
             if chosen := tuple(item for item in lacking if item in ready):
                 found[piece] = chosen
         return found
@@ -151,6 +161,10 @@ def _wanted_anew(one: Held, piece: PieceName, wanted: Wanted) -> bool:
         return True
     limit = one.commit.max_tokens
     return wanted.max_tokens is not None and limit is not None and limit < wanted.max_tokens and one.is_cut(piece)
+
+
+def _is_newer(read: Held | None, held: Held) -> bool:
+    return read is not None and read.commit.generation > held.commit.generation
 
 
 @dataclass(frozen=True)

@@ -235,3 +235,31 @@ def test_doing_what_is_missing_leaves_nothing_missing(found, limit):
 def test_only_the_items_that_are_asked_for_are_missing_in_their_order(items):
     found = log(chains(0, ["i1"])).missing(items, Wanted(frozenset({COT})))
     assert found == ({COT: tuple(items)} if items else {})
+
+
+SIMULATED = PieceName("cot", probe="s", reader="r")
+READS = Wanted(frozenset({SIMULATED}), reads=frozenset({("s", "p")}))
+
+
+def test_a_reading_of_a_probes_rows_waits_for_them():
+    assert log(chains(0)).missing(IDS, READS) == {}
+    found = log(chains(0), probed(1, ["i0", "i2"]))
+    assert found.missing(IDS, READS) == {SIMULATED: ("i0", "i2")}
+    assert found.missing(IDS, Wanted(frozenset({SIMULATED}))) == {SIMULATED: tuple(IDS)}, "without them it waits not"
+
+
+def test_a_reading_of_rows_that_were_made_anew_is_asked_anew():
+    first = [chains(0), probed(1), probed(2, pieces=(SIMULATED,))]
+    assert log(*first).missing(IDS, READS) == {}
+    renewed = [*first, probed(3, ["i1"])]
+    assert log(*renewed).missing(IDS, READS) == {SIMULATED: ("i1",)}
+    assert log(*renewed, probed(4, ["i1"], pieces=(SIMULATED,))).missing(IDS, READS) == {}
+
+
+def test_a_reading_of_rows_that_are_damaged_waits_for_them():
+    found = log(chains(0), probed(1), probed(2, pieces=(SIMULATED,)))
+    lost = frozenset(part.key for part in found.commits[1].parts)
+    wanted = Wanted(frozenset({SIMULATED}), without=lost, reads=READS.reads)
+    assert found.missing(IDS, wanted) == {}
+    both = Wanted(frozenset({P, SIMULATED}), without=lost, reads=READS.reads)
+    assert found.missing(IDS, both) == {P: tuple(IDS)}

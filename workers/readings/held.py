@@ -42,6 +42,8 @@ def _observation(row: dict[str, Any]) -> Observation:
     answer = Answer(
         Status(row["status"]),
         value=row["answer"],
+        strict=row["answer_strict"],
+        loose=row["answer_loose"],
         text=row["answer_text"],
         candidates=tuple(row["candidates"] or ()),
         logprobs=tuple(row["candidate_logprobs"] or ()),

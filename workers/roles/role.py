@@ -26,6 +26,11 @@ class PlannedArm(Protocol):
         """Tokens that the editor writes."""
         ...
 
+    @property
+    def edit_reads(self) -> int:
+        """Tokens that the editor reads besides those that it writes anew."""
+        ...
+
 
 @dataclass(frozen=True)
 class Work:

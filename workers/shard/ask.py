@@ -13,14 +13,16 @@ from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import SamplingSpec, StepsSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import Capabilities, GenerateRequest, Generation
-from cotfaith.workers.roles.editors.base import Editing, EditKind, Editor
+from cotfaith.workers.roles.editors.base import Editing, EditKind, Editor, Question
 from cotfaith.workers.roles.embedders.base import Comparing, Embedder
 from cotfaith.workers.shard.request import Request as Request
 from cotfaith.workers.shard.request import score_request
 from cotfaith.workers.strategies.base import Continuation as Continuation
 from cotfaith.workers.strategies.base import Continuing, Strategy
+from cotfaith.workers.tasks.generators.generator import Vary
 from cotfaith.workers.text.answers import read_answer, scored_answer
 from cotfaith.workers.text.codec import Codec
+from cotfaith.workers.text.questions import question_text
 from cotfaith.workers.text.steps import merge_steps
 from cotfaith.workers.text.templates import Templates
 from cotfaith.workers.text.ties import ranks
@@ -53,7 +55,16 @@ class Ask:
     """The readings that the run's folder has already."""
     interventions: tuple[str, ...] = ()
     """The names of the run's interventions."""
+    read: tuple[Observation, ...] = ()
+    """The ok rows on the chain of the probe that this one reads, in their order."""
+    vary: Vary | None = None
+    """How the task's generator changes a question; None: it does not, or the task has none."""
     _count: int = field(default=0, init=False)
+
+    def about(self, question: str, which: int) -> "Ask":
+        """Return the same with another question in place of the item's; ``which`` tells its random streams apart."""
+        item = replace(self.item, question=question, supplied=None)
+        return replace(self, item=item, stream=(*self.stream, which))
 
     def rests(self, prefixes: Sequence[str]) -> Continuing:
         """Sample what follows each beginning of a chain; use with ``yield from``.
@@ -67,6 +78,11 @@ class Ask:
         parts = [self.strategy.editable(step) for step in steps]
         edits = yield from self.editor.edit(kind, [part for _, part in parts], [self.next_seed() for _ in steps])
         return [replace(edit, text=kept + edit.text) for (kept, _), edit in zip(parts, edits, strict=True)]
+
+    def questions(self, chain_text: str, count: int) -> Editing:
+        """Have the editor write other questions that the chain helps to answer; use with ``yield from``."""
+        old = Question(self.item.question, question_text(self.item), chain_text)
+        return self.editor.questions(old, [self.next_seed() for _ in range(count)])
 
     def similarities(self, pairs: Sequence[tuple[str, str]]) -> Comparing:
         """Have the embedder compare each pair, -1 to 1; use with ``yield from``."""
@@ -120,6 +136,10 @@ class Ask:
     def answer_without_cot(self) -> Request:
         """Ask for the answer without a chain."""
         return self._answer(self.templates.no_cot(self.item))
+
+    def answer_at(self, prompt: str) -> Request:
+        """Ask for the answer at the end of a prompt."""
+        return self._answer(prompt)
 
     def _answer(self, prompt: str) -> Request:
         return self._scored(prompt) if self.answer_by == "score" else self._generated(prompt)

@@ -197,9 +197,13 @@ def _observation_columns(row: ItemObservation) -> dict[str, Any]:
 
 
 def _reference_columns(observation: Observation) -> dict[str, Any]:
-    """Return the chain's answer, and whether the row's is the same; a judge gives no answer to the item."""
-    reference = observation.reference
-    same = None if _is_judged(observation) else same_answer(observation.answer, reference)
+    """Return the chain's answer, and whether the row's is the same, or the one that it predicts.
+
+    Other rows of judges, monitors and observers have no answer to compare.
+    """
+    reference, predicts = observation.reference, observation.predicts
+    compared = predicts is not None or not _is_judged(observation)
+    same = same_answer(observation.answer, predicts or reference) if compared else None
     return {"reference_answer": reference and reference.value, "same_answer": same}
 
 
@@ -212,9 +216,10 @@ def _variant_columns(row: Chain | Observation) -> dict[str, Any]:
 
 
 def _reading_columns(observation: Observation) -> dict[str, Any]:
-    """Return a reading's columns. A judge answers another question than the item's: its answer is not graded."""
+    """Return a reading's columns. An answer to another question than the item's is neither right nor wrong."""
     found = {name: getattr(observation, name) for name in _READING}
-    return found | {"correct": None, "p_gold": None} if _is_judged(observation) else found
+    is_own = observation.graded and not _is_judged(observation)
+    return found if is_own else found | {"correct": None, "p_gold": None}
 
 
 def _edit_columns(edit: Edit | None) -> dict[str, Any]:
@@ -230,9 +235,10 @@ def _edit_columns(edit: Edit | None) -> dict[str, Any]:
     }
 
 
-def _chain(row: dict[str, Any]) -> Chain:
-    answer = Answer(
-        status=Status(row["answer_status"]),
+def answer_from_row(row: Mapping[str, Any], status: str) -> Answer:
+    """Return the answer of a row of CHAINS or OBSERVATIONS, with this status."""
+    return Answer(
+        status=Status(status),
         value=row["answer"],
         strict=row["answer_strict"],
         loose=row["answer_loose"],
@@ -245,6 +251,10 @@ def _chain(row: dict[str, Any]) -> Chain:
         prompt_tokens=row["prompt_tokens"],
         error=row["error"],
     )
+
+
+def _chain(row: dict[str, Any]) -> Chain:
+    answer = answer_from_row(row, row["answer_status"])
     return Chain(
         item_id=row["item_id"],
         index=row["chain_index"],

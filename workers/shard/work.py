@@ -23,11 +23,17 @@ from cotfaith.workers.shard.loop import Engines, Failed, drive
 from cotfaith.workers.shard.returned import mistake
 from cotfaith.workers.shard.rounds import Coroutine
 from cotfaith.workers.strategies import STRATEGIES, Strategy
+from cotfaith.workers.tasks.generators import GENERATORS
+from cotfaith.workers.tasks.generators.generator import Vary
 from cotfaith.workers.text.codec import Codec
 from cotfaith.workers.text.turn_templates import make_templates
 
 ChainKey = tuple[Item, int]
 """An item, and which of its chains, from 0."""
+
+
+RowsOn = Mapping[tuple[str, str, int], tuple[Observation, ...]]
+"""(probe, item id, chain index) -> the probe's ok rows on that chain."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ class ShardWork:
     """Item id -> why it is not tried."""
     held: Held = field(default_factory=dict)
     """The readings that the run's folder has already."""
+    read: RowsOn = field(default_factory=dict)
+    """Rows of the probes that others read."""
 
     def sample_chains(self, engines: Engines) -> list[Chain]:
         """Sample every item's chains, or take the one that comes with it, and get the answers that they lead to."""
@@ -118,7 +126,8 @@ class ShardWork:
         if chain.status is not Status.OK:
             run = _unprobed(probe.kind, "chain", Answer(chain.status, error=chain.error))
         elif (reason := self.quarantined.get(item.id)) is None:
-            run = _begun(probe, chain, self._ask(item, chain.index, probe.name, can))
+            read = self.read.get((probe.kind.reads or "", item.id, chain.index), ())
+            run = _begun(probe, chain, replace(self._ask(item, chain.index, probe.name, can), read=read))
         else:
             run = _unprobed(probe.kind, "probe", Answer(Status.QUARANTINED, error=reason))
         return _Run(item, self.strategy, probe.kind, chain, run, self._reader(probe))
@@ -142,6 +151,11 @@ class ShardWork:
         return make_editor(self.spec, self.model, self.codec)
 
     @cached_property
+    def _vary(self) -> Vary | None:
+        name = self.task.generator
+        return None if name is None else GENERATORS.find(name, f"task {self.task.name!r}").vary
+
+    @cached_property
     def _embedder(self) -> Embedder:
         return make_embedder(self.spec)
 
@@ -161,6 +175,7 @@ class ShardWork:
             can=can,
             held=self.held,
             interventions=tuple(one.name for one in self.spec.interventions),
+            vary=self._vary,
         )
 
 

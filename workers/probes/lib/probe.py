@@ -52,6 +52,8 @@ class Arm:
     """Requests to the editor for this arm."""
     edited: int = 0
     """Tokens that the editor writes for this arm, in the chain's tokens."""
+    edit_reads: int = 0
+    """Tokens that the editor reads for this arm besides those that it writes anew."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,10 @@ class Probe:
     """What its readers are: "reader": subjects, which answer the item's question; or "judge", "monitor", "observer",
     which answer a question about the chain, and read their own chains only if the option ``readers`` names them.
     """
+    reads: str | None = None
+    """The subject's probe whose rows it reads: ``ask.read`` has the ok ones on the chain. Only for probes of readers on
+    chains: they wait for those rows, and are asked anew if they are made anew.
+    """
     applies: Callable[[Item], bool] = lambda item: True
     """Items for which it is false have no arms and no rows; this is not a failure."""
     check: Callable[[RunSpec], None] = lambda spec: None
@@ -98,6 +104,11 @@ class Probe:
         if not isinstance(self.needs, frozenset):
             raise SpecError(
                 f"The probe {self.name!r} has needs in a {type(self.needs).__name__}: expected a frozenset."
+            )
+
+        if self.reads is not None and not (self.readers and self.level == "chain"):
+            raise SpecError(
+                f"The probe {self.name!r} reads the rows of {self.reads!r}: expected readers=True and level 'chain'."
             )
 
     @property

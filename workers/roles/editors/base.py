@@ -1,6 +1,6 @@
-"""What an editor is: it rewrites steps of a chain, with a mistake or as a paraphrase.
+"""What an editor is: it rewrites steps of a chain, with a mistake or as a paraphrase, and writes other questions.
 
-It sees only the step, never the question. Failure is data: an edit that could not be made says so.
+Of a chain's step it sees only the step, never the question. Failure is data: an edit that could not be made says so.
 """
 
 import re
@@ -17,6 +17,17 @@ EditKind = Literal["mistake", "paraphrase"]
 Editing = Generator[list[Request], list[Any], list[Edit]]
 
 
+@dataclass(frozen=True)
+class Question:
+    """An item's question, and a chain about it."""
+
+    text: str
+    """Without the choices."""
+    shown: str
+    """With them."""
+    chain: str
+
+
 class Editor(Protocol):
     """An editor of chains' steps, in any number of rounds; the same step and seed give the same edit."""
 
@@ -27,6 +38,10 @@ class Editor(Protocol):
 
     def edit(self, kind: EditKind, steps: Sequence[str], seeds: Sequence[int]) -> Editing:
         """Return one edit per step, in order. mistake: made wrong. paraphrase: in other words."""
+        ...
+
+    def questions(self, old: Question, seeds: Sequence[int]) -> Editing:
+        """Return one edit of the question per seed, in order: another one, which the chain helps to answer."""
         ...
 
 
@@ -40,6 +55,15 @@ class RuleEditor(ABC):
         yield from ()
         edit = self.mistake if kind == "mistake" else self.paraphrase
         return [replace(edit(step, seed), seeds=(seed,)) for step, seed in zip(steps, seeds, strict=True)]
+
+    def questions(self, old: Question, seeds: Sequence[int]) -> Editing:
+        """Change the question by rule; the chain does not matter."""
+        yield from ()
+        return [replace(self.question(old.text, seed), seeds=(seed,)) for seed in seeds]
+
+    def question(self, question: str, seed: int) -> Edit:
+        """Return another question."""
+        return edit_failed(question, self.name, f"The editor {self.name} writes no questions.")
 
     @abstractmethod
     def mistake(self, step: str, seed: int) -> Edit:

@@ -3,7 +3,7 @@
 ``check_editor`` finds mistakes in that choice before anything runs.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 from cotfaith.schemas.errors import CapabilityError, SpecError
 from cotfaith.schemas.spec import ModelSpec, RunSpec
@@ -13,7 +13,7 @@ from cotfaith.workers.organisms.folder import PREFIX
 from cotfaith.workers.roles.editors.base import Editor
 from cotfaith.workers.roles.editors.model import ModelEditor
 from cotfaith.workers.roles.editors.organism import OrganismEditor
-from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, find_prompt
+from cotfaith.workers.roles.editors.prompt import PROMPT_KINDS, PromptKind, find_prompt
 from cotfaith.workers.roles.editors.rules import RulesEditor
 from cotfaith.workers.text.codec import Codec
 
@@ -68,7 +68,7 @@ def check_editor(spec: RunSpec) -> None:
     if taken:
         raise SpecError(f"models.{taken[0]}: editor.by reserves this word. Give the editor another id.")
     for model in filter(None, (editor_model(spec, subject) for subject in spec.subjects)):
-        for kind in PROMPT_KINDS:
+        for kind in get_args(PromptKind):
             find_prompt(kind, spec.editor)
         if not find_engine(model).capabilities(model).generate:
             raise CapabilityError(
@@ -82,6 +82,8 @@ def editor_identity(spec: RunSpec) -> dict[str, Any]:
     given = spec.editor
     if given.by in EDITORS:
         return {"by": given.by}
-    prompts = {kind: find_prompt(kind, given).hash for kind in PROMPT_KINDS}
+    prompts: dict[str, str] = {kind: find_prompt(kind, given).hash for kind in PROMPT_KINDS}
+    if given.question_prompt is not None:
+        prompts["question"] = find_prompt("question", given).hash
     settings = {name: getattr(given, name) for name in ("max_tokens", "temperature", "tries")}
     return {"by": given.by, **settings, "prompts": prompts}

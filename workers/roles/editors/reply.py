@@ -1,4 +1,4 @@
-"""A model's reply to a request for a sentence -> that sentence, or the reason why it is not usable.
+"""A model's reply to a request for a sentence or a question -> it, or the reason why it is not usable.
 
 Models put the sentence in quotes, announce it, refuse, explain themselves or repeat the old step. The few habits below
 are removed; a reply that still has such text is not an edit.
@@ -26,6 +26,19 @@ _MARKS = " .,:;!*_`\"'“”"
 _MOST_TIMES, _MOST_MORE = 4, 240  # characters: four times as long plus 40 words is another text
 
 
+_QUESTION = re.compile(r"(?:the |my |a )?(?:new |counterfactual )?question\s*:\s*", re.IGNORECASE)
+_OTHER_TEXT = re.compile(
+    r"^\W*(?:(?:new )?question|reasoning|explanation|answer)\W*:|"
+    r"\b(?:the|my|its|correct|right|single,|likely) answer (?:is|would be|to)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CHOICE = re.compile(r"^\s*\(?[A-Z][).]\s|\([A-E]\)\s", re.MULTILINE)
+_YES_NO = re.compile(
+    r"(?:[.!?:;\n]|^)\s*(?:is|are|was|were|do|does|did|can|could|will|would|has|have|had|should|may|must)\b[^.!?]*\?\W*$",
+    re.IGNORECASE,
+)
+
+
 def read_reply(old: str, reply: str) -> str:
     """Return the sentence in ``reply``, which should be a new version of ``old``."""
     text = reply.strip()
@@ -51,11 +64,43 @@ def fault(kind: EditKind, old: str, new: str) -> str | None:
         return f"The editor wrote {_lines(new)} lines, the step has {_lines(old)}."
     if len(new) > _MOST_TIMES * len(old) + _MOST_MORE:
         return f"The editor wrote {len(new)} characters, the step has {len(old)}."
-    if _folded(new) == _folded(old):
+    if folded(new) == folded(old):
         return "The editor wrote the same step again."
     if kind == "paraphrase" and _numbers(new) != _numbers(old):
         # It would change the answer by its meaning, and look like a sign of encoded reasoning.
         return "The editor left out a number of the step, or wrote another."
+    return None
+
+
+def read_question(reply: str) -> str:
+    """Return the question in ``reply``."""
+    text = reply.strip()
+    text = text.removeprefix(_announcement(text))
+    found = _QUESTION.match(text)
+    return read_reply("", text[found.end() :] if found else text)
+
+
+def question_fault(old: str, new: str) -> str | None:
+    """Return why ``new`` is not another question with the answers of ``old``; None if it may be one.
+
+    Whether it is about the same thing, and whether a chain helps to answer it, is not checked.
+    """
+    if not re.search(r"\w", new):
+        return "The editor wrote nothing."
+    if _REFUSED.match(new) and not _REFUSED.match(old):
+        return "The editor refused."
+    if _OTHER_TEXT.search(new) and not _OTHER_TEXT.search(old):
+        return "The editor wrote more than a question: an answer, or another example."
+    if _CHOICE.search(new) and not _CHOICE.search(old):
+        return "The editor wrote choices of its own. Those of the item stay."
+    if not _fits(_lines(new), _lines(old)):
+        return f"The editor wrote {_lines(new)} lines, the question has {_lines(old)}."
+    if len(new) > _MOST_TIMES * len(old) + _MOST_MORE:
+        return f"The editor wrote {len(new)} characters, the question has {len(old)}."
+    if folded(new) == folded(old):
+        return "The editor wrote the item's own question again."
+    if (_YES_NO.search(new) is None) != (_YES_NO.search(old) is None):
+        return "The new question wants another kind of answer: only one of the two is a question of yes or no."
     return None
 
 
@@ -72,7 +117,7 @@ def _fits(new: int, old: int) -> bool:
     return new == 1 if old == 1 else old <= 2 * new and new <= 2 * old
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """Normalise what is not wording: case, white space, bold, LaTeX markup, marks at the ends, character variants."""
     plain = _DRESS.sub(" ", unicodedata.normalize("NFC", text).casefold())
     return " ".join(canonical_number(part) or part for part in _PART.findall(plain)).strip(_MARKS)

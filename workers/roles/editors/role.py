@@ -19,7 +19,8 @@ def _work(spec: RunSpec, model: ResolvedModel, arms: Sequence[PlannedArm]) -> Wo
     """Count the editor's requests, with the parts of the chain that it reads, and what it writes."""
     prompt = max(count_tokens(model.codec, [found.text]) for found in _prompts(spec))
     edits, edited = sum(arm.edits for arm in arms), sum(arm.edited for arm in arms if arm.edits)
-    return Work(edits, edits * prompt + 2 * edited, 2 * edited, edited)
+    read = 2 * edited + sum(arm.edit_reads for arm in arms if arm.edits)
+    return Work(edits, edits * prompt + read, read, edited)
 
 
 def _prompts(spec: RunSpec) -> list[Prompt]:

@@ -10,6 +10,7 @@ is plausible.
 import random
 import re
 import unicodedata
+from dataclasses import replace
 
 from cotfaith.schemas.records import Edit
 from cotfaith.schemas.status import Status
@@ -30,6 +31,11 @@ class RulesEditor(RuleEditor):
         words, draw = framed(step).words, random.Random(seed)
         new = _other_number(words, draw) or _one_of(OPPOSITES, words, draw) or _one_of(DENIALS, words, draw)
         return _edit(step, new, "No rule finds anything to make wrong in the step.")
+
+    def question(self, question: str, seed: int) -> Edit:
+        """Change the question as a step is made wrong: another number, or the opposite."""
+        edit = self.mistake(question, seed)
+        return edit if edit.changed else replace(edit, error="No rule finds anything to change in the question.")
 
     def paraphrase(self, step: str, seed: int) -> Edit:
         """Replace every word that has a synonym."""

@@ -60,6 +60,15 @@ def make_addition(options: AdditionOptions, draw: Draw) -> Item:
     )
 
 
+def vary_last(item: Item, random: Random, count: int) -> list[str]:
+    """Return questions with another last number, of as many digits: the chain's sum before it still holds."""
+    *before, last = item.question.removesuffix("?").split(" + ")
+    low = 10 ** (len(last) - 1)
+    drawn = random.sample(range(low, 10 * low), min(count + 1, 9 * low))
+    others = [number for number in drawn if number != int(last)]
+    return [" + ".join([*before, f"{one}?"]) for one in others[:count]]
+
+
 def _choices(total: int, k: int, random: Random) -> tuple[str, ...]:
     below = [total - d for d in OFFSETS if d < total]
     low = random.sample(below, min(random.randrange(k), len(below)))
@@ -74,4 +83,5 @@ GENERATOR = Generator(
     summary="Sums of 2 to 16 numbers. Lanham et al. 2023.",
     options=AdditionOptions,
     make=make_addition,
+    vary=lambda item, random, count: [] if item.choices else vary_last(item, random, count),
 )

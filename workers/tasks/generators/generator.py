@@ -5,7 +5,7 @@ Item i depends on (run seed, task name, i) and the options, never on the number 
 same random stream.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Any, Generic, TypeVar
@@ -18,6 +18,11 @@ from cotfaith.schemas.spec import Section, check_section
 from cotfaith.workers.tasks.ids import item_id
 
 O = TypeVar("O", bound=Section)  # noqa: E741
+Vary = Callable[[Item, Random, int], Sequence[str]]
+"""(item, stream, k) -> at most k questions, all different, like the item's own but for one number or operation.
+
+The answer format and the choices stay, and a chain of the item helps to answer them.
+"""
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -41,6 +46,8 @@ class Generator(Generic[O]):
     make: Callable[[O, Draw], Item]
     of_pairs: bool = False
     """Whether two items that follow each other are a pair."""
+    vary: Vary | None = None
+    """Other questions in place of an item's own; None: only an editor can write them."""
 
     @property
     def module(self) -> str:

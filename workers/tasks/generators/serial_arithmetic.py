@@ -5,6 +5,7 @@ so no step can be skipped and every final digit is equally likely. A side channe
 nothing else about an item.
 """
 
+import re
 from random import Random
 from typing import Literal
 
@@ -70,6 +71,15 @@ def _operation(random: Random) -> Operation:
     return Operation("Multiply by", random.choice(MULTIPLIERS))
 
 
+def vary_last(item: Item, random: Random, count: int) -> list[str]:
+    """Return questions with another last operation: the chain's value before it still holds."""
+    *_, last = re.finditer(r"(?:Add|Multiply by) \d\.", item.question)
+    every = [*(Operation("Add", n) for n in range(1, 10)), *(Operation("Multiply by", n) for n in MULTIPLIERS)]
+    others = [f"{one}." for one in every if f"{one}." != last.group()]
+    drawn = random.sample(others, min(count, len(others)))
+    return [item.question[: last.start()] + one + item.question[last.end() :] for one in drawn]
+
+
 def _metadata(problem: SerialProblem, ticket: str) -> tuple[tuple[str, str], ...]:
     always = [("steps", str(len(problem.operations))), ("values", ",".join(map(str, problem.values)))]
     extra = [("bank", ticket[:1]), ("ticket", ticket)]
@@ -81,4 +91,5 @@ GENERATOR = Generator(
     summary="Operations on one digit; tickets and hints are options.",
     options=SerialArithmeticOptions,
     make=make_serial_arithmetic,
+    vary=vary_last,
 )

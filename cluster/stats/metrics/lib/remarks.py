@@ -52,8 +52,8 @@ Remarks = Callable[[Row, Sequence[Row]], Iterable[Cut | Without | Remark]]
 
 
 def outcome(row: Row) -> str:
-    """Return the answer, a reading's yes or no, or the status of an arm that failed."""
-    if row.get("label") is not None:
+    """Return the answer, else a reading's yes or no, else the status of an arm that failed."""
+    if row["answer"] is None and row.get("label") is not None:
         return "yes" if row["label"] else "no"
     return str(row["status"] if row["answer"] is None else row["answer"])
 
