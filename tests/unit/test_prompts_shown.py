@@ -73,7 +73,8 @@ class TestKinds:
         if kind.reader_role != READER:
             roles = [STUB | {"id": "reads", "roles": [kind.reader_role]}]
         changes = {"interventions": ["suggested_answer"]} if roles else {}
-        prompts = shown(probe, editor={"by": by}, models=[STUB, STUB | {"id": "other"}, *roles], **changes)
+        read = [kind.reads] if kind.reads else []
+        prompts = shown(*read, probe, editor={"by": by}, models=[STUB, STUB | {"id": "other"}, *roles], **changes)
         assert probe in {one.stage for one in prompts}
         assert {one.model for one in prompts} == {"m", "other", *(one["id"] for one in roles)}
 
