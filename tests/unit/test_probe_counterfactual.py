@@ -77,6 +77,7 @@ def test_the_editor_writes_from_question_and_chain_and_the_subject_answers_anew(
         (" which is RED?", "the item's own question"),
         (" I cannot help with that.", "refused"),
         (" Which is blue? The correct answer is sky.", "more than a question"),
+        (" The sky is blue.", "a statement, and no question"),
         (" Which is blue? (A) sky (B) sea", "choices of its own"),
         (" Is the sky blue?", "another kind of answer"),
         (" Which is " + "very " * 60 + "blue?", "limit of 128 tokens"),

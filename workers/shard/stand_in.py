@@ -24,8 +24,8 @@ CHAINS = {
     "factored_decomposition": " What is 2 and 3?",
 }
 """Strategy -> what stands for the text that a model would write. Every editor can change its sentences."""
-EDIT = " With 3 more it comes to 5."
-"""What stands for an edit: the numbers of those sentences in other words."""
+EDIT = " With 3 more it comes to 5. Or what?"
+"""What stands for an edit: the numbers of those sentences in other words, and a question."""
 
 
 @dataclass

@@ -32,6 +32,7 @@ _OTHER_TEXT = re.compile(
     r"\b(?:the|my|its|correct|right|single,|likely) answer (?:is|would be|to)\b",
     re.IGNORECASE | re.MULTILINE,
 )
+_ASKS = re.compile(r"[?？؟]\W*$")
 _CHOICE = re.compile(r"^\s*\(?[A-Z][).]\s|\([A-E]\)\s", re.MULTILINE)
 _YES_NO = re.compile(
     r"(?:[.!?:;\n]|^)\s*(?:is|are|was|were|do|does|did|can|could|will|would|has|have|had|should|may|must)\b[^.!?]*\?\W*$",
@@ -97,6 +98,8 @@ def question_fault(old: str, new: str) -> str | None:
         return f"The editor wrote {_lines(new)} lines, the question has {_lines(old)}."
     if len(new) > _MOST_TIMES * len(old) + _MOST_MORE:
         return f"The editor wrote {len(new)} characters, the question has {len(old)}."
+    if _ASKS.search(old) and not _ASKS.search(new):
+        return "The editor wrote a statement, and no question."
     if folded(new) == folded(old):
         return "The editor wrote the item's own question again."
     if (_YES_NO.search(new) is None) != (_YES_NO.search(old) is None):
