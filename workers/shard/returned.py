@@ -11,6 +11,7 @@ _NUMBER = (int, float)
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "arm": str,
     "answer": Answer,
+    "predicts": Answer,
     "condition": str,
     "position": _NUMBER,
     "step": int,
