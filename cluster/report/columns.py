@@ -145,4 +145,6 @@ def _cases(row: Estimate, unit: str) -> str:
 def _show(value: float, unit: str) -> str:
     if unit == "points":
         return f"{100 * value:+.1f}"
+    if unit == "labels":
+        return f"{value:,.0f}"
     return f"{100 * value:.1f}%" if unit == "%" else f"{value:.3f}"

@@ -18,8 +18,8 @@ from cotfaith.cluster.stats.estimates import ALL_OF
 from cotfaith.cluster.stats.intervals import TAIL
 from cotfaith.cluster.stats.metrics import find_metric
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP
-from cotfaith.cluster.stats.metrics.lib.function import COUNTED, PARTS, Floats, Function
-from cotfaith.cluster.stats.smooth import Smooth, smooth
+from cotfaith.cluster.stats.metrics.lib.function import COUNTED, PARTS, Floats, Function, Smooth
+from cotfaith.cluster.stats.smooth import smooth
 from cotfaith.cluster.stats.tally import CURVE
 
 FLOORS = (0.01, 0.05, 0.09, *(k / 10 for k in range(1, 10)))
@@ -75,7 +75,7 @@ def _figures(value: float | None, low: float | None, high: float | None, interva
 def _said(made: Smooth, function: Function, sums_K: Floats) -> str:
     """Return how the interval was made, or why there is no value."""
     if made.value is None:
-        return function.why(sums_K)
+        return made.why or function.why(sums_K)
     return f"{made.kind}, {made.undefined:.1%} of draws undefined" if made.undefined else made.kind
 
 

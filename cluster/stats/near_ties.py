@@ -41,7 +41,7 @@ def tallies_of(rows: Rows) -> Tallies:
     whole = rows.occurring()
     own = {name: getattr(rows, name).join(touched, on=_ITEM, how="semi", maintain_order="left") for name in _TABLES}
     chains, observations = without_near_ties(own["chains"], own["observations"])
-    cleared = tally_of(Rows(own["items"], chains, observations, whole))
+    cleared = tally_of(Rows(own["items"], chains, observations, whole, rows.labels))
     found = tally_of(_marked(rows, touched, whole))
     return found.without(_NOBODY, _TOUCHED), found.without(_TOUCHED, _NOBODY) + cleared
 
@@ -52,7 +52,7 @@ def _marked(rows: Rows, items: pl.DataFrame, whole: pl.DataFrame) -> Rows:
     A reader's rows count in those of the subjects.
     """
     chains, observations = (_renamed(table, _is_of(table, items)) for table in (rows.chains, rows.observations))
-    return Rows(rows.items, chains, observations, pl.concat([whole, _renamed(whole, pl.lit(True))]))
+    return Rows(rows.items, chains, observations, pl.concat([whole, _renamed(whole, pl.lit(True))]), rows.labels)
 
 
 def _is_of(table: pl.DataFrame, items: pl.DataFrame) -> pl.Series:

@@ -14,16 +14,14 @@ Shapes: K = sums, V = distinct vectors, D = draws.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from cotfaith.cluster.stats.intervals import TAIL, Floats, pseudo_weight
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
-from cotfaith.cluster.stats.metrics.lib.function import Function
+from cotfaith.cluster.stats.metrics.lib.function import Function, Smooth
 
 _DRAWS = 10_000
 _MOST_NUMBERS = 4_000_000
@@ -32,24 +30,12 @@ _STEP = 1e-5
 """Relative step of the numeric gradient."""
 SURE = 4.0
 """Standard errors that a denominator must exceed."""
-Kind = Literal["delta", "bootstrap", "too_few_items"]
-
-
-@dataclass(frozen=True)
-class Smooth:
-    """A value with its interval; null if it is undefined."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    kind: Kind
-    n_eff: float
-    undefined: float = 0.0
-    """The share of the bootstrap's draws in which the function is undefined."""
 
 
 def smooth(vectors_VK: Floats, counts_V: Floats, function: Function, tail: float = TAIL) -> Smooth:
     """Return the function's value at the sums over all items, with its interval at the one-sided level ``tail``."""
+    if function.whole is not None:
+        return function.whole(vectors_VK, counts_V, tail)
     sums_K = counts_V @ vectors_VK
     value = _cut(float(function.value(sums_K)), function.bounds)
     size_V = vectors_VK[:, function.size]

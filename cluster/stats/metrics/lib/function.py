@@ -8,6 +8,7 @@ Shapes: K = ``WIDTH`` sums, V = different vectors.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,23 @@ WIDTH = 8
 PARTS = [f"v{k}" for k in range(WIDTH)]
 """The columns of an item's vector."""
 COUNTED = ["n_total", "n_ok", "n_arms", "n_arms_ok"]
+
+Kind = Literal["delta", "bootstrap", "melded", "too_few_items"]
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """A value with its interval; null if it is undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    kind: Kind
+    n_eff: float
+    undefined: float = 0.0
+    """The share of the bootstrap's draws in which the function is undefined."""
+    why: str | None = None
+    """Why there is no value, if ``Function.whole`` decided it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,8 @@ class Function:
     """Which of the sums is the number of answers behind an item's part."""
     cases: Callable[[Floats], tuple[float | None, float | None]] | None = None
     """(K) -> the value if all failed rows had had the smallest, or the largest, possible value. None: not known."""
+    whole: Callable[[Floats, Floats, float], Smooth] | None = None
+    """(V, K), (V), one-sided level -> the value and its interval, in place of what ``stats/smooth.py`` makes."""
 
 
 def at(sums: Floats, names: Sequence[str]) -> Mapping[str, Floats]:

@@ -44,6 +44,8 @@ class Rows:
     whole: pl.DataFrame | None = None
     """What occurs in the whole run: ``ASKED``, probe (null: chains), reader, status, a line for each combination.
     None: these are all rows of the run."""
+    labels: pl.DataFrame | None = None
+    """People's labels of the whole run's texts, with the columns of ``judgements.LABELS``. None: there are none."""
 
     def __post_init__(self) -> None:
         chains, observations = grouped(self.chains, self.observations)
@@ -116,7 +118,7 @@ class Metric:
     """``ANY``: the methods come from the rows."""
     bounds: Bounds | None = SHARE
     """Smallest and largest value of one item; None: it has no bounds."""
-    unit: Literal["share", "points", "nats", "steps", "ratio"] = "share"
+    unit: Literal["share", "points", "nats", "steps", "ratio", "labels"] = "share"
     ratio: bool = False
     """Whether its denominator is itself a mean."""
     of_answers: bool = True

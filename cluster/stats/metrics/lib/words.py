@@ -15,7 +15,7 @@ AGAIN = "aggregate and report again: no row has to be computed again."
 """What to do once a plug-in's metrics or words are fixed."""
 Headlines = Mapping[str, Estimate]
 """The estimates of one model on one task, without curves, by "metric" or "metric/method"."""
-Unit = Literal["%", "points", ""]
+Unit = Literal["%", "points", "labels", ""]
 EACH = "*"
 
 
