@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from cotfaith.cluster.stats import corrected as module
-from cotfaith.cluster.stats.corrected import corrected
 from cotfaith.cluster.stats.intervals import TAIL
+from cotfaith.cluster.stats.metrics.lib import corrected as module
+from cotfaith.cluster.stats.metrics.lib.corrected import corrected
 
 Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

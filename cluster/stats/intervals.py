@@ -29,8 +29,6 @@ Shapes: G = estimates (any shape), I = items.
 """
 
 from dataclasses import dataclass
-from functools import cache
-from math import log, sqrt
 from typing import Literal
 
 import numpy as np
@@ -38,6 +36,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
+from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal[
@@ -178,13 +177,6 @@ def fieller(sums: Sums, tail: float = TAIL) -> tuple[Floats, Floats]:
         low, high = (b - root) / a, (b + root) / a
         found = (n >= 2) & (a > 0) & (high - low > _LEAST * np.abs(high))
     return _where(found, low), _where(found, high)
-
-
-@cache
-def pseudo_weight(tail: float) -> float:
-    """Return the weight of each of the two pseudo-items, in items."""
-    z = float(stats.norm.isf(tail))
-    return ((sqrt(z * z - 4 * log(tail)) - z) / 2) ** 2
 
 
 def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Bounds:

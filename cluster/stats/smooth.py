@@ -19,9 +19,10 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from cotfaith.cluster.stats.intervals import TAIL, Floats, pseudo_weight
+from cotfaith.cluster.stats.intervals import TAIL, Floats
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.function import Function, Smooth
+from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight
 
 _DRAWS = 10_000
 _MOST_NUMBERS = 4_000_000
@@ -42,6 +43,8 @@ def smooth(vectors_VK: Floats, counts_V: Floats, function: Function, tail: float
     n_eff = float((counts_V @ size_V) ** 2 / (counts_V @ size_V**2)) if (counts_V @ size_V**2) > 0 else 0.0
     if np.isnan(value) or counts_V.sum() < 2:
         return Smooth(None if np.isnan(value) else value, None, None, "too_few_items", n_eff)
+    if function.lacking is not None and (why := function.lacking(sums_K)):
+        return Smooth(None, None, None, "too_few_items", n_eff, why=why)
     added = function.pseudo(vectors_VK, counts_V)
     rows_VK = np.concatenate([vectors_VK, added])
     weights_V = np.concatenate([counts_V, np.full(len(added), pseudo_weight(tail))])

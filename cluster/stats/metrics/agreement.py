@@ -24,13 +24,12 @@ import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
 from cotfaith.cluster.stats.metrics.lib.frame import scores
-from cotfaith.cluster.stats.metrics.lib.function import Floats, Function, Smooth, at, ratio, typical_size
+from cotfaith.cluster.stats.metrics.lib.function import Floats, Function, at, ratio, typical_size
 from cotfaith.cluster.stats.metrics.lib.judgements import ASKED, UNSURE, judged_by, labelled_by
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
 from cotfaith.cluster.stats.metrics.lib.vectors import vectors
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Part, ReportSection, Source, Words
-from cotfaith.cluster.stats.smooth import smooth
 from cotfaith.schemas.status import Status
 
 SUMS = ("read", "both", "one", "other")
@@ -80,29 +79,21 @@ def _pseudo(vectors_VK: Floats, counts_V: Floats) -> Floats:
     return size * made
 
 
-def _function(value: Callable[[Floats], Floats], bounds: Bounds) -> Function:
-    return Function(value, lambda _: "no_readings", (_read,), _pseudo, bounds)
+def _saturated(sums: Floats) -> str | None:
+    """Return why kappa says nothing: almost all answers are alike."""
+    yes = float(_yes(sums))
+    return OVER if yes > SATURATED or yes < 1 - SATURATED else None
 
 
-_KAPPA = _function(kappa, _BOUNDS)
-
-
-def _kappa_unless_saturated(vectors_VK: Floats, counts_V: Floats, tail: float) -> Smooth:
-    """Return kappa with its interval; no value if almost all answers are alike."""
-    yes = float(_yes(counts_V @ vectors_VK))
-    if yes > SATURATED or yes < 1 - SATURATED:
-        return Smooth(None, None, None, "too_few_items", 0.0, why=OVER)
-    return smooth(vectors_VK, counts_V, _KAPPA, tail)
+def _function(
+    value: Callable[[Floats], Floats], bounds: Bounds, lacking: Callable[[Floats], str | None] | None = None
+) -> Function:
+    return Function(value, lambda _: "no_readings", (_read,), _pseudo, bounds, lacking=lacking)
 
 
 RAW = Metric("agreement_raw", ANY, of_own_answer=False, function=_function(raw, SHARE))
 COHEN = Metric(
-    "agreement_kappa",
-    ANY,
-    bounds=_BOUNDS,
-    unit="ratio",
-    of_own_answer=False,
-    function=Function(kappa, _KAPPA.why, _KAPPA.denominators, _pseudo, _BOUNDS, whole=_kappa_unless_saturated),
+    "agreement_kappa", ANY, _BOUNDS, "ratio", of_own_answer=False, function=_function(kappa, _BOUNDS, _saturated)
 )
 GWET = Metric("agreement_ac1", ANY, bounds=_BOUNDS, unit="ratio", of_own_answer=False, function=_function(ac1, _BOUNDS))
 LEFT_OUT = Metric("agreement_left_out", ANY, of_answers=False, of_own_answer=False)

@@ -10,15 +10,15 @@
 The raw rate is ``hint_verbalised``, over the same chains and with the same weights. The method is the reader and its
 question. A label counts if it is of one of these very chains (switched to the target; this model, hint and channel),
 is drawn with a known probability, and the reader read the chain: it then has the chain's weight in the rate, divided
-by that probability. ``stats/corrected.py`` has the formulas. A run without labels has none of these figures.
+by that probability. ``lib/corrected.py`` has the formulas. A run without labels has none of these figures.
 """
 
 from collections.abc import Callable, Iterator
 
 import polars as pl
 
-from cotfaith.cluster.stats.corrected import SUMS, corrected, labels_to_halve, of_one
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE
+from cotfaith.cluster.stats.metrics.lib.corrected import SUMS, corrected, labels_to_halve, of_one
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, ITEM, ok
 from cotfaith.cluster.stats.metrics.lib.function import Floats, Function, Smooth
 from cotfaith.cluster.stats.metrics.lib.judgements import judged_by, truths

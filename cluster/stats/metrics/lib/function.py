@@ -37,7 +37,7 @@ class Smooth:
     undefined: float = 0.0
     """The share of the bootstrap's draws in which the function is undefined."""
     why: str | None = None
-    """Why there is no value, if ``Function.whole`` decided it."""
+    """Why there is no value, although ``Function.value`` may be defined."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Function:
     """Which of the sums is the number of answers behind an item's part."""
     cases: Callable[[Floats], tuple[float | None, float | None]] | None = None
     """(K) -> the value if all failed rows had had the smallest, or the largest, possible value. None: not known."""
+    lacking: Callable[[Floats], str | None] | None = None
+    """(K) -> why the value is not given although it is defined; None: it is given."""
     whole: Callable[[Floats, Floats, float], Smooth] | None = None
     """(V, K), (V), one-sided level -> the value and its interval, in place of what ``stats/smooth.py`` makes."""
 
