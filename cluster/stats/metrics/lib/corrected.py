@@ -14,8 +14,9 @@ quantile 1 - tail of the opposite. A draw with q0 + q1 <= 1 says nothing: it cou
 of one item are alike and labels may have weights, so n is the effective number of independent chains,
 
     n = r (1 - r) / v - 2 a,  v the linearised variance over items of the rate r, with two pseudo-items of weight a
-        (as in ``intervals.py``); at most the number of chains. For the few items' sake, n is divided by
-        t(k + 1, tail)^2 / z(tail)^2 * (k + 2) / (k + 1), k = (sum size)^2 / sum size^2.
+        (as in ``intervals.py``); of labels, at most their number. For few items' sake, that of p is divided by
+        t(k + 1, tail)^2 / z(tail)^2 * (k + 2) / (k + 1), k = (sum size)^2 / sum size^2. Most labels are of different
+        items, so theirs is not.
 
 p, q0 and q1 are taken as independent, also where the labelled chains are some of the rate's: errors that they share
 cancel in theta, so the interval is then too wide rather than too narrow. ``benchmarks/corrected_rates.py`` prints how
@@ -101,15 +102,16 @@ def theta(p: Floats | float, q0: Floats | float, q1: Floats | float, unknown: fl
     return cut
 
 
-def rate(num_V: Floats, den_V: Floats, counts_V: Floats, tail: float, most: float = np.inf) -> Rate:
-    """Return sum(num) / sum(den) over items with its effective numbers; ``most``: the number of chains."""
+def rate(num_V: Floats, den_V: Floats, counts_V: Floats, tail: float, labels: float | None = None) -> Rate:
+    """Return sum(num) / sum(den) over items with its effective numbers; ``labels``: their number, if it is of them."""
     total, squares = float(counts_V @ den_V), float(counts_V @ den_V**2)
     a, m, k = pseudo_weight(tail), squares / total, total**2 / squares
     r, size = (float(counts_V @ num_V) + a * m) / (total + 2 * a * m), total + 2 * a * m
     residuals = float(counts_V @ (num_V - r * den_V) ** 2) + a * m**2 * (r**2 + (1 - r) ** 2)
-    n = float(np.clip(r * (1 - r) * size**2 / residuals - 2 * a, 0.0, most))
-    few = (stats.t.isf(tail, k + 1) / stats.norm.isf(tail)) ** 2 * (k + 2) / (k + 1)
-    return Rate(float(counts_V @ num_V) / total, n / float(few), k)
+    n = float(np.clip(r * (1 - r) * size**2 / residuals - 2 * a, 0.0, labels))
+    if labels is None:
+        n /= float((stats.t.isf(tail, k + 1) / stats.norm.isf(tail)) ** 2 * (k + 2) / (k + 1))
+    return Rate(float(counts_V @ num_V) / total, n, k)
 
 
 def rates(vectors_VK: Floats, counts_V: Floats, tail: float) -> Rates | str:
