@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cotfaith.cluster.labelling.read import read_labels
 from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render_shown
 from cotfaith.cluster.report.shown import Shown, joined, read_side_by_side, read_transcripts, shown
@@ -17,6 +18,7 @@ from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.stats.aggregate import estimates_of
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.metrics import Declared, check_declared, declared, needed_columns, unknown_probes
+from cotfaith.cluster.stats.metrics.lib.judgements import LABELS
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.near_ties import Tallies, tallies_of
 from cotfaith.cluster.stats.withheld import withhold
@@ -71,15 +73,27 @@ class _Parts(Generic[T]):
 def _parts(store: Store, run: RunRecord, ledger: Ledger, work: Callable[[Rows], T], each: Each) -> _Parts[T]:
     found, whole = batches(ledger, run), occurring(ledger)
     probes, unknown = whole["probe"].drop_nulls().unique().sort().to_list(), unknown_probes(whole)
-    known = whole if len(found) > 1 else None
-    done = partial(_work, work, declared(probes), known)
-    return _Parts(each(store, run, found, done, needed_columns(probes)), unknown)
+    known, labels = whole if len(found) > 1 else None, _labels(store)
+    done = partial(_work, work, declared(probes), known, labels)
+    return _Parts(each(store, run, found, done, needed_columns(probes, labelled=labels is not None)), unknown)
 
 
-def _work(work: Callable[[Rows], T], metrics: Declared, whole: pl.DataFrame | None, tables: Tables) -> T:
+def _labels(store: Store) -> pl.DataFrame | None:
+    """Return people's labels of the run's texts; None if there are none."""
+    found = read_labels(store).select(LABELS.names())
+    return None if found.is_empty() else found
+
+
+def _work(
+    work: Callable[[Rows], T],
+    metrics: Declared,
+    whole: pl.DataFrame | None,
+    labels: pl.DataFrame | None,
+    tables: Tables,
+) -> T:
     """Work on one batch, in any process; that process must know the metrics that the driver knows."""
     check_declared(metrics)
-    return work(_rows(tables, whole))
+    return work(replace(_rows(tables, whole), labels=labels))
 
 
 def _tallies_and_shown(rows: Rows) -> tuple[Tallies, Shown]:

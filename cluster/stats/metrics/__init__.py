@@ -18,7 +18,7 @@ from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.effects import effects
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, SCORE
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
-from cotfaith.cluster.stats.metrics.lib.needed import NEEDED
+from cotfaith.cluster.stats.metrics.lib.needed import LABELLED, NEEDED
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN
 from cotfaith.cluster.stats.tally import CURVE, LINE, Tally, tally
 from cotfaith.cluster.stats.weights import by_weight, has_weights
@@ -93,10 +93,15 @@ def metrics_of(probe: str | None) -> ProbeMetrics | None:
     return found if found is None or found.probe == probe else None
 
 
-def needed_columns(probes: Iterable[str]) -> dict[str, frozenset[str]] | None:
-    """Return the columns of each table that the metrics of ``probes`` read; None: all, as a plug-in may read any."""
+def needed_columns(probes: Iterable[str], *, labelled: bool = False) -> dict[str, frozenset[str]] | None:
+    """Return the columns of each table that the metrics of ``probes`` read; None: all, as a plug-in may read any.
+
+    ``labelled``: whether people have labelled the run's texts.
+    """
     known = [metrics_of(probe) for probe in probes]
-    return NEEDED if all(one is None or one in REGISTRY.built_in for one in known) else None
+    if not all(one is None or one in REGISTRY.built_in for one in known):
+        return None
+    return LABELLED if labelled else NEEDED
 
 
 def declared(probes: Iterable[str]) -> Declared:

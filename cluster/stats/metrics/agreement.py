@@ -145,14 +145,14 @@ def paired(judgements: pl.DataFrame, one: str, other: str) -> pl.DataFrame:
 
 SECTION = ReportSection(
     "Readers: how far they agree",
-    rank=8,
+    rank=9,
     note="Two readers (rules, models, people) of the same chains. Agreement: the share of chains on which they say the "
     "same. Kappa and AC1: what is left of it beyond chance, by Cohen's and by Gwet's idea of chance. Kappa has no "
     "value where more than 95% of all answers are alike. Readings that failed are left out, and never count as no.",
     about="variants",
 )
 WORDS = Words(
-    rank=96,
+    rank=97,
     remarks=nothing,
     parts=(
         Part(

@@ -15,3 +15,5 @@ OBSERVED = frozenset(
 TEXTS = ("prompt", "text")
 """Columns of chains that take most of the memory; a chain's words are read as its steps."""
 NEEDED = {"items": frozenset(ITEMS.names), "chains": frozenset(CHAINS.names) - {*TEXTS}, "observations": OBSERVED}
+LABELLED = NEEDED | {"observations": OBSERVED | {"text_hash"}}
+"""The same where people have labelled texts."""
