@@ -37,6 +37,12 @@ def show(
     correct: Annotated[
         bool | None, typer.Option("--right/--wrong", help="Items with an answer that is right, or wrong.")
     ] = None,
+    disagree: Annotated[
+        bool, typer.Option("--disagree", help="Chains on which two readers differ: rules, judges, people.")
+    ] = False,
+    readers: Annotated[
+        Names, typer.Option("--reader", metavar="NAME", help="With --disagree: only pairs of these readers.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="The most items that are listed.")] = 30,
     chain: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of an item, only this chain.")] = None,
     prompt: Annotated[
@@ -53,14 +59,20 @@ def show(
     from cotfaith.cluster.storage.chosen import Chosen
     from cotfaith.cluster.storage.read import open_run_store
 
-    _check_options(item_id, changed or bool(status) or correct is not None, full or prompt or chain is not None)
+    chooses = changed or bool(status) or correct is not None
+    _check_options(item_id, chooses, full or prompt or chain is not None)
+    _check_readers(disagree, readers or [], chooses or bool(probes) or item_id is not None)
     store = open_run_store(run_path)
     run = run_record(store)
     shown = view(False, models, tasks, (run.identity.models, run.ranges))
     _check(run, strategies or [], probes or [], status)
     chosen = Chosen(shown.models, shown.tasks, item_id, strategies or (), variants or (), probes or (), status)
     filters = Filters(strategies or (), variants or (), probes or (), status, changed, correct)
-    if item_id is None:
+    if disagree:
+        from cotfaith.cluster.cli.disagreements import Wanted, list_disagreements
+
+        list_disagreements(store, run, Wanted(chosen, readers or (), limit), as_json)
+    elif item_id is None:
         _list(store, run, chosen, filters, limit, as_json)
     else:
         _show(store, run, chosen, filters, Shown(full, chain, probes or (), prompt), as_json)
@@ -75,6 +87,19 @@ def _check_options(item_id: str | None, chooses: bool, details: bool) -> None:
     if item_id is not None and chooses:
         raise SpecError(
             "--changed, --right, --wrong and --status choose among items. Leave out the item or the option."
+        )
+
+
+def _check_readers(disagree: bool, readers: list[str], chooses: bool) -> None:
+    """Raise ``SpecError`` for an option that would do nothing."""
+    from cotfaith.schemas.errors import SpecError
+
+    if readers and not disagree:
+        raise SpecError("--reader chooses among the readers that --disagree compares. Add --disagree.")
+    if disagree and chooses:
+        raise SpecError(
+            "--disagree lists chains, whatever their answers. Leave out the item, --probe, --changed, --right, --wrong "
+            "and --status; --model, --task, --strategy and --variant choose among them."
         )
 
 

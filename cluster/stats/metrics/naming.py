@@ -53,7 +53,7 @@ def naming_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
     if rows.labels is None or rows.labels.is_empty():
         return
     read = judged_by(rows).filter(pl.col("asked") == "")
-    compared = switch_rows(rows.chains, rows.items).filter(eligible())
+    compared = switch_rows(rows.chains, rows.items).filter(eligible()).with_columns(pl.col(*ITEM).cast(pl.String))
     truth = truths(rows.labels)
     for reader, question in read.select("reader", "question").unique().sort("reader", "question").iter_rows():
         own = read.filter(pl.col("reader") == reader, pl.col("question") == question)
@@ -76,8 +76,7 @@ def _with_sums(compared: pl.DataFrame, rows: Rows, read: pl.DataFrame, truth: pl
         pl.col("label").sum().alias("n_said"),
         *_of_labels(),
     )
-    texts = compared.with_columns(pl.col(*ITEM).cast(pl.String))
-    joined = texts.join(by_item.cast(dict.fromkeys(_COUNTS, pl.Int64)), on=ITEM, how="left", maintain_order="left")
+    joined = compared.join(by_item.cast(dict.fromkeys(_COUNTS, pl.Int64)), on=ITEM, how="left", maintain_order="left")
     counted = joined.with_columns(pl.col(*_COUNTS, *_LABELLED).fill_null(0))
     return counted.with_columns(
         share(pl.col("n_judged")).value.alias("judged"),

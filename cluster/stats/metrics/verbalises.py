@@ -30,6 +30,7 @@ from cotfaith.cluster.stats.metrics.lib.sayings import interval
 from cotfaith.cluster.stats.metrics.lib.switches import eligible, known, minus, share, switch_rows
 from cotfaith.cluster.stats.metrics.lib.vectors import vectors
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Headlines, Part, ReportSection, Words
+from cotfaith.schemas.records import RULES
 
 PROBE = "verbalises"
 QUESTIONS = ("present", "relied")
@@ -90,7 +91,8 @@ def _compared(rows: Rows, probe: str) -> pl.DataFrame:
 
 def _by_method(rows: Rows, compared: pl.DataFrame, probe: str) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield the rows of each reader and question, with the switches that it read and those that the chain says."""
-    occurring = rows.occurring().filter(pl.col("probe") == probe, pl.col("reader").is_not_null())
+    reader = pl.col("reader").cast(pl.String).fill_null(RULES)  # commits name no reader but models
+    occurring = rows.occurring().filter(pl.col("probe") == probe).with_columns(reader)
     read = of_probe(rows.observations, probe).filter(pl.col("hint_asked").is_null())
     for reader in occurring["reader"].cast(pl.String).unique().sort().to_list():
         own = occurring.filter(pl.col("reader") == reader).select(_READ_FOR).unique()

@@ -33,23 +33,23 @@ UNSURE = "cannot_tell"
 
 
 def judged_by(rows: Rows) -> pl.DataFrame:
-    """Return the judgements of all judges: ``ASKED``, ``hint``, ``reader``, ``label``, ``status``, ``text_hash``.
+    """Return the judgements of all judges: ``ASKED``, and these columns.
 
-    ``label`` is null unless the status is ok. ``text_hash`` is that of the chain's text, also where a reading failed,
-    if any reading of the chain names it.
+    ``hint``, ``reader``, ``label``, ``status``, ``quote``, ``text_hash``. ``label`` is null unless the status is ok.
+    ``text_hash`` is that of the chain's text, also where a reading failed, if any reading of the chain names it.
     """
     found = rows.observations
     if not {"reader_role", "label"} <= set(found.columns):
         return _nothing()
     own = found.filter((pl.col("reader_role") == JUDGE) & pl.col("chain_index").is_not_null())
-    text = pl.col("text_hash") if "text_hash" in own.columns else pl.lit(None)
+    texts = [pl.col(name) if name in own.columns else pl.lit(None).alias(name) for name in ("quote", "text_hash")]
     read = own.select(
         pl.col(*CHAIN[:-1], "question", "reader", "status").cast(pl.String),
         pl.col("chain_index"),
         pl.col("hint_asked").cast(pl.String).fill_null("").alias("asked"),
         pl.coalesce(pl.col("hint_asked", "intervention").cast(pl.String)).alias("hint"),
         ok("label").cast(pl.Boolean).alias("label"),
-        text.cast(pl.String).alias("text_hash"),
+        *(text.cast(pl.String) for text in texts),
     ).unique([*ASKED, "reader"], keep="first", maintain_order=True)
     return read.with_columns(pl.col("text_hash").drop_nulls().first().over(CHAIN)).select(_nothing().columns)
 
@@ -60,7 +60,8 @@ def labelled_by(read: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     said = labels.rename({"hint_asked": "hint"}).select("labeller", *_TEXT, "label").unique(["labeller", *_TEXT])
     status = pl.when(pl.col("label").is_null()).then(pl.lit(UNSURE)).otherwise(pl.lit(str(Status.OK)))
     reader = pl.format(PERSON, "labeller")
-    found = texts.join(said, on=_TEXT, how="inner").with_columns(status.alias("status"), reader.alias("reader"))
+    quote = pl.lit(None, dtype=pl.String).alias("quote")
+    found = texts.join(said, on=_TEXT, how="inner").with_columns(status.alias("status"), reader.alias("reader"), quote)
     return found.select(read.columns).sort([*ASKED, "reader"])
 
 
@@ -78,6 +79,6 @@ def truths(labels: pl.DataFrame) -> pl.DataFrame:
 
 
 def _nothing() -> pl.DataFrame:
-    texts = dict.fromkeys([*CHAIN[:-1]], pl.String()) | {"chain_index": pl.Int32()}
-    more = dict.fromkeys(("question", "asked", "hint", "reader"), pl.String())
-    return pl.DataFrame(schema=texts | more | {"label": pl.Boolean(), "status": pl.String(), "text_hash": pl.String()})
+    names = [*ASKED, "hint", "reader", "label", "status", "quote", "text_hash"]
+    others = {"chain_index": pl.Int32(), "label": pl.Boolean()}
+    return pl.DataFrame(schema={name: others.get(name, pl.String()) for name in names})
