@@ -152,7 +152,7 @@ SECTION = ReportSection(
     about="variants",
 )
 WORDS = Words(
-    rank=97,
+    rank=106,
     remarks=nothing,
     parts=(
         Part(

@@ -112,7 +112,7 @@ SECTION = ReportSection(
     about="variants",
 )
 WORDS = Words(
-    rank=97,
+    rank=107,
     remarks=nothing,
     parts=(
         Part(
