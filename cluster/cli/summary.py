@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from cotfaith.cluster.cli.corrected_table import corrected_table
 from cotfaith.cluster.cli.estimate_tables import (
     models_table,
     n_series,
@@ -66,6 +67,9 @@ def _print_variants(rows: Sequence[Estimate], console: Console, in_full: bool) -
         return
     console.print()
     console.print(table if in_full or fits(table, console) else f"{table.row_count:,} variants: --details")
+    if (corrected := corrected_table(rows)).row_count:
+        console.print()
+        console.print(corrected if in_full or fits(corrected, console) else "Corrected rates: --details")
 
 
 def _print_shortfalls(rows: Sequence[Estimate], console: Console, most: int | None) -> None:

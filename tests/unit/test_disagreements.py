@@ -10,7 +10,7 @@ from runs_here import copy_of, finish
 from texts_to_label import SPEC
 
 from cotfaith.cluster.labelling.label import Label
-from cotfaith.cluster.report.results import write_estimates
+from cotfaith.cluster.report.results import write_estimates, write_results
 from cotfaith.cluster.storage.batches import batches
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
@@ -140,6 +140,23 @@ def test_a_run_in_many_parts_has_the_estimates_of_one_part(run, monkeypatch):
     for part, one in zip(parts, whole, strict=True):
         assert part == {name: pytest.approx(x) if isinstance(x, float) else x for name, x in one.items()}
     assert {row["metric"] for row in whole} >= {"hint_verbalised", "silent_influence", "agreement_kappa"}
+
+
+def test_the_report_and_the_terminal_show_them(run, cli):
+    label_all(run, wrong=2)
+    write_results(run, load_run(run))
+    html = run.get("report.html").decode()
+    assert "Readers: how far they agree" in html
+    (about,) = (part for part in html.split("<section")[1:] if "<h2>Readers: rates corrected" in part)
+    assert "Corrected (rules.present)" in about
+    assert "rules.relied" not in about  # nobody labelled this question
+    assert "this reader cannot tell" in about or "a class has no labels" in about
+    code, out, _ = cli("aggregate", "run", "--details")
+    assert code == 0
+    assert "corrected" in out
+    assert max(map(len, out.splitlines())) <= 80
+    data = json.loads(cli("aggregate", "run", "--json")[1])["estimates"]
+    assert {"corrected_naming", "agreement_kappa", "labels_to_halve"} <= {row["metric"] for row in data}
 
 
 def test_text_hashes_are_those_of_the_chains(run):

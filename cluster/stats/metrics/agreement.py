@@ -152,7 +152,7 @@ SECTION = ReportSection(
     about="variants",
 )
 WORDS = Words(
-    rank=106,
+    rank=93,
     remarks=nothing,
     parts=(
         Part(

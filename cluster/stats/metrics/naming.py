@@ -10,7 +10,7 @@
 The raw rate is ``hint_verbalised``, over the same chains and with the same weights. The method is the reader and its
 question. A label counts if it is of one of these very chains (switched to the target; this model, hint and channel),
 is drawn with a known probability, and the reader read the chain: it then has the chain's weight in the rate, divided
-by that probability. ``lib/corrected.py`` has the formulas. A run without labels has none of these figures.
+by that probability. ``lib/corrected.py`` has the formulas. A question without any label has none of these figures.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,7 +52,8 @@ def naming_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the sums behind the corrected rates, by reader and question, if the run has labels."""
     if rows.labels is None or rows.labels.is_empty():
         return
-    read = judged_by(rows).filter(pl.col("asked") == "")
+    labelled = rows.labels["question"].unique().to_list()
+    read = judged_by(rows).filter(pl.col("asked") == "", pl.col("question").is_in(labelled))
     compared = switch_rows(rows.chains, rows.items).filter(eligible()).with_columns(pl.col(*ITEM).cast(pl.String))
     truth = truths(rows.labels)
     for reader, question in read.select("reader", "question").unique().sort("reader", "question").iter_rows():
@@ -112,13 +113,13 @@ SECTION = ReportSection(
     about="variants",
 )
 WORDS = Words(
-    rank=107,
+    rank=94,
     remarks=nothing,
     parts=(
         Part(
             SECTION,
             columns=(
-                Column("Corrected", NAMING.name, EACH, "%", terminal="said,\ncorrected"),
+                Column("Corrected", NAMING.name, EACH, "%"),
                 Column("Sensitivity", SENSITIVITY.name, EACH, "%"),
                 Column("Specificity", SPECIFICITY.name, EACH, "%"),
                 Column("Labels to halve", TO_HALVE.name, EACH, "labels"),

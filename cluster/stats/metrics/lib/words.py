@@ -17,6 +17,13 @@ Headlines = Mapping[str, Estimate]
 """The estimates of one model on one task, without curves, by "metric" or "metric/method"."""
 Unit = Literal["%", "points", "labels", ""]
 EACH = "*"
+REASONS = {
+    "judge_cannot_tell": "this reader cannot tell",
+    "class_without_labels": "a class has no labels",
+    "more_items": "no labels would: more items",
+    "one_class_over_95": "over 95% alike",
+}
+"""Why an estimate has no value (its ``interval``) -> in words."""
 
 
 @dataclass(frozen=True)
