@@ -113,12 +113,15 @@ def agreement_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
 
 def left_out_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield, for each reason that occurs in the whole run, whether a chain is left out for it."""
-    failures = rows.occurring().filter(pl.col("probe").is_not_null() & (pl.col("status") != Status.OK))
-    reasons = [*failures["status"].cast(pl.String).unique().sort().to_list(), UNSURE]
     for method, pairs in by_method(rows):
         failed = pl.when(pl.col("status") != Status.OK).then("status").otherwise("status_other")
-        for reason in reasons:
+        for reason in _reasons(rows):
             yield scores(pairs, None, LEFT_OUT.under(f"{method}.{reason}"), failed == reason)
+
+
+def _reasons(rows: Rows) -> list[str]:
+    failures = rows.occurring().filter(pl.col("probe").is_not_null() & (pl.col("status") != Status.OK))
+    return [*failures["status"].cast(pl.String).unique().sort().to_list(), UNSURE]
 
 
 def occurring_reasons(lines: pl.DataFrame) -> pl.DataFrame:
