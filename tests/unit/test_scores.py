@@ -25,12 +25,14 @@ GROUP = ["model", "task", "strategy", "variant"]
 READINGS = [name for name, probe in PROBES.items() if name == "verbalises" or probe.reader_role != "reader"]
 """What rules and other models say of chains has tests of its own."""
 ON_PLAIN = [name for name in PROBES if name not in READINGS]
+_ELSEWHERE = ("switches", "pairs", "agreement", "naming", *READINGS)
+"""Metrics that this run has none of."""
 OUTCOMES = ["answer", "correct", "same_answer", "p_gold", "candidates", "candidate_logprobs", "near_tie", "tied", "gap"]
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    """A stub run of all these probes, two models and two strategies, with failures and near ties drawn at random."""
+    """A stub run of all nine probes, two models and two strategies, with failures and near ties drawn at random."""
     folder = tmp_path_factory.mktemp("scores")
     spec = parse_spec(
         {
@@ -125,7 +127,7 @@ def test_every_metric_that_is_declared_is_measured(frames):
     measured = {(frame["metric"][0], frame["method"][0]) for frame in frames}
     names = {name for name, _ in measured}
     elsewhere = {"hint_admitted", "forced_share", "answer_readings_differ", "accuracy_cot/by_difficulty"}
-    elsewhere |= {metric.title for name in ("switches", "pairs", *READINGS) for metric in METRICS[name].metrics}
+    elsewhere |= {metric.title for name in _ELSEWHERE for metric in METRICS[name].metrics}
     elsewhere |= {f"recorded_{name}{method}" for name in ("agreement", "share") for method in ("", "/*")}
     for metric in all_metrics():
         if metric.title not in elsewhere:
