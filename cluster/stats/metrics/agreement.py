@@ -25,7 +25,7 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
 from cotfaith.cluster.stats.metrics.lib.frame import scores
 from cotfaith.cluster.stats.metrics.lib.function import Floats, Function, at, ratio, typical_size
-from cotfaith.cluster.stats.metrics.lib.judgements import ASKED, UNSURE, judged_by, labelled_by
+from cotfaith.cluster.stats.metrics.lib.judgements import ASKED, UNSURE, judged_by, labelled_by, n_judges
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
 from cotfaith.cluster.stats.metrics.lib.vectors import vectors
@@ -131,6 +131,8 @@ def occurring_reasons(lines: pl.DataFrame) -> pl.DataFrame:
 
 def by_method(rows: Rows) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield the chains that two readers were asked the same about, by pair, question and hint."""
+    if rows.labels is None and n_judges(rows) < 2:
+        return
     read = judged_by(rows)
     labelled = labelled_by(read, rows.labels) if rows.labels is not None else read.clear()
     every = pl.concat([read, labelled])

@@ -32,6 +32,15 @@ UNSURE = "cannot_tell"
 """The status of a person's judgement without a label."""
 
 
+def n_judges(rows: Rows) -> int:
+    """Return how many judges have rows."""
+    found = rows.observations
+    if "reader_role" not in found.columns:
+        return 0
+    names = found.lazy().filter(pl.col("reader_role") == JUDGE).select(pl.col("reader").unique()).collect()
+    return len(names)
+
+
 def judged_by(rows: Rows) -> pl.DataFrame:
     """Return the judgements of all judges: ``ASKED``, and these columns.
 
