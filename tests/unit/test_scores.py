@@ -32,7 +32,7 @@ OUTCOMES = ["answer", "correct", "same_answer", "p_gold", "candidates", "candida
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    """A stub run of all nine probes, two models and two strategies, with failures and near ties drawn at random."""
+    """A stub run of all these probes, two models and two strategies, with failures and near ties drawn at random."""
     folder = tmp_path_factory.mktemp("scores")
     spec = parse_spec(
         {
