@@ -5,12 +5,16 @@ number without separators ("1234", "-0.5"; "1/3" if no decimal is exact), "true"
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.variants import PLAIN, Turn, Variant
 
 AnswerFormat = Literal["choice", "number", "boolean", "text"]
+
+Channel = Literal["reasoning", "body", "summary"]
+"""What a chain's text is: the model's thought, its visible reply, or a summary of its thought that its server made."""
+CHANNELS: tuple[str, ...] = get_args(Channel)
 
 CHOICE_LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 READER = "reader"
@@ -42,6 +46,8 @@ class Supplied:
     """The same for each step; empty if the file labels no steps."""
     author: str | None = None
     """Who wrote the chain, according to the file."""
+    channel: str | None = None
+    """What the chain's text is, according to the file: one of ``CHANNELS``."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,11 @@ class Answer:
     """Whether the gap is below what the engine's precision can tell; null for generated answers."""
     prompt_tokens: int | None = None
     error: str | None = None
+    no_cot_mechanism: str | None = None
+    """How the model was kept from a chain, if it was asked without one: "prefill" (its answer was opened for it),
+    "empty_thinking" (so was its answer, after a thought that was closed at once), "score" (nothing was sampled: its
+    answer was opened, and each candidate scored), "instruction" (it was told to answer at once, which can leak).
+    Null: it was asked with a chain, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +166,7 @@ class Chain:
     target: str | None = None
     """Canonical answer that the variant pushes towards; null if there is none."""
     channel: str | None = None
-    """What the text is: "reasoning", "body", "summary"; null: not told apart."""
+    """What the text is, one of ``CHANNELS``; null: not told apart."""
     author: str | None = None
     """Who wrote it, if it came with its item and the file says; null for sampled chains: the model wrote them."""
 
@@ -230,8 +241,6 @@ class Observation:
     intervention: str | None = None
     target: str | None = None
     channel: str | None = None
-    no_cot_mechanism: str | None = None
-    """How an answer without a chain was obtained: "prefill", "empty_thinking", "score", "instruction"."""
     question: str | None = None
     """What a reading was asked about the chain."""
     label: bool | None = None

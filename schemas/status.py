@@ -23,6 +23,8 @@ class Status(StrEnum):
     """Our own code failed on this item."""
     REFUSED = "refused"
     """The server withheld the text (a content filter), or says that the model refused."""
+    ENCRYPTED = "encrypted"
+    """The model's reasoning is there, and its server does not show it whole: encrypted, hidden, or only summarised."""
     UNSUPPORTED = "unsupported"
     """A reader's quote is not in the chain."""
     QUARANTINED = "quarantined"

@@ -68,6 +68,7 @@ ITEMS = _schema(
         pa.field("supplied_label", pa.bool_()),  # true: faithful, according to the item's file
         pa.field("supplied_step_labels", pa.list_(pa.bool_())),
         pa.field("supplied_author", pa.string()),  # who wrote that chain, according to the file
+        pa.field("supplied_channel", pa.string()),  # what its text is, according to the file
         pa.field("pair", pa.string()),  # names two items that differ in one thing
         pa.field("side", pa.string()),  # which of the two
         pa.field(

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, cast, get_args
 
 import typer
 from rich.console import Console
@@ -23,6 +23,7 @@ from cotfaith.cluster.imports.spec_lines import spec_lines
 from cotfaith.cluster.imports.target import Target
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import SpecError, TaskError
+from cotfaith.schemas.records import CHANNELS, Channel
 from cotfaith.schemas.spec import GoldIs
 from cotfaith.schemas.suggest import unknown
 from cotfaith.workers.tasks.adapters.labelled_chains import check_open_golds
@@ -62,6 +63,13 @@ def import_chains(
         str,
         typer.Option(metavar="WHAT", help="What golds with choices are: label, text, index (from 0), index_from_1."),
     ] = "auto",
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHANNEL",
+            help="The only channel to take: reasoning, body or summary. Default: a log's reasoning, or else its reply.",
+        ),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Write over an existing file.")] = False,
     paired: Annotated[
         bool, typer.Option("--paired", help="Records of an experiment: answers under variants -> a run's folder.")
@@ -89,6 +97,8 @@ def import_chains(
     With --paired, import the answers of an experiment that others ran, for aggregate and report.
     """
     if paired:
+        if channel is not None:
+            raise SpecError("--channel is for chains. With --paired, map the column channel.")
         if replace:
             raise SpecError("--replace is for files. With --paired, name a folder without a run.")
         asked = Asked(mapping, fields or [], constants or [], judges or [], humans or [], answer_format, gold_is)
@@ -99,8 +109,9 @@ def import_chains(
     target = Target(out_file, replace)
     _check_word("--answer-format", answer_format, ("number", "boolean", "text"))
     _check_word("--gold-is", gold_is, get_args(GoldIs))
+    _check_word("--channel", channel, CHANNELS)
     renamed = _fields(fields or [])
-    found = Imported(answer_format, gold_is)
+    found = Imported(answer_format, gold_is, channel)
     paths, found.notes = source_files(sources, target.text)
     for path in paths:
         _take(path, renamed, found)
@@ -138,7 +149,7 @@ def _take(source: Path, fields: dict[str, str], found: Imported) -> None:
         return
     if fields:
         raise SpecError(f"{source}: --field is for tables; an Inspect log names its own fields.")
-    log = read_inspect_log(source)
+    log = read_inspect_log(source, cast("Channel | None", found.channel))
     found.notes += log.notes
     found.add(source, log.records if found.answer_format else letters_without_choices(log.records))
 
@@ -174,6 +185,7 @@ def _show(found: Imported, records: list[Record], target: Target) -> None:
         *found.columns_text(),
         f"Took {len(records):,} of {len(records) + found.left_out.total():,} chains. Answers: {kinds}; "
         f"{answered:,} chains have a recorded answer.",
+        *found.channels_text(),
         *([found.left_out_text()] if found.left_out else []),
         *(f"Note: {text}" for text in (*found.remarks_text(), *found.renamed_text())),
         *spec_lines(records, target.text, target.stem, found.answer_format),

@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.tasks.adapters.chain_items import SETTINGS
+from cotfaith.schemas.records import CHANNELS
+from cotfaith.workers.tasks.adapters.chain_items import ENCRYPTED, SETTINGS
 from cotfaith.workers.tasks.adapters.chain_steps import list_of
 from cotfaith.workers.tasks.guesses import guessed, listed, questions
 from cotfaith.workers.tasks.values import Record, columns_of, given, is_missing, scalar_text
 
-OURS = ("id", "question", "cot", "steps", "answer", "gold", "choices", "difficulty", "author")
+OURS = ("id", "question", "cot", "steps", "answer", "gold", "choices", "difficulty", "author", "channel")
 LABELS = ("label", "setting", "hint", "hint_style", "bottlenecks")
 NEEDED = (("question",), ("cot", "steps"), ("gold",))
 """What a chain needs: one of each."""
 ENDS = ("finish_reason", "stop_reason")
 """Columns that say how a chain ended."""
 _WORDS = ("faithful", "unfaithful")
+_KNOWN = {"label": _WORDS, "setting": SETTINGS, "channel": (*CHANNELS, ENCRYPTED)}
+"""Columns -> the words that they have if they mean what ours do."""
 
 
 def check_columns(path: Path, names: Sequence[str], fields: Mapping[str, str]) -> None:
@@ -99,7 +102,18 @@ def _foreign(path: Path, rows: Sequence[Record], fields: Mapping[str, str]) -> d
     """Return those of our names that are not mapped and hold something else -> an example of it."""
     found: dict[str, Any] = {}
     has_setting = "setting" in fields
-    for name in ("id", "choices", "steps", "author", "label", "setting", "hint", "hint_style", "bottlenecks"):
+    for name in (
+        "id",
+        "choices",
+        "steps",
+        "author",
+        "channel",
+        "label",
+        "setting",
+        "hint",
+        "hint_style",
+        "bottlenecks",
+    ):
         values = [value for row in rows if (value := given(row, name, path)) is not None]
         if name in fields or not values:
             continue
@@ -119,9 +133,8 @@ def _odd(name: str, values: Sequence[Any], rows: Sequence[Record], has_setting: 
         yield from (value for value in values if isinstance(value, bool | int | float))
     elif name == "steps":
         yield from (value for value in values if not _are_steps(value) and any("cot" in row for row in rows))
-    elif name in ("label", "setting"):
-        known = _WORDS if name == "label" else SETTINGS
-        yield from (value for value in values if value not in known)
+    elif name in _KNOWN:
+        yield from (value for value in values if value not in _KNOWN[name])
     elif not has_setting:
         yield values[0]
 

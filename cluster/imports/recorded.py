@@ -33,6 +33,8 @@ class Imported:
     answer_format: str | None = None
     """For chains without choices; null: decided by each gold."""
     gold_is: str = "auto"
+    channel: str | None = None
+    """The only channel to take; null: any."""
     taken: list[tuple[ChainItem, Record, bool]] = field(default_factory=list)
     """A chain, its record, and whether the record has an id."""
     left_out: Counter[str] = field(default_factory=Counter)
@@ -70,6 +72,8 @@ class Imported:
             return _reason(str(error), at)
         if BARE in found.remarks:
             return BARE
+        if self.channel not in (None, channel := channel_of(found)):
+            return f"it is not of the channel {self.channel}: {f'it is of {channel}' if channel else 'it names none'}"
         for remark in found.remarks:
             self.remarks[remark] += 1
             self.first.setdefault(remark, at)
@@ -113,10 +117,24 @@ class Imported:
         first = self.renamed[:1]
         return [f"{len(self.renamed):,} ids were not unique and got a number (first: {one})." for one in first]
 
+    def channels_text(self) -> list[str]:
+        """Return a line on the channels of the chains, if any chain has one."""
+        counts = Counter(channel_of(found) or "not told apart" for found, _, _ in self.taken)
+        named = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
+        apart = " Figures of each are kept apart." if len(counts) > 1 else ""
+        return [f"Channels: {named}.{apart}"] if counts.keys() != {"not told apart"} else []
+
     def remarks_text(self) -> list[str]:
         """Return a line for each thing that was left empty, and the notes on whole files."""
         counted = self.remarks.most_common()
         return [*self.notes, *(f"{text}: {count:,} (first: {self.first[text]})" for text, count in counted)]
+
+
+def channel_of(found: ChainItem) -> str | None:
+    """Return what a chain's text is: as its record says, or the thought that it was; None: not told."""
+    supplied = found.item.supplied
+    own = None if supplied is None else supplied.channel
+    return own or ("reasoning" if found.chain.is_thought else None)
 
 
 def letters_without_choices(records: Sequence[Record | str]) -> list[Record | str]:
@@ -145,7 +163,7 @@ def written_record(found: ChainItem, record: Record) -> Record:
     if supplied.label is not None:
         row["label"] = _word(supplied.label)
     style = item.hint.style if item.hint else about.get("hint_style")
-    named = {"author": supplied.author, "setting": item.setting, "hint_style": style}
+    named = {"author": supplied.author, "channel": channel_of(found), "setting": item.setting, "hint_style": style}
     row |= {name: value for name, value in named.items() if value is not None}
     if item.hint is not None:
         row["hint"] = _written(item, item.hint.answer, record.get("hint"))

@@ -30,6 +30,8 @@ ADVICE = {
     "this folder; fix the cause and use another output.path",
     Status.REFUSED: "were refused by the model or its server: they are no failure of the run, and have no figures. "
     "'cotfaith show RUN ITEM' has what was said",
+    Status.ENCRYPTED: "have reasoning that the server does not show whole, so they have no figures. To measure what it "
+    "shows, name the model again in another output.path with options.channel: summary or body",
     Status.ITEM_ERROR: "failed in our code or a plug-in's: 'cotfaith show RUN ITEM' has the error. They are not tried "
     "again in this folder",
     Status.QUARANTINED: "belong to items that ended their engine: fix the cause, then run again with "

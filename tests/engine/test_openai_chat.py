@@ -158,7 +158,12 @@ def test_thoughts_are_the_chains_where_they_can_be_turned_off(serve, where):
         ({"thinks": "reasoning"}, {}, {}, "thinking is none, but it thinks.*fields"),
         ({"thinks": "tags"}, {}, {}, "thinking is none, but it thinks"),
         ({"thinks": "hidden"}, {}, {}, "thinking is none, but it thinks"),
-        ({"thinks": "hidden"}, {"thinking": "think_tags"}, {"without_thinking": {SWITCH: False}}, "hides this model's"),
+        (
+            {"thinks": "hidden"},
+            {"thinking": "think_tags"},
+            {"without_thinking": {SWITCH: False}},
+            "server hides its thought",
+        ),
         ({}, {"thinking": "think_tags"}, {}, "no thought came in reasoning_content"),
         ({"takes": set()}, {}, {}, "gives no reply of model 'host/model'.*Unsupported parameter"),
         (

@@ -139,7 +139,7 @@ REASONED = {"content": "Four.", "reasoning_content": "2 and 2."}
         (
             {"content": "4", "reasoning": "Sum.", "reasoning_details": [{"type": "reasoning.summary"}]},
             "stop",
-            ("Sum.", "stop", Status.ENGINE_ERROR),
+            ("", "stop", Status.ENCRYPTED),
         ),
     ],
 )
@@ -219,7 +219,7 @@ def test_answers_are_generated_whatever_has_candidates():
     chain, rows = shard(CHOICE, ["no_cot", "answer_order"], engine)
     assert {kind for kind, _ in engine.rounds} == {"generate"}
     assert chain.answer.value == "B"
-    by_condition = {row.condition or "no_cot": row.no_cot_mechanism for row in rows}
+    by_condition = {row.condition or "no_cot": row.answer.no_cot_mechanism for row in rows}
     assert by_condition == dict.fromkeys(("no_cot", "none", "once", "twice"), "instruction") | {"once_cot": None}
 
 

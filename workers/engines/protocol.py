@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineError
+from cotfaith.schemas.records import Channel
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.precision import FLOAT32_RESOLUTION
 
@@ -66,8 +67,8 @@ class Told:
     """Those of the text; null: not said."""
     seeded: bool = True
     """Whether the server took the request's seed."""
-    channel: Literal["reasoning", "body"] | None = None
-    """Whether the text is the model's thought or its reply; null: not told apart."""
+    channel: Channel | None = None
+    """What the text is; null: not told apart."""
 
 
 @dataclass(frozen=True)

@@ -62,12 +62,11 @@ def answer_order(chains: Sequence[Chain], ask: Ask, options: Options) -> ProbeRu
     answers = yield [_in_order(ask, order, arm).answer_without_cot() for arm, order in orders.items()]
     plain = {arm: orders[arm].own_letters(answer) for arm, answer in zip(orders, answers, strict=True)}
     rows = [_observation("none", "none", own, plain["none"])]
-    how = ask.templates.no_cot_mechanism
     with_chain = options.with_chain and ask.item.supplied is None
     for shuffle in shuffles:
         chain = (yield from _chain(shuffle, ask)) if with_chain else None
         rows += _rows(shuffle, plain, chain)
-    return [row if row.condition == "once_cot" else replace(row, no_cot_mechanism=how) for row in rows]
+    return rows
 
 
 def _shuffle(own: Order, number: int, ask: Ask) -> _Shuffle:

@@ -14,7 +14,7 @@ from cotfaith.workers.shard.ask import Ask
 def no_cot(chains: Sequence[Chain], ask: Ask, options: NoOptions) -> ProbeRun:
     """Ask for the answer without a chain."""
     (answer,) = yield [ask.answer_without_cot()]
-    return [Observation("no_cot", answer, position=0.0, no_cot_mechanism=ask.templates.no_cot_mechanism)]
+    return [Observation("no_cot", answer, position=0.0)]
 
 
 PROBE = Probe(

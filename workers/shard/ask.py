@@ -130,12 +130,21 @@ class Ask:
         return self.answer_with(chain.first(steps))
 
     def answer_with(self, chain_text: str) -> Request:
-        """Ask for the answer with ``chain_text`` in the chain's place."""
-        return self._answer(self.strategy.answer_prompt(self.templates, self.item, chain_text))
+        """Ask for the answer with ``chain_text`` in the chain's place; without words it is an answer without a chain.
+
+        A chain in its place says what the model thought, so no mechanism keeps the model from one.
+        """
+        asked = self._answer(self.strategy.answer_prompt(self.templates, self.item, chain_text))
+        return asked if chain_text.strip() else asked.then(self._without_cot)
 
     def answer_without_cot(self) -> Request:
         """Ask for the answer without a chain."""
-        return self._answer(self.templates.no_cot(self.item))
+        return self._answer(self.templates.no_cot(self.item)).then(self._without_cot)
+
+    def _without_cot(self, answer: Answer) -> Answer:
+        """Return the answer, which says how the model was kept from a chain."""
+        how = self.templates.no_cot_mechanism
+        return replace(answer, no_cot_mechanism="score" if how == "prefill" and self.answer_by == "score" else how)
 
     def answer_at(self, prompt: str) -> Request:
         """Ask for the answer at the end of a prompt."""

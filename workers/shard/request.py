@@ -4,7 +4,7 @@ Knows nothing about items, templates or callers.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cotfaith.schemas.status import Status
@@ -24,6 +24,14 @@ class Request:
     role: str = "subject"
     shared: bool = False
     """Whether requests of one round with the same payload are sent once: their replies are the same."""
+
+    def then(self, change: Callable[[Any], Any]) -> "Request":
+        """Return the request whose probe receives ``change`` of what it would receive, also if there is no result."""
+        return replace(
+            self,
+            interpret=lambda result: change(self.interpret(result)),
+            failed=lambda status, error: change(self.failed(status, error)),
+        )
 
 
 def score_request(codec: Codec, prompt: str, words: Sequence[str]) -> ScoreRequest:

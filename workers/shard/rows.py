@@ -71,6 +71,7 @@ def item_from_row(row: Mapping[str, Any]) -> Item:
             row["supplied_label"],
             tuple(row["supplied_step_labels"] or ()),
             row["supplied_author"],
+            row["supplied_channel"],
         )
     )
     return Item(
@@ -123,6 +124,7 @@ def _supplied_columns(supplied: Supplied | None) -> dict[str, Any]:
         "supplied_label": supplied.label,
         "supplied_step_labels": list(supplied.step_labels) or None,
         "supplied_author": supplied.author,
+        "supplied_channel": supplied.channel,
     }
 
 
@@ -142,6 +144,7 @@ def _answer_columns(item: Item, answer: Answer) -> dict[str, Any]:
         "p_gold": p_gold(item, answer),
         "correct": is_correct(item, answer),
         "prompt_tokens": answer.prompt_tokens,
+        "no_cot_mechanism": answer.no_cot_mechanism,
     }
 
 
@@ -191,7 +194,6 @@ def _observation_columns(row: ItemObservation) -> dict[str, Any]:
             "reader": observation.reader,
             **_reference_columns(observation),
             **_variant_columns(observation),
-            "no_cot_mechanism": observation.no_cot_mechanism,
         }
     )
 

@@ -290,9 +290,15 @@ def _unanswered(ask: Ask, index: int, sample: Continuation, prompt: str) -> Chai
         strategy=ask.strategy.name,
         step_unit=ask.step_unit(supplied=False),
         error=error,
-        channel=sample.channel,
+        channel=sample.channel or _channel(ask),
         **_about(ask.item),
     )
+
+
+def _channel(ask: Ask) -> str | None:
+    """Return what the chain's text is, or would be if it failed; null: not told apart."""
+    supplied = ask.item.supplied
+    return ask.templates.channel if supplied is None else supplied.channel
 
 
 def _never_made(item: Item, index: int, ask: Ask, reason: str) -> Coroutine[Chain]:

@@ -30,7 +30,7 @@ class Continuation:
     """The seed that it was sampled with; the strategy decides it for several requests. None: nothing was sampled."""
     error: str | None = None
     channel: str | None = None
-    """What the text is, if the server tells a thought from a reply: "reasoning" or "body"."""
+    """What the text is, if a server says so: one of ``CHANNELS``."""
 
 
 Continuing = Generator[list[Request], list[Any], list[Continuation]]

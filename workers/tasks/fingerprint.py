@@ -24,4 +24,6 @@ def _row(item: Item) -> dict[str, object]:
     row["difficulty"] = None if item.difficulty is None else float(item.difficulty)  # 3 and 3.0 are the same difficulty
     if row["supplied"] is not None:
         del row["supplied"]["author"]  # the metadata have it too
+        if row["supplied"]["channel"] is None:  # files that were begun before chains had one can go on
+            del row["supplied"]["channel"]
     return row

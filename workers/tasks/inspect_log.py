@@ -1,8 +1,7 @@
 """Inspect logs (``.eval``, or JSON) -> records of the adapter ``chains``, read with inspect_ai.
 
-The chain is the model's reasoning before its answer (reasoning parts of its last message, or the thought in its
-markup). If there is none, it is the text of the answer, without a last line "ANSWER: ...". The recorded answer is the
-one that a scorer read, else the one in that line. A sample without such a chain, with an incomplete one, or with more
+The chain is a text of the channel that is asked for (``message_chain``). The recorded answer is the one that a scorer
+read, else the one in a last line "ANSWER: ...". A sample without such a chain, with an incomplete one, or with more
 than one question as text, gives the reason instead. System messages are left out and counted: the spec's own system
 message replaces them.
 """
@@ -15,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.tasks.markup import reasoning_span
+from cotfaith.schemas.records import Channel
+from cotfaith.workers.tasks.message_chain import ANSWER_LINE, message_chain
 from cotfaith.workers.tasks.unicode import has_half, without_halves
 from cotfaith.workers.tasks.values import Record
 
 LOG = ".eval"
 """The ending of a log's name."""
-_ANSWER_LINE = re.compile(r"(?:\A|\n)[ \t>*_]*ANSWER[ \t*_]*:[ \t]*(?P<answer>[^\n]*?)[ \t*_.]*$", re.IGNORECASE)
 _JSON_HEAD = re.compile(rb'^\s*\{\s*"version"\s*:\s*\d+\s*,\s*"status"\s*:')
 _CUT = {
     "max_tokens": "its output was cut at the limit of tokens",
@@ -51,8 +50,8 @@ def is_inspect_log(path: Path) -> bool:
         return _JSON_HEAD.match(file.read(200)) is not None
 
 
-def read_inspect_log(path: Path) -> InspectLog:
-    """Return the contents of a log.
+def read_inspect_log(path: Path, channel: Channel | None = None) -> InspectLog:
+    """Return the contents of a log; ``channel``: which text is a chain, None: the reasoning, or else the reply.
 
     Raises:
         TaskError: inspect_ai is not installed, or cannot read the file.
@@ -61,7 +60,7 @@ def read_inspect_log(path: Path) -> InspectLog:
     log = _read(path)
     samples = list(log.samples or [])
     shuffled = any(step.params.get("shuffle") for step in log.plan.steps)
-    found = [_or_reason(sample, log.eval.model, path.stem, shuffled) for sample in samples]
+    found = [_or_reason(sample, log.eval.model, path.stem, shuffled, channel) for sample in samples]
     broken = sum(has_half(record) for record in found)
     notes = [f"{path}: {broken:,} samples contain half of a surrogate pair, read as U+FFFD."] if broken else []
     return InspectLog([without_halves(record) for record in found], [*_notes(path, log, samples), *notes])
@@ -105,15 +104,15 @@ def _turns(sample: Any) -> list[Any]:
     return [*(sample.messages or []), *([] if isinstance(sample.input, str) else sample.input)]
 
 
-def _or_reason(sample: Any, model: str, log: str, shuffled: bool) -> Record | str:
+def _or_reason(sample: Any, model: str, log: str, shuffled: bool, channel: Channel | None) -> Record | str:
     """Return the sample's chain with its question, or the reason why it cannot be used."""
     try:
-        return _record(sample, model, log, shuffled)
+        return _record(sample, model, log, shuffled, channel)
     except ValueError as error:
         return str(error)
 
 
-def _record(sample: Any, model: str, log: str, shuffled: bool) -> Record:
+def _record(sample: Any, model: str, log: str, shuffled: bool, channel: Channel | None) -> Record:
     if sample.choices and shuffled:
         raise ValueError("its choices were shuffled, so the chain uses other letters")
     question = _question(sample)
@@ -121,10 +120,12 @@ def _record(sample: Any, model: str, log: str, shuffled: bool) -> Record:
     targets = [sample.target] if isinstance(sample.target, str) else list(sample.target)
     if len(targets) != 1 or not targets[0].strip():
         raise ValueError("it has no target, or several")
+    text, found = _chain(sample.output.choices[0].message, channel)
     record = {
         "id": f"{log}-{sample.id}-{sample.epoch}",
         "question": question,
-        "cot": _chain(sample.output.choices[0].message),
+        "cot": text,
+        "channel": found,
         "gold": targets[0],
         "author": model,
         "answer": _answer(sample),
@@ -173,29 +174,15 @@ def _check_ended(sample: Any) -> None:
         raise ValueError(f"it was stopped by a limit ({sample.limit.type})")
 
 
-def _chain(message: Any) -> str:
+def _chain(message: Any, channel: Channel | None) -> tuple[str, Channel]:
     _check_text_only(message.content, "its output", ("text", "reasoning"))
     if getattr(message, "tool_calls", None):
         raise ValueError(_CUT["tool_calls"])
-    parts = [part for part in message.content if part.type == "reasoning"] if isinstance(message.content, list) else []
-    if any(part.redacted for part in parts):
-        raise ValueError("its output has no readable chain: the reasoning is hidden")
-    text = "\n\n".join(part.reasoning for part in parts) if parts else _without_answer(message.text)
-    if not text.strip():
-        raise ValueError("its output has no readable chain besides the answer")
-    return text
-
-
-def _without_answer(text: str) -> str:
-    try:
-        span = reasoning_span(text)
-    except ValueError as error:
-        raise ValueError(f"its output {error}") from None
-    return _ANSWER_LINE.sub("", text.rstrip()) if span is None else text[span.start : span.end]
+    return message_chain(message, channel)
 
 
 def _answer(sample: Any) -> str | None:
     """Return the answer that a scorer read, else the one in the output's last line, if any."""
     read = [score.answer for score in (sample.scores or {}).values() if score.answer]
-    written = _ANSWER_LINE.search(sample.output.completion.rstrip())
+    written = ANSWER_LINE.search(sample.output.completion.rstrip())
     return read[0] if read else written["answer"] if written else None

@@ -35,6 +35,15 @@ class Span(NamedTuple):
     end: int
 
 
+def reply_start(text: str) -> int:
+    """Return where the reply begins, after the thought: 0 without markup; raise ``ValueError`` as for the thought."""
+    if reasoning_span(text) is None:
+        return 0
+    closed = _CLOSE.search(text)
+    assert closed is not None, "a thought that can be read is closed"
+    return closed.end()
+
+
 def reasoning_span(text: str) -> Span | None:
     """Return the place of the chain; None: the text has no markup, and all of it is the chain.
 

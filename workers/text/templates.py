@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cotfaith.schemas.errors import ModelSourceError
-from cotfaith.schemas.records import Item
+from cotfaith.schemas.records import Channel, Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec
 from cotfaith.workers.text.chat_template import Turn
 from cotfaith.workers.text.codec import Codec, uses_chat
@@ -103,9 +103,17 @@ class Templates:
         return ("\n", *self.turn_stops)
 
     @property
-    def no_cot_mechanism(self) -> str | None:
-        """How a model is kept from a chain where it is asked for none, if that is only an instruction; else None."""
-        return None
+    def no_cot_mechanism(self) -> str:
+        """How a model is kept from a chain where it is asked for none (``Answer.no_cot_mechanism``).
+
+        An answer that is opened here may also be scored: ``Ask`` knows that.
+        """
+        return "empty_thinking" if self._thinks else "prefill"
+
+    @property
+    def channel(self) -> Channel | None:
+        """What a chain's text is; None: the model writes one text, in which nothing is told apart."""
+        return "reasoning" if self._thinks else None
 
     @property
     def turn_stops(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ form of prompt, "chat":
 
 from collections.abc import Sequence
 
-from cotfaith.schemas.records import Item
+from cotfaith.schemas.records import Channel, Item
 from cotfaith.schemas.spec import ModelSpec, PromptSpec
 from cotfaith.workers.text.chat_template import Turn
 from cotfaith.workers.text.codec import Codec
@@ -69,9 +69,20 @@ class TurnTemplates(Templates):
         return ()
 
     @property
-    def no_cot_mechanism(self) -> str | None:
+    def no_cot_mechanism(self) -> str:
         """Return "instruction"."""
         return "instruction"
+
+    @property
+    def channel(self) -> Channel:
+        """What a chain's text is: the reply of a model without thoughts, else what its ``options.channel`` says."""
+        return channel_of(self.model) if self._thinks else "body"
+
+
+def channel_of(model: ModelSpec) -> Channel:
+    """Return what is a chain of a model that thinks behind a chat server: by default its thought."""
+    asked: Channel | None = model.options.get("channel")
+    return asked or "reasoning"
 
 
 def instruction(item: Item) -> str:

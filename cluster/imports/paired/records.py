@@ -16,9 +16,9 @@ from cotfaith.cluster.imports.paired.items import Items, PairedItem, read_items
 from cotfaith.cluster.imports.paired.problems import Problems
 from cotfaith.cluster.imports.paired.said import Label, labels_of
 from cotfaith.schemas.errors import TaskError
+from cotfaith.schemas.records import CHANNELS
 from cotfaith.schemas.variants import PLAIN
 
-CHANNELS = ("reasoning", "body", "summary")
 NEUTRAL, CORRECT, WRONG = "neutral", "correct", "wrong"
 _VARIANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\.[A-Za-z0-9][A-Za-z0-9_-]*")
 _OTHER_ARM = "Leave these records out, fix their target, or give the arm another name, such as biased"

@@ -43,7 +43,7 @@ class ChatEngine:
         key = read_key(spec, options)
         self._server = find_chat(spec, options, key)
         self._model = served_model(spec)
-        self._thinks = spec.thinking != "none"
+        self._thinks, self._channel = spec.thinking != "none", options.channel or "reasoning"
         self._client = Client(options.base_url, key, options.timeout_s, options.max_retries, options.concurrency)
         self._usage = EngineUsage()
         self._lock = Lock()
@@ -82,7 +82,8 @@ class ChatEngine:
                 raise EngineError("A chat server takes no min_tokens.")
             answer = self._client.post("/chat/completions", self._body(asked, request))
             self._bill(answer.get("usage"))
-            return generation_of(read_reply(answer), request, asked.thought, "seed" in self._server.takes)
+            seeded = "seed" in self._server.takes
+            return generation_of(read_reply(answer), request, asked.thought, seeded, self._channel)
         except ContextOverflowError as error:
             return failed(Status.CONTEXT_OVERFLOW, str(error))
         except EngineError as error:

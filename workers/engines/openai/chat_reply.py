@@ -1,9 +1,9 @@
 """One reply of a chat endpoint -> a generation, with what the server said about it.
 
-In: the JSON that a server sent, which is untrusted. Out: the text as UTF-8 bytes (``workers/text/turns``), and a
-status: a reply that a filter withheld, that the model refused, or that came with an unwanted thought does not count.
-Thoughts are in ``reasoning_content`` (DeepSeek, vLLM, SGLang), in ``reasoning`` (OpenRouter, vLLM), in parts of the
-content (Mistral), or between <think> and </think> in the content. Knows nothing about HTTP.
+In: the JSON that a server sent, which is untrusted, and which channel is wanted. Out: that text as UTF-8 bytes
+(``workers/text/turns``), and a status: a reply that a filter withheld, that the model refused, that came with an
+unwanted thought, or whose wanted thought is not shown does not count. No other channel stands in for the wanted one.
+``thoughts`` finds a reply's thought. Knows nothing about HTTP.
 """
 
 import json
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cotfaith.schemas.errors import EngineError
+from cotfaith.schemas.records import Channel
 from cotfaith.schemas.status import Status
+from cotfaith.workers.engines.openai.thoughts import Thought, listed, mapped, read_thought, text_of
 from cotfaith.workers.engines.protocol import FinishReason, GenerateRequest, Generation, Told
-from cotfaith.workers.text.conversation import END_THINK, THINK
 
 _SHOWN = 200  # letters of a server's words in an error
-_THOUGHT_FIELDS = ("reasoning_content", "reasoning")
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,8 @@ class Reply:
     """What one reply holds."""
 
     content: str
-    thought: str
-    """"" if there is none, or none that is shown."""
-    summarised: bool
-    """Whether ``thought`` is a summary of the thought."""
+    """The reply itself."""
+    thought: Thought
     refusal: str
     reason: Any
     """Why the text ended, in the server's word."""
@@ -40,30 +38,30 @@ class Reply:
     @property
     def thinks(self) -> bool:
         """Whether there was a thought, also one that the server hides."""
-        return bool(self.thought.strip() or self.thought_tokens)
+        return self.thought.is_there or bool(self.thought_tokens)
 
     @property
     def hides(self) -> bool:
-        """Whether there was a thought of which the server shows a summary or nothing."""
-        return self.summarised or (self.thinks and not self.thought.strip())
+        """Whether there was a thought that the server does not show whole."""
+        return self.thinks and (self.thought.encrypted or not self.thought.text.strip())
+
+    def shown(self, channel: Channel) -> str:
+        """Return the text of a channel; "" if the reply lacks it."""
+        return {"reasoning": self.thought.text, "summary": self.thought.summary, "body": self.content}[channel]
 
 
 def read_reply(answer: Mapping[str, Any]) -> Reply:
-    """Return what ``answer`` holds; raise ``EngineError`` if it is of another shape."""
-    choice = _mapping(next(iter(_list(answer.get("choices"))), None))
-    message, usage = _mapping(choice.get("message")), _mapping(answer.get("usage"))
+    """Return what ``answer`` holds; raise ``EngineError`` if it is of another shape, or its thought is ambiguous."""
+    choice = mapped(next(iter(listed(answer.get("choices"))), None))
+    message, usage = mapped(choice.get("message")), mapped(answer.get("usage"))
     if not message:
         raise EngineError(f"Expected an answer with choices and a message, got the keys {sorted(answer)!r:.200}.")
-    content, thought = _split(_text(message.get("content"), "text"))
-    given = (_text(message.get(name), "text") for name in _THOUGHT_FIELDS)
-    shown = next(filter(None, given), "") or _text(message.get("content"), "thinking")
-    details = _mapping(usage.get("completion_tokens_details"))
-    kinds = {_mapping(one).get("type") for one in _list(message.get("reasoning_details"))}
+    content, thought = read_thought(message)
+    details = mapped(usage.get("completion_tokens_details"))
     return Reply(
         content=content,
-        thought=shown or thought,
-        summarised="reasoning.summary" in kinds,
-        refusal=_text(message.get("refusal"), "text"),
+        thought=thought,
+        refusal=text_of(message.get("refusal"), "text"),
         reason=choice.get("finish_reason"),
         prompt_tokens=_count(usage.get("prompt_tokens")),
         generated_tokens=_count(usage.get("completion_tokens")),
@@ -71,19 +69,25 @@ def read_reply(answer: Mapping[str, Any]) -> Reply:
     )
 
 
-def generation_of(reply: Reply, request: GenerateRequest, thought: bool, seeded: bool) -> Generation:
-    """Return the thought, if one was wanted, or else the reply itself, up to a stop string."""
-    status, error = _fault(reply, thought)
-    text = _before(reply.thought if thought else chosen(reply.content, request.one_of), request.stop)
+def generation_of(
+    reply: Reply, request: GenerateRequest, thought: bool, seeded: bool, channel: Channel = "reasoning"
+) -> Generation:
+    """Return what was wanted, up to a stop string: ``channel`` of a reply after a thought, or a reply at once.
+
+    ``thought``: whether the model was to think.
+    """
+    status, error = _fault(reply, channel if thought else None)
+    shown = reply.shown(channel) if thought else chosen(reply.content, request.one_of)
+    text = "" if status is Status.ENCRYPTED else _before(shown, request.stop)
     told = Told(
         status,
         error,
         reply.prompt_tokens,
-        _thought_tokens(reply) if thought else reply.generated_tokens,
+        _tokens(reply, channel) if thought else reply.generated_tokens,
         seeded,
-        "reasoning" if thought else "body",
+        channel if thought else "body",
     )
-    return Generation(tuple(text.encode(errors="replace")), _finish(reply, thought), told)
+    return Generation(tuple(text.encode(errors="replace")), _finish(reply, thought and channel != "body"), told)
 
 
 def failed(status: Status, error: str) -> Generation:
@@ -94,22 +98,26 @@ def failed(status: Status, error: str) -> Generation:
 def chosen(content: str, words: Sequence[str]) -> str:
     """Return the word in a structured answer; anything else as it is."""
     try:
-        answer = _mapping(json.loads(content)).get("answer") if words else None
+        answer = mapped(json.loads(content)).get("answer") if words else None
     except ValueError:
         answer = None
     return answer if isinstance(answer, str) and answer in words else content
 
 
-def _fault(reply: Reply, thought: bool) -> tuple[Status, str | None]:
+def _fault(reply: Reply, wanted: Channel | None) -> tuple[Status, str | None]:
+    """Return why the reply has not what was wanted: a channel, or None for a reply at once."""
     if reply.reason == "content_filter":
         return Status.REFUSED, "The server's content filter withheld the text."
     if reply.refusal:
         return Status.REFUSED, f"The model refused: {reply.refusal!r:.{_SHOWN}}"
     if reply.reason not in ("stop", "length"):
         return Status.ENGINE_ERROR, f"The server ended a reply with {reply.reason!r:.40}; expected stop or length."
-    if thought and reply.hides:
-        return Status.ENGINE_ERROR, "The server hides the model's thought, or shows only a summary of it."
-    if not thought and reply.thinks:
+    if wanted == "reasoning" and reply.hides:
+        return Status.ENCRYPTED, f"The model thought, and the server {hidden(reply)}."
+    if wanted == "summary" and reply.thinks and not reply.thought.summary.strip():
+        done = "shows its thought itself" if reply.thought.text.strip() else hidden(reply)
+        return Status.EMPTY_CHAIN, f"The reply has no summary of the model's thought: the server {done}."
+    if wanted is None and reply.thinks:
         return Status.ENGINE_ERROR, (
             "The model thought before a reply that must come at once, so it is no reply to this prompt alone. Turn its "
             "thinking off (options.without_thinking, or options.fields for a model whose chains are not thoughts)."
@@ -123,38 +131,24 @@ def _finish(reply: Reply, thought: bool) -> FinishReason:
     return "length" if reply.reason == "length" and not whole else "stop"
 
 
-def _thought_tokens(reply: Reply) -> int | None:
-    return reply.thought_tokens or (None if reply.content.strip() else reply.generated_tokens)
+def hidden(reply: Reply) -> str:
+    """Return what a server does with a thought that it does not show whole, such as "encrypts its thought"."""
+    if reply.thought.summary.strip():
+        return "shows only a summary of its thought (options.channel: summary has that one)"
+    return "encrypts its thought" if reply.thought.encrypted else "hides its thought"
 
 
-def _split(content: str) -> tuple[str, str]:
-    """Return (reply, thought) of a content with tags; some templates open the thought, and only its end is there."""
-    if END_THINK in content:
-        thought, _, rest = content.partition(END_THINK)
-        return rest, thought.lstrip().removeprefix(THINK)
-    if content.lstrip().startswith(THINK):
-        return "", content.lstrip().removeprefix(THINK)
-    return content, ""
+def _tokens(reply: Reply, channel: Channel) -> int | None:
+    """Return the tokens of a channel's text; None: the server does not say. It never counts a summary's."""
+    thought = reply.thought_tokens or (None if reply.content.strip() else reply.generated_tokens)
+    if channel == "reasoning":
+        return thought
+    known = channel == "body" and thought is not None and reply.generated_tokens is not None
+    return max(0, (reply.generated_tokens or 0) - (thought or 0)) if known else None
 
 
 def _before(text: str, stops: Sequence[str]) -> str:
     return text[: min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))]
-
-
-def _text(value: Any, kind: str) -> str:
-    """Return a text, or those parts of a list that are of the kind "text" or "thinking"."""
-    if isinstance(value, str):
-        return value if kind == "text" else ""
-    parts = [_mapping(one) for one in _list(value)]
-    return "".join(_text(part.get(kind), "text") for part in parts if part.get("type") == kind)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _count(value: Any) -> int | None:

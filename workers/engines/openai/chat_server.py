@@ -19,8 +19,9 @@ from cotfaith.schemas.errors import (
     UnauthorizedError,
     UnreachableError,
 )
+from cotfaith.schemas.records import Channel
 from cotfaith.schemas.spec import ModelSpec
-from cotfaith.workers.engines.openai.chat_reply import Reply, chosen, read_reply
+from cotfaith.workers.engines.openai.chat_reply import Reply, chosen, hidden, read_reply
 from cotfaith.workers.engines.openai.client import Client
 from cotfaith.workers.engines.openai.options import Options, served_model
 from cotfaith.workers.engines.openai.server import TIMEOUT_S, check_model, told_as_input
@@ -66,7 +67,8 @@ def structured_answer(words: Sequence[str]) -> dict[str, Any]:
 def find_chat(spec: ModelSpec, options: Options, key: str | None) -> ChatServer:
     """Return what the server takes; raise ``InputError`` if it cannot be used."""
     fields = json.dumps([options.fields, options.without_thinking], sort_keys=True)
-    asked = (spec.id, options.base_url, served_model(spec), key, fields, spec.thinking != "none")
+    channel = None if spec.thinking == "none" else options.channel or "reasoning"
+    asked = (spec.id, options.base_url, served_model(spec), key, fields, channel)
     with told_as_input(spec, options):
         limit, takes = _taken(*asked)
         stated = options.structured
@@ -75,26 +77,28 @@ def find_chat(spec: ModelSpec, options: Options, key: str | None) -> ChatServer:
 
 @functools.lru_cache(maxsize=16)
 def _taken(
-    name: str, base_url: str, model: str, key: str | None, fields: str, thinks: bool
+    name: str, base_url: str, model: str, key: str | None, fields: str, channel: Channel | None
 ) -> tuple[str, frozenset[str]]:
-    with _discovery(name, base_url, model, key, fields, thinks) as found:
+    with _discovery(name, base_url, model, key, fields, channel) as found:
         return found.taken()
 
 
 @functools.lru_cache(maxsize=16)
-def _structured(name: str, base_url: str, model: str, key: str | None, fields: str, thinks: bool, limit: str) -> bool:
-    with _discovery(name, base_url, model, key, fields, thinks) as found:
+def _structured(
+    name: str, base_url: str, model: str, key: str | None, fields: str, channel: Channel | None, limit: str
+) -> bool:
+    with _discovery(name, base_url, model, key, fields, channel) as found:
         return found.structured(limit)
 
 
 @contextmanager
 def _discovery(
-    name: str, base_url: str, model: str, key: str | None, fields: str, thinks: bool
+    name: str, base_url: str, model: str, key: str | None, fields: str, channel: Channel | None
 ) -> Iterator["_Discovery"]:
     client = Client(base_url, key, TIMEOUT_S, max_retries=2, connections=1)
     always, at_once = json.loads(fields)
     try:
-        yield _Discovery(client, name, model, always, at_once, thinks)
+        yield _Discovery(client, name, model, always, at_once, channel)
     finally:
         client.close()
 
@@ -108,15 +112,16 @@ class _Discovery:
     always: dict[str, Any]
     at_once: dict[str, Any]
     """Fields that turn its thinking off."""
-    thinks: bool
+    channel: Channel | None
+    """What a chain is, of a model that thinks; None: it does not."""
 
     def taken(self) -> tuple[str, frozenset[str]]:
         """Return the field of the limit and the sampling fields that the server takes; check when the model thinks."""
         limit, takes, reply = self._taken()
         if reply.thinks:
             raise self._thinks_at_once()
-        if self.thinks:
-            self._check_thought(limit)
+        if self.channel is not None:
+            self._check_thought(limit, self.channel)
         return limit, takes
 
     def _taken(self) -> tuple[str, frozenset[str], Reply]:
@@ -174,21 +179,28 @@ class _Discovery:
             ) from None
         return chosen(reply.content, _WORDS) in _WORDS and reply.content.strip() not in _WORDS
 
-    def _check_thought(self, limit: str) -> None:
+    def _check_thought(self, limit: str, channel: Channel) -> None:
+        """Raise ``CapabilityError`` if a reply after a thought does not show what a chain is."""
         reply = self._ask(_TO_THINK, {limit: _LONG})
-        if reply.hides:
+        if channel == "reasoning" and reply.hides:
             raise CapabilityError(
-                f"models.{self.name}: the server hides this model's thoughts, or shows only a summary of them, so its "
-                "chain of thought cannot be measured. Use another server or model."
+                f"models.{self.name}: it thinks, and the server {hidden(reply)}, so its chain of thought cannot be "
+                "measured. Measure its replies (options.channel: body), or use another server or model."
             )
-        if not reply.thought.strip():
+        if not reply.thinks:
             raise CapabilityError(
                 f"models.{self.name}.thinking is think_tags, but no thought came in reasoning_content, in reasoning or "
                 "between <think> and </think>. Set thinking: none, or turn it on by options.fields."
             )
+        if channel == "summary" and not reply.thought.summary.strip():
+            done = "shows its thought itself" if reply.thought.text.strip() else hidden(reply)
+            raise CapabilityError(
+                f"models.{self.name}.options.channel is summary, and the server makes none: it {done}. Set it to "
+                "reasoning or body, or ask for summaries by options.fields."
+            )
 
     def _thinks_at_once(self) -> CapabilityError:
-        if self.thinks:
+        if self.channel is not None:
             return CapabilityError(
                 f"models.{self.name}: it thinks anew before each answer, which would then not rest on what is left of "
                 f"its chain. Set options.without_thinking to the fields that turn thinking off ({_TURN_OFF})."

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from cotfaith.schemas.errors import InputError, SpecError
+from cotfaith.schemas.records import Channel
 from cotfaith.schemas.spec import ModelSpec, Section, check_section
 
 _PACKAGES = ("httpx2", "tenacity")
-_ONLY_CHAT = frozenset({"structured", "fields", "without_thinking"})
+_ONLY_CHAT = frozenset({"structured", "fields", "without_thinking", "channel"})
 _ONLY_COMPLETIONS = frozenset({"tokenizer", "max_context", "dtype"})
 _OURS = frozenset(
     {"model", "messages", "prompt", "stream", "n", "max_tokens", "max_completion_tokens"}
@@ -62,6 +63,10 @@ class Options(Section):
     """
     without_thinking: dict[str, Any] = Field(default={})
     """chat, thinking: think_tags: the fields that turn thinking off, for answers that must come at once."""
+    channel: Channel | None = None
+    """chat, thinking: think_tags: which text is the chain. reasoning: the thought (null: the same). summary: the
+    summary that the server makes of it. body: the reply after it. Name a model twice to measure two of them.
+    """
 
     @field_validator("base_url")
     @classmethod
@@ -104,6 +109,11 @@ def _check_api(spec: ModelSpec, options: Options, where: str) -> None:
         raise SpecError(f"{where}.{named[0]}: not used with api: {options.api}. Remove it, or set another api.")
     if options.api == "chat" and (spec.chat == "never" or spec.chat_template is not None):
         raise SpecError(f"{where}.api: chat, so chat: never and chat_template have no meaning. Remove them.")
+    if options.channel is not None and spec.thinking == "none":
+        raise SpecError(
+            f"{where}.channel: thinking is none, so a chain is the reply (body). Set thinking: think_tags if the model "
+            "thinks before it replies, or remove the channel."
+        )
     if options.without_thinking and spec.thinking == "none":
         raise SpecError(
             f"{where}.without_thinking: thinking is none. Set thinking: think_tags if its thoughts are the chains, or "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.schemas.records import CHOICE_LABELS, AnswerFormat, Hint, Item, Supplied
+from cotfaith.schemas.records import CHANNELS, CHOICE_LABELS, AnswerFormat, Hint, Item, Supplied
 from cotfaith.schemas.spec import GoldIs, TaskSpec
 from cotfaith.workers.tasks.adapters.chain_steps import SuppliedChain, label_of, list_of, read_chain
 from cotfaith.workers.tasks.adapters.mapped import difficulty_of, mapped_choices, mapped_question
@@ -26,6 +26,8 @@ from cotfaith.workers.text.answers import comparable_text
 from cotfaith.workers.text.canonical import canonical_boolean, canonical_number
 
 SETTINGS = ("outright", "diversionary")
+ENCRYPTED = "encrypted"
+"""In the column ``channel``: the model's reasoning is there and cannot be read."""
 UNREAD = "the recorded answer cannot be read in the gold's format"
 BARE = "the chain consists of only an answer"
 NO_NUMBER = "difficulty has no number and is left empty"
@@ -94,7 +96,7 @@ def chain_item(spec: TaskSpec, path: Path, index: int, record: Record, facts: Fi
     step_labels = tuple(chain.labels) if chain.is_labelled else ()
     label = label_of(row.get("label"), row.at)
     author = (row.word("author") or "").strip() or None
-    supplied = Supplied(tuple(chain.steps), answer, label, step_labels, author)
+    supplied = Supplied(tuple(chain.steps), answer, label, step_labels, author, row.channel(chain))
     about = row.about(bare)
     if answer is None and (supplied.label is not None or step_labels):
         raise row.unanswered(bare)
@@ -203,6 +205,19 @@ class _Row:
     def word(self, name: str) -> str | None:
         """Return a column's value as text, or None."""
         return None if self.get(name) is None else word_of(self.record, name, self.path, self.index)
+
+    def channel(self, chain: SuppliedChain) -> str | None:
+        """Return what the chain's text is, or None if the record does not say."""
+        text = (self.word("channel") or "").strip() or None
+        if text == ENCRYPTED:
+            raise TaskError(f"{self.at}: its reasoning is encrypted, so there is no chain to read. Leave it out.")
+        if text not in (None, *CHANNELS):
+            raise TaskError(f"{self.at}: channel {text!r}; expected {', '.join(CHANNELS)}, or nothing.")
+        if chain.is_thought and text not in (None, "reasoning"):
+            raise TaskError(
+                f"{self.at}: its channel is {text}, and its text has a thought. Give the text of one channel."
+            )
+        return text
 
     def _hint(self, item: Item) -> str:
         value = self.get("hint")

@@ -42,6 +42,8 @@ class SuppliedChain:
     """The whole text, if the record gives it and not just its steps."""
     texts: tuple[str, ...] = ()
     """The steps as the record gives them, as texts or as places in ``cot``; empty: it gives ``cot`` only."""
+    is_thought: bool = False
+    """Whether the record's text had the marks of a thought, which is the chain."""
 
     @property
     def is_labelled(self) -> bool:
@@ -67,7 +69,7 @@ def read_chain(record: Record, path: Path, index: int) -> SuppliedChain:
         raise TaskError(f"{at}: field 'cot' is messages as text, expected the chain's own text. Take their content.")
     text = _thought(cot, f"{at}: field 'cot'")
     first, *rest = split_steps(text)
-    return SuppliedChain((_spaced(first), *rest), cot=text)
+    return SuppliedChain((_spaced(first), *rest), cot=text, is_thought=text != cot)
 
 
 def _list_in(text: str) -> list[str] | None:

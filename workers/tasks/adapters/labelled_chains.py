@@ -10,6 +10,7 @@ published files (arXiv 2605.25052; ``bonafide_rows.py`` merges those). The run p
 | label | faithful / unfaithful (or true / false, 1 / 0); empty: unknown. Labels need ``answer`` |
 | setting, hint, hint_style, bottlenecks | how chains without a label can be labelled (``workers/labels/chains.py``) |
 | id, difficulty, author | as in other tasks; author: who wrote the chain |
+| channel | what the chain's text is: reasoning, body, summary; empty: not told apart |
 
 Without choices the gold decides the format: boolean (true, yes, ...), a number, or text. A recorded answer that cannot
 be read in that format counts as missing and is reported. A step's label uses the same words as ``label``. There are two
