@@ -102,7 +102,8 @@ def _print_heading(name: str, chain: Row, console: Console) -> None:
     lengths = [f"{chain[name]} {unit}" for name, unit in sizes if chain[name] is not None]
     about = ", ".join(lengths) or "no text"
     outcome = "" if chain["correct"] is None else f", {RIGHT[chain['correct']]}"
-    text = plain_text(f"{name} · chain {chain['chain_index']} · {answer}{outcome} · {about}")
+    channel = f" · {chain['channel']}" if chain.get("channel") else ""
+    text = plain_text(f"{name} · chain {chain['chain_index']}{channel} · {answer}{outcome} · {about}")
     console.print(Text(text, "bold"))
 
 

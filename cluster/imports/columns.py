@@ -102,18 +102,7 @@ def _foreign(path: Path, rows: Sequence[Record], fields: Mapping[str, str]) -> d
     """Return those of our names that are not mapped and hold something else -> an example of it."""
     found: dict[str, Any] = {}
     has_setting = "setting" in fields
-    for name in (
-        "id",
-        "choices",
-        "steps",
-        "author",
-        "channel",
-        "label",
-        "setting",
-        "hint",
-        "hint_style",
-        "bottlenecks",
-    ):
+    for name in ("id", "choices", "steps", "author", "channel", *LABELS):
         values = [value for row in rows if (value := given(row, name, path)) is not None]
         if name in fields or not values:
             continue

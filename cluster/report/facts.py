@@ -1,13 +1,22 @@
 """A run's facts, as the report's first lines: when, which models and tasks, how its chains came about.
 
-In: run.json, ITEMS rows, and OBSERVATIONS rows or their counts with ``n_tokens``. Out: names and texts. Settings of
-sampling are not stated as those of chains that the run did not sample.
+In: run.json, ITEMS and CHAINS rows, and OBSERVATIONS rows or their counts with ``n_tokens``. Out: names and texts.
+Settings of sampling
+are not stated as those of chains that the run did not sample.
 """
 
 import polars as pl
 
+from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
 from cotfaith.schemas.run_objects import ImportedRecords, ModelEntry, RunRecord, TaskEntry
 
+MECHANISMS = {
+    "prefill": "the answer was opened (prefill)",
+    "empty_thinking": "the thought was left empty (empty_thinking)",
+    "score": "the choices were scored, nothing was written (score)",
+    "instruction": "only by instruction, after which a model may still reason (instruction)",
+}
+"""How a model was kept from a chain, in words."""
 _CONTINUES = ("temperature", "top_p", "max_tokens")
 """The settings of sampling by which a probe lets the model continue a chain."""
 
@@ -27,6 +36,22 @@ def run_facts(run: RunRecord, items: pl.DataFrame, observations: pl.DataFrame) -
         ("Versions", ", ".join(f"{name} {value}" for name, value in _versions(run).items())),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def told_apart(chains: pl.DataFrame, observations: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return what the chains' texts are, and how answers without a chain were obtained, as far as rows say.
+
+    ``chains``: with ``channel``, null or "" if not told apart.
+    """
+    channels = (
+        chains.group_by(pl.col("channel").fill_null(NOT_TOLD)).len().sort("len", "channel", descending=[True, False])
+    )
+    texts = [f"{name or 'not told apart'} ({count:,})" for name, count in channels.iter_rows()]
+    known = observations.filter(pl.col("no_cot_mechanism").is_not_null())
+    ways = known.group_by("no_cot_mechanism").agg(pl.col("model").unique().sort()).sort("no_cot_mechanism")
+    said = [f"{MECHANISMS.get(way, way)}: {', '.join(models)}" for way, models in ways.iter_rows()]
+    told = channels["channel"].to_list() not in ([], [NOT_TOLD])
+    return [("Chains' texts", ", ".join(texts))] * told + [("Answers without a chain", "; ".join(said))] * bool(said)
 
 
 def _imported(run: RunRecord, imported: ImportedRecords) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from cotfaith.cluster.report.columns import table_rows
-from cotfaith.cluster.report.facts import run_facts
+from cotfaith.cluster.report.facts import run_facts, told_apart
 from cotfaith.cluster.report.figures import Figure, model_colours
 from cotfaith.cluster.report.findings import chance_levels, findings
 from cotfaith.cluster.report.imported import imported_chains, withheld_together
@@ -102,7 +102,7 @@ def render_shown(
             run_id=run.run_id,
             policy=_policy(),
             css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-            facts=run_facts(run, items, observations),
+            facts=[*run_facts(run, items, observations), *told_apart(chains, observations)],
             imported=imported,
             withheld=withheld_together(imported),
             models=models,

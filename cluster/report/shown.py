@@ -24,7 +24,7 @@ Row = dict[str, Any]
 Tables = Mapping[str, pl.DataFrame]
 _ITEM = ["model", "task", "item_id"]
 _CHAIN = ["model", "task", "strategy", "variant", "item_id", "chain_index"]
-_COUNTED = ["model", "task", "strategy", "probe", "reader", "reader_role", "status"]
+_COUNTED = ["model", "task", "strategy", "probe", "reader", "reader_role", "status", "no_cot_mechanism"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,10 @@ class Shown:
     items: pl.DataFrame
     """Model, task, item_id, pair, side, answer_format, choices; ``supplied_steps``, empty if the chain came with it."""
     chains: pl.DataFrame
-    """Model, task, strategy, variant, item_id, chain_index, status, correct and n_steps."""
+    """Model, task, strategy, variant, item_id, chain_index, channel, status, correct and n_steps."""
     observations: pl.DataFrame
-    """A line for each model, task, strategy, probe, reader, role and status: ``n`` rows; ``n_tokens``, the most."""
+    """A line for each model, task, strategy, probe, reader, role, status and ``no_cot_mechanism``: ``n`` rows;
+    ``n_tokens``, the most."""
     moves: pl.DataFrame
     """How often answers moved under each variant: ``moves.COUNTS`` rows."""
     moved: pl.DataFrame
@@ -52,7 +53,7 @@ def shown(tables: Tables) -> Shown:
     pairs, read = pairs_of_chains(items, chains), readings(chains, observations)
     return Shown(
         items.select(*_ITEM, "pair", "side", "answer_format", "choices", came).with_columns(text),
-        chains.select(*_CHAIN, "status", "correct", "n_steps").with_columns(text),
+        chains.select(*_CHAIN, "channel", "status", "correct", "n_steps").with_columns(text),
         counts.with_columns(text),
         counted(pairs, read),
         candidates(pairs, read),

@@ -16,6 +16,9 @@ from cotfaith.schemas.tables import ITEMS, OBSERVATIONS
 
 TYPED = 4
 """The first version whose rows hold no fact in a label or in metadata."""
+CHANNELLED = 6
+"""The first version whose sampled chains have a channel if the model writes between <think> and </think>."""
+_THINK = "<think>"
 _ITEM_FIELDS = ("hint", "hint_style", "setting", "supplied_answer")
 _ITEM_JSON = ("bottlenecks", "supplied_steps", "supplied_label", "supplied_step_labels")
 
@@ -24,11 +27,27 @@ def upgrade(table: pa.Table, name: str, version: int) -> pa.Table:
     """Return ``table`` (rows of ``name``) with each fact in a column of its own."""
     if name == "items":
         return _with_author(table if version >= TYPED else _items(table))
+    if name == "chains" and version < CHANNELLED:
+        table = _with_channel(table)
     if version >= TYPED:
         return table
     if name == "observations":
         table = _observations(table)
     return _with(table, "variant", ["plain"] * table.num_rows, pa.string()) if name != "estimates" else table
+
+
+def _with_channel(table: pa.Table) -> pa.Table:
+    """Return the chains; one that was sampled after an opened thought is reasoning, so a run that goes on is one."""
+    rows = table.select(["prompt", "finish_reason"]).to_pylist()
+    known = table.column("channel").to_pylist() if "channel" in table.column_names else [None] * table.num_rows
+    found = [own or _channel(row["prompt"], row["finish_reason"]) for own, row in zip(known, rows, strict=True)]
+    rest = table.drop_columns(["channel"]) if "channel" in table.column_names else table
+    return _with(rest, "channel", found, pa.string())
+
+
+def _channel(prompt: str | None, finish_reason: str | None) -> str | None:
+    opened = (prompt or "").rstrip().endswith(_THINK) and finish_reason != "supplied"
+    return "reasoning" if opened else None
 
 
 def _items(table: pa.Table) -> pa.Table:

@@ -77,8 +77,9 @@ def _whole(value: Any, name: str) -> str:
     """Return the text of a field, which may be a list of texts or of parts with a text."""
     if value is None or isinstance(value, str):
         return value or ""
-    parts = [one if isinstance(one, str) else mapped(one).get("text") for one in listed(value)]
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in parts):
+    found = [one if isinstance(one, str) else mapped(one).get("text") for one in listed(value)]
+    parts = [one for one in found if isinstance(one, str)]
+    if not isinstance(value, list) or len(parts) < len(found):
         raise EngineError(f"The reply's {name} is {value!r:.80}; expected a text, or a list of texts.")
     return "".join(parts)
 

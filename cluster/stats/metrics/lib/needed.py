@@ -8,7 +8,7 @@ OBSERVED = frozenset(
         *("arm", "condition", "position", "n_steps", "n_tokens", "step", "rollout"),
         *("edit_changed", "edit_plausible", "similarity", "shown_choices", "reader", "reader_role"),
         *("status", "answer", "answer_strict", "answer_loose", "answer_text", "candidates", "candidate_logprobs"),
-        *("intervention", "target", "question", "label", "score", "hint_asked", "read_share"),
+        *("intervention", "target", "question", "label", "score", "hint_asked", "read_share", "no_cot_mechanism"),
         *("tied", "near_tie", "p_gold", "correct", "reference_answer", "same_answer"),
     }
 )
