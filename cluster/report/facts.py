@@ -1,8 +1,7 @@
 """A run's facts, as the report's first lines: when, which models and tasks, how its chains came about.
 
 In: run.json, ITEMS and CHAINS rows, and OBSERVATIONS rows or their counts with ``n_tokens``. Out: names and texts.
-Settings of sampling
-are not stated as those of chains that the run did not sample.
+Settings of sampling are not stated as those of chains that the run did not sample.
 """
 
 import polars as pl

@@ -4,7 +4,7 @@ import json
 from contextlib import ExitStack, nullcontext
 
 import pytest
-from chat_server import SWITCH, ChatOnly, reply
+from chat_server import SWITCH, ChatOnly, reply, sums
 from fake_server import Fake, serving
 
 from cotfaith.cluster.fleet.driver import RunOutcome
@@ -360,6 +360,62 @@ def test_a_thinking_model_and_a_server_without_seeds(serve, tmp_path, finish):
     }
     assert filler == {("item_error", True)}
     assert {row["status"] for row in rows if row["probe"] == "early_answering"} == {"ok"}
+
+
+LOCKED = {"type": "reasoning.encrypted", "data": "gA"}
+
+
+@pytest.mark.parametrize("channel", ["reasoning", "summary", "body"])
+def test_each_channel_of_a_model_that_thinks_is_measured_apart(serve, tmp_path, finish, channel):
+    thought_about = []
+
+    def say(messages):
+        told, asked = sums(messages), messages[-1]["content"]
+        at_once = "Reply with only" in asked
+        if not at_once and "17 * 23" not in asked:
+            thought_about.append(asked)
+        details = [LOCKED] if asked in thought_about[:1] else [{"type": "reasoning.text", "text": f"Thought: {told}"}]
+        details += [{"type": "reasoning.summary", "summary": f"Summary: {told}"}]
+        thought = {} if at_once else {"reasoning_details": details}
+        return 200, reply("", message={"content": told if at_once else f"Reply: {told}", **thought}), {}
+
+    spec, _ = serve(
+        ChatOnly(say=say),
+        {"thinking": "think_tags"},
+        without_thinking={SWITCH: False},
+        channel=channel,
+        structured=False,
+    )
+    chains, rows = finish(run_spec(spec, tmp_path / "run", ["no_cot", "early_answering"]))
+    assert {row["channel"] for row in (*chains, *(r for r in rows if r["chain_index"] is not None))} == {channel}
+    opening = {"reasoning": "Thought:", "summary": "Summary:", "body": "Reply:"}[channel]
+    assert sorted(row["status"] for row in chains) == ["encrypted" if channel == "reasoning" else "ok", "ok"]
+    for row in chains:
+        encrypted = row["status"] == "encrypted"
+        assert (row["status"], row["text"].startswith(opening)) == (("encrypted", False) if encrypted else ("ok", True))
+        assert not encrypted or (row["text"], row["answer"]) == ("", None)
+    if channel == "reasoning":
+        assert "shows only a summary" in str([row["error"] for row in chains])
+
+
+@pytest.mark.parametrize(
+    ("channel", "details", "error"),
+    [
+        ("reasoning", [LOCKED], "the server encrypts its thought, .*options.channel: body"),
+        ("reasoning", [{"type": "reasoning.summary", "summary": "s"}], "shows only a summary of its thought"),
+        ("summary", [LOCKED], "the server makes none: it encrypts its thought"),
+        ("summary", [{"type": "reasoning.text", "text": "t"}], "the server makes none: it shows its thought itself"),
+        ("body", [], "no thought came"),
+    ],
+)
+def test_a_channel_that_the_server_does_not_show_is_refused_in_the_plan(serve, channel, details, error):
+    def say(messages):
+        thought = {"reasoning_details": details} if "17 * 23" in messages[-1]["content"] else {}
+        return 200, reply("", message={"content": "A", **thought}), {}
+
+    spec, _ = serve(ChatOnly(say=say), {"thinking": "think_tags"}, channel=channel)
+    with pytest.raises(InputError, match=error):
+        find_engine(spec).capabilities(spec)
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,9 @@ class TestWholeSamples:
         from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalSample, EvalSpec, write_eval_log
         from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
 
-        def run(output="Two and three. So five.\nANSWER: 5", stop="stop", change=None, name="log.eval", **sample):
+        def run(
+            output="Two and three. So five.\nANSWER: 5", stop="stop", change=None, name="log.eval", options=(), **sample
+        ):
             said = ModelOutput.from_content("mockllm/model", output, stop_reason=stop)
             made = EvalSample(
                 id=1,
@@ -184,7 +186,7 @@ class TestWholeSamples:
             if change is not None:
                 change(log)
             write_eval_log(log, name)
-            code, out, err = cli("import", name, "--out", "out.jsonl", "--replace")
+            code, out, err = cli("import", name, "--out", "out.jsonl", "--replace", *options)
             rows = written(folder / "out.jsonl") if code == 0 else []
             return code, rows, " ".join((out + err).split())
 
@@ -302,6 +304,54 @@ class TestWholeSamples:
         ]
         code, _, out = take(parts)
         assert (code, "the reasoning is hidden" in out) == (2, True)
+
+    @pytest.mark.parametrize(
+        ("channel", "given", "wanted"),
+        [
+            (None, "both", ("Two and three.", "reasoning")),
+            ("reasoning", "both", ("Two and three.", "reasoning")),
+            ("body", "both", ("So it is five.", "body")),
+            ("summary", "both", "its output has no summary of its reasoning"),
+            (None, "locked", "hidden or encrypted (it has a summary: --channel summary)"),
+            ("reasoning", "locked", "the reasoning is hidden or encrypted"),
+            ("summary", "locked", ("It adds.", "summary")),
+            ("body", "locked", ("So it is five.", "body")),
+            ("summary", "half", "only a part of its reasoning has a summary"),
+            (None, "blank", "its reasoning has no words"),
+            ("body", "blank", ("So it is five.", "body")),
+            (None, "tags", ("Two and three.", "reasoning")),
+            ("body", "tags", ("So it is five.", "body")),
+            (None, "text", ("So it is five.", "body")),
+            ("reasoning", "text", "its output has no reasoning, only a reply (--channel body)"),
+            ("summary", "text", "its output has no summary of its reasoning"),
+            ("body", "open", "its thought was cut"),
+            (None, "two", "several marks of reasoning"),
+            ("body", "before", "has text before its '<think>'"),
+        ],
+    )
+    def test_a_chain_is_of_the_channel_that_was_asked_for_and_no_other(self, take, channel, given, wanted):
+        from inspect_ai.model import ContentReasoning, ContentText
+
+        said, thought = "So it is five.\nANSWER: 5", "<think>Two and three.</think>"
+        reply = ContentText(text=said)
+        locked = ContentReasoning(reasoning="gAAA", redacted=True, summary="It adds.")
+        output = {
+            "both": [ContentReasoning(reasoning="Two and three.", signature="x"), reply],
+            "locked": [locked, reply],
+            "half": [locked, ContentReasoning(reasoning="gBBB", redacted=True), reply],
+            "blank": [ContentReasoning(reasoning=" \n"), reply],
+            "tags": thought + said,
+            "text": said,
+            "open": "<think>Two and three. " + said,
+            "two": thought * 2 + said,
+            "before": "Well. " + thought + said,
+        }[given]
+        code, rows, out = take(output, options=() if channel is None else ("--channel", channel))
+        if isinstance(wanted, str):
+            assert (code, "Left out: 1" in out, wanted in out) == (2, True, True)
+        else:
+            assert [(row["cot"], row["channel"]) for row in rows] == [wanted]
+            assert items_of("out.jsonl")[0].supplied.channel == wanted[1]
 
     def test_a_letter_as_target_needs_choices(self, take):
         code, _, out = take("It is y. So B.\nANSWER: B", target="B")
