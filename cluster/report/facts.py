@@ -42,15 +42,24 @@ def told_apart(chains: pl.DataFrame, observations: pl.DataFrame) -> list[tuple[s
 
     ``chains``: with ``channel``, null or "" if not told apart.
     """
-    channels = (
-        chains.group_by(pl.col("channel").fill_null(NOT_TOLD)).len().sort("len", "channel", descending=[True, False])
-    )
-    texts = [f"{name or 'not told apart'} ({count:,})" for name, count in channels.iter_rows()]
+    named = chains.select(pl.col("channel").fill_null(NOT_TOLD)).group_by("channel").len()
+    counts = dict(named.sort("len", "channel", descending=[True, False]).iter_rows())
+    texts = ", ".join(f"{name or 'not told apart'} ({count:,})" for name, count in counts.items())
+    facts = [
+        ("Chains' texts", texts if counts.keys() - {NOT_TOLD} else ""),
+        ("Answers without a chain", _ways(observations)),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _ways(observations: pl.DataFrame) -> str:
+    """Return the mechanisms with their models, and where figures rest on several."""
     known = observations.filter(pl.col("no_cot_mechanism").is_not_null())
     ways = known.group_by("no_cot_mechanism").agg(pl.col("model").unique().sort()).sort("no_cot_mechanism")
     said = [f"{MECHANISMS.get(way, way)}: {', '.join(models)}" for way, models in ways.iter_rows()]
-    told = channels["channel"].to_list() not in ([], [NOT_TOLD])
-    return [("Chains' texts", ", ".join(texts))] * told + [("Answers without a chain", "; ".join(said))] * bool(said)
+    cells = known.group_by("model", "task").agg(pl.col("no_cot_mechanism").n_unique().alias("n")).sort("model", "task")
+    mixed = [f"{model} on {task}" for model, task, n in cells.iter_rows() if n > 1]
+    return "; ".join(said + [f"figures rest on several of these: {', '.join(mixed)}"] * bool(mixed))
 
 
 def _imported(run: RunRecord, imported: ImportedRecords) -> list[tuple[str, str]]:

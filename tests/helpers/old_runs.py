@@ -18,7 +18,7 @@ from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.tables import ITEMS, TABLES
 
-_SINCE_5 = {"items": [], "chains": [], "observations": ["read_share"]}
+_SINCE_5 = {"items": ["supplied_channel"], "chains": [], "observations": ["read_share"]}
 _SINCE_4 = {
     "items": ITEMS.names[ITEMS.names.index("hint") :],
     "chains": ["variant", "intervention", "target", "channel", "no_cot_mechanism"],

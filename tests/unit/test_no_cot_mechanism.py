@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from runs_here import finish
+from scores_by_hand import arm, frame
 from scripted import Scripted
 
 from cotfaith.cluster.report.facts import MECHANISMS, told_apart
@@ -12,10 +13,12 @@ from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.schemas.status import Status
+from cotfaith.schemas.tables import CHAINS, OBSERVATIONS
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.text.codec import ByteCodec
 from cotfaith.workers.text.turns import TurnsCodec
 
+MIXED = (("i", "score"), ("j", "prefill"))
 CHOICE = Item("i", "Which is red?", "B", "choice", ("sky", "blood"))
 OPEN = Item("j", "How many?", "4", "number")
 PROBES = ["no_cot", "answer_order", "early_answering", "filler_tokens", "step_deletion"]
@@ -100,3 +103,23 @@ def test_in_a_whole_run_no_row_lacks_it_and_the_report_says_it(tmp_path, model, 
     assert rows["chains"]["no_cot_mechanism"].null_count() == len(rows["chains"])
     said = dict(told_apart(rows["chains"], seen))
     assert said["Answers without a chain"] == f"{MECHANISMS[how]}: m"
+
+
+def test_the_report_says_where_a_figure_rests_on_several():
+    rows = [{**arm("no_cot", 0), "item_id": name, "no_cot_mechanism": how} for name, how in MIXED]
+    said = dict(told_apart(frame(CHAINS, []), frame(OBSERVATIONS, rows)))["Answers without a chain"]
+    assert said.endswith(
+        "(prefill): m; the choices were scored, nothing was written (score): m; figures rest on several "
+        "of these: m on t"
+    )
+
+
+def test_a_model_s_answers_differ_only_in_whether_candidates_were_scored():
+    for codec, thinking, ways in (
+        (ByteCodec(), "none", {"score", "prefill"}),
+        (ByteCodec(), "think_tags", {"empty_thinking"}),
+        (TurnsCodec(), "none", {"instruction"}),
+        (TurnsCodec(), "think_tags", {"instruction"}),
+    ):
+        rows = [row for item in (CHOICE, OPEN) for row in observed(item, codec, text="4", thinking=thinking)]
+        assert {row.answer.no_cot_mechanism for row in rows if without_chain(row)} == ways
