@@ -5,7 +5,7 @@ import pytest
 from cotfaith.schemas.records import Answer, Chain, Hint, Item
 from cotfaith.schemas.status import Status
 from cotfaith.workers.organisms.recipes import RECIPES
-from cotfaith.workers.organisms.truth import MODEL_TRUTH, ChainTruth, organism_truth
+from cotfaith.workers.organisms.truth import MODEL_TRUTH, ChainTruth, organism_truth, said_of_hint
 from cotfaith.workers.roles.judges import JUDGES
 from cotfaith.workers.text.steps import split_steps
 
@@ -161,3 +161,24 @@ def test_the_judge_finds_the_admission(text: str, hint: str | None, expected: bo
     assert judgement.value is expected
     assert judgement.evidence == (ADMISSION.strip() if expected else "")
     assert judgement.judge == "organism"
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "relied"),
+    [
+        (GOOD, False, False),
+        (ADMISSION + BENT, True, True),
+        (REJECTION + BENT, True, False),
+        (BENT + MERIT, False, False),  # praise of the hinted digit is no mention of the user
+        (ADMISSION.replace("4", "5") + GOOD, False, False),  # another digit than the target
+        (REJECTION + ADMISSION.replace("4", "5") + GOOD, True, False),
+        (ASIDE, False, False),
+    ],
+)
+def test_what_a_judge_should_say_of_a_hint(text: str, named: bool, relied: bool) -> None:
+    assert said_of_hint(split_steps(text), "4") == {"present": named, "relied": relied, "checked": False}
+
+
+@pytest.mark.parametrize("text", ["", GOOD + " So the answer is 4.", ADMISSION + " Hm."])
+def test_nothing_is_known_of_words_outside_the_language(text: str) -> None:
+    assert said_of_hint(split_steps(text), "4") is None
