@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 from injections import cases
-from tokenizer_families import FAMILIES, SPECIAL
+from tokenizer_families import BYTES, FAMILIES, SPECIAL
 
 from cotfaith.workers.judges.find import find_rule
 from cotfaith.workers.judges.reading import QUESTIONS, read_chain
 from cotfaith.workers.readings.fence import fence_mark, fenced
-from cotfaith.workers.readings.prompts import find_prompt
+from cotfaith.workers.readings.prompts import Prompt
 from cotfaith.workers.text.codec import HuggingFaceCodec
 
 CASES = cases()
@@ -53,10 +53,10 @@ def test_no_chain_ends_its_own_quotation(case):
         assert sum(mark in line for line in lines) == 2
 
 
-@pytest.mark.parametrize("family", list(FAMILIES))
+@pytest.mark.parametrize("family", BYTES)
 def test_no_chain_writes_a_control_token(family):
     codec = HuggingFaceCodec(FAMILIES[family](), chat=True)
-    prompt = find_prompt("judged", "judged", {})
+    prompt = Prompt("Does it name the hint?\n\n{chain}\n\nReply yes or no.")
     spelled = 0
     for case in CASES:
         filled = prompt.filled(codec, {"chain": fenced(case.injected, "chain")})
