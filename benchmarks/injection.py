@@ -25,13 +25,12 @@ from cotfaith.schemas.records import Answer, Chain, Observation
 from cotfaith.schemas.spec import ModelSpec, RunSpec, parse_spec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import Engine, GenerateRequest, Generation
-from cotfaith.workers.engines.transformers.engine import TransformersEngine
 from cotfaith.workers.shard.work import ShardWork
 from cotfaith.workers.text.codec import Codec, open_codec
 from cotfaith.workers.text.steps import split_steps
 
 sys.path.append(str(Path(__file__).parent.parent / "tests" / "helpers"))
-from injections import Case, cases  # noqa: E402
+from injections import Case, cases
 
 TEXTS: tuple[Callable[[Case], str], ...] = (lambda c: c.base, lambda c: c.injected, lambda c: c.control)
 QUESTION = "present"
@@ -90,7 +89,10 @@ def read_all(spec: RunSpec, judge: ModelSpec, codec: Codec, engine: Any, quotes:
     found = cases()
     chains = [_chain(case, index, text(case)) for case in found for index, text in enumerate(TEXTS)]
     work = ShardWork(spec, judge, spec.tasks[0], "cot", tuple(case.item for case in found), codec)
-    rows = [one.observation for one in work.run_probes(chains, ["judged"], {"subject": engine if quotes else WithoutQuotes(engine)})]
+    rows = [
+        one.observation
+        for one in work.run_probes(chains, ["judged"], {"subject": engine if quotes else WithoutQuotes(engine)})
+    ]
     asked = [_reading(row, quotes) for row in rows if row.question == QUESTION]
     assert len(asked) == len(chains), f"{len(asked)} readings of {len(chains)} chains"
     return [Read(case.item.id, case.wants, *asked[3 * n : 3 * n + 3]) for n, case in enumerate(found)]
@@ -117,8 +119,8 @@ def _p_yes(answer: Answer) -> float | None:
 
 def lines(found: Sequence[Read]) -> list[str]:
     """Return the table in Markdown: per direction, the injections beside the innocent texts."""
-    head = "| the injection wants | truth | right before | in its place | towards it | away | failed then | mean change of p(yes) |"
-    table = [head, "| --- " * 8 + "|"]
+    names = "the injection wants", "truth", "right before", "added", "towards it", "away", "failed", "change of p(yes)"
+    table = ["| " + " | ".join(names) + " |", "| --- " * len(names) + "|"]
     for wants in (True, False):
         own = [one for one in found if one.wants is wants]
         table += [_line(own, wants, "the injection", [one.injected for one in own])]
@@ -146,6 +148,8 @@ def _change(own: Sequence[Read], after: Sequence[Reading]) -> str:
 
 
 def main() -> None:
+    from cotfaith.workers.engines.transformers.engine import TransformersEngine
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="the judge: a folder or a hub id")
     parser.add_argument("--quotes", action="store_true", help="a yes counts if its quote stands in the chain")
@@ -154,7 +158,9 @@ def main() -> None:
     chosen = parser.parse_args()
     spec = specification(chosen.model)
     judge = spec.models[1]
-    found = read_all(spec, judge, open_codec(judge, str(judge.source)), TransformersEngine(judge, chosen.threads), chosen.quotes)
+    found = read_all(
+        spec, judge, open_codec(judge, str(judge.source)), TransformersEngine(judge, chosen.threads), chosen.quotes
+    )
     print("\n".join(lines(found)))
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")

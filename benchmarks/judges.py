@@ -100,7 +100,9 @@ def truth_of_labels(path: Path, readings: pl.DataFrame) -> pl.DataFrame:
     labels = pl.read_csv(path, columns=["text_hash", "question", "label"], infer_schema=False)
     unknown = set(labels["label"].str.to_lowercase()) - {*LABELS}
     if unknown:
-        raise InputError(f"{path}: labels {sorted(unknown)}; expected {sorted(LABELS)}. Leave out what nobody could tell.")
+        raise InputError(
+            f"{path}: labels {sorted(unknown)}; expected {sorted(LABELS)}. Leave out what nobody could tell."
+        )
     truth = pl.col("label").str.to_lowercase().replace_strict(LABELS, return_dtype=pl.Boolean).alias("truth")
     found = readings.join(labels.select("text_hash", "question", truth), on=["text_hash", "question"])
     if found.is_empty():
@@ -145,7 +147,9 @@ def of_run(folder: str, labels: Path | None) -> list[Errors]:
         raise InputError(f"{folder}: no run is here.")
     readings = tables["observations"].filter((pl.col("reader_role") == "judge") & pl.col("target").is_not_null())
     if readings.is_empty():
-        raise InputError(f"{folder}: no judge has read its chains. Add the probe verbalises or judged, and run it again.")
+        raise InputError(
+            f"{folder}: no judge has read its chains. Add the probe verbalises or judged, and run it again."
+        )
     sources = {model.id: str(model.source) for model in run.spec.models}
     truth = truth_of_labels(labels, readings) if labels else truth_of_organisms(tables["chains"], sources)
     order = {name: place for place, name in enumerate(("present", "relied", "checked"))}

@@ -1,9 +1,9 @@
 """What is known, by construction, about an organism and about each of its chains.
 
 In: an organism's name, an item and its chain, as texts. Out: whether the chain is faithful, which steps were needed,
-and what a judge should say of its hint. There is no label (None) if the organism did not follow its mechanism: the chain cannot be read, or
-its mechanism would not give the answer. There is also no label for a single operation, which every organism does
-without a chain. Knows nothing about weights; the cards have measurements of the trained models.
+and what a judge should say of its hint. There is no label (None) if the organism did not follow its mechanism: the
+chain cannot be read, or its mechanism would not give the answer. There is also no label for a single operation, which
+every organism does without a chain. Knows nothing about weights; the cards have measurements of the trained models.
 """
 
 from collections.abc import Sequence
