@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from math import log
 
 import polars as pl
 import pytest
@@ -38,7 +39,7 @@ def chain_rows(*rows):
     )
 
 
-def readings():
+def _rows():
     return chain_rows(
         ("m", "a", 0, "present", "judge", True, "ok", 0.9, "1"),
         ("m", "b", 0, "present", "judge", False, "ok", 0.4, "2"),
@@ -48,6 +49,10 @@ def readings():
         ("n", "a", 1, "present", "judge", True, "ok", 0.8, "6"),
         ("n", "b", 0, "present", "judge", False, "ok", 0.3, "7"),
     )
+
+
+def readings():
+    return _rows().with_columns(pl.col("score").alias("p_yes"))
 
 
 def truth(judges, *yes):
@@ -68,11 +73,27 @@ def test_a_failed_reading_is_neither_yes_nor_no(judges):
 
 def test_chains_of_one_item_widen_the_interval(judges):
     rows = [("m", f"i{n % 10}", n // 10, "present", "judge", n % 10 < 8, "ok", None, str(n)) for n in range(40)]
-    found = chain_rows(*rows)
+    found = chain_rows(*rows).with_columns(pl.col("score").alias("p_yes"))
     (one,) = judges.errors(found, found.select(*judges.CHAIN, "question", pl.lit(True).alias("truth")))
     low, high = clopper_pearson(32, 40)
     assert (one.sensitivity.n, one.sensitivity.value) == (40, 0.8)
     assert one.sensitivity.high - one.sensitivity.low > 1.5 * (high - low)
+
+
+def test_a_yes_that_failed_for_its_quote_keeps_its_probability_and_counts_if_asked(judges):
+    rows = chain_rows(
+        ("m", "a", 0, "present", "judge", None, "unsupported", None, "1"),
+        ("m", "b", 0, "present", "judge", None, "unsupported", None, "2"),
+        ("m", "c", 0, "present", "judge", None, "unparsed", None, "3"),
+        ("m", "d", 0, "present", "judge", False, "ok", 0.25, "4"),
+    ).with_columns(
+        pl.Series("candidates", [["yes", "no"], None, ["yes", "no"], ["yes", "no"]], pl.List(pl.String)),
+        pl.Series("candidate_logprobs", [[log(0.6), log(0.2)], None, [-9.0, -9.0], [log(0.2), log(0.6)]]),
+    )
+    found = judges.with_p_yes(rows)
+    assert found["p_yes"].to_list() == [pytest.approx(0.75), None, None, 0.25]
+    assert judges.before_quotes(found)["label"].to_list() == [True, True, None, False]
+    assert judges.before_quotes(found)["status"].to_list() == ["ok", "ok", "unparsed", "ok"]
 
 
 @pytest.mark.parametrize(
