@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from cotfaith.cluster.labelling.label import Drawn, Label
-from cotfaith.cluster.labelling.read import cell_of, first_missing
+from cotfaith.cluster.labelling.read import cell_of, drawn_of
 
 Line = dict[str, Any]
 K = TypeVar("K", bound=Hashable)
@@ -74,6 +74,6 @@ def _counts(labels: Iterable[Label]) -> dict[str, int]:
 def _of_cell(pairs: Sequence[tuple[Label, Drawn]]) -> Line:
     label, place = pairs[0]
     about = {name: getattr(place, name) for name in _CELL}
-    drawn = first_missing({one.rank for _, one in pairs})
+    drawn = drawn_of(pairs)
     counts = _counts(one for one, _ in pairs) | {"drawn": drawn, "texts": place.of}
     return {"labeller": label.labeller, "question": label.question} | about | counts

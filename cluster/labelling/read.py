@@ -3,14 +3,15 @@
 In: a store. Out: ``Label`` objects, or a frame of them. Reads no chains: a label knows its places in the population.
 
 The texts of a cell (``Drawn``) have one random order, the same for every labeller. A labeller has drawn the texts up to
-the first one that was not shown: a simple random sample of the cell, whatever made the labeller stop there. The
+the first one that was not shown: a simple random sample of the cell, whatever made the labeller stop there. Labels that
+came in a file fill their places in it, and draw nothing by themselves. The
 inclusion probability is the number drawn over the size of the cell. A label further on (it came in a file, or the run
 grew, or readings were added) was not drawn: its probability is the one that its file gives, or not known. A text in
 several cells was drawn if it was in any: the largest probability holds.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -64,11 +65,11 @@ def labels_in(store: Store, labeller: str | None = None) -> list[Label]:
 def probabilities(labels: Iterable[Label]) -> dict[str, float | None]:
     """Return key -> inclusion probability, null if it is not known."""
     every = list(labels)
-    shown: defaultdict[Cell, set[int]] = defaultdict(set)
+    shown: defaultdict[Cell, list[tuple[Label, Drawn]]] = defaultdict(list)
     for one in every:
         for place in one.drawn:
-            shown[cell_of(one, place)].add(place.rank)
-    n_drawn = {cell: first_missing(ranks) for cell, ranks in shown.items()}
+            shown[cell_of(one, place)].append((one, place))
+    n_drawn = {cell: drawn_of(own) for cell, own in shown.items()}
     return {one.key: _probability(one, n_drawn) for one in every}
 
 
@@ -78,9 +79,16 @@ def cell_of(label: Label, place: Drawn) -> Cell:
     return label.labeller, label.question, *about, place.switched, place.differ, place.population
 
 
-def first_missing(ranks: set[int]) -> int:
-    """Return the smallest number from 0 that is not among the ranks: how many are there without a gap."""
-    return next(n for n in range(len(ranks) + 1) if n not in ranks)
+def drawn_of(labels: Sequence[tuple[Label, Drawn]]) -> int:
+    """Return how many texts of a cell were drawn: up to the last that was shown, if none before it is missing.
+
+    A label that came in a file fills its place, and draws nothing: that it stands first in the order is chance. If all
+    texts of the cell are labelled, all of them count.
+    """
+    ranks, n = {place.rank for _, place in labels}, labels[0][1].of
+    gap = next(rank for rank in range(len(ranks) + 1) if rank not in ranks)
+    shown = (place.rank for one, place in labels if one.order is not None)
+    return gap if gap == n else 1 + max((rank for rank in shown if rank < gap), default=-1)
 
 
 def _probability(label: Label, n_drawn: dict[Cell, int]) -> float | None:

@@ -225,6 +225,31 @@ def test_a_label_beyond_the_draw_has_no_known_probability():
     assert probabilities([*drawn, from_file])[from_file.key] == 0.7
 
 
+@pytest.mark.parametrize(
+    ("shown", "from_file", "wanted"),
+    [
+        ((), (0, 1), {0: 0.5, 1: 0.5}),  # that files' labels stand first in the order is chance: nothing was drawn
+        ((), (0, 3), {0: 0.5, 3: 0.5}),
+        ((0, 1), (2,), {0: 2 / 6, 1: 2 / 6, 2: 0.5}),
+        ((1,), (0, 2), {0: 2 / 6, 1: 2 / 6, 2: 0.5}),  # the session passed over a text that has a label
+        ((0, 2), (1,), {0: 3 / 6, 1: 3 / 6, 2: 3 / 6}),
+        ((1,), (2,), {1: None, 2: 0.5}),
+        ((), range(6), dict.fromkeys(range(6), 1.0)),  # all are labelled, however that came about
+    ],
+)
+def test_a_label_from_a_file_draws_nothing(shown, from_file, wanted):
+    places = session_places(6)
+    labels = {rank: label(rank, places) for rank in shown}
+    labels |= {rank: label(rank, places, probability=0.5, order=None) for rank in from_file}
+    found = probabilities(labels.values())
+    assert {rank: found[one.key] for rank, one in labels.items()} == wanted
+
+
+def test_a_label_from_a_file_that_states_no_probability_has_none():
+    labels = [label(rank, session_places(6), order=None) for rank in (0, 1)]
+    assert [*probabilities(labels).values()] == [None, None]
+
+
 def session_places(n):
     draw = Draw("r", "present", many(n), False)
     return [(unit.key, draw.places(unit.key)) for unit in draw.units]
