@@ -83,12 +83,13 @@ def drawn_of(labels: Sequence[tuple[Label, Drawn]]) -> int:
     """Return how many texts of a cell were drawn: up to the last that was shown, if none before it is missing.
 
     A label that came in a file fills its place, and draws nothing: that it stands first in the order is chance. If all
-    texts of the cell are labelled, all of them count.
+    texts of the cell are labelled, all count, unless files brought them and say how.
     """
     ranks, n = {place.rank for _, place in labels}, labels[0][1].of
     gap = next(rank for rank in range(len(ranks) + 1) if rank not in ranks)
-    shown = (place.rank for one, place in labels if one.order is not None)
-    return gap if gap == n else 1 + max((rank for rank in shown if rank < gap), default=-1)
+    shown = [place.rank for one, place in labels if one.order is not None]
+    whole = gap == n and (shown or all(one.probability is None for one, _ in labels))
+    return gap if whole else 1 + max((rank for rank in shown if rank < gap), default=-1)
 
 
 def _probability(label: Label, n_drawn: dict[Cell, int]) -> float | None:

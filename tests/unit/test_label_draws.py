@@ -234,7 +234,8 @@ def test_a_label_beyond_the_draw_has_no_known_probability():
         ((1,), (0, 2), {0: 2 / 6, 1: 2 / 6, 2: 0.5}),  # the session passed over a text that has a label
         ((0, 2), (1,), {0: 3 / 6, 1: 3 / 6, 2: 3 / 6}),
         ((1,), (2,), {1: None, 2: 0.5}),
-        ((), range(6), dict.fromkeys(range(6), 1.0)),  # all are labelled, however that came about
+        ((3,), (0, 1, 2, 4, 5), dict.fromkeys(range(6), 1.0)),  # all are labelled, however that came about
+        ((), range(6), dict.fromkeys(range(6), 0.5)),
     ],
 )
 def test_a_label_from_a_file_draws_nothing(shown, from_file, wanted):
@@ -246,8 +247,9 @@ def test_a_label_from_a_file_draws_nothing(shown, from_file, wanted):
 
 
 def test_a_label_from_a_file_that_states_no_probability_has_none():
-    labels = [label(rank, session_places(6), order=None) for rank in (0, 1)]
-    assert [*probabilities(labels).values()] == [None, None]
+    labels = [label(rank, session_places(6), order=None) for rank in range(6)]
+    assert [*probabilities(labels[:2]).values()] == [None, None]
+    assert {*probabilities(labels).values()} == {1.0}  # they are all that there are
 
 
 def session_places(n):
