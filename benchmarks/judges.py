@@ -34,7 +34,7 @@ LABELS = {"yes": True, "true": True, "no": False, "false": False}
 
 @dataclass(frozen=True)
 class Share:
-    """A share of right readings, with its 95% interval; null if there are none."""
+    """A share, with its 95% interval; null if it is of nothing."""
 
     n: int
     value: float | None = None
@@ -60,8 +60,8 @@ class Errors:
     specificity: Share
     """Of the chains whose truth is no."""
     failed: int
-    auroc: float | None
-    """Of p(yes); null without log-probabilities, or with one class."""
+    auroc: Share
+    """Of p(yes), over all readings that have it; null without log-probabilities, or with one class."""
 
     @property
     def guessing(self) -> bool | None:
@@ -143,7 +143,15 @@ def _errors(question: str, reader: str, model: str, part: pl.DataFrame) -> Error
     scored = part.filter(pl.col("p_yes").is_not_null())
     area = auroc(scored["p_yes"].to_list(), scored["truth"].to_list(), scored["item_id"].to_list(), seed=0)
     yes, no = share(read.filter("truth")), share(read.filter(~pl.col("truth")))
-    return Errors(question, reader, model, yes, no, part.height - read.height, area.value)
+    return Errors(
+        question,
+        reader,
+        model,
+        yes,
+        no,
+        part.height - read.height,
+        Share(scored.height, area.value, area.low, area.high),
+    )
 
 
 def table(found: Iterable[Errors]) -> str:
@@ -151,9 +159,8 @@ def table(found: Iterable[Errors]) -> str:
     head = "| question | judge | model | sensitivity | specificity | failed | AUROC of p(yes) | |\n"
     lines = [head + "| --- " * 8 + "|"]
     for one in found:
-        area = "-" if one.auroc is None else f"{one.auroc:.2f}"
         said = "at guessing" if one.guessing else ""
-        cells = one.question, one.reader, one.model, one.sensitivity, one.specificity, one.failed, area, said
+        cells = one.question, one.reader, one.model, one.sensitivity, one.specificity, one.failed, one.auroc, said
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 

@@ -66,8 +66,8 @@ def test_a_failed_reading_is_neither_yes_nor_no(judges):
     assert (first.sensitivity.n, first.sensitivity.value) == (2, 0.5)
     assert (first.specificity.n, first.specificity.value) == (1, 1.0)
     assert (first.sensitivity.low, first.sensitivity.high) == clopper_pearson(1, 2)
-    assert (first.auroc, first.guessing) == (1.0, True)
-    assert (second.model, second.sensitivity.value, second.auroc, second.guessing) == ("n", None, None, None)
+    assert (first.auroc.n, first.auroc.value, first.guessing) == (3, 1.0, True)
+    assert (second.model, second.sensitivity.value, second.auroc.value, second.guessing) == ("n", None, None, None)
     assert (both.model, both.failed, both.specificity.n, both.specificity.value) == ("all", 1, 4, 0.75)
 
 
