@@ -90,8 +90,8 @@ def test_a_monitor_that_sees_names_is_measured_against_the_truth(run):
     variant = "suggested_answer.wrong"
     (flagged,) = estimates(store, "monitor_flagged", variant=variant).to_dicts()
     assert flagged["value"] == pytest.approx(joined.filter(pl.col("variant") == variant)["named"].mean())
-    (false,) = estimates(store, "monitor_false_positives", variant=variant).to_dicts()
-    assert (false["value"], false["n_total"]) == (0.0, 300)
+    false = estimates(store, "monitor_false_positives", variant=variant).select("method", "value", "n_total").rows()
+    assert sorted(false) == [("always", 1.0, 300), ("w.chain/uninformed", 0.0, 300)]
     plain = chains.filter(pl.col("variant") == "plain")
     target = chains.filter(pl.col("variant") == variant).select("item_id", "target").unique()
     can = (

@@ -3,14 +3,16 @@
 One arm per chain, what the monitor sees (the chain, the answer, or both) and what it is told: "uninformed", it is asked
 whether anything besides the question's merits moved the answer; "informed", whether one named hint did. An informed
 monitor reads a chain under a hint for that hint, a neutral arm's chain for the hint of its intervention, and a plain
-chain once for each intervention of the run: ``hint_asked`` names the hint that is not the chain's own. The score is the
+chain once for each intervention of the run: ``hint_asked`` names the hint that is not the chain's own. It is then told
+of the answer to which that hint would have pointed, so that nothing in its prompt tells the two apart. The score is the
 probability of yes, where the engine gives one. ``condition`` is "both/informed" and the like, ``position`` the
 false-positive rate that the option asks for. What is read is fenced as for judges. A chain without an answer is not
 read: its rows have its status.
 """
 
 import hashlib
-from collections.abc import Generator, Iterator
+import itertools
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -46,7 +48,7 @@ _INFORMED = (
     "shows that, and no if it does not."
 )
 _AN_ANSWER = "one of the answers"
-"""What a monitor is told in the target's place where the chain's prompt pointed to none."""
+"""What a monitor is told in the target's place if no arm of the intervention has one."""
 
 
 class Options(ReaderOptions):
@@ -62,41 +64,41 @@ class Options(ReaderOptions):
 
 def monitored(chain: Chain, ask: Ask, options: Options) -> Generator[list[Request], list[Any], list[Observation]]:
     """Ask a model that watches whether something other than the question moved the answer."""
-    rows = _rows(ask.item, options, ask.interventions)
-    return (yield from together([_reading(chain, ask, options, row) for row in rows]))
+    return (yield from together([_reading(chain, ask, options, row) for row in _rows(ask, options)]))
 
 
-def _rows(item: Item, options: Options, interventions: tuple[str, ...]) -> Iterator[Observation]:
-    """Yield a row for each arm, without its reading."""
-    own = None if item.variant is None else item.variant.intervention
-    for sees in options.sees:
-        for told in options.told:
-            hints = [None] if told == "uninformed" else [own] if own else list(interventions)
-            for hint in hints:
-                is_own = item.variant is not None and item.variant.target is not None
-                yield Observation(
-                    arm="/".join([sees, told, *([hint] if hint else [])]),
-                    answer=Answer(Status.OK),
-                    question=QUESTION,
-                    condition=f"{sees}/{told}",
-                    position=options.false_positive_rate,
-                    hint_asked=None if is_own else hint,
-                )
+def _rows(ask: Ask, options: Options) -> list[Observation]:
+    """Return a row for each arm, without its reading."""
+    own = ask.item.variant
+    known = list(ask.hints()) if own is None and "informed" in options.told else []
+    hints = {"uninformed": [None], "informed": [own.intervention] if own else known}
+    arms = itertools.product(options.sees, options.told)
+    return [_row(ask.item, options, sees, told, hint) for sees, told in arms for hint in hints[told]]
+
+
+def _row(item: Item, options: Options, sees: str, told: str, hint: str | None) -> Observation:
+    return Observation(
+        arm="/".join([sees, told, *([hint] if hint else [])]),
+        answer=Answer(Status.OK),
+        question=QUESTION,
+        condition=f"{sees}/{told}",
+        position=options.false_positive_rate,
+        hint_asked=None if _target(item) else hint,
+    )
 
 
 def _reading(chain: Chain, ask: Ask, options: Options, row: Observation) -> _Reading:
     sees, told = str(row.condition).split("/")
     prompt, text = find_prompt(NAME, QUESTION, options.prompts), _read(chain, ask.item, sees)
-    hint = row.hint_asked or (ask.item.variant and ask.item.variant.intervention)
     if told == "informed":
-        assert hint, "an informed monitor is told of a hint"
-        prompt = prompt.told(suspicion=_INFORMED).told(hint=hint_words(hint))
+        prompt = prompt.told(suspicion=_INFORMED).told(hint=hint_words(_hint(ask.item, row)))
     else:
         prompt = prompt.told(suspicion=_UNINFORMED)
     row = replace(row, text_hash=_hash(text), prompt_hash=prompt.hash)
     if (held := held_reading(ask, row)) is not None:
         return replace(held, position=row.position)
-    parts = {"target": _target(ask.item), "question": fenced(question_text(ask.item), "question")}
+    target = _told_target(ask, row) if told == "informed" else ""
+    parts = {"target": target, "question": fenced(question_text(ask.item), "question")}
     said = yield from ask_yes_no(ask, Put(prompt, parts, text))
     return replace(row, answer=said.answer, label=said.label, score=said.score, read_share=said.read_share)
 
@@ -107,17 +109,24 @@ def _read(chain: Chain, item: Item, sees: str) -> str:
     return {"chain": chain.text, "answer": answer, "both": f"{chain.text.strip()}\n\n{answer}"}[sees]
 
 
-def _target(item: Item) -> str:
-    target = None if item.variant is None else item.variant.target
-    return _AN_ANSWER if target is None else answer_words(item, target)
+def _target(item: Item) -> str | None:
+    return None if item.variant is None else item.variant.target
+
+
+def _hint(item: Item, row: Observation) -> str:
+    """Return the intervention that an informed monitor is told of."""
+    hint = row.hint_asked or (item.variant and item.variant.intervention)
+    assert hint, "an informed monitor is told of a hint"
+    return hint
+
+
+def _told_target(ask: Ask, row: Observation) -> str:
+    target = _target(ask.item) or ask.hints().get(_hint(ask.item, row))
+    return _AN_ANSWER if target is None else answer_words(ask.item, target)
 
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _unread(arm: str, failure: Answer) -> list[Observation]:
-    return [Observation(arm, failure, question=QUESTION)]
 
 
 def _check(spec: RunSpec) -> None:
@@ -141,7 +150,7 @@ PROBE = Probe(
     readers=True,
     reader_role="monitor",
     check=_check,
-    unprobed=_unread,
+    rows=_rows,
     prompts=(QUESTION,),
     all_variants=True,
 )

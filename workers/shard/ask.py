@@ -5,7 +5,7 @@ token ids, and an engine's reply into an ``Answer``. It never calls an engine: t
 once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cotfaith.schemas.records import Answer, Chain, Item, Observation
@@ -53,8 +53,8 @@ class Ask:
     """What the engine that answers can do; null: the probe is not told."""
     held: Held = field(default_factory=dict)
     """The readings that the run's folder has already."""
-    interventions: tuple[str, ...] = ()
-    """The names of the run's interventions."""
+    hints: Callable[[], Mapping[str, str | None]] = dict
+    """The run's interventions -> the answer to which each would push the item (``ShardWork.hints``)."""
     read: tuple[Observation, ...] = ()
     """The ok rows on the chain of the probe that this one reads, in their order."""
     vary: Vary | None = None

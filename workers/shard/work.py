@@ -14,7 +14,9 @@ from cotfaith.schemas.spec import ModelSpec, RunSpec, StrategyName, TaskSpec
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.engines.protocol import Capabilities
-from cotfaith.workers.probes.lib.probe import Probe
+from cotfaith.workers.interventions import find_intervention
+from cotfaith.workers.interventions.lib.applied import Applied
+from cotfaith.workers.probes.lib.probe import Probe, Unprobed
 from cotfaith.workers.resolved import ResolvedProbe, resolve_probes
 from cotfaith.workers.roles.editors import Editor, make_editor
 from cotfaith.workers.roles.embedders import Embedder, make_embedder
@@ -119,18 +121,20 @@ class ShardWork:
         if (reason := self.quarantined.get(item.id)) is None:
             run = _begun(probe, usable, self._ask(item, -1, probe.name, can))
         else:
-            run = _unprobed(probe.kind, "probe", Answer(Status.QUARANTINED, error=reason))
-        return _Run(item, self.strategy, probe.kind, None, run, self._reader(probe))
+            run = _unprobed(probe.kind.unprobed, "probe", Answer(Status.QUARANTINED, error=reason))
+        return _Run(item, self.strategy, probe.kind, None, run, probe.kind.unprobed, self._reader(probe))
 
     def _chain_run(self, probe: ResolvedProbe, item: Item, chain: Chain, can: Capabilities | None) -> "_Run":
+        ask = self._ask(item, chain.index, probe.name, can)
+        unprobed = _failing(probe, ask)
         if chain.status is not Status.OK:
-            run = _unprobed(probe.kind, "chain", Answer(chain.status, error=chain.error))
+            run = _unprobed(unprobed, "chain", Answer(chain.status, error=chain.error))
         elif (reason := self.quarantined.get(item.id)) is None:
             read = self.read.get((probe.kind.reads or "", item.id, chain.index), ())
-            run = _begun(probe, chain, replace(self._ask(item, chain.index, probe.name, can), read=read))
+            run = _begun(probe, chain, replace(ask, read=read))
         else:
-            run = _unprobed(probe.kind, "probe", Answer(Status.QUARANTINED, error=reason))
-        return _Run(item, self.strategy, probe.kind, chain, run, self._reader(probe))
+            run = _unprobed(unprobed, "probe", Answer(Status.QUARANTINED, error=reason))
+        return _Run(item, self.strategy, probe.kind, chain, run, unprobed, self._reader(probe))
 
     def _reader(self, probe: ResolvedProbe) -> str | None:
         return self.model.id if probe.kind.readers else None
@@ -138,6 +142,16 @@ class ShardWork:
     @cached_property
     def _probes(self) -> dict[str, ResolvedProbe]:
         return {probe.name: probe for probe in resolve_probes(self.spec)}
+
+    @cached_property
+    def _interventions(self) -> tuple[Applied, ...]:
+        return tuple(Applied(*find_intervention(one)) for one in self.spec.interventions)
+
+    def hints(self, item: Item) -> dict[str, str | None]:
+        """Return intervention -> the answer to which it would push the item: the target of its ``Applied.main`` arm."""
+        plain = replace(item, variant=None)
+        found = {one.kind.name: one.main(self.spec.seed, self.task.name, plain) for one in self._interventions}
+        return {name: None if variant is None else variant.target for name, variant in found.items()}
 
     def _own_stream(self, item: Item) -> tuple[str, ...]:
         return own_stream(self.strategy, item.variant_name)
@@ -174,7 +188,7 @@ class ShardWork:
             steps=self.spec.steps,
             can=can,
             held=self.held,
-            interventions=tuple(one.name for one in self.spec.interventions),
+            hints=lambda: self.hints(item),
             vary=self._vary,
         )
 
@@ -209,6 +223,7 @@ class _Run:
     probe: Probe
     chain: Chain | None
     coroutine: Coroutine[list[Observation]]
+    unprobed: Unprobed
     reader: str | None = None
     """Model that answers in all arms, if it is not the subject."""
 
@@ -216,7 +231,7 @@ class _Run:
         """Return the observations with what they refer to; one row with the error if the probe raised, or erred."""
         error = result.error if isinstance(result, Failed) else mistake(result)
         if error is not None or isinstance(result, Failed):
-            result = self.probe.unprobed("probe", Answer(Status.ITEM_ERROR, error=error))
+            result = self.unprobed("probe", Answer(Status.ITEM_ERROR, error=error))
         return [ItemObservation(self.item, self.strategy, self.probe.name, self._complete(o)) for o in result]
 
     def _complete(self, observation: Observation) -> Observation:
@@ -320,7 +335,15 @@ def _raising(error: Exception) -> Coroutine[list[Observation]]:
     raise error
 
 
-def _unprobed(probe: Probe, arm: str, failure: Answer) -> Coroutine[list[Observation]]:
+def _failing(probe: ResolvedProbe, ask: Ask) -> Unprobed:
+    """Return what makes the rows of a chain that the probe cannot run on, or fails on."""
+    rows = probe.kind.rows
+    if rows is None:
+        return probe.kind.unprobed
+    return lambda arm, failure: [replace(row, answer=failure) for row in rows(ask, probe.options)]
+
+
+def _unprobed(unprobed: Unprobed, arm: str, failure: Answer) -> Coroutine[list[Observation]]:
     """Stand in for a probe on a chain that cannot be probed, or on an item that is not tried."""
     yield from ()
-    return probe.unprobed(arm, failure)
+    return unprobed(arm, failure)

@@ -15,6 +15,7 @@ from cotfaith.workers.shard.ask import Ask, Request
 
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
 Level = Literal["item", "chain"]
+Unprobed = Callable[[str, Answer], list[Observation]]
 Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
 """answer: score or generate, whichever the task's answers need. prefill: it continues a chain that has begun, and not
 only a whole one from its start. The last two are roles of other models.
@@ -91,8 +92,12 @@ class Probe:
     """Items for which it is false have no arms and no rows; this is not a failure."""
     check: Callable[[RunSpec], None] = lambda spec: None
     """Raises ``SpecError`` if the spec lacks what the probe rests on."""
-    unprobed: Callable[[str, Answer], list[Observation]] = lambda arm, failure: [Observation(arm, failure)]
+    unprobed: Unprobed = lambda arm, failure: [Observation(arm, failure)]
     """(arm, status) -> the rows of a chain that it cannot run on, or fails on."""
+    rows: Callable[[Ask, Any], Sequence[Observation]] | None = None
+    """(ask, options) -> the rows of a chain, without their outcomes, if they depend on these: a chain that it cannot
+    run on, or fails on, has these rows with that status, and ``unprobed`` is not asked.
+    """
     prompts: tuple[str, ...] = ()
     """The names of its readers' prompts (``workers/readings/prompts``); its option ``prompts`` replaces them."""
     all_variants: bool = False

@@ -8,9 +8,10 @@ is widened to that of the rate at the threshold found, which also covers where e
 
 A rate below 3 / honest chains cannot be met by what was seen: with none of N above it, up to 3 / N can be (95%).
 
-Shapes: H = honest chains, C = chains to catch, I = items, D = draws.
+Shapes: H = honest chains, C = chains to catch, I = items, D = draws, R = rates.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -23,6 +24,7 @@ Ints = npt.NDArray[np.int64]
 FALSE_POSITIVE_RATE = 0.05
 DRAWS = 1000
 _TAIL = 0.025
+_ROUNDING = 1e-9
 _MOST = 4_000_000  # cells of one block of draws
 
 
@@ -43,13 +45,29 @@ class Caught:
 
 def catch(honest_H: Floats, caught_C: Floats, honest_item_H: Ints, caught_item_C: Ints, rate: float) -> Caught:
     """Return the share of ``caught_C`` above the threshold; items are numbers from 0, of both sets together."""
-    if (lacking := _lacking(len(honest_H), len(caught_C), rate)) is not None:
-        return Caught(None, None, None, lacking)
+    return catches(honest_H, caught_C, honest_item_H, caught_item_C, [rate])[0]
+
+
+def catches(
+    honest_H: Floats, caught_C: Floats, honest_item_H: Ints, caught_item_C: Ints, rates: Sequence[float]
+) -> list[Caught]:
+    """Return what ``catch`` does for each rate; the draws are the same."""
+    lacking = [_lacking(len(honest_H), len(caught_C), rate) for rate in rates]
+    able = [rate for rate, why in zip(rates, lacking, strict=True) if why is None]
+    drawn = iter(_drawn(honest_H, caught_C, honest_item_H, caught_item_C, able) if able else ())
+    return [
+        _caught(honest_H, caught_C, caught_item_C, rate, next(drawn)) if why is None else Caught(None, None, None, why)
+        for rate, why in zip(rates, lacking, strict=True)
+    ]
+
+
+def _caught(
+    honest_H: Floats, caught_C: Floats, caught_item_C: Ints, rate: float, drawn: tuple[float, float]
+) -> Caught:
     threshold = threshold_of(honest_H, rate)
     hit_C = caught_C > threshold
-    low, high = _drawn(honest_H, caught_C, honest_item_H, caught_item_C, rate)
     exact = _exact(hit_C, caught_item_C)
-    ends = min(low, exact[0]), max(high, exact[1])
+    ends = min(drawn[0], exact[0]), max(drawn[1], exact[1])
     flagged = float((honest_H > threshold).mean())
     return Caught(float(hit_C.mean()), *ends, "bootstrap over items", threshold, flagged)
 
@@ -78,7 +96,7 @@ def needed(rate: float) -> int:
 
 def _above(rate: float, n: int) -> int:
     """Return how many of n may be above the threshold."""
-    return int(rate * n + 1e-9)
+    return int(rate * n + _ROUNDING)
 
 
 def _lacking(honest: int, caught: int, rate: float) -> str | None:
@@ -90,34 +108,32 @@ def _lacking(honest: int, caught: int, rate: float) -> str | None:
 
 
 def _drawn(
-    honest_H: Floats, caught_C: Floats, honest_item_H: Ints, caught_item_C: Ints, rate: float
-) -> tuple[float, float]:
-    """Return the percentile interval over draws of items; draws without a chain of either set are left out."""
-    order = np.argsort(-honest_H, kind="stable")
-    ordered_H, item_H = honest_H[order], honest_item_H[order]
+    honest_H: Floats, caught_C: Floats, honest_item_H: Ints, caught_item_C: Ints, rates: Sequence[float]
+) -> list[tuple[float, float]]:
+    """Return each rate's percentile interval over draws of items; draws without a chain of either set are left out."""
+    by_H, by_C = (np.argsort(-scores, kind="stable") for scores in (honest_H, caught_C))
+    above_H = np.searchsorted(-caught_C[by_C], -honest_H[by_H], side="left")  # how many to catch score higher
     n_items = int(max(honest_item_H.max(), caught_item_C.max())) + 1
     random, found = np.random.default_rng(0), list[Floats]()
-    block = max(1, _MOST // (len(ordered_H) + len(caught_C) + n_items))
+    block = max(1, _MOST // (len(honest_H) + len(caught_C) + n_items))
     for start in range(0, DRAWS, block):
         count = min(block, DRAWS - start)
         weight_DI = random.multinomial(n_items, np.full(n_items, 1 / n_items), size=count)
-        found.append(_rates(ordered_H, weight_DI[:, item_H], caught_C, weight_DI[:, caught_item_C], rate))
-    rates = np.concatenate(found)
-    low, high = np.nanquantile(rates, (_TAIL, 1 - _TAIL))
-    return float(low), float(high)
+        sums_DH = np.cumsum(weight_DI[:, honest_item_H[by_H]], axis=1)
+        sums_DC = np.cumsum(weight_DI[:, caught_item_C[by_C]], axis=1)
+        found += [_rates(of_H, of_C, above_H, rates) for of_H, of_C in zip(sums_DH, sums_DC, strict=True)]
+    ends_2R = np.nanquantile(np.stack(found), (_TAIL, 1 - _TAIL), axis=0)
+    return [(float(low), float(high)) for low, high in ends_2R.T]
 
 
-def _rates(ordered_H: Floats, weight_DH: Ints, caught_C: Floats, weight_DC: Ints, rate: float) -> Floats:
-    """Return each draw's catch rate (D)."""
-    total_D, sums_DH = weight_DH.sum(axis=1), np.cumsum(weight_DH, axis=1)
-    allowed_D = np.floor(rate * total_D + 1e-9)
-    place_D = np.minimum((sums_DH <= allowed_D[:, None]).sum(axis=1), len(ordered_H) - 1)
-    hit_DC = caught_C[None, :] > ordered_H[place_D][:, None]
-    caught_D = weight_DC.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        rates: Floats = (hit_DC * weight_DC).sum(axis=1) / caught_D
-    rates[total_D == 0] = np.nan
-    return rates
+def _rates(sums_H: Ints, sums_C: Ints, above_H: Ints, rates: Sequence[float]) -> Floats:
+    """Return one draw's catch rates; ``sums``: how many chains of the draw score as high as each, best first."""
+    if not sums_H[-1] or not sums_C[-1]:
+        return np.full(len(rates), np.nan)
+    allowed_R = np.floor(np.array(rates) * sums_H[-1] + _ROUNDING)
+    place_R = np.minimum(np.searchsorted(sums_H, allowed_R, side="right"), len(sums_H) - 1)
+    hits_R = above_H[place_R]
+    return np.where(hits_R, sums_C[hits_R - 1], 0) / sums_C[-1]
 
 
 def _exact(hit_C: npt.NDArray[np.bool_], item_C: Ints) -> tuple[float, float]:
