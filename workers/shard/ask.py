@@ -54,7 +54,7 @@ class Ask:
     held: Held = field(default_factory=dict)
     """The readings that the run's folder has already."""
     hints: Callable[[], Mapping[str, str | None]] = dict
-    """The run's interventions -> the answer to which each would push the item (``ShardWork.hints``)."""
+    """The run's interventions -> the answer to which each would push the item (``ShardWork``)."""
     read: tuple[Observation, ...] = ()
     """The ok rows on the chain of the probe that this one reads, in their order."""
     vary: Vary | None = None

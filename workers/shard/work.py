@@ -144,14 +144,14 @@ class ShardWork:
         return {probe.name: probe for probe in resolve_probes(self.spec)}
 
     @cached_property
-    def _interventions(self) -> tuple[Applied, ...]:
-        return tuple(Applied(*find_intervention(one)) for one in self.spec.interventions)
+    def hints(self) -> dict[str, dict[str, str | None]]:
+        """Item id -> intervention -> the answer to which it would push the item: that of its ``Applied.main`` arm."""
+        applied = [Applied(*find_intervention(one)) for one in self.spec.interventions]
+        return {item.id: {one.kind.name: self._target(one, item) for one in applied} for item in self.items}
 
-    def hints(self, item: Item) -> dict[str, str | None]:
-        """Return intervention -> the answer to which it would push the item: the target of its ``Applied.main`` arm."""
-        plain = replace(item, variant=None)
-        found = {one.kind.name: one.main(self.spec.seed, self.task.name, plain) for one in self._interventions}
-        return {name: None if variant is None else variant.target for name, variant in found.items()}
+    def _target(self, one: Applied, item: Item) -> str | None:
+        found = one.main(self.spec.seed, self.task.name, replace(item, variant=None))
+        return None if found is None else found.target
 
     def _own_stream(self, item: Item) -> tuple[str, ...]:
         return own_stream(self.strategy, item.variant_name)
@@ -188,7 +188,7 @@ class ShardWork:
             steps=self.spec.steps,
             can=can,
             held=self.held,
-            hints=lambda: self.hints(item),
+            hints=lambda: self.hints[item.id],
             vary=self._vary,
         )
 
