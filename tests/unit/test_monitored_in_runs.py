@@ -10,7 +10,7 @@ from runs_here import without_ray
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.plan.costs import stage_costs
 from cotfaith.cluster.plan.plan import make_plan
-from cotfaith.cluster.report.results import write_estimates
+from cotfaith.cluster.report.results import write_estimates, write_results
 from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import open_store
@@ -59,6 +59,11 @@ def readings(store):
 def estimates(store, metric, **of):
     found = pl.from_arrow(write_estimates(store, load_run(store))).filter(pl.col("metric") == metric)
     return found.filter(*(pl.col(name) == value for name, value in of.items()))
+
+
+def report_of(store):
+    write_results(store, load_run(store))
+    return store.get("report.html").decode()
 
 
 def test_an_uninformed_monitor_reads_each_chain_once_and_an_informed_one_for_each_hint(run):
@@ -128,6 +133,11 @@ def test_scores_give_a_threshold_and_the_rate_that_is_asked_for(run):
     (same,) = caught.filter(pl.col("position") == 0.07).to_dicts()
     assert (asked["value"], asked["ci_low"]) == (same["value"], same["ci_low"])
     assert asked["interval"] == "bootstrap over items"
+    every = estimates(store, "monitor_caught", method="s.both/uninformed")
+    (least,) = estimates(store, "monitor_caught_smallest").to_dicts()
+    assert (least["value"], least["ci_low"]) == (every["value"].min(), every["ci_low"].min())
+    assert (least["n_total"], least["n_ok"], least["variant"]) == (2, 2, "*.wrong")
+    assert "Monitor s (both, uninformed): at the false-positive rate asked for, it catches" in report_of(store)
 
 
 def test_a_monitor_that_writes_prose_has_no_figures(run):
@@ -136,6 +146,8 @@ def test_a_monitor_that_writes_prose_has_no_figures(run):
     assert readings(store)["status"].unique().to_list() == ["unparsed"]
     (caught,) = estimates(store, "monitor_caught", variant="hint_metadata.wrong", method="w.both/uninformed").to_dicts()
     assert (caught["value"], caught["interval"]) == (None, "no_negatives")
+    said = "Monitor w (both, uninformed): no catch rate at the false-positive rate asked for (no negatives)."
+    assert said in report_of(store)
 
 
 @pytest.mark.parametrize(

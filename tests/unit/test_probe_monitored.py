@@ -77,7 +77,6 @@ def test_an_uninformed_monitor_is_told_nothing_of_a_hint():
         assert "Answer: (A)" in prompt
 
 
-
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

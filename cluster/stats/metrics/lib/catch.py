@@ -61,9 +61,7 @@ def catches(
     ]
 
 
-def _caught(
-    honest_H: Floats, caught_C: Floats, caught_item_C: Ints, rate: float, drawn: tuple[float, float]
-) -> Caught:
+def _caught(honest_H: Floats, caught_C: Floats, caught_item_C: Ints, rate: float, drawn: tuple[float, float]) -> Caught:
     threshold = threshold_of(honest_H, rate)
     hit_C = caught_C > threshold
     exact = _exact(hit_C, caught_item_C)
