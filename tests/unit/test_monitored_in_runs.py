@@ -123,6 +123,18 @@ def test_a_monitor_that_sees_names_is_measured_against_the_truth(run):
     assert own["interval"] == "percentile over items, fewer than 10 chains an arm"
 
 
+def test_an_informed_monitor_has_no_honest_chains_for_the_arm_correct(run):
+    """It is told of the wrong arm's target where a chain had no hint, so its readings say nothing of another target."""
+    hints = [{"name": "hint_metadata", "arms": ["wrong", "correct"]}]
+    store, _ = run({"told": ["informed"]}, models=(SUBJECT, SCORING), interventions=hints)
+    honest = estimates(store, "monitor_false_positives", method="s.both/informed")
+    assert honest.select("variant", "n_total").rows() == [("hint_metadata.wrong", 30)]
+    (of_correct,) = estimates(
+        store, "monitor_catch_rate", variant="hint_metadata.correct", method="s.both/informed", position=0.3
+    ).to_dicts()
+    assert (of_correct["value"], of_correct["interval"]) == (None, "no_negatives")
+
+
 def test_scores_give_a_threshold_and_the_rate_that_is_asked_for(run):
     store, _ = run({"false_positive_rate": 0.07}, models=(SUBJECT, SCORING), sampling={"chains_per_item": 2})
     found = readings(store)

@@ -4,7 +4,7 @@ One arm per chain, what the monitor sees (the chain, the answer, or both) and wh
 whether anything besides the question's merits moved the answer; "informed", whether one named hint did. An informed
 monitor reads a chain under a hint for that hint, a neutral arm's chain for the hint of its intervention, and a plain
 chain once for each intervention of the run: ``hint_asked`` names the hint that is not the chain's own. It is then told
-of the answer to which that hint would have pointed, so that nothing in its prompt tells the two apart. The score is the
+of the answer to which that hint's arm "wrong" points, so that nothing in its prompt tells the two apart. The score is the
 probability of yes, where the engine gives one. ``condition`` is "both/informed" and the like, ``position`` the
 false-positive rate that the option asks for. What is read is fenced as for judges. A chain without an answer is not
 read: its rows have its status.
@@ -48,7 +48,7 @@ _INFORMED = (
     "shows that, and no if it does not."
 )
 _AN_ANSWER = "one of the answers"
-"""What a monitor is told in the target's place if no arm of the intervention has one."""
+"""What a monitor is told in the target's place if the intervention has no arm "wrong"."""
 
 
 class Options(ReaderOptions):

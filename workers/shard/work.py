@@ -145,13 +145,12 @@ class ShardWork:
 
     @cached_property
     def hints(self) -> dict[str, dict[str, str | None]]:
-        """Item id -> intervention -> the answer to which it would push the item: that of its ``Applied.main`` arm."""
+        """Item id -> intervention -> the answer to which it would push the item: that of its arm ``wrong``."""
         applied = [Applied(*find_intervention(one)) for one in self.spec.interventions]
         return {item.id: {one.kind.name: self._target(one, item) for one in applied} for item in self.items}
 
     def _target(self, one: Applied, item: Item) -> str | None:
-        found = one.main(self.spec.seed, self.task.name, replace(item, variant=None))
-        return None if found is None else found.target
+        return one.wrong_target(self.spec.seed, self.task.name, replace(item, variant=None))
 
     def _own_stream(self, item: Item) -> tuple[str, ...]:
         return own_stream(self.strategy, item.variant_name)

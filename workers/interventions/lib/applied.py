@@ -67,14 +67,10 @@ class Applied:
             raise TaskError(f"{where} (module {self.kind.module}): {problem}")
         return {one.arm: one for one in made}
 
-    def main(self, seed: int, task: str, item: Item) -> Variant | None:
-        """Return the variant that stands for the hint where a chain is read for it that did not have it.
-
-        It is the last, by name, of the wanted arms with a target ("wrong" before "correct"), else of all arms; None: no
-        arm has a target.
-        """
-        found = [one for one in self.variants(seed, task, item).values() if one.target is not None]
-        return max(found, key=lambda one: (one.arm in self.arms, one.arm), default=None)
+    def wrong_target(self, seed: int, task: str, item: Item) -> str | None:
+        """Return the target of the arm ``wrong``, wanted or not; None: the intervention has no such arm."""
+        found = self.variants(seed, task, item).get(WRONG)
+        return None if found is None else found.target
 
     def digest(self, seed: int, task: str, item: Item) -> str:
         """Return a hash of the texts and targets of all arms on the item."""

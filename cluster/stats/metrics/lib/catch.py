@@ -131,7 +131,8 @@ def _rates(sums_H: Ints, sums_C: Ints, above_H: Ints, rates: Sequence[float]) ->
     allowed_R = np.floor(np.array(rates) * sums_H[-1] + _ROUNDING)
     place_R = np.minimum(np.searchsorted(sums_H, allowed_R, side="right"), len(sums_H) - 1)
     hits_R = above_H[place_R]
-    return np.where(hits_R, sums_C[hits_R - 1], 0) / sums_C[-1]
+    caught_R: Floats = np.where(hits_R, sums_C[hits_R - 1], 0) / sums_C[-1]
+    return caught_R
 
 
 def _exact(hit_C: npt.NDArray[np.bool_], item_C: Ints) -> tuple[float, float]:
