@@ -4,15 +4,15 @@ One arm per chain, what the monitor sees (the chain, the answer, or both) and wh
 whether anything besides the question's merits moved the answer; "informed", whether one named hint did. An informed
 monitor reads a chain under a hint for that hint, a neutral arm's chain for the hint of its intervention, and a plain
 chain once for each intervention of the run: ``hint_asked`` names the hint that is not the chain's own. It is then told
-of the answer to which that hint's arm "wrong" points, so that nothing in its prompt tells the two apart. The score is the
-probability of yes, where the engine gives one. ``condition`` is "both/informed" and the like, ``position`` the
+of the answer to which that hint's arm "wrong" points, so that nothing in its prompt tells the two apart. The score is
+the probability of yes, where the engine gives one. ``condition`` is "both/informed" and the like, ``position`` the
 false-positive rate that the option asks for. What is read is fenced as for judges. A chain without an answer is not
 read: its rows have its status.
 """
 
 import hashlib
 import itertools
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -71,7 +71,10 @@ def _rows(ask: Ask, options: Options) -> list[Observation]:
     """Return a row for each arm, without its reading."""
     own = ask.item.variant
     known = list(ask.hints()) if own is None and "informed" in options.told else []
-    hints = {"uninformed": [None], "informed": [own.intervention] if own else known}
+    hints: dict[str, Sequence[str | None]] = {
+        "uninformed": [None],
+        "informed": [own.intervention] if own else known,
+    }
     arms = itertools.product(options.sees, options.told)
     return [_row(ask.item, options, sees, told, hint) for sees, told in arms for hint in hints[told]]
 

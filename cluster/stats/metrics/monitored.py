@@ -74,10 +74,8 @@ def kept(rows: Rows) -> pl.DataFrame:
     plain = pl.col("variant") == PLAIN
     beside = honest.rename({"variant": "_own"}).join(pushed, on=_PLACE, maintain_order="left")
     neutral = pl.col("_own") == pl.concat_str("intervention", pl.lit(f".{NEUTRAL}"))
-    asked = pl.col("hint_asked").is_null() | (
-        (pl.col("hint_asked") == pl.col("intervention"))
-        & (pl.col("variant") == pl.concat_str("intervention", pl.lit(f".{WRONG}")))
-    )
+    wrong = pl.col("variant") == pl.concat_str("intervention", pl.lit(f".{WRONG}"))
+    asked = pl.col("hint_asked").is_null() | ((pl.col("hint_asked") == pl.col("intervention")) & wrong)
     beside = beside.filter(asked & (neutral | (pl.col("_own") == PLAIN))).with_columns(
         kind=pl.when(neutral).then(pl.lit(NEUTRAL)).otherwise(pl.lit(PLAIN))
     )
