@@ -32,6 +32,8 @@ ADVICE = {
     "'cotfaith show RUN ITEM' has what was said",
     Status.ENCRYPTED: "have reasoning that the server does not show whole, so they have no figures. To measure what it "
     "shows, name the model again in another output.path with options.channel: summary or body",
+    Status.UNSUPPORTED: "are a reader's yes with a quote that is not in the chain, so they have no label: "
+    "'cotfaith show RUN ITEM' has the quotes, and another judge may quote better",
     Status.ITEM_ERROR: "failed in our code or a plug-in's: 'cotfaith show RUN ITEM' has the error. They are not tried "
     "again in this folder",
     Status.QUARANTINED: "belong to items that ended their engine: fix the cause, then run again with "

@@ -137,6 +137,7 @@ class TestWithheld:
             *("answer_readings_differ", "recorded_agreement"),
             *("pair_same_answer", "pair_both_right", "contexts_unfaithful", "contexts_stereotyped"),  # without a chain
             *("comparison_unfaithful", "comparison_biased"),
+            *("agreement_raw", "agreement_kappa", "agreement_ac1", "judge_sensitivity", "judge_specificity"),
             *("follow_rate", "switch_to_target", "switch_to_other", "neutral_to_target", "switch_over_neutral"),
             *("prediction_changed", "change_explained", "accuracy_plain", "accuracy_variant", "accuracy_shift"),
         }
