@@ -58,6 +58,7 @@ def spec(folder: Path) -> RunSpec:
             {"id": "ignores", "engine": "stub", "options": {"relies_on": "question", "max_steps": 6}},
         ],
         "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": ITEMS}],
+        "interventions": [{"name": "hint_metadata"}],
         "sampling": {"chains_per_item": 2},
         "probes": probes,
         "resources": {"shard_size": ITEMS},

@@ -4,70 +4,90 @@ In: rows as for the estimates, of some items. Out: their sums without near ties;
 ``clear_*`` filled. A metric's declaration states whether it rests on answers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isclose
 from typing import Any
 
 import polars as pl
 
+from cotfaith.cluster.stats.marked import Mark, by_mark, marked
 from cotfaith.cluster.stats.metrics import METRICS, find_metric, tally_of
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
+from cotfaith.cluster.stats.metrics.lib.statuses import NEAR_TIE
 from cotfaith.cluster.stats.tally import Tally
 
 KEY = ("model", "task", "strategy", "variant", "channel", "probe", "metric", "method", "position")
 CLEAR = {"clear_value": "value", "clear_low": "ci_low", "clear_high": "ci_high", "clear_n_ok": "n_ok"}
-NEAR_TIE = "near_tie"
-"""The status of a near tie, only within this module: no row is written with it."""
 _OUTCOMES = ("answer", "correct", "same_answer", "p_gold")
-_TOUCHED, _NOBODY = "\0near", "\0"
-"""The ends of names, only within this module: no strategy has them, and with the second no row either."""
 _ROUNDING = 1e-12
 _TABLES = ("items", "chains", "observations")
 _ITEM = ["task", "item_id"]
+_TOUCHED, _CLEARED = "near", "clear"
+"""The rows of items with near ties, and the same rows without these; other rows have the mark ``""``."""
 Row = dict[str, Any]
 Tallies = tuple[Tally, Tally | None]
 """The sums of some items, and those without near ties; None if the items have none."""
 
 
 def tallies_of(rows: Rows) -> Tallies:
-    """Return the sums of the rows, and those without near ties.
+    """Return the sums of the rows, and those without near ties."""
+    own = [getattr(rows, name).select(pl.col(_ITEM).cast(pl.String)) for name in _TABLES]
+    return tallies_by_range(rows, pl.concat(own).unique().with_columns(range=pl.lit(0)))[0]
 
-    Items with near ties are summed under strategies of another name. Without near ties, they are summed on their own.
+
+def tallies_by_range(rows: Rows, ranges: pl.DataFrame) -> dict[int, Tallies]:
+    """Return the sums of each range of items, as ``tallies_of`` returns them: all are made in one go.
+
+    ``ranges``: task, item_id and ``range``, a number; each item of the rows once. An item with near ties is summed
+    twice, with them and without them.
     """
     touched = pl.concat([_near(table).select(_ITEM) for table in (rows.chains, rows.observations)]).unique()
-    if touched.is_empty():
-        return tally_of(rows), None
-    whole = rows.occurring()
-    own = {name: getattr(rows, name).join(touched, on=_ITEM, how="semi", maintain_order="left") for name in _TABLES}
-    chains, observations = without_near_ties(own["chains"], own["observations"])
-    cleared = tally_of(Rows(own["items"], chains, observations, whole, rows.labels))
-    found = tally_of(_marked(rows, touched, whole))
-    return found.without(_NOBODY, _TOUCHED), found.without(_TOUCHED, _NOBODY) + cleared
+    numbers = ranges["range"].unique().sort().to_list() or [0]
+    if touched.is_empty() and len(numbers) == 1:
+        return {numbers[0]: (tally_of(rows), None)}
+    near_ones = touched.cast(pl.String).with_columns(is_near=True)
+    items = ranges.join(near_ones, on=_ITEM, how="left", maintain_order="left")
+    is_near = set(items.filter("is_near")["range"])
+    found = by_mark(tally_of(_marked(rows, items)))
+    return {number: _tallies(found, number, number in is_near) for number in numbers}
 
 
-def _marked(rows: Rows, items: pl.DataFrame, whole: pl.DataFrame) -> Rows:
-    """Return the rows; those of ``items``, of all models, have strategies of another name.
+def _tallies(found: Mapping[Mark, Tally], number: int, is_near: bool) -> Tallies:
+    """Return the sums of one range."""
+    rest = found.get((number, ""), Tally())
+    if not is_near:
+        return rest, None
+    touched, cleared = (found.get((number, kind), Tally()) for kind in (_TOUCHED, _CLEARED))
+    return rest + touched, rest + cleared
 
-    A reader's rows count in those of the subjects.
+
+def _marked(rows: Rows, items: pl.DataFrame) -> Rows:
+    """Return the rows under strategies that are marked with their range; those of items with near ties also cleared.
+
+    A reader's rows count in those of the subjects, so an item's rows of all models have one mark.
     """
-    chains, observations = (_renamed(table, _is_of(table, items)) for table in (rows.chains, rows.observations))
-    return Rows(rows.items, chains, observations, pl.concat([whole, _renamed(whole, pl.lit(True))]), rows.labels)
+    kind = pl.when("is_near").then(pl.lit(_TOUCHED)).otherwise(pl.lit(""))
+    marks = items.select(*_ITEM, "range", kind.alias("kind"))
+    clear = items.filter("is_near").select(*_ITEM, "range", pl.lit(_CLEARED).alias("kind"))
+    chains, observations = marked(rows.chains, marks), marked(rows.observations, marks)
+    if len(clear):
+        own = (_of_items(table, clear) for table in (rows.chains, rows.observations))
+        cleared = [marked(table, clear) for table in without_near_ties(*own)]
+        chains, observations = (_joined(both) for both in zip((chains, observations), cleared, strict=True))
+    whole = [marked(rows.occurring(), one.drop("item_id").unique()) for one in (marks, clear)]
+    return Rows(rows.items, chains, observations, pl.concat(whole), rows.labels)
 
 
-def _is_of(table: pl.DataFrame, items: pl.DataFrame) -> pl.Series:
-    """Return whether a row is of one of the items."""
-    found = items.with_columns(_is_of=True)
-    return table.select(_ITEM).join(found, on=_ITEM, how="left", maintain_order="left")["_is_of"].fill_null(False)
+def _joined(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of the first table, then those of the others, in its types."""
+    return pl.concat([table.select(pl.col(name).cast(t) for name, t in tables[0].schema.items()) for table in tables])
 
 
-def _renamed(table: pl.DataFrame, chosen: pl.Series | pl.Expr) -> pl.DataFrame:
-    """Return the table with other names of strategies in the chosen rows."""
-    own, kind = pl.col("strategy"), table.schema["strategy"]
-    for name in table["strategy"].unique().to_list():
-        other = pl.lit(f"{name}{_TOUCHED}").cast(kind)
-        own = pl.when(chosen & (pl.col("strategy") == name)).then(other).otherwise(own)
-    return table.with_columns(own.alias("strategy"))
+def _of_items(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of some items."""
+    ids = items.select(pl.col(name).cast(table.schema[name]) for name in _ITEM)
+    return table.join(ids, on=_ITEM, how="semi", maintain_order="left")
 
 
 def beside(rows: Sequence[Row], clear: Sequence[Row]) -> list[Row]:

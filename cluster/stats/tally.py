@@ -117,17 +117,6 @@ class Tally:
         vectors = self.vectors.with_columns(pl.col("n_items", *COUNTED) * n)
         return Tally(sums.select(SUMS), {key: one.times(n) for key, one in self.crosses.items()}, vectors)
 
-    def without(self, left_out: str, unmarked: str) -> "Tally":
-        """Return the sums without strategies that end in ``left_out``; ``unmarked`` at the end of others is cut off."""
-        sums = _unmarked(self.sums, left_out, unmarked)
-        kept = {name: _unmarked(rows, left_out, unmarked) for name, rows in self.kept.items()}
-        place, crosses = CURVE.index("strategy"), dict[Key, Crosses]()
-        for key, one in self.crosses.items():
-            if not key[place].endswith(left_out):
-                new = (*key[:place], key[place].removesuffix(unmarked), *key[place + 1 :])
-                crosses[new] = crosses[new] + one if new in crosses else one
-        return Tally(_added([sums]), crosses, together([_unmarked(self.vectors, left_out, unmarked)]), kept)
-
     def __add__(self, other: "Tally") -> "Tally":
         crosses = dict(self.crosses)
         for key, one in other.crosses.items():
@@ -136,12 +125,6 @@ class Tally:
         for name, rows in other.kept.items():
             kept[name] = pl.concat([kept[name], rows]) if name in kept else rows
         return Tally(_added([self.sums, other.sums]), crosses, together([self.vectors, other.vectors]), kept)
-
-
-def _unmarked(rows: pl.DataFrame, left_out: str, mark: str) -> pl.DataFrame:
-    """Return the rows without strategies that end in ``left_out``, and without ``mark`` at the end of others."""
-    strategy = pl.col("strategy")
-    return rows.filter(~strategy.str.ends_with(left_out)).with_columns(strategy.str.strip_suffix(mark))
 
 
 def tally(found: Iterable[Effects], vectors: Iterable[pl.DataFrame] = ()) -> Tally:

@@ -41,9 +41,9 @@ def _forced(chains: pl.DataFrame) -> pl.DataFrame:
     return scores(chains, None, FORCED, pl.col("finish_reason").eq_missing(pl.lit("forced")))
 
 
-def forced_somewhere(lines: pl.DataFrame) -> pl.DataFrame:
-    """Leave out the share of forced chains where no chain was."""
-    return lines.filter((pl.col("metric") != FORCED.name) | (pl.col("num") > 0))
+def over_all_items(lines: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the share of forced chains where no chain was; count statuses in the items that lack them too."""
+    return statuses.with_all_items(lines.filter((pl.col("metric") != FORCED.name) | (pl.col("num") > 0)))
 
 
 def accuracy_sentence(rows: Headlines) -> str:
@@ -146,6 +146,6 @@ METRICS = ProbeMetrics(
         *ties.SHARES,
     ),
     scores=chain_scores,
-    settled=forced_somewhere,
+    settled=over_all_items,
     words=WORDS,
 )

@@ -42,8 +42,8 @@ class Rows:
     chains: pl.DataFrame
     observations: pl.DataFrame
     whole: pl.DataFrame | None = None
-    """What occurs in the whole run: ``ASKED``, probe (null: chains), reader, status, a line for each combination.
-    None: these are all rows of the run."""
+    """What occurs in the whole run: ``ASKED``, probe (null: chains), reader, a line for each combination. None: these
+    are all rows of the run."""
     labels: pl.DataFrame | None = None
     """People's labels of the whole run's texts, with the columns of ``judgements.LABELS``. None: there are none."""
 
@@ -58,7 +58,7 @@ class Rows:
             return self.whole
         nobody = [pl.lit(None, self.observations.schema[name]).alias(name) for name in ("probe", "reader")]
         parts = [self.chains.with_columns(nobody), self.observations]
-        return pl.concat([part.select(*ASKED, "probe", "reader", "status") for part in parts]).unique()
+        return pl.concat([part.select(*ASKED, "probe", "reader") for part in parts]).unique()
 
     @property
     def probes(self) -> list[str]:
@@ -78,13 +78,8 @@ class Rows:
         return read.group_by(ASKED).agg(pl.col("reader").n_unique().alias("n_readers"))
 
     def statuses(self, probe: str | None) -> list[str]:
-        """Return the statuses of the probe's rows in the whole run, by name; of the chains if ``probe`` is None."""
-        if self.whole is not None:
-            found = self.whole.filter(pl.col("probe").eq_missing(pl.lit(probe)))
-        elif probe is None:
-            found = self.chains
-        else:
-            found = self.observations.filter(pl.col("probe") == probe)
+        """Return the statuses of the probe's rows here, by name; of the chains if ``probe`` is None."""
+        found = self.chains if probe is None else self.observations.filter(pl.col("probe") == probe)
         return found["status"].unique().sort().to_list()
 
 
