@@ -17,6 +17,8 @@ QUARANTINE = "_quarantine/"
 GIVEN_UP = "_given_up/"
 ASIDE = "_aside/"
 """Damaged commits that a repair moved out of the way."""
+SUMS = "_sums/"
+"""Sums of committed rows, which are made again where they are missing."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 """The allowed model ids and task names, which must fit in a key."""
 
@@ -51,3 +53,8 @@ def quarantine(shard: str, index: int, reader: str | None = None) -> str:
 def given_up(role: str, model: str) -> str:
     """Return the key of the record that the engine of a model in a role is given up."""
     return f"{GIVEN_UP}{role}/{model}.json"
+
+
+def sums(task: str, start: int, stop: int, made_of: str, sha256: str) -> str:
+    """Return the key of sums over items ``start`` to ``stop`` of ``task``: what they were made of, and their digest."""
+    return f"{SUMS}{task}/{start:07d}-{stop:07d}/{made_of}-{sha256}.zip"

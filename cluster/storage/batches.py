@@ -5,10 +5,10 @@ models; no item is in two. Also what occurs in the whole run, which commits stat
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import polars as pl
 
@@ -26,6 +26,16 @@ BATCH_ROWS = 1_000_000
 """Observations that are read together; more if a shard of all models has more."""
 Tables = dict[str, pl.DataFrame]
 Logs = list[ShardLog]
+
+
+class Range(NamedTuple):
+    """Some items of a task: what the shards of all models have in common."""
+
+    task: str
+    start: int
+    stop: int
+
+
 Items = set[tuple[str, str]]
 """Task and item."""
 T = TypeVar("T")
@@ -38,12 +48,9 @@ def batches(ledger: Ledger, run: RunRecord, most_rows: int = BATCH_ROWS) -> list
     Models share their shards' bounds, and a reader's rows are read with those of the subjects. Commits of old runs do
     not name their items, so their shards are all read together.
     """
-    together: defaultdict[tuple[str, int, int], Logs] = defaultdict(list)
-    for shard, log in ledger.logs.items():
-        together[_bounds(shard)].append(log)
     found: list[Logs] = []
     size = most_rows
-    for _, logs in sorted(together.items()):
+    for logs in ranges(ledger).values():
         rows = n_observations(logs)
         if (size + rows > most_rows and run.schema_version >= FIRST_PRESENT) or not found:
             found, size = [*found, []], 0
@@ -52,8 +59,21 @@ def batches(ledger: Ledger, run: RunRecord, most_rows: int = BATCH_ROWS) -> list
     return found or [[]]
 
 
-def _bounds(shard: Shard) -> tuple[str, int, int]:
-    return shard.task, shard.start, shard.stop
+def ranges(ledger: Ledger) -> dict[Range, Logs]:
+    """Return the shards of each range of items, those of all models, in the order of tasks and items."""
+    together: defaultdict[Range, Logs] = defaultdict(list)
+    for shard, log in ledger.logs.items():
+        together[Range(shard.task, shard.start, shard.stop)].append(log)
+    return dict(sorted(together.items()))
+
+
+def check_ranges(found: Mapping[Range, Logs]) -> None:
+    """Raise ``RunFolderError`` if an item is committed in two ranges; commits of old runs do not name their items."""
+    seen: Items = set()
+    for place, logs in found.items():
+        items = {(place.task, item) for log in logs for commit in log.commits for item in commit.items}
+        _check_apart(seen & items)
+        seen |= items
 
 
 def n_observations(logs: Iterable[ShardLog]) -> int:

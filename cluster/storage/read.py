@@ -181,6 +181,12 @@ def tables_of(
     return {name: table.drop(COMMIT) for name, table in tables.items()}
 
 
+def item_ids(store: Store, log: ShardLog) -> list[str]:
+    """Return the ids of the items in a shard's parts: commits of old runs do not name them."""
+    live = [one for one in live_parts(log) if one.part.table == "items"]
+    return [item for table in read_live(store, live, None) for item in table.column("item_id").to_pylist()]
+
+
 class LivePart(NamedTuple):
     """A part with rows that count."""
 

@@ -104,6 +104,11 @@ def needed_columns(probes: Iterable[str], *, labelled: bool = False) -> dict[str
     return LABELLED if labelled else NEEDED
 
 
+def only_built_in(probes: Iterable[str]) -> bool:
+    """Return whether the scores of a run with ``probes`` come from the package's own code."""
+    return all(one in REGISTRY.built_in for one in _known(probes))
+
+
 def declared(probes: Iterable[str]) -> Declared:
     """Return the titles of the metrics that this process has for the chains, for all themes and for ``probes``."""
     return {known.name: tuple(one.title for one in known.metrics) for known in _known(probes)}
