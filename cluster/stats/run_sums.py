@@ -44,11 +44,11 @@ class Making:
     def __call__(self, tables: Tables) -> Made:
         """Return the sums of each range with rows in the tables, which hold all rows of their items."""
         check_declared(self.metrics)
-        there = [table.select(pl.col(_ITEM).cast(pl.String)) for table in tables.values()]
-        items = self.items.join(pl.concat(there).unique(), on=_ITEM, how="semi", maintain_order="left")
+        there = pl.concat([table.select(_ITEM).unique().cast(pl.String) for table in tables.values()]).unique()
+        items, n = self.items.join(there, on=_ITEM, how="semi", maintain_order="left"), len(there)
         if items.is_empty():
             return {}
-        own = {name: _of_items(table, items) for name, table in tables.items()}
+        own = tables if len(items) == n else {name: _of_items(table, items) for name, table in tables.items()}
         return {at: packed(to_tables(one)) for at, one in tallies_by_range(self._rows(own), items).items()}
 
     def _rows(self, tables: Tables) -> Rows:

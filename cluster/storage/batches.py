@@ -22,7 +22,7 @@ from cotfaith.schemas.run_objects import Commit, RunRecord
 
 AT_ONCE = 2
 """Batches in memory at a time."""
-BATCH_ROWS = 1_000_000
+BATCH_ROWS = 500_000
 """Observations that are read together; more if a shard of all models has more."""
 Tables = dict[str, pl.DataFrame]
 Logs = list[ShardLog]

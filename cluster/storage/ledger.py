@@ -61,6 +61,13 @@ def _texts(commit: Commit, piece: PieceName) -> list[list[str]]:
     return next(found, [[]] * len(commit.items))
 
 
+def _rests_on(chains: Commit | None, commit: Commit, piece: PieceName) -> bool:
+    """Return whether all of a commit's items have the chains in ``chains`` that its rows rest on."""
+    if chains is commit:
+        return True
+    return chains is not None and chains.items == commit.items and _texts(chains, piece) == _texts(commit, piece)
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a run wants of each item."""
@@ -96,6 +103,13 @@ class ShardLog:
     def pieces(self) -> tuple[PieceName, ...]:
         """All pieces that were ever committed; chains come before the probes on them."""
         return tuple(dict.fromkeys(piece.name for commit in self.commits for piece in commit.pieces))
+
+    @cached_property
+    def counts_whole(self) -> bool:
+        """Whether every committed row counts, which is quickly seen if no piece was committed twice."""
+        names = [piece.name for commit in self.commits for piece in commit.pieces]
+        made = {piece.name: commit for commit in self.commits for piece in commit.pieces}
+        return len(names) == len(made) and all(_rests_on(made.get(name.chains), made[name], name) for name in names)
 
     def held(self, piece: PieceName, without: Set[str] = frozenset()) -> dict[str, Held]:
         """Return item id -> the commit with its rows; items whose commit has a part in ``without`` are left out.

@@ -205,6 +205,8 @@ def live_parts(log: ShardLog) -> list[LivePart]:
 def live_items(commit: Commit, log: ShardLog) -> dict[PieceName, set[str]]:
     """Return, for each of the commit's pieces, the items whose rows in it count."""
     names = [piece.name for piece in commit.pieces]
+    if log.counts_whole:
+        return {name: set(commit.items) for name in names}
     return {name: {item for item, one in log.live[name].items() if one.commit is commit} for name in names}
 
 
