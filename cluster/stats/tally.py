@@ -200,18 +200,20 @@ def _crosses(effects: Effects) -> Iterator[tuple[Key, Crosses]]:
     first = effects.positions.null_count()
     if first == len(effects.positions):
         return
-    for group, names in enumerate(effects.groups.select(GROUP).iter_rows()):
-        own = np.flatnonzero((effects.group == group) & (effects.position >= first))
+    bounds = np.searchsorted(effects.group, np.arange(len(effects.groups) + 1))  # effects are in the order of groups
+    for names, start, stop in zip(effects.groups.select(GROUP).iter_rows(), bounds[:-1], bounds[1:], strict=True):
+        own = start + np.flatnonzero(effects.position[start:stop] >= first)
         if len(own):
             yield (*names, *effects.name), _curve(effects, own)
 
 
 def _curve(effects: Effects, own: Ints) -> Crosses:
     """Return the cross-products of some effects."""
-    place = effects.item[own], effects.position[own]
-    num_IP, den_IP, there_IP = np.zeros((3, len(effects.items), len(effects.positions)))
+    (items, item), (there, position) = (
+        np.unique(one[own], return_inverse=True) for one in (effects.item, effects.position)
+    )
+    num_IP, den_IP, there_IP = np.zeros((3, len(items), len(there)))
+    place = item, position
     num_IP[place], den_IP[place] = (effects.sums[name][own] for name in ("numerator", "denominator"))
     there_IP[place] = 1.0
-    kept = np.ix_(there_IP.any(axis=1), there_IP.any(axis=0))
-    positions = effects.positions.filter(pl.Series(there_IP.any(axis=0))).to_list()
-    return Crosses.of(tuple(positions), *(matrix_IP[kept] for matrix_IP in (num_IP, den_IP, there_IP)))
+    return Crosses.of(tuple(effects.positions[there].to_list()), num_IP, den_IP, there_IP)
