@@ -45,6 +45,8 @@ class Job:
     """Those of them whose chains are not tried either."""
     variants: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
     """Variant -> the items under it; the plain one is not there."""
+    of_range: Mapping[str, frozenset[PieceName]] = field(default_factory=dict)
+    """Subject -> all that the run wants of these items of it, by any reader."""
 
     @property
     def model(self) -> str:
@@ -214,7 +216,29 @@ class Jobs:
         chainless = frozenset(one.item for one in known if one.stage == "chains")
         names = sorted({piece.variant for piece in wanted.pieces} - {PLAIN})
         variants = {name: self.plan.resolved.under(name, shard.task, items) for name in names}
-        return Job(self.run.run_id, self._portable, shard, items, wanted, reader, reasons, chainless, variants)
+        return Job(
+            self.run.run_id,
+            self._portable,
+            shard,
+            items,
+            wanted,
+            reader,
+            reasons,
+            chainless,
+            variants,
+            self._of_ranges[shard.task],
+        )
+
+    @cached_property
+    def _of_ranges(self) -> Mapping[str, Mapping[str, frozenset[PieceName]]]:
+        """Task -> subject -> all its pieces."""
+        found: defaultdict[str, dict[str, frozenset[PieceName]]] = defaultdict(dict)
+        for shard in self.plan.shards(self.run):
+            found[shard.task][shard.model] = self._own
+        read = {(shard.model, shard.task, probe, reader) for shard, probe, reader in self.readings()}
+        for model, task, probe, reader in read:
+            found[task][model] |= self.pieces(probe, reader)
+        return found
 
     @cached_property
     def _portable(self) -> RunSpec:

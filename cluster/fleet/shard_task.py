@@ -15,6 +15,7 @@ from typing import TypeVar
 from cotfaith.cluster.fleet.earlier import earlier_readings
 from cotfaith.cluster.fleet.jobs import Job, Reasons
 from cotfaith.cluster.fleet.metering import MeteredEngine, metered
+from cotfaith.cluster.fleet.range_sums import keep_sums
 from cotfaith.cluster.fleet.writer import CUT, Draft, Effort, Tables, Writer
 from cotfaith.cluster.storage.ledger import ShardLog, log_of
 from cotfaith.cluster.storage.read import live_parts, read_live, read_log
@@ -73,6 +74,7 @@ def run_job(job: Job, engines: Engines) -> ShardReport:
     task.report.seconds = time.monotonic() - began
     task.report.reader, task.report.stages = job.reader, task.stages()
     task.report.usage = engines["subject"].usage()
+    keep_sums(job, task.store)
     return task.report
 
 
