@@ -7,7 +7,6 @@ A plug-in's metrics may rest on any code, so what they make has no name, and is 
 import hashlib
 import sys
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +21,9 @@ _FOLDERS = ("schemas", "workers", "cluster/storage", "cluster/stats")
 
 def code_of(probes: Iterable[str]) -> str | None:
     """Return the name of the code that sums the rows of a run with these probes; None if a plug-in has a part in it."""
-    return _name() if only_built_in(probes) else None
+    return _NAME if only_built_in(probes) else None
 
 
-@cache
 def _name() -> str:
     found, root = hashlib.sha256(), Path(cotfaith.__file__).parent
     found.update(repr((sys.version_info[:2], pl.__version__, np.__version__, pa.__version__)).encode())
@@ -34,3 +32,7 @@ def _name() -> str:
             if path.is_file() and "__pycache__" not in path.parts:
                 found.update(f"\n{path.relative_to(root)}\n".encode() + path.read_bytes())
     return found.hexdigest()
+
+
+_NAME = _name()
+"""Taken when this process loads the code: files that are replaced later do not change what it computes."""

@@ -6,6 +6,7 @@ commits, on what occurs in its task (``Rows.whole``) and on the code.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -148,11 +149,10 @@ class RunSums:
         return from_tables(unpacked(made[at])) if at in made else None
 
     def _read(self, at: int) -> Tallies | None:
-        data = self.kept.get(self.names[at]) if self.names else None
-        try:
-            return None if data is None else from_tables(unpacked(data))
-        except ValueError:
-            return None
+        for data in self.kept.get(self.names[at]) if self.names else ():
+            with suppress(ValueError):
+                return from_tables(unpacked(data))
+        return None
 
 
 def without_statuses(occurring: pl.DataFrame) -> pl.DataFrame:

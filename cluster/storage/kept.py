@@ -10,7 +10,8 @@ import hashlib
 import io
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -64,20 +65,24 @@ class Kept:
     """The objects of a run."""
 
     store: Store
-    known: Mapping[str, str]
-    """What each was made of -> its key."""
+    known: Mapping[str, Sequence[str]]
+    """What they were made of -> their keys; there may be several, such as a damaged one and its successor."""
 
     @classmethod
     def of(cls, store: Store) -> "Kept":
         """Return those that are there."""
-        found = [key for key in store.list(keys.SUMS) if key.endswith(_END)]
-        return cls(store, {key.rpartition("/")[2].partition("-")[0]: key for key in found})
+        found = defaultdict[str, list[str]](list)
+        for key in store.list(keys.SUMS):
+            if key.endswith(_END):
+                found[key.rpartition("/")[2].partition("-")[0]].append(key)
+        return cls(store, found)
 
-    def get(self, name: str) -> bytes | None:
-        """Return what was made of this; None if it is not there, or is not what its key says."""
-        key = self.known.get(name)
-        data = None if key is None else self.store.get(key)
-        return data if key is not None and data is not None and key.endswith(f"-{_sha256(data)}{_END}") else None
+    def get(self, name: str) -> Iterator[bytes]:
+        """Yield what was made of this; objects that are not what their keys say are left out."""
+        for key in self.known.get(name, ()):
+            data = self.store.get(key)
+            if data is not None and key.endswith(f"-{_sha256(data)}{_END}"):
+                yield data
 
 
 def keep(store: Store, place: Range, name: str, data: bytes) -> None:
