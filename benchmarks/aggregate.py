@@ -1,23 +1,26 @@
-"""Estimates of a large run, beside a plain scan of the same rows: seconds, peak memory and their ratio.
+"""Estimates of a large run, from kept sums and from rows, beside a plain scan of the same rows.
 
     python benchmarks/aggregate.py [--rows 100000 1000000] [--folder FOLDER] [--json FILE]
 
 A run of stub models with all probes is made once. Its rows are written again and again under new item ids, shard by
-shard, by the product's own writer, so that every object is one that the product verifies. Then two processes read the
-run in turn: ``plain``, one streaming group-by over the observations (mean by chain, sum by item, then the sums that an
-interval needs), which computes one share of each probe and checks nothing; and ``estimates``, `cotfaith aggregate`. It
-takes no weights. The seconds leave out the start of the process and imports; the memory is the largest of the process.
+shard, by the product's own writer, so that every object is one that the product verifies. Each range of items is then
+summed as the job that completes it does (``cluster/fleet/range_sums.py``); the processor time of that is stated by
+range. Then a process each reads the run: ``plain``, one streaming group-by over the observations (mean by chain, sum by
+item, then the sums that an interval needs), which computes one share of each probe and checks nothing; ``sums``,
+`cotfaith aggregate` with the sums that are kept; ``rows``, the same without them, which makes and keeps them. It takes
+no weights. The seconds leave out the start of the process and imports; the memory is the largest of the process.
 """
 
 import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
@@ -27,11 +30,14 @@ import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.fleet.driver import RunOutcome
+from cotfaith.cluster.fleet.jobs import Job
+from cotfaith.cluster.fleet.range_sums import keep_sums
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.fleet.writer import Draft, Effort, Writer
 from cotfaith.cluster.report.results import write_estimates
-from cotfaith.cluster.storage.ledger import Shard, ShardLog
+from cotfaith.cluster.storage.batches import ranges
+from cotfaith.cluster.storage.ledger import Shard, ShardLog, Wanted
 from cotfaith.cluster.storage.read import load_run, read_ledger
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas import keys
@@ -46,12 +52,13 @@ ITEMS = 16
 """Items of the run whose rows are repeated."""
 SHARD_ITEMS = 256
 """Items of a shard of the large run."""
+PLACE = ("task", "start", "stop")
 GROUP = ["model", "task", "strategy", "probe"]
 
 
 def spec(folder: Path) -> RunSpec:
-    """Return a run of all probes with two models and two chains an item."""
-    probes = [{"name": name, **OPTIONS.get(name, {})} for name in PROBES]
+    """Return a run of all probes that need no judge, with a hint, two models and two chains an item."""
+    probes = [{"name": name, **OPTIONS.get(name, {})} for name, one in PROBES.items() if one.reader_role == "reader"]
     content = {
         "models": [
             {"id": "reads", "engine": "stub", "options": {"max_steps": 6}},
@@ -95,10 +102,27 @@ def large_run(small: LocalStore, folder: Path, n_rows: int) -> LocalStore:
     store.put(keys.RUN, _grown(run, n_shards * SHARD_ITEMS).as_json())
     for shard, log in logs.items():
         tables = [(commit, dict(_tables(small, commit))) for commit in log.commits]
-        texts = next(table["chains"] for _, table in tables if "chains" in table)
+        texts = pa.concat_tables([table["chains"] for _, table in tables if "chains" in table])
         for n in range(n_shards):
             _write_shard(store, Shard(shard.model, shard.task, n * SHARD_ITEMS, (n + 1) * SHARD_ITEMS), tables, texts)
     return store
+
+
+def sum_ranges(folder: str) -> int:
+    """Keep the sums of each range, as the job that completes it does; return their number."""
+    store = LocalStore(Path(folder))
+    run = load_run(store)
+    assert run is not None, "there is a run"
+    return sum(_summed(store, run, logs) for logs in ranges(read_ledger(store, run)).values())
+
+
+def _summed(store: LocalStore, run: RunRecord, logs: Sequence[ShardLog]) -> bool:
+    """Do what ``range_sums`` does at the end of a range's last job."""
+    shards = {Shard(log.commits[0].model, *(getattr(log.commits[0], one) for one in PLACE)): log for log in logs}
+    first = next(iter(shards))
+    pieces = {shard.model: frozenset(log.pieces) for shard, log in shards.items()}
+    job = Job(run.run_id, spec(store.root), first, (), Wanted(frozenset()), of_range=pieces)
+    return keep_sums(job, store)
 
 
 def _grown(run: RunRecord, n: int) -> RunRecord:
@@ -160,7 +184,18 @@ def estimates(folder: str) -> int:
     return int(write_estimates(store, run).num_rows)
 
 
-WAYS: dict[str, Callable[[str], int]] = {"plain": plain, "estimates": estimates}
+def from_rows(folder: str) -> int:
+    """Write the estimates without the sums that are kept."""
+    shutil.rmtree(Path(folder, keys.SUMS), ignore_errors=True)
+    return estimates(folder)
+
+
+WAYS: dict[str, Callable[[str], int]] = {
+    "summing": sum_ranges,
+    "plain": plain,
+    "sums": estimates,
+    "rows": from_rows,
+}
 
 
 def measured(way: str, folder: Path) -> dict[str, float]:
@@ -183,12 +218,16 @@ def _measure_here(way: str, folder: str) -> None:
 def _compared(small: LocalStore, folder: Path, n_rows: int) -> dict[str, Any]:
     large_run(small, folder, n_rows)
     found = {way: measured(way, folder) for way in WAYS}
-    rows, ratio = int(found["plain"]["count"]), found["estimates"]["seconds"] / found["plain"]["seconds"]
-    line = f"{rows:>11,}"
+    kept = sum(path.stat().st_size for path in Path(folder, keys.SUMS).rglob("*.zip"))
+    rows, ranges = int(found["plain"]["count"]), int(found["summing"]["count"])
+    by_range = 1000 * found["summing"]["cpu_seconds"] / ranges
+    print(f"{rows:,} rows, {ranges} ranges: each summed in {by_range:.0f} ms of CPU; all sums {kept / 1e6:.1f} MB")
     for way, one in found.items():
-        line += f"  {way} {one['seconds']:7.1f} s ({one['cpu_seconds']:.1f} of CPU), {one['peak_mb']:6.0f} MB"
-    print(f"{line}  ratio {ratio:.1f}", flush=True)
-    return {"rows": rows, "ratio": ratio, **found}
+        ratio = one["cpu_seconds"] / found["plain"]["cpu_seconds"]
+        seconds = f"{one['seconds']:7.1f} s, {one['cpu_seconds']:7.1f} s of CPU ({ratio:5.1f} times plain)"
+        print(f"  {way:8} {seconds}, {one['peak_mb']:6.0f} MB", flush=True)
+    assert found["sums"]["count"] == found["rows"]["count"], "both have all estimates"
+    return {"rows": rows, "ranges": ranges, "kept_bytes": kept, **found}
 
 
 def main() -> None:

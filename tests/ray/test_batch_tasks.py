@@ -6,6 +6,7 @@ import warnings
 from functools import partial
 
 import pytest
+from kept_sums import forget_sums, kept_sums
 from runs_here import finish
 
 from cotfaith.cluster.fleet import batch_tasks
@@ -62,8 +63,12 @@ def test_estimates_and_page_are_those_of_one_process_byte_by_byte(run):
     store, record = run
     results.write_results(store, record)
     here = {key: store.get(key) for key in (keys.ESTIMATES, keys.REPORT)}
+    kept = len(kept_sums(store))
+    forget_sums(store)
     results.write_results(store, record, each_on("auto", str(store.root)))
     assert {key: store.get(key) for key in here} == here
+    assert len(kept_sums(store)) == kept == BATCHES
+    forget_sums(store)
     results.write_estimates(store, record, each_on("auto", str(store.root)))
     assert store.get(keys.ESTIMATES) == here[keys.ESTIMATES]
     assert not [key for key in store.list() if ".seen" in key]
@@ -74,10 +79,12 @@ def test_the_commands_take_an_address(run, cli):
     assert cli("aggregate", store.root)[0] == 0
     here = store.get(keys.ESTIMATES)
     store.delete(keys.ESTIMATES)
+    forget_sums(store)
     code, out, _ = cli("aggregate", store.root, "--ray", "auto", "--json")
     assert (code, out[:2]) == (0, "{\n")
     assert store.get(keys.ESTIMATES) == here
     store.delete(keys.ESTIMATES)
+    forget_sums(store)
     assert cli("report", store.root, "--ray", "auto")[0] == 0
     assert store.get(keys.ESTIMATES) == here
 
