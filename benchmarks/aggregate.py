@@ -119,10 +119,10 @@ def sum_ranges(folder: str) -> int:
 def _summed(store: LocalStore, run: RunRecord, logs: Sequence[ShardLog]) -> bool:
     """Do what ``range_sums`` does at the end of a range's last job."""
     shards = {Shard(log.commits[0].model, *(getattr(log.commits[0], one) for one in PLACE)): log for log in logs}
-    first = next(iter(shards))
+    last = list(shards)[-1]
     pieces = {shard.model: frozenset(log.pieces) for shard, log in shards.items()}
-    job = Job(run.run_id, spec(store.root), first, (), Wanted(frozenset()), of_range=pieces)
-    return keep_sums(job, store)
+    job = Job(run.run_id, spec(store.root), last, (), Wanted(frozenset()), of_range=pieces)
+    return keep_sums(job, store, shards[last])
 
 
 def _grown(run: RunRecord, n: int) -> RunRecord:

@@ -18,31 +18,38 @@ LEAST_ROWS = 5_000
 """Observations of a range that is summed on its own; the rows of smaller ones are soon read, many at a time."""
 
 
-def keep_sums(job: Job, store: Store) -> bool:
+def keep_sums(job: Job, store: Store, log: ShardLog) -> bool:
     """Make and keep the sums of the job's range, and return True, if the range is complete and has enough rows.
 
     Nothing that goes wrong here is the job's fault: its rows are committed, and the estimates will say what it is.
+
+    Args:
+        job: what was done.
+        store: the run's.
+        log: the commits of the job's shard. The other models' shards are read if it is worth it.
+
     """
+    if n_observations([log]) * len(job.of_range) < LEAST_ROWS:
+        return False
     try:
-        ledger = _complete(job, store)
-        if ledger is not None and n_observations(ledger.logs.values()) >= LEAST_ROWS:
+        ledger = _complete(job, store, log)
+        if ledger is not None:
             _keep(RunSums(store, job.run_id, False, ledger, without_statuses(occurring(ledger))))
-            return True
     except Exception as error:
         warnings.warn(f"{job.name}: its sums are made later: {type(error).__name__}: {error}", stacklevel=2)
-    return False
+        return False
+    return ledger is not None
 
 
-def _complete(job: Job, store: Store) -> Ledger | None:
+def _complete(job: Job, store: Store, log: ShardLog) -> Ledger | None:
     """Return the shards of the range, of all models; None if one of them lacks a row that the run wants."""
     logs: dict[Shard, ShardLog] = {}
-    others = sorted(job.of_range, key=lambda model: model != job.shard.model)  # its own first: it is cheap to ask
-    for model in others:
+    for model in sorted(job.of_range, key=lambda model: model != job.shard.model):  # its own first
         shard = job.shard._replace(model=model)
-        log = logs[shard] = read_log(store, shard)
-        if any(len(log.live.get(piece, {})) < shard.stop - shard.start for piece in job.of_range[model]):
+        logs[shard] = log if shard == job.shard else read_log(store, shard)
+        if any(len(logs[shard].live.get(piece, {})) < shard.stop - shard.start for piece in job.of_range[model]):
             return None
-    return Ledger(dict(sorted(logs.items()))) if logs else None
+    return Ledger(dict(sorted(logs.items())))
 
 
 def _keep(sums: RunSums) -> None:

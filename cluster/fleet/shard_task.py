@@ -70,11 +70,11 @@ def run_job(job: Job, engines: Engines) -> ShardReport:
     began = time.monotonic()
     import_plugins(job.spec.plugins)
     task = _Task(job, metered(engines), open_store(job.spec.output), ShardReport(job.shard.id, len(job.items)))
-    task.run()
+    log = task.run()
     task.report.seconds = time.monotonic() - began
     task.report.reader, task.report.stages = job.reader, task.stages()
     task.report.usage = engines["subject"].usage()
-    keep_sums(job, task.store)
+    keep_sums(job, task.store, log)
     return task.report
 
 
@@ -87,15 +87,15 @@ class _Task:
     store: Store
     report: ShardReport
 
-    def run(self) -> None:
-        """Do one part after another, until nothing is missing: another attempt may have done some of them."""
+    def run(self) -> ShardLog:
+        """Do one part after another, until nothing is missing: another attempt may have done some. Return the log."""
         items = [item.id for item in self.job.items]
         log: ShardLog | None = None
         for _ in range(_MOST_PARTS):
             log = log or read_log(self.store, self.job.shard)
             missing = log.missing(items, self.job.wanted)
             if not missing:
-                return
+                return log
             log = self._do(missing, log)
         raise AssertionError(f"{self.job.name}: still not done after {_MOST_PARTS} parts")
 
