@@ -4,9 +4,11 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cotfaith.cluster.labelling.read import read_labels
 from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render_shown
 from cotfaith.cluster.report.shown import Shown, joined, read_side_by_side, read_transcripts, shown
@@ -14,6 +16,7 @@ from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.stats.aggregate import estimates_of
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.metrics import needed_columns, unknown_probes
+from cotfaith.cluster.stats.metrics.lib.judgements import LABELS
 from cotfaith.cluster.stats.run_sums import Made, Making, RunSums
 from cotfaith.cluster.stats.withheld import withhold
 from cotfaith.cluster.storage.batches import Each, Tables, batches, check_ranges, each_batch, occurring
@@ -57,10 +60,16 @@ def write_results(store: Store, run: RunRecord, each: Each = each_batch) -> pa.T
 def _sums(store: Store, run: RunRecord, ledger: Ledger) -> tuple[RunSums, Sequence[str]]:
     """Return the run's sums, and the probes that have rows but no metrics; metrics that packages offer are loaded."""
     whole = occurring(ledger)
-    unknown, sums = unknown_probes(whole), RunSums.of(store, run, ledger, whole)
+    unknown, sums = unknown_probes(whole), RunSums.of(store, run, ledger, whole, _labels(store))
     if not sums.is_old:
         check_ranges(sums.logs)
     return sums, unknown
+
+
+def _labels(store: Store) -> pl.DataFrame | None:
+    """Return people's labels of the run's texts; None if there are none."""
+    found = read_labels(store).select(LABELS.names())
+    return None if found.is_empty() else found
 
 
 def _worked(
@@ -71,7 +80,8 @@ def _worked(
     if not (missing or show):
         return
     work = partial(_work, sums.making(missing), show)
-    for made, one in each(sums.store, run, batches(ledger, run), work, needed_columns(sums.probes)):
+    columns = needed_columns(sums.probes, labelled=sums.labels is not None)
+    for made, one in each(sums.store, run, batches(ledger, run), work, columns):
         sums.keep(made)
         yield made, one
 

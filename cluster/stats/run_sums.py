@@ -2,7 +2,7 @@
 
 In: commits, and rows some items at a time. Out: the ``Tallies`` of each range, in the order of tasks and items, so that
 estimates do not depend on which of them were kept, nor on what was read together. The sums of a range depend on its
-commits, on what occurs in its task (``Rows.whole``) and on the code.
+commits, on what occurs in its task (``Rows.whole``), on people's labels of the run and on the code.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +41,8 @@ class Making:
     """What occurs in the run, as ``Rows.whole``."""
     items: pl.DataFrame
     """Task, item_id and ``range`` of the items whose sums are made."""
+    labels: pl.DataFrame | None
+    """As ``Rows.labels``."""
 
     def __call__(self, tables: Tables) -> Made:
         """Return the sums of each range with rows in the tables, which hold all rows of their items."""
@@ -56,7 +58,8 @@ class Making:
         """Return the rows; what occurs in other tasks is left out, and the columns of ``whole`` get their types."""
         types, tasks = tables["observations"].schema, tables["items"]["task"].unique().cast(pl.String)
         whole = self.whole.filter(pl.col("task").is_in(tasks.to_list()))
-        return Rows(**tables, whole=whole.select(pl.col(name).cast(types[name]) for name in whole.columns))
+        typed = whole.select(pl.col(name).cast(types[name]) for name in whole.columns)
+        return Rows(**tables, whole=typed, labels=self.labels)
 
 
 def _of_items(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
@@ -75,11 +78,16 @@ class RunSums:
     ledger: Ledger
     whole: pl.DataFrame
     """What occurs in the run, as ``Rows.whole``."""
+    labels: pl.DataFrame | None = None
+    """People's labels, as ``Rows.labels``."""
 
     @classmethod
-    def of(cls, store: Store, run: RunRecord, ledger: Ledger, occurring: pl.DataFrame) -> "RunSums":
+    def of(
+        cls, store: Store, run: RunRecord, ledger: Ledger, occurring: pl.DataFrame, labels: pl.DataFrame | None
+    ) -> "RunSums":
         """Return the sums of a run; ``occurring``: as ``storage.batches.occurring`` returns it."""
-        return cls(store, run.run_id, run.schema_version < FIRST_PRESENT, ledger, without_statuses(occurring))
+        whole, is_old = without_statuses(occurring), run.schema_version < FIRST_PRESENT
+        return cls(store, run.run_id, is_old, ledger, whole, labels)
 
     @cached_property
     def logs(self) -> dict[Range, Logs]:
@@ -97,7 +105,8 @@ class RunSums:
         if (code := code_of(self.probes)) is None:
             return []
         scopes = {task: _text(self.whole.filter(pl.col("task") == task)) for task in {one.task for one in self.logs}}
-        return [made_of(self.run_id, logs, code, scopes[one.task]) for one, logs in self.logs.items()]
+        labels = "" if self.labels is None else _text(self.labels)
+        return [made_of(self.run_id, logs, code, labels, scopes[one.task]) for one, logs in self.logs.items()]
 
     @cached_property
     def kept(self) -> Kept:
@@ -121,7 +130,7 @@ class RunSums:
             place, logs = found[at]
             ids = pl.Series("item_id", self._items(logs), pl.String)
             items.append(pl.DataFrame(ids).select(pl.lit(place.task).alias("task"), ids, pl.lit(at).alias("range")))
-        return Making(declared(self.probes), self.whole, pl.concat([_ITEMS.to_frame(), *items]))
+        return Making(declared(self.probes), self.whole, pl.concat([_ITEMS.to_frame(), *items]), self.labels)
 
     def _items(self, logs: Logs) -> list[str]:
         if self.is_old:

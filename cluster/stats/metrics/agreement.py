@@ -28,6 +28,7 @@ from cotfaith.cluster.stats.metrics.lib.function import Floats, Function, at, ra
 from cotfaith.cluster.stats.metrics.lib.judgements import ASKED, UNSURE, judged_by, labelled_by, n_judges
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
+from cotfaith.cluster.stats.metrics.lib.statuses import with_all_items
 from cotfaith.cluster.stats.metrics.lib.vectors import vectors
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Part, ReportSection, Source, Words
 from cotfaith.schemas.status import Status
@@ -96,6 +97,7 @@ COHEN = Metric(
     "agreement_kappa", ANY, _BOUNDS, "ratio", of_own_answer=False, function=_function(kappa, _BOUNDS, _saturated)
 )
 GWET = Metric("agreement_ac1", ANY, bounds=_BOUNDS, unit="ratio", of_own_answer=False, function=_function(ac1, _BOUNDS))
+_FAILURES = {str(status) for status in Status} - {str(Status.OK)}
 LEFT_OUT = Metric("agreement_left_out", ANY, of_answers=False, of_own_answer=False)
 
 
@@ -112,21 +114,17 @@ def agreement_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
 
 
 def left_out_scores(rows: Rows) -> Iterator[pl.DataFrame]:
-    """Yield, for each reason that occurs in the whole run, whether a chain is left out for it."""
+    """Yield, for each reason that occurs in the rows, whether a chain is left out for it."""
     for method, pairs in by_method(rows):
         failed = pl.when(pl.col("status") != Status.OK).then("status").otherwise("status_other")
-        for reason in _reasons(rows):
+        for reason in [*sorted(set(pairs.select(failed.alias("failed"))["failed"]) & _FAILURES), UNSURE]:
             yield scores(pairs, None, LEFT_OUT.under(f"{method}.{reason}"), failed == reason)
 
 
-def _reasons(rows: Rows) -> list[str]:
-    failures = rows.occurring().filter(pl.col("probe").is_not_null() & (pl.col("status") != Status.OK))
-    return [*failures["status"].cast(pl.String).unique().sort().to_list(), UNSURE]
-
-
 def occurring_reasons(lines: pl.DataFrame) -> pl.DataFrame:
-    """Leave out the reasons for which no chain of the whole run is left out."""
-    return lines.filter((pl.col("metric") != LEFT_OUT.name) | (pl.col("num") > 0))
+    """Leave out the reasons for which no chain of a group is left out; others count in all items."""
+    found = with_all_items(lines, LEFT_OUT.name, UNSURE)
+    return found.filter((pl.col("metric") != LEFT_OUT.name) | (pl.col("num") > 0))
 
 
 def by_method(rows: Rows) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -28,16 +28,25 @@ def status_scores(rows: Rows) -> Iterator[pl.DataFrame]:
             yield scores(found, probe, SHARE.under(status), pl.col("status") == status)
 
 
-def with_all_items(lines: pl.DataFrame) -> pl.DataFrame:
+def with_all_items(lines: pl.DataFrame, metric: str = SHARE.name, always: str = Status.OK) -> pl.DataFrame:
     """Let each status that occurs in a probe's rows count in all its groups and items: 0 where it has no row.
 
-    ``lines``: the sums of any metrics, over all items.
+    Args:
+        lines: the sums of any metrics, over all items.
+        metric: whose methods are statuses, or end in ".STATUS".
+        always: the status that has a line wherever there are rows.
+
     """
-    is_share = pl.col("metric") == SHARE.name
-    own, other = lines.filter(is_share), lines.filter(~is_share)
-    occurring = own.select("probe", pl.col("method").alias("status")).unique(maintain_order=True)
-    everywhere = own.filter(pl.col("method") == Status.OK).join(occurring, on="probe", nulls_equal=True)
-    named = everywhere.with_columns(pl.col("status").alias("method")).drop("status", *_OWN)
+    is_share, method = pl.col("metric") == metric, pl.col("method")
+    other = lines.filter(~is_share)
+    own = lines.filter(is_share).with_columns(
+        method.str.extract(r"^(.*\.)", 1).fill_null("").alias("_of"),
+        method.str.extract(r"([^.]*)$", 1).alias("_status"),
+    )
+    occurring = own.select("probe", "_of", "_status").unique(maintain_order=True)
+    base = own.filter(pl.col("_status") == always).drop("_status", *_OWN)
+    everywhere = base.join(occurring, on=["probe", "_of"], nulls_equal=True)
+    named = everywhere.with_columns((pl.col("_of") + pl.col("_status")).alias("method"))
     key = [*GROUP, "probe", "method"]
     counted = named.join(own.select(*key, *_OWN), on=key, how="left", nulls_equal=True)
     return pl.concat([other, counted.with_columns(pl.col(_OWN).fill_null(0.0)).select(lines.columns)])
