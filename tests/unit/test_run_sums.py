@@ -19,6 +19,7 @@ from cotfaith.cluster.fleet.run import Again, execute
 from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.report import results
 from cotfaith.cluster.stats.metrics import METRICS, metrics_of
+from cotfaith.cluster.stats.metrics.lib.judgements import LABELS
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 from cotfaith.cluster.stats.near_ties import tallies_of
 from cotfaith.cluster.stats.tally_tables import from_tables, to_tables
@@ -180,6 +181,19 @@ def test_other_code_makes_its_own_sums(store, monkeypatch):
         from_sums(store)
     assert estimates(store) == of_rows
     assert len(kept_sums(store)) == 2 * SMALL_RANGES
+
+
+def test_other_labels_make_sums_of_their_own(store, monkeypatch):
+    """People label texts after the run, and any metric may read what they say."""
+    of_rows = estimates(store)
+    said = pl.DataFrame([("anna", "0" * 64, "present", "hint", True, 1.0)], schema=LABELS, orient="row")
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "read_labels", lambda _: said)
+        with pytest.raises(AssertionError, match="rows were read"):
+            from_sums(store)
+        assert estimates(store) == of_rows  # of no text of the run
+        assert len(kept_sums(store)) == 2 * SMALL_RANGES
+    assert from_sums(store) == of_rows
 
 
 def test_what_a_plug_in_makes_is_not_kept(store, monkeypatch):
