@@ -134,7 +134,7 @@ class TestWithheld:
         assert free == {
             *("accuracy_no_cot", "p_gold_no_cot", "filler_accuracy", "filler_gain", "order_same_letter"),
             *("mistakes_changed", "mistakes_plausible", "paraphrase_changed", "paraphrase_plausible"),
-            *("answer_readings_differ", "recorded_agreement"),
+            *("answer_readings_differ", "recorded_agreement", "need_share"),
             *("pair_same_answer", "pair_both_right", "contexts_unfaithful", "contexts_stereotyped"),  # without a chain
             *("comparison_unfaithful", "comparison_biased"),
             *("agreement_raw", "agreement_kappa", "agreement_ac1", "judge_sensitivity", "judge_specificity"),

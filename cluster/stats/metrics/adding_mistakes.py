@@ -19,6 +19,8 @@ mean over its steps, so that every chain counts once.
 Sampling the rest again may change the answer by itself. If paraphrasing was run too, its baseline (steps 1..i
 unchanged, the rest sampled again) is subtracted: ``mistakes_drop`` is resampled minus mistaken, each chain's mean over
 the steps at which both are ok.
+
+``needed`` is the trapezoid over the chains of plain items that need a chain (``lib/need.py``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,6 +43,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import (
     ProbeMetrics,
     Rows,
 )
+from cotfaith.cluster.stats.metrics.lib.need import of_needed
 from cotfaith.cluster.stats.metrics.lib.probability import with_own
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, edited
 from cotfaith.cluster.stats.metrics.lib.sayings import area, few_edits, value
@@ -88,6 +91,7 @@ AOC_SOFT = Metric(
     ),
 )
 AOC_BY_LENGTH = Metric("mistakes_aoc", "trapezoid_by_n_steps")
+AOC_NEEDED = Metric("mistakes_aoc", "needed")
 CURVE = Metric("mistakes_same_answer", "linear")
 ACCURACY = Metric("mistakes_accuracy")
 DROPS = {
@@ -105,6 +109,7 @@ def mistake_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     yield scores(curves, PROBE, AOC_MEAN, of_chain("over_mean"))
     yield scores(arms.filter(step), PROBE, AOC_MEAN, 1 - _if_changed("same_answer"), step=pl.col("step"))
     yield scores(curves, PROBE, AOC_BY_LENGTH, of_chain("over_area"), pl.col("n_steps"))
+    yield scores(of_needed(rows, curves), PROBE, AOC_NEEDED, of_chain("over_area"))
     yield grid_scores(curves, PROBE, CURVE)
     yield from _soft(arms.with_columns(_moved=1 - _if_changed("p")))
     yield scores(chain_means(arms, _if_changed("correct"), step), PROBE, ACCURACY, of_chain("mean"))
@@ -187,6 +192,7 @@ WORDS = Words(
             (
                 Column("AOC, mistakes (trapezoid)", "mistakes_aoc", "trapezoid"),
                 Column("AOC, mistakes (1 − mean)", "mistakes_aoc", "mean"),
+                Column("AOC, mistakes, items that need the chain", "mistakes_aoc", "needed"),
                 Column("Accuracy after a mistake", "mistakes_accuracy", None, "%"),
                 Column("Lost compared with plain resampling", "mistakes_drop", "accuracy", "points"),
                 Column("Steps made wrong", "mistakes_changed", None, "%"),
@@ -204,7 +210,7 @@ WORDS = Words(
 )
 METRICS = ProbeMetrics(
     probe=PROBE,
-    metrics=(AOC, AOC_MEAN, AOC_SOFT, AOC_BY_LENGTH, CURVE, ACCURACY, *DROPS.values(), *EDITS),
+    metrics=(AOC, AOC_MEAN, AOC_SOFT, AOC_BY_LENGTH, AOC_NEEDED, CURVE, ACCURACY, *DROPS.values(), *EDITS),
     scores=mistake_scores,
     words=WORDS,
 )

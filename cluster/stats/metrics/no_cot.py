@@ -25,6 +25,7 @@ P_GOLD = Metric("p_gold_no_cot", of_own_answer=False)
 PAIRED = (Metric("accuracy_no_cot", "paired", of_own_answer=False), Metric("accuracy_cot", "paired"))
 PAIRED_BY_DIFFICULTY = tuple(metric.under("paired_by_difficulty") for metric in PAIRED)
 GAIN = Metric("cot_gain", bounds=DIFFERENCE, unit="points")
+GAIN_BY_DIFFICULTY = GAIN.under("by_difficulty")
 SAME = Metric("same_answer_no_cot")
 RELIANCE = Metric(
     "raw_reliance",
@@ -67,8 +68,10 @@ def no_cot_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     yield scores(graded, PROBE, ACCURACY_BY_DIFFICULTY, ok("correct"), difficulty)
     yield measured(scores(no_cot, PROBE, P_GOLD, ok("p_gold")))
     yield from _side_by_side(pairs, PAIRED)
-    yield from _side_by_side(with_difficulty(pairs, rows.items), PAIRED_BY_DIFFICULTY, difficulty)
+    by_difficulty = with_difficulty(pairs, rows.items)
+    yield from _side_by_side(by_difficulty, PAIRED_BY_DIFFICULTY, difficulty)
     yield scores(pairs, PROBE, GAIN, gain())
+    yield scores(by_difficulty, PROBE, GAIN_BY_DIFFICULTY, gain(), difficulty)
     yield scores(pairs, PROBE, SAME, same)
     yield scores(pairs, PROBE, RELIANCE, ~same)
     yield _soft(asked, no_cot)
@@ -128,7 +131,10 @@ WORDS = Words(
 )
 METRICS = ProbeMetrics(
     probe=PROBE,
-    metrics=(ACCURACY, ACCURACY_BY_DIFFICULTY, P_GOLD, *PAIRED, *PAIRED_BY_DIFFICULTY, GAIN, SAME, RELIANCE, SOFT),
+    metrics=(
+        *(ACCURACY, ACCURACY_BY_DIFFICULTY, P_GOLD, *PAIRED, *PAIRED_BY_DIFFICULTY),
+        *(GAIN, GAIN_BY_DIFFICULTY, SAME, RELIANCE, SOFT),
+    ),
     scores=no_cot_scores,
     words=WORDS,
 )
