@@ -20,7 +20,9 @@ CLUSTER = (
     "cluster.plan cluster.stats",
     "cluster.labelling",
     "cluster.fleet cluster.validation",
+    "cluster.verdicts.verdict",
     "cluster.report",
+    "cluster.verdicts",
     "cluster.api cluster.imports",
     "cluster.cli",
 )
