@@ -12,6 +12,7 @@ from runs_here import finish
 from cotfaith.cluster.fleet import batch_tasks
 from cotfaith.cluster.fleet.batch_tasks import Tasks, each_of, each_on
 from cotfaith.cluster.report import results
+from cotfaith.cluster.stats import summed
 from cotfaith.cluster.stats.metrics import METRICS, metrics_of
 from cotfaith.cluster.storage.batches import batches, each_batch
 from cotfaith.cluster.storage.read import load_run, read_ledger
@@ -47,7 +48,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def run(folder, monkeypatch):
     """The run, whose shards are read one by one."""
-    monkeypatch.setattr(results, "batches", partial(batches, most_rows=1))
+    monkeypatch.setattr(summed, "batches", partial(batches, most_rows=1))
     store = LocalStore(folder)
     return store, load_run(store)
 

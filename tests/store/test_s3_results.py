@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from runs_here import finish
 
-from cotfaith.cluster.report import results
+from cotfaith.cluster.stats import summed
 from cotfaith.cluster.storage.batches import batches
 from cotfaith.cluster.storage.store import LocalStore, open_store
 from cotfaith.schemas import keys
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("no_ray")  # one that was started earlier h
 
 @pytest.fixture(params=[1, 10**6], ids=["in batches", "whole"])
 def most_rows(request, monkeypatch):
-    monkeypatch.setattr(results, "batches", partial(batches, most_rows=request.param))
+    monkeypatch.setattr(summed, "batches", partial(batches, most_rows=request.param))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from runs_here import finish
 from cotfaith.cluster.report import results
 from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render
+from cotfaith.cluster.stats import summed
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.withheld import withhold
@@ -40,7 +41,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def shard_by_shard(monkeypatch):
-    monkeypatch.setattr(results, "batches", partial(batches, most_rows=1))
+    monkeypatch.setattr(summed, "batches", partial(batches, most_rows=1))
 
 
 def test_a_batch_has_all_models_of_its_shards_and_every_shard_is_in_one(run):

@@ -133,7 +133,7 @@ def test_a_run_in_many_parts_has_the_estimates_of_one_part(run, monkeypatch):
     label_all(run, "ben", wrong=1)
     record = load_run(run)
     whole = write_estimates(run, record).to_pylist()
-    monkeypatch.setattr("cotfaith.cluster.report.results.batches", partial(batches, most_rows=1))
+    monkeypatch.setattr("cotfaith.cluster.stats.summed.batches", partial(batches, most_rows=1))
     parts = write_estimates(run, record).to_pylist()
     assert len(batches(read_ledger(run, record), record, 1)) > 1
     assert len(parts) == len(whole)

@@ -14,6 +14,7 @@ from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.plan.named_data import named_data
 from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.report import results
+from cotfaith.cluster.stats import summed
 from cotfaith.cluster.storage.batches import batches
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import LocalStore
@@ -72,7 +73,7 @@ def test_estimates_are_those_of_the_rows_whatever_the_shards_and_batches(finishe
     store = LocalStore(finished / "run")
     record, tables = load_run(store), read_tables(store)
     whole = own(results.write_estimates(store, record))
-    monkeypatch.setattr(results, "batches", partial(batches, most_rows=1))
+    monkeypatch.setattr(summed, "batches", partial(batches, most_rows=1))
     forget_sums(store)
     assert own(results.write_estimates(store, record)) == whole
     for model in ("a", "b"):

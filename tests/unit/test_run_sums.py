@@ -17,7 +17,7 @@ from whole_runs import damage
 from cotfaith.cluster.fleet import range_sums
 from cotfaith.cluster.fleet.run import Again, execute
 from cotfaith.cluster.plan.spec_file import load_spec
-from cotfaith.cluster.report import results
+from cotfaith.cluster.stats import summed
 from cotfaith.cluster.stats.metrics import METRICS, metrics_of
 from cotfaith.cluster.stats.metrics.lib.judgements import LABELS
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
@@ -102,7 +102,7 @@ def test_estimates_are_those_of_rows_whatever_is_kept_and_read_together(finished
     assert from_sums(store) == of_rows
     before = {key: store.get(key) for key in kept_sums(store)}
     forget_sums(store, every=2)
-    monkeypatch.setattr(results, "batches", partial(batches, most_rows=1))
+    monkeypatch.setattr(summed, "batches", partial(batches, most_rows=1))
     assert estimates(store) == of_rows
     assert from_rows(store) == of_rows
     assert len(kept_sums(store)) == len(before)
@@ -188,7 +188,7 @@ def test_other_labels_make_sums_of_their_own(store, monkeypatch):
     of_rows = estimates(store)
     said = pl.DataFrame([("anna", "0" * 64, "present", "hint", True, 1.0)], schema=LABELS, orient="row")
     with monkeypatch.context() as patch:
-        patch.setattr(results, "read_labels", lambda _: said)
+        patch.setattr(summed, "read_labels", lambda _: said)
         with pytest.raises(AssertionError, match="rows were read"):
             from_sums(store)
         assert estimates(store) == of_rows  # of no text of the run
