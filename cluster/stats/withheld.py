@@ -30,7 +30,7 @@ def withhold(estimates: pa.Table, least: float) -> pa.Table:
     """Return the estimates without the values that ``least``, a share, does not allow; 0 allows all."""
     rows = estimates.to_pylist()
     agreements = [row for row in rows if (row["metric"], row["method"]) == (AGREEMENT.name, None)]
-    reasons = {_cell(row): reason for row in agreements if (reason := _reason(row, least))}
+    reasons = {_cell(row): reason for row in agreements if (reason := why_withheld(row, least))}
     if not reasons:
         return estimates
     return table_of("estimates", [_withheld(row, reasons.get(_cell(row))) for row in rows])
@@ -47,7 +47,7 @@ def _withheld(row: Row, reason: str | None) -> Row:
     return row | dict.fromkeys(_VALUES) | {"interval": "none", "withheld": reason}
 
 
-def _reason(row: Row, least: float) -> str:
+def why_withheld(row: Row, least: float) -> str:
     """Return why figures on the chains of this agreement are withheld; "" if they are not."""
     value, low, high = row["value"], row["ci_low"], row["ci_high"]
     if least <= 0 or (low is not None and low >= least):

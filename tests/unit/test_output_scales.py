@@ -233,6 +233,7 @@ def documented(repo):
         ("status", ["status", "run"]),
         ("show RUN", ["show", "run"]),
         ("show RUN ITEM", ["show", "run", "logical_deduction_seven_objects_00-000000"]),
+        ("compare", ["compare", "run", "--models", "Example-00-72B-Instruct", "Example-01-72B-Instruct"]),
         ("label RUN --status", ["label", "run", "--status"]),
         ("aggregate", ["aggregate", "run"]),
         ("verify", ["verify", "run"]),
