@@ -36,6 +36,11 @@ class RunHandle:
         return read_parquet(self._object(keys.ESTIMATES))
 
     @property
+    def comparisons(self) -> pa.Table:
+        """Comparisons of models as an Arrow table: one row per pair or family of models, task and metric."""
+        return read_parquet(self._object(keys.COMPARISONS))
+
+    @property
     def report(self) -> Path | str:
         """Where the report is, an HTML page."""
         place = self._store().place(keys.REPORT)

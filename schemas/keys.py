@@ -8,6 +8,7 @@ from cotfaith.schemas.errors import SpecError
 
 RUN = "run.json"
 ESTIMATES = "estimates.parquet"
+COMPARISONS = "comparisons.parquet"
 REPORT = "report.html"
 VALIDATION = "validation.json"
 LEASE = "_lease.json"

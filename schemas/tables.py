@@ -181,11 +181,37 @@ ESTIMATES = _schema(
     ],
 )
 
+COMPARISONS = _schema(
+    "comparisons",
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # standardised_difference, matched, ...
+        pa.field("task", pa.string()),  # null: over tasks
+        pa.field("strategy", pa.string(), nullable=False),
+        pa.field("channel", pa.string()),  # what the chains' texts are; null: not told apart
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("method", pa.string()),
+        pa.field("model_a", pa.string()),  # the value is that of model a minus that of model b
+        pa.field("model_b", pa.string()),  # null: the figure is not of two models
+        pa.field("family", pa.string()),  # models that differ in size only; null: the figure is not of a family
+        pa.field("at", pa.float64()),  # the loss, size or performance at which the value is read
+        pa.field("value", pa.float64()),  # null if undefined
+        pa.field("ci_low", pa.float64()),
+        pa.field("ci_high", pa.float64()),
+        pa.field("interval", pa.string()),  # how the interval was made, or why there is none
+        pa.field("p_value", pa.float64()),  # of no difference, or no slope; two-sided
+        pa.field("n_items", pa.int64(), nullable=False),
+        pa.field("n_models", pa.int64(), nullable=False),
+        pa.field("support", pa.float64()),  # share of the items on which the models can be compared
+    ],
+)
+
 TABLES: dict[str, pa.Schema] = {
     "items": ITEMS,
     "chains": CHAINS,
     "observations": OBSERVATIONS,
     "estimates": ESTIMATES,
+    "comparisons": COMPARISONS,
 }
 
 

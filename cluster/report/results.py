@@ -1,4 +1,4 @@
-"""The results made from a run's committed rows: estimates.parquet and report.html. Older ones are overwritten."""
+"""The results made from a run's committed rows: estimates, comparisons and report. Older ones are overwritten."""
 
 import io
 from typing import Any
@@ -10,7 +10,8 @@ from cotfaith.cluster.report.endings import endings
 from cotfaith.cluster.report.page import render_shown
 from cotfaith.cluster.report.shown import joined, read_side_by_side, read_transcripts, shown
 from cotfaith.cluster.report.spoken import known_words
-from cotfaith.cluster.stats.aggregate import estimates_of
+from cotfaith.cluster.stats.aggregate import added, estimates_of
+from cotfaith.cluster.stats.conditioned.comparisons import comparisons_of
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.summed import Summed, summed
 from cotfaith.cluster.stats.withheld import withhold
@@ -43,9 +44,15 @@ def write_results(store: Store, run: RunRecord, each: Each = each_batch) -> pa.T
 
 
 def _write(store: Store, run: RunRecord, made: Summed[Any]) -> pa.Table:
-    found = estimates_of(made.tallies, made.unknown, run.run_id)
-    estimates = withhold(found, run.spec.min_agreement)
-    buffer = io.BytesIO()
-    pq.write_table(estimates, buffer, compression="zstd")
-    store.put(keys.ESTIMATES, buffer.getvalue())
+    """Write the estimates and the comparisons; return the estimates."""
+    total = added(made.tallies)
+    estimates = withhold(estimates_of([total], made.unknown, run.run_id), run.spec.min_agreement)
+    _put(store, keys.ESTIMATES, estimates)
+    _put(store, keys.COMPARISONS, comparisons_of(total[0].kept, estimates, run.run_id))
     return estimates
+
+
+def _put(store: Store, key: str, table: pa.Table) -> None:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    store.put(key, buffer.getvalue())

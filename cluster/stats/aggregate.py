@@ -55,14 +55,20 @@ def estimates_of(parts: Iterable[Tallies], unknown: Sequence[str], run_id: str) 
             "rows. Name the module that registers them with --plugin.",
             stacklevel=2,
         )
+    total, clear = added(parts)
+    rows = list(_all_estimates(total, run_id))
+    if clear is not None:
+        rows = beside(rows, list(_all_estimates(clear, run_id, banded=False)))
+    return table_of("estimates", _assumed(rows, total))
+
+
+def added(parts: Iterable[Tallies]) -> Tallies:
+    """Return the sums of all parts together."""
     total, clear, has_near_ties = Tally(), Tally(), False
     for own, without in parts:
         total, clear = total + own, clear + (without or own)
         has_near_ties = has_near_ties or without is not None
-    rows = list(_all_estimates(total, run_id))
-    if has_near_ties:
-        rows = beside(rows, list(_all_estimates(clear, run_id, banded=False)))
-    return table_of("estimates", _assumed(rows, total))
+    return total, clear if has_near_ties else None
 
 
 def _assumed(rows: list[Row], total: Tally) -> list[Row]:

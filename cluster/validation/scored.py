@@ -13,7 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics import kept_of, part_scores, part_vectors, settled, together_scores
+from cotfaith.cluster.stats.metrics import by_item, kept_of, part_scores, part_vectors, settled, together_scores
+from cotfaith.cluster.stats.metrics.lib.by_item import ByItem
 from cotfaith.cluster.stats.metrics.lib.effects import effects
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, NAME
 from cotfaith.cluster.stats.metrics.lib.metric import Rows, title
@@ -63,12 +64,16 @@ class PartScores:
 
 def score_part(rows: Rows, wanted: Set[str]) -> PartScores:
     """Return the scores of some items in the metrics whose titles are ``wanted``; ``rows``: all rows of these items."""
-    found, sums = _summed(part_scores(rows), wanted, part_vectors(rows))
-    return PartScores(found, replace(sums, kept=kept_of(rows)))
+    noted = by_item(rows)
+    found, sums = _summed(part_scores(rows), wanted, part_vectors(rows), noted)
+    return PartScores(found, replace(sums, kept=kept_of(rows, noted)))
 
 
 def _summed(
-    frames: Iterable[pl.DataFrame], wanted: Set[str], vectors: Iterable[pl.DataFrame] = ()
+    frames: Iterable[pl.DataFrame],
+    wanted: Set[str],
+    vectors: Iterable[pl.DataFrame] = (),
+    noted: ByItem | None = None,
 ) -> tuple[pl.DataFrame, Tally]:
     """Return the values of the wanted metrics, and the sums of all."""
     values = [pl.DataFrame(schema=_VALUE)]
@@ -80,7 +85,8 @@ def _summed(
                 values.append(known.select(pl.col(name).cast(dtype) for name, dtype in _VALUE.items()))
             yield frame
 
-    sums = tally(effects(seen()), vectors)
+    made = effects(seen())
+    sums = tally(made if noted is None else noted.passing(made), vectors)
     return pl.concat(values), sums
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
+from cotfaith.cluster.stats.metrics.lib.by_item import ByItem
 from cotfaith.cluster.stats.metrics.lib.effects import effects
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, SCORE
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
@@ -193,18 +194,25 @@ def tally_of(rows: Rows) -> Tally:
         SpecError: as for ``all_scores``.
 
     """
-    sums = sum(_weighted(rows), start=Tally()) if has_weights(rows.items) else _tally(rows)
-    return replace(sums, kept=kept_of(rows))
+    noted = by_item(rows)
+    sums = sum(_weighted(rows, noted), start=Tally()) if has_weights(rows.items) else _tally(rows, noted)
+    return replace(sums, kept=kept_of(rows, noted))
 
 
-def _tally(rows: Rows) -> Tally:
-    return tally(effects(part_scores(rows)), part_vectors(rows))
+def _tally(rows: Rows, noted: ByItem) -> Tally:
+    return tally(noted.passing(effects(part_scores(rows))), part_vectors(rows))
 
 
-def _weighted(rows: Rows) -> Iterator[Tally]:
+def _weighted(rows: Rows, noted: ByItem) -> Iterator[Tally]:
     """Yield the sums of parts of the rows; items of pairs are no counts, so that nothing kept has a weight."""
     for own, n, are_counts in by_weight(rows):
-        yield _tally(own).times(n, are_counts)
+        yield _tally(own, noted).times(n, are_counts)
+
+
+def by_item(rows: Rows) -> ByItem:
+    """Return what notes the sums by item that are kept."""
+    kept = [known.together for known in _known(rows.probes) if known.together is not None]
+    return ByItem(metric for one in kept for metric in one.by_item)
 
 
 def with_together(found: Tally) -> Tally:
@@ -218,13 +226,17 @@ def part_scores(rows: Rows) -> Iterator[pl.DataFrame]:
         yield from _checked(known, known.scores, rows)
 
 
-def kept_of(rows: Rows) -> dict[str, pl.DataFrame]:
-    """Return what is kept of some items, by the name of the metrics."""
+def kept_of(rows: Rows, noted: ByItem | None = None) -> dict[str, pl.DataFrame]:
+    """Return what is kept of some items, by the name of the metrics.
+
+    ``noted``: their sums by item, where they are needed; scores are made without them.
+    """
     found: dict[str, pl.DataFrame] = {}
     for known in _known(rows.probes):
-        if known.together is not None:
-            with faults_named(f"Scoring {known.name}", known.together.keep, AGAIN):
-                found[known.name] = known.together.keep(rows)
+        if (own := known.together) is not None:
+            with faults_named(f"Scoring {known.name}", own.keep, AGAIN):
+                rest = own.keep(rows)
+                found[known.name] = noted.joined(rest, own.by_item) if noted is not None else rest
     return {name: kept for name, kept in found.items() if len(kept)}
 
 

@@ -161,6 +161,9 @@ class Together:
     estimates: Callable[[pl.DataFrame], Iterable[dict[str, Any]]] | None = None
     """Estimates that are no sums over items, such as those at a threshold that is itself estimated: ``GROUP``, probe,
     metric, method and the figures of the ESTIMATES schema. None: there are none."""
+    by_item: tuple[Metric, ...] = ()
+    """Metrics whose sums by item are joined to what ``keep`` returns, which then has one row for each item and GROUP,
+    and the column item_id (``by_item.py``)."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Models compared where they are equally skilled without a chain."""
