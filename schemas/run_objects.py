@@ -48,6 +48,10 @@ class ModelEntry(RunObject):
     engine: str = ""
     roles: list[str]
     dtype: str = ""
+    parameters: int | None = None
+    family: Name | None = None
+    checkpoint_of: Name | None = None
+    loss: float | None = None
 
 
 class TaskEntry(RunObject):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from cotfaith.schemas.amounts import amount
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.keys import NAME_PATTERN
 from cotfaith.schemas.suggest import unknown
@@ -41,6 +42,9 @@ def _whole_above_one(gpus: float | None) -> float | None:
 Gpus = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_whole_above_one)]
 """A number of GPUs: whole, or a share of one."""
 Cpus = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+Parameters = Annotated[int, BeforeValidator(amount, json_schema_input_type=float | str)]
+"""A number of parameters: a number, or a text such as 135M."""
 
 
 class ModelResources(Section):
@@ -103,6 +107,15 @@ class ModelSpec(Section):
     """The engine's own settings, checked by the engine."""
     resources: ModelResources = ModelResources()
     """Replicas, GPUs, CPUs and threads of this model, where they differ from the run's `resources`."""
+    parameters: Parameters | None = None
+    """The model's size, such as 135M or 135e6; null: counted from its files, for models with a family."""
+    family: Name | None = None
+    """The family whose sizes are compared with each other: see docs/scaling.md. Null: none, or a checkpoint's model's.
+    """
+    checkpoint_of: Name | None = None
+    """The id of the model of whose training this one is an earlier checkpoint."""
+    loss: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """The training or validation loss, at which checkpoints of several sizes are compared; in one unit for all."""
 
     @model_validator(mode="after")
     def _source_is_given(self) -> "ModelSpec":
@@ -409,6 +422,14 @@ class RunSpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _checkpoints_have_models(self) -> "RunSpec":
+        known = {model.id: model for model in self.subjects}
+        for model in self.models:
+            if model.checkpoint_of is not None:
+                _check_checkpoint(model, model.checkpoint_of, known)
+        return self
+
+    @model_validator(mode="after")
     def _tasks_have_subjects(self) -> "RunSpec":
         known = [model.id for model in self.subjects]
         for task in self.tasks:
@@ -427,6 +448,20 @@ class RunSpec(Section):
         """Return whether the model with this id is a subject that answers the task of this name."""
         wanted = next(one.models for one in self.tasks if one.name == task)
         return model in (one.id for one in self.subjects) and (wanted is None or model in wanted)
+
+
+def _check_checkpoint(model: ModelSpec, of: str, known: dict[str, ModelSpec]) -> None:
+    """Raise ``ValueError`` if ``of`` is no subject, or itself a checkpoint, or of another family or size."""
+    where = f"model {model.id!r}, checkpoint_of"
+    if of not in known or of == model.id:
+        others = [name for name in known if name != model.id]
+        raise ValueError(f"{where}: {unknown('subject', of, others).removesuffix('.')}")
+    if (last := known[of].checkpoint_of) is not None:
+        raise ValueError(f"{where}: {of!r} is itself a checkpoint; name the model at the end of the training: {last!r}")
+    for name in ("family", "parameters"):
+        own, end = getattr(model, name), getattr(known[of], name)
+        if own is not None and own != end:
+            raise ValueError(f"{where}: its {name} is {own}, that of {of!r} is {end}. Leave it out for checkpoints")
 
 
 def parse_spec(data: Any, origin: str = "spec") -> RunSpec:

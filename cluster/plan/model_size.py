@@ -31,6 +31,11 @@ class Size:
     layers: int
 
 
+def parameters(model: ModelSpec) -> int | None:
+    """Return the model's number of parameters; None if it cannot be told."""
+    return _parameters(model, model_config(model)) or None
+
+
 def model_size(model: ModelSpec) -> Size | None:
     """Return the model's size; None if it cannot be told."""
     config = model_config(model)

@@ -15,6 +15,7 @@ from cotfaith.cluster.plan.interventions import check_interventions, variant_not
 from cotfaith.cluster.plan.models import context_window, fingerprint, source_notes, with_revisions
 from cotfaith.cluster.plan.prompt_date import prompt_date
 from cotfaith.cluster.plan.roles import check_roles
+from cotfaith.cluster.plan.sizes import with_sizes
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.cluster.storage.ledger import Shard
 from cotfaith.cluster.storage.read import load_run
@@ -99,6 +100,7 @@ def make_plan(spec: RunSpec) -> Plan:
 
 def _plan(spec: RunSpec, store: Store) -> Plan:
     spec, precisions = with_dtypes(with_revisions(spec))
+    spec = with_sizes(spec)
     resolved = resolve(spec, prompt_date(spec, load_run(store)))
     items = {task.name: tuple(tasks.load_task(task, spec.seed)) for task in spec.tasks}
     check_interventions(resolved, items)
