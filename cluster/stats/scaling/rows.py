@@ -1,0 +1,27 @@
+"""Rows of the table ``comparisons`` that are made here. In: contrasts. Out: rows without run_id and schema_version."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cotfaith.cluster.stats.metrics.lib.metric import Metric
+from cotfaith.cluster.stats.scaling.figures import Contrast
+
+Row = dict[str, Any]
+
+
+def row(kind: str, place: Mapping[str, str | None], metric: Metric, **others: Any) -> Row:
+    """Return a row; what is not given is null, and no items or models are behind it."""
+    named = {"metric": metric.name, "method": metric.method, "model_a": None, "model_b": None}
+    return {"kind": kind, **place, **named, "n_items": 0, "n_models": 0, **others}
+
+
+def without_value(kind: str, place: Mapping[str, str | None], metric: Metric, why: str, **others: Any) -> Row:
+    """Return a row whose value is null, with the reason."""
+    return row(kind, place, metric, interval=why, **others)
+
+
+def with_value(kind: str, place: Mapping[str, str | None], metric: Metric, found: Contrast, **others: Any) -> Row:
+    """Return a row of a contrast: its value, interval and p-value."""
+    ends = found.at()
+    figures = {"value": found.value, "ci_low": ends.low, "ci_high": ends.high, "interval": ends.kind}
+    return row(kind, place, metric, **figures, p_value=found.p_value, n_items=found.n_items, **others)
