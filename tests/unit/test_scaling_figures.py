@@ -1,0 +1,125 @@
+"""Values of several models on shared items, at equal skill, and intervals of weighted sums of them."""
+
+import numpy as np
+import pytest
+
+from cotfaith.cluster.stats.intervals import Sums, interval
+from cotfaith.cluster.stats.scaling.figures import Contrast, Term, as_measured, at_equal_skill, strata
+
+SHARE = (0.0, 1.0)
+
+
+def contrast(figures, *weights):
+    return Contrast([Term(figures, np.array(weights, dtype=float))])
+
+
+def test_a_value_has_the_interval_of_an_estimate():
+    """The pseudo-items are written in another way here; for one model they are the same."""
+    rng = np.random.default_rng(1)
+    for share, n in ((0.3, 50), (0.02, 40), (1.0, 30), (0.5, 3)):
+        num = (rng.random(n) < share).astype(float)
+        own = contrast(as_measured(num[None], np.ones((1, n)), SHARE), 1).at()
+        expected = interval(Sums.of(num, np.ones(n)), SHARE)
+        assert max(own.low, 0) == pytest.approx(expected.low, abs=1e-9)
+        assert min(own.high, 1) == pytest.approx(expected.high, abs=1e-9)
+
+
+def test_items_that_models_share_narrow_a_difference():
+    rng = np.random.default_rng(2)
+    item = rng.random(200)
+    both = np.stack([item, np.clip(item + 0.05 * rng.standard_normal(200), 0, 1)])
+    apart = np.stack([item, rng.permutation(both[1])])
+    paired, unpaired = (contrast(as_measured(found, np.ones((2, 200)), SHARE), 1, -1).at() for found in (both, apart))
+    assert (paired.high - paired.low) < 0.5 * (unpaired.high - unpaired.low)
+
+
+def test_an_item_without_a_value_moves_nothing_and_a_model_without_items_has_no_value():
+    num, den = np.array([[1.0, 0, 1, 0], [0, 0, 0, 0]]), np.array([[1.0, 1, 1, 0], [0, 0, 0, 0]])
+    found = as_measured(num, den, SHARE)
+    assert found.value_M[0] == pytest.approx(2 / 3)
+    assert np.isnan(found.value_M[1])
+    assert found.known.tolist() == [True, False]
+    assert found.moves_MI[0, 3] == 0
+    assert contrast(found, 1, 0).n_items == 3
+
+
+def test_one_item_is_not_enough():
+    assert as_measured(np.ones((1, 1)), np.ones((1, 1)), SHARE).known.tolist() == [False]
+
+
+def test_items_that_are_all_alike_still_have_an_interval_and_without_bounds_none():
+    alike = np.ones((2, 20))
+    found = contrast(as_measured(alike, alike, SHARE), 1, -1)
+    assert found.value == 0
+    assert found.at().low < 0 < found.at().high
+    assert found.p_value == 1
+    unbounded = contrast(as_measured(alike, alike, None), 1, -1)
+    assert unbounded.at().kind == "all_alike"
+    assert unbounded.p_value is None
+
+
+def test_the_p_value_inverts_the_interval():
+    rng = np.random.default_rng(3)
+    values = np.stack([rng.random(60) < 0.7, rng.random(60) < 0.5]).astype(float)
+    found = contrast(as_measured(values, np.ones((2, 60)), SHARE), 1, -1)
+    ends = found.at(found.p_value / 2)
+    assert min(abs(ends.low), abs(ends.high)) < 1e-6
+
+
+# At equal skill.
+
+
+def skilled(rng, models, n, faithful=0.6):
+    """Items are answered from the chain in a share that p0 decides alone; larger models have higher p0."""
+    p0 = np.array([rng.beta(1 + m, 3 - 0.5 * m, n) for m in range(models)])
+    changes = (rng.random((models, n)) < faithful * (1 - p0)).astype(float)
+    return changes, p0
+
+
+def test_skill_alone_makes_a_difference_as_measured_and_none_at_equal_skill():
+    rng = np.random.default_rng(4)
+    num, p0 = skilled(rng, 2, 2000)
+    den = np.ones_like(num)
+    raw = contrast(as_measured(num, den, SHARE), 1, -1)
+    matched = contrast(at_equal_skill(num, den, p0, SHARE), 1, -1)
+    assert raw.p_value < 1e-6
+    assert matched.p_value > 0.05
+    assert abs(matched.value) < 0.05
+
+
+def test_the_rejection_rate_at_equal_skill_is_the_nominal_one():
+    rng = np.random.default_rng(5)
+    found = []
+    for _ in range(300):
+        num, p0 = skilled(rng, 2, 300)
+        one = contrast(at_equal_skill(num, np.ones_like(num), p0, SHARE), 1, -1).at()
+        found.append(not one.low <= 0 <= one.high)
+    assert np.mean(found) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
+
+
+def test_equal_probabilities_stay_in_one_stratum():
+    p0 = np.array([[0.1] * 90 + [0.5] * 5 + [0.9] * 5])
+    found = strata(p0, np.ones_like(p0, dtype=bool))[0]
+    assert len({*found[:90]}) == 1
+    assert len({*found}) == 3
+
+
+def test_strata_that_a_model_does_not_reach_are_left_out_for_all():
+    p0 = np.array([np.r_[np.full(50, 0.2), np.full(50, 0.8)], np.r_[np.full(50, 0.2), np.full(50, 0.2)]])
+    num = np.array([np.r_[np.ones(50), np.zeros(50)], np.zeros(100)])
+    found = at_equal_skill(num, np.ones_like(num), p0, SHARE)
+    assert found.value_M.tolist() == [1, 0]  # only the items at 0.2
+    assert found.support == pytest.approx(150 / 200)
+    assert found.used_MI.sum(axis=1).tolist() == [50, 100]
+
+
+@pytest.mark.parametrize(
+    ("p0", "why"),
+    [
+        (np.full((2, 40), np.nan), "no_probability"),
+        (np.array([[0.1] * 40, [np.nan] * 40]), "no_probability"),
+        (np.array([[0.1] * 40, [0.9] * 40]), "no_common_support"),
+    ],
+)
+def test_without_common_skill_there_is_a_reason(p0, why):
+    assert at_equal_skill(np.zeros((2, 40)), np.ones((2, 40)), p0, SHARE) == why
