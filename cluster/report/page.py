@@ -26,6 +26,7 @@ from cotfaith.cluster.report.findings import chance_levels, findings
 from cotfaith.cluster.report.imported import imported_chains, withheld_together
 from cotfaith.cluster.report.interventions import of_tasks
 from cotfaith.cluster.report.marked import marked
+from cotfaith.cluster.report.scaling import scaling
 from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.shown import Shown, pick_side_by_side, shown
 from cotfaith.cluster.report.side_by_side import SideBySide
@@ -54,13 +55,14 @@ def render(
     checks: Sequence[CheckEntry] = (),
     complete: Completeness | None = None,
     endings: Sequence[str] = (),
+    comparisons: Sequence[Row] = (),
 ) -> str:
     """Return the page of a run whose tables are at hand; the rest as for ``render_shown``."""
     tables = {"items": items, "chains": chains, "observations": observations}
     rows = shown(tables)
     picked = pick_transcripts(run.run_id, items, chains, observations, known_words())
     beside = pick_side_by_side(rows, tables)
-    return render_shown(run, rows, picked, estimates, checks, complete, endings, beside)
+    return render_shown(run, rows, picked, estimates, checks, complete, endings, beside, comparisons)
 
 
 def render_shown(
@@ -72,12 +74,14 @@ def render_shown(
     complete: Completeness | None = None,
     endings: Sequence[str] = (),
     beside: Sequence[SideBySide] = (),
+    comparisons: Sequence[Row] = (),
 ) -> str:
     """Return the page.
 
     ``transcripts``: the chains to read. ``checks``: the checks from a validation of this run's metrics.
     ``complete``: how much of the run is committed; None: the page says nothing about it.
     ``endings``: what to do about rows that are not ok. ``beside``: the chains to read side by side.
+    ``comparisons``: the rows of that table.
     """
     items, chains, observations = rows_shown.items, rows_shown.chains, rows_shown.observations
     words = known_words()
@@ -91,9 +95,11 @@ def render_shown(
     colours = model_colours(models)
     plain_chains = named_chains.filter(pl.col("variant") == PLAIN)
     sections = make_sections(Measured(rows, plain_chains, colours, chance, others), said)
+    sized = scaling(comparisons)
     plots = {
         name: _plot(figure) for section in sections for _, figures in section.figures() for name, figure in figures
     }
+    plots |= {name: _plot(figure) for _, figures in (sized.groups if sized else ()) for name, figure in figures}
     columns = first_columns()
     return (
         _environment()
@@ -110,6 +116,7 @@ def render_shown(
             columns=[column.header for column in columns],
             table=table_rows(rows, columns),
             sections=sections,
+            scaling=sized,
             moved=of_tasks(every, rows_shown.moves),
             statuses=_statuses(chains, observations),
             endings=endings,

@@ -3,27 +3,13 @@
 import numpy as np
 import polars as pl
 import pytest
-from kept_items import kept_items
+from kept_items import AOC, NO_COT, SIZES, TRAINED, VALUES, alike, entries, kept_items, tasks
 
 from cotfaith.cluster.stats.scaling.comparisons import scaling_rows
-from cotfaith.schemas.run_objects import ModelEntry
-
-AOC, NO_COT = "aoc/trapezoid", "accuracy_no_cot"
-SIZES = {"a": 10_000, "b": 100_000, "c": 1_000_000, "d": 10_000_000}
-
-
-def entries(sizes=SIZES, **more):
-    own = [ModelEntry(id=name, source="", roles=["subject"], family="f", parameters=n) for name, n in sizes.items()]
-    return [*own, *(ModelEntry(id=name, source="", roles=["subject"], **told) for name, told in more.items())]
 
 
 def of_kind(rows, kind, metric="aoc"):
     return [row for row in rows if (row["kind"], row["metric"]) == (kind, metric)]
-
-
-def alike(n=40, **values):
-    """Models whose items all have the same value."""
-    return {name: {AOC: [value] * n} for name, value in values.items()}
 
 
 # The sweep.
@@ -87,15 +73,6 @@ def test_without_probabilities_only_what_is_measured_has_a_slope():
 
 
 # Equal performance.
-
-TRAINED = {
-    "big1": {"checkpoint_of": "big", "loss": 3.0},
-    "big2": {"checkpoint_of": "big", "loss": 2.0},
-    "big": {"family": "g", "parameters": 200, "loss": 1.0},
-    "small1": {"checkpoint_of": "small", "loss": 4.0},
-    "small": {"family": "g", "parameters": 100, "loss": 2.0},
-}
-VALUES = {"big1": 0.2, "big2": 0.4, "big": 0.9, "small1": 0.1, "small": 0.5}
 
 
 def at_loss(values=VALUES, **changes):
@@ -175,14 +152,6 @@ def test_the_error_of_the_accuracy_widens_the_interval():
 
 
 # The plane.
-
-
-def tasks(points, n=100):
-    """One model; a task with n items for each (accuracy without a chain, value)."""
-    return [
-        kept_items({"m": {AOC: [y] * n, NO_COT: [1.0] * round(x * n) + [0.0] * (n - round(x * n))}}, task=f"t{i}")
-        for i, (x, y) in enumerate(points)
-    ]
 
 
 def plane_of(points, **more):
