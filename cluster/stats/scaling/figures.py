@@ -171,4 +171,5 @@ def _independent(den_MI: Floats) -> Floats:
 
 def _divided(a: Floats, b: Floats, lacking: float) -> Floats:
     a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-    return np.divide(a, b, out=np.full(a.shape, lacking), where=b > 0)
+    found: Floats = np.divide(a, b, out=np.full(a.shape, lacking), where=b > 0)
+    return found

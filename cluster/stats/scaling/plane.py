@@ -70,7 +70,8 @@ class Line:
     @property
     def offsets(self) -> Floats:
         """The performances from their mean."""
-        return self.performances - self.performances.mean()
+        found: Floats = self.performances - self.performances.mean()
+        return found
 
     @property
     def spread(self) -> float:
