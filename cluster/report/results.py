@@ -25,31 +25,33 @@ from cotfaith.schemas.run_objects import RunRecord
 
 def write_estimates(store: Store, run: RunRecord, each: Each = each_batch) -> pa.Table:
     """Compute, write and return the estimates; ``each``: where the rows are worked on whose sums are not kept."""
-    return _write(store, run, summed(store, run, each))
+    return _write(store, run, summed(store, run, each))[0]
 
 
 def write_results(store: Store, run: RunRecord, each: Each = each_batch) -> pa.Table:
     """Write the estimates and the report, with the checks of a validation if there are any; return the estimates."""
     ledger = read_ledger(store, run)
     made = summed(store, run, each, shown, ledger)
-    estimates = _write(store, run, made)
+    estimates, comparisons = _write(store, run, made)
     everything = joined(made.seen)
     transcripts = read_transcripts(store, run.run_id, ledger, everything.chains, known_words())
     beside = read_side_by_side(store, run.run_id, ledger, everything)
     checks, complete = load_checks(store), completeness(store, run, ledger)
     said = endings(run, ledger, read_estimates(estimates))
-    html = render_shown(run, everything, transcripts, estimates, checks, complete, said, beside)
+    compared = comparisons.to_pylist()
+    html = render_shown(run, everything, transcripts, estimates, checks, complete, said, beside, compared)
     store.put(keys.REPORT, html.encode())
     return estimates
 
 
-def _write(store: Store, run: RunRecord, made: Summed[Any]) -> pa.Table:
-    """Write the estimates and the comparisons; return the estimates."""
+def _write(store: Store, run: RunRecord, made: Summed[Any]) -> tuple[pa.Table, pa.Table]:
+    """Write and return the estimates and the comparisons."""
     total = added(made.tallies)
     estimates = withhold(estimates_of([total], made.unknown, run.run_id), run.spec.min_agreement)
+    comparisons = comparisons_of(total[0].kept, estimates, run.run_id, run.spec.models)
     _put(store, keys.ESTIMATES, estimates)
-    _put(store, keys.COMPARISONS, comparisons_of(total[0].kept, estimates, run.run_id))
-    return estimates
+    _put(store, keys.COMPARISONS, comparisons)
+    return estimates, comparisons
 
 
 def _put(store: Store, key: str, table: pa.Table) -> None:

@@ -5,13 +5,15 @@ schema. A figure that cannot be had is null, and ``interval`` says why. It is nu
 models are withheld.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
 from cotfaith.cluster.stats.metrics.conditioned import THEME
+from cotfaith.cluster.stats.scaling.comparisons import scaling_rows
+from cotfaith.schemas.run_objects import ModelEntry
 from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 
 Row = dict[str, Any]
@@ -23,20 +25,31 @@ _PLACE = ("task", "strategy", "channel")
 _FIGURES = ("value", "ci_low", "ci_high", "p_value")
 
 
-def comparisons_of(kept: Mapping[str, pl.DataFrame], estimates: pa.Table, run_id: str) -> pa.Table:
+def comparisons_of(
+    kept: Mapping[str, pl.DataFrame], estimates: pa.Table, run_id: str, models: Sequence[ModelEntry] = ()
+) -> pa.Table:
     """Return the comparisons of a run.
 
     Args:
         kept: what is kept of all its items, by the name of the metrics.
         estimates: its estimates, from which some may be withheld.
         run_id: its id.
+        models: those of its spec, whose sizes are compared.
 
     """
-    rows = _rows(kept[THEME]) if THEME in kept else ()
     withheld = _withheld(estimates)
-    return table_of(
-        "comparisons", [{"schema_version": SCHEMA_VERSION, "run_id": run_id} | _shown(row, withheld) for row in rows]
-    )
+    found = [_shown(row, withheld) for row in _rows(kept[THEME])] if THEME in kept else []
+    if THEME in kept:
+        found += [_told(row) for row in scaling_rows(_not_withheld(kept[THEME], withheld), models)]
+    return table_of("comparisons", [{"schema_version": SCHEMA_VERSION, "run_id": run_id} | row for row in found])
+
+
+def _not_withheld(items: pl.DataFrame, withheld: set[tuple[Any, ...]]) -> pl.DataFrame:
+    """Return the items without those of figures that are withheld: sizes are compared as if those were not there."""
+    places = pl.DataFrame(
+        sorted((*name[:-1], name[-1] or "") for name in withheld), ["model", *_PLACE], orient="row"
+    ).cast(pl.String)
+    return items.join(places, on=["model", *_PLACE], how="anti", maintain_order="left")
 
 
 def _rows(items: pl.DataFrame) -> Iterator[Row]:
@@ -54,8 +67,12 @@ def _withheld(estimates: pa.Table) -> set[tuple[Any, ...]]:
 
 def _shown(row: Row, withheld: set[tuple[Any, ...]]) -> Row:
     """Return the row as it is written: a channel that is not told apart is null."""
-    row = row | {"channel": row["channel"] or None}
+    row = _told(row)
     place = tuple(row[name] for name in _PLACE)
     if any((model, *place) in withheld for model in (row["model_a"], row.get("model_b"))):
         return row | dict.fromkeys(_FIGURES) | {"interval": WITHHELD}
     return row
+
+
+def _told(row: Row) -> Row:
+    return row | {"channel": row["channel"] or None}
