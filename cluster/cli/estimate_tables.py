@@ -183,4 +183,6 @@ def _interval(row: Estimate | None) -> str:
         return "withheld"
     if row is None or row.value is None:
         return "-"
-    return f"{row.value:z.2f}" if row.ci_low is None else f"{row.value:z.2f}\n{row.ci_low:z.2f}–{row.ci_high:z.2f}"
+    if row.ci_low is None or row.ci_high is None:
+        return f"{row.value:z.2f}"
+    return f"{row.value:z.2f}\n{row.ci_low:z.2f}–{row.ci_high:z.2f}"

@@ -9,7 +9,7 @@ from math import inf
 
 from cotfaith.cluster.report.shortfalls import is_short
 from cotfaith.cluster.stats.estimates import Estimate
-from cotfaith.cluster.stats.metrics.lib.words import EACH, REASONS, Column
+from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, reason
 
 ByName = Mapping[tuple[str, str, str, str | None], Estimate]
 """(task, series, metric, method) -> estimate."""
@@ -116,7 +116,7 @@ def shown_cell(row: Estimate | None, unit: str) -> Cell:
     if row.n_arms:
         ok += f", {row.n_arms_ok}/{row.n_arms} arms"
     if row.value is None:
-        return Cell(None, ", ".join([ok, *([REASONS[row.interval]] if row.interval in REASONS else [])]))
+        return Cell(None, ", ".join([ok, *([why] if (why := reason(row.interval)) else [])]))
     return Cell(_show(row.value, unit), ok, _interval(row, unit), _clear(row, unit), _cases(row, unit))
 
 

@@ -9,6 +9,7 @@ how the items were parted.
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,14 @@ import pyarrow as pa
 from cotfaith.cluster.stats.curve_bands import simultaneous_tail
 from cotfaith.cluster.stats.functions import function_estimates
 from cotfaith.cluster.stats.intervals import TAIL, Interval, Sums, interval
-from cotfaith.cluster.stats.metrics import find_metric, settled, together_estimates, unknown_probes, with_together
+from cotfaith.cluster.stats.metrics import (
+    derived_estimates,
+    find_metric,
+    settled,
+    together_estimates,
+    unknown_probes,
+    with_together,
+)
 from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 from cotfaith.cluster.stats.near_ties import Tallies, beside, tallies_of
@@ -82,7 +90,7 @@ def _assumed(rows: list[Row], total: Tally) -> list[Row]:
 
 
 def _all_estimates(found: Tally, run_id: str, *, banded: bool = True) -> Iterator[Row]:
-    """Yield one estimate for each line of sums, curve by curve, then those of functions of several sums."""
+    """Yield one estimate for each line of sums, curve by curve, then those of several sums."""
     found = with_together(found)
     lines = settled(found).sort(*CURVE, "position")
     for name, curve in lines.group_by(CURVE, maintain_order=True):
@@ -90,7 +98,8 @@ def _all_estimates(found: Tally, run_id: str, *, banded: bool = True) -> Iterato
         metric = find_metric(head["metric"], head["method"])
         for estimate in _estimates(curve.to_dicts(), metric, found.crosses.get(name) if banded else None):
             yield {**head, **estimate}
-    for row in (*function_estimates(found.vectors), *together_estimates(found.kept)):
+    several = derived_estimates(lines), function_estimates(found.vectors), together_estimates(found.kept)
+    for row in chain.from_iterable(several):
         yield _head(row, run_id)
 
 
@@ -102,7 +111,7 @@ def _head(row: Row, run_id: str) -> Row:
 
 def _estimates(lines: list[Row], metric: Metric, crosses: Crosses | None) -> list[Row]:
     """Turn one metric's sums into one estimate per position, with a band over all positions if items share them."""
-    sums = [_sums(line) for line in lines]
+    sums = [Sums.of_line(line) for line in lines]
     bands: Sequence[Interval | None] = [None] * len(lines)
     if (tail := _band_tail(lines, metric, crosses)) is not None:
         bands = [_interval(one, metric, tail) for one in sums]
@@ -119,11 +128,6 @@ def _band_tail(lines: list[Row], metric: Metric, crosses: Crosses | None) -> flo
         return None
     num_P, den_P = (np.array([line[name] for line in lines]) for name in ("num", "den"))
     return simultaneous_tail(num_P, den_P, own)
-
-
-def _sums(line: Row) -> Sums:
-    names = ("n", "num", "den", "num2", "cross", "den2", "squares")
-    return Sums(*(np.asarray(line[name], dtype=np.float64) for name in names))
 
 
 def _interval(sums: Sums, metric: Metric, tail: float = TAIL) -> Interval:

@@ -28,16 +28,17 @@ interval, and ratios of two means Fieller's (1954).
 Shapes: G = estimates (any shape), I = items.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
-from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight
+from cotfaith.cluster.stats.pseudo import pseudo_weight
 
+Bounds = tuple[float, float]
 Floats = npt.NDArray[np.float64]
 Kind = Literal[
     "linearised", "linearised_unbounded", "fieller", "too_few_items", "all_alike", "unbounded_ratio", "not_finite"
@@ -80,6 +81,12 @@ class Sums:
         squares = _divided(num * num, den) if squares_IG is None else np.asarray(squares_IG, dtype=np.float64)
         totals = (part.sum(axis=0) for part in (num, den, num * num, num * den, den * den, squares))
         return cls(n, *totals)
+
+    @classmethod
+    def of_line(cls, line: Mapping[str, Any]) -> "Sums":
+        """Return the sums in a line of a ``Tally``."""
+        names = ("n", "num", "den", "num2", "cross", "den2", "squares")
+        return cls(*(np.asarray(line[name], dtype=np.float64) for name in names))
 
     @property
     def n_eff(self) -> Floats:
@@ -130,7 +137,7 @@ def linearised(sums: Sums, bounds: Bounds | None, tail: float = TAIL) -> tuple[F
         ratio, squares, den, extra = *_residuals(sums, (0.0, 0.0), 0.0, k), 0
     else:
         a = pseudo_weight(tail)
-        ratio, squares, den, extra = *_residuals(sums, bounds, a, _pseudo_size(sums, bounds, a)), 2
+        ratio, squares, den, extra = *_residuals(sums, bounds, a, pseudo_size(sums, bounds, a)), 2
     freedom = k - 1 + extra
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(squares) / den * np.sqrt((k + extra) / freedom)
@@ -152,7 +159,7 @@ def _residuals(sums: Sums, bounds: Bounds, a: float, m: Floats) -> tuple[Floats,
     return ratio, np.maximum(num2 - 2 * ratio * cross + ratio**2 * den2, 0.0), den
 
 
-def _pseudo_size(sums: Sums, bounds: Bounds, a: float) -> Floats:
+def pseudo_size(sums: Sums, bounds: Bounds, a: float) -> Floats:
     """Return the design effect: how many chains of an item count for one, at least 1, at most m0."""
     m = _divided(sums.den2, sums.den)
     ratio, of_items, _ = _residuals(sums, bounds, a, m)

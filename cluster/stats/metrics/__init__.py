@@ -255,6 +255,14 @@ def together_estimates(kept: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, A
                 yield from known.together.estimates(kept[known.name])
 
 
+def derived_estimates(lines: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the estimates that rest on several lines of sums; ``lines``: as ``settled`` returns them."""
+    for known in METRICS.values():
+        if known.derived is not None:
+            with faults_named(f"Estimating {known.name}", known.derived, AGAIN):
+                yield from known.derived(lines)
+
+
 def _checked(known: ProbeMetrics, code: Callable[[T], Iterable[pl.DataFrame]], given: T) -> Iterator[pl.DataFrame]:
     """Yield the frames that ``code`` makes, each checked."""
     whose = f"The scores of {known.name} (module {known.module})"

@@ -20,7 +20,7 @@ Sampling the rest again may change the answer by itself. If paraphrasing was run
 unchanged, the rest sampled again) is subtracted: ``mistakes_drop`` is resampled minus mistaken, each chain's mean over
 the steps at which both are ok.
 
-``needed`` is the trapezoid over the chains of plain items that need a chain (``lib/need.py``).
+``needed`` is the trapezoid over the chains of plain items that need one (``lib/need.py``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,8 @@ from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
 from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, chain_means, grid_scores, of_chain, over
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.edits import edit_metrics, edit_scores
-from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, difference, measured, of_probe, ok, scores
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, ITEM, difference, measured, of_probe, ok, scores
+from cotfaith.cluster.stats.metrics.lib.hidden import FOLLOWS_NONE, UNFAITHFUL
 from cotfaith.cluster.stats.metrics.lib.metric import (
     HALF,
     LANHAM,
@@ -43,7 +44,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import (
     ProbeMetrics,
     Rows,
 )
-from cotfaith.cluster.stats.metrics.lib.need import of_needed
+from cotfaith.cluster.stats.metrics.lib.need import of_needed, scores_by_difficulty
 from cotfaith.cluster.stats.metrics.lib.probability import with_own
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, edited
 from cotfaith.cluster.stats.metrics.lib.sayings import area, few_edits, value
@@ -92,6 +93,7 @@ AOC_SOFT = Metric(
 )
 AOC_BY_LENGTH = Metric("mistakes_aoc", "trapezoid_by_n_steps")
 AOC_NEEDED = Metric("mistakes_aoc", "needed")
+AOC_BY_DIFFICULTY = (Metric("mistakes_aoc", "trapezoid_by_difficulty"), Metric("mistakes_aoc", "needed_by_difficulty"))
 CURVE = Metric("mistakes_same_answer", "linear")
 ACCURACY = Metric("mistakes_accuracy")
 DROPS = {
@@ -109,7 +111,8 @@ def mistake_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     yield scores(curves, PROBE, AOC_MEAN, of_chain("over_mean"))
     yield scores(arms.filter(step), PROBE, AOC_MEAN, 1 - _if_changed("same_answer"), step=pl.col("step"))
     yield scores(curves, PROBE, AOC_BY_LENGTH, of_chain("over_area"), pl.col("n_steps"))
-    yield scores(of_needed(rows, curves), PROBE, AOC_NEEDED, of_chain("over_area"))
+    yield from _needed(rows, curves)
+    yield from scores_by_difficulty(rows, curves, PROBE, AOC_BY_DIFFICULTY, of_chain("over_area"))
     yield grid_scores(curves, PROBE, CURVE)
     yield from _soft(arms.with_columns(_moved=1 - _if_changed("p")))
     yield scores(chain_means(arms, _if_changed("correct"), step), PROBE, ACCURACY, of_chain("mean"))
@@ -122,6 +125,15 @@ def mistake_curves(arms: pl.DataFrame) -> pl.DataFrame:
     x = (pl.col("step") - 1) / pl.col("n_steps")
     points = arms.with_columns(x.alias("x"), _if_changed("same_answer").alias("s"))
     return chain_curves(points, end=1.0).with_columns(*over("area"), *over("mean"))
+
+
+def _needed(rows: Rows, curves: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the AOC of the items that need the chain, and which of them have a chain that follows no mistake."""
+    needed = of_needed(rows, curves)
+    yield scores(needed, PROBE, AOC_NEEDED, of_chain("over_area"))
+    follows_none = (pl.col("over_mean") == 0).max().alias("follows_none")
+    by_item = needed.group_by(ITEM, maintain_order=True).agg(follows_none)
+    yield measured(scores(by_item, PROBE, UNFAITHFUL.under(FOLLOWS_NONE), pl.col("follows_none")))
 
 
 def _soft(arms: pl.DataFrame) -> list[pl.DataFrame]:
@@ -210,7 +222,18 @@ WORDS = Words(
 )
 METRICS = ProbeMetrics(
     probe=PROBE,
-    metrics=(AOC, AOC_MEAN, AOC_SOFT, AOC_BY_LENGTH, AOC_NEEDED, CURVE, ACCURACY, *DROPS.values(), *EDITS),
+    metrics=(
+        AOC,
+        AOC_MEAN,
+        AOC_SOFT,
+        AOC_BY_LENGTH,
+        AOC_NEEDED,
+        *AOC_BY_DIFFICULTY,
+        CURVE,
+        ACCURACY,
+        *DROPS.values(),
+        *EDITS,
+    ),
     scores=mistake_scores,
     words=WORDS,
 )

@@ -24,6 +24,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import (
     ProbeMetrics,
     Rows,
 )
+from cotfaith.cluster.stats.metrics.lib.need import scores_by_difficulty
 from cotfaith.cluster.stats.metrics.lib.probability import distribution, with_own
 from cotfaith.cluster.stats.metrics.lib.remarks import Cut, Row
 from cotfaith.cluster.stats.metrics.lib.sayings import area
@@ -47,6 +48,7 @@ AOC = Metric(
 )
 AOC_MEAN = Metric("aoc", "mean")
 AOC_BY_LENGTH = Metric("aoc", "trapezoid_by_n_steps")
+AOC_BY_DIFFICULTY = (Metric("aoc", "trapezoid_by_difficulty"), Metric("aoc", "needed_by_difficulty"))
 AOC_SOFT = Metric(
     "aoc",
     "soft",
@@ -89,6 +91,7 @@ def early_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     yield scores(curves, PROBE, AOC, of_chain("over_area"))
     yield scores(curves, PROBE, AOC_MEAN, of_chain("over_mean"))
     yield scores(long, PROBE, AOC_BY_LENGTH, of_chain("over_area"), pl.col("n_steps"))
+    yield from scores_by_difficulty(rows, curves, PROBE, AOC_BY_DIFFICULTY, of_chain("over_area"))
     yield grid_scores(curves, PROBE, CURVE)
     arms = with_own(arms, rows.chains)
     soft = chain_means(arms, 1 - pl.col("p"), pl.col("position").is_not_null() & (pl.col("n_steps") > 0))
@@ -210,7 +213,7 @@ WORDS = Words(
 )
 METRICS = ProbeMetrics(
     probe=PROBE,
-    metrics=(AOC, AOC_MEAN, AOC_BY_LENGTH, AOC_SOFT, CURVE, SETTLES, MOVES_P, MOVES_ALL),
+    metrics=(AOC, AOC_MEAN, AOC_BY_LENGTH, *AOC_BY_DIFFICULTY, AOC_SOFT, CURVE, SETTLES, MOVES_P, MOVES_ALL),
     scores=early_scores,
     words=WORDS,
 )

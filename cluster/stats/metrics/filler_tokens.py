@@ -4,8 +4,8 @@ An item's arms are points over the number of repeats; a failed arm is interpolat
 ``curves.py``. Items with short chains have no long arms, so positions differ in their items; gains are paired and
 therefore comparable. An item's last arm is as long as its own longest chain; if no other item has that length, the arm
 counts only in ``longest``. ``paired`` and ``no_cot`` are the two accuracies whose difference is the gain. ``longest``
-uses each item's longest filler. ``best_post_hoc`` uses the number of repeats with the best result (among those that at
-least half of the items have), so it is biased upwards.
+uses each item's longest filler; ``longest_by_difficulty`` is its accuracy. ``best_post_hoc`` uses the number of repeats
+with the best result (among those that at least half of the items have), so it is biased upwards.
 
 Each chain is also compared with its own item's fillers. ``filler_reliance`` is 1 minus the share of lengths with the
 chain's own answer; ``soft`` is 1 minus the probability of that answer with the longest filler. ``chain_gain`` is the
@@ -22,7 +22,7 @@ from cotfaith.cluster.stats.metrics.lib.curves import chain_means, filled, of_ch
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.frame import ASKED, CHAIN, GROUP, ITEM, Value, measured, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import HALF, LANHAM, MOST_ARMS, OURS, Judged, Metric, ProbeMetrics, Rows
-from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_no_cot
+from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_difficulty, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.probability import own_answers, with_p
 from cotfaith.cluster.stats.metrics.lib.remarks import Row, nothing
 from cotfaith.cluster.stats.metrics.lib.sayings import interval, side
@@ -30,6 +30,7 @@ from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Headlines, P
 
 PROBE = "filler_tokens"
 ACCURACY = {name: Metric("filler_accuracy", name, of_own_answer=False) for name in ("by_repeats", "paired", "no_cot")}
+BY_DIFFICULTY = Metric("filler_accuracy", "longest_by_difficulty", of_own_answer=False)
 GAIN = {
     name: Metric("filler_gain", name, bounds=DIFFERENCE, unit="points", of_own_answer=False, same_as=same)
     for name, same in (("by_repeats", None), ("longest", None), ("best_post_hoc", "by_repeats"))
@@ -49,7 +50,10 @@ def filler_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield accuracy by number of filler repeats, its paired gain over no chain, and what chains give beyond filler."""
     no_cot = no_cot_rows(rows.observations)
     arms = of_probe(rows.observations, PROBE).with_columns(pl.col("position").alias("x"), ok("correct").alias("s"))
-    yield from _of_items(with_no_cot(filled(arms, ITEM), no_cot), rows.asked("no_cot"))
+    pairs = with_no_cot(filled(arms, ITEM), no_cot)
+    yield from _of_items(pairs, rows.asked("no_cot"))
+    graded = with_difficulty(_longest(pairs), rows.items)
+    yield scores(graded, PROBE, BY_DIFFICULTY, reading(), pl.col("difficulty"))
     yield from _of_chains(rows.chains.join(rows.asked(PROBE), on=ASKED, how="semi"), arms, no_cot)
 
 
@@ -57,15 +61,19 @@ def _of_items(pairs: pl.DataFrame, asked_without: pl.DataFrame) -> Iterator[pl.D
     placed = pairs.filter(pl.col("position").is_not_null())
     asked = placed.join(asked_without, on=ASKED, how="semi")
     at = pl.col("position")
-    longest = pairs.sort("position", nulls_last=False).group_by(ITEM, maintain_order=True).last()
     both = pl.col("read").is_not_null() & pl.col("no_cot_correct").is_not_null()
     right, without = (pl.when(both).then(pl.col(name)) for name in ("read", "no_cot_correct"))
     yield scores(placed, PROBE, ACCURACY["by_repeats"], reading(), at)
     yield scores(asked, PROBE, ACCURACY["paired"], _read(right), at)
     yield scores(asked, PROBE, ACCURACY["no_cot"], without, at)
     yield scores(placed, PROBE, GAIN["by_repeats"], _gain(), at)
-    yield scores(longest, PROBE, GAIN["longest"], _gain())
+    yield scores(_longest(pairs), PROBE, GAIN["longest"], _gain())
     yield scores(placed, PROBE, GAIN["best_post_hoc"], _gain(), at)
+
+
+def _longest(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return each item's longest filler."""
+    return pairs.sort("position", nulls_last=False).group_by(ITEM, maintain_order=True).last()
 
 
 def _of_chains(asked: pl.DataFrame, arms: pl.DataFrame, no_cot: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -102,8 +110,9 @@ def filler_settled(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shared(lines: pl.DataFrame) -> pl.DataFrame:
-    """Return the lines whose position several items have; a group of one item keeps all its positions."""
-    return lines.filter(pl.col("position").is_null() | (pl.col("n_effects") > 1) | (pl.col("of_items") == 1))
+    """Return the lines whose length several items have; a group of one item keeps all its lengths."""
+    is_length = pl.col("position").is_not_null() & pl.col("method").ne_missing(BY_DIFFICULTY.method)
+    return lines.filter(~is_length | (pl.col("n_effects") > 1) | (pl.col("of_items") == 1))
 
 
 def _read(value: pl.Expr, bounds: Bounds = SHARE) -> Value:
@@ -175,7 +184,7 @@ WORDS = Words(
 )
 METRICS = ProbeMetrics(
     probe=PROBE,
-    metrics=(*ACCURACY.values(), *GAIN.values(), RELIANCE, SOFT, CHAIN_GAIN),
+    metrics=(*ACCURACY.values(), BY_DIFFICULTY, *GAIN.values(), RELIANCE, SOFT, CHAIN_GAIN),
     scores=filler_scores,
     settled=filler_settled,
     words=WORDS,

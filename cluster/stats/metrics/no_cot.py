@@ -12,6 +12,7 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
 from cotfaith.cluster.stats.metrics.lib.frame import ASKED, ITEM, measured, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import HALF, LANHAM, OURS, Judged, Metric, ProbeMetrics, Rows
+from cotfaith.cluster.stats.metrics.lib.need import scores_by_difficulty
 from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_difficulty, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.probability import own_answers, with_p
 from cotfaith.cluster.stats.metrics.lib.remarks import Row, Without, outcome
@@ -41,6 +42,7 @@ RELIANCE = Metric(
         ),
     ),
 )
+RELIANCE_BY_DIFFICULTY = (Metric("raw_reliance", "by_difficulty"), Metric("raw_reliance", "needed_by_difficulty"))
 SOFT = Metric(
     "raw_reliance",
     "soft",
@@ -74,6 +76,7 @@ def no_cot_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     yield scores(by_difficulty, PROBE, GAIN_BY_DIFFICULTY, gain(), difficulty)
     yield scores(pairs, PROBE, SAME, same)
     yield scores(pairs, PROBE, RELIANCE, ~same)
+    yield from scores_by_difficulty(rows, pairs, PROBE, RELIANCE_BY_DIFFICULTY, ~same)
     yield _soft(asked, no_cot)
 
 
@@ -133,7 +136,7 @@ METRICS = ProbeMetrics(
     probe=PROBE,
     metrics=(
         *(ACCURACY, ACCURACY_BY_DIFFICULTY, P_GOLD, *PAIRED, *PAIRED_BY_DIFFICULTY),
-        *(GAIN, GAIN_BY_DIFFICULTY, SAME, RELIANCE, SOFT),
+        *(GAIN, GAIN_BY_DIFFICULTY, SAME, RELIANCE, *RELIANCE_BY_DIFFICULTY, SOFT),
     ),
     scores=no_cot_scores,
     words=WORDS,

@@ -3,7 +3,8 @@
 They bound the interval if all items agree, and the worst and best case if rows failed.
 """
 
-Bounds = tuple[float, float]
+from cotfaith.cluster.stats.intervals import Bounds as Bounds
+
 SHARE: Bounds = (0.0, 1.0)
 DIFFERENCE: Bounds = (-1.0, 1.0)
 

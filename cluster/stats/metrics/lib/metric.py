@@ -113,7 +113,7 @@ class Metric:
     """``ANY``: the methods come from the rows."""
     bounds: Bounds | None = SHARE
     """Smallest and largest value of one item; None: it has no bounds."""
-    unit: Literal["share", "points", "nats", "steps", "ratio", "labels"] = "share"
+    unit: Literal["share", "points", "nats", "steps", "ratio", "labels", "difficulty"] = "share"
     ratio: bool = False
     """Whether its denominator is itself a mean."""
     of_answers: bool = True
@@ -185,6 +185,9 @@ class ProbeMetrics:
     """What metrics are about that belong to no probe, besides the chains themselves."""
     together: Together | None = None
     """Scores that compare items with each other. None: there are none."""
+    derived: Callable[[pl.DataFrame], Iterable[dict[str, Any]]] | None = None
+    """Estimates that rest on several sums. In: the lines of all metrics over all items, settled. Out: as those of
+    ``Together``. None: there are none."""
     reference: str | None = None
     """Condition of the arm with which the other arms of the same rollout are compared; None: they are compared with
     the chain's own answer."""

@@ -6,11 +6,13 @@ or one of an item without a known gold answer, tells nothing: its need is null. 
 are left out: nothing on the way can be taken away from them.
 """
 
+from collections.abc import Iterator
+
 import polars as pl
 
-from cotfaith.cluster.stats.metrics.lib.frame import ITEM, ok
-from cotfaith.cluster.stats.metrics.lib.metric import Rows
-from cotfaith.cluster.stats.metrics.lib.pairs import no_cot_rows
+from cotfaith.cluster.stats.metrics.lib.frame import ITEM, Value, ok, scores
+from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
+from cotfaith.cluster.stats.metrics.lib.pairs import no_cot_rows, with_difficulty
 from cotfaith.schemas.variants import PLAIN
 
 UNSURE = 0.5
@@ -35,6 +37,15 @@ def of_needed(rows: Rows, found: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of ``found`` whose item needs the chain."""
     needed = items_by_need(rows).filter(pl.col("needs") & ~pl.col("one_step"))
     return found.join(needed, on=ITEM, how="semi", maintain_order="left")
+
+
+def scores_by_difficulty(
+    rows: Rows, found: pl.DataFrame, probe: str, metrics: tuple[Metric, Metric], value: pl.Expr | Value
+) -> Iterator[pl.DataFrame]:
+    """Yield the scores of ``found`` by difficulty: of all items, and of those that need the chain."""
+    graded, difficulty = with_difficulty(found, rows.items), pl.col("difficulty")
+    yield scores(graded, probe, metrics[0], value, difficulty)
+    yield scores(of_needed(rows, graded), probe, metrics[1], value, difficulty)
 
 
 def _one_step(chains: pl.DataFrame) -> pl.DataFrame:

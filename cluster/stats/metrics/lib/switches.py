@@ -9,6 +9,7 @@ it was not the target on the plain item and is the target under the variant.
 
 import polars as pl
 
+from cotfaith.cluster.stats.metrics.lib.choices import n_choices
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, Value, ok
 from cotfaith.schemas.variants import PLAIN
 
@@ -82,9 +83,7 @@ def _with_same(found: pl.DataFrame, pushed: pl.DataFrame) -> pl.DataFrame:
 
 def _about(items: pl.DataFrame) -> pl.DataFrame:
     """Return each item's gold answer and number of choices."""
-    boolean = pl.col("answer_format") == "boolean"
-    n = pl.when(boolean).then(2).when(pl.col("answer_format") != "text").then(pl.col("choices").list.len())
-    about = items.select(*_ABOUT, "gold", pl.when(n > 0).then(n).cast(pl.Int64).alias("n_choices"))
+    about = items.select(*_ABOUT, "gold", n_choices().alias("n_choices"))
     return about.unique(_ABOUT, maintain_order=True)
 
 

@@ -22,8 +22,23 @@ REASONS = {
     "class_without_labels": "a class has no labels",
     "more_items": "no labels would: more items",
     "one_class_over_95": "over 95% alike",
+    "no_answers_without_a_chain": "no answers without a chain",
+    "no_graded_answers": "no graded answers",
+    "one_step_chains": "all chains have one step",
+    "none_needed": "no item needs the chain",
+    "no_difficulty": "no difficulty is stated",
+    "one_difficulty": "one difficulty",
+    "two_difficulties": "two difficulties",
 }
 """Why an estimate has no value (its ``interval``) -> in words."""
+BEYOND = "beyond_range: "
+"""Before the side on which a value lies outside the tested range, such as "above 8"."""
+
+
+def reason(interval: str | None) -> str:
+    """Return in words why an estimate has no value; "" if ``interval`` does not say."""
+    said = interval or ""
+    return said.removeprefix(BEYOND) if said.startswith(BEYOND) else REASONS.get(said, "")
 
 
 @dataclass(frozen=True)
