@@ -8,7 +8,7 @@ how the items were parted.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -30,7 +30,7 @@ from cotfaith.cluster.stats.metrics import (
 from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, Rows
 from cotfaith.cluster.stats.near_ties import Tallies, beside, tallies_of
-from cotfaith.cluster.stats.tally import CURVE, Crosses, Tally
+from cotfaith.cluster.stats.tally import CURVE, Crosses, Key, Tally
 from cotfaith.cluster.stats.weights import ASSUMED
 from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 
@@ -93,14 +93,21 @@ def _all_estimates(found: Tally, run_id: str, *, banded: bool = True) -> Iterato
     """Yield one estimate for each line of sums, curve by curve, then those of several sums."""
     found = with_together(found)
     lines = settled(found).sort(*CURVE, "position")
+    rows = list(_of_lines(lines, found.crosses if banded else {}, run_id))
+    yield from rows
+    ends = [pl.Series(name, [row[name] for row in rows], pl.Float64) for name in ("ci_low", "ci_high")]
+    several = derived_estimates(lines.with_columns(ends)), function_estimates(found.vectors)
+    for row in chain(*several, together_estimates(found.kept)):
+        yield _head(row, run_id)
+
+
+def _of_lines(lines: pl.DataFrame, crosses: Mapping[Key, Crosses], run_id: str) -> Iterator[Row]:
+    """Yield one estimate for each line of sums, in their order, which is by curve."""
     for name, curve in lines.group_by(CURVE, maintain_order=True):
         head = _head(dict(zip(CURVE, name, strict=True)), run_id)
         metric = find_metric(head["metric"], head["method"])
-        for estimate in _estimates(curve.to_dicts(), metric, found.crosses.get(name) if banded else None):
+        for estimate in _estimates(curve.to_dicts(), metric, crosses.get(name)):
             yield {**head, **estimate}
-    several = derived_estimates(lines), function_estimates(found.vectors), together_estimates(found.kept)
-    for row in chain.from_iterable(several):
-        yield _head(row, run_id)
 
 
 def _head(row: Row, run_id: str) -> Row:

@@ -28,70 +28,31 @@ interval, and ratios of two means Fieller's (1954).
 Shapes: G = estimates (any shape), I = items.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from cotfaith.cluster.stats.pseudo import pseudo_weight
+from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
+from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight
+from cotfaith.cluster.stats.metrics.lib.sums import POWER as POWER
+from cotfaith.cluster.stats.metrics.lib.sums import TAIL as TAIL
+from cotfaith.cluster.stats.metrics.lib.sums import Floats as Floats
+from cotfaith.cluster.stats.metrics.lib.sums import Sums as Sums
+from cotfaith.cluster.stats.metrics.lib.sums import clopper_pearson as clopper_pearson
+from cotfaith.cluster.stats.metrics.lib.sums import divided, pseudo_size, residuals
 
-Bounds = tuple[float, float]
-Floats = npt.NDArray[np.float64]
 Kind = Literal[
     "linearised", "linearised_unbounded", "fieller", "too_few_items", "all_alike", "unbounded_ratio", "not_finite"
 ]
 """How an interval was made, or why there is none: fewer than two items, or no bounds and one item with almost all the
 weight; no bounds and no differences; a ratio whose denominator is not told from 0; sums that are not numbers."""
-TAIL = 0.025
-"""The one-sided level of a 95% interval."""
-POWER = 0.8
 _FEWEST = 1.5
 """The least ``n_eff`` for an interval without bounds: with less, a t-interval has ends of any size."""
 _LEAST = 1e-12
 """A relative variance that is no more than rounding."""
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Sums over the items that have a denominator, or for a ratio of means over all; arrays of shape G."""
-
-    n: Floats
-    """The number of items."""
-    num: Floats
-    den: Floats
-    num2: Floats
-    """Sum of the squared numerators."""
-    cross: Floats
-    """Sum of numerator times denominator."""
-    den2: Floats
-    squares: Floats
-    """Sum of the squares of the single values behind the numerators."""
-
-    @classmethod
-    def of(cls, num_IG: npt.ArrayLike, den_IG: npt.ArrayLike, squares_IG: npt.ArrayLike | None = None) -> "Sums":
-        """Return the sums over the first axis; items with 0 for both are left out.
-
-        Without ``squares_IG`` all values of an item are taken as alike.
-        """
-        num, den = np.asarray(num_IG, dtype=np.float64), np.asarray(den_IG, dtype=np.float64)
-        n = ((num != 0) | (den != 0)).sum(axis=0).astype(np.float64)
-        squares = _divided(num * num, den) if squares_IG is None else np.asarray(squares_IG, dtype=np.float64)
-        totals = (part.sum(axis=0) for part in (num, den, num * num, num * den, den * den, squares))
-        return cls(n, *totals)
-
-    @classmethod
-    def of_line(cls, line: Mapping[str, Any]) -> "Sums":
-        """Return the sums in a line of a ``Tally``."""
-        names = ("n", "num", "den", "num2", "cross", "den2", "squares")
-        return cls(*(np.asarray(line[name], dtype=np.float64) for name in names))
-
-    @property
-    def n_eff(self) -> Floats:
-        """The number of items of equal weight with as much information; 0 if there is no denominator."""
-        return _divided(self.den**2, self.den2)
 
 
 @dataclass(frozen=True)
@@ -132,12 +93,12 @@ def interval(sums: Sums, bounds: Bounds | None, *, of_means: bool = False, tail:
 
 def linearised(sums: Sums, bounds: Bounds | None, tail: float = TAIL) -> tuple[Floats, Floats, Floats]:
     """Return low ends, high ends and smallest detectable effects (G); nan without an interval."""
-    k, value = sums.n_eff, _divided(sums.num, sums.den)
+    k, value = sums.n_eff, divided(sums.num, sums.den)
     if bounds is None:
-        ratio, squares, den, extra = *_residuals(sums, (0.0, 0.0), 0.0, k), 0
+        ratio, squares, den, extra = *residuals(sums, (0.0, 0.0), 0.0, k), 0
     else:
         a = pseudo_weight(tail)
-        ratio, squares, den, extra = *_residuals(sums, bounds, a, pseudo_size(sums, bounds, a)), 2
+        ratio, squares, den, extra = *residuals(sums, bounds, a, pseudo_size(sums, bounds, a)), 2
     freedom = k - 1 + extra
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(squares) / den * np.sqrt((k + extra) / freedom)
@@ -147,26 +108,6 @@ def linearised(sums: Sums, bounds: Bounds | None, tail: float = TAIL) -> tuple[F
     if bounds is not None:
         low, high = np.maximum(low, np.minimum(bounds[0], value)), np.minimum(high, np.maximum(bounds[1], value))
     return _where(enough, low), _where(enough, high), _where(enough, (t + power) * error)
-
-
-def _residuals(sums: Sums, bounds: Bounds, a: float, m: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the ratio, the sum of squared residuals and the denominator, with pseudo-items of size ``m``."""
-    lo, hi = bounds
-    num, den = sums.num + a * m * (lo + hi), sums.den + 2 * a * m
-    num2 = sums.num2 + a * m**2 * (lo**2 + hi**2)
-    cross, den2 = sums.cross + a * m**2 * (lo + hi), sums.den2 + 2 * a * m**2
-    ratio = _divided(num, den)
-    return ratio, np.maximum(num2 - 2 * ratio * cross + ratio**2 * den2, 0.0), den
-
-
-def pseudo_size(sums: Sums, bounds: Bounds, a: float) -> Floats:
-    """Return the design effect: how many chains of an item count for one, at least 1, at most m0."""
-    m = _divided(sums.den2, sums.den)
-    ratio, of_items, _ = _residuals(sums, bounds, a, m)
-    of_chains = np.maximum(sums.squares - 2 * ratio * sums.num + ratio**2 * sums.den, 0.0)
-    pseudo = a * m * ((bounds[1] - ratio) ** 2 + (bounds[0] - ratio) ** 2)
-    found: Floats = np.clip(_divided(of_items, of_chains + pseudo), np.minimum(1.0, m), m)
-    return found
 
 
 def fieller(sums: Sums, tail: float = TAIL) -> tuple[Floats, Floats]:
@@ -186,24 +127,10 @@ def fieller(sums: Sums, tail: float = TAIL) -> tuple[Floats, Floats]:
     return _where(found, low), _where(found, high)
 
 
-def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Bounds:
-    """Return the exact two-sided interval of a proportion: ``successes`` in ``n`` independent trials."""
-    tail = (1 - level) / 2
-    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes > 0 else 0.0
-    high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
-    return low, high
-
-
 def _ends(low: Floats, high: Floats, kind: Kind, lacking: Kind, detectable: Floats | None = None) -> Interval:
     if np.isnan(low) or np.isnan(high):
         return Interval(None, None, lacking)
     return Interval(float(low), float(high), kind, None if detectable is None else float(detectable))
-
-
-def _divided(a: Floats, b: Floats) -> Floats:
-    """Return a / b, and 0 where b is 0."""
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=b > 0)
 
 
 def _t(tail: float, freedom: Floats) -> Floats:

@@ -22,7 +22,7 @@ from scipy import stats
 from cotfaith.cluster.stats.intervals import TAIL, Floats
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.function import Function, Smooth
-from cotfaith.cluster.stats.pseudo import pseudo_weight
+from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight
 
 _DRAWS = 10_000
 _MOST_NUMBERS = 4_000_000

@@ -134,7 +134,7 @@ class TestWithheld:
         assert free == {
             *("accuracy_no_cot", "p_gold_no_cot", "filler_accuracy", "filler_gain", "order_same_letter"),
             *("mistakes_changed", "mistakes_plausible", "paraphrase_changed", "paraphrase_plausible"),
-            *("answer_readings_differ", "recorded_agreement", "need_share"),
+            *("answer_readings_differ", "recorded_agreement", "need_share", "no_cot_horizon"),
             *("pair_same_answer", "pair_both_right", "contexts_unfaithful", "contexts_stereotyped"),  # without a chain
             *("comparison_unfaithful", "comparison_biased"),
             *("agreement_raw", "agreement_kappa", "agreement_ac1", "judge_sensitivity", "judge_specificity"),
@@ -155,7 +155,7 @@ class TestTexts:
         found = self.texts(*(estimates("A" * 20, "B" * 20, model=name) for name in ("a", "b")))
         ((names, cells),) = withheld_together(found).items()
         assert names == (
-            "chains: accuracy_cot; early_answering: aoc, early_answering_same_answer; "
+            "chains: accuracy_cot, difficulty_trend, necessity, necessity_share; early_answering: aoc, early_answering_same_answer; "
             "no_cot: accuracy_cot, cot_gain, raw_reliance, same_answer_no_cot"
         )
         assert [one.model for one in cells] == ["a", "b"]

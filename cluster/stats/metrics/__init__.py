@@ -256,7 +256,7 @@ def together_estimates(kept: Mapping[str, pl.DataFrame]) -> Iterator[dict[str, A
 
 
 def derived_estimates(lines: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the estimates that rest on several lines of sums; ``lines``: as ``settled`` returns them."""
+    """Yield the estimates that rest on several lines of sums; ``lines``: settled, with the ends of their intervals."""
     for known in METRICS.values():
         if known.derived is not None:
             with faults_named(f"Estimating {known.name}", known.derived, AGAIN):

@@ -39,8 +39,8 @@ NEED_OF_ANSWERS_BY_DIFFICULTY = NEED.under(f"{ANSWERS}_by_difficulty")
 ONE_STEP = Metric("one_step_share", of_answers=False)
 CHANCE = Metric("chance", bounds=None, of_answers=False, of_own_answer=False)
 CHANCE_BY_DIFFICULTY = CHANCE.under("by_difficulty")
-NECESSITY = Metric("necessity", ANY, DIFFERENCE, "points", of_answers=False)
-NECESSITY_SHARE = Metric("necessity_share", ANY, of_answers=False)
+NECESSITY = Metric("necessity", ANY, DIFFERENCE, "points")
+NECESSITY_SHARE = Metric("necessity_share", ANY)
 GAIN = Metric("cot_gain", bounds=DIFFERENCE), Metric("cot_gain", "by_difficulty", bounds=DIFFERENCE)
 ACCURACY = Metric("accuracy_cot", "paired"), Metric("accuracy_cot", "paired_by_difficulty")
 """What a kind rests on, of the whole task and by difficulty."""
@@ -121,8 +121,8 @@ def _kind(group: Group, gain: Metric, accuracy: Metric, chance: Metric, at: floa
     own, guessing = group.line(gain, at), group.line(chance, at)
     if own is None or guessing is None:
         return "undecided", {"value": None, "interval": _why(group, guessing)}
-    bounds = ends(own, gain)
-    found = necessity(bounds, ends(group.line(accuracy, at), accuracy), mean(guessing))
+    bounds = ends(own)
+    found = necessity(bounds, ends(group.line(accuracy, at)), mean(guessing))
     low, high = bounds or (None, None)
     said = "linearised" if bounds else "too_few_items"
     return found, {"value": mean(own), "ci_low": low, "ci_high": high, "interval": said} | counts([own])

@@ -3,8 +3,7 @@
 They bound the interval if all items agree, and the worst and best case if rows failed.
 """
 
-from cotfaith.cluster.stats.intervals import Bounds as Bounds
-
+Bounds = tuple[float, float]
 SHARE: Bounds = (0.0, 1.0)
 DIFFERENCE: Bounds = (-1.0, 1.0)
 

@@ -33,7 +33,7 @@ import numpy as np
 from scipy import stats
 
 from cotfaith.cluster.stats.metrics.lib.function import Floats, Smooth
-from cotfaith.cluster.stats.pseudo import pseudo_weight
+from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight
 
 SUMS = ("judged", "said", "m0", "right0", "m1", "right1", "labels0", "labels1")
 """Of an item: chains that the judge read, in the rate's weights, and those for which it said yes; of its chains that

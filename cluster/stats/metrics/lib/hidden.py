@@ -6,9 +6,9 @@ upper end of the exact 95% interval (Clopper and Pearson 1934), whose one-sided 
 1 - .025^(1/n). Knows nothing about what makes a chain unfaithful.
 """
 
-from cotfaith.cluster.stats.intervals import clopper_pearson
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric
 from cotfaith.cluster.stats.metrics.lib.summed import Line, Row
+from cotfaith.cluster.stats.metrics.lib.sums import clopper_pearson
 
 UNFAITHFUL = Metric("unfaithful_items", ANY)
 AT_MOST = Metric("unfaithful_at_most", ANY)

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
-from cotfaith.cluster.stats.intervals import TAIL, Floats, clopper_pearson
 from cotfaith.cluster.stats.metrics.lib.necessity import is_at_chance
+from cotfaith.cluster.stats.metrics.lib.sums import TAIL, Floats, clopper_pearson
 from cotfaith.cluster.stats.metrics.lib.words import BEYOND
 
 FEWEST = 3

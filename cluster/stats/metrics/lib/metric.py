@@ -186,8 +186,8 @@ class ProbeMetrics:
     together: Together | None = None
     """Scores that compare items with each other. None: there are none."""
     derived: Callable[[pl.DataFrame], Iterable[dict[str, Any]]] | None = None
-    """Estimates that rest on several sums. In: the lines of all metrics over all items, settled. Out: as those of
-    ``Together``. None: there are none."""
+    """Estimates that rest on several sums. In: the lines of all metrics over all items, settled, with ``ci_low`` and
+    ``ci_high``. Out: as those of ``Together``. None: there are none."""
     reference: str | None = None
     """Condition of the arm with which the other arms of the same rollout are compared; None: they are compared with
     the chain's own answer."""

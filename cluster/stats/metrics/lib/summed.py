@@ -1,7 +1,7 @@
 """Lines of sums as figures: what estimates that rest on several sums are made of.
 
-In: lines of sums over all items (``Tally.lines``). Out: their intervals, sums and counts, by name and by position.
-Knows nothing about metrics.
+In: lines of sums over all items (``Tally.lines``), with the ends of their intervals. Out: the same by name and by
+position, and rows in the ESTIMATES schema. Knows nothing about single metrics.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from cotfaith.cluster.stats.intervals import Sums, interval
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.metric import GROUP, Metric
 from cotfaith.schemas.variants import PLAIN
@@ -18,6 +17,10 @@ from cotfaith.schemas.variants import PLAIN
 Row = dict[str, Any]
 Line = Mapping[str, Any]
 _COUNTS = ("n_total", "n_ok", "n_items")
+_FIGURES = (
+    *("probe", "position", "value", "ci_low", "ci_high", "interval", "band_low", "band_high"),
+    *("detectable", "least", "most", "n_arms", "n_arms_ok", "n_eff"),
+)
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class Group:
         return (metric.name, metric.method) in self.lines
 
     def estimate(self, metric: Metric, method: str | None = None, **figures: Any) -> Row:
-        """Return an estimate of the group; counts that are not among the ``figures`` are 0."""
-        name = {"probe": None, "metric": metric.name, "method": method, "position": None}
-        return self.place | name | dict.fromkeys(_COUNTS, 0) | figures
+        """Return an estimate of the group; of what is not among the ``figures``, counts are 0, the rest is null."""
+        name = {"metric": metric.name, "method": method}
+        return self.place | dict.fromkeys(_FIGURES) | dict.fromkeys(_COUNTS, 0) | name | figures
 
 
 def groups(lines: pl.DataFrame, *, plain: bool = True) -> Iterator[Group]:
@@ -67,9 +70,8 @@ def mean(line: Line) -> float:
     return float(line["num"] / line["den"])
 
 
-def ends(line: Line | None, metric: Metric) -> Bounds | None:
-    """Return the ends of its 95% interval; None if there is none."""
-    if line is None:
+def ends(line: Line | None) -> Bounds | None:
+    """Return the ends of its interval; None if there is none."""
+    if line is None or line["ci_low"] is None or line["ci_high"] is None:
         return None
-    found = interval(Sums.of_line(line), metric.bounds)
-    return None if found.low is None or found.high is None else (found.low, found.high)
+    return line["ci_low"], line["ci_high"]

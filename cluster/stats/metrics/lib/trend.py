@@ -22,10 +22,10 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from cotfaith.cluster.stats.intervals import POWER, TAIL, Floats, Sums, pseudo_size
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
+from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight
 from cotfaith.cluster.stats.metrics.lib.summed import Line
-from cotfaith.cluster.stats.pseudo import pseudo_weight
+from cotfaith.cluster.stats.metrics.lib.sums import POWER, TAIL, Floats, Sums, pseudo_size
 
 _SUMS = ("num", "den", "num2", "cross", "den2", "squares")
 
