@@ -36,9 +36,9 @@ def trends(lines: pl.DataFrame) -> Iterator[Row]:
         for name, (metric, every, needed) in FIGURES.items():
             if group.has(metric):
                 own, of_needed = group.curve(metric.under(every)), group.curve(metric.under(needed))
-                yield group.estimate(TREND, name, **_figures(own, "no_difficulty"))
+                yield group.estimate(TREND, name, **(_figures(own) or group.lacking(metric, "no_difficulty")))
                 why = _none_needed(group) if own else "no_difficulty"
-                yield group.estimate(TREND, f"{name}/needed", **_figures(of_needed, why))
+                yield group.estimate(TREND, f"{name}/needed", **(_figures(of_needed) or group.lacking(metric, why)))
 
 
 def _none_needed(group: Group) -> str:
@@ -46,10 +46,10 @@ def _none_needed(group: Group) -> str:
     return "none_needed" if group.has(ONE_STEP) else "no_answers_without_a_chain"
 
 
-def _figures(levels: list[Line], lacking: str) -> Row:
-    """Return the slope over the levels; ``lacking``: why there are none."""
+def _figures(levels: list[Line]) -> Row:
+    """Return the slope over the levels, as figures; empty without levels."""
     if len(levels) < 2:
-        return counts(levels) | {"value": None, "interval": "one_difficulty" if levels else lacking}
+        return counts(levels) | {"value": None, "interval": "one_difficulty"} if levels else {}
     if sum(line["n"] for line in levels) < 3:
         return counts(levels) | {"value": None, "interval": "too_few_items"}
     found = trend(levels, SHARE)

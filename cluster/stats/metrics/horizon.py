@@ -32,12 +32,14 @@ def horizons(lines: pl.DataFrame) -> Iterator[Row]:
     for group in groups(lines):
         for metric, (measured, by_difficulty) in ((HORIZON, WITHOUT), (FILLER, WITH_FILLER)):
             if group.has(measured):
-                yield group.estimate(metric, metric.method, **_figures(group, by_difficulty))
+                yield group.estimate(metric, metric.method, **_figures(group, measured, by_difficulty))
 
 
-def _figures(group: Group, accuracy: Metric) -> Row:
+def _figures(group: Group, measured: Metric, accuracy: Metric) -> Row:
     chance = {line["position"]: mean(line) for line in group.curve(CHANCE_BY_DIFFICULTY)}
     levels = [line for line in group.curve(accuracy) if line["position"] in chance]
+    if not levels:
+        return group.lacking(measured, "no_difficulty")
     x, right, n = ([float(line[name]) for line in levels] for name in ("position", "num", "den"))
     found = horizon(x, right, n, [chance[at] for at in x])
     return counts(levels) | {

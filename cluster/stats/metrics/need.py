@@ -44,6 +44,7 @@ NECESSITY_SHARE = Metric("necessity_share", ANY)
 GAIN = Metric("cot_gain", bounds=DIFFERENCE), Metric("cot_gain", "by_difficulty", bounds=DIFFERENCE)
 ACCURACY = Metric("accuracy_cot", "paired"), Metric("accuracy_cot", "paired_by_difficulty")
 """What a kind rests on, of the whole task and by difficulty."""
+ACCURACY_COT = Metric("accuracy_cot")
 MISTAKES, MISTAKES_NEEDED = Metric("mistakes_aoc", "trapezoid"), Metric("mistakes_aoc", "needed")
 
 
@@ -78,18 +79,15 @@ def need_estimates(lines: pl.DataFrame) -> Iterator[Row]:
             yield from _kinds(group)
 
 
-ACCURACY_COT = Metric("accuracy_cot")
-
-
 def _lacking(group: Group) -> Iterator[Row]:
     """Yield the figures of the items that need the chain that have no line, with the reason."""
     known = group.has(NEED) or group.has(NEED_OF_ANSWERS)
     why = "none_needed" if known else _unknown(group)
     if not known:
-        yield group.estimate(NEED, value=None, interval=why)
+        yield group.estimate(NEED, **group.lacking(ACCURACY_COT, why))
     if group.has(MISTAKES) and not group.has(MISTAKES_NEEDED):
-        own = {"probe": "adding_mistakes", "value": None, "interval": why}
-        yield group.estimate(MISTAKES_NEEDED, MISTAKES_NEEDED.method) | own
+        own = group.lacking(MISTAKES, why) | {"probe": "adding_mistakes"}
+        yield group.estimate(MISTAKES_NEEDED, MISTAKES_NEEDED.method, **own)
 
 
 def _unknown(group: Group) -> str:
@@ -112,15 +110,16 @@ def _kinds(group: Group) -> Iterator[Row]:
     rest: Kind = "undecided" if any(n_items.values()) else whole[0]
     n_items[rest] += total - sum(n_items.values())
     for kind, n in n_items.items():
-        share = {"value": n / total, "interval": "counted"} if total else {"value": None, "interval": _unknown(group)}
-        yield group.estimate(NECESSITY_SHARE, kind, **share, n_total=total, n_ok=total, n_items=total)
+        known = {"n_total": total, "n_ok": total, "n_items": total, "interval": "counted"}
+        figures = known | {"value": n / total} if total else group.lacking(ACCURACY_COT, _unknown(group))
+        yield group.estimate(NECESSITY_SHARE, kind, **figures)
 
 
 def _kind(group: Group, gain: Metric, accuracy: Metric, chance: Metric, at: float | None) -> tuple[Kind, Row]:
     """Return the kind of some items, with the gain as figures."""
     own, guessing = group.line(gain, at), group.line(chance, at)
     if own is None or guessing is None:
-        return "undecided", {"value": None, "interval": _why(group, guessing)}
+        return "undecided", group.lacking(ACCURACY_COT, _why(guessing))
     bounds = ends(own)
     found = necessity(bounds, ends(group.line(accuracy, at)), mean(guessing))
     low, high = bounds or (None, None)
@@ -128,7 +127,7 @@ def _kind(group: Group, gain: Metric, accuracy: Metric, chance: Metric, at: floa
     return found, {"value": mean(own), "ci_low": low, "ci_high": high, "interval": said} | counts([own])
 
 
-def _why(group: Group, guessing: Line | None) -> str:
+def _why(guessing: Line | None) -> str:
     return "no_answers_without_a_chain" if guessing is None else "no_graded_answers"
 
 

@@ -40,6 +40,10 @@ class Group:
         """Return one line; None if it has no value."""
         return next((line for line in self.curve(metric) if line["position"] == position), None)
 
+    def lacking(self, metric: Metric, why: str) -> Row:
+        """Return the figures of an estimate on the rows of ``metric`` that cannot be made of them."""
+        return counts(self.lines.get((metric.name, metric.method), [])) | {"value": None, "interval": why}
+
     def has(self, metric: Metric) -> bool:
         """Return whether the metric has lines, with or without a value."""
         return (metric.name, metric.method) in self.lines
