@@ -17,6 +17,7 @@ from cotfaith.cluster.cli.estimate_tables import (
 from cotfaith.cluster.cli.fit import MOST_LINES, fits, height, print_first
 from cotfaith.cluster.cli.imported import print_imported
 from cotfaith.cluster.cli.moved_lines import print_moved
+from cotfaith.cluster.cli.necessity_table import necessity_table
 from cotfaith.cluster.cli.view import View
 from cotfaith.cluster.report.columns import in_column
 from cotfaith.cluster.report.shortfalls import shortfalls
@@ -57,6 +58,9 @@ def summarise(rows: Sequence[Estimate], console: Console, shown: View, missing: 
     else:
         print_first(lambda n: models_table(rows, missing, n), n_series(rows), console, "models: --details")
         console.print("Each model and task: --details; some of them: cotfaith aggregate RUN --model M --task T")
+    if shown.in_full and (needs := necessity_table(rows)).row_count:
+        console.print()
+        console.print(needs)
     print_moved(every, console, shown.in_full)
     _print_variants(by_kind(every)["variants"], console, shown.in_full)
 
