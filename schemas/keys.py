@@ -9,6 +9,7 @@ from cotfaith.schemas.errors import SpecError
 RUN = "run.json"
 ESTIMATES = "estimates.parquet"
 COMPARISONS = "comparisons.parquet"
+VERDICTS = "verdicts.parquet"
 REPORT = "report.html"
 VALIDATION = "validation.json"
 LEASE = "_lease.json"

@@ -206,12 +206,53 @@ COMPARISONS = _schema(
     ],
 )
 
+QUESTIONS = ("needed", "made_in_it", "says", "readable", "caught")
+"""What is asked about a model's chains before they are trusted."""
+
+
+def _answered(question: str) -> list[pa.Field]:
+    """Return the columns of one question of a verdict."""
+    return [
+        pa.field(f"{question}_outcome", pa.string(), nullable=False),  # passes, fails or open
+        pa.field(f"{question}_p_value", pa.float64()),  # one-sided; corrected for other questions and cells if it fails
+        pa.field(f"{question}_value", pa.float64()),  # of the figure that decides it
+        pa.field(f"{question}_low", pa.float64()),  # of its 95% interval
+        pa.field(f"{question}_high", pa.float64()),
+        pa.field(f"{question}_n_items", pa.int64(), nullable=False),
+        pa.field(f"{question}_figure", pa.string(), nullable=False),  # its metric, and the variant; "": none
+        pa.field(f"{question}_why", pa.string(), nullable=False),
+    ]
+
+
+VERDICTS = _schema(
+    "verdicts",
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("strategy", pa.string(), nullable=False),
+        pa.field("channel", pa.string()),  # what the chains' texts are; null: not told apart
+        pa.field("stratum", pa.string(), nullable=False),  # which items the verdict speaks of
+        pa.field("verdict", pa.string(), nullable=False),  # trust, do_not_trust or not_enough_evidence
+        pa.field("p_value", pa.float64()),  # corrected for all cells of the run; null: there is no test
+        pa.field("n_items", pa.int64(), nullable=False),
+        pa.field("share", pa.float64()),  # of the items that need the chain, with its 95% interval; null: not known
+        pa.field("share_low", pa.float64()),
+        pa.field("share_high", pa.float64()),
+        *(column for question in QUESTIONS for column in _answered(question)),
+        pa.field("change", pa.list_(pa.string()), nullable=False),  # what would change it, most useful first
+        pa.field("policy_hash", pa.string(), nullable=False),
+        pa.field("level", pa.float64(), nullable=False),  # of the policy, one-sided
+    ],
+)
+
 TABLES: dict[str, pa.Schema] = {
     "items": ITEMS,
     "chains": CHAINS,
     "observations": OBSERVATIONS,
     "estimates": ESTIMATES,
     "comparisons": COMPARISONS,
+    "verdicts": VERDICTS,
 }
 
 

@@ -14,6 +14,7 @@ from cotfaith.cluster.stats.aggregate import added, estimates_of
 from cotfaith.cluster.stats.conditioned.comparisons import comparisons_of
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.summed import Summed, summed
+from cotfaith.cluster.stats.tally import Tally
 from cotfaith.cluster.stats.withheld import withhold
 from cotfaith.cluster.storage.batches import Each, each_batch
 from cotfaith.cluster.storage.completeness import completeness
@@ -25,14 +26,20 @@ from cotfaith.schemas.run_objects import RunRecord
 
 def write_estimates(store: Store, run: RunRecord, each: Each = each_batch) -> pa.Table:
     """Compute, write and return the estimates; ``each``: where the rows are worked on whose sums are not kept."""
-    return _write(store, run, summed(store, run, each))[0]
+    return write_sums(store, run, each)[1]
+
+
+def write_sums(store: Store, run: RunRecord, each: Each = each_batch) -> tuple[Tally, pa.Table]:
+    """Write the estimates as ``write_estimates`` does; return the sums that they rest on, and the estimates."""
+    made: Summed[None] = summed(store, run, each)
+    return _write(store, run, made)[:2]
 
 
 def write_results(store: Store, run: RunRecord, each: Each = each_batch) -> pa.Table:
     """Write the estimates and the report, with the checks of a validation if there are any; return the estimates."""
     ledger = read_ledger(store, run)
     made = summed(store, run, each, shown, ledger)
-    estimates, comparisons = _write(store, run, made)
+    _, estimates, comparisons = _write(store, run, made)
     everything = joined(made.seen)
     transcripts = read_transcripts(store, run.run_id, ledger, everything.chains, known_words())
     beside = read_side_by_side(store, run.run_id, ledger, everything)
@@ -44,14 +51,14 @@ def write_results(store: Store, run: RunRecord, each: Each = each_batch) -> pa.T
     return estimates
 
 
-def _write(store: Store, run: RunRecord, made: Summed[Any]) -> tuple[pa.Table, pa.Table]:
-    """Write and return the estimates and the comparisons."""
+def _write(store: Store, run: RunRecord, made: Summed[Any]) -> tuple[Tally, pa.Table, pa.Table]:
+    """Write the estimates and the comparisons; return the sums and both."""
     total = added(made.tallies)
     estimates = withhold(estimates_of([total], made.unknown, run.run_id), run.spec.min_agreement)
     comparisons = comparisons_of(total[0].kept, estimates, run.run_id, run.spec.models)
     _put(store, keys.ESTIMATES, estimates)
     _put(store, keys.COMPARISONS, comparisons)
-    return estimates, comparisons
+    return total[0], estimates, comparisons
 
 
 def _put(store: Store, key: str, table: pa.Table) -> None:

@@ -36,7 +36,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
-from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight
+from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight, pseudo_weights
 from cotfaith.cluster.stats.metrics.lib.sums import POWER as POWER
 from cotfaith.cluster.stats.metrics.lib.sums import TAIL as TAIL
 from cotfaith.cluster.stats.metrics.lib.sums import Floats as Floats
@@ -91,13 +91,16 @@ def interval(sums: Sums, bounds: Bounds | None, *, of_means: bool = False, tail:
     return _ends(low, high, "linearised", "too_few_items", error)
 
 
-def linearised(sums: Sums, bounds: Bounds | None, tail: float = TAIL) -> tuple[Floats, Floats, Floats]:
-    """Return low ends, high ends and smallest detectable effects (G); nan without an interval."""
+def linearised(sums: Sums, bounds: Bounds | None, tail: float | Floats = TAIL) -> tuple[Floats, Floats, Floats]:
+    """Return low ends, high ends and smallest detectable effects (G); nan without an interval.
+
+    ``tail``: one level, or one for each estimate (G).
+    """
     k, value = sums.n_eff, divided(sums.num, sums.den)
     if bounds is None:
         ratio, squares, den, extra = *residuals(sums, (0.0, 0.0), 0.0, k), 0
     else:
-        a = pseudo_weight(tail)
+        a = pseudo_weight(tail) if isinstance(tail, float) else pseudo_weights(tail)
         ratio, squares, den, extra = *residuals(sums, bounds, a, pseudo_size(sums, bounds, a)), 2
     freedom = k - 1 + extra
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -133,7 +136,7 @@ def _ends(low: Floats, high: Floats, kind: Kind, lacking: Kind, detectable: Floa
     return Interval(float(low), float(high), kind, None if detectable is None else float(detectable))
 
 
-def _t(tail: float, freedom: Floats) -> Floats:
+def _t(tail: float | Floats, freedom: Floats) -> Floats:
     found: Floats = stats.t.isf(tail, np.maximum(freedom, _LEAST))
     return found
 

@@ -63,6 +63,11 @@ class Verdict:
     level: float = 0.025
     """The one-sided level of the policy."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it speaks of all items."""
+        return self.stratum == WHOLE
+
     def answer(self, question: Question) -> Answered:
         """Return what is known of one question."""
         return next(one for one in self.answers if one.question == question)

@@ -18,7 +18,7 @@ from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.by_item import ByItem
 from cotfaith.cluster.stats.metrics.lib.effects import effects
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, SCORE
-from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, title
+from cotfaith.cluster.stats.metrics.lib.metric import ANY, Ends, Metric, ProbeMetrics, Rows, title
 from cotfaith.cluster.stats.metrics.lib.needed import LABELLED, NEEDED
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN
 from cotfaith.cluster.stats.tally import CURVE, LINE, Tally, tally
@@ -261,6 +261,14 @@ def derived_estimates(lines: pl.DataFrame) -> Iterator[dict[str, Any]]:
         if known.derived is not None:
             with faults_named(f"Estimating {known.name}", known.derived, AGAIN):
                 yield from known.derived(lines)
+
+
+def levels(kept: Mapping[str, pl.DataFrame]) -> Iterator[tuple[dict[str, Any], Ends]]:
+    """Yield the estimates that are no sums over items and that verdicts may rest on, with their ends at any level."""
+    for known in METRICS.values():
+        if known.together is not None and known.together.levels is not None and known.name in kept:
+            with faults_named(f"Estimating {known.name}", known.together.levels, AGAIN):
+                yield from known.together.levels(kept[known.name])
 
 
 def _checked(known: ProbeMetrics, code: Callable[[T], Iterable[pl.DataFrame]], given: T) -> Iterator[pl.DataFrame]:

@@ -20,17 +20,18 @@ other arms have no such honest chains. A reading that failed is in no share; it 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from cotfaith.cluster.stats.estimates import ALL_OF, Estimate
-from cotfaith.cluster.stats.metrics.lib.catch import Caught, catch_of_labels, catches
+from cotfaith.cluster.stats.metrics.lib.catch import TAIL, Caught, catch_of_labels, catches_at
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, measured, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.gmean import FEW, Arm, Gmean, gmean
-from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows, Together
+from cotfaith.cluster.stats.metrics.lib.metric import ANY, Ends, Metric, ProbeMetrics, Rows, Together
 from cotfaith.cluster.stats.metrics.lib.sayings import interval
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Headlines, Part, ReportSection, Source, Words
 from cotfaith.schemas.variants import PLAIN
@@ -189,6 +190,16 @@ def _of_monitor(own: pl.DataFrame, head: Row) -> Iterator[Row]:
 
 def _catch_rows(own: pl.DataFrame, head: Row) -> Iterator[Row]:
     asked = own["position"].drop_nulls().max()
+    rates = sorted({*RATES, *own["position"].drop_nulls().to_list()})
+    counts, all_made = _caught_at(own, rates)
+    for rate, made in zip(rates, all_made, strict=True):
+        yield head | counts | {"metric": CATCH.name, "position": rate} | _figures(made(TAIL))
+        if rate == asked:
+            yield head | counts | {"metric": CAUGHT.name, "position": None} | _figures(made(TAIL))
+
+
+def _caught_at(own: pl.DataFrame, rates: Sequence[float]) -> tuple[Row, Sequence[Callable[[float], Caught]]]:
+    """Return the counts of one monitor's readings, and its catch rates, at any one-sided level."""
     items = own["item_id"].unique(maintain_order=True)
     own = own.with_columns(own["item_id"].replace_strict(items, pl.arange(len(items), eager=True)).alias("_item"))
     caught, honest = own.filter(_is_switched()), own.filter(pl.col("kind") != PUSHED)
@@ -198,16 +209,25 @@ def _catch_rows(own: pl.DataFrame, head: Row) -> Iterator[Row]:
     hit_C, honest_H = (part[name].cast(pl.Float64).to_numpy() for part in (known, against))
     item_C, item_H = (part["_item"].cast(pl.Int64).to_numpy() for part in (known, against))
     counts = {"n_total": len(caught), "n_ok": len(known), "n_items": known["item_id"].n_unique()}
-    rates = sorted({*RATES, *own["position"].drop_nulls().to_list()})
-    all_made = (
-        catches(honest_H, hit_C, item_H, item_C, rates)
-        if scored
-        else [catch_of_labels(honest_H, hit_C, item_C, rate) for rate in rates]
-    )
-    for rate, made in zip(rates, all_made, strict=True):
-        yield head | counts | {"metric": CATCH.name, "position": rate} | _figures(made)
-        if rate == asked:
-            yield head | counts | {"metric": CAUGHT.name, "position": None} | _figures(made)
+    if scored:
+        return counts, catches_at(honest_H, hit_C, item_H, item_C, rates)
+    return counts, [partial(catch_of_labels, honest_H, hit_C, item_C, rate) for rate in rates]
+
+
+def caught_at_levels(found: pl.DataFrame) -> Iterator[tuple[Row, Ends]]:
+    """Yield each monitor's catch rate at the rate that its option asks for, with its ends at any level."""
+    for key, own in found.sort(*GROUP, "method").group_by([*GROUP, "method"], maintain_order=True):
+        if (asked := own["position"].drop_nulls().max()) is None:
+            continue
+        counts, (made,) = _caught_at(own, [float(asked)])  # type: ignore[arg-type]
+        head = dict(zip((*GROUP, "method"), key, strict=True)) | {"probe": PROBE, "metric": CAUGHT.name}
+        known = made(TAIL)
+        yield head | counts | _figures(known), partial(_ends_of, made)
+
+
+def _ends_of(made: Callable[[float], Caught], tail: float) -> tuple[float | None, float | None]:
+    found = made(tail)
+    return found.low, found.high
 
 
 def _figures(made: Caught | Gmean, why: str | None = None) -> Row:
@@ -301,5 +321,5 @@ METRICS = ProbeMetrics(
     metrics=(FLAGGED, SWITCHED, FALSE, CATCH, CAUGHT, SMALLEST, GMEAN, SELECTED, CAPPED, UNOPPOSED),
     scores=monitor_scores,
     words=WORDS,
-    together=Together(kept, together_scores, together_estimates),
+    together=Together(kept, together_scores, together_estimates, levels=caught_at_levels),
 )

@@ -30,6 +30,8 @@ ASKED = ["model", "task", "strategy", "variant"]
 """What a probe is asked on."""
 GROUP = [*ASKED, "channel"]
 """What an estimate is of; both texts are never null in ``Rows``, see ``groups.py``."""
+Ends = Callable[[float], tuple[float | None, float | None]]
+"""One-sided level -> the ends of an interval that misses the value on each side with that probability."""
 ANY = "*"
 """The metric has one method for each value that occurs in the rows: each reader, or each status."""
 
@@ -164,6 +166,8 @@ class Together:
     by_item: tuple[Metric, ...] = ()
     """Metrics whose sums by item are joined to what ``keep`` returns, which then has one row for each item and GROUP,
     and the column item_id (``by_item.py``)."""
+    levels: Callable[[pl.DataFrame], Iterable[tuple[dict[str, Any], Ends]]] | None = None
+    """Those of the estimates that verdicts may rest on, each with its ends at any level. None: there are none."""
 
 
 @dataclass(frozen=True)

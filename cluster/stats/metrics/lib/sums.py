@@ -59,7 +59,7 @@ class Sums:
         return divided(self.den**2, self.den2)
 
 
-def residuals(sums: Sums, bounds: Bounds, a: float, m: Floats) -> tuple[Floats, Floats, Floats]:
+def residuals(sums: Sums, bounds: Bounds, a: float | Floats, m: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the ratio, the sum of squared residuals and the denominator, with pseudo-items of size ``m``."""
     lo, hi = bounds
     num, den = sums.num + a * m * (lo + hi), sums.den + 2 * a * m
@@ -69,7 +69,7 @@ def residuals(sums: Sums, bounds: Bounds, a: float, m: Floats) -> tuple[Floats, 
     return ratio, np.maximum(num2 - 2 * ratio * cross + ratio**2 * den2, 0.0), den
 
 
-def pseudo_size(sums: Sums, bounds: Bounds, a: float) -> Floats:
+def pseudo_size(sums: Sums, bounds: Bounds, a: float | Floats) -> Floats:
     """Return the design effect: how many chains of an item count for one, at least 1, at most m0."""
     m = divided(sums.den2, sums.den)
     ratio, of_items, _ = residuals(sums, bounds, a, m)
