@@ -39,14 +39,12 @@ def print_comparison(found: Comparison, console: Console, limit: int) -> None:
 
 
 def _figures(task: str, strategy: str, lines: Sequence[Line], matched: Mapping[Any, Matched]) -> Table:
-    own = {one.by: one for key, one in matched.items() if key[:2] == (task, strategy)}
+    own = [one for key, one in matched.items() if key[:2] == (task, strategy)]
     heads = [*_HEADS, *([_AT_SKILL] if own else [])]
     table = new_table(f"{safe_text(task)} · {strategy}: after minus before", ["figure"], heads)
     for line in lines:
         table.add_row(safe_text(_named(line)), *_cells(line), *([_change(line.matched)] if own else []))
-    table.caption = (
-        "\n".join(_about(one) for one in own.values()) or "Skill is not known: the probe no_cot was not run."
-    )
+    table.caption = "\n".join(map(_about, own)) or "Skill is not known: nothing was answered without a chain."
     return table
 
 

@@ -72,7 +72,8 @@ def _nothing(pair: Pair, tasks: Sequence[str], warnings: Sequence[str]) -> str:
     return " ".join(
         [
             f"{a.name} and {b.name} have no figure in common on {', '.join(tasks) or 'the tasks that are named'}. Run "
-            "the same probes and interventions on both, or name another --metric or --task.",
+            "the same probes and interventions on both, with chains of the same channel, or name another --metric or "
+            "--task.",
             *warnings,
         ]
     )
