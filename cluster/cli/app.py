@@ -30,6 +30,7 @@ from cotfaith.cluster.cli.plan import plan
 from cotfaith.cluster.cli.report import report
 from cotfaith.cluster.cli.run import run
 from cotfaith.cluster.cli.schema import schema
+from cotfaith.cluster.cli.select import select
 from cotfaith.cluster.cli.show import show
 from cotfaith.cluster.cli.status import status
 from cotfaith.cluster.cli.try_model import try_model
@@ -52,7 +53,7 @@ app.command("import")(import_chains)
 app.command("check-store")(check_store)
 app.command("list")(list_names)
 app.command("watch-preemption")(watch_preemption)
-for command in (plan, run, status, verify, aggregate, gate, compare, report, show, label, schema):
+for command in (plan, run, status, verify, aggregate, gate, select, compare, report, show, label, schema):
     app.command()(command)
 
 _INTERRUPTED = 130
