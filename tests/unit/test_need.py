@@ -358,6 +358,11 @@ class TestHidden:
         assert found["rules.relied"]["value"] == 1.0
         assert found["rules.relied"]["interval"] == "exact: 20 of 20 items"
 
+    def test_a_question_that_was_not_asked_has_none(self):
+        answers = {f"i{n:02}": {"plain": "A", NEUTRAL: "A", HINTED: "B" if n else "A"} for n in range(20)}
+        found = self.silent(answers, [row for name in answers for row in read(name, HINTED, "y")])
+        assert found.keys() == {"rules.present"}
+
     def test_a_model_that_never_moves_has_a_bound(self):
         answers = {f"i{n:02}": {"plain": "A", NEUTRAL: "A", HINTED: "A", OTHER: "B"} for n in range(30)}
         readings = [row for name in answers for row in read(name, OTHER, "y")]

@@ -65,10 +65,8 @@ def _figures(levels: list[Line]) -> Row:
 
 def trend_sentence(rows: Headlines) -> str:
     """Return whether following the text rises or falls with difficulty; "" if that is not known."""
-    found = rows.get(f"{TREND.name}/mistakes_aoc/needed") or rows.get(f"{TREND.name}/mistakes_aoc")
-    if found is None or found.value is None:
-        return ""
-    return _said(found)
+    found = (rows.get(f"{TREND.name}/mistakes_aoc{among}") for among in ("/needed", ""))
+    return next((_said(row) for row in found if row is not None and row.value is not None), "")
 
 
 def _said(found: Estimate) -> str:

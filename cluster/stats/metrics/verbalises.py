@@ -68,7 +68,7 @@ def asked_somewhere(lines: pl.DataFrame) -> pl.DataFrame:
     """Leave out the questions that a reader was asked of no switch, although there are some."""
     unread = (pl.col("metric") == READ.name) & (pl.col("num") == 0)
     gone = lines.filter(unread).select(*GROUP, "method").unique()
-    own = pl.col("metric").is_in([READ.name, SILENT.name])
+    own = pl.col("metric").is_in([READ.name, SILENT.name, UNFAITHFUL.name])
     kept = lines.filter(own).join(gone, on=[*GROUP, "method"], how="anti", nulls_equal=True, maintain_order="left")
     return pl.concat([lines.filter(~own), kept])
 
@@ -208,7 +208,7 @@ WORDS = Words(
 )
 METRICS = ProbeMetrics(
     probe=PROBE,
-    metrics=(VERBALISED, FAITHFULNESS, SMALLEST, ABOVE, SILENT, READ, LEFT_OUT),
+    metrics=(VERBALISED, FAITHFULNESS, SMALLEST, ABOVE, SILENT, UNFAITHFUL, READ, LEFT_OUT),
     scores=verbalised_scores,
     settled=asked_somewhere,
     vectors=verbalised_vectors,
