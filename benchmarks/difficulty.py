@@ -1,7 +1,7 @@
 """How often the intervals of no-CoT horizons and of trends over difficulty hold the true value, by simulation.
 
     python benchmarks/difficulty.py
-    python benchmarks/difficulty.py --repetitions 1000
+    python benchmarks/difficulty.py --repetitions 1000  # minutes
 
 It times nothing, needs no weights, and its table is the same on every machine. Answers are right with the probability
 of a logistic curve (horizons), or an item has 5 chains with values 0 or 1 and a rate of its own, which rises by a

@@ -26,7 +26,7 @@ from cotfaith.cluster.stats.metrics.lib.words import BEYOND
 FEWEST = 3
 """Levels that a curve with a ceiling, a steepness and a place needs."""
 _CEILINGS_A = np.linspace(0.02, 1.0, 25)
-_STEEPEST, _N_STEEP, _N_PLACES = 20.0, 20, 121
+_STEEPEST, _N_STEEP, _N_PLACES = 20.0, 20, 61
 _LEAST = 1e-9
 
 
