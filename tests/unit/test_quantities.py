@@ -9,6 +9,8 @@ from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.metrics.lib.catch import catch_of_labels, catches_at
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.read import load_run
+from cotfaith.cluster.verdicts.decide import write_verdicts
+from cotfaith.cluster.verdicts.policy import load_policy
 from cotfaith.cluster.verdicts.quantities import Cell, cells, quantities
 
 SPEC = {
@@ -98,3 +100,10 @@ def test_catch_rates_at_small_levels_are_never_narrower():
         assert lows == sorted(lows, reverse=True)
         assert highs == sorted(highs)
     assert scores(1e-6).low < scores(0.025).low - 0.05
+
+
+def test_only_subjects_have_verdicts(finished, tmp_path, monkeypatch):
+    store = LocalStore(copy_of(finished, tmp_path, monkeypatch))
+    (made,) = write_verdicts(store, load_run(store), load_policy(None))
+    assert made.model == "reads"
+    assert "monitor_caught" in made.answer("caught").figure
