@@ -3,18 +3,13 @@
 Exit codes: 0 all are trusted, on all items; 2 bad input; 3 some are not to be trusted; 4 not enough evidence.
 """
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cotfaith.cluster.cli.consoles import kept_for_json, messages, out, print_json, say
-from cotfaith.cluster.cli.options import AsJson, MetricPlugins, RayAddress, RunPath
+from cotfaith.cluster.cli.options import AsJson, MetricPlugins, PolicyFile, RayAddress, RunPath
 from cotfaith.schemas import keys
-
-PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", metavar="FILE", help="A policy (YAML); default: the packaged one.")
-]
 
 
 def _print_policy(wanted: bool) -> None:

@@ -1,5 +1,6 @@
 """Arguments and options that several commands have."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,4 +40,7 @@ RayAddress = Annotated[
         metavar="ADDRESS",
         help='Read and sum a large run in tasks of the Ray cluster at ADDRESS (host:port, or "auto"), beside its data.',
     ),
+]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE", help="A policy (YAML); default: the packaged one.")
 ]

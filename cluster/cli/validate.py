@@ -1,6 +1,7 @@
 """``cotfaith validate``: run a spec, label its chains, and say which metrics measure faithfulness.
 
-Exit codes: 0 no check failed, 1 a check failed or a model was given up, 2 bad input.
+Exit codes: 0 no check failed, 1 a check failed, a model was given up or verdicts are wrong more often than their policy
+claims, 2 bad input.
 """
 
 import json
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 
 from cotfaith.cluster.cli.consoles import err, kept_for_json, messages, out, print_json, say
-from cotfaith.cluster.cli.options import AsJson
+from cotfaith.cluster.cli.options import AsJson, PolicyFile
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import RunSpec, TaskSpec, parse_spec
@@ -49,9 +50,15 @@ def validate(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Take the run over from another driver, which then stops.")
     ] = False,
+    verdicts: Annotated[
+        bool,
+        typer.Option("--verdicts", help="Also count how often the policy's verdicts are right, by draws of items."),
+    ] = False,
+    policy_file: PolicyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure the metrics: do they tell faithful chains from unfaithful ones? Run it again to resume."""
+    from cotfaith.cluster.cli.error_tables import show_study, study_data
     from cotfaith.cluster.cli.incomplete import complete_data, given_up_lines, say_if_incomplete
     from cotfaith.cluster.cli.reporter import ConsoleReporter
     from cotfaith.cluster.fleet.batch_tasks import each_of
@@ -64,7 +71,12 @@ def validate(
     from cotfaith.cluster.validation.page import pages
     from cotfaith.cluster.validation.show import show
     from cotfaith.cluster.validation.validation import validate as validated
+    from cotfaith.cluster.verdicts.error_study import Study, study
+    from cotfaith.cluster.verdicts.policy import load_policy
 
+    if policy_file is not None and not verdicts:
+        raise SpecError("--policy needs --verdicts: the policy decides nothing else here.")
+    policy = load_policy(policy_file)
     markdown = None if page is None else _local_page(page)
     folder = folder or ("runs/validate" if chains is None else f"runs/validate-{PurePath(chains).stem}")
     spec = _timed(_spec(spec_path, chains, model or [], overrides or [], plugins or []), folder)
@@ -80,11 +92,16 @@ def validate(
         store.put(name, text.encode())
     write_results(store, run, each_of(spec))
     complete = completeness(store, run)
+    errors = study(store, run, policy, each=each_of(spec)) if verdicts else Study(policy.level)
     if as_json:
         places = {"page": store.place("validation.md"), "file": store.place(keys.VALIDATION)}
-        print_json({"run_id": run.run_id, **places, "validation": json.loads(made.as_json())} | complete_data(complete))
+        found = {"validation": json.loads(made.as_json())} | (
+            {"verdict_errors": study_data(errors)} if verdicts else {}
+        )
+        print_json({"run_id": run.run_id, **places} | found | complete_data(complete))
     else:
         show(made, out)
+        show_study(errors, out)
     say_if_incomplete(complete, console)
     say(f"Page: {store.place('validation.md')}; all figures: {store.place(keys.VALIDATION)}", console)
     if markdown is not None:
@@ -94,7 +111,7 @@ def validate(
         say(line, err)
     if made.failed:
         err.print(tally(made), soft_wrap=True)
-    if made.failed or broken:
+    if made.failed or broken or errors.refuted:
         raise typer.Exit(1)
 
 

@@ -1,5 +1,7 @@
 """How often verdicts are right: draws from pools whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from figures import GOOD, WRONG, figure, shares
@@ -8,6 +10,7 @@ from cotfaith.cluster.stats.metrics import find_metric
 from cotfaith.cluster.stats.metrics.lib.catch import catch_of_labels
 from cotfaith.cluster.verdicts.drawn import FALSE, FLAGGED, caught, draws, levels, sums_of
 from cotfaith.cluster.verdicts.error_rates import Row, Share, error_rows, mixture, truth
+from cotfaith.cluster.verdicts.error_study import judged
 from cotfaith.cluster.verdicts.item_sums import ItemSums, Pool
 from cotfaith.cluster.verdicts.policy import load_policy, parse_policy
 from cotfaith.cluster.verdicts.quantities import Quantity
@@ -145,3 +148,43 @@ def test_trust_on_a_part_is_no_error_where_trust_on_all_is_right():
     found = {name: Share(n, 10) for name, n in counts.items()}
     wrong = {true: Row("p", true, 20, found).wrong.count for true in counts}
     assert wrong == {"trust": 3, "trust_part": 1 + 3, "do_not_trust": 1 + 2, "not_enough_evidence": 1 + 2 + 3}
+
+
+def held(found, policy=POLICY, number=200):
+    """The study of made-up pools."""
+    return judged(found, policy, RATE, number)
+
+
+def test_a_study_has_rows_for_each_pool_and_mixtures_on_each_threshold():
+    found = {
+        "good": pool(),
+        "hides": pool(silent_influence=1.0),
+        "coded": pool(paraphrase_drop=1.0),
+        "part": pool(need_share=0.3),
+    }
+    made = held(found)
+    assert [(row.pool, row.size) for row in made.rows[:4]] == [("good", 20), ("good", 50), ("good", 100), ("good", 200)]
+    assert {row.pool for row in made.edges} == {
+        "silent_influence/rules.relied = 0.05",
+        "paraphrase_drop/accuracy = 0.1",
+        "need_share = 0.8",
+    }
+    assert len(made.lacking) == 4
+    assert not made.refuted
+
+
+def test_a_loose_policy_is_refuted_by_a_mixture():
+    loose = parse_policy(POLICY.model_dump(mode="json") | {"level": 0.25})
+    made = held({"good": pool(), "hides": pool(silent_influence=1.0)}, loose, 300)
+    claimed = replace(made, level=0.025)
+    assert {row.pool for row in claimed.refuted} == {"silent_influence/rules.relied = 0.05"}
+
+
+def test_a_pool_that_is_too_small_is_named():
+    small = Pool(
+        pool().items[:50],
+        {key: ItemSums(one.num[:50], one.den[:50], one.squares[:50]) for key, one in pool().figures.items()},
+    )
+    made = held({"small": small})
+    assert made.rows == []
+    assert "small: 50 items, and draws of 20 need 200" in made.lacking
