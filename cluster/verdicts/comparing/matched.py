@@ -57,13 +57,13 @@ def _of(a: ItemSums, b: ItemSums, place: Place) -> Matched | None:
         if key in a.sums and key in b.sums:
             both = by_item(a.sums[key], b.sums[key])
             if len(both):
-                alike = both.filter(_alike(both))
+                alike = both.filter(alike_items(both))
                 means = [float(alike[side].to_numpy().mean()) if len(alike) else None for side in ("a", "b")]
                 return Matched(frozenset(alike["item_id"]), len(both), metric.title, *means)
     return None
 
 
-def _alike(both: pl.DataFrame) -> pl.Series:
+def alike_items(both: pl.DataFrame) -> pl.Series:
     """Return whether both values of an item are one skill."""
     a_I, b_I = both["a"].to_numpy(), both["b"].to_numpy()
     strata_2I = strata(np.concatenate([a_I, b_I]))
