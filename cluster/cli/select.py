@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cotfaith.cluster.cli.consoles import kept_for_json, messages, out, print_json
-from cotfaith.cluster.cli.gate import PolicyFile
-from cotfaith.cluster.cli.options import AsJson, MetricPlugins, RayAddress, RunPath
+from cotfaith.cluster.cli.options import AsJson, MetricPlugins, PolicyFile, RayAddress, RunPath
 from cotfaith.schemas import keys
 
 if TYPE_CHECKING:
