@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from cotfaith.cluster.stats.conditioned.pairs import pair_rows
 from cotfaith.cluster.stats.metrics.conditioned import THEME
 from cotfaith.cluster.stats.scaling.comparisons import scaling_rows
 from cotfaith.schemas.run_objects import ModelEntry
@@ -19,7 +20,7 @@ from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
 Row = dict[str, Any]
 Kind = Callable[[pl.DataFrame], Iterable[Row]]
 """Kept rows -> comparisons, without run_id and schema_version."""
-KINDS: tuple[Kind, ...] = ()
+KINDS: tuple[Kind, ...] = (pair_rows,)
 WITHHELD = "withheld"
 _PLACE = ("task", "strategy", "channel")
 _FIGURES = ("value", "ci_low", "ci_high", "p_value")

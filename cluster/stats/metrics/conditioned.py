@@ -1,6 +1,11 @@
-"""What is kept of each plain item, so that models can be compared where they are equally skilled without a chain.
+"""Figures over one distribution of skill, for the models of a task; and what is kept of each plain item for them.
 
-A row for each item and GROUP:
+``standardised_<metric>`` is each reliance metric over the pooled distribution of skill of all models that have it
+(``lib/standardised.py``): methods.md, "Performance-conditioned faithfulness", 2. n_total: the model's
+items with a value. n_ok: those in strata that all models reach. Without a second model there is nothing to share a
+distribution with, and no value. ``stats/conditioned/pairs.py`` has the differences.
+
+What is kept is a row for each item and GROUP:
 
     difficulty, n_choices    null if the item has none
     p0                       mean probability of the gold answer without a chain; null if no such answer has one
@@ -10,13 +15,21 @@ A row for each item and GROUP:
 An item that stands for several (``weight``) is left out: counts are of no single item.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
 import polars as pl
 
 from cotfaith.cluster.stats.metrics import adding_mistakes, chains, early_answering, no_cot, paraphrasing
+from cotfaith.cluster.stats.metrics.lib.bounds import SHARE
+from cotfaith.cluster.stats.metrics.lib.by_item import columns
 from cotfaith.cluster.stats.metrics.lib.frame import ITEM, ok
+from cotfaith.cluster.stats.metrics.lib.measured import NO_SUPPORT, ONE_MODEL, measured
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows, Together
 from cotfaith.cluster.stats.metrics.lib.pairs import no_cot_rows
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
+from cotfaith.cluster.stats.metrics.lib.standardised import standardised
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.schemas.variants import PLAIN
 
@@ -29,8 +42,14 @@ RELIANCE = (
 )
 """The metrics that are standardised and matched."""
 ACCURACIES = (chains.ACCURACY, no_cot.ACCURACY)
+STANDARDISED = {one.title: replace(one, name=f"standardised_{one.name}", judged=()) for one in RELIANCE}
 CONDITIONED: tuple[Metric, ...] = (*RELIANCE, *ACCURACIES)
 """The metrics whose sums are kept by item."""
+Row = dict[str, Any]
+_BLANK = (
+    *("value", "ci_low", "ci_high", "band_low", "band_high", "detectable"),
+    *("least", "most", "n_arms", "n_arms_ok", "n_eff"),
+)
 
 
 def kept(rows: Rows) -> pl.DataFrame:
@@ -67,11 +86,39 @@ def no_scores(_: object) -> tuple[pl.DataFrame, ...]:
     return ()
 
 
+def standardised_estimates(found: pl.DataFrame) -> Iterator[Row]:
+    """Yield an estimate of each model, in each metric that one of them has."""
+    ordered = found.sort("task", "strategy", "channel", "item_id", "model")
+    for (task, strategy, channel), own in ordered.group_by("task", "strategy", "channel", maintain_order=True):
+        head = {"task": task, "strategy": strategy, "channel": channel, "variant": PLAIN, "probe": None}
+        for metric in RELIANCE:
+            named = head | {"metric": STANDARDISED[metric.title].name, "method": metric.method, "position": None}
+            yield from (named | row for row in _of_models(own, metric))
+
+
+def _of_models(own: pl.DataFrame, metric: Metric) -> Iterator[Row]:
+    """Yield the figures of each model that has the metric."""
+    _, den = columns(metric)
+    n = dict(own.filter(pl.col(den) > 0).group_by("model").len().sort("model").iter_rows())
+    models = tuple(n)
+    found = measured(own, models, metric) if len(models) > 1 else ONE_MODEL
+    made = None if isinstance(found, str) else standardised(found.rows)
+    for m, model in enumerate(models):
+        row = {"model": model, "n_total": n[model]} | dict.fromkeys(_BLANK)
+        if isinstance(found, str) or made is None or not made.support:
+            reason = found if isinstance(found, str) else NO_SUPPORT
+            yield row | {"interval": reason, "n_ok": 0, "n_items": 0}
+        else:
+            (low, high), left = made.ends(m, metric.bounds or SHARE), int(made.n[m])
+            figures = {"value": float(made.value[m]), "ci_low": low, "ci_high": high}
+            yield row | figures | {"interval": found.how, "n_ok": left, "n_items": left}
+
+
 METRICS = ProbeMetrics(
     probe=None,
     theme=THEME,
-    metrics=(),
+    metrics=tuple(STANDARDISED.values()),
     scores=no_scores,
     words=Words(remarks=nothing),
-    together=Together(kept, no_scores, by_item=CONDITIONED),
+    together=Together(kept, no_scores, standardised_estimates, by_item=CONDITIONED),
 )
