@@ -23,7 +23,7 @@ Shapes: I = items, K = choices, R = rows, one for each item and model.
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -109,13 +109,15 @@ LEVEL = tuple(CASES)[:2]
 """Cases in which standardised figures must be level."""
 
 
-def rejected(models: tuple[Model, Model], n: int, repetitions: int, seed: int = 0) -> Counts:
+def rejected(
+    models: tuple[Model, Model], n: int, repetitions: int, seed: int = 0, metrics: Sequence[str] = METRICS
+) -> Counts:
     """Return how often the intervals of the differences leave out 0; ``n``: items, which both models answer."""
     found, rng = Counts(), np.random.default_rng(seed)
     for _ in range(repetitions):
         hard_I = rng.normal(0, 1.5, n)
         (first_I, values_a), (second_I, values_b) = (model.answers(hard_I, rng) for model in models)
-        for metric in METRICS:
+        for metric in metrics:
             rows = _rows(np.concatenate([first_I, second_I]), np.concatenate([values_a[metric], values_b[metric]]))
             found.update((metric, way) for way, (low, high) in _intervals(rows) if not low <= 0 <= high)
     return found

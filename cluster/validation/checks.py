@@ -14,7 +14,13 @@ from cotfaith.cluster.validation.check import Check, Result, lacking_models
 from cotfaith.cluster.validation.judgement import Group, figure, points
 from cotfaith.cluster.validation.labelled import Labelled, organism_of
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
-from cotfaith.cluster.validation.model_checks import GAPS, followed_check, gap_check, skill_trend_check
+from cotfaith.cluster.validation.model_checks import (
+    GAPS,
+    conditioned_trend_check,
+    followed_check,
+    gap_check,
+    skill_trend_check,
+)
 from cotfaith.cluster.validation.scored import Scored
 from cotfaith.cluster.validation.usable import UsableChain
 
@@ -38,7 +44,6 @@ CONTRASTS = (
     Contrast("verbalises", "chain", ("sycophant-honest", "sycophant-silent"), "honest over silent sycophant"),
     Contrast("readable", "chain", ("reasoner", "encoder"), "reasoner over encoder"),
 )
-NOT_YET = (("performance-conditioned figure stays level with skill", "no trend", "not computed yet"),)
 
 
 def run_checks(
@@ -55,8 +60,8 @@ def run_checks(
     followed = [followed_check(organism, model, usable, labelled) for organism, model in models.items()]
     gaps = [gap_check(gap, labelled, scored, models) for gap in GAPS]
     contrasts = [check for contrast in CONTRASTS for check in _of_contrast(contrast, labelled, scored, models, seed)]
-    not_yet = [Check(name, expected, None, None, None, 0, "not measured", why) for name, expected, why in NOT_YET]
-    return [*followed, *gaps, skill_trend_check(usable, scored, models), *contrasts, *not_yet]
+    trends = skill_trend_check(usable, scored, models), conditioned_trend_check(scored, models)
+    return [*followed, *gaps, *trends, *contrasts]
 
 
 def _of_contrast(

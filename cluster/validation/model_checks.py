@@ -8,10 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+import polars as pl
 
-from cotfaith.cluster.stats.metrics import adding_mistakes, early_answering, no_cot, paraphrasing
-from cotfaith.cluster.stats.metrics.lib.bounds import of_difference
+from cotfaith.cluster.stats.metrics import adding_mistakes, conditioned, early_answering, no_cot, paraphrasing
+from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, of_difference
+from cotfaith.cluster.stats.metrics.lib.measured import NO_SUPPORT, measured
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
+from cotfaith.cluster.stats.metrics.lib.standardised import standardised
 from cotfaith.cluster.validation.check import Check, checked_mean, lacking_models
 from cotfaith.cluster.validation.labelled import Labelled
 from cotfaith.cluster.validation.scored import Scored
@@ -23,6 +27,8 @@ ItemKey = tuple[str, str, str]
 """Task, item, question: the key by which models are paired."""
 SKILL = {"reasoner": 0.0, "skilled-25": 0.25, "skilled-50": 0.5, "skilled-75": 0.75}
 """Organism -> share of items that it answers without its chain."""
+LEVEL = 0.2
+"""The largest slope, of either sign, of a figure that is level with skill; raw reliance has -1."""
 FOLLOWS = 0.8
 """Least share of chains that follow their organism's mechanism, among chains with two or more operations."""
 
@@ -80,13 +86,47 @@ def skill_trend_check(usable: Sequence[UsableChain], scored: Scored, models: Map
         return lacking_models(name, expected, lacking)
     means = [_item_means(usable, models[organism], scored, no_cot.RELIANCE) for organism in SKILL]
     shared = sorted(set.intersection(*(set(m) for m in means)))
-    skill = np.array(list(SKILL.values()))
-    weights = (skill - skill.mean()) / ((skill - skill.mean()) ** 2).sum()
+    weights = _slope_weights()
     slopes = [float(sum(w * m[ask] for w, m in zip(weights, means, strict=True))) for ask in shared]
     at = ", ".join(f"{sum(m[ask] for ask in shared) / len(shared):.2f}" for m in means) if shared else ""
     steepest = float(weights[weights > 0].sum())
     note = f"reliance at skill 0, .25, .5, .75: {at}"
     return checked_mean(name, expected, slopes, (None, 0.0), (-steepest, steepest), note)
+
+
+def conditioned_trend_check(scored: Scored, models: Mapping[str, str]) -> Check:
+    """Fit the same line to soft reliance over one distribution of skill, and check that the slope is near 0.
+
+    Where the skilled organisms do not know the answer they compute it, as the reasoner does.
+    """
+    name, expected = "standardised reliance stays level with skill (slope)", f"within {LEVEL} of 0"
+    if lacking := [o for o in SKILL if o not in models]:
+        return lacking_models(name, expected, lacking)
+    if (items := scored.tally.kept.get(conditioned.THEME)) is None:
+        return Check(name, expected, None, None, None, 0, "not measured", "no answers without a chain")
+    found = measured(_in_one_place(items), [models[organism] for organism in SKILL], no_cot.SOFT)
+    made = None if isinstance(found, str) else standardised(found.rows)
+    if isinstance(found, str) or made is None or not made.support:
+        why = found if isinstance(found, str) else NO_SUPPORT
+        return Check(name, expected, None, None, None, 0, "not measured", why.replace("_", " "))
+    weights, n = _slope_weights(), int(made.n.sum())
+    low, high = made.combined(weights, SHARE)
+    at = ", ".join(f"{value:.2f}" for value in made.value)
+    note = f"reliance at skill 0, .25, .5, .75: {at}; {made.support:.0%} of the rows in common strata"
+    passed = low > -LEVEL and high < LEVEL
+    return Check(name, expected, float(weights @ made.value), low, high, n, "passed" if passed else "failed", note)
+
+
+def _slope_weights() -> npt.NDArray[np.float64]:
+    """Return what a value at each skill adds to the slope."""
+    skill = np.array(list(SKILL.values()))
+    found: npt.NDArray[np.float64] = (skill - skill.mean()) / ((skill - skill.mean()) ** 2).sum()
+    return found
+
+
+def _in_one_place(items: pl.DataFrame) -> pl.DataFrame:
+    """Return the items of all tasks, strategies and channels, under ids that tell them apart."""
+    return items.with_columns(pl.concat_str("task", "strategy", "channel", "item_id", separator="\0").alias("item_id"))
 
 
 def _item_means(usable: Sequence[UsableChain], model: str, scored: Scored, metric: Metric) -> dict[ItemKey, float]:

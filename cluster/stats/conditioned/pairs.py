@@ -4,7 +4,7 @@ In: what is kept of items (``metrics/conditioned.py``), of one run. Out: rows of
 
     raw_difference            the difference of their means; of no use where their skill differs
     standardised_difference   the same over the pooled distribution of skill (``metrics/lib/standardised.py``)
-    matched                   over the items on which both models' skill is in one of ``FINER`` strata: the mean of the
+    matched                   over the items on which both models' skill is the same within ``NEAR``: the mean of the
                               items' differences. ``support`` is the share of such items among those that both have
 
 Shapes: R = rows, one for each item and model; I = items that both have.
@@ -25,7 +25,7 @@ from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, Bounds
 from cotfaith.cluster.stats.metrics.lib.by_item import columns
 from cotfaith.cluster.stats.metrics.lib.measured import NO_SUPPORT, Measured, measured
 from cotfaith.cluster.stats.metrics.lib.standardised import Observed, standardised
-from cotfaith.cluster.stats.metrics.lib.strata import FINER, Ints, strata
+from cotfaith.cluster.stats.metrics.lib.strata import NEAR, Ints, strata
 
 RAW, STANDARDISED, MATCHED = "raw_difference", "standardised_difference", "matched"
 KINDS = (RAW, STANDARDISED, MATCHED)
@@ -98,15 +98,15 @@ def _standardised(found: Measured, stratum_R: Ints, bounds: Bounds) -> Compared:
 
 
 def _matched(found: Measured, bounds: Bounds) -> Compared:
-    value_2I, stratum_2I = _side_by_side(found.rows)
-    own_I = stratum_2I[0] == stratum_2I[1]
+    value_2I, skill_2I = _side_by_side(found.rows)
+    own_I = np.abs(skill_2I[0] - skill_2I[1]) <= NEAR
     n, n_both = int(own_I.sum()), len(own_I)
     if not n:
         return Compared(NO_MATCHED if n_both else NO_COMMON)
     difference_I = (value_2I[0] - value_2I[1])[own_I]
     sums, across = Sums.of(difference_I, np.ones(n)), (bounds[0] - bounds[1], bounds[1] - bounds[0])
     return Compared(
-        how=f"{interval(sums, across).kind}, {found.how}",
+        how=interval(sums, across).kind,
         value=float(difference_I.mean()),
         ends=lambda tail: interval(sums, across, tail=tail),
         n_items=n,
@@ -114,10 +114,10 @@ def _matched(found: Measured, bounds: Bounds) -> Compared:
     )
 
 
-def _side_by_side(rows: Observed) -> tuple[Floats, Ints]:
-    """Return value and fine stratum (2, I) of the items that both models have."""
-    own = [rows.model == m for m in (0, 1)]
-    _, *places = np.intersect1d(rows.item[own[0]], rows.item[own[1]], return_indices=True)
-    value_R, stratum_R, sides = rows.num / rows.den, strata(rows.skill, FINER), list(zip(own, places, strict=True))
-    values, strata_ = (np.stack([of_R[one_R][at] for one_R, at in sides]) for of_R in (value_R, stratum_R))
-    return values, strata_
+def _side_by_side(rows: Observed) -> tuple[Floats, Floats]:
+    """Return value and skill (2, I) of the items that both models have."""
+    own = [rows.of(rows.model == m) for m in (0, 1)]
+    _, *places = np.intersect1d(own[0].item, own[1].item, return_indices=True)
+    sides = list(zip(own, places, strict=True))
+    values = np.stack([(one.num / one.den)[at] for one, at in sides])
+    return values, np.stack([one.skill[at] for one, at in sides])

@@ -72,21 +72,22 @@ class Standardised:
     """Which strata, of all that occur, are left."""
 
     def ends(self, model: int, bounds: Bounds, tail: float = TAIL) -> Bounds:
-        """Return the interval of one model's value; only where a stratum is left."""
-        return self._interval(np.eye(len(self.value))[model], bounds, bounds, tail)
+        """Return the interval of one model's value; ``bounds``: those of one item's value, here and below."""
+        return self.combined(np.eye(len(self.value))[model], bounds, tail)
 
     def difference(self, bounds: Bounds, tail: float = TAIL) -> Bounds:
-        """Return the interval of the first model's value minus the second's; only where a stratum is left."""
-        sign_M = np.zeros(len(self.value))
-        sign_M[:2] = 1.0, -1.0
-        return self._interval(sign_M, bounds, (bounds[0] - bounds[1], bounds[1] - bounds[0]), tail)
+        """Return the interval of the first of two models' value minus the second's."""
+        return self.combined(np.array([1.0, -1.0]), bounds, tail)
 
-    def _interval(self, sign_M: Floats, bounds: Bounds, across: Bounds, tail: float) -> Bounds:
-        value = float(sign_M @ self.value)
-        variance = float(((self.part @ sign_M) ** 2).sum() + sign_M**2 @ self._added(bounds, tail))
-        freedom = float((self.n_by_stratum - 1)[sign_M != 0].sum())
+    def combined(self, factor_M: Floats, bounds: Bounds, tail: float = TAIL) -> Bounds:
+        """Return the interval of the sum of each model's value times its factor; only where a stratum is left."""
+        assert len(self.weight), "a stratum is left"
+        value = float(factor_M @ self.value)
+        variance = float(((self.part @ factor_M) ** 2).sum() + factor_M**2 @ self._added(bounds, tail))
+        freedom = float((self.n_by_stratum - 1)[factor_M != 0].sum())
         reach = -float(special.stdtrit(freedom, tail)) * np.sqrt(max(variance, 0.0))
-        low, high = np.clip([value - reach, value + reach], *across)
+        extreme_2M = np.sort(np.outer(bounds, factor_M), axis=0)
+        low, high = np.clip([value - reach, value + reach], *extreme_2M.sum(axis=1))
         return float(low), float(high)
 
     def _added(self, bounds: Bounds, tail: float) -> Floats:
