@@ -15,6 +15,7 @@ def aggregate(
     as_json: AsJson = False,
 ) -> None:
     """Compute the estimates from what is committed."""
+    from cotfaith.cluster.cli.comparisons_table import print_comparisons
     from cotfaith.cluster.cli.incomplete import complete_data, say_if_incomplete
     from cotfaith.cluster.cli.stored import run_record
     from cotfaith.cluster.cli.summary import headline_data, summarise
@@ -38,5 +39,6 @@ def aggregate(
         print_json(about | complete_data(complete))
     else:
         summarise(rows, out, shown, complete.missing)
+        print_comparisons(store, out, shown)
     say_if_incomplete(complete, messages(as_json))
     say(f"Estimates: {store.place(keys.ESTIMATES)}", messages(as_json))

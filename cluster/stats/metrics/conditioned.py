@@ -30,7 +30,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import no_cot_rows
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
 from cotfaith.cluster.stats.metrics.lib.standardised import standardised
-from cotfaith.cluster.stats.metrics.lib.words import Words
+from cotfaith.cluster.stats.metrics.lib.words import Column, Part, ReportSection, Words
 from cotfaith.schemas.variants import PLAIN
 
 THEME = "conditioned"
@@ -114,11 +114,37 @@ def _of_models(own: pl.DataFrame, metric: Metric) -> Iterator[Row]:
             yield row | figures | {"interval": found.how, "n_ok": left, "n_items": left}
 
 
+SECTION = ReportSection(
+    "At equal skill",
+    rank=43,
+    note="A more skilled model relies less on its chains because it needs them less. Each figure here is averaged over "
+    "the same distribution of skill for all models of the task; skill is the probability of the gold answer without a "
+    "chain. Items of a skill that not all models reach are left out. A model that is more often right with a chain "
+    "still changes its answer more often; what mistakes change does not depend on that.",
+)
+WORDS = Words(
+    rank=65,
+    parts=(
+        Part(
+            SECTION,
+            columns=(
+                Column("Changed without a chain", "standardised_raw_reliance", None, "%"),
+                Column("AOC, chain cut", "standardised_aoc", "trapezoid"),
+                Column("AOC, mistakes", "standardised_mistakes_aoc", "trapezoid"),
+            ),
+        ),
+    ),
+    remarks=nothing,
+    glossary={
+        "At equal skill": "Models are compared over one distribution of the probability that they answer right without "
+        "a chain, so that a difference is not one of skill.",
+    },
+)
 METRICS = ProbeMetrics(
     probe=None,
     theme=THEME,
     metrics=tuple(STANDARDISED.values()),
     scores=no_scores,
-    words=Words(remarks=nothing),
+    words=WORDS,
     together=Together(kept, no_scores, standardised_estimates, by_item=CONDITIONED),
 )

@@ -22,6 +22,8 @@ REASONS = {
     "class_without_labels": "a class has no labels",
     "more_items": "no labels would: more items",
     "one_class_over_95": "over 95% alike",
+    "one_model": "one model only",
+    "no_common_support": "no common skill",
     "no_answers_without_a_chain": "no answers without a chain",
     "no_graded_answers": "no graded answers",
     "one_step_chains": "all chains have one step",
