@@ -43,7 +43,8 @@ def early(same, index=0):
 def test_one_item_has_values_and_no_interval():
     for n_chains in (1, 9):
         arms = [one for index in range(n_chains) for one in early((False, True, True), index)]
-        found = estimates(1, n_chains, arms=arms)
+        every = estimates(1, n_chains, arms=arms)
+        found = {name: row for name, row in every.items() if row["value"] is not None}
         assert len(found) == 18
         assert found["accuracy_cot", None, None]["value"] == 1.0
         assert found["aoc", "trapezoid", None]["value"] == pytest.approx(0.25)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from cotfaith.cluster.cli.comparisons_table import comparisons_table
 from cotfaith.cluster.stats.conditioned.comparisons import comparisons_of
 from cotfaith.cluster.stats.conditioned.pairs import MATCHED, RAW, STANDARDISED
 from cotfaith.cluster.stats.metrics.conditioned import CONDITIONED, THEME, standardised_estimates
@@ -197,6 +198,19 @@ def test_what_is_withheld_of_a_model_is_withheld_of_its_comparisons():
 
 def test_an_empty_run_has_no_comparisons():
     assert comparisons_of({}, ESTIMATES.empty_table(), "r").num_rows == 0
+
+
+def test_the_terminal_shows_each_pair_with_its_reasons():
+    """Methods other than the trapezoid, and kinds of other comparisons, are in the file only."""
+    rows = comparisons_of({THEME: kept(a=known(0.1, UNSURE * 3), b=known(0.9, SURE * 3))}, ESTIMATES.empty_table(), "r")
+    other = [row | {"kind": "size_slope", "model_b": None} for row in rows.to_pylist()]
+    table = comparisons_table([*rows.to_pylist(), *other])
+    cells = [list(column.cells) for column in table.columns]
+    assert [column[0] for column in cells[:3]] == ["a − b", "t", "raw_reliance"]
+    assert cells[3][0].startswith("+0.50\n")
+    assert [column[0] for column in cells[4:]] == ["no common support", "no matched items", "0%"]
+    assert table.row_count == 1
+    assert comparisons_table([]).row_count == 0
 
 
 class TestConfound:

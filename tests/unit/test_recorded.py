@@ -155,7 +155,8 @@ class TestTexts:
         found = self.texts(*(estimates("A" * 20, "B" * 20, model=name) for name in ("a", "b")))
         ((names, cells),) = withheld_together(found).items()
         assert names == (
-            "chains: accuracy_cot, difficulty_trend, necessity, necessity_share; "
+            "chains: accuracy_cot, difficulty_trend, necessity, necessity_share, "
+            "standardised_raw_reliance, standardised_aoc; "
             "early_answering: aoc, early_answering_same_answer; "
             "no_cot: accuracy_cot, cot_gain, raw_reliance, same_answer_no_cot"
         )

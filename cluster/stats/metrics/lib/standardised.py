@@ -46,8 +46,8 @@ class Observed:
 
     def of(self, kept_R: Bools) -> "Observed":
         """Return some of the rows."""
-        names = ("model", "item", "skill", "num", "den")
-        return Observed(*(getattr(self, name)[kept_R] for name in names), self.n_models)
+        about = self.model[kept_R], self.item[kept_R], self.skill[kept_R]
+        return Observed(*about, self.num[kept_R], self.den[kept_R], self.n_models)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def standardised(rows: Observed, stratum_R: Ints | None = None) -> Standardised:
 def _sums(model_R: Ints, stratum_R: Ints, values_R: Floats, n_models: int) -> Floats:
     """Return the sums of each model and stratum (M, S)."""
     n = int(stratum_R.max()) + 1 if len(stratum_R) else 0
-    return np.bincount(model_R * n + stratum_R, values_R, n_models * n).reshape(n_models, n)
+    found: Floats = np.bincount(model_R * n + stratum_R, values_R, n_models * n).astype(np.float64)
+    return found.reshape(n_models, n)
 
 
 def _nothing(rows: Observed, kept_S: Bools) -> Standardised:
