@@ -60,8 +60,8 @@ class Standardised:
     """Share of the rows that are in the strata that are left."""
     n: Ints
     """Rows of each model that are left (M)."""
-    part: Floats
-    """Each item's part in the error of each value (I, M)."""
+    covariance: Floats
+    """Of the values (M, M), before what strata of few items add."""
     squares: Floats
     """Sums of the squared residuals (M, S), in units of a typical item."""
     n_by_stratum: Floats
@@ -83,7 +83,7 @@ class Standardised:
         """Return the interval of the sum of each model's value times its factor; only where a stratum is left."""
         assert len(self.weight), "a stratum is left"
         value = float(factor_M @ self.value)
-        variance = float(((self.part @ factor_M) ** 2).sum() + factor_M**2 @ self._added(bounds, tail))
+        variance = float(factor_M @ self.covariance @ factor_M + factor_M**2 @ self._added(bounds, tail))
         freedom = float((self.n_by_stratum - 1)[factor_M != 0].sum())
         reach = -float(special.stdtrit(freedom, tail)) * np.sqrt(max(variance, 0.0))
         extreme_2M = np.sort(np.outer(bounds, factor_M), axis=0)
@@ -125,7 +125,7 @@ def _nothing(rows: Observed, kept_S: Bools) -> Standardised:
     m = rows.n_models
     nothing = np.zeros((m, 0))
     return Standardised(
-        np.full(m, np.nan), 0.0, np.zeros(m, np.int64), nothing.T, nothing, nothing, np.zeros(0), kept_S
+        np.full(m, np.nan), 0.0, np.zeros(m, np.int64), np.zeros((0, 0)), nothing, nothing, np.zeros(0), kept_S
     )
 
 
@@ -145,4 +145,4 @@ def _made(rows: Observed, stratum_R: Ints, support: float, kept_S: Bools) -> Sta
         part_IM[:, m] = np.bincount(rows.item, np.where(rows.model == m, own_R, 0.0) + of_weights_R, n_items)
     squares_MS = _sums(*place_R, residual_R**2, rows.n_models)
     n_M = n_MS.sum(axis=1).astype(np.int64)
-    return Standardised(value_M, support, n_M, part_IM, squares_MS, n_MS, weight_S, kept_S)
+    return Standardised(value_M, support, n_M, part_IM.T @ part_IM, squares_MS, n_MS, weight_S, kept_S)
