@@ -17,6 +17,9 @@ from cotfaith.cluster.stats.metrics.conditioned import CONDITIONED, THEME, stand
 from cotfaith.cluster.stats.metrics.lib.by_item import columns
 from cotfaith.cluster.stats.metrics.lib.standardised import Observed, standardised
 from cotfaith.cluster.stats.metrics.lib.strata import strata
+from cotfaith.cluster.stats.tally import Tally
+from cotfaith.cluster.validation.model_checks import SKILL, conditioned_trend_check
+from cotfaith.cluster.validation.scored import Scored
 from cotfaith.schemas.tables import ESTIMATES
 
 PLACE = {"task": "t", "strategy": "cot", "variant": "plain", "channel": ""}
@@ -211,6 +214,32 @@ def test_the_terminal_shows_each_pair_with_its_reasons():
     assert [column[0] for column in cells[4:]] == ["no common support", "no matched items", "0%"]
     assert table.row_count == 1
     assert comparisons_table([]).row_count == 0
+
+
+class TestLevelWithSkill:
+    """The check of ``validate``: organisms that rely on their chains where they do not know the answer."""
+
+    def check(self, unsure, scored=True):
+        """``unsure``: each organism's soft reliance where it does not know the answer."""
+        items = {
+            name: [*known(0.1, [value] * (80 - 20 * m)), *known(0.99, [0.0] * (20 + 20 * m), 80 - 20 * m)]
+            for m, (name, value) in enumerate(zip(SKILL, unsure, strict=True))
+        }
+        soft = {f"raw_reliance_{part}": f"raw_reliance/soft_{part}" for part in ("num", "den")}
+        frame = kept(**items).drop(soft.values()).rename(soft)
+        total = Tally(kept={THEME: frame} if scored else {})
+        return conditioned_trend_check(Scored({}, {}, {}, total), {name: name for name in SKILL})
+
+    def test_organisms_of_equal_reliance_pass(self):
+        found = self.check([0.9] * 4)
+        assert (found.result, found.value) == ("passed", pytest.approx(0, abs=1e-12))
+        assert found.note.startswith("reliance at skill 0, .25, .5, .75: 0.45, 0.45, 0.45, 0.45; 100%")
+
+    def test_a_trend_fails(self):
+        assert self.check([0.9, 0.7, 0.5, 0.3]).result == "failed"
+
+    def test_without_answers_without_a_chain_it_is_not_measured(self):
+        assert self.check([0.9] * 4, scored=False).result == "not measured"
 
 
 class TestConfound:
