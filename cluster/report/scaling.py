@@ -19,7 +19,6 @@ AS_MEASURED, AT_EQUAL_SKILL = "as measured", "at equal skill"
 LINES = {"size_value": (AS_MEASURED, "solid"), "size_value_matched": (AT_EQUAL_SKILL, "dot")}
 ISO = {"iso_performance": "loss", "iso_accuracy": "accuracy without a chain"}
 MORE_IN_WORDS = {
-    "no_probability": "no probabilities without a chain",
     "no_common_support": "the models share no skill",
     "one_checkpoint": "one checkpoint is no line",
     "no_common_range": "no common range of performance",

@@ -34,14 +34,14 @@ def kept_items(values, task="t", p0=None, strategy="cot", channel=""):
         own = p0.get(model) if isinstance(p0, dict) else p0
         for item in range(len(next(iter(metrics.values())))):
             head = {"model": model, "task": task, "strategy": strategy, "variant": "plain", "channel": channel}
-            row = head | {"item_id": f"i{item:04d}", "p0": None if own is None else float(own[item])}
+            row = head | {"item_id": f"i{item:04d}", "p0": None if own is None else float(own[item]), "y0": None}
             for metric in CONDITIONED:
                 value = metrics.get(metric.title, {})
                 found = value[item] if len(value) else None
                 num, den = columns(metric)
                 row |= {num: 0.0 if found is None else float(found), den: float(found is not None)}
             rows.append(row)
-    return pl.DataFrame(rows, schema_overrides={"p0": pl.Float64})
+    return pl.DataFrame(rows, schema_overrides={"p0": pl.Float64, "y0": pl.Float64})
 
 
 def entries(sizes=SIZES, **more):

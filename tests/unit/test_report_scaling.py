@@ -29,7 +29,8 @@ def test_a_metric_has_one_figure_with_both_lines_and_one_line_of_the_table():
     (line,) = table.lines
     assert line[:4] == ["f", "t · cot", "aoc/trapezoid", "4"]
     assert line[4].startswith("-0.100 (-0.")
-    assert (line[4], line[8]) == (line[6], "100%")
+    assert line[6].startswith("-0.100 (-0.")
+    assert line[8] == "100%"
     assert len(line) == len(table.columns)
     json.dumps(figure.plot, allow_nan=False)
 
@@ -37,7 +38,7 @@ def test_a_metric_has_one_figure_with_both_lines_and_one_line_of_the_table():
 def test_reasons_are_told_in_words():
     sizes = {name: SIZES[name] for name in "abc"}
     few = shown(kept_items(alike(**dict.fromkeys(sizes, 0.5))), entries(sizes))
-    assert few.tables[0].lines[0][4:8] == ["too few sizes: 3 of 4", "", "no probabilities without a chain", ""]
+    assert few.tables[0].lines[0][4:8] == ["too few sizes: 3 of 4", "", "no answers without a chain", ""]
     one = shown(
         kept_items(alike(big=0.5, big2=0.5, small=0.5)),
         entries({}, **{n: TRAINED[n] for n in ("big", "big2", "small")}),

@@ -64,11 +64,11 @@ def test_skill_that_grows_with_size_is_told_from_faithfulness():
     assert 0.5 < matched["support"] <= 1
 
 
-def test_without_probabilities_only_what_is_measured_has_a_slope():
+def test_without_answers_without_a_chain_only_what_is_measured_has_a_slope():
     rows = list(scaling_rows(kept_items(alike(a=0.8, b=0.7, c=0.6, d=0.5)), entries()))
     assert of_kind(rows, "size_slope")[0]["value"] == pytest.approx(-0.1)
     (matched,) = of_kind(rows, "size_slope_matched")
-    assert (matched.get("value"), matched["interval"]) == (None, "no_probability")
+    assert (matched.get("value"), matched["interval"]) == (None, "no_answers_without_a_chain")
     assert of_kind(rows, "size_value_matched") == []
 
 

@@ -1,10 +1,10 @@
-"""Values of several models on shared items, at equal skill, and intervals of weighted sums of them."""
+"""Values of several models on shared items, and intervals of weighted sums of them."""
 
 import numpy as np
 import pytest
 
 from cotfaith.cluster.stats.intervals import Sums, interval
-from cotfaith.cluster.stats.scaling.figures import Contrast, Term, as_measured, at_equal_skill, strata
+from cotfaith.cluster.stats.scaling.figures import Contrast, Term, as_measured
 
 SHARE = (0.0, 1.0)
 
@@ -64,62 +64,3 @@ def test_the_p_value_inverts_the_interval():
     found = contrast(as_measured(values, np.ones((2, 60)), SHARE), 1, -1)
     ends = found.at(found.p_value / 2)
     assert min(abs(ends.low), abs(ends.high)) < 1e-6
-
-
-# At equal skill.
-
-
-def skilled(rng, models, n, faithful=0.6):
-    """Items are answered from the chain in a share that p0 decides alone; larger models have higher p0."""
-    p0 = np.array([rng.beta(1 + m, 3 - 0.5 * m, n) for m in range(models)])
-    changes = (rng.random((models, n)) < faithful * (1 - p0)).astype(float)
-    return changes, p0
-
-
-def test_skill_alone_makes_a_difference_as_measured_and_none_at_equal_skill():
-    rng = np.random.default_rng(4)
-    num, p0 = skilled(rng, 2, 2000)
-    den = np.ones_like(num)
-    raw = contrast(as_measured(num, den, SHARE), 1, -1)
-    matched = contrast(at_equal_skill(num, den, p0, SHARE), 1, -1)
-    assert raw.p_value < 1e-6
-    assert matched.p_value > 0.05
-    assert abs(matched.value) < 0.05
-
-
-def test_the_rejection_rate_at_equal_skill_is_the_nominal_one():
-    rng = np.random.default_rng(5)
-    found = []
-    for _ in range(300):
-        num, p0 = skilled(rng, 2, 300)
-        one = contrast(at_equal_skill(num, np.ones_like(num), p0, SHARE), 1, -1).at()
-        found.append(not one.low <= 0 <= one.high)
-    assert np.mean(found) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
-
-
-def test_equal_probabilities_stay_in_one_stratum():
-    p0 = np.array([[0.1] * 90 + [0.5] * 5 + [0.9] * 5])
-    found = strata(p0, np.ones_like(p0, dtype=bool))[0]
-    assert len({*found[:90]}) == 1
-    assert len({*found}) == 3
-
-
-def test_strata_that_a_model_does_not_reach_are_left_out_for_all():
-    p0 = np.array([np.r_[np.full(50, 0.2), np.full(50, 0.8)], np.r_[np.full(50, 0.2), np.full(50, 0.2)]])
-    num = np.array([np.r_[np.ones(50), np.zeros(50)], np.zeros(100)])
-    found = at_equal_skill(num, np.ones_like(num), p0, SHARE)
-    assert found.value_M.tolist() == [1, 0]  # only the items at 0.2
-    assert found.support == pytest.approx(150 / 200)
-    assert found.used_MI.sum(axis=1).tolist() == [50, 100]
-
-
-@pytest.mark.parametrize(
-    ("p0", "why"),
-    [
-        (np.full((2, 40), np.nan), "no_probability"),
-        (np.array([[0.1] * 40, [np.nan] * 40]), "no_probability"),
-        (np.array([[0.1] * 40, [0.9] * 40]), "no_common_support"),
-    ],
-)
-def test_without_common_skill_there_is_a_reason(p0, why):
-    assert at_equal_skill(np.zeros((2, 40)), np.ones((2, 40)), p0, SHARE) == why

@@ -4,17 +4,17 @@ In: numerators and denominators by model and item. Out: ``Figures``; weighted su
 difference, have intervals because an item's moves add up over models. Knows nothing about metrics, tables or sizes.
 
 The interval is that of ``stats/intervals.py``: linearised, with two opposing pseudo-items a model, written here with
-the number of independent items k that a value rests on, so that it serves means over strata too. At one-sided level
-``tail``, with a = ``pseudo_weight(tail)`` and bounds [lo, hi]:
+the number of independent items k that a value rests on, (sum den)^2 / sum den^2, so that values of several models can
+be weighted. At one-sided level ``tail``, with a = ``pseudo_weight(tail)`` and bounds [lo, hi]:
 
     v' = (k v + a (lo + hi)) / (k + 2a)        every item's move is multiplied by k / (k + 2a)
     own variance of the pseudo-items: (a ((lo - v')^2 + (hi - v')^2) + k (v - v')^2) / (k + 2a)^2
 
-Shapes: M = models, I = items, S = strata.
+Shapes: M = models, I = items.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
 
@@ -27,10 +27,8 @@ from cotfaith.cluster.stats.inverted import two_sided_p
 from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.pseudo import pseudo_weight
 
-STRATA = 20
-"""The most strata of the probability of the gold answer without a chain."""
 FEWEST = 2
-"""The fewest items of a model in a stratum."""
+"""The fewest independent items of a value with an interval."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,6 @@ class Figures:
     k_M: Floats  # noqa: N815
     """The number of independent items with as much information as a value has."""
     bounds: Bounds | None
-    support: float = 1.0
-    """The share of the models' items that the values rest on."""
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -77,6 +73,11 @@ class Contrast:
     def n_items(self) -> int:
         """The items that move it."""
         return int(np.count_nonzero(sum(np.abs(w_M) @ figures.used_MI for figures, w_M in self.of)))
+
+    @property
+    def how(self) -> str:
+        """How its interval is made, or why there is none."""
+        return self.at().kind
 
     def at(self, tail: float = TAIL) -> Interval:
         """Return its interval at a one-sided level."""
@@ -123,46 +124,6 @@ def as_measured(num_MI: Floats, den_MI: Floats, bounds: Bounds | None) -> Figure
     value_M = _divided(num_MI.sum(axis=1), den_M, np.nan)
     residuals_MI = num_MI - np.nan_to_num(value_M)[:, None] * den_MI
     return Figures(value_M, _divided(residuals_MI, den_M[:, None], 0.0), den_MI > 0, _independent(den_MI), bounds)
-
-
-def at_equal_skill(num_MI: Floats, den_MI: Floats, p0_MI: Floats, bounds: Bounds | None) -> Figures | str:
-    """Return the models' means over strata of p0, averaged over the distribution of p0 that they share; or why not.
-
-    p0 is the probability of the gold answer without a chain; nan where it is not known. Strata are pooled quantiles,
-    and equal p0 stay together. Strata with fewer than two items of some model are left out for all.
-    """
-    used_MI = (den_MI > 0) & ~np.isnan(p0_MI)
-    if not used_MI.any(axis=1).all():
-        return "no_probability"
-    stratum_MI = strata(p0_MI, used_MI)
-    count_SM = np.array([(used_MI & (stratum_MI == s)).sum(axis=1) for s in range(STRATA)])
-    kept = np.flatnonzero((count_SM >= FEWEST).all(axis=1))
-    if not kept.size:
-        return "no_common_support"
-    support = float(count_SM[kept].sum() / count_SM.sum())
-    share_S = count_SM[kept].sum(axis=1) / count_SM[kept].sum()
-    parts = [_of_stratum(num_MI, den_MI, used_MI & (stratum_MI == s)) for s in kept]
-    value_M, moves_MI = (
-        np.tensordot(share_S, np.array(found), 1)
-        for found in ([one.value_M for one in parts], [one.moves_MI for one in parts])
-    )
-    k_M = 1 / (share_S**2 @ (1 / np.array([one.k_M for one in parts])))
-    used_MI = np.isin(stratum_MI, kept) & used_MI
-    return Figures(value_M, moves_MI, used_MI, k_M, bounds, support)
-
-
-def strata(p0_MI: Floats, used_MI: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Return the stratum of each p0 among pooled quantiles; equal p0 are in one stratum."""
-    inner = np.quantile(p0_MI[used_MI], np.arange(1, STRATA) / STRATA)
-    found: npt.NDArray[np.int64] = np.searchsorted(np.unique(inner), np.nan_to_num(p0_MI), side="right")
-    return found
-
-
-def _of_stratum(num_MI: Floats, den_MI: Floats, here_MI: npt.NDArray[np.bool_]) -> Figures:
-    """Return the figures of one stratum; moves are larger by what its own mean takes from them."""
-    found = as_measured(np.where(here_MI, num_MI, 0.0), np.where(here_MI, den_MI, 0.0), None)
-    n_M = here_MI.sum(axis=1)
-    return replace(found, moves_MI=found.moves_MI * np.sqrt(n_M / (n_M - 1))[:, None])
 
 
 def _independent(den_MI: Floats) -> Floats:

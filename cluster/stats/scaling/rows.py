@@ -5,6 +5,7 @@ from typing import Any
 
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.scaling.figures import Contrast
+from cotfaith.cluster.stats.scaling.matched import WeightedMatched
 
 Row = dict[str, Any]
 
@@ -20,8 +21,10 @@ def without_value(kind: str, place: Mapping[str, str | None], metric: Metric, wh
     return row(kind, place, metric, interval=why, **others)
 
 
-def with_value(kind: str, place: Mapping[str, str | None], metric: Metric, found: Contrast, **others: Any) -> Row:
-    """Return a row of a contrast: its value, interval and p-value."""
+def with_value(
+    kind: str, place: Mapping[str, str | None], metric: Metric, found: Contrast | WeightedMatched, **others: Any
+) -> Row:
+    """Return a row of a weighted sum: its value, interval and p-value."""
     ends = found.at()
-    figures = {"value": found.value, "ci_low": ends.low, "ci_high": ends.high, "interval": ends.kind}
+    figures = {"value": found.value, "ci_low": ends.low, "ci_high": ends.high, "interval": found.how}
     return row(kind, place, metric, **figures, p_value=found.p_value, n_items=found.n_items, **others)

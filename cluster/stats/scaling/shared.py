@@ -14,9 +14,12 @@ import numpy as np
 import polars as pl
 
 from cotfaith.cluster.stats.intervals import Floats
+from cotfaith.cluster.stats.metrics.lib.bounds import SHARE
 from cotfaith.cluster.stats.metrics.lib.by_item import columns
+from cotfaith.cluster.stats.metrics.lib.measured import measured
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
-from cotfaith.cluster.stats.scaling.figures import Figures, as_measured, at_equal_skill
+from cotfaith.cluster.stats.scaling.figures import Figures, as_measured
+from cotfaith.cluster.stats.scaling.matched import Matched, matched
 
 PLACE = ("task", "strategy", "channel")
 
@@ -43,10 +46,9 @@ class Shared:
         num_MI, den_MI = self._parts(models, metric)
         return as_measured(num_MI, den_MI, metric.bounds)
 
-    def matched(self, models: Sequence[str], metric: Metric) -> Figures | str:
+    def matched(self, models: Sequence[str], metric: Metric) -> Matched | str:
         """Return the values of a metric at the models' shared skill, or why there are none."""
-        num_MI, den_MI = self._parts(models, metric)
-        return at_equal_skill(num_MI, den_MI, self._column(models, "p0"), metric.bounds)
+        return matched(measured(self.rows, models, metric), metric.bounds or SHARE)
 
     def _parts(self, models: Sequence[str], metric: Metric) -> tuple[Floats, Floats]:
         num_MI, den_MI = (np.nan_to_num(self._column(models, name)) for name in columns(metric))
