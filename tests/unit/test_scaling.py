@@ -72,6 +72,19 @@ def test_without_answers_without_a_chain_only_what_is_measured_has_a_slope():
     assert of_kind(rows, "size_value_matched") == []
 
 
+def test_skill_that_a_size_does_not_reach_is_left_out_for_all():
+    """Half of the items are beyond the largest model's skill: there the others differ, and it does not count."""
+    easy, hard = [0.9] * 20, [0.1] * 20
+    values = {name: {AOC: [0.5] * 20 + [level] * 20} for name, level in zip("abcd", (0.9, 0.6, 0.3, 0.5), strict=True)}
+    p0 = dict.fromkeys("abc", easy + hard) | {"d": [0.9] * 40}
+    rows = list(scaling_rows(kept_items(values, p0=p0), entries()))
+    (matched,) = of_kind(rows, "size_slope_matched")
+    assert matched["value"] == pytest.approx(0)
+    assert matched["support"] == pytest.approx(100 / 160)
+    assert matched["n_items"] == 40  # the largest model's skill is alike on all of them
+    assert [row["value"] for row in of_kind(rows, "size_value_matched")] == pytest.approx([0.5] * 4)
+
+
 # Equal performance.
 
 

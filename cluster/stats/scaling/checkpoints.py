@@ -19,7 +19,7 @@ from cotfaith.cluster.stats.intervals import Floats
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.scaling.figures import Contrast, Figures, Term
 from cotfaith.cluster.stats.scaling.models import Families, Training
-from cotfaith.cluster.stats.scaling.rows import Row, with_value, without_value
+from cotfaith.cluster.stats.scaling.rows import Row, tested, without_value
 from cotfaith.cluster.stats.scaling.shared import Shared
 
 AT_LOSS, AT_ACCURACY = "iso_performance", "iso_accuracy"
@@ -93,7 +93,7 @@ def _of_pair(
         yield without_value(kind, shared.place, metric, why, **common)
     for at in points:
         terms = _terms(curves, at, found, None if by_loss else skill)
-        yield with_value(kind, shared.place, metric, Contrast(terms), at=at, **common)
+        yield tested(kind, shared.place, metric, Contrast(terms), at=at, **common)
 
 
 def _read_at(curves: Sequence[Curve]) -> tuple[list[float], str]:

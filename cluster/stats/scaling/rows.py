@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 def row(kind: str, place: Mapping[str, str | None], metric: Metric, **others: Any) -> Row:
     """Return a row; what is not given is null, and no items or models are behind it."""
-    named = {"metric": metric.name, "method": metric.method, "model_a": None, "model_b": None}
+    named = {"metric": metric.name, "method": metric.method, "model_a": None, "model_b": None, "p_value": None}
     return {"kind": kind, **place, **named, "n_items": 0, "n_models": 0, **others}
 
 
@@ -24,7 +24,14 @@ def without_value(kind: str, place: Mapping[str, str | None], metric: Metric, wh
 def with_value(
     kind: str, place: Mapping[str, str | None], metric: Metric, found: Contrast | WeightedMatched, **others: Any
 ) -> Row:
-    """Return a row of a weighted sum: its value, interval and p-value."""
+    """Return a row of a weighted sum: its value and interval."""
     ends = found.at()
     figures = {"value": found.value, "ci_low": ends.low, "ci_high": ends.high, "interval": found.how}
-    return row(kind, place, metric, **figures, p_value=found.p_value, n_items=found.n_items, **others)
+    return row(kind, place, metric, **figures, n_items=found.n_items, **others)
+
+
+def tested(
+    kind: str, place: Mapping[str, str | None], metric: Metric, found: Contrast | WeightedMatched, **others: Any
+) -> Row:
+    """Return a row of a difference or slope: also the p-value of "it is 0"."""
+    return with_value(kind, place, metric, found, **others) | {"p_value": found.p_value}

@@ -32,14 +32,10 @@ class Shared:
     """Task, strategy and channel."""
     rows: pl.DataFrame
 
-    @cached_property
-    def _items(self) -> pl.DataFrame:
-        return self.rows.select("item_id").unique().sort("item_id")
-
     @property
     def models(self) -> list[str]:
         """The models with rows."""
-        return self.rows["model"].unique().sort().to_list()
+        return sorted(self._by_model)
 
     def figures(self, models: Sequence[str], metric: Metric) -> Figures:
         """Return the values of a metric as measured."""
@@ -56,12 +52,17 @@ class Shared:
 
     def _column(self, models: Sequence[str], name: str) -> Floats:
         """Return a column of shape (M, I); nan where there is no number."""
-        return np.array([self._of_model(model, name) for model in models])
+        return np.array([self._by_model[model][name].fill_null(np.nan).to_numpy() for model in models])
 
-    def _of_model(self, model: str, name: str) -> Floats:
-        own = self.rows.filter(pl.col("model") == model).select("item_id", pl.col(name).cast(pl.Float64))
-        found = self._items.join(own, on="item_id", how="left", maintain_order="left")[name]
-        return found.fill_null(np.nan).to_numpy()
+    @cached_property
+    def _by_model(self) -> dict[str, pl.DataFrame]:
+        """Model -> its rows, one for each item of any model, in one order; null where it lacks the item."""
+        items = self.rows.select("item_id").unique().sort("item_id")
+        own = self.rows.partition_by("model", as_dict=True)
+        return {
+            str(model): items.join(rows, on="item_id", how="left", maintain_order="left")
+            for (model,), rows in own.items()
+        }
 
 
 def places(kept: pl.DataFrame) -> list[Shared]:
