@@ -30,6 +30,14 @@ def test_a_slope_is_the_change_for_ten_times_the_size():
     assert not [row for row in rows if row["metric"] == "mistakes_aoc"]
 
 
+def test_a_value_s_interval_is_within_its_bounds():
+    rows = list(scaling_rows(kept_items(alike(a=1, b=1, c=1, d=0), p0=[0.3] * 40), entries()))
+    for kind in ("size_value", "size_value_matched"):
+        points = {row["model_a"]: row for row in of_kind(rows, kind)}
+        assert points["a"]["ci_low"] < 1 == points["a"]["ci_high"]
+        assert points["d"]["ci_low"] == 0 < points["d"]["ci_high"]
+
+
 def test_three_sizes_are_too_few_and_two_models_of_one_size_are_one_size():
     for sizes, said in (
         ({"a": 10, "b": 100, "c": 1000}, "3 of 4"),

@@ -23,7 +23,7 @@ from scipy import stats
 from cotfaith.cluster.stats.intervals import TAIL, Floats
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.scaling.figures import Contrast, Figures, Term
-from cotfaith.cluster.stats.scaling.rows import Row, row, without_value
+from cotfaith.cluster.stats.scaling.rows import Row, row, within, without_value
 from cotfaith.cluster.stats.scaling.shared import Shared
 
 SLOPE, AT, WITHOUT = "plane_slope", "plane_at", "plane_slope_without"
@@ -139,9 +139,8 @@ def _of_model(place: dict[str, str | None], metric: Metric, model: str, line: Li
     error_a, error_b = line.errors()
     freedom = len(line.points) - 2
     yield row(SLOPE, place, metric, **_figures(line.slope, error_b, freedom), **common)
-    yield row(AT, place, metric, **_figures(line.value, error_a, freedom), **common, at=line.reference) | {
-        "p_value": None
-    }
+    value = _figures(line.value, error_a, freedom) | {"p_value": None}
+    yield within(row(AT, place, metric, **value, **common, at=line.reference), metric.bounds)
     for point in line.points:
         rest = Line([one for one in line.points if one is not point], line.reference)
         if rest.spread >= LEAST_SPREAD:
@@ -152,7 +151,7 @@ def _of_model(place: dict[str, str | None], metric: Metric, model: str, line: Li
 def _figures(value: float, error: float, freedom: int) -> dict[str, Any]:
     """Return a t-interval and its p-value; none if neither tasks nor items differ."""
     if not error > 0:
-        return {"value": value, "interval": "all_alike"}
+        return {"value": value, "ci_low": None, "interval": "all_alike"}
     reach = float(stats.t.isf(TAIL, freedom)) * error
     p_value = float(2 * stats.t.sf(abs(value) / error, freedom))
     return {"value": value, "ci_low": value - reach, "ci_high": value + reach, "interval": "t", "p_value": p_value}

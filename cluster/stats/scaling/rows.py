@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cotfaith.cluster.stats.metrics.lib.bounds import Bounds
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.scaling.figures import Contrast
 from cotfaith.cluster.stats.scaling.matched import WeightedMatched
@@ -35,3 +36,11 @@ def tested(
 ) -> Row:
     """Return a row of a difference or slope: also the p-value of "it is 0"."""
     return with_value(kind, place, metric, found, **others) | {"p_value": found.p_value}
+
+
+def within(found: Row, bounds: Bounds | None) -> Row:
+    """Return a row whose interval is cut to the bounds of its value."""
+    if bounds is None or found["ci_low"] is None:
+        return found
+    low, high = (min(max(found[name], bounds[0]), bounds[1]) for name in ("ci_low", "ci_high"))
+    return found | {"ci_low": low, "ci_high": high}

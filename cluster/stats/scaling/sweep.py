@@ -17,7 +17,7 @@ from cotfaith.cluster.stats.intervals import Floats
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
 from cotfaith.cluster.stats.scaling.figures import Contrast, Term
 from cotfaith.cluster.stats.scaling.matched import WeightedMatched
-from cotfaith.cluster.stats.scaling.rows import Row, tested, with_value, without_value
+from cotfaith.cluster.stats.scaling.rows import Row, tested, with_value, within, without_value
 from cotfaith.cluster.stats.scaling.shared import Shared
 
 SLOPE, VALUE, MATCHED = "size_slope", "size_value", "_matched"
@@ -63,7 +63,7 @@ def _of_values(
         yield tested(SLOPE + suffix, *named, weighted(slope_weights(np.log10(size_M))), **head)
     for model, weight_M in zip(of, np.eye(len(of)), strict=True):
         own = head | {"n_models": 1, "model_a": model, "at": float(of[model])}
-        yield with_value(VALUE + suffix, *named, weighted(weight_M), **own)
+        yield within(with_value(VALUE + suffix, *named, weighted(weight_M), **own), metric.bounds)
 
 
 def slope_weights(x_M: Floats) -> Floats:
