@@ -18,6 +18,7 @@ Key = tuple[str, ...]
 AS_MEASURED, AT_EQUAL_SKILL = "as measured", "at equal skill"
 LINES = {"size_value": (AS_MEASURED, "solid"), "size_value_matched": (AT_EQUAL_SKILL, "dot")}
 ISO = {"iso_performance": "loss", "iso_accuracy": "accuracy without a chain"}
+UNITS = {10**3: "K", 10**6: "M", 10**9: "B", 10**12: "T"}
 MORE_IN_WORDS = {
     "no_common_support": "the models share no skill",
     "one_checkpoint": "one checkpoint is no line",
@@ -79,8 +80,15 @@ def _figure(name: str, rows: Sequence[Row]) -> Figure:
         if own:
             data.append(_line(line, COLOURS[at], dash, own))
     layout = base_layout("parameters", "")
-    layout["xaxis"] |= {"type": "log"}
+    sizes = sorted({_size(row) for row in rows})
+    layout["xaxis"] |= {"type": "log", "tickvals": sizes, "ticktext": [_in_units(size) for size in sizes]}
     return Figure(name, 240, {"data": data, "layout": layout})
+
+
+def _in_units(size: float) -> str:
+    """Return a size such as 135M."""
+    power = max((power for power in UNITS if size >= power), default=1)
+    return f"{size / power:.3g}{UNITS.get(power, '')}"
 
 
 def _size(row: Row) -> float:

@@ -24,7 +24,8 @@ def test_a_metric_has_one_figure_with_both_lines_and_one_line_of_the_table():
     measured, matched = figure.plot["data"]
     assert (measured["x"], measured["line"]["dash"], matched["line"]["dash"]) == ([1e4, 1e5, 1e6, 1e7], "solid", "dot")
     assert measured["y"] == pytest.approx([0.8, 0.7, 0.6, 0.5])
-    assert figure.plot["layout"]["xaxis"]["type"] == "log"
+    axis = figure.plot["layout"]["xaxis"]
+    assert (axis["type"], axis["ticktext"]) == ("log", ["10K", "100K", "1M", "10M"])
     (table,) = found.tables
     (line,) = table.lines
     assert line[:4] == ["f", "t · cot", "aoc/trapezoid", "4"]
