@@ -55,7 +55,7 @@ class WeightedMatched:
 
     def at(self, tail: float = TAIL) -> Interval:
         """Return its interval at a one-sided level."""
-        return Interval(*self.of.found.weighted(self.weight_M, self.of.bounds, (-np.inf, np.inf), tail), "linearised")
+        return Interval(*self.of.found.combined(self.weight_M, self.of.bounds, tail), "linearised")
 
     @property
     def p_value(self) -> float | None:
