@@ -64,3 +64,15 @@ def test_the_p_value_inverts_the_interval():
     found = contrast(as_measured(values, np.ones((2, 60)), SHARE), 1, -1)
     ends = found.at(found.p_value / 2)
     assert min(abs(ends.low), abs(ends.high)) < 1e-6
+
+
+def test_a_slope_s_interval_holds_the_true_slope_as_often_as_it_says():
+    """Four sizes whose true values are on a line; half of what an item does is the item's own, alike in all sizes."""
+    rng, true_M = np.random.default_rng(8), np.array([0.8, 0.7, 0.6, 0.5])
+    weights, missed = np.array([-0.3, -0.1, 0.1, 0.3]), []
+    for _ in range(600):
+        level = np.where(rng.random((4, 50)) < 0.5, rng.random(50), rng.random((4, 50)))
+        values = (level < true_M[:, None]).astype(float)
+        one = contrast(as_measured(values, np.ones((4, 50)), SHARE), *weights).at()
+        missed.append(not one.low <= -0.1 <= one.high)
+    assert 0.02 < np.mean(missed) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 600)
