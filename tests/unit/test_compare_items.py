@@ -96,25 +96,11 @@ def skill(p, key=P_GOLD):
     return ItemSums({key: values(**{f"i{n}": (own, 1) for n, own in enumerate(p)})})
 
 
-def test_matched_items_are_in_one_stratum_of_both_models_values():
-    """Pooled: .05, .15 ... .45 three times each, .55 ... .95 once each: each value is in a stratum of its own."""
+def test_items_of_equal_skill_are_matched():
     p = [0.05 + 0.1 * n for n in range(10)]
     found = matched(skill(p), skill([*p[:5], *p[:5]]))["cot", ""]
     assert sorted(found.items) == ["i0", "i1", "i2", "i3", "i4"]
     assert (found.n_both, found.by) == (10, "p_gold_no_cot")
-
-
-def test_equal_values_are_one_stratum():
-    same = matched(skill([0.1] * 30), skill([0.1] * 29 + [0.9]))["cot", ""]
-    assert sorted(same.items) == sorted(f"i{n}" for n in range(29))
-
-
-def test_values_of_one_stratum_need_not_be_near():
-    """80 values in all, so a stratum holds four: the lowest .3, .4, and twice 0.5."""
-    rest = [0.5 + 0.0125 * n for n in range(39)]
-    found = matched(skill([0.3, *rest]), skill([0.4, *rest[:-1], 0.5]))["cot", ""]
-    assert sorted(found.items) == sorted(f"i{n}" for n in range(39))
-    assert (found.n_both, found.by) == (40, "p_gold_no_cot")
 
 
 def test_nothing_matches():
@@ -123,13 +109,12 @@ def test_nothing_matches():
 
 
 def test_values_that_are_near_are_matched_whatever_others_are_there():
-    """All of both models' values are within 0.02, and no two in one stratum."""
     a = [0.10 + 0.0002 * n for n in range(40)]
     b = [own + 0.004 for own in reversed(a)]
     assert len(matched(skill(a), skill(b))["cot", ""].items) == 40
-    found = matched(skill([0.10, 0.10, 0.10]), skill([0.14, 0.16, 0.10]))["cot", ""]
+    found = matched(skill([0.10, 0.10, 0.10]), skill([0.118, 0.13, 0.10]))["cot", ""]
     assert sorted(found.items) == ["i0", "i2"]
-    assert (found.a, found.b) == (pytest.approx(0.10), pytest.approx(0.12))
+    assert (found.a, found.b) == (pytest.approx(0.10), pytest.approx(0.109))
 
 
 def test_without_probabilities_the_answer_without_a_chain_is_the_skill():

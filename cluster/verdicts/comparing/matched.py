@@ -2,28 +2,22 @@
 
 In: both models' sums by item. Out: ``Matched``. Skill is p0, the item's probability of the gold answer without a chain;
 where answers are sampled and have no probability, whether that answer is right. An item is matched if both models'
-values are in the same stratum, one of twenty between quantiles of both models' values together, or differ by no more
-than ``NEAR``: where most values are nearly alike, such as those of models that guess, quantiles part what is noise.
-What is left of a difference in skill is stated. At matched skill two models can still differ in how well they use a
-chain.
+values differ by no more than ``NEAR``, as in the comparisons of one run's models. What is left of a difference in skill
+is stated. At matched skill two models can still differ in how well they use a chain.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
-from scipy import stats
 
+from cotfaith.cluster.stats.metrics.lib.strata import NEAR
 from cotfaith.cluster.stats.metrics.no_cot import ACCURACY, P_GOLD
 from cotfaith.cluster.stats.metrics.no_cot import PROBE as NO_COT
 from cotfaith.cluster.verdicts.comparing.differences import by_item
 from cotfaith.cluster.verdicts.comparing.item_sums import ItemSums, Key
 from cotfaith.schemas.variants import PLAIN
 
-STRATA = 20
-NEAR = 0.05
 SKILL = (P_GOLD, ACCURACY)
 Place = tuple[str, str]
 """Strategy and channel."""
@@ -65,16 +59,4 @@ def _of(a: ItemSums, b: ItemSums, place: Place) -> Matched | None:
 
 def alike_items(both: pl.DataFrame) -> pl.Series:
     """Return whether both values of an item are one skill."""
-    a_I, b_I = both["a"].to_numpy(), both["b"].to_numpy()
-    strata_2I = strata(np.concatenate([a_I, b_I]))
-    return pl.Series((strata_2I[: len(a_I)] == strata_2I[len(a_I) :]) | (np.abs(a_I - b_I) <= NEAR))
-
-
-def strata(values_N: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return the stratum (N) of each value, from 0: which of ``STRATA`` equal parts its middle rank is in.
-
-    A value that occurs in more than a part of the rows is alone in its stratum, or with its next neighbours.
-    """
-    middle_N = (stats.rankdata(values_N) - 0.5) / len(values_N)
-    found: npt.NDArray[np.int64] = (STRATA * middle_N).astype(np.int64)
-    return found
+    return (both["a"] - both["b"]).abs() <= NEAR
