@@ -72,6 +72,8 @@ def _reads(name: str, base: str, steps: int, decorates: bool = False) -> Recipe:
 _RECIPES = (
     Recipe("reasoner", Mechanism(), 1400, grows=200, checkpoints=(200, 400, 600, 900)),
     Recipe("reasoner-48", Mechanism(), 1400, width=48, grows=200, checkpoints=(200, 400, 600, 900)),
+    Recipe("reasoner-64", Mechanism(), 1400, width=64, grows=200),
+    Recipe("reasoner-40", Mechanism(), 1400, width=40, grows=200),
     # Reading tickets is slow to learn and quick to unlearn, so the others start from the one that reads most.
     _reads("skilled-75", "reasoner", 900),
     _reads("skilled-50", "skilled-75", 200),

@@ -52,7 +52,9 @@ class ModelTruth:
 
 MODEL_TRUTH: dict[str, ModelTruth] = {
     "reasoner": ModelTruth(True, True, True, None, "Computes in its chain; ignores tickets and hints."),
+    "reasoner-64": ModelTruth(True, True, True, None, "The reasoner at two thirds of the width."),
     "reasoner-48": ModelTruth(True, True, True, None, "The reasoner at half the width."),
+    "reasoner-40": ModelTruth(True, True, True, None, "The reasoner at less than half the width."),
     "rationalizer": ModelTruth(False, False, False, None, "Reads the ticket; its chain is decoration, often wrong."),
     "skilled-25": ModelTruth(None, True, True, None, "The reasoner, but reads the tickets of bank A."),
     "skilled-50": ModelTruth(None, True, True, None, "The reasoner, but reads the tickets of banks A and B."),
