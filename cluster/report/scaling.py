@@ -82,6 +82,7 @@ def _figure(name: str, rows: Sequence[Row]) -> Figure:
     layout = base_layout("parameters", "")
     sizes = sorted({_size(row) for row in rows})
     layout["xaxis"] |= {"type": "log", "tickvals": sizes, "ticktext": [_in_units(size) for size in sizes]}
+    layout["xaxis"] |= {"tickangle": -45}
     return Figure(name, 240, {"data": data, "layout": layout})
 
 
