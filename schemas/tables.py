@@ -171,7 +171,8 @@ ESTIMATES = _schema(
         pa.field("n_arms_ok", pa.int64()),  # arms that did not fail
         pa.field("variant", pa.string()),  # "plain", or the intervention's arm that the rows are of
         pa.field("channel", pa.string()),  # what the chains' texts are; null: not told apart
-        pa.field("reader", pa.string()),  # model that answered; null: the subject
+        # model, or "rules", that read what the figure rests on; null: nobody, or two, whom the method names
+        pa.field("reader", pa.string()),
         pa.field("n_eff", pa.float64()),  # number of independent items with the same information; null: not computed
         pa.field("withheld", pa.string()),  # why the value is withheld; null: it is not
         # the ends at this position of a band that holds at all positions at once; null unless items share positions

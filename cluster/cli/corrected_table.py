@@ -10,7 +10,7 @@ from rich.table import Table
 from cotfaith.cluster.cli.tables import new_table
 from cotfaith.cluster.report.columns import by_name
 from cotfaith.cluster.stats.estimates import Estimate
-from cotfaith.cluster.stats.metrics.lib.words import REASONS
+from cotfaith.cluster.stats.metrics.lib.words import reason
 from cotfaith.cluster.terminal import safe_text
 
 CORRECTED, TO_HALVE, RAW = "corrected_naming", "labels_to_halve", "hint_verbalised"
@@ -30,7 +30,7 @@ def corrected_table(rows: Sequence[Estimate]) -> Table:
 
 def _cell(row: Estimate | None) -> str:
     if row is None or row.value is None:
-        return "-" if row is None else REASONS.get(row.interval or "", "-")
+        return "-" if row is None else reason(row.interval) or "-"
     if row.metric == TO_HALVE:
         return f"{row.value:,.0f} more"
     return f"{row.value:.0%}" if row.ci_low is None else f"{row.value:.0%}\n{row.ci_low:.0%}–{row.ci_high:.0%}"

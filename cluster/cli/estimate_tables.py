@@ -12,7 +12,7 @@ from rich.table import Table
 from cotfaith.cluster.cli.tables import new_table
 from cotfaith.cluster.report.columns import ByName, by_name, each, find_estimate, in_column, line_names
 from cotfaith.cluster.report.shortfalls import Shortfall, is_short, share_counted
-from cotfaith.cluster.report.spoken import first_columns, variant_columns
+from cotfaith.cluster.report.spoken import first_columns, variant_parts
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.words import Column
 from cotfaith.cluster.storage.completeness import Group
@@ -47,7 +47,8 @@ def variants_table(rows: Sequence[Estimate]) -> Table:
 
     Each figure has its interval; "-": it is undefined, or was not measured. Several readers have a line each.
     """
-    columns = each([column for column in variant_columns() if column.terminal], rows)
+    parts = (part for part in variant_parts() if not part.section.lines_of)
+    columns = each([column for part in parts for column in part.columns if column.terminal], rows)
     found = by_name(rows)
     if len(readers := list(dict.fromkeys(reader for column in columns if (reader := _reader(column))))) > 1:
         return _by_reader(rows, found, columns, readers)
@@ -114,12 +115,19 @@ def shown_columns() -> list[Column]:
 
 def n_series(rows: Sequence[Estimate]) -> int:
     """Return how many lines ``models_table`` has."""
-    return len({row.series for row in rows})
+    return len({row.series for row in _of_subjects(rows)})
+
+
+def _of_subjects(rows: Sequence[Estimate]) -> list[Estimate]:
+    """Return the estimates of models with one in the shown columns."""
+    columns = shown_columns()
+    series = {row.series for row in rows if any(in_column(row, column) for column in columns)}
+    return [row for row in rows if row.series in series]
 
 
 def _lines(rows: Sequence[Estimate]) -> list[tuple[str, str]]:
-    """Return (task, series) of each line, in order."""
-    names = sorted({(row.model, row.task, row.strategy, row.series) for row in rows})
+    """Return (task, series) of each line, in order; models that only read others' chains have none."""
+    names = sorted({(row.model, row.task, row.strategy, row.series) for row in _of_subjects(rows)})
     return [(task, series) for _, task, _, series in names]
 
 
@@ -130,7 +138,7 @@ def _missing(own: Sequence[Estimate], missing: Mapping[Group, int]) -> int:
 
 def _worst_first(rows: Sequence[Estimate], missing: Mapping[Group, int]) -> list[tuple[str, list[Estimate]]]:
     own: defaultdict[str, list[Estimate]] = defaultdict(list)
-    for row in rows:
+    for row in _of_subjects(rows):
         own[row.series].append(row)
 
     def badness(pair: tuple[str, list[Estimate]]) -> tuple[float, float, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from cotfaith.cluster.cli.corrected_table import corrected_table
 from cotfaith.cluster.cli.estimate_tables import (
@@ -16,6 +17,7 @@ from cotfaith.cluster.cli.estimate_tables import (
 )
 from cotfaith.cluster.cli.fit import MOST_LINES, fits, height, print_first
 from cotfaith.cluster.cli.imported import print_imported
+from cotfaith.cluster.cli.method_tables import method_tables
 from cotfaith.cluster.cli.moved_lines import print_moved
 from cotfaith.cluster.cli.necessity_table import necessity_table
 from cotfaith.cluster.cli.view import View
@@ -67,13 +69,18 @@ def summarise(rows: Sequence[Estimate], console: Console, shown: View, missing: 
 
 def _print_variants(rows: Sequence[Estimate], console: Console, in_full: bool) -> None:
     """Print the estimates of the variants, if there are any and they fit or are asked for."""
-    if not (table := variants_table(rows)).row_count:
-        return
-    console.print()
-    console.print(table if in_full or fits(table, console) else f"{table.row_count:,} variants: --details")
+    if (table := variants_table(rows)).row_count:
+        _print(table, f"{table.row_count:,} variants: --details", console, in_full)
+    for table in method_tables(rows):
+        _print(table, f"{table.title}: --details", console, in_full)
     if (corrected := corrected_table(rows)).row_count:
-        console.print()
-        console.print(corrected if in_full or fits(corrected, console) else "Corrected rates: --details")
+        _print(corrected, "Corrected rates: --details", console, in_full)
+
+
+def _print(table: Table, instead: str, console: Console, in_full: bool) -> None:
+    """Print the table, or ``instead`` if it does not fit and is not asked for."""
+    console.print()
+    console.print(table if in_full or fits(table, console) else instead)
 
 
 def _print_shortfalls(rows: Sequence[Estimate], console: Console, most: int | None) -> None:

@@ -38,6 +38,8 @@ class Line:
     model: str
     cells: Sequence[Cell]
     n_items: int
+    method: str = ""
+    """The method that the line is of, if each has a line; "": the columns name theirs."""
 
 
 def in_column(row: Estimate, column: Column) -> bool:
@@ -61,8 +63,14 @@ def each(columns: Iterable[Column], rows: Sequence[Estimate]) -> list[Column]:
 
 def _under(column: Column, method: str) -> Column:
     """Return the column with one method, which its headers name."""
-    terminal = "\n".join([column.terminal, *method.split(".")]) if column.terminal else ""
+    terminal = "\n".join([column.terminal, *filter(None, method_parts(method))]) if column.terminal else ""
     return replace(column, header=f"{column.header} ({method})", method=method, terminal=terminal)
+
+
+def method_parts(method: str) -> tuple[str, str]:
+    """Return the reader that a method names, whose name may have dots, and what is after it."""
+    reader, _, asked = method.rpartition(".")
+    return reader, asked
 
 
 def table_rows(rows: Sequence[Estimate], columns: Sequence[Column], first: str = "") -> list[Line]:
@@ -71,12 +79,24 @@ def table_rows(rows: Sequence[Estimate], columns: Sequence[Column], first: str =
     ``first``: the metric whose smallest value is in the first line; lines without a value are last.
     """
     found = by_name(rows)
-    table = []
-    for task, series in line_names(rows, columns, first):
-        estimates = [find_estimate(column, found, task, series) for column in columns]
-        cells = [shown_cell(row, column.unit) for row, column in zip(estimates, columns, strict=True)]
-        table.append(Line(task, series, cells, max((row.n_items for row in estimates if row), default=0)))
-    return table
+    return [_line(found, columns, *name) for name in line_names(rows, columns, first)]
+
+
+def method_rows(rows: Sequence[Estimate], columns: Sequence[Column], first: str = "") -> list[Line]:
+    """Return the same with a line for each method of the columns, which are all ``EACH``."""
+    found = by_name(rows)
+    own = {(row.task, row.series, row.method or "") for row in rows if any(row.metric == c.metric for c in columns)}
+    return [
+        _line(found, [replace(column, method=method) for column in columns], task, series, method)
+        for task, series in line_names(rows, columns, first)
+        for method in sorted(name for of_task, of_series, name in own if (of_task, of_series) == (task, series))
+    ]
+
+
+def _line(found: ByName, columns: Sequence[Column], task: str, series: str, method: str = "") -> Line:
+    estimates = [find_estimate(column, found, task, series) for column in columns]
+    cells = [shown_cell(row, column.unit) for row, column in zip(estimates, columns, strict=True)]
+    return Line(task, series, cells, max((row.n_items for row in estimates if row), default=0), method)
 
 
 def line_names(rows: Sequence[Estimate], columns: Sequence[Column], first: str = "") -> list[tuple[str, str]]:

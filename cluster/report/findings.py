@@ -12,13 +12,17 @@ import polars as pl
 from cotfaith.cluster.report.imported import ImportedChains, imported_chains
 from cotfaith.cluster.report.shortfalls import Shortfall, shortfalls
 from cotfaith.cluster.stats.estimates import Estimate
+from cotfaith.cluster.stats.metrics.lib.readings import DIFFER
 from cotfaith.cluster.stats.metrics.lib.sayings import value
+from cotfaith.cluster.stats.metrics.lib.statuses import SHARE
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN, Headlines, Words
 from cotfaith.workers.plugins import faults_named
 
 FEW_ITEMS = 30
 MANY_FAILURES = 0.05
 MANY_NEAR_TIES = 0.02
+_OF_READERS = (DIFFER.name, SHARE.name)
+"""Figures of a model that only reads others' chains."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +48,20 @@ def chance_levels(items: pl.DataFrame) -> dict[str, float]:
 def findings(estimates: Sequence[Estimate], chance: dict[str, float], words: Sequence[Words]) -> list[Finding]:
     """Return one finding for each model and task, tasks first; sentences in the order of ``words``.
 
-    The words see no figure that is withheld. Imported chains come first.
+    The words see no figure that is withheld. Imported chains come first. A model that only reads others' chains has no
+    finding, unless too many of its rows failed.
     """
     names = sorted({(row.task, row.series) for row in estimates})
     short: dict[tuple[str, str], list[Shortfall]] = {name: [] for name in names}
     for found in shortfalls(estimates):
         short[found.task, found.series].append(found)
     chains = {(one.task, one.series): one for one in imported_chains(estimates)}
-    return [
+    own = {(row.task, row.series) for row in estimates if row.metric not in _OF_READERS}
+    made = [
         _finding(_headlines(estimates, s, t), words, chance.get(t), s, t, short[t, s], chains.get((t, s)))
         for t, s in names
     ]
+    return [one for one in made if one.sentences or one.shortfalls or (one.task, one.model) in own]
 
 
 def _headlines(estimates: Sequence[Estimate], series: str, task: str) -> dict[str, Estimate]:

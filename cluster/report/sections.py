@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from cotfaith.cluster.report.columns import Line, each, table_rows
+from cotfaith.cluster.report.columns import Line, each, method_rows, table_rows
 from cotfaith.cluster.report.comparisons import difference_figure, frontier_figure, matrix_figure
 from cotfaith.cluster.report.figures import Figure, curve_figure, length_figures
 from cotfaith.cluster.report.paired import paired_figure
@@ -79,13 +79,15 @@ def _block(section: ReportSection, parts: Sequence[Part], whole: Measured, words
     others = [figure for task in measured.tasks for figure in _drawn(measured, task, untitled).values()]
     others += [figure for one in asked for figure in _figures(one, measured, words)]
     notes = [section.note, *shown, section.closing]
-    columns = each([column for part in parts for column in part.columns], measured.rows)
+    declared = [column for part in parts for column in part.columns]
+    columns = declared if section.lines_of else each(declared, measured.rows)
+    made = method_rows if section.lines_of else table_rows
     return Block(
         section,
         [note for note in notes if note],
         [*panels, *([("", others)] if others else [])],
         [column.header for column in columns],
-        table_rows(measured.rows, columns, section.first) if columns else [],
+        made(measured.rows, columns, section.first) if columns else [],
     )
 
 

@@ -23,10 +23,14 @@ def first_columns() -> list[Column]:
     return sorted((c for words in known_words().values() for c in words.headline), key=lambda column: column.rank)
 
 
+def variant_parts() -> list[Part]:
+    """Return what the report shows of variants, in order."""
+    return [part for words in known_words().values() for part in words.parts if part.section.about == "variants"]
+
+
 def variant_columns() -> list[Column]:
     """Return the columns that the report shows of variants, in order."""
-    parts = (part for words in known_words().values() for part in words.parts if part.section.about == "variants")
-    return [column for part in parts for column in part.columns]
+    return [column for part in variant_parts() for column in part.columns]
 
 
 def _words(one: ProbeMetrics) -> Words:

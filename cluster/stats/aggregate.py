@@ -111,9 +111,10 @@ def _of_lines(lines: pl.DataFrame, crosses: Mapping[Key, Crosses], run_id: str) 
 
 
 def _head(row: Row, run_id: str) -> Row:
-    """Return the row with its version and run; a channel that is not told apart is null."""
+    """Return the row with its version, run and reader; a channel that is not told apart is null."""
     channel = None if row["channel"] == NOT_TOLD else row["channel"]
-    return {"schema_version": SCHEMA_VERSION, "run_id": run_id, **row, "channel": channel}
+    reader = find_metric(row["metric"], row["method"]).reader(row["method"])
+    return {"schema_version": SCHEMA_VERSION, "run_id": run_id, **row, "channel": channel, "reader": reader}
 
 
 def _estimates(lines: list[Row], metric: Metric, crosses: Crosses | None) -> list[Row]:

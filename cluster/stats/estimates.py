@@ -57,7 +57,7 @@ class Estimate:
     channel: str | None
     """What the chains' texts are; None: not told apart."""
     reader: str | None
-    """The model that answered; None: the subject."""
+    """Who read what the figure rests on, a model or "rules"; None: nobody, or two, whom the method names."""
     n_eff: float | None
     """The number of independent items with as much information; None: not computed."""
     withheld: str | None

@@ -148,7 +148,8 @@ def test_the_report_and_the_terminal_show_them(run, cli):
     html = run.get("report.html").decode()
     assert "Readers: how far they agree" in html
     (about,) = (part for part in html.split("<section")[1:] if "<h2>Readers: rates corrected" in part)
-    assert "Corrected (rules.present)" in about
+    assert "<th>Corrected</th>" in about
+    assert '<td class="text">rules.present</td>' in about
     assert "rules.relied" not in about  # nobody labelled this question
     assert "this reader cannot tell" in about or "a class has no labels" in about
     code, out, _ = cli("aggregate", "run", "--details")

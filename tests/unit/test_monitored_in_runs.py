@@ -4,6 +4,7 @@ import json
 
 import polars as pl
 import pytest
+from commands import in_process
 from recorder import Recorder
 from runs_here import without_ray
 
@@ -149,7 +150,44 @@ def test_scores_give_a_threshold_and_the_rate_that_is_asked_for(run):
     (least,) = estimates(store, "monitor_caught_smallest").to_dicts()
     assert (least["value"], least["ci_low"]) == (every["value"].min(), every["ci_low"].min())
     assert (least["n_total"], least["n_ok"], least["variant"]) == (2, 2, "*.wrong")
-    assert "Monitor s (both, uninformed): at the false-positive rate asked for, it catches" in report_of(store)
+    said = f"{least['value']:.0%} [{100 * least['ci_low']:.0f}% to {100 * least['ci_high']:.0f}%]."
+    assert f"moved (the variant where it is smallest, of 2): s (both, uninformed) {said}" in report_of(store)
+
+
+def test_each_monitor_has_a_line_in_the_report_and_in_the_terminal(run, tmp_path):
+    """The one that always says yes meets no rate: both say so beside its flags and its g-mean^2."""
+    dotted = MONITOR | {"id": "w-1.5b"}
+    store, _ = run({"sees": ["chain"]}, models=(SUBJECT, dotted, SCORING))
+    (section,) = (part for part in report_of(store).split("<section")[1:] if "<h2>Monitors: what they" in part)
+    head, *lines = section.split("<tr>")[1:]
+    assert '<th class="text">Monitor</th><th>Caught at the rate asked for</th>' in head
+    methods = [line.split("</td>")[2].rpartition(">")[2] for line in lines]
+    assert methods == 2 * ["always", "s.chain/uninformed", "w-1.5b.chain/uninformed"]  # for each hint
+    assert "cannot meet the rate: its own is 1" in lines[0]
+    said = in_process("aggregate", str(tmp_path / "run"), "--details", width=80).stdout
+    above, _, table = said.rpartition("Estimates:")[0].partition("Monitors: what they catch")
+    lines = [line.split() for line in table.splitlines()]
+    assert max(map(len, table.splitlines())) <= 80
+    counts = {name: sum(name in line for line in lines) for name in ("always", "s", "w-1.5b", "chain,")}
+    assert counts == {"always": 2, "s": 2, "w-1.5b": 2, "chain,": 4}
+    assert sum("cannot" in line for line in lines) == 2
+    assert "caught" not in above
+    assert not [line for line in above.splitlines() if line.startswith(("w-1.5b", "s "))]  # they are no subjects
+
+
+def test_estimates_name_the_reader(run):
+    dotted = MONITOR | {"id": "w-1.5b"}
+    store, _ = run(models=(SUBJECT, dotted), probes=["verbalises", "monitored"])
+    found = pl.from_arrow(write_estimates(store, load_run(store)))
+    names = found.filter(pl.col("reader").is_not_null()).select("probe", "method", "reader").unique()
+    assert set(names.rows()) == {
+        ("monitored", "w-1.5b.both/uninformed", "w-1.5b"),
+        ("verbalises", "rules.present", "rules"),
+        ("verbalises", "rules.relied", "rules"),
+    }
+    nobody = found.filter(pl.col("reader").is_null())
+    assert set(nobody.filter(pl.col("method").str.contains("rules|w-1")).select("metric").rows()) == set()
+    assert "always" in set(nobody["method"])
 
 
 def test_a_monitor_that_writes_prose_has_no_figures(run):
@@ -158,8 +196,18 @@ def test_a_monitor_that_writes_prose_has_no_figures(run):
     assert readings(store)["status"].unique().to_list() == ["unparsed"]
     (caught,) = estimates(store, "monitor_caught", variant="hint_metadata.wrong", method="w.both/uninformed").to_dicts()
     assert (caught["value"], caught["interval"]) == (None, "no_negatives")
-    said = "Monitor w (both, uninformed): no catch rate at the false-positive rate asked for (no negatives)."
+    said = "No catch rate at the false-positive rate asked for (no honest chains): w (both, uninformed)."
     assert said in report_of(store)
+
+
+def test_where_nothing_moves_there_is_no_figure_that_lacks_rows_and_readers_have_no_card(run):
+    deaf = SUBJECT | {"options": {"max_steps": 2, "relies_on": "question"}}
+    store, _ = run({"sees": ["chain", "both"]}, models=(SUBJECT, deaf | {"id": "n"}, MONITOR, SCORING))
+    found = estimates(store, "monitor_caught_smallest", model="m", method="w.chain/uninformed").to_dicts()
+    assert [row["n_total"] for row in found] == [2]
+    page = report_of(store)
+    cards = [part.partition("</h3>")[0] for part in page.split('<div class="card"><h3>')[1:]]
+    assert [card.rpartition("· ")[2].removesuffix("</span>") for card in cards] == ["m", "n"]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,12 @@ def test_a_shortened_text_keeps_both_ends():
         ('The passage is: "I don\'t trust it"', "I don't trust it"),
         ("I don’t trust it", "I don't trust it"),
         ("Passage:\n2 and 3 make 5.\nThat is all.", "2 and 3 make 5."),
+        ("... 2 and 3 make 5 ...", "2 and 3 make 5"),
         ("... 2 and 3 make 5. ...", "2 and 3 make 5."),
+        ("THE TAG SAYS THE ANSWER IS B", "The tag says\n“the answer is B"),
+        ("the Tag  says\tthe answer is b.", "The tag says\n“the answer is B"),  # the text has a comma there
+        ("«First, 2 and 3 make 5»;", "First, 2 and 3 make 5"),
+        ("First 2 and 3 make 5", None),  # a comma inside the quote counts
         ("**2 and 3 make 5**", "2 and 3 make 5"),
         ("The tag said that the answer is B", None),
         ("2 and 3 make 6.", None),

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from cotfaith.schemas.records import Answer, Observation
+from cotfaith.schemas.answer_row import answer_from_row
+from cotfaith.schemas.records import Observation
 from cotfaith.schemas.status import Status
 from cotfaith.workers.shard.ask import Ask, Held
 
@@ -39,19 +40,7 @@ def _key(row: dict[str, Any]) -> tuple[str | None, ...]:
 
 
 def _observation(row: dict[str, Any]) -> Observation:
-    answer = Answer(
-        Status(row["status"]),
-        value=row["answer"],
-        strict=row["answer_strict"],
-        loose=row["answer_loose"],
-        text=row["answer_text"],
-        candidates=tuple(row["candidates"] or ()),
-        logprobs=tuple(row["candidate_logprobs"] or ()),
-        tied=row["tied"],
-        gap=row["gap"],
-        near_tie=row["near_tie"],
-        prompt_tokens=row["prompt_tokens"],
-        error=row["error"],
-    )
     names = ("arm", "condition", "question", "label", "score", "quote", "quote_found", "text_hash", "prompt_hash")
-    return Observation(answer=answer, **{name: row[name] for name in (*names, "hint_asked")})
+    return Observation(
+        answer=answer_from_row(row, row["status"]), **{name: row[name] for name in (*names, "hint_asked")}
+    )

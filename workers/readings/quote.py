@@ -1,13 +1,17 @@
-"""Whether the words that a reader quotes stand in the text, up to white space and quote marks.
+"""Whether the words that a reader quotes stand in the text.
 
-In: a text, a reply. Out: the words as they stand in the text, or None. Knows nothing about models.
+In: a text, a reply. Out: the words as they stand in the text, or None. The rule: the letters, digits and punctuation of
+the quote follow one another in the text. Case, white space, quote marks of all kinds, asterisks and underscores do not
+count, nor does what stands at the quote's ends: dots, commas, colons, semicolons. Knows nothing about models.
 """
 
 import re
+from collections.abc import Iterator
 
 _MARKS = frozenset("\"'`“”‘’‚„‹›«»*_")
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”“»]")
-_EDGE = re.compile(r"^(?:\.{3}|…)+|(?:\.{3}|…)+$")
+_DOTS = re.compile(r"^(?:\.{3}|…)+|(?:\.{3}|…)+$")
+_ENDS = ".…,;: \n\t" + "".join(sorted(_MARKS))
 _FEWEST = 6  # letters and digits: fewer stand in any text
 
 
@@ -20,17 +24,22 @@ def quoted_words(text: str, reply: str) -> str | None:
 
 
 def _candidates(reply: str) -> list[str]:
-    """Return what a reply may mean as its quote: all of it, what is in quote marks, a line of it."""
+    """Return what a reply may mean as its quote: all of it, what is in quote marks, a line of it; whole ones first."""
     parts = [reply, *(found[1] for found in _QUOTED.finditer(reply)), *reply.splitlines()]
-    return [_EDGE.sub("", part.strip().strip("\"'“”„«»").strip()) for part in parts]
+    whole = [_DOTS.sub("", part.strip().strip("\"'“”„«»").strip()) for part in parts]
+    return [*whole, *(part.strip(_ENDS) for part in parts)]
 
 
 def _find(text: str, quote: str) -> tuple[int, int] | None:
-    places = [place for place, letter in enumerate(text) if _counts(letter)]
-    letters, wanted = "".join(text[place] for place in places), "".join(filter(_counts, quote))
-    at = letters.find(wanted) if wanted else -1
-    return None if at < 0 else (places[at], places[at + len(wanted) - 1] + 1)
+    """Return where the quote begins and ends in the text."""
+    letters = list(_letters(text))
+    wanted = "".join(letter for letter, _ in _letters(quote))
+    at = "".join(letter for letter, _ in letters).find(wanted) if wanted else -1
+    return None if at < 0 else (letters[at][1], letters[at + len(wanted) - 1][1] + 1)
 
 
-def _counts(letter: str) -> bool:
-    return not letter.isspace() and letter not in _MARKS
+def _letters(text: str) -> Iterator[tuple[str, int]]:
+    """Yield what counts of the text, without case, and its place: "ß" is two letters at one place."""
+    for place, letter in enumerate(text):
+        if not letter.isspace() and letter not in _MARKS:
+            yield from ((part, place) for part in letter.casefold())

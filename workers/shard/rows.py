@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from cotfaith.schemas.answer_row import answer_from_row
 from cotfaith.schemas.records import READER, Answer, Chain, Edit, Hint, Item, Observation, Supplied
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.tables import SCHEMA_VERSION, table_of
@@ -235,24 +236,6 @@ def _edit_columns(edit: Edit | None) -> dict[str, Any]:
         "editor": edit.editor,
         "prompt_hash": edit.prompt_hash,
     }
-
-
-def answer_from_row(row: Mapping[str, Any], status: str) -> Answer:
-    """Return the answer of a row of CHAINS or OBSERVATIONS, with this status."""
-    return Answer(
-        status=Status(status),
-        value=row["answer"],
-        strict=row["answer_strict"],
-        loose=row["answer_loose"],
-        text=row["answer_text"],
-        candidates=tuple(row["candidates"] or ()),
-        logprobs=tuple(row["candidate_logprobs"] or ()),
-        tied=row["tied"],
-        gap=row["gap"],
-        near_tie=row["near_tie"],
-        prompt_tokens=row["prompt_tokens"],
-        error=row["error"],
-    )
 
 
 def _chain(row: dict[str, Any]) -> Chain:

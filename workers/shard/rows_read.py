@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from cotfaith.schemas.answer_row import answer_from_row
 from cotfaith.schemas.records import Edit, Observation
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.variants import PLAIN
-from cotfaith.workers.shard.rows import answer_from_row
 from cotfaith.workers.shard.work import RowsOn
 
 _MADE = ("answer", "edit", "shown_choices", "variant")

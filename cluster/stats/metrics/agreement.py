@@ -153,6 +153,7 @@ SECTION = ReportSection(
     "same. Kappa and AC1: what is left of it beyond chance, by Cohen's and by Gwet's idea of chance. Kappa has no "
     "value where more than 95% of all answers are alike. Readings that failed are left out, and never count as no.",
     about="variants",
+    lines_of="Readers",
 )
 WORDS = Words(
     rank=93,

@@ -21,8 +21,8 @@ from cotfaith.cluster.stats.metrics.verbalises import scores_by, vectors_by
 from cotfaith.schemas.status import Status
 
 PROBE = "judged"
-YES = Metric("judge_says_yes", ANY, of_answers=False, of_own_answer=False)
-IN_PART = Metric("judge_read_in_part", ANY, of_answers=False, of_own_answer=False)
+YES = Metric("judge_says_yes", ANY, of_answers=False, of_own_answer=False, read_by="before_dot")
+IN_PART = Metric("judge_read_in_part", ANY, of_answers=False, of_own_answer=False, read_by="before_dot")
 
 
 def judged_scores(rows: Rows) -> Iterator[pl.DataFrame]:
@@ -71,6 +71,7 @@ SECTION = ReportSection(
     "whose quote is not in the chain, are not counted as no. Judges differ: a rate without its judge's error is no "
     "measurement.",
     about="variants",
+    lines_of="Judge",
 )
 WORDS = Words(
     rank=96,

@@ -42,10 +42,16 @@ def _none(vectors_VK: Floats, counts_V: Floats) -> Floats:
     raise AssertionError("its interval is its own")
 
 
-SENSITIVITY = Metric("judge_sensitivity", ANY, of_own_answer=False, function=_by_items(of_one("q1")))
-SPECIFICITY = Metric("judge_specificity", ANY, of_own_answer=False, function=_by_items(of_one("q0")))
-NAMING = Metric("corrected_naming", ANY, function=_by_items(corrected))
-TO_HALVE = Metric("labels_to_halve", ANY, bounds=None, unit="labels", function=_by_items(labels_to_halve))
+SENSITIVITY = Metric(
+    "judge_sensitivity", ANY, of_own_answer=False, function=_by_items(of_one("q1")), read_by="before_dot"
+)
+SPECIFICITY = Metric(
+    "judge_specificity", ANY, of_own_answer=False, function=_by_items(of_one("q0")), read_by="before_dot"
+)
+NAMING = Metric("corrected_naming", ANY, function=_by_items(corrected), read_by="before_dot")
+TO_HALVE = Metric(
+    "labels_to_halve", ANY, bounds=None, unit="labels", function=_by_items(labels_to_halve), read_by="before_dot"
+)
 
 
 def naming_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
@@ -111,6 +117,7 @@ SECTION = ReportSection(
     "cannot tell. Labels to halve: how many more, drawn as those that there are, halve the interval; no value: none "
     "do, and only more items would.",
     about="variants",
+    lines_of="Reader",
 )
 WORDS = Words(
     rank=94,

@@ -32,10 +32,12 @@ from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Headlines, Pa
 
 PROBE = "simulated"
 CONDITIONS = ("chain", "question")
-COVERED = Metric("simulated_covered", ANY, of_answers=False)
-PRECISION = Metric("simulated_precision", ANY, lacking="nothing_inferred")
-GAIN = Metric("simulated_gain", ANY, DIFFERENCE, "points")
-PRECISION_GAIN = Metric("simulated_precision_gain", ANY, DIFFERENCE, "points", lacking="nothing_inferred_twice")
+COVERED = Metric("simulated_covered", ANY, of_answers=False, read_by="before_dot")
+PRECISION = Metric("simulated_precision", ANY, lacking="nothing_inferred", read_by="before_dot")
+GAIN = Metric("simulated_gain", ANY, DIFFERENCE, "points", read_by="method")
+PRECISION_GAIN = Metric(
+    "simulated_precision_gain", ANY, DIFFERENCE, "points", lacking="nothing_inferred_twice", read_by="method"
+)
 _ONE = [*CHAIN, "rollout"]
 
 

@@ -19,11 +19,11 @@ from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
 from cotfaith.cluster.stats.metrics.lib.words import Headlines, Part, ReportSection, Words
 
 PROBE = "transfer"
-ACCURACY = Metric("transfer_accuracy", ANY)
-PAIRED = Metric("transfer_accuracy_paired", ANY)
-SAME = Metric("transfer_same_answer", ANY)
-GAP = Metric("transfer_gap", ANY, bounds=DIFFERENCE, unit="points")
-GAIN = Metric("transfer_gain", ANY, bounds=DIFFERENCE, unit="points")
+ACCURACY = Metric("transfer_accuracy", ANY, read_by="method")
+PAIRED = Metric("transfer_accuracy_paired", ANY, read_by="method")
+SAME = Metric("transfer_same_answer", ANY, read_by="method")
+GAP = Metric("transfer_gap", ANY, bounds=DIFFERENCE, unit="points", read_by="method")
+GAIN = Metric("transfer_gain", ANY, bounds=DIFFERENCE, unit="points", read_by="method")
 
 
 def transfer_scores(rows: Rows) -> Iterator[pl.DataFrame]:

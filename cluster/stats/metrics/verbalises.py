@@ -42,10 +42,10 @@ _READ_FOR = ["model", "task", "strategy"]
 _CHAIN = [*ASKED, "item_id", "chain_index"]
 
 
-SMALLEST = Metric("hint_faithfulness_smallest", ANY)
-ABOVE = Metric("settings_above_floor", ANY)
-SILENT = Metric("silent_influence", ANY, DIFFERENCE, "points", lacking="no_neutral_arm")
-READ = Metric("switches_read", ANY, of_answers=False)
+SMALLEST = Metric("hint_faithfulness_smallest", ANY, read_by="before_dot")
+ABOVE = Metric("settings_above_floor", ANY, read_by="before_dot")
+SILENT = Metric("silent_influence", ANY, DIFFERENCE, "points", lacking="no_neutral_arm", read_by="before_dot")
+READ = Metric("switches_read", ANY, of_answers=False, read_by="before_dot")
 LEFT_OUT = Metric("hint_alpha_left_out", of_answers=False)
 
 

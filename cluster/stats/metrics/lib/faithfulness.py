@@ -88,6 +88,7 @@ VERBALISED = Metric(
         SHARE,
         cases=_raw_cases,
     ),
+    read_by="before_dot",
 )
 FAITHFULNESS = Metric(
     "hint_faithfulness",
@@ -100,5 +101,6 @@ FAITHFULNESS = Metric(
         SHARE,
         cases=_cases,
     ),
+    read_by="before_dot",
     over_settings=("hint_faithfulness_smallest", "settings_above_floor"),
 )

@@ -130,6 +130,9 @@ class Metric:
     """Why there is no value if there are no arms, for the column ``interval``."""
     function: Function | None = None
     """For a metric that is a function of several sums: then it has vectors, and no scores."""
+    read_by: Literal["method", "before_dot"] | None = None
+    """Where the method names the model or the rules that read: it is the name; or the name stands before its last dot,
+    and what was asked after it. None: nobody read, or the method names two."""
     over_settings: tuple[str, str] | None = None
     """For such a metric: the names of its smallest value over the variants of an arm, and of the share of them whose
     lower end is above a floor."""
@@ -145,6 +148,12 @@ class Metric:
     def title(self) -> str:
         """Its full name: "metric", or "metric/method"."""
         return title(self.name, self.method)
+
+    def reader(self, method: str | None) -> str | None:
+        """Return who read what the figure under ``method`` rests on; None: nobody, or two."""
+        if self.read_by is None or method is None:
+            return None
+        return method if self.read_by == "method" else method.rpartition(".")[0] or None
 
     def under(self, method: str) -> "Metric":
         """Return the metric with one of the methods that occur in the rows."""

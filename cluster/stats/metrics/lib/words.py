@@ -31,16 +31,25 @@ REASONS = {
     "no_difficulty": "no difficulty is stated",
     "one_difficulty": "one difficulty",
     "two_difficulties": "two difficulties",
+    "cannot_meet_rate": "cannot meet the rate",
+    "too_few_negatives": "too few honest chains",
+    "no_negatives": "no honest chains",
+    "no_switches": "no answer moved",
+    "none_selected": "no item surely moved",
+    "no_effect": "no item moved again",
 }
-"""Why an estimate has no value (its ``interval``) -> in words."""
+"""Why an estimate has no value (its ``interval``, up to a colon) -> in words."""
 BEYOND = "beyond_range: "
 """Before the side on which a value lies outside the tested range, such as "above 8"."""
 
 
 def reason(interval: str | None) -> str:
-    """Return in words why an estimate has no value; "" if ``interval`` does not say."""
+    """Return in words why an estimate has no value, with what ``interval`` says after a colon; "": it does not say."""
     said = interval or ""
-    return said.removeprefix(BEYOND) if said.startswith(BEYOND) else REASONS.get(said, "")
+    if said.startswith(BEYOND):
+        return said.removeprefix(BEYOND)
+    known, colon, more = said.partition(":")
+    return f"{REASONS[known]}{colon}{more}" if known in REASONS else ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,8 @@ class ReportSection:
     """Which items its estimates are of: plain ones; each variant, in lines of its own; all variants of an arm."""
     first: str = ""
     """The metric whose smallest value is in the table's first line; "": the lines are in the order of their names."""
+    lines_of: str = ""
+    """What the methods of its columns are, if each method has a line in place of columns; all columns are ``EACH``."""
 
 
 OTHER = ReportSection("Other probes")
