@@ -10,8 +10,8 @@ from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric
 from cotfaith.cluster.stats.metrics.lib.summed import Line, Row
 from cotfaith.cluster.stats.metrics.lib.sums import clopper_pearson
 
-UNFAITHFUL = Metric("unfaithful_items", ANY)
-AT_MOST = Metric("unfaithful_at_most", ANY)
+UNFAITHFUL = Metric("unfaithful_items", ANY, read_by="before_dot")
+AT_MOST = Metric("unfaithful_at_most", ANY, read_by="before_dot")
 FOLLOWS_NONE = "mistakes"
 """The method of items with a chain whose answer no mistake changed, among those that need the chain."""
 
