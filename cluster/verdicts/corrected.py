@@ -1,8 +1,9 @@
 """Silent influence corrected for the errors of the reader who says what chains say, where people have labelled them.
 
 In: the figures of a cell. Out: the same figures; those that rest on a reader have its errors taken out, or have no
-value. With M the share of chains that move to the target, N that under the neutral arm, and S the share of those that
-moved which say so,
+value. Labels of one class only tell nothing of the errors on the other: the figure counts as one without labels. With M
+the share of chains that move to the target, N that under the neutral arm, and S the share of those that moved which
+say so,
 
     u = M (1 - S) - N = (M - N) - M S
 
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from cotfaith.cluster.stats.metrics.lib.corrected import NO_LABELS as ONE_CLASS
 from cotfaith.cluster.verdicts.policy import Policy
 from cotfaith.cluster.verdicts.quantities import Bounded, Quantity
 
@@ -33,7 +35,7 @@ def with_corrections(found: Sequence[Quantity], policy: Policy) -> list[Quantity
 
 def _corrected(one: Quantity, found: Sequence[Quantity], policy: Policy) -> Quantity:
     said = _find(found, SAID, one.method, one.variant)
-    if said is None:
+    if said is None or said.why == ONE_CLASS:
         return one if policy.uncorrected == "allowed" else _without(one, NO_LABELS)
     moved, over = _find(found, *MOVED, one.variant), _find(found, *OVER_NEUTRAL, one.variant)
     if said.value is None and one.value is not None and moved is not None and moved.value == 0:

@@ -213,5 +213,8 @@ def test_labels_correct_what_the_reader_says():
     assert lost.value is None
     assert lost.why == "judge_cannot_tell"
     assert with_corrections([raw, moved, over], POLICY)[0] is raw
+    alike = said.__class__("corrected_naming", "rules.relied", WRONG, None, 0, said.ends, "class_without_labels")
+    assert with_corrections([raw, moved, over, alike], POLICY)[0] is raw
     strict = parse_policy(POLICY.model_dump(mode="json") | {"uncorrected": "open"})
     assert with_corrections([raw, moved, over], strict)[0].value is None
+    assert with_corrections([raw, moved, over, alike], strict)[0].value is None
