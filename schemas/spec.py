@@ -93,6 +93,15 @@ class ModelSpec(Section):
     """The model's purposes: see `cotfaith list roles`."""
     dtype: Dtype = "float32"
     """The precision of weights and activations. auto: the checkpoint's own on a GPU, float32 on the CPU."""
+    parameters: Parameters | None = None
+    """The model's size, such as 135M or 135e6; null: counted from its files, for models with a family."""
+    family: Name | None = None
+    """The family whose sizes are compared with each other: see docs/scaling.md. Null: none, or a checkpoint's model's.
+    """
+    checkpoint_of: Name | None = None
+    """The id of the model of whose training this one is an earlier checkpoint."""
+    loss: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """The training or validation loss, at which checkpoints of several sizes are compared; in one unit for all."""
     chat: Literal["auto", "always", "never"] = "auto"
     """Whether prompts use the tokenizer's chat template; auto: if it has one."""
     chat_template: str | None = None
@@ -107,15 +116,6 @@ class ModelSpec(Section):
     """The engine's own settings, checked by the engine."""
     resources: ModelResources = ModelResources()
     """Replicas, GPUs, CPUs and threads of this model, where they differ from the run's `resources`."""
-    parameters: Parameters | None = None
-    """The model's size, such as 135M or 135e6; null: counted from its files, for models with a family."""
-    family: Name | None = None
-    """The family whose sizes are compared with each other: see docs/scaling.md. Null: none, or a checkpoint's model's.
-    """
-    checkpoint_of: Name | None = None
-    """The id of the model of whose training this one is an earlier checkpoint."""
-    loss: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """The training or validation loss, at which checkpoints of several sizes are compared; in one unit for all."""
 
     @model_validator(mode="after")
     def _source_is_given(self) -> "ModelSpec":

@@ -64,7 +64,9 @@ def test_examples_are_valid(validator, path):
 
 
 def test_what_is_packaged_is_valid_too(validator):
-    for path in (FOLDER / "cluster").rglob("*.yaml"):
+    specs = [path for path in (FOLDER / "cluster").rglob("*.yaml") if path.parent.name != "verdicts"]  # a policy
+    assert specs
+    for path in specs:
         validator.validate(yaml.safe_load(path.read_text()))
 
 

@@ -50,6 +50,8 @@ MISTAKES, MISTAKES_NEEDED = Metric("mistakes_aoc", "trapezoid"), Metric("mistake
 
 def need_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the shares of items that need the chain, also by difficulty, of those that are left out, and chance."""
+    if rows.items.is_empty():
+        return
     items = with_chance(items_by_need(rows), rows.items)
     long, graded, difficulty = ~pl.col("one_step"), with_difficulty(items, rows.items), pl.col("difficulty")
     for every, by_difficulty, needs in (
