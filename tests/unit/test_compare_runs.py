@@ -181,7 +181,7 @@ def test_the_terminal(runs):
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert f"Before: base of {runs['before']}" in done.stdout.replace("\n", "")
-    assert any(line.startswith("silent_influence/rules.present") for line in lines)
+    assert any(line.startswith("silent_influence/rules.present") for line in lines), done.stdout
     assert any("tracking · cot: after minus before" in line for line in lines)
     assert "did not follow the hint, now does" in done.stdout
     assert "more flips: --limit, or all with --json" in done.stdout

@@ -1,9 +1,9 @@
 """Figures over one distribution of skill, for the models of a task; and what is kept of each plain item for them.
 
 ``standardised_<metric>`` is each reliance metric over the pooled distribution of skill of all models that have it
-(``lib/standardised.py``): methods.md, "Performance-conditioned faithfulness", 2. n_total: the model's
-items with a value. n_ok: those in strata that all models reach. Without a second model there is nothing to share a
-distribution with, and no value. ``stats/conditioned/pairs.py`` has the differences.
+(``lib/standardised.py``): methods.md, "Performance-conditioned faithfulness", 2. n_total: the model's items with a
+value, 0 if it is the only model. n_ok: those in strata that all models reach. Without a second model there is nothing
+to share a distribution with, and no value. ``stats/conditioned/pairs.py`` has the differences.
 
 What is kept is a row for each item and GROUP:
 
@@ -104,7 +104,7 @@ def _of_models(own: pl.DataFrame, metric: Metric) -> Iterator[Row]:
     found = measured(own, models, metric) if len(models) > 1 else ONE_MODEL
     made = None if isinstance(found, str) else standardised(found.rows)
     for m, model in enumerate(models):
-        row = {"model": model, "n_total": n[model]} | dict.fromkeys(_BLANK)
+        row = {"model": model, "n_total": 0 if found == ONE_MODEL else n[model]} | dict.fromkeys(_BLANK)
         if isinstance(found, str) or made is None or not made.support:
             reason = found if isinstance(found, str) else NO_SUPPORT
             yield row | {"interval": reason, "n_ok": 0, "n_items": 0}
