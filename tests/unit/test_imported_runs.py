@@ -119,7 +119,8 @@ def test_the_estimates_say_what_is_withheld(finished, terminal):
     withheld = rows.filter(pl.col("withheld").is_not_null())
     assert withheld["model"].unique().to_list() == ["bad"]
     assert withheld["value"].is_null().all()
-    assert withheld["n_total"].min() > 0
+    alone = pl.col("metric").str.starts_with("standardised_")  # there is no other model on its task
+    assert withheld.filter(~alone)["n_total"].min() > 0
     assert {"accuracy_cot", "aoc", "cot_gain"} <= set(withheld["metric"])
     own_rows = rows.filter(model="good").select("metric", "method", "position").unique()
     others = rows.filter(model="bad").select("metric", "method", "position").unique()
