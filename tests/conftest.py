@@ -58,11 +58,9 @@ def no_ray(held_ray):
 def cli(monkeypatch, capsys):
     """A function that runs a command line in this process, 80 columns wide: (exit code, stdout, stderr)."""
     from cotfaith.cluster.cli import app as cli
-    from cotfaith.cluster.cli import consoles
 
     monkeypatch.setattr(cli, "app", click_command())
-    for console in (consoles.out, consoles.err):
-        monkeypatch.setattr(console, "width", 80)
+    monkeypatch.setenv("COLUMNS", "80")
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["cotfaith", *map(str, arguments)])

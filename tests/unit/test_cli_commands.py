@@ -16,7 +16,6 @@ from rich.console import Console
 
 import cotfaith
 from cotfaith.cluster.cli import app as cli_module
-from cotfaith.cluster.cli import consoles
 from cotfaith.cluster.cli.tables import cost_table, human_count
 from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.shard_task import run_job
@@ -196,7 +195,7 @@ class TestRun:
         with pytest.MonkeyPatch.context() as monkeypatch, redirect_stdout(io.StringIO()) as out:
             without_ray(monkeypatch, folder)
             monkeypatch.setattr(sys, "argv", line)
-            monkeypatch.setattr(consoles.out, "width", 80)
+            monkeypatch.setenv("COLUMNS", "80")
             with pytest.raises(SystemExit) as end:
                 cli_module.main()
         return folder, ok((end.value.code or 0, out.getvalue(), "see above"))

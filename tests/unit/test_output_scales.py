@@ -35,8 +35,7 @@ METRICS = ("accuracy_no_cot", "accuracy_cot", "same_answer_no_cot")
 
 @pytest.fixture(autouse=True)
 def wide(monkeypatch):
-    monkeypatch.setattr(consoles.out, "width", 80)
-    monkeypatch.setattr(consoles.err, "width", 80)
+    monkeypatch.setenv("COLUMNS", "80")
 
 
 @pytest.fixture
