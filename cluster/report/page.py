@@ -2,7 +2,7 @@
 
 In: the run's facts, its rows and its estimates. Out: the page's text. Model output is untrusted. Every text is escaped,
 with marks for what cannot be seen in it; figures are JSON without ``<``, ``>`` or ``&``. The page's content security
-policy allows only the hashes of our two scripts, so an unescaped text still could not run.
+policy allows only the hashes of our scripts, so an unescaped text still could not run.
 """
 
 import base64
@@ -44,6 +44,8 @@ from cotfaith.schemas.variants import PLAIN
 
 Row = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("report.css", "transcripts.css")
+SCRIPTS = ("report.js.j2", "transcripts.js")
 
 
 def render(
@@ -107,7 +109,7 @@ def render_shown(
         .render(
             run_id=run.run_id,
             policy=_policy(),
-            css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+            css=Markup("").join(_own(name) for name in STYLES),
             facts=[*run_facts(run, items, observations), *told_apart(chains, observations)],
             imported=imported,
             withheld=withheld_together(imported),
@@ -157,9 +159,13 @@ def _finished(value: Any) -> Any:
 
 
 @cache
-def _scripts() -> tuple[Markup, Markup]:
+def _scripts() -> tuple[Markup, ...]:
     """Return plotly (4.5 MB) and ours."""
-    return Markup(get_plotlyjs()), Markup((TEMPLATES / "report.js.j2").read_text(encoding="utf-8"))
+    return Markup(get_plotlyjs()), *(_own(name) for name in SCRIPTS)
+
+
+def _own(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 @cache

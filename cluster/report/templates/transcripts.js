@@ -1,0 +1,4 @@
+// The chains to read.
+(function () {
+  "use strict";
+})();
