@@ -26,6 +26,7 @@ from cotfaith.cluster.cli.import_chains import import_chains
 from cotfaith.cluster.cli.init import init
 from cotfaith.cluster.cli.label import label
 from cotfaith.cluster.cli.listing import list_names
+from cotfaith.cluster.cli.loss import loss
 from cotfaith.cluster.cli.plan import plan
 from cotfaith.cluster.cli.report import report
 from cotfaith.cluster.cli.run import run
@@ -53,7 +54,7 @@ app.command("import")(import_chains)
 app.command("check-store")(check_store)
 app.command("list")(list_names)
 app.command("watch-preemption")(watch_preemption)
-for command in (plan, run, status, verify, aggregate, gate, select, compare, report, show, label, schema):
+for command in (plan, run, status, verify, aggregate, gate, select, compare, loss, report, show, label, schema):
     app.command()(command)
 
 _INTERRUPTED = 130
