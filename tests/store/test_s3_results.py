@@ -1,5 +1,6 @@
 """A run in object storage: estimates and page are those of the same run in a folder, read whole or in batches."""
 
+import json
 import uuid
 from functools import partial
 
@@ -52,3 +53,25 @@ def test_a_run_that_was_copied_there_has_the_same_results_byte_by_byte(url, most
     assert cli("report", here.root)[0] == cli("report", url)[0] == 0
     assert [there.get(key) for key in RESULTS] == [here.get(key) for key in RESULTS]
     assert None not in [here.get(key) for key in RESULTS]
+
+
+def test_decisions_on_a_run_that_was_copied_there_are_the_same(url, tmp_path, cli):
+    here, there = LocalStore(finish(tmp_path, SPEC | {"output": {"path": "run"}}) / "run"), open_store(url)
+    for key in here.list():
+        there.put(key, here.get(key))
+    local, remote = ([cli(command, path, "--json") for command in ("gate", "select")] for path in (here.root, url))
+    assert [code for code, _, _ in local] == [code for code, _, _ in remote]
+    assert {code for code, _, _ in local} <= {0, 3, 4}
+    for (_, one, _), (_, other, _) in zip(local, remote, strict=True):
+        assert without_place(one) == without_place(other)
+    assert there.get(keys.VERDICTS) == here.get(keys.VERDICTS) is not None
+    code, out, err = cli("compare", here.root, url, "--json")
+    assert code == 0, err
+    found = json.loads(out)["comparisons"]
+    assert [one["after"]["model"] for one in found] == ["a", "b"]
+    assert {line["difference"] for one in found for line in one["figures"]} <= {0.0, None}
+    assert [one["flips"] for one in found] == [[], []]
+
+
+def without_place(text):
+    return {name: value for name, value in json.loads(text).items() if name != "file"}
