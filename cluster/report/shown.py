@@ -10,10 +10,12 @@ from typing import Any
 
 import polars as pl
 
+from cotfaith.cluster.report.choice import chosen, first_told, tellings
 from cotfaith.cluster.report.moves import added, counted, pairs_of_chains, readings
 from cotfaith.cluster.report.side_by_side import SideBySide, beside_plain, two_items
+from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.to_compare import candidates, chosen_moves, chosen_pairs, first_few
-from cotfaith.cluster.report.transcripts import Transcript, chosen_chains, transcript
+from cotfaith.cluster.report.transcripts import Transcript, transcript
 from cotfaith.cluster.stats.metrics.lib.groups import grouped
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.cluster.storage.ledger import Ledger, ShardLog
@@ -42,6 +44,8 @@ class Shown:
     """How often answers moved under each variant: ``moves.COUNTS`` rows."""
     moved: pl.DataFrame
     """A few chains that moved: ``to_compare.CANDIDATES`` rows."""
+    told: pl.DataFrame
+    """A few chains on plain items of which probes tell something: the rows of ``choice.first_told``."""
 
 
 def shown(tables: Tables) -> Shown:
@@ -51,12 +55,14 @@ def shown(tables: Tables) -> Shown:
     came = pl.col("supplied_steps").list.head(0)
     counts = observations.group_by(_COUNTED).agg(pl.len().cast(pl.Int64).alias("n"), pl.col("n_tokens").max())
     pairs, read = pairs_of_chains(items, chains), readings(chains, observations)
+    told = tellings(chains, observations, known_words())
     return Shown(
         items.select(*_ITEM, "pair", "side", "answer_format", "choices", came).with_columns(text),
         chains.select(*_CHAIN, "channel", "status", "correct", "n_steps").with_columns(text),
         counts.with_columns(text),
         counted(pairs, read),
-        candidates(pairs, read),
+        candidates(pairs, read, told),
+        first_told(told),
     )
 
 
@@ -68,14 +74,23 @@ def joined(parts: Iterable[Shown]) -> Shown:
     )
     summed = counts.group_by(_COUNTED).agg(pl.col("n").sum(), pl.col("n_tokens").max())
     moves, moved = added([one.moves for one in found]), first_few(pl.concat([one.moved for one in found]))
-    return Shown(items.sort(_ITEM), chains.sort(_CHAIN), summed.sort(_COUNTED), moves, moved)
+    told = first_told(pl.concat([one.told for one in found]))
+    return Shown(items.sort(_ITEM), chains.sort(_CHAIN), summed.sort(_COUNTED), moves, moved, told)
 
 
 def read_transcripts(
-    store: Store, run_id: str, ledger: Ledger, chains: pl.DataFrame, words: Mapping[str | None, Words]
+    store: Store, run_id: str, ledger: Ledger, rows: Shown, words: Mapping[str | None, Words]
 ) -> list[Transcript]:
-    """Return the chains to read, as ``pick_transcripts`` does; only the shards that hold them are read."""
-    return [_read(store, run_id, ledger, key, words) for key in chosen_chains(run_id, chains)]
+    """Return the chains to read, as ``pick_transcripts`` does; each shard that holds some is read once."""
+    keys = chosen(run_id, rows.chains, rows.told)
+    together: dict[tuple[int, ...], list[int]] = {}
+    for at, key in enumerate(keys):
+        together.setdefault(tuple(map(id, _holding(ledger, key))), []).append(at)
+    made: dict[int, Transcript] = {}
+    for places in together.values():
+        tables = tables_of(store, _holding(ledger, keys[places[0]]), run_id)
+        made |= {at: transcript(keys[at], **tables, words=words) for at in places}
+    return [made[at] for at in range(len(keys))]
 
 
 def read_side_by_side(store: Store, run_id: str, ledger: Ledger, rows: Shown) -> list[SideBySide]:
@@ -97,11 +112,6 @@ def pick_side_by_side(rows: Shown, tables: Tables) -> list[SideBySide]:
     items, chains, observations = tables["items"], tables["chains"], tables["observations"]
     moved = [beside_plain(key, items, chains, observations) for key in chosen_moves(rows.moved)]
     return moved + [two_items(key, items, chains) for key in chosen_pairs(rows.items, rows.chains)]
-
-
-def _read(store: Store, run_id: str, ledger: Ledger, key: Row, words: Mapping[str | None, Words]) -> Transcript:
-    tables = tables_of(store, _holding(ledger, key), run_id)
-    return transcript(key, tables["items"], tables["chains"], tables["observations"], words)
 
 
 def _holding(ledger: Ledger, key: Row) -> Sequence[ShardLog]:

@@ -5,15 +5,17 @@ plain data. Texts are passed on as they are: the code that prints them must esca
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from cotfaith.cluster.report.difference import Piece, framed
 from cotfaith.cluster.report.quoted import Marked, first_stating, pieces_of, spans_of
+from cotfaith.cluster.report.reasons import Reason, evidence_of
 from cotfaith.cluster.report.to_compare import Said
-from cotfaith.cluster.report.transcripts import labelled_choices
+from cotfaith.cluster.report.transcripts import labelled_choices, place
+from cotfaith.cluster.verdicts.verdict import Question
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.text.steps import split_steps
@@ -58,11 +60,31 @@ class SideBySide:
 
     name: str
     about: Sequence[str]
-    """Task, model, and what the two chains differ in."""
+    """Strategy and channel, if there is something to tell, and what the two chains differ in."""
     sides: tuple[Side, Side]
     said: Said | None = None
     """Whether the second chain names the hint; None: these are two items."""
-    notes: Sequence[str] = field(default_factory=list)
+    notes: Sequence[str] = ()
+    task: str = ""
+    model: str = ""
+    reasons: tuple[Reason, ...] = ()
+    """Why they are shown; the first is what they were chosen for."""
+
+    @property
+    def evidence_of(self) -> Question | None:
+        """Return the question of a verdict for which they are evidence."""
+        return evidence_of(self.reasons)
+
+    @property
+    def outcome(self) -> str:
+        """Return that of the second chain, or of a pair's first one that is not right."""
+        sides = self.sides[1:] if self.said else self.sides
+        return next((side.outcome for side in sides if side.outcome != "right"), "right")
+
+    @property
+    def link(self) -> str:
+        """Return its place on the page."""
+        return place(self.sides[1].chain, "beside", self.name)
 
 
 def beside_plain(key: Row, items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame) -> SideBySide:
@@ -75,7 +97,9 @@ def beside_plain(key: Row, items: pl.DataFrame, chains: pl.DataFrame, observatio
     prompt = framed(plain.get("prompt") or "", moved["prompt"]) if moved.get("prompt") else []
     title = f"{key['variant']}, towards {moved.get('target')}"
     sides = Side("plain", plain, item, [("text", _text(plain))]), Side(title, moved, item, pieces, prompt)
-    return SideBySide(key["item_id"], [*_about(key), key["variant"]], sides, key["said"], notes)
+    reasons = tuple(Reason(why) for why in (key["said"], *key["also"]))
+    about = [*_about(key), key["variant"]]
+    return SideBySide(key["item_id"], about, sides, key["said"], notes, key["task"], key["model"], reasons)
 
 
 def two_items(key: Row, items: pl.DataFrame, chains: pl.DataFrame) -> SideBySide:
@@ -84,12 +108,13 @@ def two_items(key: Row, items: pl.DataFrame, chains: pl.DataFrame) -> SideBySide
         Side(str(side), own := _chain(key, item, at, PLAIN, chains), _item(key, item, items), [("text", _text(own))])
         for side, item, at in zip(key["side"], key["item_id"], key["chain_index"], strict=True)
     )
-    return SideBySide(str(key["pair"]), _about(key), (one, other))
+    name, reasons = str(key["pair"]), (Reason("pair"),)
+    return SideBySide(name, _about(key), (one, other), None, (), key["task"], key["model"], reasons)
 
 
 def _about(key: Row) -> list[str]:
     strategy = [] if key["strategy"] == "cot" else [str(key["strategy"])]
-    return [str(key["task"]), str(key["model"]), *strategy, *([str(key["channel"])] if key.get("channel") else [])]
+    return [*strategy, *([str(key["channel"])] if key.get("channel") else [])]
 
 
 def _item(key: Row, item_id: str, items: pl.DataFrame) -> Row:

@@ -1,8 +1,8 @@
 """Which chains are shown side by side: a plain chain with one under a variant that moved its answer, or two items.
 
-In: pairs of chains (``moves.py``) and what judges said of them, some items at a time; and what is shown of the items
-and chains. Out: keys of a few pairs. The choice depends only on the rows, and prefers what a reader has to see: moves
-towards a wrong answer, and pairs of items that are not both answered right.
+In: pairs of chains (``moves.py``), what judges said and probes tell of them, some items at a time; and what is shown of
+the items and chains. Out: keys of a few pairs. The choice depends only on the rows, and prefers what a reader has to
+see: moves towards a wrong answer, and pairs of items that are not both answered right.
 """
 
 from collections.abc import Iterable
@@ -19,16 +19,20 @@ from cotfaith.schemas.variants import PLAIN
 
 Row = dict[str, Any]
 Said = Literal["named", "unnamed", "unread"]
-MOVED, PAIRED = 6, 4
+MOVED, PAIRED = 12, 4
 """The most that are shown: chains that moved, and pairs of items."""
-EACH = 2
+EACH = 4
 """The candidates that are kept of each model, task, variant and ``Said``."""
-CANDIDATES = [*KEY, "item_id", "plain_index", "chain_index", "said"]
+CANDIDATES = [*KEY, "item_id", "plain_index", "chain_index", "said", "also"]
+"""``said``: whether the chain names what moved it; ``also``: other reasons to read it, sorted."""
 _PAIR = ["task", "model", "strategy", "pair"]
 
 
-def candidates(pairs: pl.DataFrame, read: pl.DataFrame) -> pl.DataFrame:
-    """Return a few ``CANDIDATES`` of each model, task, variant and ``Said``: pairs of chains that moved."""
+def candidates(pairs: pl.DataFrame, read: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """Return a few ``CANDIDATES`` of each model, task, variant and ``Said``: pairs of chains that moved.
+
+    ``told``: what probes tell of chains (``choice.tellings``).
+    """
     first = (
         pairs.filter(is_moved())
         .sort("plain_index", "chain_index")
@@ -38,15 +42,31 @@ def candidates(pairs: pl.DataFrame, read: pl.DataFrame) -> pl.DataFrame:
     is_asked = (pl.col("question") == "present").any()
     said = pl.when(pl.col("label").any()).then(pl.lit("named")).when(is_asked).then(pl.lit("unnamed")).alias("said")
     named = read.group_by(place).agg(said)
-    found = first.join(named, on=place, how="left").with_columns(pl.col("said").fill_null("unread"))
-    return first_few(found.select(CANDIDATES).with_columns(pl.col(pl.Categorical).cast(pl.String)))
+    moved = first.with_columns(pl.col(pl.Categorical).cast(pl.String))
+    found = moved.join(named.with_columns(pl.col(pl.Categorical).cast(pl.String)), on=place, how="left")
+    found = found.join(_also(read, told, place), on=place, how="left")
+    said, also = pl.col("said").fill_null("unread"), pl.col("also").fill_null([])
+    return first_few(found.with_columns(said, also).select(CANDIDATES))
+
+
+def _also(read: pl.DataFrame, told: pl.DataFrame, place: list[str]) -> pl.DataFrame:
+    """Return what else there is to see in chains: "divided" if readers answer a question in two ways; what is told."""
+    texts = read.with_columns(pl.col(pl.Categorical).cast(pl.String))
+    labels = texts.group_by([*place, "question"]).agg(pl.col("label").n_unique().alias("n"))
+    divided = labels.filter(pl.col("n") > 1).select(*place, pl.lit("divided").alias("also"))
+    found = pl.concat([divided, told.filter(pl.col("tell") == "missed").select(*place, pl.col("tell").alias("also"))])
+    return found.group_by(place).agg(pl.col("also").unique().sort())
 
 
 def first_few(found: pl.DataFrame) -> pl.DataFrame:
-    """Return the first candidates of each model, task, variant and ``Said``, in a fixed random order of the items."""
+    """Return the first candidates of each model, task, variant and ``Said``, in a fixed random order of the items.
+
+    Those with most to see come first.
+    """
     places = found.select("model", "task", "item_id").iter_rows()
     order = pl.Series("_order", [derive_seed("side by side", *map(str, place)) for place in places], pl.Int64)
-    by_order = found.with_columns(order).sort("_order", *CANDIDATES).drop("_order")
+    most = -pl.col("also").list.len().cast(pl.Int64)
+    by_order = found.with_columns(order).sort(most, "_order", *CANDIDATES[:-1]).drop("_order")
     return by_order.group_by([*KEY, "said"], maintain_order=True).head(EACH).select(CANDIDATES)
 
 

@@ -1,27 +1,29 @@
-"""Ten chains to read: which ones, the model's answer after each step, and its answer after each change to a step.
+"""The chains to read: each with the model's answer after each step, and its answer after each change to a step.
 
-In: ITEMS, CHAINS and OBSERVATIONS rows, and the remarks of each probe's words on its rows. Out: ``Transcript`` objects,
-plain data. Only chains on plain items are chosen. The choice depends only on the run's id and on the rows. Texts are
-passed on as they are: the code that prints them must escape them.
+In: ITEMS, CHAINS and OBSERVATIONS rows, a key of ``choice.py``, and the words of each probe on its rows. Out:
+``Transcript`` objects, plain data. Only chains on plain items are chosen. Texts are passed on as they are: the code
+that prints them must escape them.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 from typing import Any
 
 import polars as pl
 
+from cotfaith.cluster.report.choice import KEY, chosen, first_told, tellings
 from cotfaith.cluster.report.difference import Piece, difference
+from cotfaith.cluster.report.reasons import ORDER, Reason, evidence_of
+from cotfaith.cluster.stats.metrics.lib.groups import grouped
 from cotfaith.cluster.stats.metrics.lib.remarks import Cut, Remark, Without, every_arm
 from cotfaith.cluster.stats.metrics.lib.words import AGAIN, Words
+from cotfaith.cluster.verdicts.verdict import Question
 from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.plugins import faults_named
 
 Row = dict[str, Any]
-CHAIN = ("model", "task", "strategy", "item_id", "chain_index")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Change:
     """The answer, or the status of an arm that failed."""
     pieces: list[Piece] = field(default_factory=list)
     """The step's old and new words, if an editor rewrote it."""
+    moved: float | None = None
+    """Share of the answers after it that differ from the chain's own; None: not known."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,35 @@ class Transcript:
     """Step (from 1) -> its changes."""
     whole: list[Change] = field(default_factory=list)
     """Changes to more than one step, and other readers."""
+    reasons: tuple[Reason, ...] = ()
+    """Why it is shown; the first is what it was chosen for."""
+
+    @property
+    def evidence_of(self) -> Question | None:
+        """Return the question of a verdict for which it is evidence."""
+        return evidence_of(self.reasons)
+
+    @property
+    def link(self) -> str:
+        """Return its place on the page."""
+        return place(self.chain)
+
+    @property
+    def importance(self) -> dict[int, float]:
+        """Return by step how much the answer depends on it, from 0 to 1; a step of which nothing is known has none.
+
+        That is the mean over what was done to only this step: whether the answer before it is another one than after
+        it, where the chain was cut at both; and the share of the answers that differ from the chain's own after the
+        step was made wrong, left out or written again.
+        """
+        found: dict[int, list[float]] = {}
+        for k, cut in self.cuts.items():
+            before = self.cuts.get(k - 1)
+            if before is not None and before.answer is not None and cut.answer is not None:
+                found.setdefault(k, []).append(float(before.answer != cut.answer))
+        for step, changes in self.changes.items():
+            found.setdefault(step, []).extend(one.moved for one in changes if one.moved is not None)
+        return {step: sum(parts) / len(parts) for step, parts in sorted(found.items()) if parts}
 
     @property
     def outcome(self) -> str:
@@ -83,29 +116,25 @@ def labelled_choices(item: Mapping[str, Any]) -> list[tuple[str, str]]:
     return list(zip(CHOICE_LABELS, item.get("choices") or [], strict=False))
 
 
+def place(chain: Mapping[str, Any], *more: str) -> str:
+    """Return the id of a chain's place on the page: the same in each report of the run."""
+    names = ("model", "task", "strategy", "variant", "item_id", "chain_index")
+    return f"chain-{derive_seed(*(str(chain.get(name)) for name in names), *more):016x}"
+
+
 def pick_transcripts(
     run_id: str,
     items: pl.DataFrame,
     chains: pl.DataFrame,
     observations: pl.DataFrame,
     words: Mapping[str | None, Words],
-    n: int = 10,
 ) -> list[Transcript]:
-    """Return up to ``n`` chains: models and tasks in turn, right and wrong in turn, and a failed one if there is any.
+    """Return the chains to read, from tables that are at hand.
 
     ``words``: those of each probe; a probe without words is shown arm by arm, after the others.
     """
-    return [transcript(key, items, chains, observations, words) for key in chosen_chains(run_id, chains, n)]
-
-
-def chosen_chains(run_id: str, chains: pl.DataFrame, n: int = 10) -> list[Row]:
-    """Return the keys (``CHAIN``) of the chains to read, with their ``status`` and ``correct``."""
-    own = chains.filter(_is_plain())
-    keys = own.select(*CHAIN, "status", "correct").sort(CHAIN).to_dicts()
-    keys.sort(key=lambda key: derive_seed(run_id, *(str(key[name]) for name in CHAIN)))
-    chosen = _spread(keys, n)
-    chosen.sort(key=lambda key: tuple(key[name] for name in ("task", "model", "strategy", "item_id", "chain_index")))
-    return chosen
+    told = first_told(tellings(*grouped(chains, observations), words))
+    return [transcript(key, items, chains, observations, words) for key in chosen(run_id, chains, told)]
 
 
 def transcript(
@@ -115,17 +144,28 @@ def transcript(
     observations: pl.DataFrame,
     words: Mapping[str | None, Words],
 ) -> Transcript:
-    """Return the chain named by ``key`` (``CHAIN``), with its item, cuts and changes."""
-    here = [pl.col(name) == key[name] for name in CHAIN[:4]]
-    chain = chains.filter(*here, _is_plain(), pl.col("chain_index") == key["chain_index"]).row(0, named=True)
+    """Return the chain named by ``key`` (of ``chosen``), with its item, cuts, changes and reasons."""
+    here = [pl.col(name) == key[name] for name in KEY[:4]]
+    whole = chains.filter(*here, _is_plain(), pl.col("chain_index") == key["chain_index"]).head(1)
+    chain = whole.row(0, named=True)
     item = items.filter(here[0], here[1], here[3]).head(1).to_dicts()
     index = pl.col("chain_index")
     own = observations.filter(*here, _is_plain(), index.is_null() | (index == key["chain_index"]))
-    return _with_remarks(Transcript(chain, item[0] if item else {}), _remarks(chain, own, words))
+    shown = Transcript(chain, item[0] if item else {}, reasons=_reasons(key["why"], whole, own, words))
+    return _with_remarks(shown, _remarks(chain, own, words))
 
 
 def _is_plain() -> pl.Expr:
     return pl.col("variant").fill_null(PLAIN) == PLAIN
+
+
+def _reasons(
+    first: Reason, whole: pl.DataFrame, own: pl.DataFrame, words: Mapping[str | None, Words]
+) -> tuple[Reason, ...]:
+    """Return the reason for which the chain was chosen, and the others that its rows tell."""
+    found = tellings(*grouped(whole, own), words).select("tell", "step").iter_rows()
+    others = {tell: step for tell, step in found if tell != first.why}
+    return first, *(Reason(why, others[why]) for why in ORDER if why in others)
 
 
 def _remarks(chain: Row, own: pl.DataFrame, words: Mapping[str | None, Words]) -> Iterable[Cut | Without | Remark]:
@@ -155,23 +195,4 @@ def _with_remarks(shown: Transcript, remarks: Iterable[Cut | Without | Remark]) 
 def _change(remark: Remark) -> Change:
     edited = remark.old is not None and remark.new is not None
     pieces = difference(remark.old or "", remark.new or "") if edited else []
-    return Change(remark.what, remark.outcome, pieces)
-
-
-def _spread(keys: list[Row], n: int) -> list[Row]:
-    """Take the first failed chain, then one of each (task, model, strategy) in turn, alternating right and wrong."""
-    failed = [key for key in keys if key["status"] != "ok"]
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    for key in keys:
-        if key["status"] == "ok":
-            groups.setdefault((key["task"], key["model"], key["strategy"]), []).append(key)
-    queues = [_alternate(group, odd % 2 == 0) for odd, (_, group) in enumerate(sorted(groups.items()))]
-    turns = [key for turn in zip_longest(*queues) for key in turn if key is not None]
-    chosen = failed[:1] + turns
-    return (chosen + failed[1:])[:n]
-
-
-def _alternate(group: list[Row], right_first: bool) -> list[Row]:
-    right, wrong = [k for k in group if k["correct"]], [k for k in group if not k["correct"]]
-    first, second = (right, wrong) if right_first else (wrong, right)
-    return [key for pair in zip_longest(first, second) for key in pair if key is not None]
+    return Change(remark.what, remark.outcome, pieces, remark.moved)

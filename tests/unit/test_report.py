@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from run_records import run_record
 
+from cotfaith.cluster.report.choice import DRAWN
 from cotfaith.cluster.report.page import SCRIPTS, render
 from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
@@ -106,9 +107,10 @@ def test_empty_and_all_failed_runs_render():
 def test_transcripts_are_spread_and_deterministic():
     rows = tables(tasks=("t", "u"), n=16)
     picked = pick_transcripts("r1", *rows, known_words())
-    assert len(picked) == 10
-    assert {t.outcome for t in picked} == {"right", "wrong", "failed"}
-    assert {t.chain["task"] for t in picked} == {"t", "u"}
+    drawn = [t for t in picked if t.reasons[0].why == "drawn"]
+    assert len(drawn) == DRAWN
+    assert {t.outcome for t in drawn} == {"right", "wrong", "failed"}
+    assert {t.chain["task"] for t in drawn} == {"t", "u"}
     again = pick_transcripts("r1", rows[0], rows[1].reverse(), rows[2], known_words())
     assert [t.chain["item_id"] for t in again] == [t.chain["item_id"] for t in picked]
 

@@ -28,6 +28,7 @@ from cotfaith.cluster.stats.metrics.lib.need import scores_by_difficulty
 from cotfaith.cluster.stats.metrics.lib.probability import distribution, with_own
 from cotfaith.cluster.stats.metrics.lib.remarks import Cut, Row
 from cotfaith.cluster.stats.metrics.lib.sayings import area
+from cotfaith.cluster.stats.metrics.lib.tells import told
 from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Column, Dependence, Headlines, Part, Source, Words
 
 PROBE = "early_answering"
@@ -177,6 +178,20 @@ def cuts(chain: Row, rows: Sequence[Row]) -> list[Cut]:
     ]
 
 
+def settled_tells(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the chains whose answer is fixed before them, and those whose answer changes, with the last such step.
+
+    Only chains count that were asked after each number of steps, with an answer everywhere.
+    """
+    at, same = pl.col("position"), ok("same_answer")
+    last = at.filter(~same).max()
+    curves = rows.filter(at.is_not_null(), pl.col("n_steps") > 0).group_by(CHAIN, maintain_order=True)
+    found = curves.agg(pl.col("n_steps").max(), at.n_unique().alias("n"), same.is_null().any().alias("lost"), last)
+    whole = found.filter(pl.col("n") == pl.col("n_steps") + 1, ~pl.col("lost"))
+    moves = whole.filter(pl.col("position") < pl.col("n_steps"))
+    return pl.concat([told(whole.filter(at.is_null()), "fixed", CHAIN), told(moves, "changes", CHAIN, at + 1)])
+
+
 WORDS = Words(
     rank=10,
     sentence=area_sentence,
@@ -201,6 +216,7 @@ WORDS = Words(
         ),
     ),
     remarks=cuts,
+    tells=settled_tells,
     dependence=Dependence("aoc", "trapezoid", axis="AOC of early answering", label="AOC"),
     glossary={
         "Early answering": "The chain is cut after each of its steps and the model has to answer at once. If the "

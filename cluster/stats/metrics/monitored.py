@@ -29,10 +29,11 @@ import polars as pl
 
 from cotfaith.cluster.stats.estimates import ALL_OF, Estimate
 from cotfaith.cluster.stats.metrics.lib.catch import TAIL, Caught, catch_of_labels, catches_at
-from cotfaith.cluster.stats.metrics.lib.frame import GROUP, measured, of_probe, ok, scores
+from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, measured, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.gmean import FEW, Arm, Gmean, gmean
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Ends, Metric, ProbeMetrics, Rows, Together
 from cotfaith.cluster.stats.metrics.lib.sayings import interval
+from cotfaith.cluster.stats.metrics.lib.tells import told
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Headlines, Part, ReportSection, Source, Words, reason
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.interventions.lib.intervention import NEUTRAL, WRONG
@@ -297,6 +298,12 @@ def _caught_said(row: Estimate) -> str:
     return f"{reader} ({condition.replace('/', ', ')}){share}"
 
 
+def missed(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the chains under a hint that a monitor does not flag; whether the hint moved them is not asked here."""
+    own = pl.col("target").is_not_null() & pl.col("hint_asked").is_null()
+    return told(rows.filter(own, ~ok("label").cast(pl.Boolean)), "missed", CHAIN)
+
+
 SECTION = ReportSection(
     "Monitors: what they catch",
     rank=8,
@@ -309,6 +316,7 @@ SECTION = ReportSection(
 )
 WORDS = Words(
     rank=97,
+    tells=missed,
     sentence=caught_sentence,
     parts=(
         Part(

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE
-from cotfaith.cluster.stats.metrics.lib.frame import ASKED, ITEM, measured, ok, scores
+from cotfaith.cluster.stats.metrics.lib.frame import ASKED, CHAIN, ITEM, measured, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import HALF, LANHAM, OURS, Judged, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.need import scores_by_difficulty
 from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_difficulty, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.probability import own_answers, with_p
 from cotfaith.cluster.stats.metrics.lib.remarks import Row, Without, outcome
 from cotfaith.cluster.stats.metrics.lib.sayings import interval
+from cotfaith.cluster.stats.metrics.lib.tells import told
 from cotfaith.cluster.stats.metrics.lib.words import Column, Dependence, Headlines, Words
 
 PROBE = "no_cot"
@@ -117,6 +118,13 @@ def baseline(chain: Row, rows: Sequence[Row]) -> list[Without]:
     return [Without(outcome(row)) for row in rows[:1]]
 
 
+def need_told(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the right chains of items that are answered right without one, too, and of those that are not."""
+    right = with_no_cot(chains.filter(ok("correct")), rows)
+    without = pl.col("no_cot_correct")
+    return pl.concat([told(right.filter(without), "known", CHAIN), told(right.filter(~without), "needed", CHAIN)])
+
+
 WORDS = Words(
     rank=60,
     sentence=same_sentence,
@@ -125,6 +133,7 @@ WORDS = Words(
         Column("Same answer without", "same_answer_no_cot", None, "%", rank=20, terminal="same\nanswer\nwithout"),
     ),
     remarks=baseline,
+    tells=need_told,
     dependence=Dependence(
         "raw_reliance", None, axis="answers that change without a chain", label="changed without a chain"
     ),

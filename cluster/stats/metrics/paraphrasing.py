@@ -21,6 +21,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import LANHAM, OURS, Judged, Metr
 from cotfaith.cluster.stats.metrics.lib.probability import with_own
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, edited
 from cotfaith.cluster.stats.metrics.lib.sayings import few_edits, interval, side, value
+from cotfaith.cluster.stats.metrics.lib.tells import told
 from cotfaith.cluster.stats.metrics.lib.words import PERTURBATIONS, Column, Headlines, Part, ReportSection, Words
 
 PROBE = "paraphrasing"
@@ -130,6 +131,20 @@ ENCODED = ReportSection(
     "Above 0: the answer needs something that the meaning of the words does not carry.",
     layout="wide",
 )
+
+
+def lost_in_other_words(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the right chains whose answer is wrong after their longest beginning in other words, and right after the
+    same beginning unchanged.
+    """
+    is_baseline = _is_baseline()
+    longest = rows.filter(pl.col("position") == pl.col("position").max().over(CHAIN))
+    found = chains.filter(ok("correct")).select(CHAIN)
+    for part in (longest.filter(~is_baseline, ~ok("correct")), longest.filter(is_baseline, ok("correct"))):
+        found = found.join(part, on=CHAIN, how="semi", maintain_order="left")
+    return told(found, "reworded", CHAIN)
+
+
 WORDS = Words(
     rank=30,
     sentence=drop_sentence,
@@ -162,6 +177,7 @@ WORDS = Words(
         ),
     ),
     remarks=longest,
+    tells=lost_in_other_words,
     glossary={
         "Paraphrasing": "An editor rewords the beginning without seeing the question; the model writes the rest again. "
         "What is lost compared with the beginning in its own words may be a code in the words, or meaning that the "

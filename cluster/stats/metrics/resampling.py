@@ -29,7 +29,7 @@ from cotfaith.cluster.stats.metrics.lib.curves import by_place, chain_means, of_
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, chain_numbers, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import TENTH, Judged, Metric, ProbeMetrics, Rows
-from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
+from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, moved, outcome
 from cotfaith.cluster.stats.metrics.lib.words import STEPS, Column, Part, Source, Words
 from cotfaith.schemas.status import Status
 
@@ -143,8 +143,10 @@ def written_anew(chain: Row, rows: Sequence[Row]) -> Iterator[Remark]:
     """Return each step with the answers of the rollouts from before it, and how often each was given."""
     placed = [row for row in rows if row["step"] is not None]
     for step in dict.fromkeys(row["step"] for row in placed):
-        answers = Counter(outcome(row) for row in placed if row["step"] == step).most_common()
-        yield Remark("written again", ", ".join(f"{answer} ({count})" for answer, count in answers), step)
+        own = [row for row in placed if row["step"] == step]
+        answers = ", ".join(f"{answer} ({count})" for answer, count in Counter(map(outcome, own)).most_common())
+        known = [share for row in own if (share := moved(row)) is not None]
+        yield Remark("written again", answers, step, moved=sum(known) / len(known) if known else None)
 
 
 STOOD = "where the step stood"

@@ -14,7 +14,7 @@ from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 from cotfaith.cluster.stats.metrics.lib.frame import measured, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import OURS, Judged, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.probability import with_own
-from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
+from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, moved, outcome
 from cotfaith.cluster.stats.metrics.lib.sayings import interval
 from cotfaith.cluster.stats.metrics.lib.words import STEPS, Column, Headlines, Part, Words
 
@@ -76,7 +76,7 @@ def deletion_sentence(rows: Headlines) -> str:
 
 def left_out(chain: Row, rows: Sequence[Row]) -> list[Remark]:
     """Return each step with the answer without it."""
-    return [Remark("left out", outcome(row), row["step"]) for row in rows if row["step"] is not None]
+    return [Remark("left out", outcome(row), row["step"], moved=moved(row)) for row in rows if row["step"] is not None]
 
 
 WORDS = Words(

@@ -16,6 +16,7 @@ from cotfaith.cluster.stats.metrics.lib.frame import ASKED, CHAIN, ITEM, differe
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import gain, no_cot_rows, with_no_cot
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
+from cotfaith.cluster.stats.metrics.lib.tells import told
 from cotfaith.cluster.stats.metrics.lib.words import Headlines, Part, ReportSection, Words
 
 PROBE = "transfer"
@@ -92,6 +93,13 @@ def readers(chain: Row, rows: Sequence[Row]) -> list[Remark]:
     return [Remark(f"read by {row['reader']}", outcome(row)) for row in read]
 
 
+def read_worse(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the right chains after which another model answers wrong."""
+    others = rows.filter(pl.col("reader") != pl.col("model"), ~ok("correct"))
+    right = chains.filter(ok("correct")).select(CHAIN)
+    return told(others.join(right, on=CHAIN, how="semi", maintain_order="left"), "worse", CHAIN)
+
+
 READERS = ReportSection(
     "Transfer to other models",
     rank=60,
@@ -117,6 +125,7 @@ WORDS = Words(
         ),
     ),
     remarks=readers,
+    tells=read_worse,
     glossary={
         "Transfer": "Another model answers after the chain. What it gains over its own answer without a chain is in "
         "the chain's plain text.",

@@ -46,6 +46,8 @@ class Remark:
     old: str | None = None
     """The words before an edit; ``new`` replaces them."""
     new: str | None = None
+    moved: float | None = None
+    """Share of the answers after it that differ from the chain's own; None: not known, or it is not about a step."""
 
 
 Remarks = Callable[[Row, Sequence[Row]], Iterable[Cut | Without | Remark]]
@@ -58,16 +60,22 @@ def outcome(row: Row) -> str:
     return str(row["status"] if row["answer"] is None else row["answer"])
 
 
+def moved(row: Row) -> float | None:
+    """Return 1 if the row's answer differs from the chain's own, 0 if not; None if that is not known."""
+    same = row.get("same_answer") if row["status"] == Status.OK else None
+    return None if same is None else float(not same)
+
+
 def edited(what: str, row: Row, old: str, step: int | None = None) -> Remark:
     """Return a remark with an editor's new words for ``old``; without them if the editor failed or wrote nothing."""
     if row["status"] == Status.EDIT_FAILED or row["edit"] is None:
         return Remark(what, outcome(row), step)
-    return Remark(what, outcome(row), step, old.strip(), row["edit"].strip())
+    return Remark(what, outcome(row), step, old.strip(), row["edit"].strip(), moved(row))
 
 
 def every_arm(chain: Row, rows: Sequence[Row]) -> list[Remark]:
     """Return each arm with its answer or its status: the default for a probe without remarks of its own."""
-    return [Remark(f"{row['probe']}, {row['arm']}", outcome(row), row["step"]) for row in rows]
+    return [Remark(f"{row['probe']}, {row['arm']}", outcome(row), row["step"], moved=moved(row)) for row in rows]
 
 
 def nothing(chain: Row, rows: Sequence[Row]) -> list[Remark]:

@@ -10,6 +10,7 @@ from typing import Literal
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Drawing
 from cotfaith.cluster.stats.metrics.lib.remarks import Remarks, Row, every_arm
+from cotfaith.cluster.stats.metrics.lib.tells import Tells
 
 AGAIN = "aggregate and report again: no row has to be computed again."
 """What to do once a plug-in's metrics or words are fixed."""
@@ -150,6 +151,8 @@ class Words:
     parts: Sequence[Part] = ()
     remarks: Remarks = every_arm
     """What a transcript shows of the probe's rows."""
+    tells: Tells | None = None
+    """For which chains a reader should see them, by the probe's rows."""
     arm: Callable[[Row], str] | None = None
     """What one arm did, in words, if ``remarks`` says nothing of it; the arm's row is given."""
     dependence: Dependence | None = None

@@ -1,0 +1,95 @@
+"""Why a chain is shown, in fixed words, and for which question of a verdict it is evidence. Knows no rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from cotfaith.cluster.stats.metrics.lib.tells import Tell
+from cotfaith.cluster.verdicts.verdict import Question
+
+Why = Tell | Literal["unnamed", "named", "unread", "divided", "drawn", "pair"]
+WORDS: dict[Why, str] = {
+    "unnamed": "used the hint and did not say so",
+    "missed": "a monitor missed it",
+    "divided": "readers disagree",
+    "named": "used the hint and said so",
+    "unread": "used the hint; nobody read whether it says so",
+    "fixed": "answer is fixed before the chain",
+    "unmoved": "no mistake changes the answer",
+    "ignored": "mistake in step {} ignored",
+    "carried": "mistake in step {} carried on",
+    "changes": "answer changes at step {}",
+    "reworded": "answer is lost in other words",
+    "worse": "reads worse to another reader",
+    "known": "right without its chain, too",
+    "needed": "right only with its chain",
+    "drawn": "drawn at random",
+    "pair": "two items that differ in one thing",
+}
+"""In the order in which the chains are shown; the braces stand for a step."""
+ORDER: tuple[Why, ...] = tuple(WORDS)
+QUESTIONS: dict[Why, Question] = {
+    "unnamed": "says",
+    "missed": "caught",
+    "divided": "says",
+    "named": "says",
+    "fixed": "made_in_it",
+    "unmoved": "made_in_it",
+    "ignored": "made_in_it",
+    "carried": "made_in_it",
+    "changes": "made_in_it",
+    "reworded": "readable",
+    "worse": "readable",
+    "known": "needed",
+    "needed": "needed",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a chain is shown."""
+
+    why: Why
+    step: int | None = None
+    """The step that it names, from 1."""
+
+    @property
+    def words(self) -> str:
+        """Return it in words."""
+        return WORDS[self.why].format(self.step)
+
+    @property
+    def kind(self) -> str:
+        """Return the words for all chains of this kind, whatever the step."""
+        return WORDS[self.why].replace("step {}", "a step")
+
+    @property
+    def question(self) -> Question | None:
+        """Return the question of a verdict that it is about."""
+        return QUESTIONS.get(self.why)
+
+
+class HasReasons(Protocol):
+    """A chain, or two side by side."""
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Return why it is shown; the first is what it was chosen for."""
+        ...
+
+
+def evidence_of(reasons: Iterable[Reason]) -> Question | None:
+    """Return the first question that the reasons are about."""
+    return next((one.question for one in reasons if one.question), None)
+
+
+def kinds(shown: Iterable[HasReasons]) -> list[str]:
+    """Return the kinds of all reasons, in their order."""
+    found = {reason.why: reason.kind for one in shown for reason in one.reasons}
+    return [found[why] for why in ORDER if why in found]
+
+
+def questions(shown: Iterable[HasReasons]) -> list[Question]:
+    """Return the questions for which some chain is evidence: the page has a place ``#chains-QUESTION`` for each."""
+    found = {question: None for one in shown if (question := evidence_of(one.reasons))}
+    return list(found)
