@@ -1,132 +1,82 @@
-"""The report's figures that compare models: differences, matrix, frontier. Plain plotly dicts.
+"""The report's figures of differences, and of how models read each other's chains.
 
-In: estimates, and the drawings in a probe's words. Out: ``Figure`` objects; every text in them is HTML-escaped.
+In: estimates, and the drawings in a probe's words. Out: ``Figure`` objects.
 """
 
-from collections.abc import Sequence
-from html import escape
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from cotfaith.cluster.report.figures import Figure, base_layout, bounds_text, error_bar, find, named_lines
+from cotfaith.cluster.report.drawing.axes import number_axis
+from cotfaith.cluster.report.drawing.elements import one_line
+from cotfaith.cluster.report.drawing.heat import Heat
+from cotfaith.cluster.report.drawing.ladders import Ladder
+from cotfaith.cluster.report.drawing.looks import Look
+from cotfaith.cluster.report.figures import Figure, bounds_text, counted, with_bounds
+from cotfaith.cluster.report.paired import Name, by_task, spot
 from cotfaith.cluster.stats.estimates import Estimate
-from cotfaith.cluster.stats.metrics.lib.drawings import Differences, Frontier, Matrix
-from cotfaith.cluster.stats.metrics.lib.words import Dependence
+from cotfaith.cluster.stats.metrics.lib.drawings import Differences, Matrix
 
-SYMBOLS = {"cot": "circle", "cot_decomposition": "square", "factored_decomposition": "diamond"}
+Others = Mapping[tuple[str, str | None, str], Estimate]
+"""(series, method, metric) -> estimate."""
 
 
-def difference_figure(rows: list[Estimate], colours: dict[str, str], asked: Differences) -> Figure | None:
+def difference_figures(rows: Sequence[Estimate], looks: Mapping[str, Look], asked: Differences) -> list[Figure]:
     """Return the differences by task and model, with a point for each method: the first filled, the others open."""
     named = [r for r in rows if r.metric == asked.metric and r.method in asked.labels]
     known = [r for r in named if r.position is None and r.value is not None]
-    names = sorted({(r.task, r.series) for r in known}, reverse=True)
-    if not names:
-        return None
-    data = [_difference(r, colours[r.series], names.index((r.task, r.series)), asked) for r in known]
-    layout = base_layout(asked.x, "")
-    layout["xaxis"] |= {"tickformat": "+.0%", "zeroline": True, "zerolinewidth": 2}
-    return Figure("", 90 + 46 * len(names), {"data": data, "layout": named_lines(layout, names, colours)})
+    names = sorted({(r.task, r.series) for r in known})
+    return [_differences(title, own, known, looks, asked) for title, own in by_task(names, looks).items()]
 
 
-def _difference(row: Estimate, colour: str, at: int, asked: Differences) -> dict[str, Any]:
-    filled, what = row.method == next(iter(asked.labels)), asked.labels[str(row.method)]
-    return {
-        "x": [row.value],
-        "y": [at + (0.12 if filled else -0.12)],
-        "mode": "markers",
-        "marker": {"color": colour, "size": 10, "symbol": "circle" if filled else "circle-open", "line": {"width": 2}},
-        "error_x": error_bar(row, colour),
-        "hovertemplate": f"%{{x:+.1%}} {what}<br>{bounds_text(row, '+.1%')}{_counts(row)}<extra></extra>",
-    }
+def _differences(
+    title: str,
+    own: Sequence[tuple[str, Name]],
+    known: Sequence[Estimate],
+    looks: Mapping[str, Look],
+    asked: Differences,
+) -> Figure:
+    """All figures have the same axis, so that they can be compared."""
+    ends = [end for r in known for end in (r.value, r.ci_low, r.ci_high)]
+    ladder = Ladder(number_axis(asked.x, [0.0, *ends], "+%", about=4), [label for label, _ in own])
+    first = next(iter(asked.labels))
+    marks, told = [], []
+    for at, (label, name) in enumerate(own):
+        for row in (r for r in known if (r.task, r.series) == name):
+            what = asked.labels[str(row.method)]
+            marks += spot(ladder, row, at, looks[row.series], _hover(row, what), row.method == first)
+            told.append(f"{one_line(label)}: {what} {with_bounds(row, '+.1%')}")
+    keys = [("dot" if method == first else "ring", what) for method, what in asked.labels.items()]
+    about = f"{asked.x}{f', {title}' if title else ''}"
+    return Figure(title, ladder.svg(about, "; ".join(told), keys, marks))
 
 
-def matrix_figure(rows: list[Estimate], task: str, asked: Matrix) -> Figure | None:
+def _hover(row: Estimate, what: str) -> str:
+    return f"{row.value:+.1%} {what}\n{bounds_text(row, '+.1%')}{counted(row)}"
+
+
+def matrix_figure(rows: Sequence[Estimate], task: str, asked: Matrix) -> Figure | None:
     """Return one task's matrix: models that the method names (columns) by measured models (rows)."""
     here = [r for r in rows if r.task == task and r.position is None]
     cells = {(r.series, str(r.method)): r for metric in asked.metrics for r in here if r.metric == metric}
     if not cells:
         return None
-    authors = sorted({author for author, _ in cells}, reverse=True)  # plotly's rows go upwards
-    readers = sorted({reader for _, reader in cells})
+    authors, readers = sorted({author for author, _ in cells}), sorted({reader for _, reader in cells})
     others = {(r.series, r.method, r.metric): r for r in here}
-    grid = [[cells.get((author, reader)) for reader in readers] for author in authors]
-    plot = {
-        "type": "heatmap",
-        "x": [escape(reader) for reader in readers],
-        "y": [escape(author) for author in authors],
-        "z": [[cell and cell.value for cell in line] for line in grid],
-        "text": [[_share(cell) for cell in line] for line in grid],
-        "customdata": [[_about(cell, others, asked) for cell in line] for line in grid],
-        "texttemplate": "%{text}",
-        "hovertemplate": "%{x} reads %{y}: %{text}<br>%{customdata}<extra></extra>",
-        "zmin": 0,
-        "zmax": 1,
-        "colorscale": [[0, "#eef4f9"], [1, "#0b62a5"]],
-        "showscale": False,
-        "xgap": 2,
-        "ygap": 2,
-    }
-    layout = base_layout(asked.x, asked.y)
-    layout["xaxis"] |= {"type": "category", "showgrid": False}
-    layout["yaxis"] |= {"type": "category", "showgrid": False}
-    return Figure(task, 110 + 34 * len(authors), {"data": [plot], "layout": layout})
+    heat = Heat(
+        readers,
+        authors,
+        {at: row.value for at, row in cells.items()},
+        {at: _about(at, row, others, asked) for at, row in cells.items()},
+        (asked.x, asked.y),
+    )
+    return Figure(task, heat.svg(f"{asked.y} by {asked.x}, {task}"))
 
 
-def _share(row: Estimate | None) -> str:
-    return "" if row is None else "–" if row.value is None else f"{row.value:.0%}"
-
-
-def _about(cell: Estimate | None, others: dict[tuple[str, str | None, str], Estimate], asked: Matrix) -> str:
-    if cell is None:
-        return ""
-    lines = [bounds_text(cell, ".0%") + _counts(cell)]
+def _about(at: tuple[str, str], cell: Estimate, others: Others, asked: Matrix) -> str:
+    author, reader = (one_line(name) for name in at)
+    value = "no value" if cell.value is None else f"{cell.value:.0%}"
+    lines = [f"{reader} reads {author}: {value}", bounds_text(cell, ".0%") + counted(cell)]
     for metric, words in asked.about.items():
         row = others.get((cell.series, cell.method, metric))
         if row is not None and row.value is not None:
-            lines.append(f"{words}: {_with_bounds(row, '+.0%')}")
-    return "<br>".join(lines)
-
-
-def frontier_figure(
-    rows: list[Estimate], colours: dict[str, str], task: str, asked: Frontier, known: Sequence[Dependence]
-) -> Figure | None:
-    """Return one task's scatter plot: a metric against dependence on the chain, a point for each model and strategy.
-
-    Dependence is the first of ``known`` that was measured. None if there are fewer than two points.
-    """
-    here = [r for r in rows if r.task == task]
-    measured = {(r.metric, r.method) for r in here if r.value is not None}
-    one = next((one for one in known if (one.metric, one.method) in measured), None)
-    if one is None:
-        return None
-    pairs = [(m, find(here, m, task, asked.metric), find(here, m, task, one.metric, one.method)) for m in colours]
-    labels = (asked.label, one.label)
-    data = [_point(m, x, y, colours[m], labels) for m, x, y in pairs if x is not None and y is not None]
-    if len(data) < 2:
-        return None
-    layout = base_layout(asked.x, one.axis)
-    layout["xaxis"] |= {"tickformat": ".0%", "range": [-0.03, 1.05]}
-    layout["yaxis"] |= {"range": [-0.03, 1.05]}
-    return Figure(task, 300, {"data": data, "layout": layout})
-
-
-def _point(model: str, x: Estimate, y: Estimate, colour: str, labels: tuple[str, str]) -> dict[str, Any]:
-    axes = (f"{labels[0]} {_with_bounds(x, '.0%')}", f"{labels[1]} {_with_bounds(y, '.2f')}")
-    return {
-        "x": [x.value],
-        "y": [y.value],
-        "mode": "markers",
-        "marker": {"color": colour, "size": 10, "symbol": SYMBOLS.get(x.strategy, "circle")},
-        "error_x": error_bar(x, colour),
-        "error_y": error_bar(y, colour),
-        "hovertemplate": f"{'<br>'.join(axes)}<extra>{escape(model)}</extra>",
-    }
-
-
-def _with_bounds(row: Estimate, form: str) -> str:
-    bounds = bounds_text(row, form).rstrip("; ")
-    return f"{row.value:{form}} ({bounds})" if bounds else f"{row.value:{form}}"
-
-
-def _counts(row: Estimate) -> str:
-    return f"{row.n_ok} of {row.n_total} ok"
+            lines.append(f"{words}: {with_bounds(row, '+.0%')}")
+    return "\n".join(lines)

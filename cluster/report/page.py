@@ -1,13 +1,12 @@
 """The report: one HTML page that needs no network.
 
 In: the run's facts, its rows and its estimates. Out: the page's text. Model output is untrusted. Every text is escaped,
-with marks for what cannot be seen in it; figures are JSON without ``<``, ``>`` or ``&``. The page's content security
-policy allows only the hashes of our scripts, so an unescaped text still could not run.
+with marks for what cannot be seen in it. Figures are SVG elements. The page's content security policy allows only the
+hashes of our own scripts, so an unescaped text still could not run.
 """
 
 import base64
 import hashlib
-import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,11 +16,10 @@ import polars as pl
 import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from cotfaith.cluster.report.columns import table_rows
+from cotfaith.cluster.report.drawing.looks import key, looks_of, palette
 from cotfaith.cluster.report.facts import run_facts, told_apart
-from cotfaith.cluster.report.figures import Figure, model_colours
 from cotfaith.cluster.report.findings import chance_levels, findings
 from cotfaith.cluster.report.imported import imported_chains, withheld_together
 from cotfaith.cluster.report.interventions import of_tasks
@@ -44,8 +42,8 @@ from cotfaith.schemas.variants import PLAIN
 
 Row = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
-STYLES = ("report.css", "transcripts.css")
-SCRIPTS = ("report.js.j2", "transcripts.js")
+STYLES = ("report.css", "figures.css", "transcripts.css")
+SCRIPTS = ("transcripts.js",)
 
 
 def render(
@@ -94,14 +92,9 @@ def render_shown(
     named_chains, named_observations = in_series(chains, observations)
     chance = chance_levels(items)
     models = sorted({*named_chains["model"].to_list(), *(row.series for row in rows)})
-    colours = model_colours(models)
+    looks = looks_of(models)
     plain_chains = named_chains.filter(pl.col("variant") == PLAIN)
-    sections = make_sections(Measured(rows, plain_chains, colours, chance, others), said)
-    sized = scaling(comparisons)
-    plots = {
-        name: _plot(figure) for section in sections for _, figures in section.figures() for name, figure in figures
-    }
-    plots |= {name: _plot(figure) for _, figures in (sized.groups if sized else ()) for name, figure in figures}
+    sections = make_sections(Measured(rows, plain_chains, looks, chance, others), said)
     columns = first_columns()
     return (
         _environment()
@@ -109,7 +102,7 @@ def render_shown(
         .render(
             run_id=run.run_id,
             policy=_policy(),
-            css=Markup("").join(_own(name) for name in STYLES),
+            css=_styles(),
             facts=[*run_facts(run, items, observations), *told_apart(chains, observations)],
             imported=imported,
             withheld=withheld_together(imported),
@@ -118,11 +111,11 @@ def render_shown(
             columns=[column.header for column in columns],
             table=table_rows(rows, columns),
             sections=sections,
-            scaling=sized,
+            scaling=scaling(comparisons),
             moved=of_tasks(every, rows_shown.moves),
             statuses=_statuses(chains, observations),
             endings=endings,
-            colours=colours,
+            keys={model: key(look) for model, look in looks.items()},
             unknown=unknown_probes(observations),
             checks=checks,
             incomplete=complete.headline() if complete else "",
@@ -132,7 +125,6 @@ def render_shown(
             beside=beside,
             glossary=[term for one in said if one.glossary for term in one.glossary.items()],
             sources=dict.fromkeys(source for one in said for source in one.sources),
-            figures=_script_json(plots),
             scripts=_scripts(),
         )
     )
@@ -160,8 +152,8 @@ def _finished(value: Any) -> Any:
 
 @cache
 def _scripts() -> tuple[Markup, ...]:
-    """Return plotly (4.5 MB) and ours."""
-    return Markup(get_plotlyjs()), *(_own(name) for name in SCRIPTS)
+    """Return the page's scripts."""
+    return tuple(_own(name) for name in SCRIPTS)
 
 
 def _own(name: str) -> Markup:
@@ -169,23 +161,17 @@ def _own(name: str) -> Markup:
 
 
 @cache
+def _styles() -> Markup:
+    """Return the page's styles, and the colours of series."""
+    return Markup("\n").join([*(_own(name) for name in STYLES), Markup(palette())])
+
+
+@cache
 def _policy() -> str:
-    """Allow our own scripts by hash, inline styles (plotly sets them) and data images; no network at all."""
+    """Allow our own scripts by hash, and inline styles; no network at all."""
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in _scripts()]
-    allowed = " ".join(f"'sha256-{value}'" for value in hashes)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
-
-
-def _script_json(value: Any) -> Markup:
-    """Return JSON that is safe inside a script element: none of its characters can end the element."""
-    text = json.dumps(value, allow_nan=False)
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
-
-
-def _plot(figure: Figure) -> Row:
-    return {"data": figure.plot["data"], "layout": {**figure.plot["layout"], "height": figure.height}}
+    allowed = " ".join(f"'sha256-{value}'" for value in hashes) or "'none'"
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; base-uri 'none'"
 
 
 def _statuses(chains: pl.DataFrame, observations: pl.DataFrame) -> list[str]:

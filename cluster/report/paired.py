@@ -1,39 +1,68 @@
-"""The figure of two metrics next to each other, such as accuracy without and with a chain, as a plain plotly dict.
+"""The figure of two metrics next to each other, such as accuracy without and with a chain.
 
-In: estimates, chance accuracy, and the drawings in a probe's words. Out: one ``Figure`` with a dumbbell for each task
-and model. Every text in it is HTML-escaped.
+In: estimates, chance accuracy, and the drawings in a probe's words. Out: ``Figure`` objects with a dumbbell for each
+row: one figure of all tasks if there is one model, else one for each task.
 """
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from xml.etree.ElementTree import Element
 
-from cotfaith.cluster.report.figures import Figure, base_layout, error_bar, find, named_lines
+from cotfaith.cluster.report.drawing.axes import share_axis
+from cotfaith.cluster.report.drawing.elements import element, one_line
+from cotfaith.cluster.report.drawing.frames import rule
+from cotfaith.cluster.report.drawing.ladders import Ladder
+from cotfaith.cluster.report.drawing.looks import Look
+from cotfaith.cluster.report.drawing.marks import point, whisker
+from cotfaith.cluster.report.figures import Figure, counted, find, with_bounds
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Paired
 
+Name = tuple[str, str]
+"""(task, series)."""
+OFF = 5.0
 
-def paired_figure(
-    rows: list[Estimate], colours: dict[str, str], chance: dict[str, float], paired: Paired
-) -> Figure | None:
+
+def by_task(names: Sequence[Name], looks: Mapping[str, Look]) -> dict[str, list[tuple[str, Name]]]:
+    """Return the title of each figure -> the label of each of its rows, and whose row it is."""
+    if len(looks) == 1:
+        return {"": [(task, (task, series)) for task, series in names]} if names else {}
+    found: dict[str, list[tuple[str, Name]]] = {}
+    for task, series in names:
+        found.setdefault(task, []).append((series, (task, series)))
+    return found
+
+
+def paired_figures(
+    rows: Sequence[Estimate], looks: Mapping[str, Look], chance: Mapping[str, float], paired: Paired
+) -> list[Figure]:
     """Return a dumbbell for each task and model: ``before`` (open) and ``after`` (filled)."""
-    names = sorted({(r.task, r.series) for r in rows if r.metric == paired.after}, reverse=True)
-    if not names:
-        return None
-    data: list[dict[str, Any]] = []
-    for at, (task, series) in enumerate(names):
-        before, after = side_by_side(rows, series, task, paired)
-        if task in chance:
-            data.append(_chance(chance[task], at))
-        if before and after:
-            data.append(_bar(colours[series], before, after, at))
-        sides = zip((before, after), (False, True), paired.labels, strict=True)
-        data += [_dot(row, colours[series], at, filled, label) for row, filled, label in sides if row]
-    layout = base_layout(paired.x, "")
-    layout["xaxis"] |= {"range": [-0.02, 1.02], "tickformat": ".0%"}
-    return Figure("", 90 + 46 * len(names), {"data": data, "layout": named_lines(layout, names, colours)})
+    names = sorted({(r.task, r.series) for r in rows if r.metric == paired.after})
+    return [_figure(title, own, rows, looks, chance, paired) for title, own in by_task(names, looks).items()]
+
+
+def _figure(
+    title: str,
+    own: Sequence[tuple[str, Name]],
+    rows: Sequence[Estimate],
+    looks: Mapping[str, Look],
+    chance: Mapping[str, float],
+    paired: Paired,
+) -> Figure:
+    sides = [side_by_side(rows, series, task, paired) for _, (task, series) in own]
+    levels = [chance.get(task) for _, (task, _) in own]
+    ends = [end for pair in sides for r in pair if r for end in (r.value, r.ci_low, r.ci_high)]
+    ladder = Ladder(share_axis(paired.x, [*ends, *levels]), [label for label, _ in own])
+    marks = [_chance(ladder, level, at) for at, level in enumerate(levels) if level is not None]
+    for at, ((_, (_, series)), pair) in enumerate(zip(own, sides, strict=True)):
+        marks += _dumbbell(ladder, at, pair, looks[series], paired.labels)
+    keys = [("ring", paired.labels[0]), ("dot", paired.labels[1]), *([("level", "chance")] if any(levels) else [])]
+    name = f"{paired.x}, {' and '.join(paired.labels)}{f', {title}' if title else ''}"
+    told = "; ".join(_told(label, pair, paired.labels) for (label, _), pair in zip(own, sides, strict=True))
+    return Figure(title, ladder.svg(name, told, keys, marks))
 
 
 def side_by_side(
-    rows: list[Estimate], series: str, task: str, paired: Paired
+    rows: Sequence[Estimate], series: str, task: str, paired: Paired
 ) -> tuple[Estimate | None, Estimate | None]:
     """Return before and after on the same rows; only one of them if they cannot be compared."""
     before, after = (find(rows, series, task, metric, paired.method) for metric in (paired.before, paired.after))
@@ -43,24 +72,34 @@ def side_by_side(
     return (None, after) if after else (find(rows, series, task, paired.before), None)
 
 
-def _dot(row: Estimate, colour: str, at: int, filled: bool, label: str) -> dict[str, Any]:
-    return {
-        "x": [row.value],
-        "y": [at + (0.1 if filled else -0.1)],
-        "mode": "markers",
-        "marker": {"color": colour, "size": 10, "symbol": "circle" if filled else "circle-open", "line": {"width": 2}},
-        "error_x": error_bar(row, colour),
-        "hovertemplate": f"%{{x:.1%}} {label}<br>{row.n_ok} of {row.n_total} ok<extra></extra>",
-    }
+def _dumbbell(
+    ladder: Ladder, at: int, pair: tuple[Estimate | None, Estimate | None], look: Look, labels: tuple[str, str]
+) -> list[Element]:
+    known = [(r, label, r is pair[1]) for r, label in zip(pair, labels, strict=True) if r is not None]
+    found = []
+    if len(known) == 2:
+        (x1, y1), (x2, y2) = (ladder.at(r.value or 0, at, OFF if last else -OFF) for r, _, last in known)
+        found.append(rule((x1, y1), (x2, y2), f"joined {look.tint}"))
+    for row, label, is_after in known:
+        found += spot(ladder, row, at, look, f"{with_bounds(row, '.1%')} {label}\n{counted(row)}", is_after)
+    return found
 
 
-def _bar(colour: str, before: Estimate, after: Estimate, at: int) -> dict[str, Any]:
-    line = {"color": colour, "width": 5}
-    x, y = [before.value, after.value], [at - 0.1, at + 0.1]
-    return {"x": x, "y": y, "mode": "lines", "line": line, "opacity": 0.25, "hoverinfo": "skip"}
+def spot(ladder: Ladder, row: Estimate, at: int, look: Look, hover: str, is_filled: bool) -> list[Element]:
+    """Return the point of ``row``, which has a value, with its interval: filled below the row's middle, open above."""
+    off = OFF if is_filled else -OFF
+    ends = []
+    if row.ci_low is not None and row.ci_high is not None:
+        ends = [whisker(ladder.at(row.ci_low, at, off), ladder.at(row.ci_high, at, off), look)]
+    place = ladder.at(row.value or 0, at, off)
+    return [*ends, point(place, look, f"{hover}\n{one_line(row.task)}, {one_line(row.series)}", is_open=not is_filled)]
 
 
-def _chance(level: float, at: int) -> dict[str, Any]:
-    line = {"color": "#999", "dash": "dot", "width": 1.5}
-    hover = f"chance: {level:.0%}<extra></extra>"
-    return {"x": [level] * 2, "y": [at - 0.38, at + 0.38], "mode": "lines", "line": line, "hovertemplate": hover}
+def _chance(ladder: Ladder, level: float, at: int) -> Element:
+    ends = ladder.at(level, at, -12), ladder.at(level, at, 12)
+    return rule(*ends, "chance", element("title", f"chance: {level:.0%}"))
+
+
+def _told(label: str, pair: tuple[Estimate | None, Estimate | None], labels: tuple[str, str]) -> str:
+    said = [f"{with_bounds(r, '.0%')} {name}" for r, name in zip(pair, labels, strict=True) if r is not None]
+    return f"{one_line(label)}: {', '.join(said) or 'no value'}"

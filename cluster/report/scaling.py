@@ -1,24 +1,29 @@
 """Larger, or only better? The sweep over sizes, sizes at equal performance, and the plane, from ``comparisons``.
 
-In: rows of the table ``comparisons``. Out: ``Scaling``, ready to be printed; None if the run has no such rows. Texts in
-figures are HTML-escaped here, the others by the page.
+In: rows of the table ``comparisons``. Out: ``Scaling``, ready to be printed; None if the run has no such rows.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
+from xml.etree.ElementTree import Element
 
-from cotfaith.cluster.colours import COLOURS
-from cotfaith.cluster.report.figures import Figure, base_layout
+from cotfaith.cluster.report.drawing.axes import in_units, number_axis, size_axis
+from cotfaith.cluster.report.drawing.elements import one_line, svg
+from cotfaith.cluster.report.drawing.frames import Frame
+from cotfaith.cluster.report.drawing.looks import Look
+from cotfaith.cluster.report.drawing.marks import line, point, whisker
+from cotfaith.cluster.report.figures import Figure
 from cotfaith.cluster.stats.metrics.lib.metric import title
 
 Row = Mapping[str, Any]
 Key = tuple[str, ...]
 AS_MEASURED, AT_EQUAL_SKILL = "as measured", "at equal skill"
-LINES = {"size_value": (AS_MEASURED, "solid"), "size_value_matched": (AT_EQUAL_SKILL, "dot")}
+LINES = {
+    "size_value": (AS_MEASURED, "solid", Look(0, "circle")),
+    "size_value_matched": (AT_EQUAL_SKILL, "dotted", Look(1, "square")),
+}
 ISO = {"iso_performance": "loss", "iso_accuracy": "accuracy without a chain"}
-UNITS = {10**3: "K", 10**6: "M", 10**9: "B", 10**12: "T"}
 MORE_IN_WORDS = {
     "no_common_support": "the models share no skill",
     "one_checkpoint": "one checkpoint is no line",
@@ -44,8 +49,8 @@ class Table:
 class Scaling:
     """The section of the page."""
 
-    groups: Sequence[tuple[str, Sequence[tuple[str, Figure]]]]
-    """(heading, figures, each with its id)."""
+    groups: Sequence[tuple[str, Sequence[Figure]]]
+    """(heading, figures)."""
     tables: Sequence[Table]
 
 
@@ -56,16 +61,13 @@ def scaling(rows: Sequence[Row]) -> Scaling | None:
     return Scaling(_groups(named), tables) if tables else None
 
 
-def _groups(rows: Sequence[Row]) -> list[tuple[str, list[tuple[str, Figure]]]]:
+def _groups(rows: Sequence[Row]) -> list[tuple[str, list[Figure]]]:
     """Return a group of figures for each family and place, with a figure for each metric."""
     found: dict[Key, dict[str, list[Row]]] = {}
     for row in rows:
         if row["kind"] in LINES:
             found.setdefault((row["family"], *_place(row)), {}).setdefault(row["name"], []).append(row)
-    return [
-        (" · ".join(key), [(f"size-{g}-{i}", _figure(name, own)) for i, (name, own) in enumerate(metrics.items())])
-        for g, (key, metrics) in enumerate(found.items())
-    ]
+    return [(" · ".join(key), [_figure(name, own) for name, own in one.items()]) for key, one in found.items()]
 
 
 def _place(row: Row) -> Key:
@@ -74,45 +76,37 @@ def _place(row: Row) -> Key:
 
 def _figure(name: str, rows: Sequence[Row]) -> Figure:
     """Return one metric against size: as measured, and at equal skill."""
-    data = []
-    for at, (kind, (line, dash)) in enumerate(LINES.items()):
-        own = sorted((row for row in rows if row["kind"] == kind and row["value"] is not None), key=_size)
-        if own:
-            data.append(_line(line, COLOURS[at], dash, own))
-    layout = base_layout("parameters", "")
-    sizes = sorted({_size(row) for row in rows})
-    layout["xaxis"] |= {"type": "log", "tickvals": sizes, "ticktext": [_in_units(size) for size in sizes]}
-    layout["xaxis"] |= {"tickangle": -45}
-    return Figure(name, 240, {"data": data, "layout": layout})
-
-
-def _in_units(size: float) -> str:
-    """Return a size such as 135M."""
-    power = max((power for power in UNITS if size >= power), default=1)
-    return f"{size / power:.3g}{UNITS.get(power, '')}"
+    known = sorted((row for row in rows if row["value"] is not None), key=_size)
+    ends = [end for row in known for end in (row["value"], row["ci_low"], row["ci_high"])]
+    frame = Frame(size_axis("parameters", map(_size, rows)), number_axis("", ends))
+    marks = []
+    for kind, (what, dash, look) in LINES.items():
+        marks += _line([row for row in known if row["kind"] == kind], frame, what, dash, look)
+    told = "; ".join(_hover(row, LINES[row["kind"]][0]).replace("\n", ", ") for row in known)
+    return Figure(name, svg(frame.width, frame.height, f"{name} against size", told, frame.drawn(), *marks))
 
 
 def _size(row: Row) -> float:
     return float(row["at"])
 
 
-def _line(name: str, colour: str, dash: str, rows: Sequence[Row]) -> dict[str, Any]:
-    above, below = ([_far(row, end) for row in rows] for end in ("ci_high", "ci_low"))
-    return {
-        "x": [row["at"] for row in rows],
-        "y": [row["value"] for row in rows],
-        "text": [escape(row["model_a"]) for row in rows],
-        "name": name,
-        "mode": "lines+markers",
-        "line": {"color": colour, "width": 2, "dash": dash},
-        "marker": {"color": colour, "size": 7},
-        "error_y": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "width": 3},
-        "hovertemplate": f"%{{y:.3f}} at %{{x:,}} parameters<br>%{{text}}<extra>{name}</extra>",
-    }
+def _line(rows: Sequence[Row], frame: Frame, what: str, dash: str, look: Look) -> list[Element]:
+    if not rows:
+        return []
+    ends = [
+        whisker(frame.at(_size(row), row["ci_low"]), frame.at(_size(row), row["ci_high"]), look)
+        for row in rows
+        if row["ci_low"] is not None and row["ci_high"] is not None
+    ]
+    places = [frame.at(_size(row), row["value"]) for row in rows]
+    dots = [point(at, look, _hover(row, what), 4) for at, row in zip(places, rows, strict=True)]
+    return [line(places, look, dash), *ends, *dots]
 
 
-def _far(row: Row, end: str) -> float:
-    return 0.0 if row[end] is None else abs(float(row[end]) - float(row["value"]))
+def _hover(row: Row, what: str) -> str:
+    ends = "" if row["ci_low"] is None else f" ({row['ci_low']:.3f} to {row['ci_high']:.3f})"
+    named = f"{one_line(row['model_a'])}, {in_units(_size(row))} parameters"
+    return f"{row['value']:.3f}{ends} {what}\n{named}"
 
 
 def _sweep(rows: Sequence[Row]) -> Table:

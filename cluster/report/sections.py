@@ -1,7 +1,7 @@
 """The report's sections of figures and tables, as the probes' words declare them.
 
 In: estimates, chains and the words. Out: ``Block`` objects, one for each section with something to show. The words name
-figures, columns and the texts about them; ``figures.py``, ``paired.py`` and ``comparisons.py`` draw the figures.
+figures, columns and the texts about them; the files that the imports name draw the figures.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +10,13 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from cotfaith.cluster.report.columns import Line, each, method_rows, table_rows
-from cotfaith.cluster.report.comparisons import difference_figure, frontier_figure, matrix_figure
-from cotfaith.cluster.report.figures import Figure, curve_figure, length_figures
-from cotfaith.cluster.report.paired import paired_figure
+from cotfaith.cluster.report.comparisons import difference_figures, matrix_figure
+from cotfaith.cluster.report.curves import curve_figure
+from cotfaith.cluster.report.drawing.looks import Look
+from cotfaith.cluster.report.figures import Figure
+from cotfaith.cluster.report.frontier import frontier_figure
+from cotfaith.cluster.report.lengths import length_figures
+from cotfaith.cluster.report.paired import paired_figures
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences, Drawing, Frontier, Lengths, Matrix, Paired
 from cotfaith.cluster.stats.metrics.lib.words import Part, ReportSection, Words
@@ -31,14 +35,6 @@ class Block:
     columns: Sequence[str]
     table: Sequence[Line]
 
-    def figures(self) -> list[tuple[str, list[tuple[str, Figure]]]]:
-        """Return the groups, each figure with an id that is unique on the page."""
-        slug = self.section.title.lower().replace(" ", "-")
-        return [
-            (heading, [(f"{slug}-{g}-{i}", figure) for i, figure in enumerate(figures)])
-            for g, (heading, figures) in enumerate(self.groups)
-        ]
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -47,8 +43,8 @@ class Measured:
     rows: list[Estimate]
     chains: pl.DataFrame
     """CHAINS rows, with the series in place of ``model``."""
-    colours: dict[str, str]
-    """Series -> colour."""
+    looks: dict[str, Look]
+    """Series -> how it is drawn."""
     chance: dict[str, float]
     """Task -> chance accuracy."""
     others: Mapping[str, list[Estimate]] = field(default_factory=dict)
@@ -104,25 +100,25 @@ def _drawn(measured: Measured, task: str, curves: Sequence[Curve]) -> dict[str, 
     made: dict[str, Figure] = {}
     for curve in curves:
         title = curve.title or task
-        if title not in made and (figure := curve_figure(measured.rows, measured.colours, task, curve, title)):
+        if title not in made and (figure := curve_figure(measured.rows, measured.looks, task, curve, title)):
             made[title] = figure
     return made
 
 
 def _figures(asked: Drawing, measured: Measured, words: Sequence[Words]) -> Iterator[Figure]:
     """Yield the figures of one drawing that is not a titled curve."""
-    rows, colours = measured.rows, measured.colours
+    rows, looks = measured.rows, measured.looks
     found: list[Figure | None] = []
     match asked:
         case Paired():
-            found = [paired_figure(rows, colours, measured.chance, asked)]
+            found = [*paired_figures(rows, looks, measured.chance, asked)]
         case Differences():
-            found = [difference_figure(rows, colours, asked)]
+            found = [*difference_figures(rows, looks, asked)]
         case Matrix():
             found = [matrix_figure(rows, task, asked) for task in measured.tasks]
         case Frontier():
             known = [one.dependence for one in words if one.dependence]
-            found = [frontier_figure(rows, colours, task, asked, known) for task in measured.tasks]
+            found = [frontier_figure(rows, looks, measured.chance, task, asked, known) for task in measured.tasks]
         case Lengths():
-            found = list(length_figures(measured.chains, colours))
+            found = [*length_figures(measured.chains, looks)]
     yield from (figure for figure in found if figure is not None)

@@ -1,10 +1,10 @@
-import json
 import random
 import re
 
 import polars as pl
 import pyarrow as pa
 import pytest
+from pictures import pictures
 from run_records import run_record
 
 from cotfaith.cluster.report.choice import DRAWN
@@ -72,19 +72,18 @@ def test_model_output_is_escaped():
     rows = tables(models=(f"m{EVIL}",), tasks=(f"t{EVIL}",), evil=EVIL)
     html = page(*rows)
     assert "<script>alert" not in html
-    assert len(re.findall("</script>", html)) == 2 + len(SCRIPTS)
+    assert len(re.findall("</script>", html)) == len(SCRIPTS)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", without_scripts(html))
-    data = re.search(r'id="figures">(.*?)</script>', html, re.DOTALL).group(1)
-    assert "alert(1)" in data
-    assert not set(data) & set("<>&")
+    drawn = pictures(html, "Accuracy with and without a chain")
+    assert any("<script>alert(1)</script>" in text for picture in drawn for text in picture.hovers())
 
 
 def test_page_is_one_file_that_admits_only_its_own_scripts():
     html = page(*tables())
     policy = re.search(r'Content-Security-Policy" content="(.*?)"', html).group(1)
     assert policy.startswith("default-src &#39;none&#39;")
-    assert policy.count("sha256-") == 1 + len(SCRIPTS)
+    assert policy.count("sha256-") == len(SCRIPTS)
     assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
     assert not re.search(r"<(link|img|iframe)|(src|href)=", without_scripts(html))
 
@@ -142,10 +141,6 @@ def test_checks_of_the_metrics_are_shown_and_a_failed_one_as_failed():
     assert "Did the metrics see the truth?" not in page(*rows)
 
 
-def figure(html, name):
-    return json.loads(re.search(r'id="figures">(.*?)</script>', html, re.DOTALL).group(1))[name]
-
-
 def test_accuracies_in_a_figure_rest_on_the_same_rows():
     """Without a chain a third of the items failed: both dots, and filler beside its dotted line, leave them out."""
     items, chains, observations = tables(n=9)
@@ -154,20 +149,20 @@ def test_accuracies_in_a_figure_rest_on_the_same_rows():
     status = pl.when(lost).then(pl.lit("unparsed")).otherwise(pl.col("status")).alias("status")
     rows = (items, chains, observations.with_columns(status, *gone))
     html = page(*rows)
-    dots = [d for d in figure(html, "accuracy-with-and-without-a-chain-0-0")["data"] if d.get("mode") == "markers"]
-    assert ["5 of 9 ok" in dot["hovertemplate"] for dot in dots] == [True, True]  # i005 has no chain
-    lines = figure(html, "perturbations-0-1")["data"]
-    filler, without = (line for line in lines if line.get("mode") in ("lines+markers", "lines") and "fill" not in line)
-    assert filler["x"] == without["x"] == [5.0, 10.0, 15.0]
-    assert len(set(without["y"])) == 1  # the same six items at each point
-    assert all("6 of 9 ok" in text for text in filler["text"])
+    (accuracies,) = pictures(html, "Accuracy with and without a chain")
+    assert ["5 of 9 ok" in dot.hover for dot in accuracies.spots()] == [True, True]  # i005 has no chain
+    (fillers,) = pictures(html, "Perturbations", "Filler tokens")
+    (filler,), (without,) = fillers.paths("solid"), fillers.paths("level")
+    assert [x for x, _ in filler] == [x for x, _ in without] == pytest.approx([5, 10, 15], abs=0.05)
+    assert len({y for _, y in without}) == 1  # the same six items at each point
+    assert all("6 of 9 ok" in dot.hover for dot in fillers.spots())
 
 
 def test_without_the_probe_there_is_one_accuracy_and_no_gain():
     items, chains, observations = tables()
     html = page(items, chains, observations.filter(pl.col("probe") != "no_cot"))
-    dots = [d for d in figure(html, "accuracy-with-and-without-a-chain-0-0")["data"] if d.get("mode") == "markers"]
-    assert len(dots) == 1
+    (accuracies,) = pictures(html, "Accuracy with and without a chain")
+    assert [dot.filled for dot in accuracies.spots()] == [True]
     assert "no answer without a chain for comparison" in html
 
 

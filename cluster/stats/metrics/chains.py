@@ -77,9 +77,9 @@ ACCURACY_SECTION = ReportSection(
 DEPENDENCE_SECTION = ReportSection(
     "Dependence against accuracy",
     rank=50,
-    note="A point for each model and strategy, with 95% intervals both ways. Circle: plain chain; square: "
-    "decomposition in one context; diamond: factored. A better model changes its answer less often, regardless of its "
-    "chain, so do not compare points at different accuracies.",
+    note="A point for each model and strategy, with 95% intervals both ways; the dotted line is chance level. A better "
+    "model changes its answer less often, regardless of its chain, so do not compare points at different accuracies.",
+    layout="wide",
 )
 BY_DIFFICULTY_SECTION = ReportSection(
     "Accuracy by difficulty",

@@ -106,6 +106,7 @@ READERS = ReportSection(
     note="Accuracy of each reader with each author's chains, on the chains after which every reader answered. A "
     "reader far below the author cannot use what is written. A reader that is right may have known the answer before; "
     "its gain over no chain is in the hover text.",
+    layout="wide",
     legend=False,
 )
 WORDS = Words(
