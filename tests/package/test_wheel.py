@@ -53,10 +53,11 @@ def test_it_holds_every_file_of_the_package_and_no_other(source, names):
 
 
 def test_templates_are_there_and_tests_are_not(names):
-    templates = {f"cotfaith/cluster/report/templates/{name}" for name in ("report.html.j2", "report.css", "figures.css")}
+    files = ("report.html.j2", "report.css", "figures.css", "transcripts.js")
+    templates = {f"cotfaith/cluster/report/templates/{name}" for name in files}
     assert templates < names
     assert {name.split("/")[0] for name in names} == {"cotfaith"}
-    assert not any(part.startswith("test") for name in names for part in name.split("/"))
+    assert not any(part.startswith("test_") or part == "tests" for name in names for part in name.split("/"))
 
 
 def test_it_works_unpacked(wheel, tmp_path):
