@@ -24,10 +24,14 @@ _ITEM_JSON = ("bottlenecks", "supplied_steps", "supplied_label", "supplied_step_
 
 
 def upgrade(table: pa.Table, name: str, version: int) -> pa.Table:
-    """Return ``table`` (rows of ``name``) with each fact in a column of its own."""
+    """Return ``table`` (rows of ``name``, or some of their columns if the version is ``CHANNELLED`` or later) with each
+    fact in a column of its own.
+    """
+    if version >= CHANNELLED:
+        return table
     if name == "items":
         return _with_author(table if version >= TYPED else _items(table))
-    if name == "chains" and version < CHANNELLED:
+    if name == "chains":
         table = _with_channel(table)
     if version >= TYPED:
         return table

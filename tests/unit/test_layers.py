@@ -24,6 +24,7 @@ CLUSTER = (
     "cluster.report",
     "cluster.verdicts",
     "cluster.api cluster.imports",
+    "cluster.frames",
     "cluster.cli",
 )
 WORKERS = (
@@ -95,6 +96,7 @@ PUBLIC = [
     "ReportSection",
     "Request",
     "Rows",
+    "RunFrames",
     "RunHandle",
     "RunSpec",
     "ScoreRequest",
@@ -122,6 +124,7 @@ PUBLIC = [
     "ok",
     "over",
     "parse_spec",
+    "read",
     "read_estimates",
     "register",
     "run",

@@ -1,7 +1,7 @@
 """cotfaith: measure whether a language model's chain of thought can be trusted, per model and per task.
 
-All public names: ``run`` and its spec for a script; ``Probe``, ``ProbeMetrics``, ``EngineKind`` and the like, with their
-parts, for a plug-in; errors and statuses for both.
+All public names: ``run``, its spec and ``read`` for a script; ``Probe``, ``ProbeMetrics``, ``EngineKind`` and the
+like, with their parts, for a plug-in; errors and statuses for both.
 What loads much is imported when it is first asked for.
 """
 
@@ -17,6 +17,7 @@ from cotfaith.schemas.variants import Framing, Turn, Variant
 
 if TYPE_CHECKING:
     from cotfaith.cluster.api import RunHandle, run
+    from cotfaith.cluster.frames import RunFrames, read
     from cotfaith.cluster.plan.spec_file import load_spec
     from cotfaith.cluster.stats.estimates import Estimate, read_estimates
     from cotfaith.cluster.stats.metrics.lib.curves import chain_curves, chain_means, grid_scores, of_chain, over
@@ -83,6 +84,7 @@ __all__ = [
     "ReportSection",
     "Request",
     "Rows",
+    "RunFrames",
     "RunHandle",
     "RunSpec",
     "ScoreRequest",
@@ -110,6 +112,7 @@ __all__ = [
     "ok",
     "over",
     "parse_spec",
+    "read",
     "read_estimates",
     "register",
     "run",
@@ -118,6 +121,7 @@ __all__ = [
 
 _LATER = {
     "cotfaith.cluster.api": "RunHandle run",
+    "cotfaith.cluster.frames": "RunFrames read",
     "cotfaith.cluster.plan.spec_file": "load_spec",
     "cotfaith.cluster.stats.estimates": "Estimate read_estimates",
     "cotfaith.cluster.stats.metrics.lib.curves": "chain_curves chain_means grid_scores of_chain over",
