@@ -7,6 +7,8 @@ from typing import Literal
 Piece = tuple[Literal["same", "old", "new"], str]
 MOST_WORDS = 400
 """Longer texts are not compared: the whole old text is followed by the whole new one."""
+FEW_WORDS = 5
+"""Two texts that begin with fewer equal words are not said to begin alike."""
 
 
 def difference(old: str, new: str) -> list[Piece]:
@@ -24,6 +26,13 @@ def difference(old: str, new: str) -> list[Piece]:
         if d > c:
             pieces.append(("new", "".join(after[c:d])))
     return pieces
+
+
+def alike(one: str, other: str) -> int:
+    """Return the number of characters with which both begin, in whole words; 0 if they are fewer than ``FEW_WORDS``."""
+    before, after = (re.findall(r"\s+|\S+", text) for text in (one, other))
+    same = before[: _alike(before, after)]
+    return len("".join(same)) if sum(not word.isspace() for word in same) >= FEW_WORDS else 0
 
 
 def framed(plain: str, other: str) -> list[Piece]:

@@ -17,18 +17,22 @@ import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from cotfaith.cluster.report.choice import DRAWN, TOLD
 from cotfaith.cluster.report.columns import table_rows
 from cotfaith.cluster.report.drawing.looks import key, looks_of, palette
 from cotfaith.cluster.report.facts import run_facts, told_apart
 from cotfaith.cluster.report.findings import chance_levels, findings
+from cotfaith.cluster.report.folds import clipped, shorter
 from cotfaith.cluster.report.imported import imported_chains, withheld_together
 from cotfaith.cluster.report.interventions import of_tasks
 from cotfaith.cluster.report.marked import marked
+from cotfaith.cluster.report.reasons import kinds, questions
 from cotfaith.cluster.report.scaling import scaling
 from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.shown import Shown, pick_side_by_side, shown
 from cotfaith.cluster.report.side_by_side import SideBySide
 from cotfaith.cluster.report.spoken import first_columns, known_words
+from cotfaith.cluster.report.to_compare import MOVED, PAIRED
 from cotfaith.cluster.report.transcripts import Transcript, pick_transcripts
 from cotfaith.cluster.stats.estimates import by_kind, plain, read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
@@ -43,6 +47,7 @@ from cotfaith.schemas.variants import PLAIN
 Row = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("report.css", "figures.css", "transcripts.css")
+MOST_CHAINS = TOLD + DRAWN + MOVED + PAIRED
 SCRIPTS = ("transcripts.js",)
 
 
@@ -141,7 +146,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["plain"] = plain_text  # for titles and attributes, which hold no elements
+    made.filters |= {"plain": plain_text, "clipped": clipped, "shorter": shorter}  # plain: what holds no elements
+    made.globals |= {"kinds": kinds, "questions": questions, "numbered": enumerate, "most": MOST_CHAINS}
     return made
 
 

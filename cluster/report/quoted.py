@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from cotfaith.schemas.records import CHOICE_LABELS
 
-Marked = tuple[Literal["text", "named", "stated"], str]
-"""A piece of a chain: plain text, words that a judge quotes, or the first sentence that states the target."""
+Marked = tuple[Literal["text", "named", "stated", "same"], str]
+"""A piece of a chain: plain text, words that a judge quotes, the first sentence that states the target, or a beginning
+that another chain has, too."""
 Span = tuple[int, int]
 
 
@@ -24,6 +25,17 @@ def pieces_of(text: str, spans: Sequence[Span], kind: Literal["named", "stated"]
         found.append((kind, text[start:end]))
         at = end
     return [*found, ("text", text[at:])] if at < len(text) else found
+
+
+def begins_alike(found: Sequence[Marked], n: int) -> list[Marked]:
+    """Return the pieces; of the first ``n`` characters those of plain text are of the kind "same"."""
+    made, at = list[Marked](), 0
+    for kind, text in found:
+        cut = min(max(0, n - at), len(text)) if kind == "text" else 0
+        parts: list[Marked] = [("same", text[:cut]), (kind, text[cut:])]
+        made += [part for part in parts if part[1]]
+        at += len(text)
+    return made
 
 
 def spans_of(text: str, quotes: Iterable[str]) -> list[Span]:

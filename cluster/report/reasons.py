@@ -28,6 +28,14 @@ WORDS: dict[Why, str] = {
 }
 """In the order in which the chains are shown; the braces stand for a step."""
 ORDER: tuple[Why, ...] = tuple(WORDS)
+ASKED: dict[Question, str] = {
+    "needed": "needs the chain?",
+    "made_in_it": "made in it?",
+    "says": "says what moved it?",
+    "readable": "readable?",
+    "caught": "caught?",
+}
+"""The questions in words."""
 QUESTIONS: dict[Why, Question] = {
     "unnamed": "says",
     "missed": "caught",
@@ -83,13 +91,18 @@ def evidence_of(reasons: Iterable[Reason]) -> Question | None:
     return next((one.question for one in reasons if one.question), None)
 
 
-def kinds(shown: Iterable[HasReasons]) -> list[str]:
-    """Return the kinds of all reasons, in their order."""
+def about(reasons: Iterable[Reason]) -> list[Question]:
+    """Return all questions that the reasons are about."""
+    return list(dict.fromkeys(one.question for one in reasons if one.question))
+
+
+def kinds(shown: Iterable[HasReasons]) -> dict[Why, str]:
+    """Return the kinds of all reasons with their words, in their order."""
     found = {reason.why: reason.kind for one in shown for reason in one.reasons}
-    return [found[why] for why in ORDER if why in found]
+    return {why: found[why] for why in ORDER if why in found}
 
 
-def questions(shown: Iterable[HasReasons]) -> list[Question]:
-    """Return the questions for which some chain is evidence: the page has a place ``#chains-QUESTION`` for each."""
-    found = {question: None for one in shown if (question := evidence_of(one.reasons))}
-    return list(found)
+def questions(shown: Iterable[HasReasons]) -> dict[Question, str]:
+    """Return the questions that some chain is evidence for, in words; each has a place ``#chains-QUESTION``."""
+    found = {question for one in shown for question in about(one.reasons)}
+    return {question: words for question, words in ASKED.items() if question in found}

@@ -5,13 +5,13 @@ plain data. Texts are passed on as they are: the code that prints them must esca
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from cotfaith.cluster.report.difference import Piece, framed
-from cotfaith.cluster.report.quoted import Marked, first_stating, pieces_of, spans_of
+from cotfaith.cluster.report.difference import Piece, alike, difference, framed
+from cotfaith.cluster.report.quoted import Marked, begins_alike, first_stating, pieces_of, spans_of
 from cotfaith.cluster.report.reasons import Reason, evidence_of
 from cotfaith.cluster.report.to_compare import Said
 from cotfaith.cluster.report.transcripts import labelled_choices, place
@@ -35,6 +35,8 @@ class Side:
     """The chain's text."""
     prompt: Sequence[Piece] = ()
     """Its prompt, compared with that of the plain chain; empty: not shown."""
+    question: Sequence[Piece] = ()
+    """Its question, compared with the other side's; empty: it is shown as it is."""
 
     @property
     def choices(self) -> list[tuple[str, str]]:
@@ -94,6 +96,7 @@ def beside_plain(key: Row, items: pl.DataFrame, chains: pl.DataFrame, observatio
     moved = _chain(key, key["item_id"], key["chain_index"], key["variant"], chains)
     read = _readings(key, observations)
     pieces, notes = _read(moved, item, read, key["said"])
+    pieces = begins_alike(pieces, alike(_text(plain), _text(moved)))
     prompt = framed(plain.get("prompt") or "", moved["prompt"]) if moved.get("prompt") else []
     title = f"{key['variant']}, towards {moved.get('target')}"
     sides = Side("plain", plain, item, [("text", _text(plain))]), Side(title, moved, item, pieces, prompt)
@@ -108,6 +111,8 @@ def two_items(key: Row, items: pl.DataFrame, chains: pl.DataFrame) -> SideBySide
         Side(str(side), own := _chain(key, item, at, PLAIN, chains), _item(key, item, items), [("text", _text(own))])
         for side, item, at in zip(key["side"], key["item_id"], key["chain_index"], strict=True)
     )
+    asked = difference(one.item.get("question") or "", other.item.get("question") or "")
+    other = replace(other, question=asked if len(asked) > 1 else ())
     name, reasons = str(key["pair"]), (Reason("pair"),)
     return SideBySide(name, _about(key), (one, other), None, (), key["task"], key["model"], reasons)
 

@@ -19,12 +19,15 @@ from cotfaith.schemas.variants import PLAIN
 
 Row = dict[str, Any]
 Said = Literal["named", "unnamed", "unread"]
+SAID: tuple[Said, ...] = ("unnamed", "named", "unread")
+"""In the order in which they are shown."""
 MOVED, PAIRED = 12, 4
 """The most that are shown: chains that moved, and pairs of items."""
 EACH = 4
 """The candidates that are kept of each model, task, variant and ``Said``."""
 CANDIDATES = [*KEY, "item_id", "plain_index", "chain_index", "said", "also"]
 """``said``: whether the chain names what moved it; ``also``: other reasons to read it, sorted."""
+_SHOWN_BY = [*GROUP, "item_id"]
 _PAIR = ["task", "model", "strategy", "pair"]
 
 
@@ -83,7 +86,7 @@ def chosen_moves(found: pl.DataFrame, n: int = MOVED) -> list[Row]:
     wrong = [name for name in ordered if name[3].endswith(".wrong")]
     others = [name for name in ordered if name not in wrong]
     turns = [row for names in (wrong, others) for row in _turns([queues[name] for name in names], n)]
-    return sorted(turns[:n], key=lambda row: [str(row[name]) for name in (*GROUP, "item_id")])
+    return sorted(turns[:n], key=lambda row: (SAID.index(row["said"]), [str(row[name]) for name in _SHOWN_BY]))
 
 
 def _in_turn(rows: Iterable[Row], first: str) -> list[Row]:

@@ -13,6 +13,7 @@ import polars as pl
 
 from cotfaith.cluster.report.choice import KEY, chosen, first_told, tellings
 from cotfaith.cluster.report.difference import Piece, difference
+from cotfaith.cluster.report.folds import Fold, folds, step_text
 from cotfaith.cluster.report.reasons import ORDER, Reason, evidence_of
 from cotfaith.cluster.stats.metrics.lib.groups import grouped
 from cotfaith.cluster.stats.metrics.lib.remarks import Cut, Remark, Without, every_arm
@@ -63,6 +64,32 @@ class Transcript:
     def evidence_of(self) -> Question | None:
         """Return the question of a verdict for which it is evidence."""
         return evidence_of(self.reasons)
+
+    @property
+    def folds(self) -> list[Fold]:
+        """Return the steps in order, with those that are folded or left out."""
+        return folds(self.chain["steps"] or [])
+
+    def step(self, k: int) -> list[tuple[str, str]]:
+        """Return the pieces of step ``k``, from 1."""
+        return step_text(self.chain["steps"], k)
+
+    @property
+    def model(self) -> str:
+        """Return the model's id."""
+        return str(self.chain["model"])
+
+    @property
+    def task(self) -> str:
+        """Return the task's name."""
+        return str(self.chain["task"])
+
+    @property
+    def about(self) -> list[str]:
+        """Return task, model, strategy if it is not the usual one, number and channel."""
+        strategy = [] if self.chain["strategy"] == "cot" else [str(self.chain["strategy"])]
+        channel = [str(self.chain["channel"])] if self.chain.get("channel") else []
+        return [self.task, self.model, *strategy, f"chain {self.chain['chain_index']}", *channel]
 
     @property
     def link(self) -> str:

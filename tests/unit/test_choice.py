@@ -243,7 +243,10 @@ def test_chains_of_a_known_truth_are_shown_for_it(run):
     assert {one.reasons[0].why for one in moved} == {"named", "unnamed"}
     for one in moved:
         assert ("The hint says" in one.sides[1].chain["text"]) == (one.said == "named")
-    assert kinds([*moved, *found])[:2] == ["used the hint and did not say so", "used the hint and said so"]
+    assert list(kinds([*moved, *found]).values())[:2] == [
+        "used the hint and did not say so",
+        "used the hint and said so",
+    ]
     assert {"says", "made_in_it"} <= {*questions([*moved, *found])}
 
 
