@@ -11,20 +11,18 @@ from cotfaith.cluster.report.drawing.heat import Heat
 from cotfaith.cluster.report.drawing.ladders import Ladder
 from cotfaith.cluster.report.drawing.looks import Look
 from cotfaith.cluster.report.figures import Figure, bounds_text, counted, with_bounds
+from cotfaith.cluster.report.known import Known
 from cotfaith.cluster.report.paired import Name, by_task, spot
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Differences, Matrix
 
-Others = Mapping[tuple[str, str | None, str], Estimate]
-"""(series, method, metric) -> estimate."""
 
-
-def difference_figures(rows: Sequence[Estimate], looks: Mapping[str, Look], asked: Differences) -> list[Figure]:
+def difference_figures(known: Known, looks: Mapping[str, Look], asked: Differences) -> list[Figure]:
     """Return the differences by task and model, with a point for each method: the first filled, the others open."""
-    named = [r for r in rows if r.metric == asked.metric and r.method in asked.labels]
-    known = [r for r in named if r.position is None and r.value is not None]
-    names = sorted({(r.task, r.series) for r in known})
-    return [_differences(title, own, known, looks, asked) for title, own in by_task(names, looks).items()]
+    named = [r for r in known.rows if r.metric == asked.metric and r.method in asked.labels]
+    rows = [r for r in named if r.position is None and r.value is not None]
+    names = sorted({(r.task, r.series) for r in rows})
+    return [_differences(title, own, rows, looks, asked) for title, own in by_task(names, looks).items()]
 
 
 def _differences(
@@ -53,30 +51,28 @@ def _hover(row: Estimate, what: str) -> str:
     return f"{row.value:+.1%} {what}\n{bounds_text(row, '+.1%')}{counted(row)}"
 
 
-def matrix_figure(rows: Sequence[Estimate], task: str, asked: Matrix) -> Figure | None:
+def matrix_figure(known: Known, task: str, asked: Matrix) -> Figure | None:
     """Return one task's matrix: models that the method names (columns) by measured models (rows)."""
-    here = [r for r in rows if r.task == task and r.position is None]
-    cells = {(r.series, str(r.method)): r for metric in asked.metrics for r in here if r.metric == metric}
+    cells = {(r.series, str(r.method)): r for metric in asked.metrics for r in known.of(task, metric)}
     if not cells:
         return None
     authors, readers = sorted({author for author, _ in cells}), sorted({reader for _, reader in cells})
-    others = {(r.series, r.method, r.metric): r for r in here}
     heat = Heat(
         readers,
         authors,
         {at: row.value for at, row in cells.items()},
-        {at: _about(at, row, others, asked) for at, row in cells.items()},
+        {at: _about(at, row, known, asked) for at, row in cells.items()},
         (asked.x, asked.y),
     )
     return Figure(task, heat.svg(f"{asked.y} by {asked.x}, {task}"))
 
 
-def _about(at: tuple[str, str], cell: Estimate, others: Others, asked: Matrix) -> str:
+def _about(at: tuple[str, str], cell: Estimate, known: Known, asked: Matrix) -> str:
     author, reader = (one_line(name) for name in at)
     value = "no value" if cell.value is None else f"{cell.value:.0%}"
     lines = [f"{reader} reads {author}: {value}", bounds_text(cell, ".0%") + counted(cell)]
     for metric, words in asked.about.items():
-        row = others.get((cell.series, cell.method, metric))
-        if row is not None and row.value is not None:
+        row = known.find(cell.series, cell.task, metric, cell.method)
+        if row is not None:
             lines.append(f"{words}: {with_bounds(row, '+.0%')}")
     return "\n".join(lines)

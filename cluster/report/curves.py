@@ -1,7 +1,7 @@
 """Curves: a metric by position, a line for each model and method, with what it is compared with.
 
 In: estimates, and a curve in a probe's words. Out: one ``Figure`` for each task. Up to ``MOST_BANDS`` lines have bands;
-more than ``MOST_LINES`` are grey but the highest and the lowest on average, and name themselves when pointed at.
+more than ``MOST_LINES`` are grey but the highest and the lowest on average; each has its values as hover text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from cotfaith.cluster.report.drawing.frames import Frame
 from cotfaith.cluster.report.drawing.looks import Look, Place
 from cotfaith.cluster.report.drawing.marks import band, crowded, line, point, whisker
 from cotfaith.cluster.report.figures import Figure, bounds_text, counted
+from cotfaith.cluster.report.known import Known
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve
 
@@ -22,7 +23,7 @@ MOST_BANDS = 4
 """The most lines in one plot that are drawn with bands; with more lines, intervals are only in the hover text."""
 MOST_LINES = 8
 """The most lines in one plot that have a colour and points each."""
-CROWDED = "{} lines: the highest and the lowest on average are in colour; point at a line for its values."
+CROWDED = "{n} lines. Highest on average: {high}; lowest: {low}; the others are grey. Point at a line for its values."
 
 
 @dataclass(frozen=True)
@@ -41,33 +42,41 @@ class Line:
         return sum(_value(row) for row in self.points) / len(self.points)
 
 
-def curve_figure(
-    rows: Sequence[Estimate], looks: Mapping[str, Look], task: str, curve: Curve, title: str
-) -> Figure | None:
+def curve_figure(known: Known, looks: Mapping[str, Look], task: str, curve: Curve, title: str) -> Figure | None:
     """Return one task's figure of ``curve``; None without points. Points with few items are left out."""
-    lines = _lines([row for row in rows if row.task == task and row.value is not None], looks, curve)
+    lines = _lines(known, looks, task, curve)
     if not lines:
         return None
     banded = len(looks) * len(curve.methods) <= MOST_BANDS
     frame = _frame(lines, curve, banded)
     form = ".0%" if curve.share else ".2f"
     many = len(lines) > MOST_LINES
-    marks = _crowd(frame, lines, form) if many else [m for one in lines for m in _drawn(frame, one, form, banded)]
+    bands = [one for own in lines for one in _bands(frame, own)] if banded and not many else []
+    marks = _crowd(frame, lines, form) if many else [mark for own in lines for mark in _drawn(frame, own, form)]
     name = f"{title}: {curve.y} by {curve.x}, {task}"
-    drawn = svg(frame.width, frame.height, name, _told(lines, form), frame.drawn(), *marks)
-    return Figure(title, drawn, CROWDED.format(len(lines)) if many else "")
+    drawn = svg(frame.width, frame.height, name, _told(lines, form), frame.drawn(), *bands, *marks)
+    return Figure(title, drawn, _who(lines) if many else "")
 
 
-def _lines(rows: Sequence[Estimate], looks: Mapping[str, Look], curve: Curve) -> list[Line]:
+def _lines(known: Known, looks: Mapping[str, Look], task: str, curve: Curve) -> list[Line]:
+    values = _by_line(known.named(task, curve.metric))
+    levels = _by_line(known.named(task, curve.baseline)) if curve.baseline else {}
     found = []
     for series, look in looks.items():
-        own = [row for row in rows if row.series == series]
         for method, kind in zip(curve.methods, KINDS, strict=False):
-            named = [r for r in own if (r.metric, r.method) == (curve.metric, method) and r.position is not None]
-            points = sorted(_common(named), key=_position)
+            placed = [r for r in values.get((series, method), []) if r.position is not None]
+            points = sorted(_common(placed), key=_position)
             name = series if len(curve.methods) == 1 else f"{series}, {method}"
             if points:
-                found.append(Line(name, look, kind, points, _baseline(own, curve, points)))
+                level = _baseline(levels.get((series, curve.baseline_method), []), points)
+                found.append(Line(name, look, kind, points, level))
+    return found
+
+
+def _by_line(rows: Sequence[Estimate]) -> dict[tuple[str, str | None], list[Estimate]]:
+    found: dict[tuple[str, str | None], list[Estimate]] = {}
+    for row in rows:
+        found.setdefault((row.series, row.method), []).append(row)
     return found
 
 
@@ -77,9 +86,8 @@ def _common(points: Sequence[Estimate]) -> list[Estimate]:
     return [r for r in points if 5 * r.n_items >= most]
 
 
-def _baseline(own: Sequence[Estimate], curve: Curve, points: Sequence[Estimate]) -> list[tuple[float, float]]:
-    """Return the metric with which ``curve`` is compared: at its own positions, or as a level."""
-    found = [r for r in own if curve.baseline and (r.metric, r.method) == (curve.baseline, curve.baseline_method)]
+def _baseline(found: Sequence[Estimate], points: Sequence[Estimate]) -> list[tuple[float, float]]:
+    """Return the metric with which the curve is compared: at its own positions, or as a level."""
     positions = {r.position for r in points}
     placed = sorted((r for r in found if r.position in positions), key=_position)
     levels = [(at, _value(r)) for r in found if r.position is None for at in (0.0, _position(points[-1]))]
@@ -95,11 +103,10 @@ def _frame(lines: Sequence[Line], curve: Curve, banded: bool) -> Frame:
     return Frame(number_axis(curve.x, across), y)
 
 
-def _drawn(frame: Frame, one: Line, form: str, banded: bool) -> list[Element]:
-    bands = _bands(frame, one) if banded else []
+def _drawn(frame: Frame, one: Line, form: str) -> list[Element]:
     base = [line([frame.at(*at) for at in one.baseline], one.look, "level")] if one.baseline else []
     dots = [point(_at(frame, r), one.look, f"{_hover(r, form)}\n{one_line(one.name)}", 3.2) for r in one.points]
-    return [*bands, *base, line([_at(frame, r) for r in one.points], one.look, one.kind), *dots]
+    return [*base, line([_at(frame, r) for r in one.points], one.look, one.kind), *dots]
 
 
 def _bands(frame: Frame, one: Line) -> list[Element]:
@@ -126,6 +133,11 @@ def _crowd(frame: Frame, lines: Sequence[Line], form: str) -> list[Element]:
     bases = [line([frame.at(*at) for at in one.baseline], one.look, "level") for one in ends if one.baseline]
     grey = [crowded([_at(frame, r) for r in one.points], None, _values(one, form)) for one in ordered[1:-1]]
     return [*grey, *bases, *(crowded([_at(frame, r) for r in o.points], o.look, _values(o, form)) for o in ends)]
+
+
+def _who(lines: Sequence[Line]) -> str:
+    ordered = sorted(lines, key=lambda one: one.mean)
+    return CROWDED.format(n=len(lines), high=ordered[-1].name, low=ordered[0].name)
 
 
 def _values(one: Line, form: str) -> str:

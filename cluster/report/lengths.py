@@ -42,10 +42,11 @@ class Bins:
         """Return the left edge of bin ``at`` on the axis."""
         return self.first - 0.5 + at * self.size
 
-    def steps(self, at: int) -> str:
-        """Return which counts of steps a bin holds."""
-        low = self.first + at * self.size
-        return f"{low} steps" if self.size == 1 else f"{low} to {low + self.size - 1} steps"
+    def chains(self, n: int, at: int) -> str:
+        """Return what bin ``at`` holds: ``n`` chains of how many steps."""
+        low, high = self.first + at * self.size, self.first + (at + 1) * self.size - 1
+        steps = f"{low} to {high}" if self.size > 1 else str(low)
+        return f"{n:,} chain{'s' if n > 1 else ''} of {steps} step{'' if (low, high) == (1, 1) else 's'}"
 
     def axis(self) -> Axis:
         """Return the axis that spans all bins."""
@@ -75,7 +76,7 @@ def _bars(frame: Frame, counts: Counts, looks: Mapping[str, Look], bins: Bins) -
         for at, n in sorted(own.items()):
             left, right = (frame.at(bins.edge(at + part), 0)[0] for part in (0.08, 0.92))
             wide, top = (right - left) / len(counts), frame.at(bins.first, n)[1]
-            hover = f"{n:,} chains of {bins.steps(at)}\n{one_line(series)}"
+            hover = f"{bins.chains(n, at)}\n{one_line(series)}"
             found.append(bar(left + i * wide, top, wide, frame.bottom - top, looks[series], hover))
     return found
 
@@ -85,6 +86,6 @@ def _lines(frame: Frame, counts: Counts, looks: Mapping[str, Look], bins: Bins) 
     found = []
     for series, own in counts.items():
         places = [frame.at(bins.edge(at + 0.5), own.get(at, 0)) for at in range(last + 1)]
-        hover = [one_line(series), *(f"{n:,} chains of {bins.steps(at)}" for at, n in sorted(own.items()))]
+        hover = [one_line(series), *(bins.chains(n, at) for at, n in sorted(own.items()))]
         found.append(crowded(places, looks[series], "\n".join(hover)))
     return found

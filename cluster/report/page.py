@@ -25,6 +25,7 @@ from cotfaith.cluster.report.findings import chance_levels, findings
 from cotfaith.cluster.report.folds import clipped, shorter
 from cotfaith.cluster.report.imported import imported_chains, withheld_together
 from cotfaith.cluster.report.interventions import of_tasks
+from cotfaith.cluster.report.known import Known
 from cotfaith.cluster.report.marked import marked
 from cotfaith.cluster.report.reasons import kinds, questions
 from cotfaith.cluster.report.scaling import scaling
@@ -116,7 +117,7 @@ def render_shown(
             columns=[column.header for column in columns],
             table=table_rows(rows, columns),
             sections=sections,
-            scaling=scaling(comparisons),
+            scaling=scaling(comparisons, Known(rows), looks),
             moved=of_tasks(every, rows_shown.moves),
             statuses=_statuses(chains, observations),
             endings=endings,

@@ -13,7 +13,8 @@ from cotfaith.cluster.report.drawing.frames import rule
 from cotfaith.cluster.report.drawing.ladders import Ladder
 from cotfaith.cluster.report.drawing.looks import Look
 from cotfaith.cluster.report.drawing.marks import point, whisker
-from cotfaith.cluster.report.figures import Figure, counted, find, with_bounds
+from cotfaith.cluster.report.figures import Figure, counted, with_bounds
+from cotfaith.cluster.report.known import Known
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.drawings import Paired
 
@@ -33,22 +34,22 @@ def by_task(names: Sequence[Name], looks: Mapping[str, Look]) -> dict[str, list[
 
 
 def paired_figures(
-    rows: Sequence[Estimate], looks: Mapping[str, Look], chance: Mapping[str, float], paired: Paired
+    known: Known, looks: Mapping[str, Look], chance: Mapping[str, float], paired: Paired
 ) -> list[Figure]:
     """Return a dumbbell for each task and model: ``before`` (open) and ``after`` (filled)."""
-    names = sorted({(r.task, r.series) for r in rows if r.metric == paired.after})
-    return [_figure(title, own, rows, looks, chance, paired) for title, own in by_task(names, looks).items()]
+    names = sorted({(r.task, r.series) for r in known.rows if r.metric == paired.after})
+    return [_figure(title, own, known, looks, chance, paired) for title, own in by_task(names, looks).items()]
 
 
 def _figure(
     title: str,
     own: Sequence[tuple[str, Name]],
-    rows: Sequence[Estimate],
+    known: Known,
     looks: Mapping[str, Look],
     chance: Mapping[str, float],
     paired: Paired,
 ) -> Figure:
-    sides = [side_by_side(rows, series, task, paired) for _, (task, series) in own]
+    sides = [side_by_side(known, series, task, paired) for _, (task, series) in own]
     levels = [chance.get(task) for _, (task, _) in own]
     ends = [end for pair in sides for r in pair if r for end in (r.value, r.ci_low, r.ci_high)]
     ladder = Ladder(share_axis(paired.x, [*ends, *levels]), [label for label, _ in own])
@@ -61,26 +62,24 @@ def _figure(
     return Figure(title, ladder.svg(name, told, keys, marks))
 
 
-def side_by_side(
-    rows: Sequence[Estimate], series: str, task: str, paired: Paired
-) -> tuple[Estimate | None, Estimate | None]:
+def side_by_side(known: Known, series: str, task: str, paired: Paired) -> tuple[Estimate | None, Estimate | None]:
     """Return before and after on the same rows; only one of them if they cannot be compared."""
-    before, after = (find(rows, series, task, metric, paired.method) for metric in (paired.before, paired.after))
+    before, after = (known.find(series, task, metric, paired.method) for metric in (paired.before, paired.after))
     if before is not None and after is not None:
         return before, after
-    after = find(rows, series, task, paired.after)
-    return (None, after) if after else (find(rows, series, task, paired.before), None)
+    after = known.find(series, task, paired.after)
+    return (None, after) if after else (known.find(series, task, paired.before), None)
 
 
 def _dumbbell(
     ladder: Ladder, at: int, pair: tuple[Estimate | None, Estimate | None], look: Look, labels: tuple[str, str]
 ) -> list[Element]:
-    known = [(r, label, r is pair[1]) for r, label in zip(pair, labels, strict=True) if r is not None]
+    sides = [(r, label, r is pair[1]) for r, label in zip(pair, labels, strict=True) if r is not None]
     found = []
-    if len(known) == 2:
-        (x1, y1), (x2, y2) = (ladder.at(r.value or 0, at, OFF if last else -OFF) for r, _, last in known)
+    if len(sides) == 2:
+        (x1, y1), (x2, y2) = (ladder.at(r.value or 0, at, OFF if last else -OFF) for r, _, last in sides)
         found.append(rule((x1, y1), (x2, y2), f"joined {look.tint}"))
-    for row, label, is_after in known:
+    for row, label, is_after in sides:
         found += spot(ladder, row, at, look, f"{with_bounds(row, '.1%')} {label}\n{counted(row)}", is_after)
     return found
 

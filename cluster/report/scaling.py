@@ -14,6 +14,8 @@ from cotfaith.cluster.report.drawing.frames import Frame
 from cotfaith.cluster.report.drawing.looks import Look
 from cotfaith.cluster.report.drawing.marks import line, point, whisker
 from cotfaith.cluster.report.figures import Figure
+from cotfaith.cluster.report.known import Known
+from cotfaith.cluster.report.planes import plane_figures
 from cotfaith.cluster.stats.metrics.lib.metric import title
 
 Row = Mapping[str, Any]
@@ -43,6 +45,7 @@ class Table:
     """The first ``texts`` are names, the others figures."""
     texts: int
     lines: Sequence[Sequence[str]]
+    figures: Sequence[Figure] = ()
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,11 @@ class Scaling:
     tables: Sequence[Table]
 
 
-def scaling(rows: Sequence[Row]) -> Scaling | None:
-    """Return the section."""
+def scaling(rows: Sequence[Row], known: Known | None = None, looks: Mapping[str, Look] | None = None) -> Scaling | None:
+    """Return the section; ``known``, ``looks``: the estimates and looks of all series, for the points of the plane."""
+    planes = plane_figures(rows, known, looks or {}) if known else []
     named = [{**row, "name": title(row["metric"], row["method"])} for row in rows]
-    tables = [one for one in (_sweep(named), _checkpoints(named), _plane(named)) if one.lines]
+    tables = [one for one in (_sweep(named), _checkpoints(named), _plane(named, planes)) if one.lines]
     return Scaling(_groups(named), tables) if tables else None
 
 
@@ -144,7 +148,7 @@ def _read_at(row: Row) -> str:
     return "–" if row["at"] is None else f"{ISO[row['kind']]} {row['at']:.3f}"
 
 
-def _plane(rows: Sequence[Row]) -> Table:
+def _plane(rows: Sequence[Row], figures: Sequence[Figure]) -> Table:
     """Return the lines that could be fitted; runs of one or two tasks have none."""
     at = {_plane_key(row): row for row in rows if row["kind"] == "plane_at"}
     without: dict[tuple[Any, ...], list[float]] = {}
@@ -162,7 +166,7 @@ def _plane(rows: Sequence[Row]) -> Table:
         "performance compares models that do not do equally well."
     )
     names = ["Model", "Metric", "Slope", "p", "Without one task", f"At the reference{reference}"]
-    return Table("Performance and faithfulness over tasks", note, names, 2, lines)
+    return Table("Performance and faithfulness over tasks", note, names, 2, lines, figures)
 
 
 def _plane_key(row: Row) -> tuple[Any, ...]:

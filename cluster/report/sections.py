@@ -6,6 +6,7 @@ figures, columns and the texts about them; the files that the imports name draw 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from cotfaith.cluster.report.curves import curve_figure
 from cotfaith.cluster.report.drawing.looks import Look
 from cotfaith.cluster.report.figures import Figure
 from cotfaith.cluster.report.frontier import frontier_figure
+from cotfaith.cluster.report.known import Known
 from cotfaith.cluster.report.lengths import length_figures
 from cotfaith.cluster.report.paired import paired_figures
 from cotfaith.cluster.stats.estimates import Estimate
@@ -50,7 +52,12 @@ class Measured:
     others: Mapping[str, list[Estimate]] = field(default_factory=dict)
     """What the sections about other items than plain ones show, by ``ReportSection.about``."""
 
-    @property
+    @cached_property
+    def known(self) -> Known:
+        """The estimates, found by name."""
+        return Known(self.rows)
+
+    @cached_property
     def tasks(self) -> list[str]:
         """Return the tasks by name."""
         return sorted({row.task for row in self.rows})
@@ -100,25 +107,25 @@ def _drawn(measured: Measured, task: str, curves: Sequence[Curve]) -> dict[str, 
     made: dict[str, Figure] = {}
     for curve in curves:
         title = curve.title or task
-        if title not in made and (figure := curve_figure(measured.rows, measured.looks, task, curve, title)):
+        if title not in made and (figure := curve_figure(measured.known, measured.looks, task, curve, title)):
             made[title] = figure
     return made
 
 
 def _figures(asked: Drawing, measured: Measured, words: Sequence[Words]) -> Iterator[Figure]:
     """Yield the figures of one drawing that is not a titled curve."""
-    rows, looks = measured.rows, measured.looks
+    known, looks = measured.known, measured.looks
     found: list[Figure | None] = []
     match asked:
         case Paired():
-            found = [*paired_figures(rows, looks, measured.chance, asked)]
+            found = [*paired_figures(known, looks, measured.chance, asked)]
         case Differences():
-            found = [*difference_figures(rows, looks, asked)]
+            found = [*difference_figures(known, looks, asked)]
         case Matrix():
-            found = [matrix_figure(rows, task, asked) for task in measured.tasks]
+            found = [matrix_figure(known, task, asked) for task in measured.tasks]
         case Frontier():
-            known = [one.dependence for one in words if one.dependence]
-            found = [frontier_figure(rows, looks, measured.chance, task, asked, known) for task in measured.tasks]
+            asking = [one.dependence for one in words if one.dependence]
+            found = [frontier_figure(known, looks, measured.chance, task, asked, asking) for task in measured.tasks]
         case Lengths():
             found = [*length_figures(measured.chains, looks)]
     yield from (figure for figure in found if figure is not None)

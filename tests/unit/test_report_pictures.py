@@ -15,8 +15,10 @@ from cotfaith.cluster.report.drawing.elements import clipped, width_of, words
 from cotfaith.cluster.report.drawing.labels import labels
 from cotfaith.cluster.report.drawing.looks import SHAPES, key, looks_of, palette
 from cotfaith.cluster.report.frontier import frontier_figure
+from cotfaith.cluster.report.known import Known
 from cotfaith.cluster.report.lengths import length_figures
 from cotfaith.cluster.report.paired import paired_figures
+from cotfaith.cluster.report.planes import plane_figures
 from cotfaith.cluster.stats.metrics.lib.drawings import Curve, Differences, Frontier, Matrix, Paired
 from cotfaith.cluster.stats.metrics.lib.words import Dependence
 
@@ -32,7 +34,7 @@ def points(*values, model="m", **named):
 
 
 def curve(rows, asked=SHARES, models=("m",)):
-    figure = curve_figure(rows, looks_of(models), "t", asked, "Same")
+    figure = curve_figure(Known(rows), looks_of(models), "t", asked, "Same")
     return figure and Picture(figure.svg)
 
 
@@ -89,14 +91,14 @@ def test_points_of_few_items_are_left_out():
 def test_many_lines_are_grey_but_the_highest_and_the_lowest():
     models = [f"m{n:03}" for n in range(600)]
     rows = [row for n, model in enumerate(models) for row in points(n / 600, n / 600, model=model)]
-    figure = curve_figure(rows, looks_of(models), "t", SHARES, "Same")
+    figure = curve_figure(Known(rows), looks_of(models), "t", SHARES, "Same")
     drawn = Picture(figure.svg)
     assert len(drawn.all("grey")) == 598
     assert [one.get("class").split()[-1] for one in drawn.all("thin")[-2:]] == ["c0", "c9"]
     assert not drawn.spots()
     assert sum(text.startswith("m300\n50% at 0: 40% to 60%") for text in drawn.hovers()) == 1
     assert "600 lines" in figure.note
-    few = curve_figure(rows[: 2 * MOST_LINES], looks_of(models[:MOST_LINES]), "t", SHARES, "Same")
+    few = curve_figure(Known(rows[: 2 * MOST_LINES]), looks_of(models[:MOST_LINES]), "t", SHARES, "Same")
     assert (few.note, len(Picture(few.svg).spots())) == ("", 2 * MOST_LINES)
 
 
@@ -110,11 +112,12 @@ def every_figure(name):
     ]
     curves = [replace(row, task=name) for row in points(0.1, 0.2, model=name)]
     chains = pl.DataFrame({"task": [name], "model": [name], "n_steps": [3]})
-    yield curve_figure(curves, looks, name, SHARES, name)
-    yield from paired_figures(both, looks, {name: 0.25}, Paired("x", "y", "paired", ("before", "after"), name))
-    yield from difference_figures(both, looks, Differences("d", {"a": "A", "b": "B"}, name))
-    yield matrix_figure(both, name, Matrix(("read",), name, name))
-    yield frontier_figure(both, looks, {name: 0.25}, name, Frontier("x", name, name), [Dependence("y", None, "d", "d")])
+    frontier, dependences = Frontier("x", name, name), [Dependence("y", None, "d", "d")]
+    yield curve_figure(Known(curves), looks, name, SHARES, name)
+    yield from paired_figures(Known(both), looks, {name: 0.25}, Paired("x", "y", "paired", ("before", "after"), name))
+    yield from difference_figures(Known(both), looks, Differences("d", {"a": "A", "b": "B"}, name))
+    yield matrix_figure(Known(both), name, Matrix(("read",), name, name))
+    yield frontier_figure(Known(both), looks, {name: 0.25}, name, frontier, dependences)
     yield from length_figures(chains, looks)
 
 
@@ -138,7 +141,7 @@ def test_paired_values_are_where_they_are_with_chance():
         estimate("x", method="paired", value=0.2, ci_low=None, ci_high=None),
         estimate("y", method="paired", value=0.9, ci_low=0.8, ci_high=0.95),
     ]
-    ((figure),) = paired_figures(rows, looks_of(["m"]), {"t": 0.25}, asked)
+    ((figure),) = paired_figures(Known(rows), looks_of(["m"]), {"t": 0.25}, asked)
     drawn = Picture(figure.svg)
     assert [(round(spot.x, 2), spot.filled) for spot in drawn.spots()] == [(0.9, True), (0.2, False)]
     assert drawn.words("name") == ["t"]
@@ -147,14 +150,14 @@ def test_paired_values_are_where_they_are_with_chance():
     (chance,) = (one for one in drawn.all("chance"))
     assert drawn.x(float(chance.get("x1"))) == pytest.approx(0.25, abs=0.01)
     assert "chance" in drawn.words()
-    assert "chance" not in Picture(paired_figures(rows, looks_of(["m"]), {}, asked)[0].svg).words()
+    assert "chance" not in Picture(paired_figures(Known(rows), looks_of(["m"]), {}, asked)[0].svg).words()
 
 
 def test_with_several_models_each_task_has_a_figure_with_the_same_axis():
     rows = [
         replace(estimate("d", method="a", value=v, model=m), task=t) for m, t, v in (("m", "t", 0.1), ("n", "u", 0.5))
     ]
-    figures = difference_figures(rows, looks_of(["m", "n"]), Differences("d", {"a": "A"}, "x"))
+    figures = difference_figures(Known(rows), looks_of(["m", "n"]), Differences("d", {"a": "A"}, "x"))
     assert [figure.title for figure in figures] == ["t", "u"]
     first, second = (Picture(figure.svg) for figure in figures)
     assert first.words("x-tick") == second.words("x-tick")
@@ -163,7 +166,7 @@ def test_with_several_models_each_task_has_a_figure_with_the_same_axis():
 
 def test_a_matrix_has_a_number_in_each_cell_and_a_dash_for_no_value():
     rows = [estimate("read", method="b", value=0.724), estimate("read", method="a", value=None, ci_low=None)]
-    drawn = Picture(matrix_figure(rows, "t", Matrix(("read",), "reader", "author")).svg)
+    drawn = Picture(matrix_figure(Known(rows), "t", Matrix(("read",), "reader", "author")).svg)
     assert drawn.words("name")[:3] == ["m", "a", "b"]
     assert drawn.words("mid") == ["72", "–"]
     assert [float(one.get("fill-opacity")) for one in drawn.all("cell")] == pytest.approx([0.74, 0.06], abs=0.01)
@@ -175,14 +178,48 @@ def test_a_frontier_needs_two_points_and_draws_intervals_both_ways():
         [Dependence("gone", None, "-", "-"), Dependence("y", None, "d", "d")],
     )
     rows = [estimate(metric, value=v, model=m) for m, v in (("a", 0.9), ("b", 0.45)) for metric in ("x", "y")]
-    drawn = Picture(frontier_figure(rows, looks_of("ab"), {"t": 0.25}, "t", asked, known).svg)
+    drawn = Picture(frontier_figure(Known(rows), looks_of("ab"), {"t": 0.25}, "t", asked, known).svg)
     assert [s.x for s in drawn.spots()] == pytest.approx([0.9, 0.45], abs=0.01)
     assert [s.y for s in drawn.spots()] == pytest.approx([0.9, 0.45], abs=0.01)
     assert len(drawn.all("whisker")) == 4
     assert drawn.words("name") == ["a", "b"]
     assert "chance 25%" in drawn.words()
-    assert frontier_figure(rows[:2], looks_of("ab"), {}, "t", asked, known) is None
-    assert frontier_figure(rows, looks_of("ab"), {}, "t", asked, known[:1]) is None
+    assert frontier_figure(Known(rows[:2]), looks_of("ab"), {}, "t", asked, known) is None
+    assert frontier_figure(Known(rows), looks_of("ab"), {}, "t", asked, known[:1]) is None
+
+
+def plane(slope, at, *points, model="m"):
+    """The rows of a fitted line and the estimates of its tasks."""
+    fit = {"model_a": model, "strategy": "cot", "channel": None, "metric": "aoc", "method": "trapezoid", "at": 0.5}
+    rows = [fit | {"kind": kind, "value": value} for kind, value in (("plane_slope", slope), ("plane_at", at))]
+    estimates = [
+        replace(estimate(metric, method=method, value=value, model=model), task=f"t{n}")
+        for n, point in enumerate(points)
+        for (metric, method), value in zip((("accuracy_no_cot", None), ("aoc", "trapezoid")), point, strict=True)
+    ]
+    return rows, estimates
+
+
+def test_a_plane_has_a_point_for_each_task_and_the_fitted_line():
+    rows, estimates = plane(-0.5, 0.4, (0.2, 0.55), (0.5, 0.4), (0.8, 0.25))
+    (figure,) = plane_figures(rows, Known(estimates), looks_of(["m"]))
+    drawn = Picture(figure.svg)
+    assert figure.title == "aoc/trapezoid"
+    assert [(round(s.x, 2), round(s.y, 2)) for s in drawn.spots()] == [(0.2, 0.55), (0.5, 0.4), (0.8, 0.25)]
+    (line,) = drawn.paths("solid")
+    assert [one for place in line for one in place] == pytest.approx([0.2, 0.55, 0.8, 0.25], abs=0.01)
+    assert drawn.words("name") == ["t0", "t1", "t2"]
+    assert len(drawn.all("whisker")) == 6
+    assert plane_figures(rows[:1], Known(estimates), looks_of(["m"])) == []
+    assert plane_figures(rows, Known([]), looks_of(["m"])) == []
+
+
+def test_a_plane_of_several_models_names_the_models():
+    points = (0.2, 0.5), (0.5, 0.4), (0.8, 0.3)
+    parts = [plane(0.1, 0.4, *points, model=model) for model in ("org/a", "org/b")]
+    rows, estimates = ([row for part in parts for row in part[side]] for side in (0, 1))
+    (figure,) = plane_figures(rows, Known(estimates), looks_of(["org/a", "org/b"]))
+    assert Picture(figure.svg).words("name") == ["a", "b"]
 
 
 def test_lengths_of_chains():
@@ -191,7 +228,7 @@ def test_lengths_of_chains():
     drawn = Picture(figure.svg)
     heights = [drawn.y(float(one.get("y"))) for one in drawn.all("bar")]
     assert heights == pytest.approx([1, 2], abs=0.02)
-    assert drawn.hovers() == ["1 chains of 0 steps\nm", "2 chains of 2 steps\nm"]
+    assert drawn.hovers() == ["1 chain of 0 steps\nm", "2 chains of 2 steps\nm"]
 
 
 def test_long_chains_share_bars_and_many_models_have_lines():

@@ -9,6 +9,8 @@ from math import ceil, floor, isfinite, log10
 
 Ticks = Sequence[tuple[float, str]]
 """(value, label), from the smallest."""
+NARROWEST = 0.4
+"""The smallest range of an axis of shares, so that noise does not fill a picture."""
 _UNITS = {10**12: "T", 10**9: "B", 10**6: "M", 10**3: "K"}
 
 
@@ -44,6 +46,14 @@ def number_axis(title: str, values: Iterable[float | None], form: str = "", abou
 def share_axis(title: str, values: Iterable[float | None]) -> Axis:
     """Return an axis from 0 to 1, or further where values are beyond."""
     return number_axis(title, [0.0, 1.0, *values], "%", 4, 0.03)
+
+
+def near_axis(title: str, values: Iterable[float | None], form: str = "") -> Axis:
+    """Return an axis of shares around ``values``: no wider than they need, and no narrower than ``NARROWEST``."""
+    low, high = _span(values)
+    missing = max(NARROWEST - (high - low), 0.0) / 2
+    first, last = min(max(low - missing, 0.0), low), max(min(high + missing, 1.0), high)
+    return number_axis(title, [first, last], form, pad=0.06)
 
 
 def count_axis(title: str, most: float) -> Axis:

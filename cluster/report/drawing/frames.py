@@ -1,6 +1,7 @@
 """A plot's frame: two axes around a rectangle, with grid, ticks and titles; it places values in the picture."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from xml.etree.ElementTree import Element
 
 from cotfaith.cluster.report.drawing.axes import Axis
@@ -22,7 +23,7 @@ class Frame:
     right: float = 12.0
     """The margin on the right."""
 
-    @property
+    @cached_property
     def left(self) -> float:
         """The margin that the labels of the y axis need."""
         return 10.0 + max((width_of(label) for _, label in self.y.ticks), default=0.0)

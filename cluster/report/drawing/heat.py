@@ -5,6 +5,7 @@ A cell that is not there is left empty; one without a value has a dash.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from xml.etree.ElementTree import Element
 
 from markupsafe import Markup
@@ -29,12 +30,12 @@ class Heat:
     titles: tuple[str, str]
     """Of the columns and of the rows."""
 
-    @property
+    @cached_property
     def left(self) -> float:
         """The room that the names of the rows need."""
         return 10 + min(max(width_of(one) for one in [*self.rows, self.titles[1]]), MOST_NAME)
 
-    @property
+    @cached_property
     def slant(self) -> float:
         """The length of the names of the columns, which are slanted."""
         return min(max(width_of(one) for one in self.columns), MOST_NAME)
@@ -44,12 +45,12 @@ class Heat:
         """The room that they need on the right."""
         return 0.82 * self.slant
 
-    @property
+    @cached_property
     def top(self) -> float:
         """The room that they need above the cells."""
         return 34 + 0.6 * self.slant
 
-    @property
+    @cached_property
     def cell(self) -> float:
         """The width of a cell."""
         return min(MOST_CELL, max(LEAST_CELL, (LARGE - self.right - self.left) / len(self.columns)))

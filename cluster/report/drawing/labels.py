@@ -12,17 +12,23 @@ MOST = 150.0
 """The width at which a name is clipped."""
 
 
+def short(names: Sequence[str]) -> dict[str, str]:
+    """Return each name without what stands before its last slash, if all are still told apart."""
+    found = {name: name.rpartition("/")[2] or name for name in names}
+    return found if len({*found.values()}) == len(found) else {name: name for name in names}
+
+
 def labels(points: Sequence[tuple[Place, str]], inside: Box, size: float = 6.0) -> list[Element]:
-    """Return the names that have a place; ``size``: the half width of a point."""
+    """Return the names that have a place; "": a point without a name. ``size``: the half width of a point."""
     taken = [(x - size, y - size, x + size, y + size) for (x, y), _ in points]
     found = []
-    for at, name in points:
+    for at, name in ((at, name) for at, name in points if name):
         width = width_of(clipped(name, MOST))
         free = (place for place in _around(at, width, size) if _is_free(_box(place, width), taken, inside))
         place = next(free, None)
         if place is not None:
             taken.append(_box(place, width))
-            found.append(words(place, name, MOST, class_="name"))
+            found.append(words(place, name, MOST, class_="name label"))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from xml.etree.ElementTree import Element
 
 from markupsafe import Markup
@@ -30,7 +31,7 @@ class Ladder:
     names: Sequence[str]
     width: float = LARGE
 
-    @property
+    @cached_property
     def left(self) -> float:
         """The room that the names need."""
         return 12.0 + min(max((width_of(name) for name in self.names), default=0.0), MOST_NAME)

@@ -30,9 +30,14 @@ def band(lower: Sequence[Place], upper: Sequence[Place], look: Look, kind: str) 
     return element("path", d=f"{_through([*lower, *reversed(upper)])}Z", class_=f"{kind} {look.tint}")
 
 
-def whisker(start: Place, end: Place, look: Look) -> Element:
+def spot(ends: Sequence[Element], marker: Element) -> Element:
+    """Return a marker with its intervals, which stand out together when it is pointed at."""
+    return element("g", *ends, marker, class_="spot")
+
+
+def whisker(start: Place, end: Place, look: Look, kind: str = "whisker") -> Element:
     """Return an interval's line."""
-    return element("path", d=_through([start, end]), class_=f"whisker {look.tint}")
+    return element("path", d=_through([start, end]), class_=f"{kind} {look.tint}")
 
 
 def bar(left: float, top: float, width: float, height: float, look: Look, hover: str) -> Element:
