@@ -115,7 +115,7 @@ def ids(page):
 
 def test_a_search_leaves_the_texts_as_they_were(page):
     before = page.locator(".chains").evaluate("one => one.querySelector('.none').previousElementSibling.outerHTML")
-    for words in ("is", "<script>", ".*", "a", "i"):
+    for words in ("is", "<script>", ".*", "i", "e"):
         page.get_by_role("searchbox").fill(words)
     assert page.locator(".chains mark.hit").count() > 0
     page.get_by_role("searchbox").fill("red kettle")
