@@ -9,7 +9,7 @@
 #   make test-gpu      the transformers engine on a CUDA device
 #   make chaos         faults in their long form, with a table of them; Linux, as root for a full disk; 20 minutes
 #   make replay        published results, computed again from the published records; SHARED=folder with them
-#   make test-inspect  importing Inspect logs; Inspect pins other packages, so in .venv-inspect
+#   make test-inspect  importing and exporting Inspect logs; Inspect pins other packages, so in .venv-inspect
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -107,7 +107,7 @@ test-vllm: .venv-vllm/.installed
 	$(<D)/bin/python -m pytest tests/engine_vllm
 
 test-inspect: .venv-inspect/.installed
-	$(<D)/bin/python -m pytest tests/unit/test_import_inspect.py
+	$(<D)/bin/python -m pytest tests/unit/test_import_inspect.py tests/unit/test_export_inspect.py
 
 clean:
 	rm -rf $(VENV) .venv-vllm .venv-inspect .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

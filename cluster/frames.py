@@ -9,17 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 
 from cotfaith.cluster.api import RunHandle
 from cotfaith.cluster.storage.frames import rows_frame
 from cotfaith.cluster.storage.ledger import Ledger
-from cotfaith.cluster.storage.parts import in_schema
+from cotfaith.cluster.storage.made import made_table, way_to
 from cotfaith.cluster.storage.read import load_run, open_run_store, read_ledger
 from cotfaith.cluster.storage.store import Store
-from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
-from cotfaith.schemas.parquet import read_parquet
 from cotfaith.schemas.run_objects import RunRecord
 
 
@@ -64,36 +61,27 @@ class RunFrames:
             RunFolderError: none are made, or they are of another run.
 
         """
-        return self._made("estimates", keys.ESTIMATES, "aggregate")
+        return self._made("estimates")
 
     @property
     def comparisons(self) -> pl.LazyFrame:
         """One row per comparison of models; raises as ``estimates`` does."""
-        return self._made("comparisons", keys.COMPARISONS, "aggregate")
+        return self._made("comparisons")
 
     @property
     def verdicts(self) -> pl.LazyFrame:
         """One row per model, task, strategy and channel; raises as ``estimates`` does."""
-        return self._made("verdicts", keys.VERDICTS, "gate")
+        return self._made("verdicts")
 
     def _rows(self, name: str) -> pl.LazyFrame:
         return rows_frame(self._store, self._run, self._ledger, name)
 
-    def _made(self, name: str, key: str, command: str) -> pl.LazyFrame:
+    def _made(self, name: str) -> pl.LazyFrame:
         """Return a table that a command makes of the rows."""
-        data, again = self._store.get(key), f"Make them with: cotfaith {command} {self.path}"
-        if data is None:
-            raise RunFolderError(f"{self._store.place(key)}: this run has no {name} yet. {again}")
-        try:
-            table = in_schema(read_parquet(data), name)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise RunFolderError(f"{self._store.place(key)} cannot be read: {error} {again}") from None
-        frame = pl.DataFrame(table)
-        if other := [one for one in frame["run_id"].unique() if one != self.run_id]:
-            raise RunFolderError(
-                f"{self._store.place(key)} is of the run {other[0]!r}, and this run is {self.run_id!r}. {again}"
-            )
-        return frame.lazy()
+        table = made_table(self._store, self.run_id, name)
+        if table is None:
+            raise RunFolderError(f"{self.path}: this run has no {name} yet. {way_to(self._store, name)}")
+        return pl.DataFrame(table).lazy()
 
 
 def read(run: str | Path | RunHandle) -> RunFrames:

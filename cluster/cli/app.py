@@ -21,6 +21,7 @@ from cotfaith.cluster.cli.aggregate import aggregate
 from cotfaith.cluster.cli.check_store import check_store
 from cotfaith.cluster.cli.compare import compare
 from cotfaith.cluster.cli.consoles import err, note
+from cotfaith.cluster.cli.export import export
 from cotfaith.cluster.cli.gate import gate
 from cotfaith.cluster.cli.import_chains import import_chains
 from cotfaith.cluster.cli.init import init
@@ -54,7 +55,7 @@ app.command("import")(import_chains)
 app.command("check-store")(check_store)
 app.command("list")(list_names)
 app.command("watch-preemption")(watch_preemption)
-for command in (plan, run, status, verify, aggregate, gate, select, compare, loss, report, show, label, schema):
+for command in (plan, run, status, verify, aggregate, gate, select, compare, loss, report, show, label, export, schema):
     app.command()(command)
 
 _INTERRUPTED = 130

@@ -1,4 +1,4 @@
-"""``cotfaith.read`` on a run in object storage: the frames of the same run in a folder, from as few objects."""
+"""``cotfaith.read`` and ``export`` on a run in object storage: what they give of the same run in a folder."""
 
 import uuid
 
@@ -18,6 +18,19 @@ SPEC = {
     "resources": {"shard_size": 2},
     "output": {"path": "run"},
 }
+
+
+def test_logs_of_a_run_there_are_those_of_a_folder_byte_by_byte(seaweed, tmp_path, cli):
+    here, url = finish(tmp_path, SPEC) / "run", seaweed.url(f"export/{uuid.uuid4().hex}")
+    for key in LocalStore(here).list():
+        open_store(url).put(key, LocalStore(here).get(key))
+    for path, folder in ((str(here), "here"), (url, "there")):
+        assert cli("export", path, "--to", "inspect", "--out", tmp_path / folder)[0] == 0
+    one, other = (
+        {path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in ("here", "there")
+    )
+    assert one == other
+    assert len(one) == 2
 
 
 def test_frames_are_those_of_a_folder_and_a_selection_fetches_its_parts_only(seaweed, tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ CLUSTER = (
     "cluster.report",
     "cluster.verdicts",
     "cluster.api cluster.imports",
-    "cluster.frames",
+    "cluster.frames cluster.export",
     "cluster.cli",
 )
 WORKERS = (
