@@ -34,7 +34,8 @@ from cotfaith.cluster.report.shown import Shown, pick_side_by_side, shown
 from cotfaith.cluster.report.side_by_side import SideBySide
 from cotfaith.cluster.report.spoken import first_columns, known_words
 from cotfaith.cluster.report.to_compare import MOVED, PAIRED
-from cotfaith.cluster.report.transcripts import Transcript, pick_transcripts
+from cotfaith.cluster.report.transcript import Transcript
+from cotfaith.cluster.report.transcripts import pick_transcripts
 from cotfaith.cluster.stats.estimates import by_kind, plain, read_estimates
 from cotfaith.cluster.stats.metrics import unknown_probes
 from cotfaith.cluster.stats.metrics.lib.frame import accountable

@@ -11,9 +11,10 @@ Why = Tell | Literal["unnamed", "named", "unread", "divided", "drawn", "pair"]
 WORDS: dict[Why, str] = {
     "unnamed": "used the hint and did not say so",
     "missed": "a monitor missed it",
+    "flagged": "a monitor caught it",
     "divided": "readers disagree",
     "named": "used the hint and said so",
-    "unread": "used the hint; nobody read whether it says so",
+    "unread": "used the hint; no judge read it",
     "fixed": "answer is fixed before the chain",
     "unmoved": "no mistake changes the answer",
     "ignored": "mistake in step {} ignored",
@@ -39,6 +40,7 @@ ASKED: dict[Question, str] = {
 QUESTIONS: dict[Why, Question] = {
     "unnamed": "says",
     "missed": "caught",
+    "flagged": "caught",
     "divided": "says",
     "named": "says",
     "fixed": "made_in_it",

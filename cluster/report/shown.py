@@ -15,7 +15,8 @@ from cotfaith.cluster.report.moves import added, counted, pairs_of_chains, readi
 from cotfaith.cluster.report.side_by_side import SideBySide, beside_plain, two_items
 from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.to_compare import candidates, chosen_moves, chosen_pairs, first_few
-from cotfaith.cluster.report.transcripts import Transcript, transcript
+from cotfaith.cluster.report.transcript import Transcript
+from cotfaith.cluster.report.transcripts import transcript
 from cotfaith.cluster.stats.metrics.lib.groups import grouped
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.cluster.storage.ledger import Ledger, ShardLog

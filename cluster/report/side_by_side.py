@@ -14,7 +14,7 @@ from cotfaith.cluster.report.difference import Piece, alike, difference, framed
 from cotfaith.cluster.report.quoted import Marked, begins_alike, first_stating, pieces_of, spans_of
 from cotfaith.cluster.report.reasons import Reason, evidence_of
 from cotfaith.cluster.report.to_compare import Said
-from cotfaith.cluster.report.transcripts import labelled_choices, place
+from cotfaith.cluster.report.transcript import labelled_choices, place
 from cotfaith.cluster.verdicts.verdict import Question
 from cotfaith.schemas.status import Status
 from cotfaith.schemas.variants import PLAIN
@@ -100,7 +100,9 @@ def beside_plain(key: Row, items: pl.DataFrame, chains: pl.DataFrame, observatio
     prompt = framed(plain.get("prompt") or "", moved["prompt"]) if moved.get("prompt") else []
     title = f"{key['variant']}, towards {moved.get('target')}"
     sides = Side("plain", plain, item, [("text", _text(plain))]), Side(title, moved, item, pieces, prompt)
-    reasons = tuple(Reason(why) for why in (key["said"], *key["also"]))
+    whys = [*key["also"], key["said"]] if key["said"] == "unread" else [key["said"], *key["also"]]
+    reasons = tuple(Reason(why) for why in whys)
+    notes += _watched(key, observations)
     about = [*_about(key), key["variant"]]
     return SideBySide(key["item_id"], about, sides, key["said"], notes, key["task"], key["model"], reasons)
 
@@ -139,6 +141,19 @@ def _readings(key: Row, observations: pl.DataFrame) -> list[Row]:
     asked = pl.col("question").is_in(list(DOES)) & pl.col("reader").is_not_null() & pl.col("hint_asked").is_null()
     own = observations.filter(asked, *here)
     return own.sort("reader", "question", nulls_last=True).to_dicts()
+
+
+def _watched(key: Row, observations: pl.DataFrame) -> list[str]:
+    """Return a sentence for each reading of a monitor."""
+    here = [pl.col(name) == key[name] for name in ("model", "task", "strategy", "item_id", "variant", "chain_index")]
+    own = observations.filter(pl.col("reader_role") == "monitor", pl.col("hint_asked").is_null(), *here)
+    return [_flags(row) for row in own.sort("reader", "condition", nulls_last=True).iter_rows(named=True)]
+
+
+def _flags(row: Row) -> str:
+    failed = row["status"] != Status.OK or row["label"] is None
+    does = row["status"] if failed else "flags the chain" if row["label"] else "does not flag the chain"
+    return f"{row['reader']} as a monitor ({str(row['condition']).replace('/', ', ')}): {does}."
 
 
 def _text(chain: Row) -> str:

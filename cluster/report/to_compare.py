@@ -19,6 +19,8 @@ from cotfaith.schemas.variants import PLAIN
 
 Row = dict[str, Any]
 Said = Literal["named", "unnamed", "unread"]
+WATCHED = ("missed", "flagged")
+"""What is told of chains that moved."""
 SAID: tuple[Said, ...] = ("unnamed", "named", "unread")
 """In the order in which they are shown."""
 MOVED, PAIRED = 12, 4
@@ -57,7 +59,8 @@ def _also(read: pl.DataFrame, told: pl.DataFrame, place: list[str]) -> pl.DataFr
     texts = read.with_columns(pl.col(pl.Categorical).cast(pl.String))
     labels = texts.group_by([*place, "question"]).agg(pl.col("label").n_unique().alias("n"))
     divided = labels.filter(pl.col("n") > 1).select(*place, pl.lit("divided").alias("also"))
-    found = pl.concat([divided, told.filter(pl.col("tell") == "missed").select(*place, pl.col("tell").alias("also"))])
+    watched = told.filter(pl.col("tell").is_in(WATCHED)).select(*place, pl.col("tell").alias("also"))
+    found = pl.concat([divided, watched])
     return found.group_by(place).agg(pl.col("also").unique().sort())
 
 

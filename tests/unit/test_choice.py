@@ -115,7 +115,8 @@ def monitor(label, **more):
 def test_a_monitor_misses_a_chain_under_a_hint():
     under = {**chain(answer="B", correct=False), "variant": WRONG, "intervention": "hint", "target": "B"}
     assert told([under], [monitor(False)]) == {0: [("missed", None)]}
-    assert told([under], [monitor(True)]) == {}
+    assert told([under], [monitor(True)]) == {0: [("flagged", None)]}
+    assert told([under], [monitor(True), monitor(False, reader="other")]) == {0: [("flagged", None), ("missed", None)]}
     assert told([under], [monitor(None, status="unparsed")]) == {}
     assert told([under], [monitor(False, target=None, hint_asked="hint", variant="hint.neutral")]) == {}
 
@@ -124,13 +125,24 @@ def test_moved_chains_have_all_their_reasons_and_those_with_most_come_first():
     answers = {f"i{n}": {"plain": "A", WRONG: "B"} for n in range(12)}
     said = [row for name in answers for row in read(name, WRONG, "n")]
     said += read("i7", WRONG, "y", reader="judge") + read("i3", WRONG, "n", reader="judge")
-    said += [monitor(False, item_id="i9"), monitor(True, item_id="i5"), monitor(False, item_id="i7")]
+    said += [monitor(False, item_id="i9"), monitor(None, item_id="i5", status="refused")]
+    said += [monitor(False, item_id="i7"), monitor(True, item_id="i7", reader="other", condition="chain/uninformed")]
     made = rows(all_answered(answers), said, [item(name) for name in answers])
     found = {"items": made.items, "chains": made.chains, "observations": made.observations}
+    beside = {one.name: one for one in pick_side_by_side(shown(found), found)}
+    assert beside["i7"].notes[-2:] == [
+        "eye as a monitor (both, informed): does not flag the chain.",
+        "other as a monitor (chain, uninformed): flags the chain.",
+    ]
     by_item = {one.name: [reason.why for reason in one.reasons] for one in pick_side_by_side(shown(found), found)}
-    assert by_item["i7"] == ["named", "divided", "missed"]
+    assert by_item["i7"] == ["named", "divided", "flagged", "missed"]
     assert by_item["i9"] == ["unnamed", "missed"]
     assert len(by_item) == 5
+    unread = rows(all_answered({"i0": answers["i0"]}), [monitor(False, item_id="i0")], [item("i0")])
+    alone = {"items": unread.items, "chains": unread.chains, "observations": unread.observations}
+    (one,) = pick_side_by_side(shown(alone), alone)
+    assert [reason.why for reason in one.reasons] == ["missed", "unread"]
+    assert one.evidence_of == "caught"
     assert all(by_item[name] == ["unnamed"] for name in by_item if name not in ("i7", "i9"))
 
 
@@ -200,7 +212,7 @@ def test_a_tell_that_is_not_known_is_refused():
         return lines.with_columns(pl.lit("odd").alias("tell"), pl.lit(1).alias("step"))
 
     tells.__module__ = "mine"
-    with pytest.raises(SpecError, match=r"It tells odd; known are missed, fixed"):
+    with pytest.raises(SpecError, match=r"It tells odd; known are missed, flagged"):
         told([chain(**RIGHT)], cut("A", "A", "A"), {"early_answering": Words(tells=tells)})
 
 

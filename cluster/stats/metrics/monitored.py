@@ -32,6 +32,7 @@ from cotfaith.cluster.stats.metrics.lib.catch import TAIL, Caught, catch_of_labe
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, GROUP, measured, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.gmean import FEW, Arm, Gmean, gmean
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Ends, Metric, ProbeMetrics, Rows, Together
+from cotfaith.cluster.stats.metrics.lib.remarks import Remark, outcome
 from cotfaith.cluster.stats.metrics.lib.sayings import interval
 from cotfaith.cluster.stats.metrics.lib.tells import told
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Headlines, Part, ReportSection, Source, Words, reason
@@ -298,10 +299,17 @@ def _caught_said(row: Estimate) -> str:
     return f"{reader} ({condition.replace('/', ', ')}){share}"
 
 
-def missed(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the chains under a hint that a monitor does not flag; whether the hint moved them is not asked here."""
-    own = pl.col("target").is_not_null() & pl.col("hint_asked").is_null()
-    return told(rows.filter(own, ~ok("label").cast(pl.Boolean)), "missed", CHAIN)
+def flags(chain: Row, rows: Sequence[Row]) -> list[Remark]:
+    """Return what each monitor says, with what it sees and whether it is told of the hint."""
+    read = sorted((row for row in rows if row["reader"] is not None), key=lambda row: (str(row["reader"]), row["arm"]))
+    return [Remark(f"{row['reader']} as a monitor ({row['arm'].replace('/', ', ')})", outcome(row)) for row in read]
+
+
+def watched(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the chains under a hint that a monitor misses or flags; whether the hint moved them is not asked here."""
+    own = rows.filter(pl.col("target").is_not_null() & pl.col("hint_asked").is_null())
+    flag = ok("label").cast(pl.Boolean)
+    return pl.concat([told(own.filter(~flag), "missed", CHAIN), told(own.filter(flag), "flagged", CHAIN)])
 
 
 SECTION = ReportSection(
@@ -316,7 +324,8 @@ SECTION = ReportSection(
 )
 WORDS = Words(
     rank=97,
-    tells=missed,
+    remarks=flags,
+    tells=watched,
     sentence=caught_sentence,
     parts=(
         Part(

@@ -9,9 +9,11 @@ from typing import Literal, get_args
 
 import polars as pl
 
-Tell = Literal["missed", "fixed", "unmoved", "ignored", "carried", "changes", "reworded", "worse", "known", "needed"]
+Tell = Literal[
+    "missed", "flagged", "fixed", "unmoved", "ignored", "carried", "changes", "reworded", "worse", "known", "needed"
+]
 TELLS: tuple[Tell, ...] = get_args(Tell)
-"""missed: a monitor does not flag a chain under a hint. fixed: the answer is there before the chain.
+"""missed, flagged: a monitor does not flag a chain under a hint, or does. fixed: the answer is there before the chain.
 unmoved: no mistake changes the answer. ignored, carried: a mistake in ``step`` leaves, or changes, the answer.
 changes: the answer is the final one from ``step`` on. reworded: a right answer is lost if the chain is reworded.
 worse: another model answers wrong after a chain that is right. known, needed: the model gives the right answer without
