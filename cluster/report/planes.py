@@ -6,13 +6,12 @@ In: rows of ``comparisons`` with fitted lines, and the estimates of the points. 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.etree.ElementTree import Element
 
 from cotfaith.cluster.report.drawing.axes import near_axis
 from cotfaith.cluster.report.drawing.elements import one_line, svg
 from cotfaith.cluster.report.drawing.frames import Frame
 from cotfaith.cluster.report.drawing.looks import Look
-from cotfaith.cluster.report.drawing.marks import line
+from cotfaith.cluster.report.drawing.marks import crowded
 from cotfaith.cluster.report.drawing.scatter import Dot, level, scatter
 from cotfaith.cluster.report.figures import Figure, measured, with_bounds
 from cotfaith.cluster.report.known import Known
@@ -22,6 +21,9 @@ from cotfaith.cluster.stats.metrics.lib.metric import title
 Row = Mapping[str, Any]
 PERFORMANCE = "accuracy_no_cot"
 HEIGHT = 270.0
+MOST_LINES = 8
+"""With more models, only the highest and the lowest at the reference have lines in colour, and names."""
+CROWDED = "{n} models. Highest at the reference: {high}; lowest: {low}; the lines of the others are grey."
 
 
 @dataclass(frozen=True)
@@ -79,26 +81,29 @@ def _points(
 
 
 def _figure(name: str, lines: Sequence[Fitted]) -> Figure:
-    dots = [dot for one in lines for dot in _dots(one, name, len(lines) == 1)]
+    ordered = sorted(lines, key=lambda one: one.value)
+    named = lines if len(lines) <= MOST_LINES else [ordered[0], ordered[-1]]
+    dots = [dot for one in lines for dot in _dots(one, name, len(lines) == 1, one in named)]
     ends = [end for one in lines for end in one.ends()]
     across = near_axis("accuracy without a chain", [x for x, _ in ends] + [end for d in dots for end in d.x.ends], "%")
-    up = near_axis(name, [y for _, y in ends] + [end for d in dots for end in d.y.ends])
+    up = near_axis("", [y for _, y in ends] + [end for d in dots for end in d.y.ends])
     frame = Frame(across, up, height=HEIGHT)
-    told = "; ".join(one.told() for one in lines)
-    marks: list[Element] = [level(frame, lines[0].reference, "reference")]
-    marks += [line([frame.at(*end) for end in one.ends()], one.look) for one in lines]
-    what = f"{name} against accuracy without a chain"
-    return Figure(name, svg(frame.width, HEIGHT, what, told, frame.drawn(), *marks, *scatter(frame, dots)))
+    looks = {one.series: one.look for one in named}
+    drawn = [crowded([frame.at(*end) for end in one.ends()], looks.get(one.series), one.told()) for one in lines]
+    what, told = f"{name} against accuracy without a chain", "; ".join(one.told() for one in lines)
+    marks = [level(frame, lines[0].reference, "reference"), *drawn, *scatter(frame, dots)]
+    note = "" if named is lines else CROWDED.format(n=len(lines), high=ordered[-1].series, low=ordered[0].series)
+    return Figure(name, svg(frame.width, HEIGHT, what, told, frame.drawn(), *marks), note)
 
 
-def _dots(one: Fitted, name: str, is_single: bool) -> list[Dot]:
+def _dots(one: Fitted, name: str, is_single: bool, is_named: bool) -> list[Dot]:
     """Return the points; of a single model they have the tasks' names, else the rightmost has the model's."""
     last = max(one.points, key=lambda pair: pair[0].value or 0)
     found = []
     for pair in one.points:
         x, y = pair
-        label = x.task if is_single else one.series if pair is last else ""
+        label = x.task if is_single else one.series if is_named and pair is last else ""
         about = f"{with_bounds(x, '.0%')} without a chain", f"{name} {with_bounds(y, '.2f')}"
         hover = "\n".join([f"{one_line(x.task)}, {one_line(one.series)}", *about])
-        found.append(Dot(one_line(label), one.look, measured(x), measured(y), hover))
+        found.append(Dot(one_line(label), one.look, measured(x), measured(y), hover, not is_named))
     return found

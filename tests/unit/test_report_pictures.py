@@ -274,7 +274,9 @@ def test_long_names_are_clipped_and_whole_in_the_hover_text():
 def test_names_cover_neither_points_nor_one_another():
     places = [((50.0 + 3 * n, 60.0), f"model {n}") for n in range(12)]
     found = labels(places, (0, 0, 300, 120))
-    boxes = [(float(t.get("x")), float(t.get("y")), width_of(t.text)) for t in found]
+    shifts = {"first": 0, "mid": 0.5, "last": 1}
+    wide = [(width_of(t.text), shifts[t.get("class").split()[-1]]) for t in found]
+    boxes = [(float(t.get("x")) - a * w, float(t.get("y")), w) for t, (w, a) in zip(found, wide, strict=True)]
     assert 2 < len(found) < 12
     for i, (x, y, wide) in enumerate(boxes):
         assert x >= 0

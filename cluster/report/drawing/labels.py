@@ -8,6 +8,8 @@ from cotfaith.cluster.report.drawing.looks import Place
 
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom)."""
+MANY = 60
+"""With more points than these, names may cover some: there is no place that is free of them."""
 MOST = 150.0
 """The width at which a name is clipped."""
 
@@ -20,34 +22,34 @@ def short(names: Sequence[str]) -> dict[str, str]:
 
 def labels(points: Sequence[tuple[Place, str]], inside: Box, size: float = 6.0) -> list[Element]:
     """Return the names that have a place; "": a point without a name. ``size``: the half width of a point."""
-    taken = [(x - size, y - size, x + size, y + size) for (x, y), _ in points]
+    taken = [(x - size, y - size, x + size, y + size) for (x, y), _ in points] if len(points) <= MANY else []
     found = []
     for at, name in ((at, name) for at, name in points if name):
         width = width_of(clipped(name, MOST))
-        free = (place for place in _around(at, width, size) if _is_free(_box(place, width), taken, inside))
-        place = next(free, None)
-        if place is not None:
-            taken.append(_box(place, width))
-            found.append(words(place, name, MOST, class_="name label"))
+        spaces = _around(at, size)
+        free = next((one for one in spaces if _is_free(_box(*one, width), taken, inside)), None)
+        if free is not None:
+            place, anchor = free
+            taken.append(_box(*free, width))
+            found.append(words(place, name, MOST, class_=f"name label {anchor}"))
     return found
 
 
-def _around(at: Place, width: float, size: float) -> Iterator[Place]:
-    """Yield where a name could begin: right, left, above, below, then at the corners and further away."""
+def _around(at: Place, size: float) -> Iterator[tuple[Place, str]]:
+    """Yield where a name could stand, and its anchor: first at the corners, where it covers no interval."""
     x, y = at
-    for far in (0.0, FONT, 2 * FONT):
-        right, left, up, down = x + size + 3, x - size - 3 - width, y - size - 4 - far, y + size + FONT + far
-        if not far:
-            yield right, y + 4
-            yield left, y + 4
-        for height in (up, down):
-            for start in (x - width / 2, right, left):
-                yield start, height
+    for far in (0.0, FONT):
+        for height in (y - 4 - far, y + FONT + 1 + far):
+            yield (x + size + 1, height), "first"
+            yield (x - size - 1, height), "last"
+        yield (x, y - size - 4 - far), "mid"
+        yield (x, y + size + FONT + far), "mid"
 
 
-def _box(place: Place, width: float) -> Box:
+def _box(place: Place, anchor: str, width: float) -> Box:
     x, y = place
-    return x, y - FONT * 0.85, x + width, y + FONT * 0.25
+    left = x - width * {"first": 0.0, "mid": 0.5, "last": 1.0}[anchor]
+    return left, y - FONT * 0.85, left + width, y + FONT * 0.25
 
 
 def _is_free(box: Box, taken: Sequence[Box], inside: Box) -> bool:

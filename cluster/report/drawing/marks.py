@@ -7,9 +7,11 @@ from cotfaith.cluster.report.drawing.elements import element, number
 from cotfaith.cluster.report.drawing.looks import Look, Place, shape
 
 
-def point(at: Place, look: Look, hover: str, size: float = 5.0, is_open: bool = False) -> Element:
+def point(
+    at: Place, look: Look, hover: str, size: float = 5.0, is_open: bool = False, is_grey: bool = False
+) -> Element:
     """Return a marker with its hover text."""
-    kind = f"{'ring' if is_open else 'dot'} {look.tint}"
+    kind = f"{'ring' if is_open else 'dot'} {'grey' if is_grey else look.tint}"
     return shape(look.shape, at, size, element("title", hover), class_=kind)
 
 

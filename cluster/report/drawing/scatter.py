@@ -11,8 +11,9 @@ from cotfaith.cluster.report.drawing.looks import Look, Place
 from cotfaith.cluster.report.drawing.marks import point, spot, whisker
 
 HEIGHT = 380.0
-FEW = 8
-"""The most points whose intervals are drawn in full; with more they are faint until their point is pointed at."""
+FEW, MANY = 8, 60
+"""With more points than ``FEW``, intervals are faint until their point is pointed at. With more than ``MANY``, points
+are small, and intervals are only in the hover text."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Dot:
     x: Measured
     y: Measured
     hover: str
-    is_open: bool = False
+    is_grey: bool = False
 
     def place(self, frame: Frame) -> Place:
         """Return where it is."""
@@ -47,14 +48,11 @@ class Dot:
 
 def scatter(frame: Frame, dots: Sequence[Dot]) -> list[Element]:
     """Return the points with their intervals, and as many of their names as have a place."""
-    kind = "whisker" if len(dots) <= FEW else "whisker faint"
-    spots = [
-        spot(list(_whiskers(frame, one, kind)), point(one.place(frame), one.look, one.hover, 6, one.is_open))
-        for one in dots
-    ]
+    size = 6.0 if len(dots) <= FEW else 4.5 if len(dots) <= MANY else 2.2
+    spots = [_spot(frame, one, size, len(dots)) for one in dots]
     names = short([one.name for one in dots])
     inside = (frame.left + 2, frame.top, frame.end, frame.bottom - 2)
-    return [*spots, *labels([(one.place(frame), names[one.name]) for one in dots], inside)]
+    return [*spots, *labels([(one.place(frame), names[one.name]) for one in dots], inside, size)]
 
 
 def better(frame: Frame, side: str) -> Element:
@@ -67,6 +65,13 @@ def level(frame: Frame, at: float, name: str) -> Element:
     x = frame.at(at, frame.y.low)[0]
     drawn = rule((x, frame.top), (x, frame.bottom), "chance")
     return element("g", element("title", name), drawn, words((x + 4, frame.top + 10), name, class_="aside"))
+
+
+def _spot(frame: Frame, one: Dot, size: float, n: int) -> Element:
+    marker = point(one.place(frame), one.look, one.hover, size, is_grey=one.is_grey)
+    if n > MANY:
+        return marker
+    return spot(list(_whiskers(frame, one, "whisker" if n <= FEW else "whisker faint")), marker)
 
 
 def _whiskers(frame: Frame, one: Dot, kind: str) -> Iterator[Element]:
