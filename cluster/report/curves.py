@@ -23,6 +23,8 @@ MOST_BANDS = 4
 """The most lines in one plot that are drawn with bands; with more lines, intervals are only in the hover text."""
 MOST_LINES = 8
 """The most lines in one plot that have a colour and points each."""
+ALIKE = 0.005
+"""Lines whose means differ by less are as high as one another: less than can be seen."""
 CROWDED = "{n} lines. Highest on average: {high}; lowest: {low}; the others are grey. Point at a line for its values."
 
 
@@ -136,8 +138,15 @@ def _crowd(frame: Frame, lines: Sequence[Line], form: str) -> list[Element]:
 
 
 def _who(lines: Sequence[Line]) -> str:
+    return CROWDED.format(n=len(lines), high=_end(lines, 1), low=_end(lines, -1))
+
+
+def _end(lines: Sequence[Line], sign: int) -> str:
+    """Return the name of the highest line (sign 1) or the lowest (-1), and how many are like it."""
     ordered = sorted(lines, key=lambda one: one.mean)
-    return CROWDED.format(n=len(lines), high=ordered[-1].name, low=ordered[0].name)
+    end = ordered[-1] if sign > 0 else ordered[0]
+    alike = sum(abs(one.mean - end.mean) < ALIKE for one in lines) - 1
+    return f"{end.name} and {alike} more like it" if alike else end.name
 
 
 def _values(one: Line, form: str) -> str:

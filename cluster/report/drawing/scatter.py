@@ -40,6 +40,7 @@ class Dot:
     y: Measured
     hover: str
     is_grey: bool = False
+    is_open: bool = False
 
     def place(self, frame: Frame) -> Place:
         """Return where it is."""
@@ -68,7 +69,7 @@ def level(frame: Frame, at: float, name: str) -> Element:
 
 
 def _spot(frame: Frame, one: Dot, size: float, n: int) -> Element:
-    marker = point(one.place(frame), one.look, one.hover, size, is_grey=one.is_grey)
+    marker = point(one.place(frame), one.look, one.hover, size, one.is_open, one.is_grey)
     if n > MANY:
         return marker
     return spot(list(_whiskers(frame, one, "whisker" if n <= FEW else "whisker faint")), marker)
