@@ -206,6 +206,14 @@ def test_a_run_without_chains_has_no_such_part():
     assert '<section class="chains"' not in page(found)
 
 
+def test_items_that_are_missing_and_names_that_differ_in_case():
+    chains = [{**chain(**RIGHT), "model": name, "item_id": "j"} for name in ("model", "Model")]
+    html = part(page(tables(chains, [])))
+    assert html.count("The item is missing.") == 2
+    assert "Gold <b>not known</b>" in html
+    assert {given["data-model"] for _, given in parsed(html) if "data-model" in given} == {"0", "1"}
+
+
 def test_what_is_shown_of_failed_chains():
     found = one([{**chain(**FAILED), "steps": None, "n_steps": None, "text": "half a thought"}], [])
     assert (found.outcome, found.folds[0].numbers) == ("failed", [0])

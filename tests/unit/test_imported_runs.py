@@ -14,6 +14,7 @@ from runs_here import copy_of, finish
 
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.plan.spec_file import load_spec
+from cotfaith.cluster.report.choice import DRAWN, TOLD
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.parquet import read_parquet
@@ -110,7 +111,7 @@ def test_the_report_says_it_before_anything_else(html):
 def test_the_chains_to_read_name_their_author_and_recorded_answer(html):
     found = re.findall(r"Imported, written by <b>(.*?)</b> · recorded answer <b>(A|B|C|none)</b> · Gold", html)
     assert {author for author, _ in found} == {"good", f"&lt;b&gt;x&lt;/b&gt;[red]y[/]{ESCAPE}[31m"}
-    assert len(found) == 10
+    assert len(found) == TOLD + DRAWN
 
 
 def test_the_estimates_say_what_is_withheld(finished, terminal):
