@@ -11,7 +11,7 @@ from cotfaith.cluster.colours import COLOURS, ON_DARK
 from cotfaith.cluster.report.comparisons import difference_figures, matrix_figure
 from cotfaith.cluster.report.curves import MOST_LINES, curve_figure
 from cotfaith.cluster.report.drawing.axes import count_axis, number_axis, share_axis, size_axis
-from cotfaith.cluster.report.drawing.elements import clipped, width_of, words
+from cotfaith.cluster.report.drawing.elements import clipped, short, width_of, words
 from cotfaith.cluster.report.drawing.labels import labels
 from cotfaith.cluster.report.drawing.looks import SHAPES, key, looks_of, palette
 from cotfaith.cluster.report.frontier import frontier_figure
@@ -269,6 +269,14 @@ def test_long_names_are_clipped_and_whole_in_the_hover_text():
     assert drawn.find("title").text == LONG
     assert clipped("short", 150) == "short"
     assert len(clipped("漢字" * 20, 100)) < 10
+
+
+def test_owners_are_left_out_of_names_that_are_told_apart_without_them():
+    assert short(["a/b/m-1", "c/m-2 · cot", "x"]) == {"a/b/m-1": "m-1", "c/m-2 · cot": "m-2 · cot", "x": "x"}
+    assert short(["a/m", "b/m"]) == {"a/m": "a/m", "b/m": "b/m"}
+    assert short(["<b>x</b>", "a/", "/", ""]) == {name: name for name in ("<b>x</b>", "a/", "/", "")}
+    drawn = words((0, 0), "m", 150, "a/m")
+    assert (drawn.text, drawn.find("title").text) == ("m", "a/m")
 
 
 def test_names_cover_neither_points_nor_one_another():

@@ -1,12 +1,15 @@
 """SVG elements with untrusted text made safe: escaped, on one line, with marks for what cannot be seen in it."""
 
+import re
 import unicodedata
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element, tostring
 
 from markupsafe import Markup
 
 from cotfaith.cluster.terminal import plain_text
 
+_OWNED = re.compile(r"^(?:[\w.-]+/)+([^/]+)$")
 FONT = 11.5
 """The size of labels; ``figures.css`` sets the same."""
 
@@ -40,17 +43,28 @@ def svg(width: float, height: float, name: str, told: str, *children: Element) -
     return Markup(tostring(element("svg", *about, *children, viewBox=box, class_="drawing", role="img"), "unicode"))
 
 
-def words(at: tuple[float, float], text: str, room: float | None = None, **attributes: object) -> Element:
-    """Return a line of text at its baseline; where it needs more than ``room``, clipped, and whole as hover text."""
-    whole = one_line(text)
-    shown = whole if room is None else clipped(whole, room)
-    rest = [] if shown == whole else [element("title", whole)]
+def words(
+    at: tuple[float, float], text: str, room: float | None = None, whole: str = "", **attributes: object
+) -> Element:
+    """Return a line of text at its baseline, clipped where it needs more than ``room``.
+
+    ``whole``: what ``text`` is short for, "" if it is not. It is hover text where it says more than what is shown.
+    """
+    line, more = one_line(text), one_line(whole or text)
+    shown = line if room is None else clipped(line, room)
+    rest = [] if shown == more else [element("title", more)]
     return element("text", shown, *rest, x=float(at[0]), y=float(at[1]), **attributes)
 
 
 def one_line(text: str) -> str:
     """Return ``text`` with marks for unseen characters and without line breaks."""
     return " ".join(plain_text(text).split())
+
+
+def short(names: Sequence[str]) -> dict[str, str]:
+    """Return each name without its owner or folders, as "b" for "a/b", if all are still told apart."""
+    found = {name: _OWNED.sub(r"\1", name) for name in names}
+    return found if len({*found.values()}) == len(found) else {name: name for name in names}
 
 
 def width_of(text: str, size: float = FONT) -> float:

@@ -10,10 +10,11 @@ from xml.etree.ElementTree import Element
 
 from markupsafe import Markup
 
-from cotfaith.cluster.report.drawing.elements import FONT, element, svg, width_of, words
+from cotfaith.cluster.report.drawing.elements import FONT, element, short, svg, width_of, words
 from cotfaith.cluster.report.drawing.frames import LARGE
+from cotfaith.cluster.report.drawing.looks import Place
 
-MOST_CELL, LEAST_CELL, ROW = 64.0, 26.0, 26.0
+MOST_CELL, LEAST_CELL, ROW = 64.0, 30.0, 26.0
 MOST_NAME = 150.0
 DARK = 0.55
 """From this value on, the number has the colour of the ground."""
@@ -31,14 +32,19 @@ class Heat:
     """Of the columns and of the rows."""
 
     @cached_property
+    def shorter(self) -> dict[str, str]:
+        """The names as they are shown."""
+        return short(sorted({*self.rows, *self.columns}))
+
+    @cached_property
     def left(self) -> float:
         """The room that the names of the rows need."""
-        return 10 + min(max(width_of(one) for one in [*self.rows, self.titles[1]]), MOST_NAME)
+        return 10 + min(max(width_of(self.shorter.get(one, one)) for one in [*self.rows, self.titles[1]]), MOST_NAME)
 
     @cached_property
     def slant(self) -> float:
         """The length of the names of the columns, which are slanted."""
-        return min(max(width_of(one) for one in self.columns), MOST_NAME)
+        return min(max(width_of(self.shorter[one]) for one in self.columns), MOST_NAME)
 
     @property
     def right(self) -> float:
@@ -69,13 +75,16 @@ class Heat:
 
     def _names(self) -> list[Element]:
         found = [
-            words((self.left - 8, self.top + ROW * (at + 0.5) + 4), one, MOST_NAME, class_="last name")
+            self._name(one, (self.left - 8, self.top + ROW * (at + 0.5) + 4), class_="last name")
             for at, one in enumerate(self.rows)
         ]
         for at, one in enumerate(self.columns):
             x, y = self.left + self.cell * (at + 0.5), self.top - 6
-            found.append(words((x, y), one, MOST_NAME, class_="name", transform=f"rotate(-35 {x:.1f} {y:.1f})"))
+            found.append(self._name(one, (x, y), class_="name", transform=f"rotate(-35 {x:.1f} {y:.1f})"))
         return found
+
+    def _name(self, one: str, at: Place, **attributes: object) -> Element:
+        return words(at, self.shorter[one], MOST_NAME, one, **attributes)
 
     def _cell(self, row: str, column: str) -> Element:
         value = self.values[row, column]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
-from cotfaith.cluster.report.drawing.elements import FONT, clipped, width_of, words
+from cotfaith.cluster.report.drawing.elements import FONT, clipped, short, width_of, words
 from cotfaith.cluster.report.drawing.looks import Place
 
 Box = tuple[float, float, float, float]
@@ -14,24 +14,19 @@ MOST = 150.0
 """The width at which a name is clipped."""
 
 
-def short(names: Sequence[str]) -> dict[str, str]:
-    """Return each name without what stands before its last slash, if all are still told apart."""
-    found = {name: name.rpartition("/")[2] or name for name in names}
-    return found if len({*found.values()}) == len(found) else {name: name for name in names}
-
-
 def labels(points: Sequence[tuple[Place, str]], inside: Box, size: float = 6.0) -> list[Element]:
     """Return the names that have a place; "": a point without a name. ``size``: the half width of a point."""
     taken = [(x - size, y - size, x + size, y + size) for (x, y), _ in points] if len(points) <= MANY else []
     found = []
+    shorter = short([name for _, name in points])
     for at, name in ((at, name) for at, name in points if name):
-        width = width_of(clipped(name, MOST))
+        width = width_of(clipped(shorter[name], MOST))
         spaces = _around(at, size)
         free = next((one for one in spaces if _is_free(_box(*one, width), taken, inside)), None)
         if free is not None:
             place, anchor = free
             taken.append(_box(*free, width))
-            found.append(words(place, name, MOST, class_=f"name label {anchor}"))
+            found.append(words(place, shorter[name], MOST, name, class_=f"name label {anchor}"))
     return found
 
 

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 from markupsafe import Markup
 
 from cotfaith.cluster.report.drawing.axes import Axis
-from cotfaith.cluster.report.drawing.elements import FONT, element, svg, width_of, words
+from cotfaith.cluster.report.drawing.elements import FONT, element, short, svg, width_of, words
 from cotfaith.cluster.report.drawing.frames import LARGE, rule
 from cotfaith.cluster.report.drawing.looks import Look, Place
 from cotfaith.cluster.report.drawing.marks import line, point
@@ -32,9 +32,14 @@ class Ladder:
     width: float = LARGE
 
     @cached_property
+    def shorter(self) -> dict[str, str]:
+        """The names as they are shown."""
+        return short(self.names)
+
+    @cached_property
     def left(self) -> float:
         """The room that the names need."""
-        return 12.0 + min(max((width_of(name) for name in self.names), default=0.0), MOST_NAME)
+        return 12.0 + min(max((width_of(name) for name in self.shorter.values()), default=0.0), MOST_NAME)
 
     @property
     def bottom(self) -> float:
@@ -61,8 +66,11 @@ class Ladder:
 
     def _named(self) -> list[Element]:
         room = self.left - 10
-        places = [(room, self.at(self.axis.low, row, 4)[1]) for row in range(len(self.names))]
-        return [words(at, name, room, class_="last name") for at, name in zip(places, self.names, strict=True)]
+        found = []
+        for row, name in enumerate(self.names):
+            at = (room, self.at(self.axis.low, row, 4)[1])
+            found.append(words(at, self.shorter[name], room, name, class_="last name"))
+        return found
 
 
 def _key(keys: Sequence[Key]) -> list[Element]:

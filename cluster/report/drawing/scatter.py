@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from cotfaith.cluster.report.drawing.elements import element, words
 from cotfaith.cluster.report.drawing.frames import Frame, rule
-from cotfaith.cluster.report.drawing.labels import labels, short
+from cotfaith.cluster.report.drawing.labels import labels
 from cotfaith.cluster.report.drawing.looks import Look, Place
 from cotfaith.cluster.report.drawing.marks import point, spot, whisker
 
@@ -51,9 +51,8 @@ def scatter(frame: Frame, dots: Sequence[Dot]) -> list[Element]:
     """Return the points with their intervals, and as many of their names as have a place."""
     size = 6.0 if len(dots) <= FEW else 4.5 if len(dots) <= MANY else 2.2
     spots = [_spot(frame, one, size, len(dots)) for one in dots]
-    names = short([one.name for one in dots])
     inside = (frame.left + 2, frame.top, frame.end, frame.bottom - 2)
-    return [*spots, *labels([(one.place(frame), names[one.name]) for one in dots], inside, size)]
+    return [*spots, *labels([(one.place(frame), one.name) for one in dots], inside, size)]
 
 
 def better(frame: Frame, side: str) -> Element:
