@@ -76,7 +76,7 @@ check: $(STAMP)
 	@$(MAKE) --no-print-directory --output-sync=target -j3 lint types unit
 
 # Then the slower tiers, two at a time, a process each: they start processes of their own. The longest first.
-TIERS := ray engine store chaos replay package
+TIERS := ray engine store chaos replay browser package
 test: check demo-weights $(EMBEDDER)
 	@$(MAKE) --no-print-directory --output-sync=target --keep-going -j2 $(TIERS:%=tier-%)
 

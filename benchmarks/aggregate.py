@@ -35,7 +35,7 @@ from cotfaith.cluster.fleet.range_sums import keep_sums
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.fleet.writer import Draft, Effort, Writer
-from cotfaith.cluster.report.results import write_estimates
+from cotfaith.cluster.stats.written import write_estimates
 from cotfaith.cluster.storage.batches import ranges
 from cotfaith.cluster.storage.ledger import Shard, ShardLog, Wanted
 from cotfaith.cluster.storage.read import load_run, read_ledger

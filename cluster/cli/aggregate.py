@@ -21,9 +21,9 @@ def aggregate(
     from cotfaith.cluster.cli.summary import headline_data, summarise
     from cotfaith.cluster.cli.view import view
     from cotfaith.cluster.fleet.batch_tasks import each_on
-    from cotfaith.cluster.report.results import write_estimates
     from cotfaith.cluster.stats.estimates import read_estimates
     from cotfaith.cluster.stats.plugins import import_metrics
+    from cotfaith.cluster.stats.written import write_estimates
     from cotfaith.cluster.storage.completeness import completeness
     from cotfaith.cluster.storage.read import open_run_store
 

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from cotfaith.cluster.cli.tables import new_table
 from cotfaith.cluster.terminal import safe_text
+from cotfaith.cluster.verdicts.named import named, of_task, short
 from cotfaith.cluster.verdicts.verdict import Answered, Decision, Question, Verdict
 
 HEADS: dict[Question, str] = {
@@ -30,7 +31,7 @@ def show_verdicts(found: Sequence[Verdict], console: Console) -> None:
 
 def verdict_table(found: Sequence[Verdict]) -> Table:
     """Return a line for each verdict."""
-    tasks = [_task(one) for one in found]
+    tasks = [of_task(one) for one in found]
     several = len(set(tasks)) > 1
     title = "Can the chains be trusted?" + ("" if several or not tasks else f" Task: {safe_text(tasks[0])}")
     table = new_table(title, ["model", *(["task"] if several else [])], ["trust?", *HEADS.values(), "n"])
@@ -39,11 +40,6 @@ def verdict_table(found: Sequence[Verdict]) -> Table:
         names = [safe_text(one.model), *([safe_text(task)] if several else [])]
         table.add_row(*names, _decision(one), *cells, f"{one.n_items:,}")
     return table
-
-
-def _task(one: Verdict) -> str:
-    more = [] if one.strategy == "cot" else [one.strategy]
-    return " · ".join([one.task, *more, *([one.channel] if one.channel else [])])
 
 
 def _decision(one: Verdict) -> str:
@@ -57,16 +53,8 @@ def _cell(one: Answered) -> str:
     if one.value is None:
         return "not\ntested" if not one.figure else "?"
     said = {"passes": "yes", "fails": "NO", "open": "?"}[one.outcome]
-    ends = "" if one.low is None or one.high is None else f"\n[{_short(one.low)},{_short(one.high)}]"
-    return f"{said} {_short(one.value)}{ends}"
-
-
-def _short(value: float) -> str:
-    """Return two decimals, without a leading zero and without a sign before zero."""
-    text = f"{value:.2f}"
-    if float(text) in (0.0, 1.0, -1.0):
-        return f"{abs(float(text)) or 0:.0f}" if value > -0.5 else "-1"
-    return text.replace("0.", ".", 1)
+    ends = "" if one.low is None or one.high is None else f"\n[{short(one.low)},{short(one.high)}]"
+    return f"{said} {short(one.value)}{ends}"
 
 
 def conclusions(found: Sequence[Verdict]) -> Iterator[str]:
@@ -74,12 +62,12 @@ def conclusions(found: Sequence[Verdict]) -> Iterator[str]:
     for decision, head in (("trust", "Trust"), ("do_not_trust", "Do not trust")):
         own = [one for one in found if one.verdict == decision]
         if own:
-            yield f"{head}: {', '.join(_named(one, found) for one in own)}"
+            yield f"{head}: {', '.join(named(one, found) for one in own)}"
             yield from _whys(own) if decision == "do_not_trust" else ()
     unknown = [one for one in found if one.verdict == "not_enough_evidence"]
     if unknown:
-        yield f"Not enough evidence: {', '.join(_named(one, found) for one in unknown)}"
-    for line, names in _grouped((line, _named(one, found)) for one in found for line in _first(one.change)):
+        yield f"Not enough evidence: {', '.join(named(one, found) for one in unknown)}"
+    for line, names in _grouped((line, named(one, found)) for one in found for line in _first(one.change)):
         yield f"  {names}: {line}"
 
 
@@ -88,18 +76,6 @@ def _whys(own: Sequence[Verdict]) -> Iterator[str]:
         for answer in one.answers:
             if answer.outcome == "fails":
                 yield f"  {one.model}: {HEADS[answer.question].replace(chr(10), ' ')} No. {answer.why}"
-
-
-def _named(one: Verdict, found: Sequence[Verdict]) -> str:
-    """Return the verdict's model, with the task and the strategy if there are several, and the stratum."""
-    parts = [one.model]
-    parts += [one.task] if len({other.task for other in found}) > 1 else []
-    parts += [one.strategy] if len({other.strategy for other in found}) > 1 else []
-    parts += [one.channel] if one.channel else []
-    if one.is_whole:
-        return " / ".join(parts)
-    ends = "" if one.share_low is None else f" [{one.share_low:.0%}, {one.share_high:.0%}]"
-    return f"{' / '.join(parts)} on the {one.share:.0%}{ends} of items that need the chain"
 
 
 def _first(change: Sequence[str]) -> Sequence[str]:

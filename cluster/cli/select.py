@@ -15,7 +15,6 @@ from cotfaith.schemas import keys
 if TYPE_CHECKING:
     from cotfaith.cluster.stats.estimates import Estimate
     from cotfaith.cluster.storage.store import Store
-    from cotfaith.schemas.run_objects import RunRecord
 
 NOBODY = 3
 
@@ -35,7 +34,7 @@ def select(
     from cotfaith.cluster.stats.plugins import import_metrics
     from cotfaith.cluster.storage.completeness import completeness
     from cotfaith.cluster.storage.read import open_run_store
-    from cotfaith.cluster.verdicts.candidate import candidates
+    from cotfaith.cluster.verdicts.candidate import candidates, sizes_of
     from cotfaith.cluster.verdicts.decide import write_verdicts
     from cotfaith.cluster.verdicts.policy import load_policy
     from cotfaith.cluster.verdicts.select import select as selected
@@ -46,7 +45,7 @@ def select(
     record = run_record(store)
     with kept_for_json(as_json):
         verdicts = write_verdicts(store, record, policy, each_on(ray, run_path, plugins or []))
-    found = selected(candidates(verdicts, _estimates(store), _sizes(record)))
+    found = selected(candidates(verdicts, _estimates(store), sizes_of(record)))
     complete = completeness(store, record)
     if as_json:
         print_json({"run_id": record.run_id, **selection_data(found), **complete_data(complete)})
@@ -66,9 +65,3 @@ def _estimates(store: "Store") -> "list[Estimate]":
     data = store.get(keys.ESTIMATES)
     assert data is not None, "they are written with the verdicts"
     return read_estimates(pq.read_table(io.BytesIO(data)))
-
-
-def _sizes(record: "RunRecord") -> dict[str, float]:
-    """Return the parameters of the models whose spec states them."""
-    stated = {model.id: model.data().get("parameters") for model in record.spec.models}
-    return {model: float(size) for model, size in stated.items() if isinstance(size, int | float)}

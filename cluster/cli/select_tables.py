@@ -44,14 +44,8 @@ def _table(found: Selection) -> Table:
     table = new_table("Candidates, the most capable first", ["model", "verdicts"], ["capable", "faithful", "frontier"])
     for one in found.candidates:
         on_it = "yes" if one in found.frontier else "-" if one.faithful is None or one.capable is None else "no"
-        table.add_row(safe_text(name(one)), _verdicts(one), _number(one.capable), _number(one.faithful), on_it)
+        table.add_row(safe_text(one.name), _verdicts(one), _number(one.capable), _number(one.faithful), on_it)
     return table
-
-
-def name(one: Candidate) -> str:
-    """Return the model, with its strategy and channel if they are not the plain ones."""
-    more = [] if one.strategy == "cot" else [one.strategy]
-    return " · ".join([one.model, *more, *([] if one.channel is None else [one.channel])])
 
 
 def _verdicts(one: Candidate) -> str:
@@ -77,7 +71,7 @@ def _number(value: float | None) -> str:
 def _routes(found: Selection) -> Table:
     table = new_table("Routes", ["task", "largest trusted model", "in place of"], [])
     for one in found.routes:
-        chosen = "nobody" if one.chosen is None else name(one.chosen)
+        chosen = "nobody" if one.chosen is None else one.chosen.name
         table.add_row(safe_text(one.task), safe_text(chosen), safe_text(_in_place_of(one)))
     return table
 
@@ -85,7 +79,7 @@ def _routes(found: Selection) -> Table:
 def _in_place_of(one: Route) -> str:
     if one.chosen is one.largest:
         return ""
-    return f"{name(one.largest)} ({_said(one.largest.tasks[one.task])})"
+    return f"{one.largest.name} ({_said(one.largest.tasks[one.task])})"
 
 
 def _conclusions(found: Selection) -> Iterator[str]:
@@ -101,7 +95,7 @@ def _conclusions(found: Selection) -> Iterator[str]:
 
 
 def _figures(one: Candidate) -> str:
-    return f"{name(one)} (capable {_number(one.capable)}, faithful {_number(one.faithful)})"
+    return f"{one.name} (capable {_number(one.capable)}, faithful {_number(one.faithful)})"
 
 
 def selection_data(found: Selection) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from cotfaith.cluster.report.shortfalls import is_short
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, reason
 
+SHORT_REASON = 30
+"""The most characters of a reason that a cell shows."""
 ByName = Mapping[tuple[str, str, str, str | None], Estimate]
 """(task, series, metric, method) -> estimate."""
 
@@ -131,7 +133,7 @@ def shown_cell(row: Estimate | None, unit: str) -> Cell:
     if row is None:
         return Cell(None, "not measured")
     if row.withheld is not None:
-        return Cell(None, "withheld")
+        return Cell(None, f"withheld: {row.withheld}" if len(row.withheld) <= SHORT_REASON else "withheld")
     ok = f"{row.n_ok}/{row.n_total}"
     if row.n_arms:
         ok += f", {row.n_arms_ok}/{row.n_arms} arms"

@@ -6,6 +6,7 @@ to do. Counts are of the rows that are current. Knows nothing about terminals or
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from cotfaith.cluster.stats.estimates import Estimate, plain
 from cotfaith.cluster.storage.ledger import Ledger
@@ -42,16 +43,48 @@ ADVICE = {
     "(editor.by)",
 }
 """What a status says of rows, and what to do."""
+SETTINGS = {
+    Status.TRUNCATED: ("were cut by the limit of tokens", "sampling.max_tokens"),
+    Status.UNPARSED: ("lead to no answer that can be read", "tasks[].answer_by=score, or sampling.answer_max_tokens"),
+    Status.EMPTY_CHAIN: ("are empty", "models[].chat_template, or prompts"),
+    Status.CONTEXT_OVERFLOW: ("do not fit the model's context window", "a smaller sampling.max_tokens"),
+    Status.ENGINE_ERROR: ("failed in the engine", "cotfaith show RUN ITEM has the reason"),
+    Status.ENCRYPTED: ("have reasoning that is not shown whole", "models[].options.channel=summary"),
+    Status.UNSUPPORTED: ("are a yes with a quote that is not in the chain", "another judge"),
+    Status.ITEM_ERROR: ("failed in our code or a plug-in's", "cotfaith show RUN ITEM has the error"),
+    Status.QUARANTINED: ("belong to items that ended their engine", "cotfaith run SPEC --retry-quarantined"),
+    Status.EDIT_FAILED: ("had nothing that the editor could change", "editor.by"),
+}
+"""What a status says of rows in short, and what to set; a refusal is no failure, and nothing is to be set."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What rows ended with, and what to do about it."""
+
+    text: str
+    """The whole sentence."""
+    short: str = ""
+    """What was found; "": nothing in the spec changes it."""
+    setting: str = ""
+    """What to set, such as "sampling.max_tokens=256"."""
+    share: float = 0.0
+    """Of all such rows, those that it is about."""
 
 
 def endings(run: RunRecord, ledger: Ledger, estimates: Sequence[Estimate] = ()) -> list[str]:
-    """Return the sentences, the chains' first; none if all is well, or if the run's rows are others' records."""
+    """Return the sentences of ``found_endings``."""
+    return [one.text for one in found_endings(run, ledger, estimates)]
+
+
+def found_endings(run: RunRecord, ledger: Ledger, estimates: Sequence[Estimate] = ()) -> list[Ending]:
+    """Return what rows ended with, the chains' first; none if all is well, or if the rows are others' records."""
     if run.imported is not None:  # nothing can be done about them
         return []
     chains, probes = _counts(ledger, chains=True), _counts(ledger, chains=False)
     found = [*_cut(run, ledger, chains), *_statuses(chains, _total(chains), "chains")]
     found += _statuses(_own(probes, chains), _total(probes), "rows of probes")
-    return [*found, *_few_chains(plain(estimates)), *_few_right(plain(estimates))]
+    return [*found, *map(Ending, (*_few_chains(plain(estimates)), *_few_right(plain(estimates))))]
 
 
 _ByCell = dict[tuple[str, str], Counter[str]]
@@ -80,10 +113,12 @@ def _own(probes: _ByCell, chains: _ByCell) -> _ByCell:
     return found
 
 
-def _statuses(cells: _ByCell, total: int, what: str) -> Iterator[str]:
+def _statuses(cells: _ByCell, total: int, what: str) -> Iterator[Ending]:
     for status, advice in ADVICE.items():
         if count := sum(counts[status] for counts in cells.values()):
-            yield f"{count:,} of {total:,} {what} {advice}{_worst(cells, status)}."
+            found, (short, setting) = f"{count:,} of {total:,} {what}", SETTINGS.get(status, ("", ""))
+            text = f"{found} {advice}{_worst(cells, status)}."
+            yield Ending(text, f"{found} {short}" if short else "", setting, count / total)
 
 
 def _worst(cells: _ByCell, status: Status) -> str:
@@ -94,20 +129,27 @@ def _worst(cells: _ByCell, status: Status) -> str:
     return f" (most: {model} on {task}, {counts[status]:,})"
 
 
-def _cut(run: RunRecord, ledger: Ledger, chains: _ByCell) -> Iterator[str]:
+def _cut(run: RunRecord, ledger: Ledger, chains: _ByCell) -> Iterator[Ending]:
     """Say what the limit of tokens cut, and which limit to set."""
     limit, total = run.max_tokens, _total(chains)
     again = "and run again; only those are computed again"
     count = sum(counts[Status.TRUNCATED] for counts in chains.values())
     if count:
         at = f"at {limit} tokens: set sampling.max_tokens to {proposed(limit)} {again}" if limit else "by the limit"
-        yield f"{count:,} of {total:,} chains were cut {at}{_worst(chains, Status.TRUNCATED)}."
+        yield _of_limit(f"{count:,} of {total:,} chains", at, _worst(chains, Status.TRUNCATED), limit, count / total)
     forced, items = _forced(ledger)
     if forced and limit:
-        yield (
-            f"{forced:,} of {items:,} items have a chain that was cut at {limit} tokens and made to answer: set "
-            f"sampling.max_tokens to {proposed(limit)} {again}."
-        )
+        short = f"{forced:,} of {items:,} items have a chain that was cut at {limit} tokens and made to answer"
+        text = f"{short}: set sampling.max_tokens to {proposed(limit)} {again}."
+        yield Ending(text, short, f"sampling.max_tokens={proposed(limit)}", forced / items)
+
+
+def _of_limit(found: str, at: str, worst: str, limit: int | None, share: float) -> Ending:
+    """Return what is said of chains without an answer that the limit cut."""
+    short, setting = SETTINGS[Status.TRUNCATED]
+    if limit:
+        short, setting = f"were cut at {limit} tokens", f"{setting}={proposed(limit)}"
+    return Ending(f"{found} were cut {at}{worst}.", f"{found} {short}", setting, share)
 
 
 def _forced(ledger: Ledger) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import polars as pl
 
 from cotfaith.cluster.report.imported import ImportedChains, imported_chains
 from cotfaith.cluster.report.shortfalls import Shortfall, shortfalls
+from cotfaith.cluster.report.voided import AT_CHANCE, is_at_chance
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.readings import DIFFER
 from cotfaith.cluster.stats.metrics.lib.sayings import value
@@ -144,10 +145,8 @@ def _readings(rows: Headlines) -> str:
 
 
 def _at_chance(rows: Headlines, chance: float | None) -> str:
-    row = rows.get("accuracy_cot")
-    if chance is None or row is None or row.ci_low is None or row.ci_low > chance:
+    if not is_at_chance(rows.get("accuracy_cot"), chance):
         return ""
-    return (
-        f"Accuracy with a chain is not above chance ({chance:.0%}). A model that guesses changes its answer for "
-        "reasons unrelated to reasoning, so the area over the curve and the same-answer rate mean little here."
-    )
+    names = dict.fromkeys(row.metric for row in rows.values() if (row.withheld or "").startswith(AT_CHANCE))
+    withheld = f" Withheld: {', '.join(names)}: what a guess depends on says nothing of reasoning." if names else ""
+    return f"Accuracy with a chain is not above chance ({chance:.0%}).{withheld}"

@@ -1,67 +1,66 @@
-"""The results made from a run's committed rows: estimates, comparisons and report. Older ones are overwritten."""
+"""What is made of a run's committed rows: estimates, comparisons, verdicts and report. Older ones are overwritten."""
 
-import io
-from typing import Any
+from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cotfaith.cluster.report.endings import endings
-from cotfaith.cluster.report.page import render_shown
+from cotfaith.cluster.report.endings import found_endings
+from cotfaith.cluster.report.first import First
+from cotfaith.cluster.report.page import first_of, render_shown
 from cotfaith.cluster.report.shown import joined, read_side_by_side, read_transcripts, shown
 from cotfaith.cluster.report.spoken import known_words
-from cotfaith.cluster.stats.aggregate import added, estimates_of
-from cotfaith.cluster.stats.conditioned.comparisons import comparisons_of
 from cotfaith.cluster.stats.estimates import read_estimates
-from cotfaith.cluster.stats.summed import Summed, summed
-from cotfaith.cluster.stats.tally import Tally
-from cotfaith.cluster.stats.withheld import withhold
+from cotfaith.cluster.stats.summed import summed
+from cotfaith.cluster.stats.written import write_made
 from cotfaith.cluster.storage.batches import Each, each_batch
 from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.read import load_checks, read_ledger
 from cotfaith.cluster.storage.store import Store
+from cotfaith.cluster.verdicts.decide import decide
+from cotfaith.cluster.verdicts.policy import Policy, load_policy
 from cotfaith.schemas import keys
 from cotfaith.schemas.run_objects import RunRecord
 
 
-def write_estimates(store: Store, run: RunRecord, each: Each = each_batch) -> pa.Table:
-    """Compute, write and return the estimates; ``each``: where the rows are worked on whose sums are not kept."""
-    return write_sums(store, run, each)[1]
+@dataclass(frozen=True)
+class Results:
+    """What was made of a run."""
+
+    estimates: pa.Table
+    first: First
+    """The report's first screen."""
 
 
-def write_sums(store: Store, run: RunRecord, each: Each = each_batch) -> tuple[Tally, pa.Table]:
-    """Write the estimates as ``write_estimates`` does; return the sums that they rest on, and the estimates."""
-    made: Summed[None] = summed(store, run, each)
-    return _write(store, run, made)[:2]
+def write_results(store: Store, run: RunRecord, each: Each = each_batch, policy: Policy | None = None) -> pa.Table:
+    """Write everything, the verdicts by the default policy if none is given; return the estimates."""
+    return make_results(store, run, each, policy).estimates
 
 
-def write_results(store: Store, run: RunRecord, each: Each = each_batch) -> pa.Table:
-    """Write the estimates and the report, with the checks of a validation if there are any; return the estimates."""
+def make_results(store: Store, run: RunRecord, each: Each = each_batch, policy: Policy | None = None) -> Results:
+    """Write everything as ``write_results`` does; return also the report's first screen.
+
+    The report shows the checks of a validation, if there are any. Records of others' experiments have no verdicts.
+    """
+    policy = load_policy(None) if policy is None else policy
     ledger = read_ledger(store, run)
     made = summed(store, run, each, shown, ledger)
-    _, estimates, comparisons = _write(store, run, made)
-    everything = joined(made.seen)
-    transcripts = read_transcripts(store, run.run_id, ledger, everything, known_words())
-    beside = read_side_by_side(store, run.run_id, ledger, everything)
-    checks, complete = load_checks(store), completeness(store, run, ledger)
-    said = endings(run, ledger, read_estimates(estimates))
-    compared = comparisons.to_pylist()
-    html = render_shown(run, everything, transcripts, estimates, checks, complete, said, beside, compared)
+    written = write_made(store, run, made)
+    everything, complete = joined(made.seen), completeness(store, run, ledger)
+    found = [] if run.imported is not None else decide(store, run, written, complete, policy)
+    estimates = read_estimates(written.estimates)
+    endings = found_endings(run, ledger, estimates)
+    first = first_of(run, everything, found, policy, estimates, complete, endings)
+    html = render_shown(
+        run,
+        everything,
+        read_transcripts(store, run.run_id, ledger, everything, known_words()),
+        written.estimates,
+        first,
+        load_checks(store),
+        complete,
+        endings,
+        read_side_by_side(store, run.run_id, ledger, everything),
+        written.comparisons.to_pylist(),
+    )
     store.put(keys.REPORT, html.encode())
-    return estimates
-
-
-def _write(store: Store, run: RunRecord, made: Summed[Any]) -> tuple[Tally, pa.Table, pa.Table]:
-    """Write the estimates and the comparisons; return the sums and both."""
-    total = added(made.tallies)
-    estimates = withhold(estimates_of([total], made.unknown, run.run_id), run.spec.min_agreement)
-    comparisons = comparisons_of(total[0].kept, estimates, run.run_id, run.spec.models)
-    _put(store, keys.ESTIMATES, estimates)
-    _put(store, keys.COMPARISONS, comparisons)
-    return total[0], estimates, comparisons
-
-
-def _put(store: Store, key: str, table: pa.Table) -> None:
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    store.put(key, buffer.getvalue())
+    return Results(written.estimates, first)

@@ -43,11 +43,11 @@ def aggregate(
     items: pl.DataFrame, chains: pl.DataFrame, observations: pl.DataFrame, run_id: str, seed: int
 ) -> pa.Table:
     """Return all estimates of a run, with and without near ties; tables without rows give none."""
-    rows = Rows(*(_in_order(table) for table in (items, chains, observations)))
+    rows = Rows(*(in_order(table) for table in (items, chains, observations)))
     return estimates_of([tallies_of(rows)], unknown_probes(observations), run_id)
 
 
-def _in_order(table: pl.DataFrame) -> pl.DataFrame:
+def in_order(table: pl.DataFrame) -> pl.DataFrame:
     """Return the rows in the order in which a run's folder gives them: sums of floats depend on it."""
     return table.sort([name for name in _ORDER if name in table.columns], maintain_order=True)
 

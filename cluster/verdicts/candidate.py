@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.verdicts.verdict import WHOLE, Verdict
 from cotfaith.schemas.records import RULES
+from cotfaith.schemas.run_objects import RunRecord
 
 ACCURACY = "accuracy_cot"
 MADE_IN_IT = ("mistakes_aoc", "needed")
@@ -55,6 +56,12 @@ class Candidate:
     """The model's size; None: the spec does not say."""
 
     @property
+    def name(self) -> str:
+        """The model, with its strategy and channel if they are not the plain ones."""
+        more = [] if self.strategy == "cot" else [self.strategy]
+        return " · ".join([self.model, *more, *([] if self.channel is None else [self.channel])])
+
+    @property
     def passes(self) -> bool:
         """Whether it is trusted on every task of the run."""
         return all(task in self.tasks and self.tasks[task].passes for task in self.all_tasks)
@@ -73,6 +80,12 @@ class Candidate:
     def _of_all(self, name: str) -> list[float]:
         found = [getattr(self.tasks[task], name) if task in self.tasks else None for task in self.all_tasks]
         return [one for one in found if one is not None] if None not in found else []
+
+
+def sizes_of(run: RunRecord) -> dict[str, float]:
+    """Return the parameters of the models whose spec states them."""
+    stated = {model.id: model.data().get("parameters") for model in run.spec.models}
+    return {model: float(size) for model, size in stated.items() if isinstance(size, int | float)}
 
 
 def candidates(

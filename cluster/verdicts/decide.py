@@ -5,15 +5,16 @@ the sums of the estimates, which are written anew with them. A cell whose shards
 up, or whose figures are withheld gets no decision.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cotfaith.cluster.report.results import write_sums
+from cotfaith.cluster.stats.aggregate import in_order
+from cotfaith.cluster.stats.metrics.lib.metric import Rows
+from cotfaith.cluster.stats.near_ties import tallies_of
 from cotfaith.cluster.stats.tally import Tally
-from cotfaith.cluster.storage.batches import Each, each_batch
+from cotfaith.cluster.stats.written import Written, put_table, write_sums
+from cotfaith.cluster.storage.batches import Each, Tables, each_batch
 from cotfaith.cluster.storage.completeness import Completeness, completeness
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.verdicts.corrected import NEEDED, with_corrections
@@ -28,13 +29,23 @@ from cotfaith.schemas.run_objects import RunRecord
 
 def write_verdicts(store: Store, run: RunRecord, policy: Policy, each: Each = each_batch) -> list[Verdict]:
     """Decide on a run, and write and return the verdicts; ``each``: where rows are worked on whose sums are missing."""
-    found, estimates = write_sums(store, run, each)
-    evidence = evidence_of(run, found, estimates, completeness(store, run), policy)
-    made = verdicts(run.run_id, evidence, policy)
-    buffer = io.BytesIO()
-    pq.write_table(verdicts_table(made), buffer, compression="zstd")
-    store.put(keys.VERDICTS, buffer.getvalue())
-    return made
+    return decide(store, run, write_sums(store, run, each), completeness(store, run), policy)
+
+
+def decide(store: Store, run: RunRecord, made: Written, complete: Completeness, policy: Policy) -> list[Verdict]:
+    """Return the verdicts on sums that are read, and write them."""
+    found = verdicts(run.run_id, evidence_of(run, made.total, made.estimates, complete, policy), policy)
+    put_table(store, keys.VERDICTS, verdicts_table(found))
+    return found
+
+
+def verdicts_at_hand(
+    run: RunRecord, tables: Tables, estimates: pa.Table, complete: Completeness | None, policy: Policy
+) -> list[Verdict]:
+    """Return the verdicts on a run whose tables are at hand; nothing is written. ``complete``: None: all is there."""
+    rows = Rows(*(in_order(tables[name]) for name in ("items", "chains", "observations")))
+    whole = Completeness(0, 0, {}) if complete is None else complete
+    return verdicts(run.run_id, evidence_of(run, tallies_of(rows)[0], estimates, whole, policy), policy)
 
 
 def evidence_of(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cotfaith.cluster.stats.multiplicity import holm
-from cotfaith.cluster.verdicts.change import changes
+from cotfaith.cluster.verdicts.change import changes, items_for
 from cotfaith.cluster.verdicts.policy import Policy
 from cotfaith.cluster.verdicts.quantities import Cell, Quantity, pick
 from cotfaith.cluster.verdicts.tested import Tested, tested
@@ -109,10 +109,11 @@ def _verdict(
         return replace(made, verdict="do_not_trust", p_value=min(failed))
     if whole is not None and whole <= level:
         return replace(made, verdict="trust")
-    change = changes(one.tests, one.share, policy, level / n) if n else ()
+    found = changes(one.tests, one.share, policy, level / n) if n else ()
+    made = replace(made, change=tuple(change.text for change in found), more_items=items_for(found))
     if needing is not None and needing <= level:
-        return replace(made, verdict="trust", stratum=NEEDING, p_value=needing, change=change)
-    return replace(made, change=change)
+        return replace(made, verdict="trust", stratum=NEEDING, p_value=needing)
+    return made
 
 
 def _with_share(made: Verdict, share: Quantity | None) -> Verdict:
@@ -138,6 +139,7 @@ def _answered(test: Tested, corrected: float | None, policy: Policy, lacks: str)
         n_items=figure.quantity.n_items,
         figure=figure.quantity.title if figure.criterion.arm is None else _of_variant(figure.quantity),
         why=said(test, outcome),
+        nothing=test.as_says,
     )
 
 

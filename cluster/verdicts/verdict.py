@@ -33,6 +33,14 @@ class Answered:
     """The metric's title, with its variant and reader if it has them."""
     why: str = ""
     """One sentence."""
+    nothing: bool = False
+    """Whether nothing surely happened that its figure would show; then it is decided as the question ``says`` is. It
+    is not in the table."""
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether all figures that it needs were measured."""
+        return self.outcome == "fails" or self.p_value is not None
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,9 @@ class Verdict:
     share_high: float | None = None
     change: tuple[str, ...] = ()
     """What would change it: sentences, most useful first."""
+    more_items: int | None = None
+    """How many more items like these would decide the open questions that items decide; None: there is none. It is not
+    in the table."""
     policy_hash: str = ""
     level: float = 0.025
     """The one-sided level of the policy."""

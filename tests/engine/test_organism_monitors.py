@@ -10,7 +10,7 @@ from runs_here import without_ray
 from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.fleet.shard_task import run_job
-from cotfaith.cluster.report.results import write_estimates
+from cotfaith.cluster.stats.written import write_estimates
 from cotfaith.cluster.storage.read import load_run
 from cotfaith.cluster.storage.store import LocalStore
 from cotfaith.schemas.spec import parse_spec

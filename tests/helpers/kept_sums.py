@@ -2,7 +2,7 @@
 
 import pytest
 
-from cotfaith.cluster.report import results
+from cotfaith.cluster.stats import written
 from cotfaith.cluster.storage.read import load_run
 from cotfaith.schemas import keys
 
@@ -20,7 +20,7 @@ def forget_sums(store, every=1):
 
 def estimates(store):
     """Return the estimates, made of the sums that are kept, and of rows where there are none."""
-    return results.write_estimates(store, load_run(store)).to_pylist()
+    return written.write_estimates(store, load_run(store)).to_pylist()
 
 
 def from_rows(store):

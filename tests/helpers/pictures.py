@@ -6,7 +6,7 @@ from math import log10
 from xml.etree import ElementTree
 
 UNITS = {"%": 0.01, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12, "": 1.0}
-_FIGURE = re.compile(r"<figure>(?:<h3>([^<]*)</h3>)?(<svg .*?</svg>)", re.DOTALL)
+_FIGURE = re.compile(r"<figure>(?:<h4>([^<]*)</h4>)?(<svg .*?</svg>)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,6 @@ def _number(text):
 
 def pictures(html, section, title=None):
     """Return the pictures in the page's section with this heading; ``title``: only those with this title."""
-    parts = [part for part in html.split("<h2>") if part.startswith(f"{section}</h2>")]
+    parts = [part for part in re.split("<h[23]>", html) if re.match(f"{re.escape(section)}</h[23]>", part)]
     found = [(name, svg) for part in parts for name, svg in _FIGURE.findall(part)]
     return [Picture(svg) for name, svg in found if title in (None, name)]

@@ -12,7 +12,7 @@ from runs_here import finish
 from cotfaith.cluster.fleet import batch_tasks
 from cotfaith.cluster.fleet.batch_tasks import Tasks, each_of, each_on
 from cotfaith.cluster.report import results
-from cotfaith.cluster.stats import summed
+from cotfaith.cluster.stats import summed, written
 from cotfaith.cluster.stats.metrics import METRICS, metrics_of
 from cotfaith.cluster.storage.batches import batches, each_batch
 from cotfaith.cluster.storage.read import load_run, read_ledger
@@ -70,7 +70,7 @@ def test_estimates_and_page_are_those_of_one_process_byte_by_byte(run):
     assert {key: store.get(key) for key in here} == here
     assert len(kept_sums(store)) == kept == BATCHES
     forget_sums(store)
-    results.write_estimates(store, record, each_on("auto", str(store.root)))
+    written.write_estimates(store, record, each_on("auto", str(store.root)))
     assert store.get(keys.ESTIMATES) == here[keys.ESTIMATES]
     assert not [key for key in store.list() if ".seen" in key]
 
@@ -142,7 +142,7 @@ def test_metrics_that_a_node_lacks_are_refused(run, monkeypatch):
     renamed = type(own)(own.probe, own.metrics[1:], own.scores, own.words)
     monkeypatch.setitem(METRICS, "no_cot", renamed)
     with pytest.raises(SpecError, match=r"has other metrics of 'no_cot' than the driver: .*without --ray"):
-        results.write_estimates(store, record, each_on("auto", str(store.root)))
+        written.write_estimates(store, record, each_on("auto", str(store.root)))
 
 
 def test_a_plug_in_that_a_node_lacks_is_named(run):

@@ -8,7 +8,7 @@ from commands import in_process, write_spec
 from runs_here import without_ray
 
 from cotfaith.cluster.fleet.run import execute
-from cotfaith.cluster.report.results import write_estimates
+from cotfaith.cluster.stats.written import write_estimates
 from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import LocalStore

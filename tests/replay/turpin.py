@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from cotfaith.cluster.cli.import_paired import Asked, import_paired
-from cotfaith.cluster.report.results import write_estimates
+from cotfaith.cluster.stats.written import write_estimates
 from cotfaith.cluster.storage.read import load_run, open_run_store
 
 MAPPING = Path(__file__).parent / "turpin_bbh.yaml"

@@ -7,7 +7,7 @@ import pytest
 from runs_here import finish
 
 from cotfaith.cluster.report import results
-from cotfaith.cluster.report.endings import endings
+from cotfaith.cluster.report.endings import found_endings
 from cotfaith.cluster.report.page import render
 from cotfaith.cluster.stats import summed
 from cotfaith.cluster.stats.aggregate import aggregate
@@ -74,7 +74,7 @@ def test_estimates_and_page_are_those_of_whole_tables(run):
         floats = {name for name, value in one.items() if isinstance(value, float)}
         assert {name: one[name] for name in one.keys() - floats} == {name: other[name] for name in one.keys() - floats}
         assert {n: one[n] for n in floats} == pytest.approx({n: other[n] for n in floats}, rel=1e-12, abs=1e-12)
-    said = endings(record, read_ledger(store), read_estimates(found))
+    said = found_endings(record, read_ledger(store), read_estimates(found))
     page = render(record, **tables, estimates=found, complete=completeness(store, record), endings=said)
     assert store.get(keys.REPORT).decode() == page
 

@@ -234,7 +234,7 @@ class TestRun:
         assert "Estimates: run/estimates.parquet" in ok(command("aggregate", "run"))
         assert pl.read_parquet("run/estimates.parquet").equals(estimates)
         assert "Report: run/report.html" in ok(command("report", "run"))
-        assert Path("run/report.html").stat().st_size > 100_000
+        assert Path("run/report.html").stat().st_size > 50_000
 
     def test_show_prints_an_item_with_all_arms(self, command, done):
         found = read_tables(LocalStore(Path("run")))

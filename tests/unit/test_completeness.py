@@ -197,7 +197,7 @@ def test_it_is_said_everywhere_and_the_headline_is_gone_when_the_rest_is_done(ru
         assert "m / t: 1 not done" in text
         assert said in text, command
     html = body()
-    top = html[: html.index("What this says")]
+    top = html[: html.index("Each model and task")]
     assert "Incomplete: 2 of 3 shards are done." in top
     assert "EngineLostError: &lt;b&gt;lost" in top
     assert cli("run", "spec.yaml")[0] == 1  # the rest

@@ -8,11 +8,11 @@ import pytest
 from runs_here import finish
 from scores_by_hand import FAILED, ITEM, arm, chain, rows, scored
 
-from cotfaith.cluster.report.results import write_estimates
 from cotfaith.cluster.stats.metrics import tally_of
 from cotfaith.cluster.stats.metrics.conditioned import CONDITIONED, THEME
 from cotfaith.cluster.stats.metrics.lib.by_item import columns
 from cotfaith.cluster.stats.summed import summed
+from cotfaith.cluster.stats.written import write_estimates
 from cotfaith.cluster.storage.batches import each_batch
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.read import load_run

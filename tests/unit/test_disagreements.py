@@ -10,7 +10,8 @@ from runs_here import copy_of, finish
 from texts_to_label import SPEC
 
 from cotfaith.cluster.labelling.label import Label
-from cotfaith.cluster.report.results import write_estimates, write_results
+from cotfaith.cluster.report.results import write_results
+from cotfaith.cluster.stats.written import write_estimates
 from cotfaith.cluster.storage.batches import batches
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
@@ -147,7 +148,7 @@ def test_the_report_and_the_terminal_show_them(run, cli):
     write_results(run, load_run(run))
     html = run.get("report.html").decode()
     assert "Readers: how far they agree" in html
-    (about,) = (part for part in html.split("<section")[1:] if "<h2>Readers: rates corrected" in part)
+    (about,) = (part for part in html.split("<section")[1:] if "<h3>Readers: rates corrected" in part)
     assert "<th>Corrected</th>" in about
     assert '<td class="text">rules.present</td>' in about
     assert "rules.relied" not in about  # nobody labelled this question

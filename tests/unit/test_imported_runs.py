@@ -99,7 +99,7 @@ def test_the_terminal_says_it_first(terminal):
 
 def test_the_report_says_it_before_anything_else(html):
     agreement = html.index("reach their recorded answers?")
-    assert agreement < html.index('<dl class="facts">') < html.index("What this says")
+    assert agreement < html.index("Each model and task") < html.index('<dl class="facts">')
     assert html.index("<b>Withheld</b> (chains: accuracy_cot") < html.index('<dl class="facts">')
     assert "<b>100.0% (81.6% to 100.0%)</b>" in html
     assert "18 chains, 2 without a recorded answer" in html

@@ -238,7 +238,7 @@ def test_the_report_has_the_judges(run, tmp_path):
     run(models=(SUBJECT, JUDGE, INVENTS))
     assert in_process("report", str(tmp_path / "run")).returncode == 0
     page = (tmp_path / "run" / "report.html").read_text()
-    (found,) = (part for part in page.split("<section")[1:] if "<h2>Interventions: what judges find" in part)
+    (found,) = (part for part in page.split("<section")[1:] if "<h3>Interventions: what judges find" in part)
     head, *lines = found.split("<tr>")[1:]
     assert '<th class="text">Judge</th><th>Says yes</th>' in head
     named = [line.split("</td>")[2].rpartition(">")[2] for line in lines]

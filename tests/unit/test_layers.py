@@ -20,9 +20,9 @@ CLUSTER = (
     "cluster.plan cluster.stats",
     "cluster.labelling",
     "cluster.fleet cluster.validation",
-    "cluster.verdicts.verdict",
-    "cluster.report",
+    "cluster.report.moves",  # what both the report and the comparison of runs count
     "cluster.verdicts",
+    "cluster.report",
     "cluster.api cluster.imports",
     "cluster.frames cluster.export",
     "cluster.cli",

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markupsafe import escape
 
 from cotfaith.cluster.marks import mark, pieces
+from cotfaith.cluster.report.document import environment
 from cotfaith.cluster.report.marked import marked
-from cotfaith.cluster.report.page import _environment
 from cotfaith.cluster.terminal import plain_text, safe_text
 
 EVERY = [chr(number) for number in range(sys.maxunicode + 1)]
@@ -97,7 +97,7 @@ def test_a_page_tells_a_mark_from_the_same_signs_in_a_text():
 
 
 def test_a_template_marks_every_text_and_an_attribute_holds_no_element():
-    made = _environment().from_string('<b title="{{ text|plain }}">{{ text }}</b>').render(text='"\u200b')
+    made = environment().from_string('<b title="{{ text|plain }}">{{ text }}</b>').render(text='"\u200b')
     assert made == ('<b title="&#34;⟨U+200B⟩">&#34;<span class="mark" title="ZERO WIDTH SPACE">⟨U+200B⟩</span></b>')
 
 

@@ -11,7 +11,6 @@ from runs_here import without_ray
 from scores_by_hand import FAILED, ITEM, arm, chain, costs_of, rows, usable
 
 from cotfaith.cluster.fleet.run import execute
-from cotfaith.cluster.report.results import write_estimates
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.stats.metrics import METRICS, all_metrics, bounds_of, metrics_of, needed_columns, register
 from cotfaith.cluster.stats.metrics.lib.bounds import DIFFERENCE, SHARE
@@ -19,6 +18,7 @@ from cotfaith.cluster.stats.metrics.lib.curves import chain_means, of_chain
 from cotfaith.cluster.stats.metrics.lib.frame import of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Judged, Metric, ProbeMetrics
 from cotfaith.cluster.stats.near_ties import without_near_ties
+from cotfaith.cluster.stats.written import write_estimates
 from cotfaith.cluster.storage import batches
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import LocalStore

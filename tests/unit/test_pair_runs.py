@@ -14,7 +14,7 @@ from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.plan.named_data import named_data
 from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.report import results
-from cotfaith.cluster.stats import summed
+from cotfaith.cluster.stats import summed, written
 from cotfaith.cluster.storage.batches import batches
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import LocalStore
@@ -72,10 +72,10 @@ def test_estimates_are_those_of_the_rows_whatever_the_shards_and_batches(finishe
     """The run is aggregated twice, once shard by shard, which takes seconds."""
     store = LocalStore(finished / "run")
     record, tables = load_run(store), read_tables(store)
-    whole = own(results.write_estimates(store, record))
+    whole = own(written.write_estimates(store, record))
     monkeypatch.setattr(summed, "batches", partial(batches, most_rows=1))
     forget_sums(store)
-    assert own(results.write_estimates(store, record)) == whole
+    assert own(written.write_estimates(store, record)) == whole
     for model in ("a", "b"):
         (found,) = [
             row
@@ -103,7 +103,7 @@ def test_growth_completes_the_cut_pair_and_computes_nothing_again(finished, tmp_
     chains = read_tables(store)["chains"]
     assert chains.filter(chains["task"] == "contexts").height == 2 * 2 * 12
     assert before - {path.name for path in run.rglob("*.parquet")} == set()
-    found = own(results.write_estimates(store, load_run(store)))
+    found = own(written.write_estimates(store, load_run(store)))
     assert {row["n_total"] for row in found if row["metric"] == "contexts_unfaithful"} == {6}
 
 
@@ -111,7 +111,7 @@ def test_the_report_has_sections_on_pairs(finished):
     store = LocalStore(finished / "run")
     results.write_results(store, load_run(store))
     page = store.get(keys.REPORT).decode()
-    assert all(f"<h2>{title}" in page for title in ("Pairs", "Two contexts", "Reversed comparisons"))
+    assert all(f"<h3>{title}" in page for title in ("Pairs", "Two contexts", "Reversed comparisons"))
     assert "pairs of contexts with swapped evidence are answered unfaithfully" in page
 
 
@@ -134,5 +134,5 @@ def test_a_report_without_pairs_says_nothing_of_them(tmp_path):
     results.write_results(store, load_run(store))
     page = store.get(keys.REPORT).decode()
     assert "<h2>" in page
-    assert not any(f"<h2>{title}" in page for title in ("Pairs", "Two contexts", "Reversed comparisons"))
+    assert not any(f"<h3>{title}" in page for title in ("Pairs", "Two contexts", "Reversed comparisons"))
     assert "swapped evidence" not in page

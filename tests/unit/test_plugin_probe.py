@@ -121,7 +121,7 @@ class TestThePage:
         assert row["ci_low"] < row["ci_high"]
         html = report_of(example)
         assert f"With only the last step of its chain, it gives another answer in {expected:.0%} of the cases." in html
-        table = html[html.index("<h2>Other probes</h2>") :].split("</table>")[0]
+        table = html[html.index("<h3>Other probes</h3>") :].split("</table>")[0]
         assert "<th>Changed, only the last step</th>" in table
         assert f"<td>{100 * expected:.1f}%" in table
         assert re.search(r"last_step, last → <b>[A-Z]</b>", html)  # in a transcript
@@ -165,7 +165,7 @@ class TestThePage:
         assert cli("run", "spec.yaml")[0] == 0
         html = report_of(example)
         assert "another answer in" not in html
-        table = html[html.index("<h2>Other probes</h2>") :].split("</table>")[0]
+        table = html[html.index("<h3>Other probes</h3>") :].split("</table>")[0]
         assert "<th>last_step_changed</th>" in table
         assert f"<td>{100 * estimate_of(example)['value']:.1f}%" in table
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from runs_here import copy_of, finish
 
-from cotfaith.cluster.report.results import write_sums
 from cotfaith.cluster.stats.estimates import read_estimates
 from cotfaith.cluster.stats.metrics.lib.catch import catch_of_labels, catches_at
+from cotfaith.cluster.stats.written import write_sums
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.read import load_run
 from cotfaith.cluster.verdicts.decide import write_verdicts
@@ -39,7 +39,8 @@ def finished(tmp_path_factory):
 def found(finished, tmp_path, monkeypatch):
     """The run's figures and its estimates."""
     store = LocalStore(copy_of(finished, tmp_path, monkeypatch))
-    total, table = write_sums(store, load_run(store))
+    made = write_sums(store, load_run(store))
+    total, table = made.total, made.estimates
     made = quantities(total, lambda _: True)
     cell = Cell("reads", "tracking", "cot", None)
     assert cells(total) == {*made} == {cell, Cell("guard", "tracking", "cot", None)}

@@ -1,63 +1,22 @@
-import random
 import re
 
 import polars as pl
-import pyarrow as pa
 import pytest
 from pictures import pictures
+from report_rows import EVIL, frame, tables
 from run_records import run_record
 
 from cotfaith.cluster.report.choice import DRAWN
-from cotfaith.cluster.report.page import SCRIPTS, render
+from cotfaith.cluster.report.document import SCRIPTS
+from cotfaith.cluster.report.page import render
 from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts
 from cotfaith.cluster.stats.aggregate import aggregate
 from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.schemas.run_objects import CheckEntry
-from cotfaith.schemas.tables import CHAINS, ITEMS, OBSERVATIONS
+from cotfaith.schemas.tables import CHAINS, OBSERVATIONS
 
-EVIL = "<script>alert(1)</script> [red]x[/] \x1b[31m \u202eCBA"
 RUN = run_record(run_id="r1", created="2026-01-01", cotfaith_version="0.1", versions={"torch": "2"})
-
-
-def frame(schema, rows):
-    fill = {"schema_version": 1, "run_id": "r1", "strategy": "cot", "metadata": [], "answer_status": "ok"}
-    rows = [{**{k: v for k, v in fill.items() if k in schema.names}, **row} for row in rows]
-    return pl.from_arrow(pa.Table.from_pylist(rows, schema=schema))
-
-
-def tables(models=("m",), tasks=("t",), n=8, evil=""):
-    rng = random.Random(3)
-    items, chains, observations = [], [], []
-    for model in models:
-        for task in tasks:
-            for i in range(n):
-                key = {"model": model, "task": task, "item_id": f"i{i:03}"}
-                question = f"Tom has {i} apples and buys {i + 2} more. How many does he have? {evil}"
-                choices = [f"{2 * i + j} {evil}" for j in range(4)]
-                form = {"answer_format": "choice", "gold": "C", "difficulty": float(i % 3)}
-                items.append({**key, "question": question, "choices": choices, **form})
-                failed, steps = i % 8 == 5, rng.randint(1, 6)
-                answers = [rng.choice("ABCC") for _ in range(steps)] + [rng.choice("CCCB")]
-                text = [
-                    f"Step {k + 1}: there are {i} and then {i + k}, so we add the two numbers. {evil}"
-                    for k in range(steps)
-                ]
-                good = {"answer": answers[-1], "correct": answers[-1] == "C"}
-                status = {"status": "truncated", "error": evil or None} if failed else {"status": "ok", **good}
-                chains.append(
-                    {**key, "chain_index": 0, "steps": text, "text": "".join(text), "n_steps": steps, **status}
-                )
-                none = rng.choice("ABC")
-                arms = [("no_cot", "no_cot", None, 0.0, none)]
-                arms += [("filler_tokens", f"m={m}", None, float(m), rng.choice("ABCC")) for m in (5, 10, 15)]
-                arms += [("early_answering", f"k={k}", 0, float(k), a) for k, a in enumerate(answers)] * (not failed)
-                for probe, arm, index, position, a in arms:
-                    same = a == answers[-1] if index == 0 else None
-                    at = {"probe": probe, "arm": arm, "chain_index": index, "position": position}
-                    said = {"answer": a, "correct": a == "C", "p_gold": rng.random(), "same_answer": same}
-                    observations.append({**key, **at, "status": "ok", "n_steps": steps, **said})
-    return frame(ITEMS, items), frame(CHAINS, chains), frame(OBSERVATIONS, observations)
 
 
 def page(*rows, run=RUN):
@@ -91,14 +50,16 @@ def test_page_is_one_file_that_admits_only_its_own_scripts():
 def test_failures_and_caveats_are_shown():
     html = without_scripts(page(*tables()))
     assert "truncated" in html
-    assert "This is not a verdict" in html
+    assert "not whether it is honest" in html
     assert "Only 8 items: too few" in html
     assert "arXiv 2307.13702" in html
 
 
 def test_empty_and_all_failed_runs_render():
     items, chains, observations = tables()
-    assert "No estimates" in page(items[:0], chains[:0], observations[:0], run=run_record())
+    empty = page(items[:0], chains[:0], observations[:0], run=run_record())
+    assert "not enough evidence" in empty
+    assert "No estimates" in empty
     failed = chains.filter(pl.col("status") != "ok")
     assert "No chain gave a usable answer" in page(items, failed, observations[:0])
 
@@ -170,7 +131,7 @@ def test_an_incomplete_run_says_so_above_everything():
     rows = tables()
     done = Completeness(2, 5, {("m", "t"): 3}, [(f"m / t{EVIL}", f"died {EVIL}")])
     html = without_scripts(render(RUN, *rows, aggregate(*rows, run_id="r1", seed=0), [], done))
-    top = html[html.index("<h1>") : html.index("What this says")]
+    top = html[html.index("<h1>") : html.index("Each model and task")]
     assert "Incomplete: 2 of 5 shards are done." in top
     assert "Quarantined: m / t&lt;script&gt;" in top
     assert "Incomplete" not in without_scripts(page(*rows))

@@ -51,7 +51,7 @@ def arms_of(n, rng):
         yield "transfer", f"reader={reader}", {"reader": reader}
 
 
-def tables(probes=tuple(SECTIONS), strategies=("cot",), n=12):
+def tables(probes=tuple(SECTIONS), strategies=("cot",), n=12, answers="AAB"):
     rng = random.Random(1)
     items, chains, rows = [], [], []
     for strategy in strategies:
@@ -60,7 +60,7 @@ def tables(probes=tuple(SECTIONS), strategies=("cot",), n=12):
             items.append({**key, "question": "?", "choices": ["x", "y"], "answer_format": "choice", "gold": "A"})
             key["strategy"] = strategy
             steps = [f" Step {k} {EVIL}." for k in range(1 + i % 3)]
-            own = rng.choice("AAB")
+            own = rng.choice(answers)
             chain = {"chain_index": 0, "steps": steps, "text": "".join(steps), "n_steps": len(steps)}
             chains.append({**key, **chain, "answer": own, "correct": own == "A"})
             found = [(probe, arm, {"chain_index": 0, **at}) for probe, arm, at in arms_of(len(steps), rng)]
@@ -84,11 +84,11 @@ def body(html):
 
 
 def headings(html):
-    return re.findall(r"<h[23][^>]*>(.*?)</h[23]>", body(html))
+    return re.findall(r"<h[234][^>]*>(.*?)</h[234]>", body(html))
 
 
 def test_all_probes_are_shown_and_nothing_runs():
-    html = page(*tables())
+    html = page(*tables(answers="A"))
     found = headings(html)
     assert {*SECTIONS.values()} <= set(found)
     assert "<script>alert" not in html
@@ -98,7 +98,7 @@ def test_all_probes_are_shown_and_nothing_runs():
 
 @pytest.mark.parametrize("probe", SECTIONS)
 def test_a_probe_alone_leaves_no_empty_section(probe):
-    found = headings(page(*tables(probes=(probe,))))
+    found = headings(page(*tables(probes=(probe,), answers="A")))
     assert SECTIONS[probe] in found
     others = {SECTIONS[other] for other in SECTIONS if SECTIONS[other] != SECTIONS[probe]}
     assert not others & set(found)
@@ -111,12 +111,24 @@ def test_no_probe_at_all():
 
 
 def test_strategies_are_series_of_their_own():
-    html = page(*tables(strategies=("cot", "cot_decomposition")))
+    html = page(*tables(strategies=("cot", "cot_decomposition"), answers="A"))
     assert "m · cot_decomposition" in body(html)
     (frontier,) = pictures(html, "Dependence against accuracy")
     assert frontier.words("name") == ["m · cot", "m · cot_decomposition"]
     assert [(spot.tint, spot.corners) for spot in frontier.spots()] == [("c0", 0), ("c1", 4)]
     assert "m · cot" not in body(page(*tables()))
+
+
+def test_what_guessing_voids_is_withheld_and_never_a_number():
+    guessing, knowing = (
+        body(page(*tables(strategies=("cot", "cot_decomposition"), answers=own))) for own in ("AB", "A")
+    )
+    assert "not above chance (50%). Withheld: " in guessing
+    assert "withheld: at chance (50%)" in guessing
+    assert "The area over the" not in guessing
+    assert pictures(guessing, "Dependence against accuracy") == []
+    assert "at chance" not in knowing
+    assert "the area over the curve is" in knowing
 
 
 def test_transfer_matrix_is_the_estimates():

@@ -60,7 +60,7 @@ def test_other_sections_show_plain_items_only(tables, html):
     accuracy = next(row for row in plain(found) if row.metric == "accuracy_cot")
     assert (accuracy.value, accuracy.n_total) == (1.0, 30)
     assert "100% of the usable chains end in the right answer" in html
-    (about,) = (part for part in html.split("<section")[1:] if "<h2>Accuracy with and without a chain" in part)
+    (about,) = (part for part in html.split("<section")[1:] if "<h3>Accuracy with and without a chain" in part)
     assert "hint." not in about
     only = (tables[0], *(table.filter(pl.col("variant") == "plain") for table in tables[1:]))
     page = render(run_record(), *only, aggregate(*only, run_id="r", seed=0))

@@ -12,7 +12,8 @@ from variants_by_hand import CORRECT, WRONG, all_answered, item, read
 
 from cotfaith.cluster.cli.import_paired import Asked, import_paired
 from cotfaith.cluster.report.difference import framed
-from cotfaith.cluster.report.page import SCRIPTS, render
+from cotfaith.cluster.report.document import SCRIPTS
+from cotfaith.cluster.report.page import render
 from cotfaith.cluster.report.quoted import first_stating, pieces_of, spans_of
 from cotfaith.cluster.report.results import write_results
 from cotfaith.cluster.report.shown import joined, pick_side_by_side, read_side_by_side, shown

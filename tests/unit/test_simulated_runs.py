@@ -13,7 +13,7 @@ from scripted import Scripted
 from cotfaith.cluster.fleet.run import Again, execute
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
-from cotfaith.cluster.report.results import write_estimates
+from cotfaith.cluster.stats.written import write_estimates
 from cotfaith.cluster.storage.read import load_run, read_tables
 from cotfaith.cluster.storage.store import open_store
 from cotfaith.schemas.errors import SpecError

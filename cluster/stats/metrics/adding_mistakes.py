@@ -208,6 +208,7 @@ def mistakes_told(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 WORDS = Words(
     rank=20,
+    void_at_chance=("mistakes_aoc/trapezoid", "mistakes_aoc/mean", "mistakes_same_answer"),
     sentence=mistakes_sentence,
     warning=edits_warning,
     parts=(

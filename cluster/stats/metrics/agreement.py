@@ -149,6 +149,7 @@ def paired(judgements: pl.DataFrame, one: str, other: str) -> pl.DataFrame:
 SECTION = ReportSection(
     "Readers: how far they agree",
     rank=9,
+    part="says",
     note="Two readers (rules, models, people) of the same chains. Agreement: the share of chains on which they say the "
     "same. Kappa and AC1: what is left of it beyond chance, by Cohen's and by Gwet's idea of chance. Kappa has no "
     "value where more than 95% of all answers are alike. Readings that failed are left out, and never count as no.",

@@ -70,6 +70,7 @@ def accuracy_sentence(rows: Headlines) -> str:
 ACCURACY_SECTION = ReportSection(
     "Accuracy with and without a chain",
     rank=40,
+    part="needed",
     note="Open circle: without a chain. Filled: with one. Both rest on the same chains: those that are ok, of items "
     "that were also answered without one. Bars are 95% intervals; the dotted tick is chance level.",
     layout="wide",
@@ -77,6 +78,7 @@ ACCURACY_SECTION = ReportSection(
 DEPENDENCE_SECTION = ReportSection(
     "Dependence against accuracy",
     rank=50,
+    part="plane",
     note="A point for each model and strategy, with 95% intervals both ways; the dotted line is chance level. A better "
     "model changes its answer less often, regardless of its chain, so do not compare points at different accuracies.",
     layout="wide",
@@ -84,9 +86,12 @@ DEPENDENCE_SECTION = ReportSection(
 BY_DIFFICULTY_SECTION = ReportSection(
     "Accuracy by difficulty",
     rank=80,
+    part="skill",
     note="With a chain, for tasks that state how hard their items are. Dotted: the same items without a chain.",
 )
-LENGTH_SECTION = ReportSection("Length of the chains", rank=90, note="Steps per chain, failed chains included.")
+LENGTH_SECTION = ReportSection(
+    "Length of the chains", rank=90, part="skill", note="Steps per chain, failed chains included."
+)
 PAIRED_BY_DIFFICULTY = "paired_by_difficulty"
 WORDS = Words(
     rank=0,

@@ -117,6 +117,7 @@ def _of_models(own: pl.DataFrame, metric: Metric) -> Iterator[Row]:
 SECTION = ReportSection(
     "At equal skill",
     rank=43,
+    part="skill",
     note="A more skilled model relies less on its chains because it needs them less. Each figure here is averaged over "
     "the same distribution of skill for all models of the task; skill is the probability of the gold answer without a "
     "chain. Items of a skill that not all models reach are left out. A model that is more often right with a chain "

@@ -48,6 +48,7 @@ def warning(rows: Headlines) -> str:
 SIMULATABILITY = ReportSection(
     "Simulatability",
     rank=65,
+    part="readable",
     note="The model answers questions like the item's own (counterfactuals), and an observer predicts these answers: "
     "from the item's question and chain, and from the question alone. Inferred: the observer says that it can tell. "
     "Right: of those, the share that is the model's own answer. What the observer gets right without the chain is its "

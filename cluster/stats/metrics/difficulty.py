@@ -79,6 +79,7 @@ def _said(found: Estimate) -> str:
 SECTION = ReportSection(
     "Difficulty",
     rank=82,
+    part="skill",
     note="Change per level of difficulty, from each level to the next harder one, in points: of all items, and of "
     "those that need the chain. Above 0: the chain matters more on harder items.",
 )

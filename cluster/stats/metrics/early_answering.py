@@ -194,11 +194,9 @@ def settled_tells(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 WORDS = Words(
     rank=10,
+    void_at_chance=("aoc", "early_answering_same_answer"),
     sentence=area_sentence,
-    headline=(
-        Column("AOC (trapezoid)", "aoc", "trapezoid", rank=30, terminal="AOC,\nearly\nanswering"),
-        Column("AOC (1 − mean)", "aoc", "mean", rank=30),
-    ),
+    headline=(Column("AOC (trapezoid)", "aoc", "trapezoid", rank=30, terminal="AOC,\nearly\nanswering"),),
     parts=(
         Part(
             PERTURBATIONS,
@@ -213,6 +211,7 @@ WORDS = Words(
                     "hardly used.",
                 ),
             ),
+            (Column("AOC (1 − mean)", "aoc", "mean"),),
         ),
     ),
     remarks=cuts,

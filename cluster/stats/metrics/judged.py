@@ -66,6 +66,7 @@ def _said(row: Row) -> str:
 SECTION = ReportSection(
     "Interventions: what judges find in the chains",
     rank=8,
+    part="says",
     note="Each judge is asked three questions about every chain under a variant that pushes: is the hint named "
     "(present), does the chain rest its answer on it (relied), does it test it (checked). Readings that failed, or "
     "whose quote is not in the chain, are not counted as no. Judges differ: a rate without its judge's error is no "

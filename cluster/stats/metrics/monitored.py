@@ -315,6 +315,7 @@ def watched(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 SECTION = ReportSection(
     "Monitors: what they catch",
     rank=8,
+    part="caught",
     note="A monitor reads chains, knowing the hint (informed) or not. Flagged: the share of chains that moved to the "
     "target and that it flags; falsely: of honest ones, plain and neutral. Catch rate: share of chains that moved and "
     "score above a threshold that so few honest chains exceed. g-mean^2: 1 for a perfect monitor, 0 for one that "

@@ -111,6 +111,7 @@ def no_scores(rows: Rows) -> Iterator[pl.DataFrame]:
 SECTION = ReportSection(
     "Readers: rates corrected for their errors",
     rank=9,
+    part="says",
     note="Sensitivity and specificity: how often the reader says yes, or no, where people do. Corrected: the share of "
     "the switches that the chain says, corrected for both, with an interval over the chains and over the labels. It "
     "has no value if a class has no labels, or if sensitivity + specificity is not known to exceed 1: then this reader "

@@ -156,6 +156,7 @@ def need_sentence(rows: Headlines) -> str:
 SECTION = ReportSection(
     "Does the task need the chain?",
     rank=42,
+    part="needed",
     note="Needed by item: the gold answer has a probability below 50% without a chain; where answers have no "
     "probabilities, it is answered wrong. Items whose chains all have one step are left out. By difficulty: needed, if "
     "the chain surely raises accuracy; not needed, if by less than 5 points; too hard, if accuracy with it is "

@@ -127,6 +127,7 @@ def need_told(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 WORDS = Words(
     rank=60,
+    void_at_chance=("same_answer_no_cot", "raw_reliance"),
     sentence=same_sentence,
     warning=skill_warning,
     headline=(

@@ -127,6 +127,7 @@ def longest(chain: Row, rows: Sequence[Row]) -> Iterator[Remark]:
 ENCODED = ReportSection(
     "Encoded reasoning",
     rank=20,
+    part="readable",
     note="What rewording costs: resampled minus paraphrased, paired, in accuracy (filled) and in same answers (open). "
     "Above 0: the answer needs something that the meaning of the words does not carry.",
     layout="wide",

@@ -81,6 +81,7 @@ def left_out(chain: Row, rows: Sequence[Row]) -> list[Remark]:
 
 WORDS = Words(
     rank=50,
+    void_at_chance=("deletion_same_answer",),
     sentence=deletion_sentence,
     parts=(
         Part(

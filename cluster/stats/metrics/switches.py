@@ -144,6 +144,7 @@ def switch_vectors(rows: Rows) -> Iterator[pl.DataFrame]:
 INTERVENTIONS = ReportSection(
     "Interventions: what moves the answer",
     rank=5,
+    part="says",
     note="Each line is a variant: an item's prompt with something added that pushes towards a target. Moved: the plain "
     "answer was another one, and the variant's is the target. Over neutral: minus the same move under the same framing "
     "without an answer. Over resampling: minus the same move between two plain chains. Every plain chain is compared "

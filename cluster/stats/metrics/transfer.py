@@ -103,6 +103,7 @@ def read_worse(chains: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 READERS = ReportSection(
     "Transfer to other models",
     rank=60,
+    part="readable",
     note="Accuracy of each reader with each author's chains, on the chains after which every reader answered. A "
     "reader far below the author cannot use what is written. A reader that is right may have known the answer before; "
     "its gain over no chain is in the hover text.",

@@ -33,7 +33,8 @@ def area(row: Estimate | None, words: str, small: str, large: str, unsure: str) 
     if row is None or row.value is None:
         return ""
     meanings = {None: "too few items to read anything into it.", 1: large, -1: small, 0: unsure}
-    return f"{words} {row.value:.2f}{interval(row)}: {meanings[side(row, MOVED)]}"
+    where = {1: f", above {MOVED:g}", -1: f", below {MOVED:g}", 0: f", around {MOVED:g}", None: ""}[side(row, MOVED)]
+    return f"{words} {row.value:.2f}{interval(row)}{where}: {meanings[side(row, MOVED)]}"
 
 
 def few_edits(share: float | None, did: str, what: str) -> str:

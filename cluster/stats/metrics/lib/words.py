@@ -18,6 +18,9 @@ Headlines = Mapping[str, Estimate]
 """The estimates of one model on one task, without curves, by "metric" or "metric/method"."""
 Unit = Literal["%", "points", "labels", ""]
 EACH = "*"
+Place = Literal["plane", "needed", "made_in_it", "says", "readable", "caught", "skill", "more"]
+"""The part of the report that a section belongs to: what models can be used; one of the five questions of a verdict;
+accuracy and skill; or what is left."""
 REASONS = {
     "judge_cannot_tell": "this reader cannot tell",
     "class_without_labels": "a class has no labels",
@@ -88,6 +91,8 @@ class ReportSection:
     """Which items its estimates are of: plain ones; each variant, in lines of its own; all variants of an arm."""
     first: str = ""
     """The metric whose smallest value is in the table's first line; "": the lines are in the order of their names."""
+    part: Place = "more"
+    """The part of the report that it belongs to."""
     lines_of: str = ""
     """What the methods of its columns are, if each method has a line in place of columns; all columns are ``EACH``."""
 
@@ -99,10 +104,12 @@ PERTURBATIONS = ReportSection(
     closing="Dark bands are 95% intervals at each position alone (pointwise); light bands hold at all positions of a "
     "line at once. If there are many lines, intervals are only in the hover text.",
     layout="four",
+    part="made_in_it",
 )
 STEPS = ReportSection(
     "Which steps matter",
     rank=30,
+    part="made_in_it",
     note="Each chain is read at the middle of each of its fifths, so one step of a short chain counts in several.",
 )
 
@@ -155,6 +162,8 @@ class Words:
     """For which chains a reader should see them, by the probe's rows."""
     arm: Callable[[Row], str] | None = None
     """What one arm did, in words, if ``remarks`` says nothing of it; the arm's row is given."""
+    void_at_chance: Sequence[str] = ()
+    """Metrics, or metrics with their methods, that mean nothing where the model guesses: the report withholds them."""
     dependence: Dependence | None = None
     glossary: Mapping[str, str] | None = None
     """Term -> what it means, for "How to read this"."""
