@@ -43,7 +43,7 @@ def fixes(
         *_missing(complete),
         *(Fix(one.short, one.setting) for one in weighty),
         *_untested(run, found, policy),
-        *_items(run, found),
+        *_items(found),
     ]
 
 
@@ -64,19 +64,13 @@ def _untested(run: RunRecord, found: Sequence[Verdict], policy: Policy) -> Itera
             yield Fix(f"not tested{on}: {names}", settings or "see Rows by status")
 
 
-def _items(run: RunRecord, found: Sequence[Verdict]) -> Iterator[Fix]:
-    """Say how many more items would decide the questions that items decide."""
-    lacking_items = [one for one in found if one.more_items is not None]
-    if not lacking_items:
+def _items(found: Sequence[Verdict]) -> Iterator[Fix]:
+    """Say how many more items would decide the questions that items decide, on half of the lines that have some."""
+    open_lines = sorted((one for one in found if one.more_items), key=lambda one: one.more_items or 0)
+    if not open_lines:
         return
-    most = max(lacking_items, key=lambda one: one.more_items or 0)
-    few, many = (pick(one.more_items or 0 for one in lacking_items) for pick in (min, max))
-    span = f"{many:,}" if few == many else f"{few:,} to {many:,}"
-    yield Fix(
-        f"{_verdicts(len(lacking_items), len(found))} questions that more items like these would decide: about {span}",
-        f"tasks[].n={most.n_items + many}",
-    )
-
-
-def _verdicts(n: int, of: int) -> str:
-    return "there are" if n == of == 1 else f"{n:,} of {of:,} lines have"
+    n = (len(open_lines) + 1) // 2
+    half = open_lines[n - 1]
+    text = f"questions that about {half.more_items:,} more items like these would decide"
+    on = "" if len(found) == 1 else f", on {n:,} of {len(open_lines):,} lines with such"
+    yield Fix(f"{text}{on}", f"tasks[].n={half.n_items + (half.more_items or 0)}")

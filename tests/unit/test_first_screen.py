@@ -79,8 +79,8 @@ def test_what_to_fix_first_names_the_setting(found):
     assert said[0] == ("19 of 60 shards are missing", "cotfaith run SPEC")
     assert said[1] == ("20 of 40 chains were cut at 96 tokens", "sampling.max_tokens=256")
     assert said[2] == ("not tested on 1 of 5 lines: readable?", "probes: [paraphrasing]")
-    assert said[3][0].startswith("1 of 5 lines have questions that more items like these would decide: about ")
     more = next(one for one in found if one.model == "unsure").more_items
+    assert said[3][0] == f"questions that about {more:,} more items like these would decide, on 1 of 1 lines with such"
     assert said[3][1] == f"tasks[].n={60 + more}"
     assert len(said) == 4
 
