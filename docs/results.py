@@ -41,6 +41,8 @@ Rows of different tables belong together by these columns:
 | an observation and its item | `model`, `task`, `item_id`, where `chain_index` is null |
 | an estimate and its verdict | `model`, `task`, `strategy`, `channel` (with nulls equal: channels are not told apart) |
 
+`examples/results.ipynb` is a notebook that does all this on a small run.
+
 Log-probabilities are natural logarithms (nats). An answer is in its canonical form: a choice's label (A), a number
 without separators, true or false, or text in lower case. Version of the tables: {version}.
 """
