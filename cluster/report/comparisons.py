@@ -44,7 +44,7 @@ def _differences(
             told.append(f"{one_line(label)}: {what} {with_bounds(row, '+.1%')}")
     keys = [("dot" if method == first else "ring", what) for method, what in asked.labels.items()]
     about = f"{asked.x}{f', {title}' if title else ''}"
-    return Figure(title, ladder.svg(about, "; ".join(told), keys, marks))
+    return Figure(title, ladder.svg(about, told, keys, marks))
 
 
 def _hover(row: Estimate, what: str) -> str:

@@ -157,13 +157,10 @@ def _hover(row: Estimate, form: str) -> str:
     return f"{row.value:{form}} at {row.position:g}: {bounds_text(row, form)}{counted(row)}"
 
 
-def _told(lines: Sequence[Line], form: str) -> str:
+def _told(lines: Sequence[Line], form: str) -> list[str]:
     """Return the first and the last value of each line."""
     ends = ((one.name, one.points[0], one.points[-1]) for one in lines)
-    return "; ".join(
-        f"{one_line(name)}: {a.value:{form}} at {a.position:g} to {b.value:{form}} at {b.position:g}"
-        for name, a, b in ends
-    )
+    return [f"{name}: {a.value:{form}} at {a.position:g} to {b.value:{form}} at {b.position:g}" for name, a, b in ends]
 
 
 def _at(frame: Frame, row: Estimate) -> Place:

@@ -56,7 +56,7 @@ def _figure(
     up = near_axis(f"{asked[1].axis}   {MORE}", [end for one in dots for end in one.y.ends])
     frame = Frame(across, up, LARGE, HEIGHT)
     levels = [level(frame, chance, f"chance {chance:.0%}")] if chance is not None else []
-    told = "; ".join(one.hover.replace("\n", ", ") for one in dots)
+    told = [one.hover for one in dots]
     marks = [*levels, better(frame, BETTER), *scatter(frame, dots)]
     name = f"{asked[1].axis} against {asked[0].x}, {task}"
     return Figure(task, svg(LARGE, HEIGHT, name, told, frame.drawn(), *marks))

@@ -66,7 +66,7 @@ def _figure(task: str, chains: pl.DataFrame, looks: Mapping[str, Look]) -> Figur
     most = max((n for own in counts.values() for n in own.values()), default=0)
     frame = Frame(bins.axis(), count_axis("chains", most), height=200)
     draw = _bars if len(counts) <= MOST_BARS else _lines
-    name, told = f"steps per chain, {task}", f"{chains.height:,} chains of {first} to {last} steps"
+    name, told = f"steps per chain, {task}", [f"{chains.height:,} chains of {first} to {last} steps"]
     return Figure(task, svg(frame.width, frame.height, name, told, frame.drawn(), *draw(frame, counts, looks, bins)))
 
 

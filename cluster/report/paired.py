@@ -58,7 +58,7 @@ def _figure(
         marks += _dumbbell(ladder, at, pair, looks[series], paired.labels)
     keys = [("ring", paired.labels[0]), ("dot", paired.labels[1]), *([("level", "chance")] if any(levels) else [])]
     name = f"{paired.x}, {' and '.join(paired.labels)}{f', {title}' if title else ''}"
-    told = "; ".join(_told(label, pair, paired.labels) for (label, _), pair in zip(own, sides, strict=True))
+    told = [_told(label, pair, paired.labels) for (label, _), pair in zip(own, sides, strict=True)]
     return Figure(title, ladder.svg(name, told, keys, marks))
 
 

@@ -90,7 +90,7 @@ def _figure(name: str, lines: Sequence[Fitted]) -> Figure:
     frame = Frame(across, up, height=HEIGHT)
     looks = {one.series: one.look for one in named}
     drawn = [crowded([frame.at(*end) for end in one.ends()], looks.get(one.series), one.told()) for one in lines]
-    what, told = f"{name} against accuracy without a chain", "; ".join(one.told() for one in lines)
+    what, told = f"{name} against accuracy without a chain", [one.told() for one in lines]
     marks = [level(frame, lines[0].reference, "reference"), *drawn, *scatter(frame, dots)]
     note = "" if named is lines else CROWDED.format(n=len(lines), high=ordered[-1].series, low=ordered[0].series)
     return Figure(name, svg(frame.width, HEIGHT, what, told, frame.drawn(), *marks), note)

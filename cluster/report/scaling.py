@@ -86,7 +86,7 @@ def _figure(name: str, rows: Sequence[Row]) -> Figure:
     marks = []
     for kind, (what, dash, look) in LINES.items():
         marks += _line([row for row in known if row["kind"] == kind], frame, what, dash, look)
-    told = "; ".join(_hover(row, LINES[row["kind"]][0]).replace("\n", ", ") for row in known)
+    told = [_hover(row, LINES[row["kind"]][0]) for row in known]
     return Figure(name, svg(frame.width, frame.height, f"{name} against size", told, frame.drawn(), *marks))
 
 

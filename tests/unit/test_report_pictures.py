@@ -11,7 +11,7 @@ from cotfaith.cluster.colours import COLOURS, ON_DARK
 from cotfaith.cluster.report.comparisons import difference_figures, matrix_figure
 from cotfaith.cluster.report.curves import MOST_LINES, curve_figure
 from cotfaith.cluster.report.drawing.axes import count_axis, number_axis, share_axis, size_axis
-from cotfaith.cluster.report.drawing.elements import clipped, short, width_of, words
+from cotfaith.cluster.report.drawing.elements import MOST_TOLD, clipped, short, width_of, words
 from cotfaith.cluster.report.drawing.labels import labels
 from cotfaith.cluster.report.drawing.looks import SHAPES, key, looks_of, palette
 from cotfaith.cluster.report.frontier import frontier_figure
@@ -119,6 +119,15 @@ def every_figure(name):
     yield matrix_figure(Known(both), name, Matrix(("read",), name, name))
     yield frontier_figure(Known(both), looks, {name: 0.25}, name, frontier, dependences)
     yield from length_figures(chains, looks)
+
+
+def test_a_screen_reader_hears_the_first_values():
+    few = Picture(curve_figure(Known(points(0.25, 0.5)), looks_of(["m"]), "t", SHARES, "Same").svg)
+    assert few.root.find("title").text == "Same: same answer by kept, t"
+    assert few.root.find("desc").text == "m: 25% at 0 to 50% at 1"
+    rows = [estimate("read", model=f"m{n}", method="r") for n in range(MOST_TOLD + 2)]
+    many = Picture(matrix_figure(Known(rows), "t", Matrix(("read",), "x", "y")).svg)
+    assert many.root.find("desc").text.endswith("; and 2 more")
 
 
 def test_hostile_names_are_text():

@@ -12,6 +12,7 @@ from cotfaith.cluster.terminal import plain_text
 _OWNED = re.compile(r"^(?:[\w.-]+/)+([^/]+)$")
 FONT = 11.5
 """The size of labels; ``figures.css`` sets the same."""
+MOST_TOLD = 40
 
 
 def element(tag: str, *children: Element | str, **attributes: object) -> Element:
@@ -36,9 +37,11 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def svg(width: float, height: float, name: str, told: str, *children: Element) -> Markup:
-    """Return a whole picture; ``name`` and ``told`` are what a screen reader says of it."""
-    about = [element("title", one_line(name)), element("desc", told)]
+def svg(width: float, height: float, name: str, told: Sequence[str], *children: Element) -> Markup:
+    """Return a whole picture; a screen reader says ``name`` and the first ``MOST_TOLD`` of ``told``."""
+    more = [f"and {len(told) - MOST_TOLD:,} more"] * (len(told) > MOST_TOLD)
+    said = "; ".join([*(one_line(text.replace("\n", ", ")) for text in told[:MOST_TOLD]), *more])
+    about = [element("title", one_line(name)), element("desc", said)]
     box = f"0 0 {number(width)} {number(height)}"
     return Markup(tostring(element("svg", *about, *children, viewBox=box, class_="drawing", role="img"), "unicode"))
 

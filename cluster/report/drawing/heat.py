@@ -65,9 +65,8 @@ class Heat:
         """Return the picture."""
         width = max(LARGE, self.left + self.cell * len(self.columns) + self.right)
         height = self.top + ROW * len(self.rows) + 6
-        told = "; ".join(text.replace("\n", ", ") for text in self.hovers.values())
         cells = [self._cell(*at) for at in self.values]
-        return svg(width, height, name, told, *self._titles(), *self._names(), *cells)
+        return svg(width, height, name, [*self.hovers.values()], *self._titles(), *self._names(), *cells)
 
     def _titles(self) -> list[Element]:
         above = words((self.left, FONT), f"{self.titles[0]} →", class_="aside")

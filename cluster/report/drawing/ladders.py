@@ -50,7 +50,7 @@ class Ladder:
         """Return where ``value`` is in a row; ``off``: units below its middle."""
         return self.left + self.axis.place(value) * (self.width - 14 - self.left), TOP + ROW * (row + 0.5) + off
 
-    def svg(self, name: str, told: str, keys: Sequence[Key], marks: Sequence[Element]) -> Markup:
+    def svg(self, name: str, told: Sequence[str], keys: Sequence[Key], marks: Sequence[Element]) -> Markup:
         """Return the picture."""
         parts = [*self._axis(), *self._named(), *_key(keys), *marks]
         return svg(self.width, self.bottom + BELOW, name, told, *parts)
