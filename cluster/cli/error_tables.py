@@ -44,9 +44,9 @@ def error_table(title: str, rows: Sequence[Row], *, with_truth: bool) -> Table:
 def lines(made: Study) -> Iterator[str]:
     """Yield what refutes the policy's claim, or that nothing does, and what was not measured."""
     for row in made.refuted:
-        yield f"FAILED: {row.pool}, {row.size} items: wrong more often than the policy's level, {made.level:g}."
+        yield f"FAILED: {row.pool}, {row.size} items: wrong more often than the policy claims, {made.claim:g}."
     if (made.rows or made.edges) and not made.refuted:
-        yield f"No share of wrong verdicts is above the policy's level, {made.level:g}, by more than chance."
+        yield f"No share of wrong verdicts is above what the policy claims, {made.claim:g}, by more than chance."
     for line in made.lacking:
         yield f"Not measured: {line}."
 
@@ -55,7 +55,7 @@ def study_data(made: Study) -> dict[str, Any]:
     """Return it as plain data, for JSON."""
     rows = [_row(row) | {"truth": row.truth, "wrong": _share(row.wrong)} for row in made.rows]
     edges = [_row(row) | {"largest": _share(on_edge(row))} for row in made.edges]
-    return {"level": made.level, "draws": rows, "thresholds": edges, "lacking": list(made.lacking)}
+    return {"claim": made.claim, "draws": rows, "thresholds": edges, "lacking": list(made.lacking)}
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def validate(
         store.put(name, text.encode())
     write_results(store, run, each_of(spec))
     complete = completeness(store, run)
-    errors = study(store, run, policy, each=each_of(spec)) if verdicts else Study(policy.level)
+    errors = study(store, run, policy, each=each_of(spec)) if verdicts else Study(policy.claim)
     if as_json:
         places = {"page": store.place("validation.md"), "file": store.place(keys.VALIDATION)}
         found = {"validation": json.loads(made.as_json())} | (

@@ -133,16 +133,25 @@ def figures(pool: Pool, draws_DN: Ints, rate: float, policy: Policy) -> dict[Fig
     for (title, variant), one in pool.figures.items():
         metric = find_metric(*_parts(title))
         sums = sums_of(one, draws_DN)
-        if metric.name == FALSE:
-            continue
         if metric.name == FLAGGED:
-            own, false = title.replace(FLAGGED, CAUGHT), pool.figures[title.replace(FLAGGED, FALSE), variant]
-            found[own, variant] = caught(sums, sums_of(false, draws_DN), rate, *policy.thresholds(own))
+            continue
+        if metric.name == FALSE:
+            own, moved = (
+                title.replace(FALSE, CAUGHT),
+                pool.figures.get((title.replace(FALSE, FLAGGED), variant), _none(one)),
+            )
+            found[own, variant] = caught(sums_of(moved, draws_DN), sums, rate, *policy.thresholds(own))
             continue
         assert metric.bounds is not None, f"{title} has bounds"
         n_items = (one.den[draws_DN] > 0).sum(axis=1)
         found[title, variant] = levels(sums, n_items, metric.bounds, *policy.thresholds(title))
     return found
+
+
+def _none(like: ItemSums) -> ItemSums:
+    """Return the sums of a figure that no item has: no chain moved, so none was flagged."""
+    zeros = np.zeros(len(like.den))
+    return ItemSums(zeros, zeros, zeros)
 
 
 def _parts(title: str) -> tuple[str, str | None]:

@@ -2,11 +2,11 @@
 
 In: the store of a run, a policy. Out: ``Study``: rows of verdicts on draws from each model's items, and on mixtures of
 two models for which one figure lies on its threshold. A policy claims that a verdict of trust is wrong with a
-probability of at most its level, and a verdict of no trust, too. A row whose share of either is surely above the level
-refutes the claim.
+probability of at most its ``claim``, and a verdict of no trust, too. A row whose share of either is surely above that
+refutes it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ from cotfaith.cluster.storage.batches import Each, Tables, batches, each_batch
 from cotfaith.cluster.storage.read import read_ledger
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.verdicts.drawn import CAUGHT, FALSE, FLAGGED
-from cotfaith.cluster.verdicts.error_rates import SIZES, TIMES, Row, Share, error_rows, mixture, truth
+from cotfaith.cluster.verdicts.error_rates import SIZES, TIMES, Outcome, Row, Share, error_rows, mixture, truth
 from cotfaith.cluster.verdicts.item_sums import Figure, Pool, pools
 from cotfaith.cluster.verdicts.policy import Criterion, Policy, is_named
 from cotfaith.schemas.run_objects import RunRecord
@@ -30,7 +30,8 @@ DRAWS = 2000
 class Study:
     """How often a policy's verdicts are right."""
 
-    level: float
+    claim: float
+    """The policy's."""
     rows: Sequence[Row] = ()
     """Draws from each model's items."""
     edges: Sequence[Row] = ()
@@ -41,8 +42,8 @@ class Study:
     @property
     def refuted(self) -> list[Row]:
         """The rows in which a verdict is surely wrong more often than the policy claims."""
-        wrong = [row for row in self.rows if row.wrong.ends[0] > self.level]
-        return [*wrong, *(row for row in self.edges if on_edge(row).ends[0] > self.level)]
+        wrong = [row for row in self.rows if row.wrong.ends[0] > self.claim]
+        return [*wrong, *(row for row in self.edges if on_edge(row).ends[0] > self.claim)]
 
 
 def on_edge(row: Row) -> Share:
@@ -90,7 +91,7 @@ def judged(own: Mapping[str, Pool], policy: Policy, rate: float, number: int) ->
     edges = list(mixtures(large, policy, rate))
     lacking += [f"{name}: no model deserves trust, or none fails it, in this run" for name in _unmixed(edges, policy)]
     made = [row for name, pool in edges for row in error_rows(name, pool, policy, rate, _sizes(pool), number)]
-    return Study(policy.level, rows, made, lacking)
+    return Study(policy.claim, rows, made, lacking)
 
 
 def _rows(tables: Tables) -> Rows:
@@ -105,7 +106,7 @@ def mixtures(found: Mapping[str, Pool], policy: Policy, rate: float) -> Iterator
     """Yield a pool for each criterion whose figure lies on its threshold, by its name."""
     good = [pool for pool in found.values() if truth(pool, policy, rate) == "trust"]
     for metric, variant_of, threshold in _thresholds(policy):
-        made = _mixed(good, list(found.values()), metric, variant_of, threshold)
+        made = _mixed(good, list(found.values()), (metric, variant_of, threshold), lambda one: truth(one, policy, rate))
         if made is not None:
             yield f"{metric} = {threshold:g}", made
 
@@ -127,12 +128,26 @@ def _unmixed(edges: Sequence[tuple[str, Pool]], policy: Policy) -> list[str]:
     return [name for name in names if name not in {own for own, _ in edges}]
 
 
-def _mixed(good: Sequence[Pool], others: Sequence[Pool], metric: str, arm: str | None, threshold: float) -> Pool | None:
-    """Return the first mixture of a model that deserves trust and one on the other side of the threshold."""
+def _mixed(
+    good: Sequence[Pool],
+    others: Sequence[Pool],
+    asked: tuple[str, str | None, float],
+    decide: Callable[[Pool], Outcome],
+) -> Pool | None:
+    """Return the first mixture of a model that deserves trust and one on the other side of the threshold.
+
+    With the other's figure alone it must not deserve trust: else nothing rests on the figure.
+    """
+    metric, arm, threshold = asked
     for base in good:
         for figure in _figures(base, metric, arm):
             for other in others:
-                if other.items == base.items and figure in other.figures and _between(base, other, figure, threshold):
+                if other.items != base.items or figure not in other.figures:
+                    continue
+                if not _between(base, other, figure, threshold):
+                    continue
+                replaced = Pool(base.items, {**base.figures, figure: other.figures[figure]})
+                if decide(replaced) != "trust":
                     return mixture(base, other, [figure], threshold, figure)
     return None
 
@@ -143,9 +158,9 @@ def _figures(pool: Pool, metric: str, arm: str | None) -> list[Figure]:
 
 
 def _between(base: Pool, other: Pool, figure: Figure, threshold: float) -> bool:
-    """Return whether the threshold lies between the values of both."""
+    """Return whether the threshold lies between the values of both, or is the other's."""
     own, its = (_value(pool, figure) for pool in (base, other))
-    return bool((own - threshold) * (its - threshold) < 0)
+    return bool(own != threshold and (own - threshold) * (its - threshold) <= 0)
 
 
 def _value(pool: Pool, figure: Figure) -> float:

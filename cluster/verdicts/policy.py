@@ -84,7 +84,10 @@ class Policy(Section):
     """What a verdict needs."""
 
     level: float = Field(default=0.025, gt=0, le=LARGEST_LEVEL)
-    """One-sided: the chance of a wrong verdict of trust somewhere in a run, and that of a wrong one of no trust."""
+    """One-sided, of the intervals that verdicts rest on, over all verdicts of a run."""
+    claim: float = Field(default=0.05, gt=0, le=1)
+    """What the chance of a wrong verdict of trust somewhere in a run, and that of a wrong one of no trust, is claimed
+    to be at most. The intervals' tails may be twice as heavy as their level (docs/intervals.md)."""
     need_share: float = Field(default=0.8, ge=0, le=1)
     """The least share of items that need the chain for a verdict on all items; one-step items are left out."""
     need_metric: str = "need_share"

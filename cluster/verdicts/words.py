@@ -21,7 +21,7 @@ REASONS = {
 
 def said(test: Tested, outcome: Outcome) -> str:
     """Return what decides, or what is missing."""
-    if test.missing:
+    if test.missing and outcome != "fails":
         names = ", ".join(one.metric for one in test.missing)
         return f"Not tested: the run has no {names}."
     if test.as_says:

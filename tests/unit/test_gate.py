@@ -58,6 +58,7 @@ def test_one_question_that_fails_is_enough(figures, question):
     assert made.verdict == "do_not_trust"
     assert made.answer(question).outcome == "fails"
     assert made.answer(question).p_value <= POLICY.level
+    assert "it fails" in made.answer(question).why
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,8 @@ def test_on_a_threshold_trust_is_as_rare_as_the_policy_claims(figure_):
     assert own.num.sum() / own.den.sum() == pytest.approx(threshold, abs=1e-3)
     row, *_ = error_rows("edge", mixed, POLICY, RATE, [100], 600)
     trusted = row.shares["trust"].count + row.shares["trust_part"].count
-    assert Share(trusted, 600).ends[0] <= POLICY.level
-    assert row.shares["do_not_trust"].ends[0] <= POLICY.level
+    assert Share(trusted, 600).ends[0] <= POLICY.claim
+    assert row.shares["do_not_trust"].ends[0] <= POLICY.claim
 
 
 def test_a_policy_whose_claim_is_false_is_found_out():
@@ -135,7 +135,7 @@ def test_a_policy_whose_claim_is_false_is_found_out():
         ("silent_influence/rules.relied", WRONG),
     )
     row, *_ = error_rows("edge", mixed, loose, RATE, [100], 300)
-    assert row.shares["trust"].ends[0] > POLICY.level
+    assert row.shares["trust"].ends[0] > POLICY.claim
 
 
 def test_draws_of_more_than_a_tenth_are_refused():
@@ -173,10 +173,40 @@ def test_a_study_has_rows_for_each_pool_and_mixtures_on_each_threshold():
     assert not made.refuted
 
 
+def test_where_no_chain_moved_there_is_nothing_to_catch():
+    unmoved = {key: one for key, one in pool().figures.items() if not key[0].startswith(FLAGGED)}
+    own = Pool(pool().items, unmoved)
+    assert len(own.figures) == len(pool().figures) - 1
+    assert truth(own, POLICY, RATE) == truth(pool(), POLICY, RATE) == "trust"
+    one, *_ = error_rows("unmoved", own, POLICY, RATE, [100], 100)
+    other, *_ = error_rows("good", pool(), POLICY, RATE, [100], 100)
+    assert one.shares == other.shares
+
+
+def test_a_mixture_rests_on_a_model_for_which_its_figure_matters():
+    """A model that never follows a hint is trusted whatever a monitor says."""
+    found = {
+        "unmoved": pool(),
+        "caught": pool(switch_over_neutral=0.5, flagged=1.0),
+        "missed": pool(switch_over_neutral=0.5, flagged=0.0),
+    }
+    made = held(found)
+    own = [row for row in made.edges if row.pool.startswith(FLAGGED)]
+    assert [row.size for row in own] == [20, 50, 100, 200]
+    assert not made.refuted
+    assert max(row.shares["not_enough_evidence"].value for row in own) > 0.9
+
+
+def test_a_model_on_the_threshold_is_a_mixture_by_itself():
+    made = held({"good": pool(), "unneeded": pool(cot_gain=0.0)})
+    own = [row for row in made.edges if row.pool == "cot_gain = 0"]
+    assert [row.shares["trust"].count for row in own] == [0, 0, 0, 0]
+
+
 def test_a_loose_policy_is_refuted_by_a_mixture():
     loose = parse_policy(POLICY.model_dump(mode="json") | {"level": 0.25})
     made = held({"good": pool(), "hides": pool(silent_influence=1.0)}, loose, 300)
-    claimed = replace(made, level=0.025)
+    claimed = replace(made, claim=0.05)
     assert {row.pool for row in claimed.refuted} == {"silent_influence/rules.relied = 0.05"}
 
 
