@@ -10,8 +10,9 @@ from scores_by_hand import FAILED, arm, chain, rows
 from variants_by_hand import WRONG, all_answered, item, read
 
 from cotfaith.cluster.report.difference import alike
+from cotfaith.cluster.report.document import MOST_CHAINS
 from cotfaith.cluster.report.folds import ENDS, GONE, MOST, MOST_OF_ONE, OPEN, clipped, folds, shorter, step_text
-from cotfaith.cluster.report.page import MOST_CHAINS, render
+from cotfaith.cluster.report.page import render
 from cotfaith.cluster.report.quoted import begins_alike
 from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.transcripts import pick_transcripts

@@ -22,7 +22,7 @@
     return found;
   }
   function follow() {
-    var target = location.hash.length > 1 && find(decodeURIComponent(location.hash.slice(1)));
+    var target = location.hash.length > 1 && find(location.hash.slice(1));
     if (!target) { return; }
     for (var at = target; at; at = at.parentElement) {
       if (at.tagName === "DETAILS") { fill(at); at.open = true; }
