@@ -4,7 +4,7 @@ In: a run's folder or address. Out: polars ``LazyFrame`` objects with the column
 and knows nothing about how rows are made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -29,9 +29,9 @@ class RunFrames:
 
     path: str
     """The run's folder, or its address in object storage."""
-    _store: Store
-    _run: RunRecord
-    _ledger: Ledger
+    _store: Store = field(repr=False)
+    _run: RunRecord = field(repr=False)
+    _ledger: Ledger = field(repr=False)
 
     @property
     def run_id(self) -> str:

@@ -7,6 +7,7 @@ same bytes.
 
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,6 +25,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MOST = 1024  # characters of a text, or of a value as JSON, in a summary, as Inspect has them
 _REMOVED = "Key removed from summary (> 1k)"
 _LONGEST_ID = 200
+_UP = re.compile(r"(?<![^/\\])\.\.(?![^/\\])")
+"""The part of a path that leads out of a folder."""
 _SUMMARY = ("id", "epoch", "input", "choices", "target", "metadata", "scores", "uuid")
 
 
@@ -88,10 +91,10 @@ def header_of(path: Path) -> Data | None:
 
 
 def sample_id(text: str) -> str:
-    """Return an id that can name a file: a text that is very long, or has a control character, ends in its hash."""
-    if len(text) <= _LONGEST_ID and text.isprintable():
+    """Return an id that can name a file; a text that cannot, such as a very long one, gets its hash."""
+    if len(text) <= _LONGEST_ID and text.isprintable() and not _UP.search(text):
         return text
-    kept = "".join(one if one.isprintable() else "?" for one in text[:_LONGEST_ID])
+    kept = _UP.sub("?", "".join(one if one.isprintable() else "?" for one in text[:_LONGEST_ID]))
     return f"{kept} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 

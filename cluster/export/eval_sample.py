@@ -123,7 +123,7 @@ def _metadata(item: Row, chain: Row) -> Data:
     found = {name: chain[name] for name in (*_ABOUT, *_MORE)}
     about = {"item": chain["item_id"], "pushes_towards": chain["target"], "difficulty": item["difficulty"]}
     more = {pair["key"]: pair["value"] for pair in item["metadata"] or ()}
-    return about | found | {"item_metadata": more}
+    return about | found | {"weight": item["weight"], "item_metadata": more}
 
 
 def _arms(rows: Iterable[Row]) -> dict[str, list[Data]]:

@@ -6,6 +6,7 @@ from copy import deepcopy
 
 import pyarrow as pa
 import pytest
+from old_runs import make_old
 from runs_here import copy_of, finish
 
 import cotfaith
@@ -155,6 +156,7 @@ def test_readings_are_scores_that_filters_can_name(exported):
 
 
 def test_figures_and_verdicts_are_those_of_the_run_and_none_is_made(run, exported, cli):
+    """Takes some seconds: it makes the run's estimates and verdicts."""
     about = exported["a", "cot"]["eval"]
     assert about["metadata"]["verdicts"] == about["tags"] == []
     assert exported["a", "cot"]["results"]["scores"][0]["metrics"] == {}
@@ -225,6 +227,24 @@ def test_a_chain_that_failed_is_an_error_and_has_no_score():
     assert (unknown["scores"], unknown["target"], unknown["error"]) == ({}, "", None)
 
 
+def test_an_old_run_and_records_of_an_experiment(tmp_path, monkeypatch, cli):
+    small = {"models": SPEC["models"][:1], "strategies": ["cot"], "interventions": [], "probes": ["no_cot"]}
+    make_old(finish(tmp_path, SPEC | small) / "run", 2)
+    monkeypatch.chdir(tmp_path)
+    record = {"item": "i", "gold": "a", "model": "m", "task": "t", "with_chain": True, "prediction": "a"}
+    other = record | {"variant": "bias.wrong", "target": "b", "prediction": "b"}
+    (tmp_path / "r.jsonl").write_text(json.dumps(record | {"variant": "plain"}) + "\n" + json.dumps(other))
+    assert cli("import", "--paired", "r.jsonl", "--out", "paired", "--answer-format", "text")[0] == 0
+    for name, n in (("run", 6), ("paired", 2)):
+        code, out, err = cli("export", name, "--to", "inspect", "--out", f"logs of {name}")
+        assert (code, f"1 logs with {n} samples" in out) == (0, True), err
+        (path,) = (tmp_path / f"logs of {name}").iterdir()
+        assert {one["metadata"]["status"] for one in log_of(path)["samples"]} == {"ok"}
+    moved = next(one for one in log_of(path)["samples"] if one["metadata"]["variant"] == "bias.wrong")
+    assert moved["messages"][1]["content"] == "\nANSWER: b"  # the records have no text
+    assert (moved["scores"]["correct"]["value"], moved["metadata"]["pushes_towards"]) == ("I", "b")
+
+
 def test_readings_with_one_name_are_all_scores():
     item = dict.fromkeys(TABLES["items"].names) | {"answer_format": "text"}
     chain = dict.fromkeys(TABLES["chains"].names) | {"item_id": "i", "chain_index": 0, "status": "ok", "model": "m"}
@@ -249,10 +269,13 @@ def test_a_summary_is_reasoning_that_is_not_shown():
 
 
 def test_ids_name_files_and_stay_apart(tmp_path):
-    assert sample_id("t-1 hint.wrong/ü") == "t-1 hint.wrong/ü"
-    odd = [sample_id(text) for text in ("a\0b", "a\nb", "x" * 70_000, "x" * 70_001)]
-    assert len(set(odd)) == 4
-    assert all(one.isprintable() and len(one) < 250 for one in odd)
+    for plain in ("t-1 hint.wrong/ü", "wait... what", "a..b/c.."):
+        assert sample_id(plain) == plain
+    odd = [
+        sample_id(text) for text in ("a\0b", "a\nb", "x" * 70_000, "x" * 70_001, "../../b", "a/../b", "a\\..\\b", "..")
+    ]
+    assert len(set(odd)) == 8
+    assert all(one.isprintable() and len(one) < 250 and ".." not in one for one in odd)
     sample = {"id": "i", "epoch": 1, "input": "?", "choices": None, "target": "", "scores": {}, "error": None}
     sample |= {"metadata": {"long": "x" * 5000, "list": ["y" * 2000], "n": 1}, "messages": [], "uuid": "u1"}
     with eval_file(tmp_path / "x.eval") as file:
@@ -361,6 +384,29 @@ class TestInspect:
         asked = {row["question"] for row in items.values()} | {row["prompt"] for row in wanted if row["intervention"]}
         assert {one["question"].strip() for one in found} == {text.strip() for text in asked}
         assert {one["gold"] for one in found} == {row["gold"] for row in items.values()}
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "One more. So it is.\nANSWER: 9",
+            "A **b**. ANSWER: this.",
+            "Trailing space. And more.   ",
+            " Two\n\n\nthree.",
+        ],
+    )
+    def test_odd_texts_come_back_as_they_were(self, log, tmp_path, monkeypatch, cli, text):
+        record = {"id": "../i", "question": "What is 1 + 1?", "gold": "2", "cot": text, "answer": "2"}
+        (tmp_path / "own.jsonl").write_text(json.dumps(record))
+        chains = {"name": "t", "file": "own.jsonl", "adapter": "chains"}
+        changed = {"tasks": [chains], "strategies": ["cot"], "interventions": [], "probes": ["early_answering"]}
+        finish(tmp_path, SPEC | changed | {"models": SPEC["models"][:1]})
+        monkeypatch.chdir(tmp_path)
+        assert cli("export", "run", "--to", "inspect")[0] == 0
+        assert cli("import", "logs", "--out", "chains.jsonl")[0] == 0
+        (chain,) = rows(tmp_path / "run", "chains")
+        found = json.loads((tmp_path / "chains.jsonl").read_text())
+        assert (found["cot"], found["answer"], found["gold"]) == (chain["text"], chain["answer"], "2")
+        assert chain["text"].strip() == text.strip()
 
     def test_its_schema_has_every_field(self, log, exported):
         """Inspect's classes leave out what they do not know: nothing that is written may be lost."""

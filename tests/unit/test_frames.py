@@ -190,6 +190,7 @@ def test_a_damaged_part_is_refused_when_it_is_read(run):
 
 
 def test_tables_that_are_not_made_name_the_command(tmp_path, cli):
+    """Takes some seconds: it makes a run's estimates and verdicts."""
     run = finish_in(tmp_path, SMALL)
     tables = cotfaith.read(str(run))
     for name, command in (("estimates", "aggregate"), ("comparisons", "aggregate"), ("verdicts", "gate")):
@@ -232,4 +233,5 @@ def test_what_is_no_run_is_refused(tmp_path):
 
 
 def test_a_handle_can_be_read(run):
+    assert repr(cotfaith.read(run)) == f"RunFrames(path={str(run)!r})"
     assert len(cotfaith.read(cotfaith.RunHandle(run)).items.collect()) == 16
