@@ -20,7 +20,7 @@ from cotfaith.cluster.verdicts.candidate import Candidate, candidates, sizes_of
 from cotfaith.cluster.verdicts.named import asked
 from cotfaith.cluster.verdicts.policy import Policy
 from cotfaith.cluster.verdicts.proven import PROVEN, Proven
-from cotfaith.cluster.verdicts.select import select
+from cotfaith.cluster.verdicts.select import Selection, select
 from cotfaith.cluster.verdicts.verdict import Verdict
 from cotfaith.schemas.run_objects import RunRecord
 
@@ -49,11 +49,16 @@ class First:
     tasks: Sequence[str]
     avoid: str
     """Whose chains not to rely on; "" if nobody's."""
-    chosen: Candidate | None
-    """The most capable model that is trusted on every task; None: nobody is."""
+    selected: Selection | None
+    """Who can be used; None: there are no verdicts."""
     rules: Sequence[Rule]
     words: Sequence[tuple[str, str]]
     proven: Proven = PROVEN
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The most capable model that is trusted on every task; None: nobody is."""
+        return None if self.selected is None else self.selected.chosen
 
     @property
     def best(self) -> str:
@@ -98,7 +103,7 @@ def first_screen(
         lines=lines,
         tasks=sorted({line.task for line in lines}),
         avoid=_named_by_model([one for one in found if one.verdict == "do_not_trust"], found),
-        chosen=select(candidates(found, estimates, sizes_of(run))).chosen if found else None,
+        selected=select(candidates(found, estimates, sizes_of(run))) if found else None,
         rules=rules(policy) if found else [],
         words=words(policy, len(found)) if found else [],
     )

@@ -28,6 +28,7 @@ from cotfaith.cluster.report.sections import Measured, make_sections
 from cotfaith.cluster.report.shown import Shown, pick_side_by_side, shown
 from cotfaith.cluster.report.side_by_side import SideBySide
 from cotfaith.cluster.report.spoken import first_columns, known_words
+from cotfaith.cluster.report.standing import standing_figure
 from cotfaith.cluster.report.statuses import failures, statuses
 from cotfaith.cluster.report.transcript import Transcript
 from cotfaith.cluster.report.transcripts import pick_transcripts
@@ -138,6 +139,7 @@ def render_shown(
             columns=[column.header for column in columns],
             table=table_rows(rows, columns),
             parts=page_parts(sections, first.lines),
+            standing=standing_figure(first.selected, looks) if first.selected else None,
             scaling=scaling(comparisons, Known(rows), looks),
             moved=of_tasks(every, rows_shown.moves),
             statuses=statuses(chains, observations),

@@ -98,7 +98,7 @@ def test_a_plug_in_s_curve_stands_among_the_others_of_its_section():
     (block,) = make_sections(measured(*rows), [ours, theirs])
     assert [(heading, [f.title for f in figures]) for heading, figures in block.groups] == [("t", ["One", "Two"])]
     assert block.notes == ["First.", "Second.", PERTURBATIONS.closing]
-    assert block.section.layout == "four"
+    assert block.section == PERTURBATIONS
 
 
 def test_of_two_curves_with_one_title_the_first_that_was_measured_is_drawn():

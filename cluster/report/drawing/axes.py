@@ -9,7 +9,7 @@ from math import ceil, floor, isfinite, log10
 
 Ticks = Sequence[tuple[float, str]]
 """(value, label), from the smallest."""
-NARROWEST = 0.4
+NARROWEST = 0.3
 """The smallest range of an axis of shares, so that noise does not fill a picture."""
 _UNITS = {10**12: "T", 10**9: "B", 10**6: "M", 10**3: "K"}
 

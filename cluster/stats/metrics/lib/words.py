@@ -83,8 +83,8 @@ class ReportSection:
     note: str = ""
     closing: str = ""
     """A note after those of the single curves."""
-    layout: Literal["three", "four", "wide"] = "three"
-    """The number of figures in a row; wide: one."""
+    layout: Literal["three", "wide"] = "three"
+    """The number of figures in a row where there is room; wide: two larger ones."""
     legend: bool = True
     """Whether colours stand for models."""
     about: Literal["plain", "variants", "settings"] = "plain"
@@ -102,8 +102,7 @@ PERTURBATIONS = ReportSection(
     "Perturbations",
     rank=10,
     closing="Dark bands are 95% intervals at each position alone (pointwise); light bands hold at all positions of a "
-    "line at once. If there are many lines, intervals are only in the hover text.",
-    layout="four",
+    "line at once. If there are many lines, intervals are only in the hover text of a line or point.",
     part="made_in_it",
 )
 STEPS = ReportSection(
