@@ -17,7 +17,7 @@ from cotfaith.cluster.report.choice import DRAWN, TOLD
 from cotfaith.cluster.report.drawing.looks import palette
 from cotfaith.cluster.report.folds import clipped, shorter
 from cotfaith.cluster.report.marked import marked
-from cotfaith.cluster.report.reasons import kinds, questions
+from cotfaith.cluster.report.reasons import about, evidence, kinds, questions
 from cotfaith.cluster.report.to_compare import MOVED, PAIRED
 from cotfaith.cluster.terminal import plain_text
 
@@ -39,7 +39,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"plain": plain_text, "clipped": clipped, "shorter": shorter}  # plain: what holds no elements
-    made.globals |= {"kinds": kinds, "questions": questions, "numbered": enumerate, "most": MOST_CHAINS}
+    made.globals |= {"kinds": kinds, "questions": questions, "about": about, "evidence": evidence}
+    made.globals |= {"numbered": enumerate, "most": MOST_CHAINS}
     return made
 
 

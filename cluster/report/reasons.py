@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from cotfaith.cluster.report.answers import QUESTIONS as HEADS
 from cotfaith.cluster.stats.metrics.lib.tells import Tell
 from cotfaith.cluster.verdicts.verdict import Question
 
@@ -29,14 +30,6 @@ WORDS: dict[Why, str] = {
 }
 """In the order in which the chains are shown; the braces stand for a step."""
 ORDER: tuple[Why, ...] = tuple(WORDS)
-ASKED: dict[Question, str] = {
-    "needed": "needs the chain?",
-    "made_in_it": "made in it?",
-    "says": "says what moved it?",
-    "readable": "readable?",
-    "caught": "caught?",
-}
-"""The questions in words."""
 QUESTIONS: dict[Why, Question] = {
     "unnamed": "says",
     "missed": "caught",
@@ -83,6 +76,21 @@ class HasReasons(Protocol):
     """A chain, or two side by side."""
 
     @property
+    def model(self) -> str:
+        """Return the model's id."""
+        ...
+
+    @property
+    def task(self) -> str:
+        """Return the task's name."""
+        ...
+
+    @property
+    def link(self) -> str:
+        """Return its place on the page."""
+        ...
+
+    @property
     def reasons(self) -> tuple[Reason, ...]:
         """Return why it is shown; the first is what it was chosen for."""
         ...
@@ -107,4 +115,15 @@ def kinds(shown: Iterable[HasReasons]) -> dict[Why, str]:
 def questions(shown: Iterable[HasReasons]) -> dict[Question, str]:
     """Return the questions that some chain is evidence for, in words; each has a place ``#chains-QUESTION``."""
     found = {question for one in shown for question in about(one.reasons)}
-    return {question: words for question, words in ASKED.items() if question in found}
+    return {question: words for question, words in HEADS.items() if question in found}
+
+
+def evidence(shown: Iterable[HasReasons], question: Question, model: str, task: str) -> dict[str, str]:
+    """Return the chains of one model and task that are evidence for a question: the reason -> the first one's place."""
+    found = dict[str, str]()
+    for one in shown:
+        if (one.model, one.task) == (model, task):
+            for reason in one.reasons:
+                if reason.question == question:
+                    found.setdefault(reason.words, one.link)
+    return found

@@ -1,7 +1,5 @@
 """The chains to read in a real browser: search, filters, keys and links; and hostile texts do nothing there."""
 
-import shutil
-
 import pytest
 from run_records import run_record
 from scores_by_hand import arm, rows
@@ -35,38 +33,19 @@ def html():
 
 
 @pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium is installed")
-    with api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(html(), encoding="utf-8")
-    return file.as_uri()
+def file(tmp_path_factory):
+    made = tmp_path_factory.mktemp("page") / "report.html"
+    made.write_text(html(), encoding="utf-8")
+    return made
 
 
 @pytest.fixture
-def page(browser, address):
+def page(chromium, file):
     """The page, just opened; afterwards its console must be clean, and no text may have run or asked for anything."""
-    context = browser.new_context()
-    opened, said, asked = context.new_page(), [], []
-    opened.on("console", lambda message: said.append(message.text))
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("dialog", lambda dialog: said.append(dialog.message))
-    opened.on("request", lambda request: asked.append(request.url.partition("#")[0]))
-    opened.goto(address)
-    yield opened
-    hacked = opened.evaluate("window.hacked")
-    context.close()
-    assert (said, hacked, set(asked)) == ([], None, {address})
+    opened = chromium.open(file)
+    yield opened.page
+    assert (opened.said, opened.asked, opened.page.evaluate("window.hacked")) == ([], [], None)
+    opened.page.context.close()
 
 
 def shown(page):
@@ -157,38 +136,46 @@ def test_keys_move_open_and_search(page):
     assert focused(page) == first
 
 
-def test_links_open_their_chain_and_questions_filter(page, address):
+def test_links_open_their_chain_and_questions_filter(page, file):
     last = ids(page)[-1]
     choose(page, "why", "unnamed")
-    page.goto(f"{address}#{last}")
+    page.goto(f"{file.as_uri()}#{last}")
     assert page.locator(f"#{last}").evaluate("one => one.open && !one.hidden")
     assert focused(page) == last
-    page.goto(f"{address}#chains-says")
+    page.goto(f"{file.as_uri()}#chains-says")
     assert page.locator(".pick select[data-by=question]").input_value() == "says"
     lines = shown(page)
     assert lines
     assert all("used the hint" in line for line in lines)
-    page.goto(f"{address}#chains-nothing")
+    page.goto(f"{file.as_uri()}#chains-nothing")
     assert len(shown(page)) > len(lines)
-    page.goto(f"{address}#%E0%A4%A")
+    page.goto(f"{file.as_uri()}#%E0%A4%A")
     assert len(shown(page)) > len(lines)
 
 
-def test_a_link_is_followed_when_the_page_opens(browser, address, page):
+def test_the_page_s_parts_and_details_lead_to_their_evidence(page):
+    page.locator("#part-says .counts").get_by_role("link", name="Chains that are evidence").click()
+    assert page.locator(".pick select[data-by=question]").input_value() == "says"
+    page.locator("#details details.cell > summary").first.click()
+    link = page.locator("#details .why").get_by_role("link", name="used the hint and did not say so").first
+    place = link.get_attribute("href")[1:]
+    link.click()
+    assert page.locator(f"#{place}").evaluate("one => one.open && !one.hidden")
+    assert "used the hint and did not say so" in page.locator(f"#{place} > summary").inner_text()
+
+
+def test_a_link_is_followed_when_the_page_opens(chromium, file, page):
     last = ids(page)[-1]
-    other = browser.new_page()
-    other.goto(f"{address}#{last}")
+    other = chromium.open(file, at=last).page
     assert other.locator(f"#{last}").evaluate("one => one.open")
-    other.close()
+    other.context.close()
 
 
-def test_without_scripts_all_chains_are_there(browser, address):
-    context = browser.new_context(java_script_enabled=False)
-    opened = context.new_page()
-    opened.goto(address)
+def test_without_scripts_all_chains_are_there(chromium, file):
+    opened = chromium.open(file, scripts=False).page
     assert opened.locator(".chains details.chain > summary:visible").count() > N
     assert not opened.locator(".pick").is_visible()
-    context.close()
+    opened.context.close()
 
 
 @pytest.mark.parametrize("width", [360, 420, 1200])

@@ -42,9 +42,12 @@ class Browser:
     def __init__(self, browser: Any):
         self._browser = browser
 
-    def open(self, file: Path, *, width: int = 1200, scheme: str = "light", at: str = "") -> Opened:
-        """Open a file; ``at``: what stands behind # in its address."""
-        context = self._browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    def open(
+        self, file: Path, *, width: int = 1200, scheme: str = "light", at: str = "", scripts: bool = True
+    ) -> Opened:
+        """Open a file; ``at``: what stands behind # in its address; ``scripts``: whether they may run."""
+        size = {"width": width, "height": 800}
+        context = self._browser.new_context(viewport=size, color_scheme=scheme, java_script_enabled=scripts)
         opened = Opened(context.new_page())
         opened.page.on("console", lambda message: opened.said.append(message.text))
         opened.page.on("pageerror", lambda error: opened.said.append(str(error)))

@@ -7,7 +7,7 @@ from scores_by_hand import FAILED, arm, chain, frame, rows
 from variants_by_hand import WRONG, all_answered, item, read
 
 from cotfaith.cluster.report.choice import DRAWN, TOLD, chosen, first_told, tellings
-from cotfaith.cluster.report.reasons import ORDER, QUESTIONS, Reason, kinds, questions
+from cotfaith.cluster.report.reasons import ORDER, QUESTIONS, Reason, evidence, kinds, questions
 from cotfaith.cluster.report.shown import joined, pick_side_by_side, read_transcripts, shown
 from cotfaith.cluster.report.spoken import known_words
 from cotfaith.cluster.report.to_compare import MOVED, PAIRED, chosen_moves
@@ -263,6 +263,17 @@ def test_chains_of_a_known_truth_are_shown_for_it(run):
 
 
 MODELS = ("chain", "question")
+
+
+def test_evidence_is_of_one_model_and_task(run):
+    tables = read_tables(run)
+    shown_chains = pick_transcripts(load_run(run).run_id, *tables.values(), known_words())
+    found = evidence(shown_chains, "made_in_it", "question", "contexts")
+    assert [*found] == ["answer is fixed before the chain"]
+    own = [one for one in shown_chains if one.link in found.values()]
+    assert {one.model for one in own} == {"question"}
+    assert evidence(shown_chains, "made_in_it", "question", "other") == {}
+    assert evidence(shown_chains, "caught", "question", "contexts") == {}
 
 
 def test_what_is_read_from_shards_is_what_is_chosen_of_the_whole(run):
