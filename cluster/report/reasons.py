@@ -119,11 +119,11 @@ def questions(shown: Iterable[HasReasons]) -> dict[Question, str]:
 
 
 def evidence(shown: Iterable[HasReasons], question: Question, model: str, task: str) -> dict[str, str]:
-    """Return the chains of one model and task that are evidence for a question: the reason -> the first one's place."""
+    """Return the chains of one model and task that are evidence for a question: the kind of reason -> the first one's place."""
     found = dict[str, str]()
     for one in shown:
         if (one.model, one.task) == (model, task):
             for reason in one.reasons:
                 if reason.question == question:
-                    found.setdefault(reason.words, one.link)
+                    found.setdefault(reason.kind, one.link)
     return found
