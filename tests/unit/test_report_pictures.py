@@ -10,8 +10,9 @@ from pictures import Picture
 from cotfaith.cluster.colours import COLOURS, ON_DARK
 from cotfaith.cluster.report.comparisons import difference_figures, matrix_figure
 from cotfaith.cluster.report.curves import MOST_LINES, curve_figure
+from cotfaith.cluster.report.document import TEMPLATES
 from cotfaith.cluster.report.drawing.axes import count_axis, number_axis, share_axis, size_axis
-from cotfaith.cluster.report.drawing.elements import MOST_TOLD, clipped, short, width_of, words
+from cotfaith.cluster.report.drawing.elements import FONT, MOST_TOLD, clipped, short, width_of, words
 from cotfaith.cluster.report.drawing.labels import labels
 from cotfaith.cluster.report.drawing.looks import SHAPES, key, looks_of, palette
 from cotfaith.cluster.report.frontier import frontier_figure
@@ -105,10 +106,12 @@ def test_many_lines_are_grey_but_the_highest_and_the_lowest():
 def every_figure(name):
     """A figure of each kind with a hostile name of model and task."""
     looks = looks_of([name, "b"])
+    pairs = [("x", None), ("y", None), ("d", "a"), ("d", "b"), ("read", name), ("read", "b")]
+    pairs += [("x", "paired"), ("y", "paired")]
     both = [
         replace(estimate(metric, method=method, value=0.5, model=model), task=name)
         for model in (name, "b")
-        for metric, method in (("x", None), ("y", None), ("d", "a"), ("d", "b"), ("read", name), ("read", "b"))
+        for metric, method in pairs
     ]
     curves = [replace(row, task=name) for row in points(0.1, 0.2, model=name)]
     chains = pl.DataFrame({"task": [name], "model": [name], "n_steps": [3]})
@@ -300,6 +303,16 @@ def test_names_cover_neither_points_nor_one_another():
         assert x + wide <= 300
         assert all(x + wide <= a or a + b <= x or abs(y - c) > 12 for a, c, b in boxes[:i])
     assert len(labels([((10.0, 60.0), "a"), ((200.0, 60.0), "b")], (0, 0, 300, 120))) == 2
+
+
+def test_the_styles_know_each_mark():
+    css = (TEMPLATES / "figures.css").read_text(encoding="utf-8")
+    assert f"font-size: {FONT}px" in css
+    drawn = [Picture(figure.svg) for figure in every_figure("a")]
+    used = {name for one in drawn for part in one.root.iter() for name in part.get("class", "").split()}
+    unstyled = {"axes", "x-tick", "y-tick", "first"}
+    assert {name for name in used - unstyled if f".{name}" not in css + palette()} == set()
+    assert {"dot", "ring", "whisker", "bar", "cell", "chance", "joined", "solid", "name", "label"} <= used
 
 
 def test_seventy_series_differ_in_colour_or_shape():
