@@ -119,7 +119,7 @@ def questions(shown: Iterable[HasReasons]) -> dict[Question, str]:
 
 
 def evidence(shown: Iterable[HasReasons], question: Question, model: str, task: str) -> dict[str, str]:
-    """Return the chains of one model and task that are evidence for a question: the kind of reason -> the first one's place."""
+    """Return by kind of reason the place of the first chain of a model and task that is evidence for a question."""
     found = dict[str, str]()
     for one in shown:
         if (one.model, one.task) == (model, task):
