@@ -100,6 +100,7 @@ def order(row: Row) -> str:
 
 WORDS = Words(
     rank=70,
+    void_at_chance=("order_normalised",),
     sentence=order_sentence,
     parts=(
         Part(
