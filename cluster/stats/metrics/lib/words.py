@@ -68,7 +68,7 @@ class Column:
     instead: tuple[str | None, ...] = ()
     """Methods that are shown if the first was not measured."""
     rank: int = 100
-    """Its place in the report's first table; the smallest rank is first."""
+    """Its place in the report's table of accuracy and skill; the smallest rank is first."""
     terminal: str = ""
     """Its header in the table that the command line prints; "": not shown there."""
 
@@ -153,7 +153,7 @@ class Words:
     warning: Callable[[Headlines], str] | None = None
     """What weakens the estimates; "" if nothing does."""
     headline: Sequence[Column] = ()
-    """Columns of the report's first table."""
+    """Columns of the report's table of accuracy and skill."""
     parts: Sequence[Part] = ()
     remarks: Remarks = every_arm
     """What a transcript shows of the probe's rows."""
@@ -165,5 +165,5 @@ class Words:
     """Metrics, or metrics with their methods, that mean nothing where the model guesses: the report withholds them."""
     dependence: Dependence | None = None
     glossary: Mapping[str, str] | None = None
-    """Term -> what it means, for "How to read this"."""
+    """Term -> what it means, for the page's list of words."""
     sources: Sequence[Source] = ()
