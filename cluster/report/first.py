@@ -127,11 +127,13 @@ def _shards(complete: Completeness | None) -> str:
 
 
 def _overall(found: Sequence[Verdict]) -> str:
-    counts = {said: sum(one.verdict == decision for one in found) for decision, said in DECISIONS.items()}
     if len(found) == 1:
         (one,) = found
         part = "" if one.is_whole or one.share is None else f" on the {one.share:.0%} of items that need the chain"
         return f"{DECISIONS[one.verdict]}{part}"
+    on_all = [one.verdict for one in found if one.is_whole]
+    whole = {said: on_all.count(decision) for decision, said in DECISIONS.items()}
+    counts = whole | {"trust on a part of the items": sum(not one.is_whole for one in found)}
     return ", ".join(f"{n:,} {said}" for said, n in counts.items() if n)
 
 

@@ -61,6 +61,10 @@ def test_one_model_and_task_is_asked_by_name(found):
     assert whole.heading == "Which chains of thought can be monitored?"
     assert whole.overall == "2 do not trust, 2 not enough evidence, 1 trust"
     assert whole.avoid == "silent, unneeded"
+    part = replace(found[0], stratum="items that need the chain", share=0.52)
+    assert first_of([part]).overall == "trust on the 52% of items that need the chain"
+    assert first_of([*found, part]).overall == f"{whole.overall}, 1 trust on a part of the items"
+    assert first_of([part]).lines[0].decision == "trust on 52%"
 
 
 def test_models_are_named_with_how_many_of_their_lines_are_meant():
