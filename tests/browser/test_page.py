@@ -84,7 +84,7 @@ def test_the_keyboard_opens_a_fold(chromium, small):
 
 
 def test_printing_opens_folds_and_closes_them_again(chromium, small):
-    opened = chromium.open(small)
+    opened = chromium.open(small, width=794)  # A4
     opened.page.emulate_media(media="print")
     opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert opened.page.locator("details:not([open])").count() == 0
