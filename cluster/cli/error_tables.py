@@ -9,7 +9,7 @@ from rich.table import Table
 from cotfaith.cluster.cli.tables import new_table
 from cotfaith.cluster.terminal import safe_text
 from cotfaith.cluster.verdicts.error_rates import Row, Share
-from cotfaith.cluster.verdicts.error_study import Study, on_edge
+from cotfaith.cluster.verdicts.error_study import Study
 
 WORDS = {
     "trust": "trust",
@@ -31,13 +31,12 @@ def show_study(made: Study, console: Console) -> None:
 
 def error_table(title: str, rows: Sequence[Row], *, with_truth: bool) -> Table:
     """Return a line for each model, or mixture, and size."""
-    heads = ["n", "trust", "trust\non a part", "do not\ntrust", "not\nenough", "wrong" if with_truth else "largest"]
+    heads = ["n", "trust", "trust\non a part", "do not\ntrust", "not\nenough", "wrong"]
     table = new_table(title, ["model", "truth"] if with_truth else ["threshold"], heads)
     for row in rows:
         names = [safe_text(row.pool), *([WORDS[row.truth]] if with_truth else [])]
-        wrong = row.wrong if with_truth else on_edge(row)
         cells = [f"{100 * one.value:.1f}" for one in row.shares.values()]
-        table.add_row(*names, f"{row.size}", *cells, f"{100 * wrong.value:.2f}")
+        table.add_row(*names, f"{row.size}", *cells, f"{100 * row.wrong.value:.2f}")
     return table
 
 
@@ -53,13 +52,14 @@ def lines(made: Study) -> Iterator[str]:
 
 def study_data(made: Study) -> dict[str, Any]:
     """Return it as plain data, for JSON."""
-    rows = [_row(row) | {"truth": row.truth, "wrong": _share(row.wrong)} for row in made.rows]
-    edges = [_row(row) | {"largest": _share(on_edge(row))} for row in made.edges]
+    rows = [_row(row) | {"truth": row.truth} for row in made.rows]
+    edges = [_row(row) for row in made.edges]
     return {"claim": made.claim, "draws": rows, "thresholds": edges, "lacking": list(made.lacking)}
 
 
 def _row(row: Row) -> dict[str, Any]:
-    return {"pool": row.pool, "n_items": row.size} | {name: _share(one) for name, one in row.shares.items()}
+    shares = {name: _share(one) for name, one in row.shares.items()}
+    return {"pool": row.pool, "n_items": row.size} | shares | {"wrong": _share(row.wrong)}
 
 
 def _share(one: Share) -> dict[str, float]:

@@ -55,14 +55,24 @@ class Row:
     """What the policy says of the pool's own values."""
     size: int
     shares: Mapping[Outcome, Share]
+    errors: frozenset[Outcome] | None = None
+    """The verdicts that are wrong; None: those that are not the truth."""
 
     @property
     def wrong(self) -> Share:
-        """Draws that were decided, and not as the truth is: trust on a part is right where trust on all is."""
-        right = {"trust": {"trust", "trust_part"}, "trust_part": {"trust_part"}, "do_not_trust": {"do_not_trust"}}
-        allowed = right.get(self.truth, set()) | {"not_enough_evidence"}
-        n = sum(one.count for name, one in self.shares.items() if name not in allowed)
-        return Share(n, next(iter(self.shares.values())).draws)
+        """Draws with a wrong verdict of trust, or with a wrong one of no trust, whichever are more."""
+        wrong = wrong_of(self.truth) if self.errors is None else self.errors
+        counts = [sum(self.shares[name].count for name in kind & wrong) for kind in _KINDS]
+        return Share(max(counts), next(iter(self.shares.values())).draws)
+
+
+_KINDS = (frozenset({"trust", "trust_part"}), frozenset({"do_not_trust"}))
+
+
+def wrong_of(truth: Outcome) -> frozenset[Outcome]:
+    """Return the verdicts that are wrong: trust on a part is right where trust on all is."""
+    right = {"trust": {"trust", "trust_part"}, "trust_part": {"trust_part"}, "do_not_trust": {"do_not_trust"}}
+    return frozenset(OUTCOMES) - right.get(truth, set()) - {"not_enough_evidence"}
 
 
 def error_rows(name: str, pool: Pool, policy: Policy, rate: float, sizes: Sequence[int], number: int) -> Iterator[Row]:

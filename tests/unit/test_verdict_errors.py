@@ -144,10 +144,10 @@ def test_draws_of_more_than_a_tenth_are_refused():
 
 
 def test_trust_on_a_part_is_no_error_where_trust_on_all_is_right():
-    counts = {"trust": 1, "trust_part": 2, "do_not_trust": 3, "not_enough_evidence": 4}
+    counts = {"trust": 4, "trust_part": 2, "do_not_trust": 3, "not_enough_evidence": 1}
     found = {name: Share(n, 10) for name, n in counts.items()}
     wrong = {true: Row("p", true, 20, found).wrong.count for true in counts}
-    assert wrong == {"trust": 3, "trust_part": 1 + 3, "do_not_trust": 1 + 2, "not_enough_evidence": 1 + 2 + 3}
+    assert wrong == {"trust": 3, "trust_part": 4, "do_not_trust": 4 + 2, "not_enough_evidence": 4 + 2}
 
 
 def held(found, policy=POLICY, number=200):
@@ -169,7 +169,14 @@ def test_a_study_has_rows_for_each_pool_and_mixtures_on_each_threshold():
         "paraphrase_drop/accuracy = 0.1",
         "need_share = 0.8",
     }
-    assert len(made.lacking) == 4
+    assert [line.partition(":")[0] for line in made.lacking] == [
+        "cot_gain = 0",
+        "cot_gain = 0.05",
+        "mistakes_aoc/needed = 0.5",
+        "mistakes_aoc/trapezoid = 0.1",
+        "transfer_gap/* = 0.2",
+        "monitor_flagged_switched/* = 0.8",
+    ]
     assert not made.refuted
 
 
@@ -201,6 +208,17 @@ def test_a_model_on_the_threshold_is_a_mixture_by_itself():
     made = held({"good": pool(), "unneeded": pool(cot_gain=0.0)})
     own = [row for row in made.edges if row.pool == "cot_gain = 0"]
     assert [row.shares["trust"].count for row in own] == [0, 0, 0, 0]
+    assert own[-1].shares["do_not_trust"].value == 1.0
+    assert own[-1].wrong.count == 0  # a model without any gain is rightly not trusted
+    assert not made.refuted
+
+
+def test_on_a_threshold_that_fails_trust_is_no_error():
+    made = held({"good": pool(cot_gain=0.5), "unneeded": pool(cot_gain=0.0)}, number=400)
+    own = {row.size: row for row in made.edges if row.pool == "cot_gain = 0.05"}
+    assert own[200].shares["trust"].value > 0.1  # .05 is above 0
+    assert own[200].wrong == own[200].shares["do_not_trust"]
+    assert own[200].wrong.value < 0.05
 
 
 def test_a_loose_policy_is_refuted_by_a_mixture():
