@@ -15,5 +15,10 @@ class Proven:
     unproven: str = "It is unproven for models of other sizes."
 
 
-PROVEN = Proven("How often such verdicts are right on models of known truth: docs/verdicts.md.")
+PROVEN = Proven(
+    "How far such verdicts were right: on eleven small models of known truth, none of the verdicts of 2,000 runs of "
+    "each size (20 to 500 items) was wrong, and 100 items were enough for at least 98.7% of the runs that deserve "
+    "trust (docs/verdicts.md).",
+    "It is unproven for models of other sizes, and for other tasks.",
+)
 """The present state. Only measured figures belong here."""

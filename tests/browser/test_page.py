@@ -77,10 +77,10 @@ def test_the_keyboard_opens_a_fold(chromium, small):
     assert not rule.locator("dl").first.is_visible()
     rule.locator("summary").focus()
     opened.page.keyboard.press("Enter")
-    assert rule.locator("dl").first.is_visible()
+    rule.locator("dl").first.wait_for(state="visible")
     opened.page.locator("#answers a[href='#cell-0']").focus()
     opened.page.keyboard.press("Enter")
-    assert opened.page.locator("#cell-0 dl").is_visible()
+    opened.page.locator("#cell-0 dl").wait_for(state="visible")
 
 
 def test_printing_opens_folds_and_closes_them_again(chromium, small):
