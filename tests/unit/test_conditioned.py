@@ -4,6 +4,7 @@ The simulation takes seconds: forty pairs of models on a thousand items.
 """
 
 import importlib
+from itertools import pairwise
 from math import sqrt
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from cotfaith.cluster.cli.comparisons_table import comparisons_table
 from cotfaith.cluster.stats.conditioned.comparisons import comparisons_of
-from cotfaith.cluster.stats.conditioned.pairs import MATCHED, RAW, STANDARDISED
+from cotfaith.cluster.stats.conditioned.pairs import MATCHED, RAW, STANDARDISED, pairs
 from cotfaith.cluster.stats.metrics.conditioned import CONDITIONED, THEME, standardised_estimates
 from cotfaith.cluster.stats.metrics.lib.by_item import columns
 from cotfaith.cluster.stats.metrics.lib.standardised import Observed, standardised
@@ -274,3 +275,17 @@ class TestConfound:
         found = self.shares(confound, case, ("raw_reliance", "mistakes_aoc"))
         assert found["raw_reliance", STANDARDISED] > 0.8
         assert found.get(("mistakes_aoc", STANDARDISED), 0) <= self.MOST
+
+
+def test_of_many_models_each_is_compared_with_the_next_in_skill():
+    skill = {f"m{at}": 0.05 + 0.1 * (at * 4 % 9) for at in range(9)}
+    rows = [{"model": name, "p0": value, "y0": None} for name, value in skill.items()]
+    items = pl.DataFrame(rows, schema={"model": pl.String, "p0": pl.Float64, "y0": pl.Float64})
+    by_skill = sorted(skill, key=skill.__getitem__)
+    expected = {frozenset(two) for two in pairwise(by_skill)}
+    assert len(pairs(items)) == 8
+    assert {frozenset(two) for two in pairs(items)} == expected
+    assert pairs(items) == sorted(pairs(items))
+    few = items.filter(pl.col("model") != "m8")
+    assert len(pairs(few)) == 28
+    assert all(a < b for a, b in [*pairs(few), *pairs(items)])

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from cotfaith.cluster.stats import intervals
 from cotfaith.cluster.stats.curve_bands import simultaneous_tail
 from cotfaith.cluster.stats.intervals import TAIL, Sums, clopper_pearson, interval, linearised, pseudo_weight
 from cotfaith.cluster.stats.tally import Crosses
@@ -250,3 +251,8 @@ def test_a_band_holds_at_all_positions_at_once_and_pointwise_intervals_do_not(co
     pointwise, band = coverage.curves(50, 300, seed=2)
     assert pointwise < 0.85
     assert band > 0.92
+
+
+def test_students_t_is_scipys():
+    tails, freedom = np.meshgrid([1e-12, 1e-6, 4e-5, 0.025, 0.05, 0.4], [0.2, 1.0, 1.5, 2.0, 9.7, 400.0, 1e7])
+    assert (intervals._t(tails, freedom) == stats.t.isf(tails, np.maximum(freedom, intervals._LEAST))).all()

@@ -1,4 +1,4 @@
-"""Each two models of a task, strategy and channel, compared: as they are, over one distribution of skill, and matched.
+"""Two models of a task, strategy and channel, compared: as they are, over one distribution of skill, and matched.
 
 In: what is kept of items (``metrics/conditioned.py``), of one run. Out: rows of the COMPARISONS schema:
 
@@ -12,7 +12,7 @@ Shapes: R = rows, one for each item and model; I = items that both have.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ NO_COMMON = "no_common_items"
 NO_MATCHED = "no_matched_items"
 Row = dict[str, Any]
 Ends = Callable[[float], Interval]
+MOST_MODELS = 8
+"""Of more models in one place not all pairs are compared: there would be hundreds. `cotfaith compare` has any two."""
 _PLACE = ("task", "strategy", "channel")
 
 
@@ -59,16 +61,25 @@ class Compared:
 
 
 def pair_rows(items: pl.DataFrame) -> Iterator[Row]:
-    """Yield the comparisons of each two models in each metric that one of them has."""
+    """Yield the comparisons of two models (``pairs``) in each metric that one of them has."""
     for place, own in items.group_by(_PLACE, maintain_order=True):
         head = dict(zip(_PLACE, place, strict=True)) | {"n_models": 2}
-        for a, b in combinations(own["model"].unique().sort().to_list(), 2):
+        for a, b in pairs(own):
             both = own.filter(pl.col("model").is_in([a, b]))
             for metric in RELIANCE:
                 if both[columns(metric)[1]].sum() > 0:
                     named = head | {"model_a": a, "model_b": b, "metric": metric.name, "method": metric.method}
                     found = compared(measured(both, (a, b), metric), metric.bounds or SHARE)
                     yield from (named | {"kind": kind} | one.row() for kind, one in found.items())
+
+
+def pairs(items: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return each two models; of more than ``MOST_MODELS``, each with the next in skill, by its name in the pair."""
+    skill = pl.coalesce("p0", "y0").mean().alias("skill")
+    models = items.group_by("model").agg(skill).sort("skill", "model", nulls_last=True)["model"].to_list()
+    if len(models) <= MOST_MODELS:
+        return list(combinations(sorted(models), 2))
+    return sorted((min(two), max(two)) for two in pairwise(models))
 
 
 def compared(found: Measured | str, bounds: Bounds) -> dict[str, Compared]:

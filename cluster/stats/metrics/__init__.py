@@ -8,7 +8,7 @@ uses that probe. Each file names its paper. See docs/add-a-probe.md.
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -134,6 +134,15 @@ def unknown_probes(observations: pl.DataFrame) -> list[str]:
     return [probe for probe in probes if metrics_of(probe) is None]
 
 
+@lru_cache(maxsize=4)
+def _by_title(_ids: tuple[int, ...]) -> tuple[list[ProbeMetrics], dict[tuple[str, str | None], Metric]]:
+    """Return what is registered, and its metrics by name and method.
+
+    The ids tell when something else is registered; what is returned is kept, so no id is given to another.
+    """
+    return list(METRICS.values()), {(metric.name, metric.method): metric for metric in all_metrics()}
+
+
 def find_metric(name: str, method: str | None) -> Metric:
     """Return the declaration of a metric.
 
@@ -141,7 +150,7 @@ def find_metric(name: str, method: str | None) -> Metric:
         SpecError: no such metric is declared.
 
     """
-    found = {(metric.name, metric.method): metric for metric in all_metrics()}
+    _, found = _by_title(tuple(map(id, METRICS.values())))
     for key in ((name, method), (name, ANY)):
         if key in found:
             return found[key]
