@@ -22,6 +22,7 @@ from cotfaith.cluster.report.first import First, first_screen
 from cotfaith.cluster.report.imported import imported_chains, withheld_together
 from cotfaith.cluster.report.interventions import of_tasks
 from cotfaith.cluster.report.known import Known
+from cotfaith.cluster.report.packed import packed
 from cotfaith.cluster.report.parts import page_parts
 from cotfaith.cluster.report.scaling import scaling
 from cotfaith.cluster.report.sections import Measured, make_sections
@@ -118,7 +119,7 @@ def render_shown(
     sections = make_sections(Measured(rows, plain_chains, looks, chance, others), said)
     columns = first_columns()
     found = findings([*rows, *others["settings"]], chance, said)
-    return (
+    page = (
         environment()
         .get_template("report.html.j2")
         .render(
@@ -157,3 +158,4 @@ def render_shown(
             scripts=scripts(),
         )
     )
+    return packed(page)

@@ -7,6 +7,7 @@ from first_screens import kinds, many, page_of
 from report_rows import EVIL, tables
 from run_records import run_record
 
+from cotfaith.cluster.report.packed import packed
 from cotfaith.cluster.report.page import render
 from cotfaith.cluster.stats.aggregate import aggregate
 
@@ -57,7 +58,7 @@ def test_search_and_filters_by_word(chromium, large):
     assert len(found) == 6
     assert all("Example-07" in text and "NO .90" in text for text in found)
     opened.page.get_by_role("button", name="All").click()
-    opened.page.wait_for_function("document.querySelector('#filters output').textContent === ''")
+    opened.page.locator("#filters output:empty").wait_for(state="attached")
     opened.page.get_by_label("Verdict").select_option("trust")
     assert opened.page.locator("#filters output").inner_text() == "120 of 600"
 
@@ -130,3 +131,35 @@ def test_words_stand_out_from_their_ground(chromium, small, scheme):
     for word, text, ground in seen:
         dark, light = sorted((luminance(text), luminance(ground)))
         assert (light + 0.05) / (dark + 0.05) >= 4.5, (word, text, ground)
+
+
+@pytest.fixture(scope="module")
+def compressed(large, tmp_path_factory):
+    """The page of 600 lines with its folds packed."""
+    file = tmp_path_factory.mktemp("compressed") / "report.html"
+    file.write_text(packed(large.read_text(), large=0))
+    return file
+
+
+def test_packed_folds_hold_the_same(chromium, large, compressed):
+    texts = []
+    for page in (large, compressed):
+        opened = chromium.open(page)
+        for _ in range(4):  # folds within folds
+            opened.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            opened.page.wait_for_timeout(300)
+        opened.page.locator("template").first.wait_for(state="detached")
+        texts.append(opened.page.locator("main").inner_text())
+        assert (opened.said, opened.asked) == ([], [])
+    assert texts[0] == texts[1]
+
+
+def test_a_link_leads_into_packed_folds(chromium, compressed):
+    opened = chromium.open(compressed, at="cell-599")
+    target = opened.page.locator("#cell-599")
+    target.wait_for(state="visible")
+    target.locator("dl").first.wait_for(state="visible")
+    assert "nothing to catch" in target.inner_text()
+    opened = chromium.open(compressed, at="nowhere")
+    opened.page.locator("#details template").first.wait_for(state="detached")
+    assert (opened.said, opened.asked) == ([], [])

@@ -3,9 +3,19 @@
   "use strict";
   var FIRST = innerWidth > 640 ? 12 : 6, SMALL = 80;
 
+  // In a large page the content of folds is packed; then it takes a moment to be there.
+  function put(held) {
+    if (!held.dataset.packed) { held.replaceWith(held.content); return Promise.resolve(); }
+    var bytes = Uint8Array.from(atob(held.dataset.packed), function (one) { return one.charCodeAt(0); });
+    var stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Response(stream).text().then(function (text) {
+      held.innerHTML = text;
+      held.replaceWith(held.content);
+    });
+  }
   function fill(fold) {
     var held = fold.querySelector(":scope > template");
-    if (held) { held.replaceWith(held.content); }
+    return held ? put(held) : Promise.resolve();
   }
   document.addEventListener("toggle", function (event) {
     if (event.target.open) { fill(event.target); }
@@ -14,20 +24,19 @@
   // A link's target may lie in folds, and these in templates.
   function find(id) {
     var found = document.getElementById(id), held = document.querySelectorAll("#details template");
-    while (!found && held.length) {
-      held.forEach(function (one) { one.replaceWith(one.content); });
-      found = document.getElementById(id);
-      held = document.querySelectorAll("#details template");
-    }
-    return found;
+    if (found || !held.length) { return Promise.resolve(found); }
+    return Promise.all(Array.prototype.map.call(held, put)).then(function () { return find(id); });
   }
   function follow() {
-    var target = location.hash.length > 1 && find(location.hash.slice(1));
-    if (!target) { return; }
-    for (var at = target; at; at = at.parentElement) {
-      if (at.tagName === "DETAILS") { fill(at); at.open = true; }
-    }
-    target.scrollIntoView();
+    if (location.hash.length < 2) { return; }
+    find(location.hash.slice(1)).then(function (target) {
+      if (!target) { return; }
+      for (var at = target; at; at = at.parentElement) {
+        if (at.tagName === "DETAILS") { fill(at); at.open = true; }
+      }
+      var own = target.tagName === "DETAILS" ? fill(target) : Promise.resolve();
+      own.then(function () { target.scrollIntoView(); });
+    });
   }
   window.addEventListener("hashchange", follow);
   follow();
