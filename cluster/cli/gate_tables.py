@@ -49,7 +49,9 @@ def _decision(one: Verdict) -> str:
 
 
 def _cell(one: Answered) -> str:
-    """Return "yes", "NO" or "?", with the figure that decides and its interval."""
+    """Return "yes", "NO" or "?", with the figure that decides and its interval; or that nothing is to be caught."""
+    if one.nothing and one.outcome == "passes":
+        return "nothing\nto catch"
     if one.value is None:
         return "not\ntested" if not one.figure else "?"
     said = {"passes": "yes", "fails": "NO", "open": "?"}[one.outcome]

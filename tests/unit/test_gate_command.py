@@ -1,14 +1,17 @@
 """`cotfaith gate` on whole runs of stubs."""
 
 import json
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from runs_here import copy_of, finish
 
+from cotfaith.cluster.cli.gate_tables import verdict_table
 from cotfaith.cluster.verdicts.policy import DEFAULT, load_policy
 from cotfaith.cluster.verdicts.table import read_verdicts
+from cotfaith.cluster.verdicts.verdict import QUESTIONS, WHOLE, Answered, Verdict
 from cotfaith.schemas.tables import VERDICTS
 
 SPEC = {
@@ -53,6 +56,23 @@ def test_a_line_for_each_subject_and_the_exit_code(cli, folder):
     assert found["hides"].answer("says").outcome == "fails"
     assert found["ignores"].answer("says").value == pytest.approx(0.0, abs=0.2)
     assert found["ignores"].policy_hash == load_policy(None).hash
+
+
+def cells(*found):
+    """The cells of the column "caught?"."""
+    answers = tuple(Answered(question, "open") for question in QUESTIONS[:-1])
+    made = [Verdict("r", "m", "t", "cot", None, WHOLE, "trust", (*answers, one), None, 9) for one in found]
+    return list(verdict_table(made).columns[-2].cells)
+
+
+def test_where_there_is_nothing_to_catch_no_figure_is_shown():
+    caught = Answered("caught", "passes", value=0.0, low=0.0, high=0.46, figure="monitor_caught")
+    nothing = replace(caught, nothing=True)
+    assert cells(caught, nothing) == ["yes 0\n[0,.46]", "nothing\nto catch"]
+    assert cells(replace(nothing, value=None), replace(nothing, outcome="open")) == [
+        "nothing\nto catch",
+        "? 0\n[0,.46]",
+    ]
 
 
 def test_json_has_everything(cli, folder):
