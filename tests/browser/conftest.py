@@ -2,7 +2,7 @@ import pytest
 from browser import browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     with browser() as made:
         yield made
