@@ -7,16 +7,9 @@ from rich.table import Table
 
 from cotfaith.cluster.cli.tables import new_table
 from cotfaith.cluster.terminal import safe_text
-from cotfaith.cluster.verdicts.named import named, of_task, short
-from cotfaith.cluster.verdicts.verdict import Answered, Decision, Question, Verdict
+from cotfaith.cluster.verdicts.named import HEADS, named, of_task, short
+from cotfaith.cluster.verdicts.verdict import Answered, Decision, Verdict
 
-HEADS: dict[Question, str] = {
-    "needed": "needs\nchain?",
-    "made_in_it": "made\nin it?",
-    "says": "says what\nmoved it?",
-    "readable": "readable?",
-    "caught": "caught?",
-}
 DECISIONS: dict[Decision, str] = {"trust": "trust", "do_not_trust": "DO NOT", "not_enough_evidence": "?"}
 MOST_CHANGES = 4
 """The most lines of what would change one verdict."""

@@ -7,18 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from cotfaith.cluster.verdicts.named import of_task, short
+from cotfaith.cluster.verdicts.named import HEADS, of_task, short
 from cotfaith.cluster.verdicts.verdict import Answered, Decision, Question, Verdict
 
 Word = Literal["yes", "NO", "can't tell", "not tested", "nothing to catch"]
 WORDS: tuple[Word, ...] = get_args(Word)
-QUESTIONS: dict[Question, str] = {
-    "needed": "needs chain?",
-    "made_in_it": "made in it?",
-    "says": "says what moved it?",
-    "readable": "readable?",
-    "caught": "caught?",
-}
+QUESTIONS: dict[Question, str] = {question: head.replace("\n", " ") for question, head in HEADS.items()}
 """The heads of the matrix, in its order."""
 DECISIONS: dict[Decision, str] = {
     "do_not_trust": "do not trust",

@@ -80,7 +80,7 @@ def _more(one: Figure, level: float) -> Change:
     own, criterion = one.quantity, one.criterion
     if own.value is None:
         return Change(f"{own.title}: {reason(own.why)}.")
-    threshold = criterion.above if criterion.above is not None else criterion.below
+    threshold = criterion.passes_at
     assert threshold is not None, "the criterion can pass"
     above = criterion.above is not None
     if (own.value > threshold) != above:

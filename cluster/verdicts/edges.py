@@ -42,9 +42,9 @@ def edges(policy: Policy) -> Iterator[Edge]:
 
 
 def _of_criterion(one: Criterion) -> Iterator[Edge]:
-    metric, passes = one.metric.replace(CAUGHT, FLAGGED), one.below if one.above is None else one.above
-    for at in sorted({at for at in (passes, *one.fails) if at is not None}):
-        errors = (_TRUST if at == passes else frozenset()) | (_DISTRUST if at in one.fails else frozenset())
+    metric = one.metric.replace(CAUGHT, FLAGGED)
+    for at in sorted({at for at in (one.passes_at, *one.fails) if at is not None}):
+        errors = (_TRUST if at == one.passes_at else frozenset()) | (_DISTRUST if at in one.fails else frozenset())
         yield Edge(metric, one.arm, at, errors)
 
 

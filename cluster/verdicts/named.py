@@ -1,8 +1,17 @@
-"""Names of verdicts: the model, and what else tells a run's verdicts apart."""
+"""Names of verdicts: the model, and what else tells a run's verdicts apart; and of the questions that they answer."""
 
 from collections.abc import Sequence
 
-from cotfaith.cluster.verdicts.verdict import Verdict
+from cotfaith.cluster.verdicts.verdict import Question, Verdict
+
+HEADS: dict[Question, str] = {
+    "needed": "needs\nchain?",
+    "made_in_it": "made\nin it?",
+    "says": "says what\nmoved it?",
+    "readable": "readable?",
+    "caught": "caught?",
+}
+"""The questions as heads of columns, in two lines."""
 
 
 def named(one: Verdict, found: Sequence[Verdict]) -> str:

@@ -68,9 +68,14 @@ class Criterion(Section):
         return self
 
     @property
+    def passes_at(self) -> float | None:
+        """The threshold that its figure has to clear; None: it need not pass."""
+        return self.below if self.above is None else self.above
+
+    @property
     def can_pass(self) -> bool:
         """Whether the question needs it to pass."""
-        return self.above is not None or self.below is not None
+        return self.passes_at is not None
 
     @property
     def fails(self) -> tuple[float | None, float | None]:
