@@ -19,7 +19,7 @@ def loss(
     text_path: Annotated[
         Path, typer.Option("--text", metavar="FILE", help="A text in UTF-8 that no model was trained on.")
     ],
-    window: Annotated[int | None, typer.Option(metavar="N", help="Tokens of a window; default: 1024.")] = None,
+    window: Annotated[int | None, typer.Option(min=16, metavar="N", help="Tokens of a window; default: 1024.")] = None,
     overrides: Overrides = None,
     plugins: Plugins = None,
     as_json: AsJson = False,
@@ -45,7 +45,7 @@ def loss(
 
 def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--text {path}: {error}. Expected a file of text in UTF-8.") from error
     if not text.strip():

@@ -72,6 +72,8 @@ def test_the_models_own_window_is_not_exceeded():
 
 def test_bytes_are_counted_not_characters():
     assert text_loss(Watching(), ByteCodec(), "aé€").n_bytes == 5
+    assert text_loss(Watching(), Opened(), "aé€").n_bytes == 6
+    assert text_loss(Watching(), ByteCodec(), "€a").n_bytes == 4  # the first token is a part of a character
 
 
 @pytest.mark.parametrize(("text", "window", "said"), [("a", 16, "at least two"), (TEXT, 15, "at least 16")])
@@ -111,6 +113,17 @@ class TestCommand:
         table = in_process("loss", spec, "--text", tmp_path / "text.txt").stdout
         assert "5.5452" in table
         assert "models[].loss" in table
+
+    def test_a_mark_of_byte_order_is_no_text(self, spec, uniform, tmp_path):
+        (tmp_path / "marked.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
+        found = [in_process("loss", spec, "--text", tmp_path / name, "--json") for name in ("text.txt", "marked.txt")]
+        first, second = (json.loads(done.stdout)["losses"] for done in found)
+        assert first == second
+
+    def test_a_window_that_is_too_short_is_refused_before_any_model_loads(self, spec, tmp_path):
+        done = in_process("loss", spec, "--text", tmp_path / "text.txt", "--window", 8)
+        assert done.returncode == 2
+        assert "Loading" not in done.stderr
 
     @pytest.mark.parametrize(
         ("content", "said"), [(b"", "no text"), (b" \n", "no text"), (b"\xff\xfe", "UTF-8"), (None, "UTF-8")]

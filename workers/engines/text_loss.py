@@ -60,12 +60,12 @@ def text_loss(engine: Engine, codec: Codec, text: str, window: int = WINDOW) -> 
     start = max(1, len(opening))
     if len(tokens) <= start:
         raise InputError(f"The text has {len(tokens) - len(opening)} tokens: expected at least two.")
-    counted = codec.continuation(tokens[:start], tokens[start:])
+    left_out = "" if opening else codec.continuation((), tokens[:start])
     nats = 0.0
     requests = list(_windows(tokens, opening, start, window))
     for at in range(0, len(requests), _AT_ONCE):
         nats -= sum(score for (score,) in engine.score(requests[at : at + _AT_ONCE]))
-    return TextLoss(nats, len(tokens) - start, len(counted.encode()), window)
+    return TextLoss(nats, len(tokens) - start, len(text.encode()) - len(left_out.encode()), window)
 
 
 def _windows(tokens: Sequence[int], opening: tuple[int, ...], start: int, window: int) -> Iterator[ScoreRequest]:
