@@ -25,6 +25,9 @@ MOST_IN_A_ROW = 8
 wrong."""
 MOST_LOST_NODES = 10
 """Nodes without notice that a job may lose before more of them are charged: the job itself may bring its nodes down."""
+MOST_STORE_FAILURES = 3
+"""How often the store may fail a job, or jobs without one being done between them, before the run ends. Each call to a
+store was tried again for minutes by then; but one node's way to it can be broken."""
 
 
 @dataclass
@@ -37,6 +40,10 @@ class Pending:
     """Attempts that failed. With one or more, it runs alone on its engine."""
     lost_nodes: int = 0
     """How often a node that it used was lost without notice."""
+    store_failures: int = 0
+    """How often the store failed it."""
+    running: int = 0
+    """Attempts at it that run now: two, if it was late."""
 
 
 @dataclass
@@ -53,9 +60,12 @@ class Attempts:
     """Items that failed every attempt, each with its error."""
     _in_a_row: Counter[str] = field(default_factory=Counter)
     """By the model that answers."""
+    _failures_of_store: int = 0
+    """Jobs that the store failed since one was last done."""
 
     def done(self, pending: Pending) -> None:
         """Note that a job was done; one on a quarantined item does not count."""
+        self._failures_of_store = 0
         if not pending.job.quarantined:
             self._in_a_row[pending.job.model] = 0
 
@@ -95,6 +105,16 @@ class Attempts:
         self.say(f"{pending.job.name}: its node was taken away; it is done again, and uses up no attempt")
         queue.appendleft(pending)
         return [pending]
+
+    def after_store(self, queue: deque[Pending], pending: Pending, error: Exception) -> bool:
+        """Queue a job again that the store failed, uncharged; return False if the store fails too often for that."""
+        pending.store_failures += 1
+        self._failures_of_store += 1
+        if pending.store_failures > MOST_STORE_FAILURES or self._failures_of_store > MOST_STORE_FAILURES:
+            return False
+        self.say(f"{pending.job.name}: the store failed ({first_line(error)}); it is done again")
+        queue.append(pending)
+        return True
 
     def _quarantine(self, pending: Pending, reason: str) -> Pending:
         job, stage = pending.job, self._stage(pending.job)

@@ -8,7 +8,6 @@ nothing waits.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic
 
 from ray.exceptions import RayActorError, WorkerCrashedError
 
@@ -34,6 +33,7 @@ class Crashes:
     """The crashes that wait for the verdict."""
 
     nodes: Nodes
+    now: Callable[[], float]
     _open: list[_Crash] = field(default_factory=list)
 
     def judge(self, error: Exception, node: str | None, lost: Callable[[], None], crashed: Callable[[], None]) -> None:
@@ -44,7 +44,7 @@ class Crashes:
         if self.nodes.took(node, error):
             lost()
         elif _ended(error) and self.nodes.are_several():
-            self._open.append(_Crash(node, self.nodes.dead, monotonic() + VERDICT_S, lost, crashed))
+            self._open.append(_Crash(node, self.nodes.dead, self.now() + VERDICT_S, lost, crashed))
         else:
             crashed()
 
@@ -52,7 +52,7 @@ class Crashes:
         """Call what was asked for each crash that has its verdict."""
         for one in list(self._open):
             lost = self._lost(one)
-            if lost or monotonic() > one.until_s:
+            if lost or self.now() > one.until_s:
                 self._open.remove(one)
                 (one.lost if lost else one.crashed)()
 

@@ -1,40 +1,46 @@
-"""The scheduler: shard tasks, several in flight per engine, retries. Holds no rows.
+"""The scheduler: jobs, several in flight per engine, retries. Holds no rows, and makes a job when its turn comes.
 
 In: a plan, and its missing jobs (``jobs``): a resumed run is one with fewer jobs, not a mode. Out: how many jobs were
-done, and which items were quarantined (``attempts``). Runs in the driver process.
+done, and which items were quarantined (``attempts``). Runs in the driver process, on any ``Backend``.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from time import monotonic, sleep
-from typing import Any
 
-import ray
+from ray.exceptions import OutOfMemoryError, RayActorError
 
 from cotfaith.cluster.fleet.attempts import Attempts, Pending
-from cotfaith.cluster.fleet.deployments import SUBJECT, Needed, needed, setups
+from cotfaith.cluster.fleet.backend import Backend, CameUp, Ended, Event
+from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, Needed, setups
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.losses import loss_text
 from cotfaith.cluster.fleet.placeless import Placeless
-from cotfaith.cluster.fleet.polling import UsagePoll
-from cotfaith.cluster.fleet.queues import Queues
+from cotfaith.cluster.fleet.polls import Polls
+from cotfaith.cluster.fleet.queues import Queue, Queues, Source, sources_of
+from cotfaith.cluster.fleet.ray_backend import RayBackend
 from cotfaith.cluster.fleet.replica import Replica
 from cotfaith.cluster.fleet.reporter import Progress, preemptions_text
-from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
-from cotfaith.cluster.fleet.sight import Sight, check_sight
-from cotfaith.cluster.fleet.starter import Starter
+from cotfaith.cluster.fleet.rooms import Rooms
+from cotfaith.cluster.fleet.sight import Sight
+from cotfaith.cluster.fleet.stragglers import Attempt, Times
 from cotfaith.cluster.plan.plan import Plan
-from cotfaith.cluster.storage.store import open_store
+from cotfaith.cluster.storage.store import Store, open_store
 from cotfaith.schemas.errors import EngineLostError, InputError, ModelSourceError, RunFailedError, StoreError
-from cotfaith.workers.actor.remote import RemoteEngine
+from cotfaith.workers.engines.protocol import Capabilities
 
 _POLL_S = 1.0
 PATIENCE_S = 60.0
 """Seconds without a running job, before the scheduler says what it waits for."""
+MOST_BYTES = 512 * 2**20
+"""The bytes of jobs that are on their way to engines: more wait here."""
+_HELD_S = 30.0
+"""How long an engine gets no job after the store failed one of it: the way from its node may be broken."""
+IDLE_S = 60.0
+"""How long an engine may be idle, while no job waits, before it is ended. Late jobs are issued again before."""
 
 
 @dataclass
@@ -46,6 +52,8 @@ class RunOutcome:
     """Items that failed every attempt, each with its error."""
     preemptions: int = 0
     """Engines and tasks that ended, or moved, because their node was taken away. They count as no failure."""
+    issued_again: int = 0
+    """Jobs that were late, and were issued a second time."""
 
 
 def run_jobs(
@@ -61,149 +69,260 @@ def run_jobs(
     ``check`` is called about once a second; what it raises stops the run. Jobs that need what is ``given_up`` are not
     done, and what is given up now is added to it. Each process checks ``sight`` before its first job.
     """
-    pending = [Pending(job, needed(plan, job)) for job in jobs]
-    return _Scheduler(plan, progress, pending, given_up or GivenUp(), sight).run(check)
+    sources: Sequence[Source] = getattr(jobs, "models", None) or sources_of(jobs)
+    backend = RayBackend(plan.spec.plugins, sight)
+    return Scheduler(plan, sources, backend, progress, open_store(plan.spec.output), given_up).run(check)
 
 
-class _Scheduler:
+class Scheduler:
     """Dispatches until no jobs are left. It uses the engines that are up, and does not wait for the others."""
 
     def __init__(
-        self, plan: Plan, progress: Progress, pending: Sequence[Pending], given_up: GivenUp, sight: Sight | None
+        self,
+        plan: Plan,
+        sources: Sequence[Source],
+        backend: Backend,
+        progress: Progress,
+        store: Store,
+        given_up: GivenUp | None = None,
     ) -> None:
-        self.plan, self.sight = plan, sight
-        self.progress = progress
-        self.given_up = given_up
-        self.usage = UsagePoll()
-        self.jobs = Queues(pending)
-        self.setups = setups(plan.spec, self.jobs.left.keys())
-        self.pool = EnginePool(Starter(self.setups, plan.spec.plugins), progress.say, given_up=given_up)
+        self.plan, self.backend, self.progress, self.store = plan, backend, progress, store
+        self.given_up = given_up or GivenUp()
+        self.queues = Queues(plan, sources, self.given_up)
+        self.setups = setups(plan.spec, self.queues.needs())
+        self.rooms = Rooms(plan.spec.resources.in_flight)
+        self.pool = EnginePool(
+            backend,
+            self.setups,
+            progress.say,
+            plan.spec.plugins,
+            given_up=self.given_up,
+            on_up=self.rooms.add,
+            on_end=self.rooms.remove,
+        )
         self.placeless = Placeless(plan.spec.resources.wait_minutes, progress.say)
-        self.running: dict[Any, tuple[Pending, dict[str, Replica]]] = {}
+        self.polls = Polls(backend)
+        self.times = Times()
+        self.running: dict[int, Attempt] = {}
+        self.bytes = 0
+        """Of the jobs that run."""
         self.outcome = RunOutcome()
         self.lost_tasks = 0
         """Tasks whose own node was lost."""
-        self.idle_since_s = monotonic()
+        self.idle_since_s = backend.now()
         self.last_warning = ""
-        self.store = open_store(plan.spec.output)
         self.attempts = Attempts(plan.spec.resources.attempts, self.store, plan.items, progress.say)
+        self._numbers = 0
+        self._next_look_s = 0.0
 
-    def run(self, check: Callable[[], None]) -> RunOutcome:
+    def run(self, check: Callable[[], None] = lambda: None) -> RunOutcome:
+        """Do the jobs; ``check`` is called about once a second, and what it raises ends the run."""
         try:
             self._drop()
             self._open(helping=True)
-            while self.jobs.left:
+            while self.queues.are_left():
                 check()
-                if self.pool.has_places():
-                    self._open(helping=False)
-                self._move()
+                self._look()
                 self._dispatch()
-                self._collect()
-                self._drop()
-                self._close()
-                self._warn_if_stalled()
+                self._take(self.backend.events(_POLL_S))
+            self._drop()
         finally:
-            self.pool.close_all()  # this also ends the tasks; cancelling them sometimes makes Ray abort
+            self.backend.close()  # this ends the jobs that run, before they ask engines that are gone
+            self.pool.close_all()
         if self.outcome.preemptions:
             self.progress.say(f"{preemptions_text(self.outcome.preemptions)}; what they ended was done again.")
         self.outcome.quarantined = self.attempts.quarantined
         return self.outcome
 
+    def _take(self, events: Sequence[Event]) -> None:
+        """Take what has happened."""
+        for event in events:
+            if isinstance(event, Ended):
+                self._finish(event)
+            elif (replica := self.pool.named(event.engine)) is None:
+                continue  # it was ended meanwhile
+            elif isinstance(event, CameUp):
+                self._came_up(replica, event)
+            else:
+                self.polls.answered(event.engine)
+                self.progress.used(event.engine, event.usage)
+                self.pool.say_notes(replica, event.usage.notes)
+
+    def _came_up(self, replica: Replica, event: CameUp) -> None:
+        if isinstance(event.found, (RayActorError, OutOfMemoryError)):
+            self.pool.replace(replica, event.found)
+        elif isinstance(event.found, Exception):
+            raise event.found
+        else:
+            self.pool.came_up(replica, event.found)
+
+    def _look(self) -> None:
+        """Look after the engines, about once a second."""
+        if self.backend.now() < self._next_look_s:
+            return
+        self._next_look_s = self.backend.now() + _POLL_S
+        if self.pool.has_places():
+            self._open(helping=False)
+        self._move()
+        self._drop()
+        self._resize()
+        self._issue_late_jobs_again()
+        self._warn_if_stalled()
+        self.polls.ask(self.pool.all_up())
+        self.progress.tick()
+
     def _move(self) -> None:
         """Move engines off the nodes that will leave, and start those that are missing."""
-        used = {replica for _, replicas in self.running.values() for replica in replicas.values()}
-        if move_off(self.pool, self.pool.nodes, used):
+        if move_off(self.pool, self.pool.nodes):
             for one, reason in self.placeless.overdue(self.pool.asked(), self.pool.nodes.stay).items():
                 self.pool.give_up(one, reason)
-        self.pool.yield_place(used)
+        self.pool.yield_place(bool(self.running))
         self.pool.settle()
         self.outcome.preemptions = self.pool.preemptions + self.lost_tasks
         self.progress.preempted(self.outcome.preemptions)
 
     def _open(self, helping: bool) -> None:
         """Start deployments: helpers get their places first, because no job can be done without them."""
-        for one in self.jobs.left:
+        for one in self.queues.needs():
             if (one.role != SUBJECT) == helping and one not in self.pool.deployments:
-                replicas = self.setups[one.model].resources.replicas
-                self.pool.open(one, 1 if helping else min(replicas, self.jobs.left[one]))
+                self.pool.open(one, 1 if helping else self._wanted(one))
+
+    def _wanted(self, answers: Deployment) -> int:
+        """Return how many engines the deployment's work can use."""
+        work = len(self.queues.by_model[answers]) + self.queues.working[answers]
+        return min(self.setups[answers.model].resources.replicas, work)
+
+    def _resize(self) -> None:
+        """End the deployments that no job needs, and idle engines that no job waits for; ask for what work is left."""
+        for one in list(self.pool.deployments):
+            if not self.queues.need(one):
+                self.pool.close(one)
+            elif one.role == SUBJECT and one in self.queues.by_model:
+                self._resize_subject(one, self.queues.by_model[one])
+
+    def _resize_subject(self, one: Deployment, queue: Queue) -> None:
+        wanted = self._wanted(one)
+        if queue.next() is not None:
+            self.pool.want(one, wanted)
+            return
+        self.pool.lower(one, wanted)
+        others_wait = any(other.node is None and other.deployment != one for other in self.pool.replicas())
+        for replica in self.rooms.idle(one):
+            idle_s = self.backend.now() - replica.idle_since_s
+            if not replica.helping and (others_wait or idle_s > self._idle_s(one)):
+                self.pool.lower(one, len(self.pool.deployments[one]) - 1)
+                self.pool.end(replica)
+
+    def _idle_s(self, one: Deployment) -> float:
+        """Return how long an engine is kept idle for late jobs: until the next one can be known to be late."""
+        usual = self.times.usual(one, self.plan.spec.resources.shard_size)
+        return max(IDLE_S, 3 * (usual or 0.0))
 
     def _dispatch(self) -> None:
-        for deployment, queue in self.jobs.waiting.items():
-            for replica in self.pool.up(deployment):
-                while queue and self._has_room(replica, queue[0]):
-                    replicas = self._replicas(queue[0].needs, replica)
-                    if replicas is None:
-                        break
-                    self._submit(queue.popleft(), replicas)
-
-    def _has_room(self, replica: Replica, pending: Pending) -> bool:
-        """Return whether the replica can take the job. A job that failed before runs alone on its replica.
-
-        When an engine is lost, nothing shows which of its tasks was the cause. A job that runs alone costs no other
-        job an attempt.
-        """
-        return not replica.exclusive and replica.busy < (1 if pending.tries else self.plan.spec.resources.in_flight)
+        for deployment, queue in self.queues.by_model.items():
+            while (pending := queue.next()) is not None:
+                replica = self.rooms.free(deployment, pending.tries > 0, self.backend.now())
+                replicas = None if replica is None else self._replicas(pending.needs, replica)
+                if replicas is None or not self._submit(pending, replicas, queue):
+                    break
 
     def _replicas(self, needs: Needed, answers: Replica) -> dict[str, Replica] | None:
         """Return the replica for each role, or None while a helper is not up."""
-        found = {
-            role: answers if one == answers.deployment else next(iter(self.pool.up(one)), None)
-            for role, one in needs.items()
-        }
+        found = {role: answers if one == answers.deployment else self.pool.first_up(one) for role, one in needs.items()}
         replicas = {role: replica for role, replica in found.items() if replica is not None}
         return replicas if len(replicas) == len(needs) else None
 
-    def _submit(self, pending: Pending, replicas: dict[str, Replica]) -> None:
-        task: Any = ray.remote(_run_remotely)
-        options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": "SPREAD"}
-        remotes = {role: replica.remote() for role, replica in replicas.items()}
-        reference = task.options(**options).remote(pending.job, remotes, self.sight)
-        replicas[SUBJECT].busy += 1
-        replicas[SUBJECT].exclusive = pending.tries > 0
-        self.running[reference] = (pending, replicas)
+    def _submit(self, pending: Pending, replicas: dict[str, Replica], queue: Queue | None) -> bool:
+        """Give a job to its engines, out of its queue if it is there; return False if too much is on its way."""
+        size = self.backend.size(pending.job)
+        if self.running and self.bytes + size > MOST_BYTES:
+            return False
+        if queue is not None:
+            self.queues.take(queue)
+        self._numbers += 1
+        attempt = Attempt(self._numbers, pending, replicas, self.backend.now(), size)
+        engines = {role: (one.actor, _capabilities(one)) for role, one in replicas.items()}
+        self.backend.submit(attempt.number, pending.job, engines, attempt.answers.node)
+        self.running[attempt.number] = attempt
+        self.bytes += size
+        self._count(attempt, 1)
         self.progress.began(pending.job)
+        return True
 
-    def _collect(self) -> None:
-        loading = self.pool.loading()
-        if not self.running and not loading:
-            sleep(_POLL_S)  # a helper's place is not there yet, or a verdict is not
-        ready, _ = ray.wait([*self.running, *loading], num_returns=1, timeout=_POLL_S)
-        for reference in ready:
-            if reference in loading:
-                self.pool.mark_ready(loading[reference])
-            else:
-                self._finish(reference)
-        up = {one.name: one for one in self.pool.all_up()}
-        for name, usage in self.usage.answers({name: one.actor for name, one in up.items()}).items():
-            self.progress.used(name, usage)
-            if name in up:
-                self.pool.say_notes(up[name], usage.notes)
-        self.progress.tick()
+    def _count(self, attempt: Attempt, change: int) -> None:
+        """Count an attempt that begins (1) or ends (-1) for its engines."""
+        attempt.pending.running += change
+        for role, replica in attempt.replicas.items():
+            if role != SUBJECT:
+                replica.helping += change
+        answers = attempt.answers
+        answers.busy += change
+        answers.exclusive = change > 0 and attempt.pending.tries > 0
+        answers.idle_since_s = self.backend.now()
+        if self.pool.has(answers):
+            self.rooms.add(answers)
 
-    def _finish(self, reference: Any) -> None:
-        pending, replicas = self.running.pop(reference)
+    def _end(self, attempt: Attempt) -> None:
+        del self.running[attempt.number]
+        self.bytes -= attempt.size
+        self._count(attempt, -1)
+
+    def _finish(self, event: Ended) -> None:
+        attempt = self.running[event.number]
+        pending, found = attempt.pending, event.found
+        self._end(attempt)
+        if isinstance(found, Exception):
+            self._fail(attempt, found)
+            return
+        self._let_go(pending)
         self.progress.ended(pending.job)
-        replicas[SUBJECT].busy -= 1
-        replicas[SUBJECT].exclusive = False
-        try:
-            report: ShardReport = ray.get(reference)
-        except EngineLostError as error:
-            cause = getattr(error, "cause", error)  # Ray's wrapper of the error lacks the role
-            self._lose_engine(pending, replicas[cause.role], error)
-        except ModelSourceError as error:  # the task's node lacks the model's tokenizer
+        self.pool.say_notes(attempt.answers, found.usage.notes)
+        self.pool.reset_losses(pending.needs.values())
+        self.times.add(pending.needs[SUBJECT], len(pending.job.items), self.backend.now() - attempt.began_s)
+        self.queues.done(pending)
+        if not self.queues.need(pending.needs[SUBJECT]):
+            self._next_look_s = 0.0  # its engines' places are for others
+        self.outcome.done += 1
+        self.attempts.done(pending)
+        self.progress.finished(pending.job.model, found, attempt.answers.name)
+
+    def _let_go(self, pending: Pending) -> None:
+        """Let go of the other attempt at a job that was done."""
+        for other in [one for one in self.running.values() if one.pending is pending] if pending.running else ():
+            self.backend.cancel(other.number)
+            self._end(other)
+
+    def _fail(self, attempt: Attempt, error: Exception) -> None:
+        pending = attempt.pending
+        if pending.running:  # its other attempt goes on; only an engine that was lost matters
+            if isinstance(error, EngineLostError):
+                self.pool.replace(self._lost(attempt, error), error)
+            return
+        self.progress.ended(pending.job)
+        if isinstance(error, EngineLostError):
+            self._lose_engine(pending, self._lost(attempt, error), error)
+        elif isinstance(error, ModelSourceError):  # the task's node lacks the model's tokenizer
             self._give_up(pending, loss_text(pending.needs[SUBJECT], error))
-        except (InputError, StoreError) as error:
+        elif isinstance(error, StoreError) and self._store_failed(attempt, error):
+            return
+        elif isinstance(error, (InputError, StoreError)):
             raise getattr(error, "cause", error) from None  # the text of Ray's wrapper is a traceback
-        except Exception as error:  # the task's own process died, or our code failed outside any item
-            lost, crashed = partial(self._lose_task, pending, error), partial(self._retry, pending, error)
-            self.pool.crashes.judge(error, None, lost, crashed)
-        else:
-            self.pool.say_notes(replicas[SUBJECT], report.usage.notes)
-            self.pool.reset_losses(pending.needs.values())
-            self.jobs.done(pending)
-            self.outcome.done += 1
-            self.attempts.done(pending)
-            self.progress.finished(pending.job.model, report, replicas[SUBJECT].name)
+        else:  # the runner's own process died, or our code failed outside any item
+            lost, crashed = partial(self._lose_task, attempt, error), partial(self._retry, pending, error)
+            self.pool.crashes.judge(error, attempt.answers.node, lost, crashed)
+
+    def _lost(self, attempt: Attempt, error: EngineLostError) -> Replica:
+        cause: EngineLostError = getattr(error, "cause", error)  # Ray's wrapper of the error lacks the role
+        return attempt.replicas[cause.role]
+
+    def _store_failed(self, attempt: Attempt, error: Exception) -> bool:
+        """Do the job again, elsewhere first; return False if the store fails too often."""
+        pending = attempt.pending
+        if not self.attempts.after_store(self.queues.queue(pending).again, pending, error):
+            return False
+        self.queues.done(pending)
+        attempt.answers.held_until_s = self.backend.now() + _HELD_S
+        return True
 
     def _lose_engine(self, pending: Pending, engine: Replica, error: Exception) -> None:
         """Replace the engine; its job waits for the verdict.
@@ -218,47 +337,60 @@ class _Scheduler:
         notice = engine.leaving or self.pool.nodes.had_notice(engine.node, error)
         self._do_again(pending, error, notice)
 
-    def _lose_task(self, pending: Pending, error: Exception) -> None:
-        self.lost_tasks += 1
-        self._do_again(pending, error, notice=False)
+    def _lose_task(self, attempt: Attempt, error: Exception) -> None:
+        if not self.pool.nodes.is_lost(attempt.answers.node):  # else its engine counts
+            self.lost_tasks += 1
+        self._do_again(attempt.pending, error, notice=False)
 
     def _do_again(self, pending: Pending, error: Exception, notice: bool) -> None:
-        others = self.attempts.after_lost_node(self.jobs.queue(pending), pending, error, notice)
-        self.jobs.replace(pending, others)
+        self.attempts.after_lost_node(self.queues.queue(pending).again, pending, error, notice)
+        self.queues.done(pending)
 
     def _retry(self, pending: Pending, error: Exception, charged: bool = True) -> None:
         try:
-            self.jobs.replace(pending, self.attempts.after(self.jobs.queue(pending), pending, error, charged))
+            self.attempts.after(self.queues.queue(pending).again, pending, error, charged)
+            self.queues.done(pending)
         except RunFailedError as hopeless:
             self._give_up(pending, f"Model {pending.job.model!r}: {hopeless}")
 
     def _give_up(self, pending: Pending, reason: str) -> None:
         """Give up the model that answers in a job, which is dropped with its others."""
         self.pool.give_up(pending.needs[SUBJECT], reason)
-        self.jobs.queue(pending).append(pending)
+        self.queues.queue(pending).again.append(pending)
+        self.queues.done(pending)
+        self._drop()
 
     def _drop(self) -> None:
         """Leave out what needs an engine that is given up, and record it."""
-        if self.jobs.drop(self.plan, self.given_up):
+        if self.queues.drop():
             self.given_up.record(self.store)
 
-    def _close(self) -> None:
-        """End the deployments that no job needs, so that waiting ones get their places."""
-        for one in [one for one in self.pool.deployments if not self.jobs.left[one]]:
-            self.pool.close(one)
+    def _issue_late_jobs_again(self) -> None:
+        """Where no job waits and engines are idle, give them the jobs that take much longer than others did."""
+        for deployment, queue in self.queues.by_model.items():
+            idle = [] if queue.next() is not None else self.rooms.idle(deployment)
+            if not idle:
+                continue
+            own = [one for one in self.running.values() if one.answers.deployment == deployment]
+            for late in self.times.late(deployment, own, self.backend.now())[: len(idle)]:
+                elsewhere = [one for one in idle if one.node != late.answers.node] or idle
+                replicas = self._replicas(late.pending.needs, elsewhere[0])
+                if replicas is not None and self._submit(late.pending, replicas, None):
+                    idle.remove(elsewhere[0])
+                    self.outcome.issued_again += 1
+                    self.progress.say(f"{late.pending.job.name}: it takes long, and is issued a second time")
 
     def _warn_if_stalled(self) -> None:
         """If nothing runs, say what is missing: from here a full cluster looks the same as weights that load."""
         if self.running:
-            self.idle_since_s = monotonic()
-        elif self.jobs.left and monotonic() - self.idle_since_s > PATIENCE_S:
-            self.idle_since_s = monotonic()
+            self.idle_since_s = self.backend.now()
+        elif self.queues.are_left() and self.backend.now() - self.idle_since_s > PATIENCE_S:
+            self.idle_since_s = self.backend.now()
             if (line := f"Nothing has run for {PATIENCE_S:.0f} s. {self.pool.waiting()}") != self.last_warning:
                 self.last_warning = line
                 self.progress.say(line)
 
 
-def _run_remotely(job: Job, engines: dict[str, RemoteEngine], sight: Sight | None) -> ShardReport:
-    if sight is not None:
-        check_sight(sight)
-    return run_job(job, engines)
+def _capabilities(replica: Replica) -> Capabilities:
+    assert replica.capabilities is not None, "only engines that are up get jobs"
+    return replica.capabilities

@@ -1,4 +1,4 @@
-"""Engine actors by deployment: starts them, replaces lost ones, ends them. Knows nothing about jobs.
+"""Engine actors by deployment: starts them, replaces lost ones, ends them. Knows nothing about jobs and Ray.
 
 A deployment is a model in a role, and its replicas are actors. A subject or reader has as many replicas as the spec
 says. A helper (an editor or embedder model) has one, which serves all subjects, and a place that is reserved for it.
@@ -7,78 +7,151 @@ A loss of an actor by the loss of its node is a preemption: it is counted apart,
 long as it is not known which it is (``crashes``), nothing is counted. A subject is replaced at once, and a helper once
 it is known where its place is.
 
+Actors are asked for a few at a time beyond those that are placed, the largest first and each model in turn: so models
+share a cluster, an autoscaler sees what is lacking, and no model's demand is in the way of another's.
+
 A deployment whose actors crash too often, or of which none comes up, is given up: it gets no more actors. An actor that
 does not come up while another of its deployment does, or still may, is not replaced.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from time import monotonic
-from typing import Any
 
-import ray
-from ray.exceptions import OutOfMemoryError, RayActorError
-
+from cotfaith.cluster.fleet.backend import Backend, Description
 from cotfaith.cluster.fleet.crashes import Crashes
-from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment
+from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, Setup
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.losses import Losses, loss_text
 from cotfaith.cluster.fleet.nodes import Nodes
 from cotfaith.cluster.fleet.places import Places
 from cotfaith.cluster.fleet.replica import Replica
-from cotfaith.cluster.fleet.starter import Starter
 
 _YIELD_S = 10.0
 """Seconds that a helper waits for a place before an idle subject's actor is ended for it."""
+_HELPERS_YIELD_S = 30.0
+"""Seconds that no subject gets a place before the helpers' places are given to others, such as another run."""
+_BACK_OFF_S = (10.0, 40.0)
+"""How long they are then not asked for again, at random: two runs must not take turns in step."""
+_LEAST_PENDING, _MOST_PENDING = 16, 200
+"""Actors that wait for a place at a time: at least the first, at most the second, else half of those that are up."""
 
 
 @dataclass
 class EnginePool:
     """All actors of a run."""
 
-    starter: Starter
+    backend: Backend
+    setups: Mapping[str, Setup]
+    """By model."""
     say: Callable[[str], None]
-    nodes: Nodes = field(default_factory=Nodes)
+    plugins: Sequence[str] = ()
+    """Modules that an engine actor imports first."""
+    nodes: Nodes = field(init=False)
     given_up: GivenUp = field(default_factory=GivenUp)
     preemptions: int = 0
     """Actors that were lost with their node, or moved off it."""
-    deployments: dict[Deployment, list[Replica]] = field(default_factory=dict)
+    deployments: dict[Deployment, dict[Replica, None]] = field(default_factory=dict)
+    """In the order in which they were started."""
     crashes: Crashes = field(init=False)
     """The crashes of actors and tasks that wait for the verdict on their nodes."""
+    on_up: Callable[[Replica], None] = lambda _: None
+    """Called with each actor that comes up."""
+    on_end: Callable[[Replica], None] = lambda _: None
+    """Called with each actor that takes no more jobs."""
+    _by_name: dict[str, Replica] = field(default_factory=dict)
     _wanted: dict[Deployment, int] = field(default_factory=dict)
+    _most: dict[Deployment, int] = field(default_factory=dict)
+    """Those that are not asked for again, because they did not come up, are left out."""
     _in_doubt: list[Replica] = field(default_factory=list)
     """Lost actors, until it is known whether their nodes were lost."""
-    _places: Places = field(default_factory=Places)
+    _places: Places = field(init=False)
     _losses: Losses = field(init=False)
     _placeless_s: float | None = None
     """Since when a helper waits for its place."""
+    _seatless_s: float | None = None
+    """Since when helpers have their places and no subject has one."""
+    _back_at_s: float = 0.0
+    """Nothing is asked for before."""
+    _started: int = 0
     _said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.crashes = Crashes(self.nodes)
-        self._losses = Losses(self.starter.setups)
+        self.nodes = Nodes(self.backend)
+        self.crashes = Crashes(self.nodes, self.backend.now)
+        self._places = Places(self.backend)
+        self._losses = Losses(self.setups)
 
     def open(self, deployment: Deployment, count: int) -> None:
         """Request ``count`` actors; each comes up once the cluster has a place for it."""
-        self._wanted[deployment] = count
-        self.deployments[deployment] = []
-        self.fill()
+        self.deployments[deployment] = {}
+        self.want(deployment, count)
+
+    def want(self, deployment: Deployment, count: int) -> None:
+        """Request another number of actors, unless the deployment is given up. Those that are up stay."""
+        if deployment not in self.given_up.reasons:
+            self._wanted[deployment] = min(count, self._most.get(deployment, count))
+            self.fill()
+
+    def lower(self, deployment: Deployment, count: int) -> None:
+        """Ask for no more than ``count`` actors from now on, and take back the requests beyond that."""
+        self._wanted[deployment] = min(count, self._wanted.get(deployment, count))
+        own = self.deployments.get(deployment, {})
+        waiting = [one for one in own if one.node is None and one.capabilities is None]
+        for replica in waiting[: max(0, len(own) - count)]:
+            self.end(replica)
 
     def fill(self) -> None:
         """Start the actors that are missing: helpers, then subjects, which wait until helpers' places are reserved."""
-        for one in sorted(self.deployments, key=lambda one: one.role == SUBJECT):
-            staying = sum(not replica.leaving for replica in self.deployments[one])
-            missing = self._wanted.get(one, 1) - staying - self._unplaced(one)
-            if missing > 0 and (one.role != SUBJECT or self.has_places()):
-                self.deployments[one] += [self._start(one) for _ in range(missing)]
+        if self.backend.now() < self._back_at_s:
+            return
+        for one in [one for one in self.deployments if one.role != SUBJECT]:
+            for _ in range(self._missing(one)):
+                self._start(one)
+        if self.has_places():
+            self._fill_subjects()
+
+    def _fill_subjects(self) -> None:
+        """Start one actor of each model in turn, the largest first, as long as few wait for a place."""
+        missing = {one: n for one in self.deployments if one.role == SUBJECT and (n := self._missing(one)) > 0}
+        if not missing:
+            return
+        waiting = sum(one.node is None and one.capabilities is None for one in self.replicas())
+        up = len(self._by_name) - waiting
+        room = max(_LEAST_PENDING, min(_MOST_PENDING, up // 2)) - waiting
+        while missing and room > 0:
+            for one in sorted(missing, key=self._size, reverse=True)[:room]:
+                self._start(one)
+                room -= 1
+                missing[one] -= 1
+            missing = {one: n for one, n in missing.items() if n > 0}
+
+    def _missing(self, one: Deployment) -> int:
+        own = self.deployments[one]
+        leaving = sum(replica.leaving for replica in own) if self.nodes.leaving else 0
+        return self._wanted.get(one, 1) - len(own) + leaving - self._unplaced(one)
+
+    def _size(self, deployment: Deployment) -> tuple[float, float]:
+        asked = self.asks(deployment)
+        return asked.get("GPU", 0.0), asked.get("CPU", 0.0)
 
     def _unplaced(self, deployment: Deployment) -> int:
         """Return how many of its lost actors have a place that may be lost too."""
         return sum(one.deployment == deployment and one.place is not None for one in self._in_doubt)
 
-    def _start(self, deployment: Deployment) -> Replica:
-        return self.starter.start(deployment, self._places.reserve(deployment, self.starter.asked(deployment)))
+    def asks(self, deployment: Deployment) -> dict[str, float]:
+        """Return what an actor of the deployment asks the cluster for."""
+        return self.setups[deployment.model].asked()
+
+    def _start(self, deployment: Deployment) -> None:
+        place = self._places.reserve(deployment, self.asks(deployment))
+        self._started += 1
+        name = f"{deployment.model}#{self._started}"
+        actor = self.backend.start_engine(name, self.setups[deployment.model], self.plugins, place)
+        replica = Replica(name, deployment, actor, place=place, since_s=self.backend.now())
+        self.deployments[deployment][replica] = None
+        self._by_name[name] = replica
 
     def has_places(self) -> bool:
         """Return whether every helper's place is reserved, so that no other actor can take it."""
@@ -86,36 +159,39 @@ class EnginePool:
 
     def up(self, deployment: Deployment) -> list[Replica]:
         """Return the deployment's actors whose weights are loaded, and whose node stays."""
-        found = self.deployments.get(deployment, [])
-        return [replica for replica in found if replica.capabilities is not None and not replica.leaving]
+        return [replica for replica in self.deployments.get(deployment, {}) if replica.is_up]
+
+    def first_up(self, deployment: Deployment) -> Replica | None:
+        """Return the first of them."""
+        return next((replica for replica in self.deployments.get(deployment, {}) if replica.is_up), None)
 
     def replicas(self) -> list[Replica]:
         """Return all actors."""
-        return [replica for found in self.deployments.values() for replica in found]
+        return list(self._by_name.values())
+
+    def named(self, name: str) -> Replica | None:
+        """Return the actor of this name, if it belongs to the pool."""
+        return self._by_name.get(name)
 
     def locate(self) -> None:
-        """Ask Ray for the nodes of the actors that are not up, or were not asked for."""
+        """Ask for the nodes of the actors that have none yet."""
         for replica in self.replicas():
-            replica.locate()
+            if replica.node is None:
+                replica.node = self.backend.node_of(replica.actor)
 
     def all_up(self) -> Iterator[Replica]:
         """Yield every actor whose weights are loaded."""
-        for deployment in self.deployments:
-            yield from self.up(deployment)
+        return (replica for replica in self._by_name.values() if replica.is_up)
 
-    def loading(self) -> dict[Any, Replica]:
-        """Return the actors that are not up, by the reference that resolves when they are."""
-        return {one.ready: one for one in self.replicas() if one.capabilities is None}
-
-    def mark_ready(self, replica: Replica) -> None:
-        """Mark an actor with a resolved ``ready`` as up, or replace it; report each note of a model's engines once."""
-        try:
-            replica.capabilities, notes = ray.get(replica.ready)
-        except (RayActorError, OutOfMemoryError) as error:
-            self.replace(replica, error)
-            return
-        replica.locate(again=True)
+    def came_up(self, replica: Replica, found: Description) -> None:
+        """Mark an actor as up."""
+        replica.capabilities, notes = found
+        replica.node = self.backend.node_of(replica.actor)
+        replica.idle_since_s = self.backend.now()
         self.say_notes(replica, notes)
+        if not replica.leaving:
+            self.on_up(replica)
+        self.fill()
 
     def say_notes(self, replica: Replica, notes: Sequence[str]) -> None:
         """Report the notes of a model's engines, each once."""
@@ -126,14 +202,15 @@ class EnginePool:
 
     def has(self, replica: Replica) -> bool:
         """Return whether it belongs to the pool: its loss has not been reported."""
-        return replica in self.deployments.get(replica.deployment, [])
+        return replica in self.deployments.get(replica.deployment, {})
 
     def judge(self, replica: Replica, error: Exception, lost: Callable[[], None], crashed: Callable[[], None]) -> None:
         """Call ``lost`` if the actor was lost because its node was, or will be, else ``crashed``; once that is known.
 
         It is known at once, or in ``settle``.
         """
-        replica.locate()
+        if replica.capabilities is None or replica.node is None:  # until it is up, the node can change
+            replica.node = self.backend.node_of(replica.actor) or replica.node
         if replica.leaving:
             lost()
         else:
@@ -143,7 +220,7 @@ class EnginePool:
         """Start another in the place of a lost actor, unless that is done already."""
         if not self.has(replica):
             return
-        self.deployments[replica.deployment].remove(replica)
+        self._remove(replica)
         self._in_doubt.append(replica)
         self.judge(replica, error, lost=partial(self._lose, replica), crashed=partial(self._crash, replica, error))
         self.fill()
@@ -164,7 +241,7 @@ class EnginePool:
         if one not in self.deployments:
             return  # it is not needed
         if replica.capabilities is None:
-            self._wanted[one] = max(self._wanted.get(one, 1) - 1, len(self.up(one)))
+            self._most[one] = self._wanted[one] = max(self._wanted.get(one, 1) - 1, len(self.up(one)))
         if self._losses.add(one) or not self._wanted.get(one, 1):
             self.give_up(one, loss_text(one, error))
         elif replica.capabilities is None:
@@ -184,33 +261,66 @@ class EnginePool:
         if replica.leaving:
             return
         replica.leaving = True
+        self.on_end(replica)
         self.preemptions += 1
         self._places.forsake(replica)
         self.say(f"{replica.name}: {reason}; another one is started")
 
     def end(self, replica: Replica) -> None:
         """End an actor, and release its place unless the next one gets it."""
-        self.deployments[replica.deployment].remove(replica)
+        self._remove(replica)
         self._kill(replica)
 
+    def _remove(self, replica: Replica) -> None:
+        del self.deployments[replica.deployment][replica]
+        del self._by_name[replica.name]
+        self.on_end(replica)
+
     def _kill(self, replica: Replica) -> None:
-        ray.kill(replica.actor)
+        self.backend.kill_engine(replica.actor)
         self._places.leave(replica)
 
-    def yield_place(self, used: Set[Replica]) -> None:
-        """If a helper has waited long for its place and no job runs, end a subject's actor; it is started again later.
+    def yield_place(self, used: bool) -> None:
+        """If no job runs, and helpers or subjects have waited long for a place that the others hold, end the others.
 
-        This is needed when nodes are lost: those that are left may be full of subjects, which wait for the helper.
+        They are started again later. This is needed when nodes are lost: those that are left may be full of subjects,
+        which wait for a helper; and where two runs share a cluster that is full of both's helpers.
         """
         if used or self.has_places():
             self._placeless_s = None
-            return
-        self._placeless_s = self._placeless_s or monotonic()
+        else:
+            self._yield_subject()
+        if used or not self._waits_beside_helpers():
+            self._seatless_s = None
+        else:
+            self._yield_helpers()
+
+    def _yield_subject(self) -> None:
+        self._placeless_s = self._placeless_s or self.backend.now()
         subjects = [one for one in self.replicas() if one.deployment.role == SUBJECT and one.node is not None]
-        if subjects and monotonic() - self._placeless_s > _YIELD_S:
+        if subjects and self.backend.now() - self._placeless_s > _YIELD_S:
             self._placeless_s = None
             self.say(f"{subjects[-1].name}: its place is needed for a helper")
             self.end(subjects[-1])
+
+    def _waits_beside_helpers(self) -> bool:
+        """Return whether helpers have their places, and subjects wait and none has one."""
+        own = self.replicas()
+        helping, subjects = [
+            [one for one in own if (one.deployment.role == SUBJECT) == is_it] for is_it in (False, True)
+        ]
+        return bool(helping and subjects) and self.has_places() and all(one.node is None for one in subjects)
+
+    def _yield_helpers(self) -> None:
+        self._seatless_s = self._seatless_s or self.backend.now()
+        if self.backend.now() - self._seatless_s > _HELPERS_YIELD_S:
+            self._seatless_s = None
+            self._back_at_s = self.backend.now() + random.uniform(*_BACK_OFF_S)
+            self.say("No subject gets a place beside this run's helpers: their places are given back for a while.")
+            for one in self.replicas():
+                self.end(one)
+            for deployment in self.deployments:
+                self._places.release(deployment)
 
     def reset_losses(self, deployments: Iterable[Deployment]) -> None:
         """Count losses from 0 again: a job has finished on these."""
@@ -218,9 +328,10 @@ class EnginePool:
 
     def close(self, deployment: Deployment) -> None:
         """End the deployment's actors and release its place."""
-        for replica in list(self.deployments.get(deployment, [])):
+        for replica in list(self.deployments.get(deployment, {})):
             self.end(replica)
         self.deployments.pop(deployment, None)
+        self._wanted.pop(deployment, None)
         self._places.release(deployment)
 
     def close_all(self) -> None:
@@ -230,9 +341,13 @@ class EnginePool:
 
     def asked(self) -> dict[Deployment, dict[str, float]]:
         """Return what an actor asks for, of each deployment that has none up, and of each helper."""
-        found = [one for one in self.deployments if one.role != SUBJECT or not self.up(one)]
-        return {one: self.starter.asked(one) for one in found if one not in self.given_up.reasons}
+        found = [one for one in self.deployments if one.role != SUBJECT or self.first_up(one) is None]
+        return {one: self.asks(one) for one in found if one not in self.given_up.reasons}
 
     def waiting(self) -> str:
         """Return a line: which deployments have no replica up, what an actor asks for, and what the cluster has."""
-        return self.starter.waiting([one for one in self.deployments if not self.up(one)])
+        missing = [one for one in self.deployments if self.first_up(one) is None]
+        asked = {f"{one.role} {one.model}": self.backend.words(self.asks(one)) for one in missing}
+        if len(set(asked.values())) == 1:
+            return f"Not up: {', '.join(asked)}. Each engine asks for {next(iter(asked.values()))}."
+        return f"Not up: {', '.join(f'{name} (asks for {demand})' for name, demand in asked.items())}."

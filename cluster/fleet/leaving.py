@@ -1,27 +1,30 @@
 """Moves engines off nodes that will leave: replacements start at once, running jobs finish, idle actors end.
 
-In: the engine pool, and the replicas that jobs use. A node that drains waits for its last actor, so an actor without
+In: the engine pool. A node that drains waits for its last actor, so an actor without
 work is ended. A node's deadline ends the actors that still work; their jobs are then done elsewhere.
 """
 
-from collections.abc import Set
+from ray.exceptions import NodeDiedError
 
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.nodes import Nodes
-from cotfaith.cluster.fleet.replica import Replica
 
 
-def move_off(pool: EnginePool, nodes: Nodes, used: Set[Replica]) -> bool:
+def move_off(pool: EnginePool, nodes: Nodes) -> bool:
     """Do what the nodes' state asks for, and return True; do nothing between two renewals of ``nodes``."""
     if not nodes.refresh():
         return False
     pool.locate()
-    for replica in [one for one in pool.replicas() if nodes.will_leave(one.node)]:
+    for replica in [one for one in pool.replicas() if one.node in nodes.dead] if nodes.dead else ():
+        pool.replace(replica, NodeDiedError("The engine's node is dead."))  # nobody else may notice
+    for node in nodes.leaving:
+        pool.backend.leave(node)
+    for replica in [one for one in pool.replicas() if nodes.will_leave(one.node)] if nodes.leaving else ():
         assert replica.node is not None, "a node that leaves is known"
         left_s = nodes.left_s(replica.node)
         if not replica.leaving:
             pool.move(replica, _when(left_s))
-        if replica not in used or (left_s is not None and left_s <= 0):
+        if not (replica.busy or replica.helping) or (left_s is not None and left_s <= 0):
             pool.end(replica)
     return True
 

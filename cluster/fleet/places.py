@@ -7,27 +7,27 @@ for each other forever. A place on a node that leaves is made again elsewhere.
 from collections.abc import Mapping
 from typing import Any
 
-from ray.util.placement_group import placement_group, placement_group_table, remove_placement_group
-
+from cotfaith.cluster.fleet.backend import Backend
 from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment
 from cotfaith.cluster.fleet.replica import Replica
 
 
 class Places:
-    """The placement group of each helper."""
+    """The place of each helper."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._groups: dict[Deployment, Any] = {}
 
     def reserve(self, deployment: Deployment, asked: Mapping[str, float]) -> Any:
         """Return the deployment's place, made if there is none; None for a subject, and if nothing is asked for."""
         if deployment.role != SUBJECT and asked and deployment not in self._groups:
-            self._groups[deployment] = placement_group([dict(asked)])
+            self._groups[deployment] = self._backend.reserve(asked)
         return self._groups.get(deployment)
 
     def are_ready(self) -> bool:
         """Return whether every place is reserved, so that no other actor can take it."""
-        return all(_is_made(place) for place in self._groups.values())
+        return all(self._backend.is_made(place) for place in self._groups.values())
 
     def forsake(self, replica: Replica) -> None:
         """Give the deployment's next actor a place on another node than this one's."""
@@ -37,15 +37,9 @@ class Places:
     def leave(self, replica: Replica) -> None:
         """Release the place of an actor that has ended, unless the next one gets it."""
         if replica.place is not None and replica.place is not self._groups.get(replica.deployment):
-            remove_placement_group(replica.place)
+            self._backend.release(replica.place)
 
     def release(self, deployment: Deployment) -> None:
         """Release the deployment's place."""
         if deployment in self._groups:
-            remove_placement_group(self._groups.pop(deployment))
-
-
-def _is_made(place: Any) -> bool:
-    """Return whether Ray has made the reservation; its own ``wait`` gives no answer in time if it must not wait."""
-    found: dict[str, Any] = placement_group_table(place)
-    return bool(found.get("state") == "CREATED")
+            self._backend.release(self._groups.pop(deployment))

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cotfaith.cluster.fleet.deployments import Deployment
-from cotfaith.cluster.fleet.nodes import node_of
-from cotfaith.workers.actor.remote import RemoteEngine
 from cotfaith.workers.engines.protocol import Capabilities
 
 
@@ -16,26 +14,28 @@ class Replica:
     name: str
     deployment: Deployment
     actor: Any
-    ready: Any
-    """Reference to its description; resolved once the weights are loaded."""
+    """The backend's handle."""
     capabilities: Capabilities | None = None
     busy: int = 0
     """Jobs for which it is the engine that answers."""
     exclusive: bool = False
     """Whether it takes no other job while one runs on it."""
+    helping: int = 0
+    """Jobs for which it is another engine than the one that answers."""
     place: Any = None
     """The placement group that it is in, if it is a helper's."""
     node: str | None = None
     """The node that it is on; None: not known yet."""
     leaving: bool = False
     """Whether its node drains or is gone: it takes no new jobs, and another has its place in the deployment."""
+    since_s: float = 0.0
+    """When it was asked for, by the backend's clock."""
+    idle_since_s: float = 0.0
+    """Since when no job uses it, by the backend's clock."""
+    held_until_s: float = 0.0
+    """Until when it gets no job, because the store failed a job of it."""
 
-    def remote(self) -> RemoteEngine:
-        """Return its stand-in for a shard task."""
-        assert self.capabilities is not None, "only engines that are up get jobs"
-        return RemoteEngine(self.actor, self.capabilities)
-
-    def locate(self, again: bool = False) -> None:
-        """Ask Ray for its node if that is not known, or ``again``; until it is up, the node can change."""
-        if self.actor is not None and (again or self.node is None or self.capabilities is None):
-            self.node = node_of(self.actor)
+    @property
+    def is_up(self) -> bool:
+        """Whether its weights are loaded, and its node stays."""
+        return self.capabilities is not None and not self.leaving

@@ -14,7 +14,7 @@ from run_records import run_record
 from cotfaith.cluster.cli.progress import RunProgress
 from cotfaith.cluster.fleet.driver import run_jobs
 from cotfaith.cluster.fleet.jobs import Jobs
-from cotfaith.cluster.fleet.polling import UsagePoll
+from cotfaith.cluster.fleet.ray_backend import RayBackend
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.storage.ledger import Ledger
@@ -86,10 +86,10 @@ def test_calls_that_wait_are_merged_and_a_bad_one_fails_alone(start, names):
 def test_questions_are_answered_while_the_engine_works(start):
     actor = start(seconds_per_call=3.0)
     call = actor.call.remote("score", requests("long"))
-    poll, found = UsagePoll(every_s=0.0), {}
-    while not found:
-        found = poll.answers({"m#1": actor})
-    assert found["m#1"].prompt_tokens == 0
+    backend = RayBackend()
+    backend.ask_usage("m#1", actor)
+    (answer,) = backend.events(60)
+    assert answer.usage.prompt_tokens == 0
     ray.get(actor.describe.remote())
     assert not ray.wait([call], timeout=0)[0], "the questions were answered after the call"
     assert len(ray.get(call)) == 3
@@ -101,14 +101,17 @@ def wait_until_gone(actor):
             time.sleep(0.1)
 
 
-def test_a_poll_outlives_its_engine(start):
-    actor = start()
+def test_a_question_to_an_engine_that_is_gone_has_no_answer_and_does_no_harm(start):
+    actor, backend = start(), RayBackend()
     ray.kill(actor)
     wait_until_gone(actor)
-    poll = UsagePoll(every_s=0.0)
-    for _ in range(5):
-        assert poll.answers({"m#1": actor}) == {}
-        time.sleep(0.1)
+    for _ in range(3):
+        backend.ask_usage("m#1", actor)
+    backend.ask_usage("m#2", start())
+    found = []
+    while not found:
+        found = backend.events(60)
+    assert [event.engine for event in found] == ["m#2"]
 
 
 def test_errors_cross_in_their_own_words(start):

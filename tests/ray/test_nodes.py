@@ -24,11 +24,10 @@ from cotfaith.cluster.fleet.batch_tasks import Tasks
 from cotfaith.cluster.fleet.deployments import Deployment, Setup, Share
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
-from cotfaith.cluster.fleet.nodes import Nodes
+from cotfaith.cluster.fleet.ray_backend import RayBackend
 from cotfaith.cluster.fleet.ray_session import _QUIET
 from cotfaith.cluster.fleet.reporter import SILENT
 from cotfaith.cluster.fleet.run import execute
-from cotfaith.cluster.fleet.starter import Starter
 from cotfaith.cluster.storage.batches import batches
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
 from cotfaith.cluster.storage.store import LocalStore
@@ -277,19 +276,20 @@ def children(node):
 @pytest.mark.parametrize("notice", [True, False])
 def test_a_helper_s_place_is_made_again_on_another_node(fleet, notice):
     (node,) = fleet.have(1)
-    nodes, lines, helper = Nodes(every_s=0.0), Lines(), Deployment("editor", "m")
-    starter = Starter({"m": Setup(ModelSpec(id="m", engine="stub"), Share(1, 1))})
-    pool = EnginePool(starter, lines.say, nodes=nodes)
+    backend, lines, helper = RayBackend(), Lines(), Deployment("editor", "m")
+    pool = EnginePool(backend, {"m": Setup(ModelSpec(id="m", engine="stub"), Share(1, 1))}, lines.say)
+    nodes = pool.nodes
+
     try:
         pool.open(helper, 1)
         (replica,) = pool.replicas()
-        ray.get(replica.ready, timeout=30)
-        pool.mark_ready(replica)
-        move_off(pool, nodes, set())
+        (event,) = backend.events(30)
+        pool.came_up(replica, event.found)
+        move_off(pool, nodes)
         assert replica.node == node.node_id
         if notice:
             fleet.drain(node, 60)
-            wait_for(lambda: move_off(pool, nodes, set()) or replica not in pool.replicas())
+            wait_for(lambda: move_off(pool, nodes) and replica not in pool.replicas())
         else:
             fleet.kill(node)
             with pytest.raises(ray.exceptions.RayActorError) as lost:
@@ -298,8 +298,9 @@ def test_a_helper_s_place_is_made_again_on_another_node(fleet, notice):
             wait_for(lambda: nodes.refresh() and (pool.settle() or pool.replicas()))
         other = fleet.add()
         (second,) = pool.replicas()
-        ray.get(second.ready, timeout=30)
-        move_off(pool, nodes, set())
+        (event,) = backend.events(30)
+        assert event.engine == second.name
+        pool.came_up(second, event.found)
         assert second.node == other.node_id
         assert pool.preemptions == 1
     finally:

@@ -7,11 +7,10 @@ import yaml
 from runs_here import run_here, without_ray
 
 import cotfaith
-from cotfaith.cluster.fleet.attempts import Pending
-from cotfaith.cluster.fleet.deployments import Deployment, needed
+from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Jobs
-from cotfaith.cluster.fleet.queues import Queues
+from cotfaith.cluster.fleet.queues import Queues, sources_of
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
@@ -50,42 +49,61 @@ def queues(content):
     ident = identity(plan.resolved, plan.weights, plan.templates)
     run = open_run(LocalStore(Path("run")), plan.resolved, ident, plan.items)
     jobs = Jobs(plan, run).of_subjects(ledger_of([]))
-    return plan, Queues([Pending(job, needed(plan, job)) for job in jobs])
+    return Queues(plan, sources_of(jobs))
 
 
-def give_up(*deployments):
-    found = GivenUp()
-    for one in deployments:
-        found.add(one, f"{one.words} broke", lambda _: None)
+def all_of(waiting):
+    """Take and return all jobs."""
+    found = []
+    for queue in waiting.by_model.values():
+        while queue.next() is not None:
+            found.append(waiting.take(queue).job)
     return found
 
 
+def needed_in(waiting):
+    return {one for one in (M, N, E) if waiting.need(one)}
+
+
+def give_up(waiting, *deployments):
+    for one in deployments:
+        waiting.given_up.add(one, f"{one.words} broke", lambda _: None)
+
+
 def test_a_subjects_jobs_are_dropped_and_others_stay():
-    plan, waiting = queues(SPEC)
-    assert waiting.left == {M: 2, N: 2}
-    assert not waiting.drop(plan, GivenUp())
-    given_up = give_up(N)
-    assert waiting.drop(plan, given_up)
-    assert waiting.left == {M: 2}
-    assert [len(queue) for queue in waiting.waiting.values()] == [2, 0]
-    assert not waiting.drop(plan, given_up)
+    waiting = queues(SPEC)
+    assert needed_in(waiting) == {M, N}
+    assert not waiting.drop()
+    give_up(waiting, N)
+    assert waiting.drop()
+    assert needed_in(waiting) == {M}
+    assert [len(queue) for queue in waiting.by_model.values()] == [2, 0]
+    assert not waiting.drop()
 
 
-def test_a_helpers_probes_are_left_out_of_the_jobs():
-    plan, waiting = queues(EDITED)
-    assert waiting.left == {M: 2, N: 2, E: 4}
-    waiting.drop(plan, give_up(E))
-    assert waiting.left == {M: 2, N: 2}
-    jobs = [one.job for queue in waiting.waiting.values() for one in queue]
+@pytest.mark.parametrize("made", [0, 1, 2])
+def test_a_helpers_probes_are_left_out_of_the_jobs(made):
+    waiting = queues(EDITED)
+    for pending in all_of(queues(EDITED))[:made]:  # jobs that wait to be tried again are made already
+        queue = waiting.by_model[Deployment(SUBJECT, pending.model)]
+        queue.next()
+        queue.again.append(waiting.take(queue))
+    assert needed_in(waiting) == {M, N, E}
+    give_up(waiting, E)
+    waiting.drop()
+    jobs = all_of(waiting)
     assert {piece.probe for job in jobs for piece in job.wanted.pieces} == {None, "no_cot"}
-    assert all(len(job.items) == 2 for job in jobs)
+    assert [len(job.items) for job in jobs] == [2, 2, 2, 2]
+    assert waiting.drop()  # those that were made later
+    assert not waiting.drop()
 
 
 def test_records_say_what_broke_and_who_lacks_rows():
-    plan, waiting = queues(EDITED)
-    given_up = give_up(E, N)
-    waiting.drop(plan, given_up)
-    given_up.record(LocalStore(Path("run")))
+    waiting = queues(EDITED)
+    give_up(waiting, E, N)
+    all_of(waiting)
+    waiting.drop()
+    waiting.given_up.record(LocalStore(Path("run")))
     editor, subject = read_given_up(LocalStore(Path("run")))
     assert (editor.key, editor.name, editor.lacking) == ("_given_up/editor/e.json", "editor e", ["m", "n"])
     assert (subject.key, subject.name, subject.reason) == ("_given_up/subject/n.json", "model n", "model 'n' broke")
@@ -104,7 +122,9 @@ def test_the_first_reason_counts_and_is_said_once():
 
 
 def test_only_if_all_subjects_are_given_up_the_run_ends():
-    found = give_up(M, E)
+    found = GivenUp()
+    for one in (M, E):
+        found.add(one, f"{one.words} broke", lambda _: None)
     found.check(["m", "n"])
     found.add(N, "second", lambda _: None)
     with pytest.raises(RunFailedError, match=r"^model 'm' broke\nsecond$"):
@@ -116,11 +136,11 @@ def without_n(monkeypatch):
 
     def run_jobs(plan, jobs, progress, check, given_up, *_):
         given_up.add(N, WHY, progress.say)
-        pending = [Pending(job, needed(plan, job)) for job in jobs]
-        waiting = Queues(pending)
-        waiting.drop(plan, given_up)
+        waiting = Queues(plan, sources_of(list(jobs)), given_up)
+        left = all_of(waiting)
+        waiting.drop()
         given_up.record(LocalStore(Path("run")))
-        return run_here(plan, [one.job for queue in waiting.waiting.values() for one in queue], progress)
+        return run_here(plan, left, progress)
 
     monkeypatch.setattr("cotfaith.cluster.fleet.run.run_jobs", run_jobs)
 

@@ -1,93 +1,81 @@
 """What counts as a preemption, and what is done about it, without a running Ray."""
 
 import io
-import time
 from collections import deque
 
 import pytest
 from forecasts import forecast_of
-from ray.exceptions import ActorDiedError, NodeDiedError, RayActorError, RpcError, WorkerCrashedError
+from ray.exceptions import ActorDiedError, NodeDiedError, RayActorError, WorkerCrashedError
 from rich.console import Console
 
 from cotfaith.cluster.cli.progress import RunProgress
-from cotfaith.cluster.fleet import crashes, engine_pool, nodes, places, replica, starter
+from cotfaith.cluster.fleet import crashes, engine_pool
 from cotfaith.cluster.fleet.attempts import MOST_LOST_NODES, Attempts, Pending
+from cotfaith.cluster.fleet.backend import NodesNow
 from cotfaith.cluster.fleet.crashes import Crashes
 from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, Setup, Share
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.nodes import Nodes
-from cotfaith.cluster.fleet.starter import Starter
 from cotfaith.schemas.errors import EngineLostError
 from cotfaith.schemas.spec import ModelSpec
 
 
-class Ray:
-    """A cluster of named nodes, actors and places, in place of the functions of Ray that the fleet uses."""
+class Machines:
+    """Named nodes, engines on node ``a`` and places, in place of a cluster."""
 
-    def __init__(self, patch):
+    def __init__(self):
         self.alive, self.dead, self.leaving = ["head", "a", "b"], [], {}
-        self.killed, self.removed, self.started = [], [], 0
-        self.places_ready = True
-        patch.setattr(nodes.ray, "is_initialized", lambda: True)
-        patch.setattr(nodes, "_nodes", self.nodes)
-        patch.setattr(nodes, "_leaving", lambda: self.leaving)
-        patch.setattr(replica, "node_of", lambda actor: actor.node)
-        patch.setattr(engine_pool.ray, "kill", self.killed.append)
-        patch.setattr(starter.ray, "remote", lambda _: Options(self))
-        patch.setattr(places, "placement_group", lambda _: Place(self))
-        patch.setattr(places, "placement_group_table", lambda place: place.table())
-        patch.setattr(places, "remove_placement_group", self.removed.append)
-        patch.setattr(starter, "PlacementGroupSchedulingStrategy", lambda place: place)
+        self.killed, self.removed, self.left, self.started, self.time_s = [], [], [], 0, 1000.0
+        self.places_ready, self.answers, self.node = True, True, "a"
+
+    def now(self):
+        self.time_s += 0.06  # the view of the nodes is renewed when it is asked for
+        return self.time_s
 
     def nodes(self):
-        return [{"NodeID": n, "Alive": n in self.alive, "Resources": {"CPU": 1}} for n in (*self.alive, *self.dead)]
+        if not self.answers:
+            return None
+        return NodesNow({node: {"CPU": 1} for node in self.alive}, frozenset(self.dead), self.leaving)
 
     def lose(self, node):
         self.alive.remove(node)
         self.dead.append(node)
 
+    def start_engine(self, name, setup, plugins, place):
+        self.started += 1
+        return name
 
-class Place:
-    def __init__(self, cluster):
-        self.cluster = cluster
+    def kill_engine(self, handle):
+        self.killed.append(handle)
 
-    def table(self):
-        return {"state": "CREATED" if self.cluster.places_ready else "PENDING"}
+    def node_of(self, handle):
+        return self.node
 
+    def leave(self, node):
+        self.left.append(node)
 
-class Options:
-    """Stands for the actor class and its options, and makes actors on node ``a``."""
-
-    def __init__(self, cluster):
-        self.cluster = cluster
-
-    def options(self, **_):
-        return self
-
-    def remote(self, *_):
-        self.cluster.started += 1
-        return Actor()
-
-
-class Actor:
-    node = "a"
-
-    def __init__(self):
-        self.describe = self
-
-    def remote(self):
+    def reserve(self, asked):
         return object()
+
+    def is_made(self, place):
+        return self.places_ready
+
+    def release(self, place):
+        self.removed.append(place)
 
 
 @pytest.fixture
-def cluster(monkeypatch):
-    return Ray(monkeypatch)
+def cluster():
+    return Machines()
 
 
-def pool_of(*deployments, replicas=1):
-    started = Starter({"m": Setup(ModelSpec(id="m", engine="stub"), Share(1, 1))})
-    pool = EnginePool(started, [].append, nodes=Nodes(every_s=0.0))
+def seen_by(cluster):
+    return Nodes(cluster, every_s=0.0)
+
+
+def pool_of(cluster, *deployments, replicas=1):
+    pool = EnginePool(cluster, {"m": Setup(ModelSpec(id="m", engine="stub"), Share(1, 1))}, [].append)
     for one in deployments:
         pool.open(one, replicas if one.role == SUBJECT else 1)
     for one in pool.replicas():
@@ -115,7 +103,7 @@ def verdict(pool, replica, error):
 
 
 def test_a_preemption_is_told_by_marks_types_and_nodes_and_never_by_text(cluster):
-    seen = Nodes(every_s=0.0)
+    seen = seen_by(cluster)
     assert seen.took(None, marked(EngineLostError("x"), True))
     assert seen.took(None, NodeDiedError("x"))
     assert not seen.took("a", EngineLostError("the actor's node was preempted: spot notice"))
@@ -123,27 +111,24 @@ def test_a_preemption_is_told_by_marks_types_and_nodes_and_never_by_text(cluster
     cluster.lose("a")
     assert seen.took("a", EngineLostError("x"))
     assert not seen.took("b", EngineLostError("x"))
-    cluster.leaving = {"b": 0}
+    cluster.leaving = {"b": None}
     assert seen.took("b", EngineLostError("x"))
     assert seen.left_s("b") is None
 
 
-def test_a_head_that_is_busy_leaves_the_view_as_it_is(cluster, monkeypatch):
-    seen = Nodes(every_s=0.0)
+def test_a_head_that_is_busy_leaves_the_view_as_it_is(cluster):
+    seen = seen_by(cluster)
     cluster.lose("a")
     assert seen.refresh()
 
-    def busy():
-        raise RpcError("busy", rpc_code=14)
-
-    monkeypatch.setattr(nodes, "_leaving", busy)
+    cluster.answers = False
     assert not seen.refresh()
     assert seen.dead == {"a"}
 
 
 def test_no_number_of_preemptions_gives_an_engine_up_and_losses_do(cluster):
     cluster.alive = ["a"]  # a crash has its verdict at once
-    pool = pool_of(ANSWERS)
+    pool = pool_of(cluster, ANSWERS)
     for n in range(20):
         (replica,) = pool.replicas()
         replica.capabilities = None if n % 2 else object()  # some were still loading
@@ -167,30 +152,30 @@ def test_no_number_of_preemptions_gives_an_engine_up_and_losses_do(cluster):
 
 
 def test_an_actor_that_works_finishes_and_an_idle_one_ends_at_once(cluster):
-    pool = pool_of(ANSWERS, replicas=2)
+    pool = pool_of(cluster, ANSWERS, replicas=2)
     idle, busy = pool.replicas()
-    cluster.leaving = {"a": int((time.time() + 60) * 1000)}
-    Actor.node, before = "b", Actor.node
-    try:
-        move_off(pool, pool.nodes, {busy})
-        assert cluster.killed == [idle.actor]
-        assert busy in pool.replicas()
-        assert busy not in pool.up(ANSWERS)  # no new jobs
-        assert len(pool.replicas()) == 3  # two others were started
-        move_off(pool, pool.nodes, {busy})
-        assert len(pool.replicas()) == 3
-        cluster.leaving = {"a": 1}  # the deadline has passed
-        move_off(pool, pool.nodes, {busy})
-        assert cluster.killed == [idle.actor, busy.actor]
-        assert verdict(pool, busy, EngineLostError("x")) == ["lost"]
-        assert pool.preemptions == 2
-    finally:
-        Actor.node = before
+    busy.busy = 1
+    cluster.leaving, cluster.node = {"a": 60.0}, "b"
+    move_off(pool, pool.nodes)
+    assert cluster.killed == [idle.actor]
+    assert cluster.left == ["a"]
+    assert busy in pool.replicas()
+    assert busy not in pool.up(ANSWERS)  # no new jobs
+    assert len(pool.replicas()) == 3  # two others were started
+    pass_time(cluster, 1.0)
+    move_off(pool, pool.nodes)
+    assert len(pool.replicas()) == 3
+    cluster.leaving = {"a": -0.1}  # the deadline has passed
+    pass_time(cluster, 1.0)
+    move_off(pool, pool.nodes)
+    assert cluster.killed == [idle.actor, busy.actor]
+    assert verdict(pool, busy, EngineLostError("x")) == ["lost"]
+    assert pool.preemptions == 2
 
 
 def test_a_helper_keeps_its_place_after_a_crash_and_gets_another_after_a_preemption(cluster):
     cluster.alive = ["a"]  # a crash has its verdict at once
-    pool = pool_of(EDITS)
+    pool = pool_of(cluster, EDITS)
     (first,) = pool.replicas()
     pool.replace(first, EngineLostError("x"))
     (second,) = pool.replicas()
@@ -204,17 +189,17 @@ def test_a_helper_keeps_its_place_after_a_crash_and_gets_another_after_a_preempt
     assert cluster.removed == [second.place, third.place]
 
 
-def test_a_subject_gives_its_place_to_a_helper_that_waits_for_one(cluster, monkeypatch):
-    pool = pool_of(EDITS, ANSWERS)
+def test_a_subject_gives_its_place_to_a_helper_that_waits_for_one(cluster):
+    pool = pool_of(cluster, EDITS, ANSWERS)
     helper, subject = pool.replicas()
     cluster.places_ready = False
     pool.replace(helper, marked(EngineLostError("x"), True))
-    pool.yield_place({subject})
+    pool.yield_place(used=True)
     assert subject in pool.replicas()  # it works
-    pool.yield_place(set())
+    pool.yield_place(used=False)
     assert subject in pool.replicas()  # the place may come soon
-    monkeypatch.setattr(engine_pool, "_YIELD_S", 0.0)
-    pool.yield_place(set())
+    pass_time(cluster, engine_pool._YIELD_S)
+    pool.yield_place(used=False)
     pool.fill()
     assert [one.deployment for one in pool.replicas()] == [EDITS]
     cluster.places_ready = True
@@ -225,30 +210,30 @@ def test_a_subject_gives_its_place_to_a_helper_that_waits_for_one(cluster, monke
 SIGNS = pytest.mark.parametrize("sign", ["dead", "leaving", None])
 
 
-def show(cluster, monkeypatch, sign, node):
+def show(cluster, sign, node):
     """Let the node die or drain; without a sign, let the time for the verdict pass."""
     if sign == "dead":
         cluster.lose(node)
     elif sign == "leaving":
-        cluster.leaving = {node: 0}
+        cluster.leaving = {node: None}
     else:
-        pass_time(monkeypatch)
+        pass_time(cluster)
 
 
-def pass_time(monkeypatch):
-    monkeypatch.setattr(crashes, "monotonic", lambda: time.monotonic() + crashes.VERDICT_S + 1)
+def pass_time(cluster, seconds=crashes.VERDICT_S + 1):
+    cluster.time_s += seconds
 
 
 @SIGNS
-def test_a_crashed_task_waits_for_the_verdict_on_its_node(cluster, monkeypatch, sign):
-    seen, called = Nodes(every_s=0.0), []
-    held = Crashes(seen)
+def test_a_crashed_task_waits_for_the_verdict_on_its_node(cluster, sign):
+    seen, called = seen_by(cluster), []
+    held = Crashes(seen, cluster.now)
     judge(held, ValueError("our own"), None, called)
     assert called == ["crashed"]
     judge(held, WorkerCrashedError(), None, called)
     held.settle()
     assert called == ["crashed"]
-    show(cluster, monkeypatch, sign, "b")
+    show(cluster, sign, "b")
     seen.refresh()
     held.settle()
     held.settle()
@@ -257,9 +242,9 @@ def test_a_crashed_task_waits_for_the_verdict_on_its_node(cluster, monkeypatch, 
 
 @SIGNS
 @pytest.mark.parametrize("ready", [True, False])
-def test_a_lost_engine_waits_for_the_verdict_on_its_own_node(cluster, monkeypatch, sign, ready):
+def test_a_lost_engine_waits_for_the_verdict_on_its_own_node(cluster, sign, ready):
     """Its replacement does not wait. Nothing is counted before; an engine that never came up is given up."""
-    pool = pool_of(ANSWERS)
+    pool = pool_of(cluster, ANSWERS)
     (first,) = pool.replicas()
     first.capabilities = first.capabilities if ready else None
     cluster.lose("b")  # another node: it decides nothing
@@ -267,11 +252,11 @@ def test_a_lost_engine_waits_for_the_verdict_on_its_own_node(cluster, monkeypatc
     pool.replace(first, EngineLostError("x") if ready else ActorDiedError())
     (second,) = pool.replicas()
     assert second is not first
-    pool.nodes.refresh()
+    pool.nodes.refresh(now=True)
     pool.settle()
     assert (called, pool.preemptions) == ([], 0)
-    show(cluster, monkeypatch, sign, "a")
-    pool.nodes.refresh()
+    show(cluster, sign, "a")
+    pool.nodes.refresh(now=True)
     pool.settle()
     assert ("cannot be kept up" in pool.given_up.reasons.get(ANSWERS, "")) == (not sign and not ready)
     assert called == ["lost" if sign else "crashed"]
@@ -279,17 +264,16 @@ def test_a_lost_engine_waits_for_the_verdict_on_its_own_node(cluster, monkeypatc
     assert pool.replicas() == [second]
 
 
-def test_an_engine_that_crashes_on_nodes_that_stay_is_given_up_in_the_end(cluster, monkeypatch):
-    pool = pool_of(ANSWERS)
+def test_an_engine_that_crashes_on_nodes_that_stay_is_given_up_in_the_end(cluster):
+    pool = pool_of(cluster, ANSWERS)
 
     def crash(times):
         while times and not pool.given_up.reasons:
             (replica,) = pool.replicas()
             replica.capabilities, replica.node = object(), "a"
             pool.replace(replica, EngineLostError("x"))
-            with monkeypatch.context() as patch:
-                pass_time(patch)
-                pool.settle()
+            pass_time(cluster)
+            pool.settle()
             times -= 1
         return times
 
@@ -299,13 +283,13 @@ def test_an_engine_that_crashes_on_nodes_that_stay_is_given_up_in_the_end(cluste
     assert pool.preemptions == 0
 
 
-def test_a_lost_engine_that_no_job_needs_ends_no_run(cluster, monkeypatch):
-    pool = pool_of(ANSWERS)
+def test_a_lost_engine_that_no_job_needs_ends_no_run(cluster):
+    pool = pool_of(cluster, ANSWERS)
     (replica,) = pool.replicas()
     replica.capabilities = None
     pool.replace(replica, ActorDiedError())
     pool.close(ANSWERS)
-    pass_time(monkeypatch)
+    pass_time(cluster)
     pool.settle()
     assert pool.replicas() == []
 
@@ -314,7 +298,7 @@ UNSTARTABLE = RayActorError(error_msg="no such file", actor_init_failed=True)
 
 
 def test_an_engine_that_says_why_it_cannot_start_is_given_up_at_once(cluster):
-    pool = pool_of(ANSWERS)
+    pool = pool_of(cluster, ANSWERS)
     (replica,) = pool.replicas()
     replica.capabilities = None
     pool.replace(replica, UNSTARTABLE)
@@ -324,7 +308,7 @@ def test_an_engine_that_says_why_it_cannot_start_is_given_up_at_once(cluster):
 
 @pytest.mark.parametrize("up", [True, False])
 def test_a_replica_that_cannot_start_is_left_out_while_another_is_there(cluster, up):
-    pool = pool_of(ANSWERS, replicas=2)
+    pool = pool_of(cluster, ANSWERS, replicas=2)
     first, second = pool.replicas()
     first.capabilities, second.capabilities = None, object() if up else None
     pool.replace(first, UNSTARTABLE)
@@ -337,7 +321,7 @@ def test_a_replica_that_cannot_start_is_left_out_while_another_is_there(cluster,
 
 
 def test_a_helper_is_named_by_its_role(cluster):
-    pool = pool_of(EDITS)
+    pool = pool_of(cluster, EDITS)
     (replica,) = pool.replicas()
     replica.capabilities = None
     pool.replace(replica, UNSTARTABLE)
@@ -345,14 +329,14 @@ def test_a_helper_is_named_by_its_role(cluster):
 
 
 @SIGNS
-def test_a_lost_helper_is_replaced_once_it_is_known_where_its_place_is(cluster, monkeypatch, sign):
-    pool = pool_of(EDITS)
+def test_a_lost_helper_is_replaced_once_it_is_known_where_its_place_is(cluster, sign):
+    pool = pool_of(cluster, EDITS)
     (first,) = pool.replicas()
     pool.replace(first, EngineLostError("x"))
     pool.settle()
     assert pool.replicas() == []
-    show(cluster, monkeypatch, sign, "a")
-    pool.nodes.refresh()
+    show(cluster, sign, "a")
+    pool.nodes.refresh(now=True)
     pool.settle()
     (second,) = pool.replicas()
     assert (second.place is first.place) == (sign is None)
@@ -361,10 +345,10 @@ def test_a_lost_helper_is_replaced_once_it_is_known_where_its_place_is(cluster, 
 
 def test_on_one_node_a_crash_is_the_process_s_own(cluster):
     cluster.alive, called = ["head"], []
-    seen = Nodes(every_s=0.0)
+    seen = seen_by(cluster)
     seen.refresh()
-    judge(Crashes(seen), WorkerCrashedError(), None, called)
-    judge(Crashes(seen), EngineLostError("x"), "head", called)
+    judge(Crashes(seen, cluster.now), WorkerCrashedError(), None, called)
+    judge(Crashes(seen, cluster.now), EngineLostError("x"), "head", called)
     assert called == ["crashed", "crashed"]
 
 
