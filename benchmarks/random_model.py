@@ -1,7 +1,8 @@
 """A Llama with random weights, as a folder that any engine loads: speed does not depend on a model's knowledge.
 
 In: a shape by name, and a folder. Out: safetensors and a tokenizer trained on the benchmarks' own texts, so words take
-about as many tokens as with a real model. tiny: runs anywhere in seconds. 8b: as Llama 3 8B.
+about as many tokens as with a real model. tiny: runs anywhere in seconds. 135m: as SmolLM2 135M, with
+a small vocabulary. 8b: as Llama 3 8B.
 """
 
 from pathlib import Path
@@ -22,6 +23,14 @@ SHAPES: dict[str, dict[str, Any]] = {
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
+    },
+    "135m": {
+        "vocab_size": 1024,
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
     },
     "8b": {
         "vocab_size": 128256,

@@ -58,6 +58,8 @@ class ModelResources(Section):
     """CPUs per engine actor; null: the run's."""
     threads: int | None = Field(default=None, ge=1)
     """Torch threads per engine actor; null: the run's."""
+    pin: bool | None = None
+    """Whether those threads stay on cores of their own; null: as the run's."""
     tensor_parallel: int | None = Field(default=None, ge=1)
     """The GPUs that share one copy of the weights, for engines that can (vllm). Null: all GPUs of the engine actor."""
 
@@ -333,6 +335,10 @@ class ResourceSpec(Section):
     """CPUs per engine actor; null: its share of the cores on this machine, 1 on a cluster."""
     threads: int | None = Field(default=None, ge=1)
     """Torch threads per engine actor; null: as many as its CPUs."""
+    pin: bool = False
+    """Keep the threads of each engine that computes on the CPU on cores of their own, which no other engine of this user
+    gets: for machines that nobody else uses. See docs/resources.md.
+    """
     shard_size: int = Field(default=16, ge=1)
     """Items per shard: the unit of scheduling, commit and retry. Fixed by the first run in a folder."""
     in_flight: int = Field(default=2, ge=1)

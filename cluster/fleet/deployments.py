@@ -60,8 +60,8 @@ class Setup:
 
     @property
     def started(self) -> ModelSpec:
-        """The model as its engine is given it: with absolute paths, and the GPUs that it shares."""
-        own = self.model.resources.model_copy(update={"gpus": self.resources.gpus})
+        """The model as its engine is given it: with absolute paths, and what its engine reads of its resources."""
+        own = self.model.resources.model_copy(update={"gpus": self.resources.gpus, "pin": self.resources.pin})
         return portable_model(self.model).model_copy(update={"resources": own})
 
 

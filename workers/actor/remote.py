@@ -24,6 +24,7 @@ from cotfaith.workers.engines.protocol import (
     ScoreRequest,
     StageKey,
 )
+from cotfaith.workers.engines.waiting import wait_asleep
 from cotfaith.workers.plugins import import_plugins
 
 LAST_WORDS_S = 1.0
@@ -42,6 +43,7 @@ class EngineActor:
 
     def __init__(self, spec: ModelSpec, threads: int | None, plugins: Sequence[str] = ()) -> None:
         began_s = monotonic()
+        wait_asleep()  # first: a plug-in may import torch
         import_plugins(plugins)  # the engine may be one of theirs
         try:
             self.merger = Merger(lambda: find_engine(spec).make(spec, threads))

@@ -27,6 +27,7 @@ from cotfaith.workers.engines.protocol import (
     ScoreRequest,
     check_embed,
 )
+from cotfaith.workers.engines.threads import use_threads
 from cotfaith.workers.sources import weights_source
 
 Vector = tuple[float, ...]
@@ -37,8 +38,7 @@ class EmbeddingEngine:
 
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         options = parse_options(spec)
-        if threads is not None:
-            torch.set_num_threads(threads)
+        self._notes = use_threads(spec, threads, options.device)
         self._model, longest = _load(spec, options.device)
         self._budget = options.token_budget
         self._capabilities = replace(static_capabilities(spec), max_context=longest)
@@ -74,8 +74,8 @@ class EmbeddingEngine:
         return self._usage
 
     def notes(self) -> list[str]:
-        """Say nothing."""
-        return []
+        """Say whether its threads are not pinned as asked."""
+        return list(self._notes)
 
     def _pooled(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
         """Return vectors_BD of length 1. Padding is on the right and is ignored."""

@@ -37,6 +37,7 @@ from cotfaith.workers.engines.protocol import (
     check_generate,
     check_score,
 )
+from cotfaith.workers.engines.threads import use_threads
 from cotfaith.workers.engines.transformers.attention import without_cudnn_attention
 from cotfaith.workers.engines.transformers.decoder import Decoder
 from cotfaith.workers.engines.transformers.float32_head import CANNOT, use_float32_head
@@ -75,8 +76,7 @@ class TransformersEngine:
 
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         self._options = parse_options(spec)
-        if threads is not None:
-            torch.set_num_threads(threads)
+        self._notes = use_threads(spec, threads, self._options.device)
         self.model, tokenizer = _load(spec, self._options)
         self._config = self.model.config.get_text_config()
         self._takes = frozenset(inspect.signature(self.model.forward).parameters)
@@ -86,7 +86,6 @@ class TransformersEngine:
         self._chunk = getattr(self._config, "attention_chunk_size", None) or NO_CHUNKS
         self._usage = EngineUsage()
         self._running, self._scored = Running(), 0
-        self._notes: list[str] = []
         if not use_float32_head(self.model):
             self._note(CANNOT)
         self._recurrent = _is_recurrent(self._config, self._takes)
@@ -297,7 +296,12 @@ def _load(spec: ModelSpec, options: Options) -> tuple[Any, Any]:
 
     attention = None if options.attention == "auto" else options.attention
     return load_pretrained(
-        spec, weights_source(spec), AutoModelForCausalLM, options.device, attn_implementation=attention
+        spec,
+        weights_source(spec),
+        AutoModelForCausalLM,
+        options.device,
+        options.float32_copy,
+        attn_implementation=attention,
     )
 
 

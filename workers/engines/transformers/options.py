@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import ModelSpec, Section, check_section
 from cotfaith.workers.engines.protocol import Capabilities
 
@@ -19,16 +20,27 @@ class Options(Section):
     """The most prompts that are continued together. Each has its own key-value cache."""
     attention: Literal["auto", "sdpa", "eager"] = "auto"
     """The attention kernel. auto: sdpa if the model has it, else eager, which is slower."""
+    float32_copy: bool = False
+    """Convert weights of lower precision to float32 once per machine, into its cache ($COTFAITH_CACHE), from where all
+    engines of the machine share them: for several engines of one model on the CPU, with dtype float32. It takes 4
+    bytes of disk per parameter.
+    """
     prefix_tree: Literal["auto", "off"] = "auto"
     """auto: compute shared prefixes once if the model allows it. off: one prompt per row."""
 
 
-EXECUTION_OPTIONS = frozenset({"token_budget", "max_rows", "device", "attention", "prefix_tree"})
+EXECUTION_OPTIONS = frozenset({"token_budget", "max_rows", "device", "attention", "prefix_tree", "float32_copy"})
 
 
 def parse_options(spec: ModelSpec) -> Options:
     """Check ``spec.options``; raise ``SpecError``."""
-    return check_section(Options, spec.options, f"models.{spec.id}.options")
+    options = check_section(Options, spec.options, f"models.{spec.id}.options")
+    if options.float32_copy and spec.trust_remote_code:
+        raise SpecError(
+            f"models.{spec.id}.options.float32_copy: a model whose code comes with it (trust_remote_code) has to load "
+            "from its own folder. Leave one of the two out."
+        )
+    return options
 
 
 def static_capabilities(spec: ModelSpec) -> Capabilities:
