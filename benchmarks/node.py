@@ -27,8 +27,10 @@ from typing import Any
 
 SPIN, SLEEP = "spin", "sleep"
 WORK = ("generate", "score")
-BUSY = "while True: pass"
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 Process = subprocess.Popen[str]
+QUIET = 0.15
+"""The cores in use of a machine that counts as idle."""
 FIELDS = ("Pss", "Pss_File", "Anonymous")
 
 
@@ -81,7 +83,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         model = options.model or _random_model(Path(folder))
-        report = memory(model, options.engines) if options.memory else speed(model, options)
+        report = memory(model, options.engines, folder) if options.memory else speed(model, options)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
@@ -94,9 +96,11 @@ def speed(model: str, options: argparse.Namespace) -> dict[str, Any]:
         started = {way: _started(stack, way, model, options) for way in {replace(way, busy=0) for way in chosen}}
         for repeat in range(options.repeats):
             for way in chosen if repeat % 2 == 0 else reversed(chosen):
+                wait_for_quiet(options.quiet)
                 rate, foreign = run(started[replace(way, busy=0)], way.busy)
                 measured[way].rates.append(rate)
                 measured[way].foreign.append(foreign)
+                print(f"{way.words}: {rate:.3f} a second, others used {foreign:.2f} cores", file=sys.stderr)
     base = statistics.median(measured[chosen[0]].rates)
     print(f"{options.work}; shares of: {chosen[0].words}")
     rows = [
@@ -111,6 +115,16 @@ def speed(model: str, options: argparse.Namespace) -> dict[str, Any]:
     for row in rows:
         print(f"{row['way']:<40} {row['share']:6.3f}  each {row['all']}  others' cores {row['foreign_cores']}")
     return {"work": options.work, "rows": rows}
+
+
+def wait_for_quiet(most_s: float) -> None:
+    """Wait until no other process works, but no longer than ``most_s``."""
+    until_s = time.monotonic() + most_s
+    while time.monotonic() < until_s:
+        before, began_s = _busy_s(), time.monotonic()
+        time.sleep(0.3)
+        if (_busy_s() - before) / (time.monotonic() - began_s) < QUIET:
+            return
 
 
 def run(engines: Sequence[Process], busy: int) -> tuple[float, float]:
@@ -137,7 +151,7 @@ def engine(asked: dict[str, Any]) -> None:
     from cotfaith.workers.engines.transformers.engine import TransformersEngine
 
     resources = ModelResources(pin=asked["pinned"])
-    spec = ModelSpec(id="m", source=asked["model"], dtype=asked["dtype"], resources=resources)
+    spec = ModelSpec(id="m", source=asked["model"], dtype=asked["dtype"], options=asked["options"], resources=resources)
     made = TransformersEngine(spec, asked["threads"])
     _work(made, asked["work"])  # what is loaded late, and the threads
     print(json.dumps(made.notes()), flush=True)
@@ -161,14 +175,18 @@ def _work(made: Any, work: str) -> None:
         made.score([ScoreRequest((*prompt, n), ((5,), (6,))) for n in range(32)])
 
 
-def memory(model: str, count: int) -> dict[str, Any]:
+def memory(model: str, count: int, cache: str) -> dict[str, Any]:
     """Load some engines at once, print what each holds in memory, and return the rows."""
     rows = []
-    for dtype in ("bfloat16", "float32"):
+    os.environ["COTFAITH_CACHE"] = cache
+    for dtype, shared in (("bfloat16", False), ("float32", False), ("float32", True)):
         options = argparse.Namespace(dtype=dtype, work="score", seconds=0.0)
         with ExitStack() as stack:
-            engines = _started(stack, Way(count, 1), model, options)
-            rows += [{"dtype": dtype, "engine": n, **_memory(one.pid)} for n, one in enumerate(engines)]
+            engines = _started(stack, Way(count, 1), model, options, shared)
+            rows += [
+                {"dtype": dtype, "float32_copy": shared, "engine": n, **_memory(one.pid)}
+                for n, one in enumerate(engines)
+            ]
     for row in rows:
         print(row)
     return {"rows": rows}
@@ -181,14 +199,17 @@ def _memory(pid: int) -> dict[str, int]:
     return {name: int(kib[name]) // 1024 for name in (*FIELDS, "VmHWM")}
 
 
-def _started(stack: ExitStack, way: Way, model: str, options: argparse.Namespace) -> list[Process]:
-    """Start the way's engines, and wait until they are loaded."""
+def _started(
+    stack: ExitStack, way: Way, model: str, options: argparse.Namespace, shared: bool = False
+) -> list[Process]:
+    """Start the way's engines, and wait until they are loaded; ``shared``: from a float32 copy."""
     asked = {
         "model": model,
         "threads": way.threads,
         "waiting": way.waiting,
         "pinned": way.pinned,
         "dtype": options.dtype,
+        "options": {"device": "cpu", "float32_copy": shared},
         "work": options.work,
         "seconds": options.seconds,
     }
@@ -245,6 +266,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", default="generate", choices=WORK)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quiet", type=float, default=0.0, help="seconds to wait for an idle machine each time")
     parser.add_argument("--only", default="", help="a pattern of the ways' names")
     parser.add_argument("--memory", action="store_true", help="compare memory instead of speed")
     parser.add_argument("--engines", type=int, default=2, help="engines at once, for --memory")

@@ -121,38 +121,42 @@ def test_code_that_comes_with_weights_is_refused():
 
 
 HOLD = """
-import sys
+import re, sys
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.transformers.engine import TransformersEngine
-options = {"device": "cpu", "float32_copy": sys.argv[2] == "shared"}
-engine = TransformersEngine(ModelSpec(id="m", source=sys.argv[1], options=options), 1)
-print("ready", flush=True)
+
+def load(source, shared):
+    options = {"device": "cpu", "float32_copy": shared}
+    return TransformersEngine(ModelSpec(id="m", source=source, options=options), 1)
+
+def own_bytes():
+    found = re.search(r"^Anonymous:\\s+(\\d+)", open("/proc/self/smaps_rollup").read(), re.MULTILINE)
+    return 1024 * int(found[1])
+
+small, large, shared = sys.argv[1:]
+first, before = load(small, False), own_bytes()
+second = load(large, shared == "shared")
+print(own_bytes() - before, flush=True)
 sys.stdin.readline()
 """
 
 
-def own_memory(folder, shared, count=1):
-    """Return the bytes that only they hold of ``count`` processes, each with an engine, at the same time."""
-    command = [sys.executable, "-c", HOLD, str(folder), "shared" if shared else "own"]
-    processes = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)
-    ]
-    try:
-        assert [process.stdout.readline() for process in processes] == ["ready\n"] * count
-        held = [Path(f"/proc/{process.pid}/smaps_rollup").read_text() for process in processes]
-        return sum(1024 * int(re.search(r"^Anonymous:\s+(\d+)", text, re.MULTILINE)[1]) for text in held)
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
-
-
 def test_two_engines_hold_less_than_one_copy(tmp_path):
-    """Takes some seconds: three processes load torch, and two write the copy, of which one waits for the other."""
+    """Takes some seconds: three processes load torch. Two share a copy, which one of them writes; one has its own."""
     wide = {"hidden_size": 1024, "intermediate_size": 8192, "num_key_value_heads": 4}
     large = write(tmp_path / "large", transformers.LlamaConfig(**{**COMMON, **wide}), "bfloat16")
     small = write(tmp_path / "small", config_of("llama"), "bfloat16")
     size = 2 * (large / "model.safetensors").stat().st_size
-    base = own_memory(small, shared=True)
-    assert own_memory(large, shared=True, count=2) - 2 * base < size / 2
-    assert own_memory(large, shared=False) - base > 0.9 * size
+    command = [sys.executable, "-c", HOLD, str(small), str(large)]
+    processes = [
+        subprocess.Popen([*command, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for kind in ("shared", "shared", "own")
+    ]
+    try:
+        *shared, own = [int(process.stdout.readline()) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert sum(shared) < size / 2
+    assert own > 0.9 * size
