@@ -336,8 +336,8 @@ class ResourceSpec(Section):
     threads: int | None = Field(default=None, ge=1)
     """Torch threads per engine actor; null: as many as its CPUs."""
     pin: bool = False
-    """Keep the threads of each engine that computes on the CPU on cores of their own, which no other engine of this user
-    gets: for machines that nobody else uses. See docs/resources.md.
+    """Keep the threads of each engine that computes on the CPU on cores of their own, which no other engine of this
+    user gets: for machines that nobody else uses. See docs/resources.md.
     """
     shard_size: int = Field(default=16, ge=1)
     """Items per shard: the unit of scheduling, commit and retry. Fixed by the first run in a folder."""

@@ -216,6 +216,11 @@ class TestOwnResources:
         setup = setups(made.spec, [Deployment("subject", "m")])["m"]
         assert (setup.resources.gpus, setup.started.resources.parts) == (gpus, parts)
 
+    @pytest.mark.parametrize(("own", "pinned"), [({}, True), ({"pin": False}, False)])
+    def test_an_engine_is_told_whether_it_is_pinned(self, own, pinned):
+        made = plan(with_own(M, **own), pin=True)
+        assert setups(made.spec, [Deployment("subject", "m")])["m"].started.resources.pin is pinned
+
     @pytest.mark.parametrize(
         ("own", "said"),
         [

@@ -5,7 +5,9 @@ that it starts later stay there too. A core is held by a lock on a file, which t
 however it ends; so engines of different runs on one machine do not meet. Only cores that this process may use count.
 
 The machine is not ours if its container has a limit of CPU time (``cpu.max``): that limit is a share of all cores,
-which other containers use as well, and whose locks are not seen here. Then nothing is pinned. Knows nothing about torch.
+which other containers use as well, and whose locks are not seen here. Then nothing is pinned.
+
+Knows nothing about torch.
 """
 
 import fcntl
