@@ -54,7 +54,8 @@ def _shared_source(source: str, revision: str | None) -> str:
 
 def _weights(source: str, revision: str | None) -> list[Path]:
     """Return a model's safetensors files, here or in the hub's cache; raises the library's errors."""
-    from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, cached_file
+    from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+    from transformers.utils.hub import cached_file
 
     def found(name: str) -> Path:
         return Path(str(cached_file(source, name, revision=revision)))
