@@ -174,10 +174,10 @@ class EnginePool:
         return self._by_name.get(name)
 
     def locate(self) -> None:
-        """Ask for the nodes of the actors that have none yet."""
-        for replica in self.replicas():
-            if replica.node is None:
-                replica.node = self.backend.node_of(replica.actor)
+        """Ask for the nodes of the actors that are not up: until then a node can change. Of many, some at a time."""
+        loading = [one for one in self._by_name.values() if one.capabilities is None]
+        for replica in sorted(loading, key=lambda one: one.located_s)[:_MOST_PENDING]:
+            replica.node, replica.located_s = self.backend.node_of(replica.actor), self.backend.now()
 
     def all_up(self) -> Iterator[Replica]:
         """Yield every actor whose weights are loaded."""

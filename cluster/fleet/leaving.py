@@ -4,6 +4,8 @@ In: the engine pool. A node that drains waits for its last actor, so an actor wi
 work is ended. A node's deadline ends the actors that still work; their jobs are then done elsewhere.
 """
 
+from typing import Any
+
 from ray.exceptions import NodeDiedError
 
 from cotfaith.cluster.fleet.engine_pool import EnginePool
@@ -16,7 +18,7 @@ def move_off(pool: EnginePool, nodes: Nodes) -> bool:
         return False
     pool.locate()
     for replica in [one for one in pool.replicas() if one.node in nodes.dead] if nodes.dead else ():
-        pool.replace(replica, NodeDiedError("The engine's node is dead."))  # nobody else may notice
+        pool.replace(replica, _died())  # nobody else may notice
     for node in nodes.leaving:
         pool.backend.leave(node)
     for replica in [one for one in pool.replicas() if nodes.will_leave(one.node)] if nodes.leaving else ():
@@ -31,3 +33,9 @@ def move_off(pool: EnginePool, nodes: Nodes) -> bool:
 
 def _when(left_s: float | None) -> str:
     return "soon" if left_s is None else f"in {max(0.0, left_s):.0f} s"
+
+
+def _died() -> Exception:
+    make: Any = NodeDiedError
+    error: Exception = make("The engine's node is dead.")
+    return error

@@ -28,6 +28,8 @@ class Replica:
     """The node that it is on; None: not known yet."""
     leaving: bool = False
     """Whether its node drains or is gone: it takes no new jobs, and another has its place in the deployment."""
+    located_s: float = 0.0
+    """When its node was last asked for, by the backend's clock."""
     since_s: float = 0.0
     """When it was asked for, by the backend's clock."""
     idle_since_s: float = 0.0

@@ -19,7 +19,7 @@ from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 from ray.core.generated.common_pb2 import NodeDeathInfo
 from ray_host import FAST
 
-from cotfaith.cluster.fleet import crashes, driver
+from cotfaith.cluster.fleet import crashes, driver, engine_pool
 from cotfaith.cluster.fleet.batch_tasks import Tasks
 from cotfaith.cluster.fleet.deployments import Deployment, Setup, Share
 from cotfaith.cluster.fleet.engine_pool import EnginePool
@@ -139,12 +139,13 @@ class Lines:
         return any(text in line for line in self.lines)
 
 
-def spec(path, replicas=1, size=1, **options):
+def spec(path, replicas=1, size=1, helper=None, **options):
+    helpers = [{"id": "h", "engine": "stub", "roles": [helper]}] if helper else []
     return parse_spec(
         {
-            "models": [{"id": "m", "engine": "stub", "options": options}],
+            "models": [{"id": "m", "engine": "stub", "options": options}, *helpers],
             "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": ITEMS}],
-            "probes": ["no_cot"],
+            "probes": ["no_cot", *(["adding_mistakes"] if helper else [])],
             "resources": {"shard_size": size, "in_flight": 1, "cpus": 1, "replicas": replicas},
             "output": {"path": str(path)},
         }
@@ -239,6 +240,25 @@ def losing(fleet, node, folder, made):
     killer.start()
     yield from made
     killer.join()
+
+
+@pytest.mark.parametrize("helped", [False, True])
+def test_two_runs_share_a_cluster_that_is_too_small_for_both(fleet, reference, tmp_path, monkeypatch, helped):
+    """With helpers: each run's editor takes a node, and there is no place for either's subject."""
+    monkeypatch.setattr(engine_pool, "_HELPERS_YIELD_S", 2.0)
+    monkeypatch.setattr(engine_pool, "_BACK_OFF_S", (2.0, 8.0))
+    fleet.have(2)
+    options = {"helper": "editor"} if helped else {"replicas": 2}
+    runs = [Run(tmp_path / name, **options) for name in ("one", "other")]
+    for run in runs:
+        run.join(120)
+        assert run.given_up == [], run.lines.lines
+        assert run.lines.done == ITEMS
+        assert run.lines.preemptions == 0
+    one, other = [tables(run.path) for run in runs]
+    assert_equal(one, other)
+    if not helped:
+        assert_equal(one, reference)
 
 
 @pytest.mark.chaos
