@@ -46,11 +46,69 @@ Cpus = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Parameters = Annotated[int, BeforeValidator(amount, json_schema_input_type=float | str)]
 """A number of parameters: a number, or a text such as 135M."""
 
+Tokens = Annotated[int, BeforeValidator(amount, json_schema_input_type=float | str)]
+"""A number of tokens: a number, or a text such as 200K."""
+
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Money, in the currency of `resources.prices`."""
+
+
+class Replicas(Section):
+    """How many engine actors of a model run at once."""
+
+    min: int = Field(default=1, ge=0)
+    """As many are kept while the model has work, even if they are idle."""
+    max: int = Field(ge=1)
+    """The run asks for up to as many, as the work that is left needs."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Replicas":
+        if self.min > self.max:
+            raise ValueError(f"expected min to be at most max, got min {self.min} and max {self.max}")
+        return self
+
+
+def _replicas(value: Any) -> Any:
+    return value if isinstance(value, Replicas | dict) else {"max": value}
+
+
+ReplicaCounts = Annotated[Replicas, BeforeValidator(_replicas, json_schema_input_type=Replicas | int)]
+"""A range, or only its upper end."""
+
+
+class TokenPrices(Section):
+    """What a server takes for a million tokens."""
+
+    prompt: Price = 0
+    """Tokens of prompts, each prompt counted whole."""
+    generated: Price = 0
+    """Tokens of generated texts."""
+
+
+def _three_letters(value: str) -> str:
+    if not (len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()):
+        raise ValueError("expected the three capital letters of a currency, such as USD")
+    return value
+
+
+Currency = Annotated[str, AfterValidator(_three_letters)]
+
+
+class Prices(Section):
+    """What engines cost, for `run --max-cost`, and for the cost that `plan` expects. Nothing is looked up."""
+
+    gpu_hour: Price | None = None
+    """One GPU for an hour, with its part of the machine."""
+    cpu_hour: Price | None = None
+    """One CPU for an hour, as the cluster counts CPUs. Null: nothing for engines with a GPU, unknown for others."""
+    currency: Currency = "USD"
+    """The three letters of the currency of all prices of the spec."""
+
 
 class ModelResources(Section):
     """What each engine actor of one model gets, where that differs from the run's `resources`."""
 
-    replicas: int | None = Field(default=None, ge=1)
+    replicas: ReplicaCounts | None = None
     """Engine actors of this model; null: the run's."""
     gpus: Gpus | None = None
     """GPUs per engine actor; null: as many as tensor_parallel, or the run's."""
@@ -62,6 +120,14 @@ class ModelResources(Section):
     """Whether those threads stay on cores of their own; null: as the run's."""
     tensor_parallel: int | None = Field(default=None, ge=1)
     """The GPUs that share one copy of the weights, for engines that can (vllm). Null: all GPUs of the engine actor."""
+    shard_tokens: Tokens | None = None
+    """The most tokens of one job of this model; null: the run's."""
+    price_hour: Price | None = None
+    """What an engine actor of this model costs in an hour, as a whole, such as a server that is rented. Null: its GPUs
+    and CPUs, by `resources.prices`.
+    """
+    price_per_million_tokens: TokenPrices | None = None
+    """What its server takes for tokens, besides the hours. Null: nothing."""
 
     @model_validator(mode="after")
     def _gpus_follow(self) -> "ModelResources":
@@ -327,8 +393,10 @@ class ResourceSpec(Section):
 
     ray_address: str | None = None
     """The address of a Ray cluster; null starts a private one on this machine, on loopback."""
-    replicas: int = Field(default=1, ge=1)
-    """Engine actors per model. The run uses those that are up and does not wait for the rest."""
+    replicas: ReplicaCounts = Replicas(max=1)
+    """Engine actors per model: a number, or {min: 1, max: 4}. A number is the most, and at least one is kept. The run
+    uses those that are up and does not wait for the rest.
+    """
     gpus: Gpus = 0
     """GPUs per engine actor: a whole number, or a share of one GPU."""
     cpus: Cpus | None = None
@@ -341,6 +409,11 @@ class ResourceSpec(Section):
     """
     shard_size: int = Field(default=16, ge=1)
     """Items per shard: the unit of scheduling, commit and retry. Fixed by the first run in a folder."""
+    shard_tokens: Tokens | None = None
+    """The most tokens of one job, such as 200K: its distinct prompt tokens and its generated ones, of all chains,
+    strategies, variants and probes, as the plan estimates them. A shard that takes more is divided between several
+    jobs, so that long chains do not make long jobs, and a lost node loses little. Null: shards are not divided.
+    """
     in_flight: int = Field(default=2, ge=1)
     """Shard tasks per engine actor, so that an engine never waits for text processing. Their simultaneous requests
     become one engine call. More tasks make fewer, larger calls; each is a process with its own memory.
@@ -353,11 +426,14 @@ class ResourceSpec(Section):
     """Minutes that a model waits for a node that can hold its engine, while the cluster has none; then it is given up.
     Null: 30 if the cluster starts nodes by itself, else 10.
     """
+    prices: Prices = Prices()
+    """What GPUs and CPUs cost, such as {gpu_hour: 2.49, cpu_hour: 0.04, currency: USD}."""
 
     def of(self, model: ModelSpec) -> "ResourceSpec":
         """Return these resources with those that ``model`` overrides."""
-        own = model.resources.model_dump(exclude_none=True)
-        parts = own.pop("tensor_parallel", None)
+        given = {name: value for name, value in model.resources if value is not None}
+        own = {name: value for name, value in given.items() if name in type(self).model_fields}
+        parts = given.get("tensor_parallel")
         if parts is not None and (parts > 1 or self.gpus > 1):
             own.setdefault("gpus", float(parts))
         return self.model_copy(update=own)

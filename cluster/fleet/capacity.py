@@ -98,9 +98,9 @@ def _replica_notes(need: Need) -> Iterator[str]:
         resources = need.setups[first.model].resources
         if resources.gpus:
             room = int((need.machine.gpus - need.gpus(helping) + 1e-9) / resources.gpus)
-            if room < resources.replicas:
+            if room < resources.replicas.max:
                 yield (
-                    f"{first.model}: {resources.replicas} replicas ask for {resources.gpus:g} GPUs each; this machine "
+                    f"{first.model}: {resources.replicas.max} replicas ask for {resources.gpus:g} GPUs each; this machine "
                     f"has room for {room} of them, and the others do not start."
                 )
 

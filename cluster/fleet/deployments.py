@@ -91,12 +91,12 @@ def cpus_at_once(plan: Plan, deployments: Collection[Deployment]) -> float:
     made = setups(plan.spec, deployments)
     answering = [made[one.model] for one in deployments if one.role == SUBJECT]
     helping = sum(made[one.model].share.cpus for one in deployments if one.role != SUBJECT)
-    return helping + max((one.resources.replicas * one.share.cpus for one in answering), default=0)
+    return helping + max((one.resources.replicas.max * one.share.cpus for one in answering), default=0)
 
 
 def _actors(resources: Mapping[str, ResourceSpec], deployments: Iterable[Deployment]) -> int:
     found = set(deployments)
-    answering = [resources[one.model].replicas for one in found if one.role == SUBJECT]
+    answering = [resources[one.model].replicas.max for one in found if one.role == SUBJECT]
     return max(answering, default=1) + sum(one.role != SUBJECT for one in found)
 
 

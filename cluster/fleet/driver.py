@@ -189,8 +189,8 @@ class Scheduler:
 
     def _wanted(self, answers: Deployment) -> int:
         """Return how many engines the deployment's work can use."""
-        work = len(self.queues.by_model[answers]) + self.queues.working[answers]
-        return min(self.setups[answers.model].resources.replicas, work)
+        replicas, queue = self.setups[answers.model].resources.replicas, self.queues.by_model[answers]
+        return max(replicas.min, min(replicas.max, len(queue) + self.queues.working[answers]))
 
     def _resize(self) -> None:
         """End the deployments that no job needs, and idle engines that no job waits for; ask for what work is left."""
@@ -208,6 +208,8 @@ class Scheduler:
         self.pool.lower(one, wanted)
         others_wait = any(other.node is None and other.deployment != one for other in self.pool.replicas())
         for replica in self.rooms.idle(one):
+            if len(self.pool.deployments[one]) <= self.setups[one.model].resources.replicas.min:
+                return
             idle_s = self.backend.now() - replica.idle_since_s
             if not replica.helping and (others_wait or idle_s > self._idle_s(one)):
                 self.pool.lower(one, len(self.pool.deployments[one]) - 1)

@@ -170,5 +170,5 @@ def make_forecast(missing: Jobs, jobs: Sequence[Job], ledger: Ledger) -> Forecas
         ChainLengths(sampling.max_tokens),
         forced=sampling.budget_forcing,
         models=len(models),
-        replicas={model.id: plan.spec.resources.of(model).replicas for model in plan.spec.models},
+        replicas={model.id: plan.spec.resources.of(model).replicas.max for model in plan.spec.models},
     )

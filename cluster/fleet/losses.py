@@ -25,7 +25,7 @@ class Losses:
     def _limit(self, deployment: Deployment) -> int:
         resources = self._setups[deployment.model].resources
         halvings = resources.shard_size.bit_length()  # until the item that ends its engine is found
-        return _MAX_LOSSES * resources.replicas + resources.attempts + halvings
+        return _MAX_LOSSES * resources.replicas.max + resources.attempts + halvings
 
     def reset(self, deployments: Iterable[Deployment]) -> None:
         """Count from 0 again: a job has finished on these."""

@@ -45,7 +45,7 @@ def _copies(need: Need, one: Deployment) -> int:
     resources = need.setups[one.model].resources
     if resources.gpus:
         return 0
-    return resources.replicas if one.role == SUBJECT else 1
+    return resources.replicas.max if one.role == SUBJECT else 1
 
 
 def _room(need: Need, setup: Setup) -> int | None:

@@ -94,7 +94,7 @@ def planned_hours(plan: Plan, lines: Sequence[Cost], stated: float | None = None
     """Return the hours of ``lines``, which have stages; ``stated``: tokens per second of one engine."""
     shards = {model.id: sum(line.shards for line in lines if line.model == model.id) for model in plan.spec.models}
     engines = {
-        name: max(1, min(plan.spec.resources.of(plan.model(name)).replicas, count)) for name, count in shards.items()
+        name: max(1, min(plan.spec.resources.of(plan.model(name)).replicas.max, count)) for name, count in shards.items()
     }
     if stated is not None:
         speeds = {name: _stated(stated * count) for name, count in engines.items()}
@@ -146,5 +146,5 @@ def _cpu(own: ResourceSpec) -> Hardware:
     """Return the cores of this machine that the engines use."""
     whole = this_cpu()
     each = own.threads or own.cpus
-    share = 1.0 if each is None else min(1.0, each * own.replicas / cores())
+    share = 1.0 if each is None else min(1.0, each * own.replicas.max / cores())
     return Hardware(whole.name, whole.flops * share, whole.bytes_s * share, False)

@@ -95,6 +95,8 @@ def _explained(text: str | None, indent: str = "", mark: str = "## ") -> list[st
 
 
 def _flow(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
     if isinstance(value, tuple):
         value = [one.model_dump() if isinstance(one, BaseModel) else one for one in value]
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)

@@ -196,7 +196,7 @@ class TestOwnResources:
 
     def test_they_override_the_runs(self):
         found = self.of(with_own(M, replicas=3, threads=2), replicas=2, cpus=4, gpus=1)
-        assert (found.replicas, found.threads, found.cpus, found.gpus) == (3, 2, 4, 1)
+        assert (found.replicas.max, found.threads, found.cpus, found.gpus) == (3, 2, 4, 1)
 
     @pytest.mark.parametrize(
         ("own", "run", "gpus", "parts"),
