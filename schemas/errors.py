@@ -19,7 +19,8 @@
     ├── MetadataError           a cloud's metadata server gave no usable answer
     ├── StoreError              object storage misbehaved
     │   └── UnfitStoreError     it lacks what a run rests on; an InputError too
-    └── RunFailedError          a run could not continue
+    ├── RunFailedError          a run could not continue
+    └── RunStoppedError         a run was asked to stop before its end
 
 Each message says what was got, what was expected and what to do. Every error takes only its message, so it can be
 pickled between processes.
@@ -112,3 +113,7 @@ class UnfitStoreError(StoreError, InputError):
 
 class RunFailedError(CotfaithError):
     """The run could not continue; committed results are kept."""
+
+
+class RunStoppedError(CotfaithError):
+    """The run was asked to stop before its end, by a limit or a signal; committed results are kept."""
