@@ -78,6 +78,7 @@ class TestCost:
     def test_the_last_jobs_begin_while_their_end_can_be_paid(self, clock):
         """At 36 an hour, 100 seconds cost 1: the last job of 10 begins at 9."""
         stopping = Stopping(max_cost=10, drain_s=100, clock=clock)
+        stopping.spent(0, 0, "EUR")
         stopping.spent(8.99, 36, "EUR")
         assert stopping.asked() is None
         stopping.spent(9.0, 36, "EUR")
