@@ -13,6 +13,7 @@ from cotfaith.cluster.cli.options import AsJson, Details, Limit, OnlyModels, Onl
 if TYPE_CHECKING:
     from cotfaith.cluster.cli.view import View
     from cotfaith.cluster.plan.costs import Cost
+    from cotfaith.cluster.plan.prices import PlannedCost
 
 
 def plan(
@@ -41,14 +42,16 @@ def plan(
     tasks: OnlyTasks = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show shards, requests, tokens and hours, before any model loads."""
+    """Show shards, requests, tokens, hours and, with prices in the spec, cost, before any model loads."""
     from cotfaith.cluster.cli.hours import stage_table, variant_table, variants_data
     from cotfaith.cluster.cli.prompts import print_prompts
     from cotfaith.cluster.cli.view import view
     from cotfaith.cluster.fleet.capacity import check_machine
+    from cotfaith.cluster.fleet.deployments import engine_cpus
     from cotfaith.cluster.plan.costs import stage_costs, summed
     from cotfaith.cluster.plan.hours import planned_hours
     from cotfaith.cluster.plan.plan import make_plan, overflow_warnings
+    from cotfaith.cluster.plan.prices import planned_cost
 
     spec = asked_spec(spec_path, overrides, plugins, limit)
     shown = view(details, models, tasks, ([one.id for one in spec.models], [one.name for one in spec.tasks]))
@@ -58,12 +61,13 @@ def plan(
     stages = [cost for cost in stage_costs(made, chain_tokens) if shown.shows(cost.model, cost.task)]
     hours = planned_hours(made, stages, rate)
     rates = hours.rates
+    cost = planned_cost(made, hours, engine_cpus(made))
     lines = summed(stages)
     if show_prompts:
         print_prompts(made, messages(as_json))
     if as_json:
         about = {"chain_tokens": length, "lines": _data(lines, rates), "variants": variants_data(hours)}
-        print_json(about | {"rates": rates, "notes": warnings})
+        print_json(about | {"rates": rates, "cost": None if cost is None else _cost_data(cost), "notes": warnings})
     else:
         _print_costs(lines, rates, shown)
         out.print(
@@ -75,6 +79,8 @@ def plan(
         if spec.interventions:
             out.print(variant_table(hours))
         out.print(hours.note(), markup=False)
+        if cost is not None:
+            out.print(cost.note(), markup=False)
     notes(warnings, shown.in_full)
 
 
@@ -88,6 +94,11 @@ def _print_costs(lines: "Sequence[Cost]", rates: Mapping[str, float], shown: "Vi
         return
     print_first(lambda n: cost_by_model(lines, rates, n), len({line.model for line in lines}), out, "models: --details")
     out.print("Each model and task: --details; some of them: --model M --task T")
+
+
+def _cost_data(cost: "PlannedCost") -> dict[str, Any]:
+    """Return it as plain data; what is not known is null."""
+    return {"currency": cost.currency, "models": dict(cost.by_model), "total": cost.total}
 
 
 def _data(lines: "Sequence[Cost]", rates: Mapping[str, float]) -> list[dict[str, Any]]:

@@ -133,3 +133,12 @@ def stages(plan: Plan) -> list[frozenset[Deployment]]:
             for one in needed_for(plan, name, [probe for probe in plan.probes if name in probe.readers]).values()
         ),
     ]
+
+
+def engine_cpus(plan: Plan) -> dict[str, float]:
+    """Return model -> the CPUs of one of its engines, in the first stage that needs it."""
+    found: dict[str, float] = {}
+    for needed_then in stages(plan):
+        made = setups(plan.spec, needed_then)
+        found = {one.model: made[one.model].share.cpus for one in needed_then} | found
+    return found

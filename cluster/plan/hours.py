@@ -92,10 +92,7 @@ _WORDS: dict[Origin, str] = {
 
 def planned_hours(plan: Plan, lines: Sequence[Cost], stated: float | None = None) -> Hours:
     """Return the hours of ``lines``, which have stages; ``stated``: tokens per second of one engine."""
-    shards = {model.id: sum(line.shards for line in lines if line.model == model.id) for model in plan.spec.models}
-    engines = {
-        name: max(1, min(plan.spec.resources.of(plan.model(name)).replicas.max, count)) for name, count in shards.items()
-    }
+    engines = engines_used(plan, lines)
     if stated is not None:
         speeds = {name: _stated(stated * count) for name, count in engines.items()}
         return Hours(lines, speeds, plan.spec.output.path)
@@ -104,6 +101,14 @@ def planned_hours(plan: Plan, lines: Sequence[Cost], stated: float | None = None
         if (found := _estimated(plan, plan.models[name], engines[name])) is not None:
             speeds[name] = found
     return Hours(lines, {name: speeds[name] for name in plan.models if name in speeds}, plan.spec.output.path)
+
+
+def engines_used(plan: Plan, lines: Sequence[Cost]) -> dict[str, int]:
+    """Return model -> its engines that work at the same time: its replicas, but no more than its shards."""
+    shards = {model.id: sum(line.shards for line in lines if line.model == model.id) for model in plan.spec.models}
+    return {
+        name: max(1, min(plan.spec.resources.of(plan.model(name)).replicas.max, count)) for name, count in shards.items()
+    }
 
 
 def _stated(rate: float) -> Speed:
