@@ -11,12 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from cotfaith.cluster.fleet.stopping import DRAIN_S, Stopping
 from cotfaith.cluster.plan.spec_file import check_spec, load_spec, with_plugins
 from cotfaith.cluster.storage.completeness import completeness
 from cotfaith.cluster.storage.read import load_run, read_ledger
 from cotfaith.cluster.storage.store import Store, absolute, open_store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import RunFolderError, SpecError
+from cotfaith.schemas.errors import RunFolderError, RunStoppedError, SpecError
 from cotfaith.schemas.parquet import read_parquet
 from cotfaith.schemas.spec import RunSpec
 
@@ -29,6 +30,8 @@ class RunHandle:
     """The run's folder; its address if it is in object storage."""
     quarantined: tuple[str, ...] = ()
     """Items that failed every attempt of this call, each with its reason; their rows say so."""
+    stopped: str | None = None
+    """Why this call ended before all was done; null: no limit ended it."""
 
     @property
     def estimates(self) -> pa.Table:
@@ -79,11 +82,14 @@ def run(
     plugins: Sequence[str] = (),
     out: str | Path | None = None,
     take_over: bool = False,
+    max_hours: float | None = None,
+    max_cost: float | None = None,
+    drain_seconds: float = DRAIN_S,
 ) -> RunHandle:
     """Do the missing work of a run, write its estimates and report, and return a handle to them.
 
-    Failed rows, quarantined items and models that are given up while others go on raise no error: see ``statuses``,
-    ``complete``, ``quarantined`` and ``missing_models``.
+    Failed rows, quarantined items, models that are given up while others go on, and limits that are reached raise no
+    error: see ``statuses``, ``complete``, ``quarantined``, ``missing_models`` and ``stopped``.
 
     Args:
         spec: a spec, a dictionary of its keys, or the path of a YAML file.
@@ -91,6 +97,10 @@ def run(
             them too, so they must be importable: Ray's processes do not find a probe defined in the running script.
         out: the run's folder, in place of the spec's ``output.path``.
         take_over: whether to take the run over from another driver, which then stops.
+        max_hours: the most hours on the clock that the work of this call may take; None: no limit.
+        max_cost: the most that the run may cost by the spec's ``resources.prices``, earlier calls included; None: no
+            limit.
+        drain_seconds: the last seconds before a limit, in which no work begins and running shards may finish.
 
     Raises:
         InputError: the spec is wrong, and nothing was loaded or written; or another driver works on the run.
@@ -103,14 +113,18 @@ def run(
     from cotfaith.cluster.report.results import write_results
 
     named = [plugins] if isinstance(plugins, str) else plugins
+    stopping, stopped, quarantined = Stopping(max_hours, max_cost, drain_seconds), None, list[str]()
     asked = _placed(_spec(spec, named), out)
-    quarantined = execute(asked, take_over=take_over)
+    try:
+        quarantined = execute(asked, take_over=take_over, stopping=stopping)
+    except RunStoppedError as reached:
+        stopped = str(reached)
     store = open_store(asked.output)
     record = load_run(store)
     assert record is not None, "the run was just begun"
     write_results(store, record, each_of(asked))
     where = absolute(asked.output.path)
-    return RunHandle(where if "://" in where else Path(where), tuple(quarantined))
+    return RunHandle(where if "://" in where else Path(where), tuple(quarantined), stopped)
 
 
 def _spec(spec: RunSpec | Mapping[str, Any] | str | Path, plugins: Sequence[str]) -> RunSpec:

@@ -17,6 +17,7 @@ COMMITS = "_commits/"
 PARTS = "_parts/"
 QUARANTINE = "_quarantine/"
 GIVEN_UP = "_given_up/"
+COSTS = "_costs/"
 ASIDE = "_aside/"
 """Damaged commits that a repair moved out of the way."""
 SUMS = "_sums/"
@@ -55,6 +56,11 @@ def quarantine(shard: str, index: int, reader: str | None = None) -> str:
 def given_up(role: str, model: str) -> str:
     """Return the key of the record that the engine of a model in a role is given up."""
     return f"{GIVEN_UP}{role}/{model}.json"
+
+
+def costs(session: str) -> str:
+    """Return the key of what the engines of one session of a run cost; ``session``: a random id."""
+    return f"{COSTS}{session}.json"
 
 
 def sums(task: str, start: int, stop: int, made_of: str, sha256: str) -> str:

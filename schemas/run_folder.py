@@ -19,6 +19,7 @@ from cotfaith.schemas.run_objects import (
     Quarantined,
     RunObject,
     RunRecord,
+    SessionCosts,
     ValidationRecord,
 )
 from cotfaith.schemas.tables import SCHEMA_VERSION
@@ -73,6 +74,13 @@ def parse_given_up(data: bytes, key: str) -> GivenUpModel:
     """Return the record of a model that is given up at ``key``; raise ``RunFolderError`` if it is something else."""
     found = parse_object(GivenUpModel, data, key, f"Remove {key}.")
     check_place(found.key, keys.given_up(found.role, found.model), key)
+    return found
+
+
+def parse_costs(data: bytes, key: str) -> SessionCosts:
+    """Return what a session cost, at ``key``; raise ``RunFolderError`` if it is something else."""
+    found = parse_object(SessionCosts, data, key, f"Remove {key}: what that session cost is then not known.")
+    check_place(found.key, found.key, key)
     return found
 
 

@@ -454,6 +454,39 @@ class Lease(RunObject):
         return f"process {self.process.pid} on {self.process.host}, since {self.since}"
 
 
+class EngineCosts(RunObject):
+    """What the engines of one model took in a session: from their place on a node until they were gone."""
+
+    model: Name
+    hours: float
+    """Hours of all its engine actors together, as the two below."""
+    gpu_hours: float
+    cpu_hours: float
+    prompt_tokens: NonNegativeInt
+    """Each prompt counted whole."""
+    generated_tokens: NonNegativeInt
+    cost: float | None
+    """By the prices of the session's spec; null: they did not say."""
+
+
+class SessionCosts(RunObject):
+    """What one session of a run cost: from a driver's start to its end."""
+
+    key: Text
+    since: str
+    """By the driver's clock, for people, as ``until``."""
+    until: str
+    """When this was written."""
+    currency: Text
+    engines: list[EngineCosts]
+
+    @property
+    def cost(self) -> float | None:
+        """What all its engines cost; None if none of them has a price."""
+        known = [one.cost for one in self.engines if one.cost is not None]
+        return sum(known) if known else None
+
+
 class CheckEntry(RunObject):
     """One check of a validation."""
 

@@ -1,7 +1,7 @@
 """The command line.
 
-Exit codes: 0 done, 1 finished with too many failed rows or without a model that was given up, 2 bad input, 130
-interrupted.
+Exit codes: 0 done, 1 finished with too many failed rows or without a model that was given up, 2 bad input, 3 stopped at
+a limit (``run``), 130 stopped by Ctrl-C, 143 stopped by SIGTERM: 128 and the signal's number, as shells have it.
 """
 
 import io
@@ -58,7 +58,11 @@ app.command("watch-preemption")(watch_preemption)
 for command in (plan, run, status, verify, aggregate, gate, select, compare, loss, report, show, label, export, schema):
     app.command()(command)
 
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+_STOPS = {_INTERRUPTED: _INTERRUPTED, _TERMINATED: _TERMINATED, signal.SIGTERM: _TERMINATED}
+"""What typer, our commands and Ray turn signals into -> our exit code."""
+_received: list[int] = []
+"""The signals that interrupted the command, of those that Python has no exception of its own for."""
 
 
 def _version(wanted: bool) -> None:
@@ -91,13 +95,18 @@ def _exit_codes() -> Iterator[None]:
         _fail(error)
         sys.exit(1)
     except KeyboardInterrupt:
-        again = shlex.join(["cotfaith", *sys.argv[1:]])
-        err.print(f"\nStopped. Finished work is kept. To continue: {again}", markup=False, soft_wrap=True)
-        sys.exit(_INTERRUPTED)
+        _stop(_INTERRUPTED)
 
 
-def _interrupt(*_: Any) -> None:
+def _stop(code: int) -> None:
+    again = shlex.join(["cotfaith", *sys.argv[1:]])
+    err.print(f"\nStopped. Finished work is kept. To continue: {again}", markup=False, soft_wrap=True)
+    sys.exit(_TERMINATED if _received else code)
+
+
+def _interrupt(number: int, _: Any) -> None:
     """Stop as Ctrl-C does, even if the shell makes the process ignore Ctrl-C (nohup, a script's background job)."""
+    _received.append(number)
     raise KeyboardInterrupt
 
 
@@ -112,11 +121,12 @@ def main() -> None:
     """Run the command line."""
     _show_any_text()
     warnings.showwarning = lambda message, *_, **__: note(str(message))
+    _received.clear()
     signal.signal(signal.SIGTERM, _interrupt)
     with _exit_codes():
         try:
             app()
         except SystemExit as end:
-            if end.code in (_INTERRUPTED, signal.SIGTERM):  # what typer and Ray turn the signals into
-                raise KeyboardInterrupt from None
+            if isinstance(end.code, int) and end.code in _STOPS:
+                _stop(_STOPS[end.code])
             raise

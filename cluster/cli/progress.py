@@ -1,7 +1,7 @@
 """A run's progress on the command line: a bar on a terminal, a line every 30 s elsewhere.
 
 In: what the scheduler reports, and the run's forecast. Out: phase, share of the work, requests, rows that are not ok,
-and when it will be done. An interrupt is answered with what it loses. Nothing wraps at 80 columns.
+and when it will be done. A stop is answered with what it loses. Nothing wraps at 80 columns.
 """
 
 import time
@@ -18,6 +18,7 @@ from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.reporter import preemptions_text
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.cluster.terminal import plain_text
+from cotfaith.schemas.errors import RunStoppedError
 from cotfaith.schemas.status import Status
 from cotfaith.workers.engines.protocol import CHAINS, PROBES, READINGS, EngineUsage
 
@@ -55,14 +56,15 @@ class RunProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the bar as it is, or print the last line; after an interrupt, say what is lost."""
+        """Leave the bar as it is, or print the last line; after a stop, say what is lost."""
         self._look()
         if self._bar is not None:
             self._update()
             self._bar.stop()
         elif self.done:
             self.console.print(self._line(), soft_wrap=True)
-        if kind is not None and issubclass(kind, KeyboardInterrupt) and (lost := self.forecast.in_flight.loss()):
+        stopped = kind is not None and issubclass(kind, KeyboardInterrupt | RunStoppedError)
+        if stopped and (lost := self.forecast.in_flight.loss()):
             self.say(lost)
 
     def began(self, job: Job) -> None:

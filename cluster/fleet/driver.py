@@ -4,6 +4,7 @@ In: a plan, and its missing jobs (``jobs``): a resumed run is one with fewer job
 done, and which items were quarantined (``attempts``). Runs in the driver process, on any ``Backend``.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,6 +13,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError
 
 from cotfaith.cluster.fleet.attempts import Attempts, Pending
 from cotfaith.cluster.fleet.backend import Backend, CameUp, Ended, Event
+from cotfaith.cluster.fleet.costs import Costs
 from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, Needed, setups
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.given_up import GivenUp
@@ -26,6 +28,7 @@ from cotfaith.cluster.fleet.replica import Replica
 from cotfaith.cluster.fleet.reporter import Progress, preemptions_text
 from cotfaith.cluster.fleet.rooms import Rooms
 from cotfaith.cluster.fleet.sight import Sight
+from cotfaith.cluster.fleet.stopping import Stopping
 from cotfaith.cluster.fleet.stragglers import Attempt, Times
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.storage.store import Store, open_store
@@ -63,15 +66,23 @@ def run_jobs(
     check: Callable[[], None] = lambda: None,
     given_up: GivenUp | None = None,
     sight: Sight | None = None,
+    stopping: Stopping | None = None,
+    costs: Costs | None = None,
 ) -> RunOutcome:
     """Do the jobs. Each model has its own engine actors; as many models run at once as fit.
 
     ``check`` is called about once a second; what it raises stops the run. Jobs that need what is ``given_up`` are not
-    done, and what is given up now is added to it. Each process checks ``sight`` before its first job.
+    done, and what is given up now is added to it. Each process checks ``sight`` before its first job. Once ``stopping``
+    is asked for, no job begins, and those that run get its time to finish. ``costs`` is told which engines are held.
+
+    Raises:
+        RunStoppedError: it was asked to stop while jobs were left.
+
     """
     sources: Sequence[Source] = getattr(jobs, "models", None) or sources_of(jobs)
     backend = RayBackend(plan.spec.plugins, sight)
-    return Scheduler(plan, sources, backend, progress, open_store(plan.spec.output), given_up).run(check)
+    store = open_store(plan.spec.output)
+    return Scheduler(plan, sources, backend, progress, store, given_up, stopping, costs).run(check)
 
 
 class Scheduler:
@@ -85,8 +96,12 @@ class Scheduler:
         progress: Progress,
         store: Store,
         given_up: GivenUp | None = None,
+        stopping: Stopping | None = None,
+        costs: Costs | None = None,
     ) -> None:
         self.plan, self.backend, self.progress, self.store = plan, backend, progress, store
+        self.stopping = stopping or Stopping()
+        self.costs = costs or Costs(plan.spec.resources.prices.currency, self.stopping)
         self.given_up = given_up or GivenUp()
         self.queues = Queues(plan, sources, self.given_up)
         self.setups = setups(plan.spec, self.queues.needs())
@@ -122,6 +137,9 @@ class Scheduler:
             self._open(helping=True)
             while self.queues.are_left():
                 check()
+                if self.stopping.asked() is not None:
+                    self._drain(check)
+                    break
                 self._look()
                 self._dispatch()
                 self._take(self.backend.events(_POLL_S))
@@ -129,10 +147,26 @@ class Scheduler:
         finally:
             self.backend.close()  # this ends the jobs that run, before they ask engines that are gone
             self.pool.close_all()
+            self.costs.look(())
         if self.outcome.preemptions:
             self.progress.say(f"{preemptions_text(self.outcome.preemptions)}; what they ended was done again.")
         self.outcome.quarantined = self.attempts.quarantined
         return self.outcome
+
+    def _drain(self, check: Callable[[], None]) -> None:
+        """Let running jobs finish in the time that they have; raise ``RunStoppedError`` if any job is left then."""
+        if self.running:
+            self.progress.say(
+                f"Stopping: {self.stopping.asked()}. Running shards get up to {self.stopping.left_s():.0f} s to "
+                "finish; a second signal stops at once."
+            )
+        while self.running and not self.stopping.overdue():
+            check()
+            if self._is_time_to_look():
+                self._follow()
+            self._take(self.backend.events(_POLL_S))
+        if self.queues.are_left():
+            self.stopping.check()
 
     def _take(self, events: Sequence[Event]) -> None:
         """Take what has happened."""
@@ -146,6 +180,7 @@ class Scheduler:
             else:
                 self.polls.answered(event.engine)
                 self.progress.used(event.engine, event.usage)
+                self.costs.used(event.engine, self.setups[replica.deployment.model], event.usage)
                 self.pool.say_notes(replica, event.usage.notes)
 
     def _came_up(self, replica: Replica, event: CameUp) -> None:
@@ -158,9 +193,8 @@ class Scheduler:
 
     def _look(self) -> None:
         """Look after the engines, about once a second."""
-        if self.backend.now() < self._next_look_s:
+        if not self._is_time_to_look():
             return
-        self._next_look_s = self.backend.now() + _POLL_S
         if self.pool.has_places():
             self._open(helping=False)
         self._move()
@@ -168,7 +202,19 @@ class Scheduler:
         self._resize()
         self._issue_late_jobs_again()
         self._warn_if_stalled()
+        self._follow()
+
+    def _is_time_to_look(self) -> bool:
+        if self.backend.now() < self._next_look_s:
+            return False
+        self._next_look_s = self.backend.now() + _POLL_S
+        return True
+
+    def _follow(self) -> None:
+        """Ask the engines what they do, count what they cost, and show it."""
         self.polls.ask(self.pool.all_up())
+        placed = Counter(one.deployment.model for one in self.pool.replicas() if one.node is not None)
+        self.costs.look([(self.setups[model], n) for model, n in placed.items()])
         self.progress.tick()
 
     def _move(self) -> None:
@@ -279,6 +325,7 @@ class Scheduler:
         self._let_go(pending)
         self.progress.ended(pending.job)
         self.pool.say_notes(attempt.answers, found.usage.notes)
+        self.costs.used(attempt.answers.name, self.setups[pending.job.model], found.usage)
         self.pool.reset_losses(pending.needs.values())
         self.times.add(pending.needs[SUBJECT], len(pending.job.items), self.backend.now() - attempt.began_s)
         self.queues.done(pending)
@@ -349,6 +396,10 @@ class Scheduler:
         self.queues.done(pending)
 
     def _retry(self, pending: Pending, error: Exception, charged: bool = True) -> None:
+        if self.stopping.asked() is not None:  # what asks the run to stop may have ended its engines, too
+            self.queues.queue(pending).again.append(pending)
+            self.queues.done(pending)
+            return
         try:
             self.attempts.after(self.queues.queue(pending).again, pending, error, charged)
             self.queues.done(pending)

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from cotfaith.cluster.fleet.capacity import check_machine
+from cotfaith.cluster.fleet.costs import Costs, cost_of, kept_costs, read_costs
 from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, cpus_at_once, needed_by
 from cotfaith.cluster.fleet.driver import run_jobs
 from cotfaith.cluster.fleet.forecast import Forecast, make_forecast
@@ -20,8 +21,10 @@ from cotfaith.cluster.fleet.ray_session import ray_session, starts_ray
 from cotfaith.cluster.fleet.repair import find_damage, say_what_was_done
 from cotfaith.cluster.fleet.reporter import SILENT, Reporter
 from cotfaith.cluster.fleet.sight import Sight, shown
+from cotfaith.cluster.fleet.stopping import Stopping
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import Plan, make_plan, overflow_warnings
+from cotfaith.cluster.plan.prices import check_prices
 from cotfaith.cluster.plan.run_record import next_run, open_run
 from cotfaith.cluster.storage.ledger import Ledger, Wanted
 from cotfaith.cluster.storage.read import load_run, read_given_up, read_ledger, read_quarantine
@@ -53,6 +56,7 @@ def execute(
     *,
     take_over: bool = False,
     lease: bool = True,
+    stopping: Stopping | None = None,
 ) -> list[str]:
     """Do the missing parts of the run that ``spec`` describes; return the items that were quarantined in doing so.
 
@@ -62,6 +66,7 @@ def execute(
         again: what is done anew.
         take_over: whether to take the run over from another driver, which then stops.
         lease: False for tests: without it, drivers on one run do work twice, and the rows are the same.
+        stopping: the limits of this session, and who may ask it to stop.
 
     Raises:
         InputError: something about the spec is wrong, and nothing was loaded or written; or another driver works on
@@ -69,8 +74,12 @@ def execute(
         StoreError: the folder cannot be written, or its store ignores conditional puts.
         RunFailedError: no subject's engine could be kept up, or another driver took the run over; what was committed is
             kept. Models that are given up while others go on are recorded in the folder.
+        RunStoppedError: it was asked to stop before its end; what was committed is kept.
 
     """
+    stopping = stopping or Stopping()
+    if stopping.max_cost is not None:
+        check_prices(spec)
     plan = make_plan(spec)
     store, again = open_store(spec.output), again or Again()
     ident = identity(plan.resolved, plan.weights, plan.templates, plan.items)
@@ -92,7 +101,7 @@ def execute(
             store.delete(one.key)
         ledger = read_ledger(store)
         missing = Jobs(plan, run, _quarantine(store, again.quarantined), wanted)
-        quarantined = _do_what_is_missing(missing, store, ledger, reporter, check)
+        quarantined = _do_what_is_missing(missing, store, ledger, reporter, check, stopping)
         if again.damaged:
             say_what_was_done(ledger, read_ledger(store), wanted.without, reporter)
         return quarantined
@@ -110,21 +119,36 @@ def _is_done(missing: Jobs, ledger: Ledger, reporter: Reporter) -> bool:
     return True
 
 
-def _do_what_is_missing(missing: Jobs, store: Store, ledger: Ledger, reporter: Reporter, check: Check) -> list[str]:
+def _do_what_is_missing(
+    missing: Jobs, store: Store, ledger: Ledger, reporter: Reporter, check: Check, stopping: Stopping
+) -> list[str]:
     plan, jobs = missing.plan, missing.of_subjects(ledger)
     _say_what_is_left(missing, ledger, jobs, reporter)
     if not jobs and not missing.of_readers(ledger):
         return []
     given_up, address = GivenUp(), plan.spec.resources.ray_address
-    alone = starts_ray(address)
-    with ray_session(address, _cpus(missing, jobs)), nullcontext() if alone else shown(plan, store) as sight:
-        work = _Work(plan, make_forecast(missing, jobs, ledger), reporter, check, given_up, sight)
+    alone, costs = starts_ray(address), _costs(plan, store, stopping)
+    stopping.check()  # the run may have cost what it may cost
+    with (
+        kept_costs(store, costs),
+        ray_session(address, _cpus(missing, jobs)),
+        nullcontext() if alone else shown(plan, store) as sight,
+    ):
+        forecast = make_forecast(missing, jobs, ledger)
+        work = _Work(plan, forecast, reporter, check, given_up, sight, stopping, costs)
         quarantined = work.do(jobs)
         given_up.check(model.id for model in plan.spec.subjects)
         if jobs and any(probe.kind.readers for probe in plan.probes):
             ledger = read_ledger(store)  # with the chains that were just made
         quarantined += work.do(missing.of_readers(ledger))
     return quarantined
+
+
+def _costs(plan: Plan, store: Store, stopping: Stopping) -> Costs:
+    """Return the costs of this session; if they are limited, those of earlier ones count."""
+    currency = plan.spec.resources.prices.currency
+    earlier = 0.0 if stopping.max_cost is None else cost_of(read_costs(store), currency)
+    return Costs(currency, stopping, earlier)
 
 
 def _cpus(missing: Jobs, jobs: Sequence[Job]) -> float:
@@ -187,11 +211,15 @@ class _Work:
     check: Check
     given_up: GivenUp
     sight: Sight | None
+    stopping: Stopping
+    costs: Costs
 
     def do(self, jobs: Sequence[Job]) -> list[str]:
         """Do the jobs of one stage; return the items that were quarantined."""
         if not jobs:
             return []
+        self.stopping.check()
         self.forecast.items = sum(len(job.items) for job in jobs)
-        with self.reporter.progress(self.forecast) as progress:
-            return run_jobs(self.plan, jobs, progress, self.check, self.given_up, self.sight).quarantined
+        with self.stopping.on_signals(), self.reporter.progress(self.forecast) as progress:
+            rest = (self.given_up, self.sight, self.stopping, self.costs)
+            return run_jobs(self.plan, jobs, progress, self.check, *rest).quarantined

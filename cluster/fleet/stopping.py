@@ -60,6 +60,8 @@ class Stopping:
         self._ends_s = math.inf if max_hours is None else clock() + max_hours * _HOUR_S
         self._first_cost: float | None = None
         self._cost = 0.0
+        self.is_spent = False
+        """Whether the limit on cost asks for a stop."""
         self._asked: tuple[str, float] | None = None
         """The reason, and when the time to finish is over."""
 
@@ -82,6 +84,10 @@ class Stopping:
             return False
         return self._clock() >= self._asked[1] or (self.max_cost is not None and self._cost >= self.max_cost)
 
+    def left_s(self) -> float:
+        """Return the seconds that running jobs still have once a stop is asked for."""
+        return math.inf if self._asked is None else max(0.0, self._asked[1] - self._clock())
+
     def spent(self, cost: float, per_hour: float, currency: str) -> None:
         """Take what the whole run has cost so far, and what an hour costs now."""
         self._cost = cost
@@ -91,6 +97,7 @@ class Stopping:
             self._first_cost = cost
         kept = min(per_hour * self.drain_s / _HOUR_S, max(0.0, self.max_cost - self._first_cost) / 2)
         if cost + kept >= self.max_cost:
+            self.is_spent = True
             self.ask(f"the limit of {self.max_cost:g} {currency} is reached: the run has cost {cost:.2f} {currency}")
 
     def check(self) -> None:
