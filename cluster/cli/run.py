@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 finished with too many failed rows or without a model that
 a limit. A signal that stops it leaves estimates and report as they were: whoever sends it does not wait for them.
 """
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +55,7 @@ def run(
         typer.Option(
             "--drain-seconds",
             metavar="S",
-            help="At a limit, Ctrl-C or SIGTERM, running shards get S seconds to finish; a second signal stops at once.",
+            help="At a limit, Ctrl-C or SIGTERM running shards get S seconds to finish. A second signal stops at once.",
         ),
     ] = DRAIN_S,
     details: Details = False,
@@ -80,7 +81,8 @@ def run(
 
     console, shown = messages(as_json), View(details)
     reporter = OpenedReporter(console, err, [output_line(spec, overrides or [])])
-    quarantined, stopped = list[str](), None
+    quarantined: list[str] = []
+    stopped = None
     with kept_for_json(as_json):
         try:
             quarantined = execute(
@@ -89,7 +91,7 @@ def run(
         except RunStoppedError as reached:
             stopped = str(reached)
             if stopping.signal is not None:
-                say(stopped, err)
+                say(f"The report of what is done: {shlex.join(['cotfaith', 'report', spec.output.path])}", err)
                 raise typer.Exit(128 + stopping.signal) from None
     store = open_run_store(spec.output.path)
     record = run_record(store)
@@ -98,7 +100,7 @@ def run(
     complete, counted = completeness(store, record, ledger), counted_failures(ledger)
     if as_json:
         about = {"run_id": record.run_id, "report": store.place(keys.REPORT), "estimates": headline_data(rows, shown)}
-        about["stopped"] = stopped
+        about = {"stopped": stopped} | about
         print_json(about | {"rows": [one.as_data() for one in counted]} | complete_data(complete))
     else:
         summarise(rows, out, shown, complete.missing)

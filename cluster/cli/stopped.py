@@ -3,6 +3,7 @@
 In: what asked it to stop, and the command's arguments. Out: a line that can be pasted into a shell.
 """
 
+import math
 import shlex
 from collections.abc import Sequence
 
@@ -17,7 +18,7 @@ def resume_line(arguments: Sequence[str], stopping: Stopping) -> str:
     """Return the command that goes on; one that may not cost more gets as much money again."""
     again = list(arguments)
     if stopping.max_cost is not None and stopping.is_spent:
-        again = _with_more(again, f"{2 * stopping.max_cost:g}")
+        again = _with_more(again, f"{math.ceil(100 * (stopping.cost + stopping.max_cost)) / 100:g}")
     return f"To continue: {shlex.join(['cotfaith', *again])}"
 
 

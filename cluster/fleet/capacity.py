@@ -96,11 +96,12 @@ def _group_faults(need: Need) -> Iterator[str]:
 def _replica_notes(need: Need) -> Iterator[str]:
     for first, *helping in need.groups:
         resources = need.setups[first.model].resources
+        most = resources.replicas.max
         if resources.gpus:
             room = int((need.machine.gpus - need.gpus(helping) + 1e-9) / resources.gpus)
-            if room < resources.replicas.max:
+            if room < most:
                 yield (
-                    f"{first.model}: {resources.replicas.max} replicas ask for {resources.gpus:g} GPUs each; this machine "
+                    f"{first.model}: {most} replicas ask for {resources.gpus:g} GPUs each; this machine "
                     f"has room for {room} of them, and the others do not start."
                 )
 

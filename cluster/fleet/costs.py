@@ -1,7 +1,7 @@
 """What the engines of a run cost, while it runs and over all its sessions.
 
-In: which engine actors hold a place, and the tokens of servers. Out: money by the spec's prices, to ``Stopping``; and an
-object of this session in the run's folder, which is written each minute and at the end. Each session writes only its
+In: which engine actors hold a place, and the tokens of servers. Out: money by the spec's prices, to ``Stopping``; and
+an object of this session in the run's folder, which is written each minute and at the end. Each session writes only its
 own, so sums over sessions count nothing twice, and a driver that is killed loses at most its last minute. An actor is
 paid for from when it is seen on a node until it is gone. Knows nothing about Ray.
 """

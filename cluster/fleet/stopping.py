@@ -59,7 +59,8 @@ class Stopping:
         self._clock = clock
         self._ends_s = math.inf if max_hours is None else clock() + max_hours * _HOUR_S
         self._first_cost: float | None = None
-        self._cost = 0.0
+        self.cost = 0.0
+        """What the run has cost, earlier sessions included."""
         self.is_spent = False
         """Whether the limit on cost asks for a stop."""
         self._asked: tuple[str, float] | None = None
@@ -75,14 +76,14 @@ class Stopping:
         if self._asked is None and self.max_hours is not None:
             kept_s = min(self.drain_s, self.max_hours * _HOUR_S / 2)
             if self._clock() >= self._ends_s - kept_s:
-                self._asked = (f"the limit of {_hours(self.max_hours)} is reached", self._ends_s)
+                self._asked = (f"the limit of {_hours(self.max_hours)} is near", self._ends_s)
         return None if self._asked is None else self._asked[0]
 
     def overdue(self) -> bool:
         """Return whether running jobs must end now."""
         if self.asked() is None or self._asked is None:
             return False
-        return self._clock() >= self._asked[1] or (self.max_cost is not None and self._cost >= self.max_cost)
+        return self._clock() >= self._asked[1] or (self.max_cost is not None and self.cost >= self.max_cost)
 
     def left_s(self) -> float:
         """Return the seconds that running jobs still have once a stop is asked for."""
@@ -90,7 +91,7 @@ class Stopping:
 
     def spent(self, cost: float, per_hour: float, currency: str) -> None:
         """Take what the whole run has cost so far, and what an hour costs now."""
-        self._cost = cost
+        self.cost = cost
         if self.max_cost is None:
             return
         if self._first_cost is None:
@@ -98,7 +99,8 @@ class Stopping:
         kept = min(per_hour * self.drain_s / _HOUR_S, max(0.0, self.max_cost - self._first_cost) / 2)
         if cost + kept >= self.max_cost:
             self.is_spent = True
-            self.ask(f"the limit of {self.max_cost:g} {currency} is reached: the run has cost {cost:.2f} {currency}")
+            where = "reached" if cost >= self.max_cost else "near"
+            self.ask(f"the limit of {self.max_cost:g} {currency} is {where}: the run has cost {cost:.2f} {currency}")
 
     def check(self) -> None:
         """Raise ``RunStoppedError`` if a stop is asked for."""

@@ -106,9 +106,8 @@ def planned_hours(plan: Plan, lines: Sequence[Cost], stated: float | None = None
 def engines_used(plan: Plan, lines: Sequence[Cost]) -> dict[str, int]:
     """Return model -> its engines that work at the same time: its replicas, but no more than its shards."""
     shards = {model.id: sum(line.shards for line in lines if line.model == model.id) for model in plan.spec.models}
-    return {
-        name: max(1, min(plan.spec.resources.of(plan.model(name)).replicas.max, count)) for name, count in shards.items()
-    }
+    most = {name: plan.spec.resources.of(plan.model(name)).replicas.max for name in shards}
+    return {name: max(1, min(most[name], count)) for name, count in shards.items()}
 
 
 def _stated(rate: float) -> Speed:

@@ -83,8 +83,8 @@ class PlannedCost:
         who = ", ".join(lacking) if len(lacking) <= _MOST_LISTED else f"{len(lacking)} models"
         without = f" Unknown for {who}." if lacking else ""
         return (
-            f"Cost: {sum(known.values()):,.2f} {self.currency}{parts} for these hours, by the spec's prices. Loading and "
-            f"idle engines are not counted.{without}"
+            f"Cost: {sum(known.values()):,.2f} {self.currency}{parts} for these hours, by the spec's prices. Loading "
+            f"and idle engines are not counted.{without}"
         )
 
 

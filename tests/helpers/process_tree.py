@@ -127,6 +127,10 @@ class Tree:
         """Return the processes whose title contains ``title``."""
         return [process.pid for process in self.all() if title in process.title]
 
+    def signal(self, number: int) -> None:
+        """Send only the command a signal."""
+        os.kill(self.pid, number)
+
     def kill(self) -> None:
         """Kill -9 the command only, as the kernel or a person would; its descendants are on their own."""
         with contextlib.suppress(ProcessLookupError):

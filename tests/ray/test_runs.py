@@ -151,15 +151,18 @@ def test_kill_9_of_the_driver_and_run_again(reference, tmp_path):
 
 
 @pytest.mark.usefixtures("shared_ray")
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_cleanly_and_says_how_to_resume(reference, tmp_path, sent):
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_lets_shards_finish_and_says_how_to_resume(reference, tmp_path, sent, code):
     # A script's background jobs ignore Ctrl-C, and must still obey SIGTERM.
     with background(tmp_path, slow(tmp_path / "run"), deaf=sent is signal.SIGTERM) as process:
         wait_for(lambda: len(markers(tmp_path / "run")) >= 8)
         os.kill(process.pid, sent)
         text, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert re.search(r"Stopped\. Finished work is kept\. To continue: .*run .*spec\.yaml", text)
+    assert process.returncode == code
+    *_, last = text.splitlines()
+    assert re.search(r"^Stopped\. Finished work is kept\. To continue: cotfaith run .*spec\.yaml$", last)
+    assert re.search(r"Stopping: .*Running shards get up to 120 s to finish", text)
+    assert "in flight" not in text  # nothing was lost
     assert "Traceback" not in text
     check_resumed(tmp_path, reference, markers(tmp_path / "run"))
 

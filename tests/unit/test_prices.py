@@ -70,7 +70,7 @@ def test_a_plan_costs_its_hours_on_all_its_engines_and_its_tokens():
     """One hour on two engines of 2 CPUs, and a million generated tokens."""
     own = {"price_per_million_tokens": {"prompt": 0, "generated": 8}}
     plan = make_plan(spec_of(own, PRICES, replicas=2, shard_size=4))
-    lines = [Cost("m", "t", shards=2, generated_tokens=400_000, stage="chains"), Cost("m", "t", generated_tokens=600_000)]
+    lines = [Cost("m", "t", shards=2, generated_tokens=400_000), Cost("m", "t", generated_tokens=600_000)]
     hours = Hours(lines, {"m": Speed("stated", lambda line: 1800.0)}, "run")
     found = planned_cost(plan, hours, {"m": 2.0})
     assert found.total == pytest.approx(2 * 2 * 0.25 + 8)

@@ -58,7 +58,7 @@ class TestHours:
         clock.move(last_start_s - 1)
         assert stopping.asked() is None
         clock.move(1)
-        assert stopping.asked() == f"the limit of {said} is reached"
+        assert stopping.asked() == f"the limit of {said} is near"
         clock.move(3600 * hours - last_start_s - 1)
         assert not stopping.overdue()
         clock.move(1)
@@ -82,7 +82,7 @@ class TestCost:
         stopping.spent(8.99, 36, "EUR")
         assert stopping.asked() is None
         stopping.spent(9.0, 36, "EUR")
-        assert stopping.asked() == "the limit of 10 EUR is reached: the run has cost 9.00 EUR"
+        assert stopping.asked() == "the limit of 10 EUR is near: the run has cost 9.00 EUR"
         stopping.spent(9.99, 36, "EUR")
         assert not stopping.overdue()
         stopping.spent(10, 36, "EUR")
@@ -100,7 +100,7 @@ class TestCost:
     def test_a_run_that_has_spent_it_all_begins_nothing(self, clock):
         stopping = Stopping(max_cost=10, clock=clock)
         stopping.spent(10.5, 0, "USD")
-        assert "has cost 10.50 USD" in stopping.asked()
+        assert stopping.asked() == "the limit of 10 USD is reached: the run has cost 10.50 USD"
         assert stopping.overdue()
 
 
@@ -118,11 +118,12 @@ class TestSignals:
     @pytest.mark.parametrize(("sent", "said"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
     def test_the_first_asks_and_the_second_interrupts(self, clock, sent, said):
         stopping = Stopping(by_signal=True, clock=clock)
-        with pytest.raises(KeyboardInterrupt), stopping.on_signals():
+        with stopping.on_signals():
             os.kill(os.getpid(), sent)
             assert said in stopping.asked()
             assert stopping.signal == sent
-            os.kill(os.getpid(), sent)
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), sent)
         assert signal.getsignal(sent) is signal.default_int_handler
 
     def test_one_that_comes_after_a_limit_is_the_first_of_its_kind(self, clock):
@@ -141,7 +142,7 @@ class TestSignals:
 
     def test_runs_from_python_keep_their_handlers(self, clock):
         stopping = Stopping(clock=clock)
-        with pytest.raises(KeyboardInterrupt), stopping.on_signals():
+        with stopping.on_signals(), pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
