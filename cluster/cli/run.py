@@ -100,8 +100,7 @@ def run(
     complete, counted = completeness(store, record, ledger), counted_failures(ledger)
     if as_json:
         about = {"run_id": record.run_id, "report": store.place(keys.REPORT), "estimates": headline_data(rows, shown)}
-        about = {"stopped": stopped} | about
-        print_json(about | {"rows": [one.as_data() for one in counted]} | complete_data(complete))
+        print_json(about | {"stopped": stopped, "rows": [one.as_data() for one in counted]} | complete_data(complete))
     else:
         summarise(rows, out, shown, complete.missing)
     say_if_incomplete(complete, console)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import product
+from itertools import accumulate, product
 
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.portable import portable
@@ -68,7 +68,14 @@ class Job:
     def halves(self) -> tuple["Job", "Job"]:
         """Return two jobs on its first and its last items; it has at least two."""
         middle = len(self.items) // 2
-        return self._on(self.items[:middle]), self._on(self.items[middle:])
+        first, second = self.parts([middle, len(self.items) - middle])
+        return first, second
+
+    def parts(self, counts: Sequence[int]) -> list["Job"]:
+        """Return a job on each of these numbers of items, in their order; together they are all its items."""
+        assert sum(counts) == len(self.items), f"{counts} items of {len(self.items)}"
+        ends = list(accumulate(counts))
+        return [self._on(self.items[end - count : end]) for count, end in zip(counts, ends, strict=True)]
 
     def _on(self, items: tuple[Item, ...]) -> "Job":
         ids = {item.id for item in items}

@@ -32,6 +32,11 @@ class Amount:
     prompt_units: float = 0.0
     """Those of the units that are for prompts."""
 
+    @property
+    def tokens(self) -> float:
+        """Generated tokens, and distinct ones of prompts."""
+        return self.units - self.prompt_units + self.prompt_units / PROMPT_UNITS
+
     def __add__(self, other: "Amount") -> "Amount":
         """Return both together."""
         return Amount(self.requests + other.requests, self.units + other.units, self.prompt_units + other.prompt_units)
