@@ -1,6 +1,7 @@
 """Runs that are asked to stop: what still begins, what finishes, what is kept, what they cost, and that they resume."""
 
 import json
+import os
 import re
 import signal
 import time
@@ -8,6 +9,7 @@ import time
 import pytest
 from chaos import Listener, n_commits, run, spec, started, wait_for
 from commands import in_process, write_spec
+from process_tree import below
 from run_tables import as_read, compare
 
 from cotfaith.cluster.fleet.costs import read_costs
@@ -75,6 +77,25 @@ def test_without_time_to_finish_running_jobs_are_cut_off(tmp_path, whole):
     path = tmp_path / "run"
     found = stopped(spec(path, SECONDS_PER_CALL), drain_s=0)
     assert found.counts["ended"] < found.counts["began"]
+    run(spec(path))
+    assert compare(whole, rows(path)).equal
+
+
+def test_engines_that_end_with_the_run_cost_no_job_an_attempt(tmp_path, whole):
+    """A signal often reaches all processes of a run."""
+
+    class Kills(Asks):
+        def finished(self, model, report, engine):
+            super().finished(model, report, engine)
+            for process in below(os.getpid()):
+                if "EngineActor" in process.title:
+                    os.kill(process.pid, signal.SIGKILL)
+
+    path, listener = tmp_path / "run", Kills(Stopping())
+    with pytest.raises(RunStoppedError):
+        execute(parse_spec(spec(path, SECONDS_PER_CALL)), listener, stopping=listener.stopping)
+    assert listener.counts["ended"] == listener.counts["began"] > 1
+    assert "attempt" not in listener.text()
     run(spec(path))
     assert compare(whole, rows(path)).equal
 
