@@ -80,7 +80,8 @@ class Job:
     def _on(self, items: tuple[Item, ...]) -> "Job":
         ids = {item.id for item in items}
         reasons = {item: reason for item, reason in self.quarantined.items() if item in ids}
-        return replace(self, items=items, quarantined=reasons, chainless=self.chainless & ids)
+        variants = {name: tuple(item for item in found if item.id in ids) for name, found in self.variants.items()}
+        return replace(self, items=items, quarantined=reasons, chainless=self.chainless & ids, variants=variants)
 
     def given_up(self, reason: str, stage: Stage) -> "Job":
         """Return the job that writes rows for its only item, which is quarantined, without trying what failed."""

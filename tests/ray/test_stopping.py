@@ -149,7 +149,7 @@ def test_a_limit_on_hours_writes_the_report_of_what_is_done(tmp_path):
 
 def test_a_second_signal_stops_at_once(tmp_path):
     with started(tmp_path, spec(tmp_path / "run", 30)) as tree:  # no call ends before the test
-        wait_for(lambda: tree.named("ray::_run_remotely"), tree)
+        wait_for(lambda: tree.named("ray::Runner.run"), tree)
         tree.signal(signal.SIGTERM)
         wait_for(lambda: "Stopping: SIGTERM was received" in tree.text(), tree)
         tree.signal(signal.SIGTERM)

@@ -33,20 +33,20 @@ class Session:
 
     def hold(self, hours, *names, setup=M):
         """Hold these actors for some hours, and then look again."""
-        self.costs.look(dict.fromkeys(names, setup))
+        self.costs.look([(setup, len(names))])
         self.now_s += 3600 * hours
-        self.costs.look(dict.fromkeys(names, setup))
+        self.costs.look([(setup, len(names))])
         return self
 
 
 def test_an_actor_is_paid_for_from_its_place_to_its_end():
     session = Session().hold(1, "m#1", "m#2")  # 8
     assert session.costs.per_hour == 8
-    session.costs.look({"m#2": M})
+    session.costs.look([(M, 1)])
     session.hold(0.5, "m#2")  # 2
-    session.costs.look({})
+    session.costs.look(())
     session.now_s += 7200
-    session.costs.look({})
+    session.costs.look(())
     assert session.costs.total == 10
     (engine,) = session.costs.record().engines
     assert (engine.hours, engine.gpu_hours, engine.cpu_hours, engine.cost) == (2.5, 2.5, 10, 10)
