@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError
+from cotfaith.schemas.live_status import LiveStatus
 from cotfaith.schemas.run_objects import (
     CheckEntry,
     Commit,
@@ -87,6 +88,11 @@ def parse_costs(data: bytes, key: str) -> SessionCosts:
 def parse_lease(data: bytes) -> Lease:
     """Return the lease in ``data``; raise ``RunFolderError`` if it is something else."""
     return parse_object(Lease, data, keys.LEASE, _LEASE_HINT)
+
+
+def parse_live_status(data: bytes) -> LiveStatus:
+    """Return the status in ``data``; raise ``RunFolderError`` if it is something else."""
+    return parse_object(LiveStatus, data, keys.STATUS, f"Remove {keys.STATUS}: a driver writes it again.")
 
 
 def parse_validation(data: bytes) -> list[CheckEntry]:

@@ -47,12 +47,13 @@ def notes(texts: Sequence[str], in_full: bool) -> None:
 
 def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON object in ASCII; numbers that JSON lacks are the texts "inf", "-inf" and "nan"."""
-    print(json.dumps(_finite(content), indent=2, allow_nan=False))
+    print(json.dumps(finite(content), indent=2, allow_nan=False))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return the value with texts in place of numbers that JSON lacks."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
-        return {name: _finite(one) for name, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {name: finite(one) for name, one in value.items()}
+    return [finite(one) for one in value] if isinstance(value, (list, tuple)) else value

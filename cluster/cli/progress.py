@@ -1,7 +1,7 @@
 """A run's progress on the command line: a bar on a terminal, a line every 30 s elsewhere.
 
-In: what the scheduler reports, and the run's forecast. Out: phase, share of the work, requests, rows that are not ok,
-and when it will be done. A stop is answered with what it loses. Nothing wraps at 80 columns.
+In: what the scheduler reports, and the run's forecast, which others feed. Out: phase, share of the work, requests, rows
+that are not ok, and when it will be done. A stop is answered with what it loses. Nothing wraps at 80 columns.
 """
 
 import time
@@ -14,8 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from cotfaith.cluster.cli.tables import human_count
 from cotfaith.cluster.fleet.forecast import LOADING, Forecast, Outlook
 from cotfaith.cluster.fleet.in_flight import duration
-from cotfaith.cluster.fleet.jobs import Job
-from cotfaith.cluster.fleet.reporter import preemptions_text
+from cotfaith.cluster.fleet.reporter import NoProgress, preemptions_text
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import RunStoppedError
@@ -29,7 +28,7 @@ _WIDE = 110
 """Columns from which a terminal also shows tokens per second and preemptions."""
 
 
-class RunProgress:
+class RunProgress(NoProgress):
     """Counts shards, tokens and failed rows, and shows them with the forecast."""
 
     def __init__(self, console: Console, forecast: Forecast) -> None:
@@ -67,27 +66,17 @@ class RunProgress:
         if stopped and (lost := self.forecast.in_flight.loss()):
             self.say(lost)
 
-    def began(self, job: Job) -> None:
-        """Take a job that is given to an engine."""
-        self.forecast.in_flight.began(job)
-
-    def ended(self, job: Job) -> None:
-        """Take a job that is done, or failed and will be given to another."""
-        self.forecast.in_flight.ended(job)
-
     def finished(self, model: str, report: ShardReport, engine: str) -> None:
         """Count one finished shard; ``engine`` names the actor whose totals are in ``report.usage``."""
         self.done += report.items
         self.rows += report.statuses.total()
         self.failed += report.statuses.total() - report.statuses[Status.OK.value]
-        self.forecast.finished(report)
         self.used(engine, report.usage)
 
     def used(self, engine: str, usage: EngineUsage) -> None:
         """Update the totals of the actor named ``engine``. Totals may arrive late; smaller ones are ignored."""
         tokens = usage.prompt_tokens + usage.generated_tokens + usage.running.generated_tokens
         self._tokens[engine] = max(self._tokens.get(engine, 0), tokens)
-        self.forecast.used(engine, usage)
 
     def preempted(self, count: int) -> None:
         """Set the number of preemptions, which count as no failure."""
@@ -136,7 +125,7 @@ class RunProgress:
             "requests": f"{human_count(look.requests_done)}/{human_count(look.requests)} requests",
             "more": f"{self.tokens_per_s:,.0f} tokens/s{self._preempted()}" if wide else "",
             "failed": f"{human_count(self.failed)} not ok",
-            "eta": f"{_clock(time.monotonic() - self.forecast.began_s)} ETA {_clock(look.left_s)}",
+            "eta": f"{clock(time.monotonic() - self.forecast.began_s)} ETA {clock(look.left_s)}",
         }
 
     def _line(self) -> str:
@@ -152,7 +141,7 @@ class RunProgress:
         return f", {preemptions_text(self.preemptions)}" if self.preemptions else ""
 
 
-def _clock(seconds: float | None) -> str:
+def clock(seconds: float | None) -> str:
     """Return hours, minutes and seconds, such as "1:02:03" or "2:03"; "-" if not known."""
     if seconds is None:
         return "-"

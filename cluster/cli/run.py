@@ -58,6 +58,10 @@ def run(
             help="At a limit, Ctrl-C or SIGTERM running shards get S seconds to finish. A second signal stops at once.",
         ),
     ] = DRAIN_S,
+    log: Annotated[
+        str | None,
+        typer.Option("--log", metavar="FILE", help='Add a line of JSON for each event to FILE; "-": to stderr.'),
+    ] = None,
     details: Details = False,
     as_json: AsJson = False,
 ) -> None:
@@ -72,6 +76,8 @@ def run(
     from cotfaith.cluster.cli.summary import headline_data, summarise
     from cotfaith.cluster.cli.view import View
     from cotfaith.cluster.fleet.batch_tasks import each_of
+    from cotfaith.cluster.fleet.event_log import open_log
+    from cotfaith.cluster.fleet.observers import Watching
     from cotfaith.cluster.fleet.run import Again, execute
     from cotfaith.cluster.plan.environment import output_line
     from cotfaith.cluster.report.results import write_results
@@ -80,13 +86,15 @@ def run(
     from cotfaith.cluster.storage.read import open_run_store, read_ledger
 
     console, shown = messages(as_json), View(details)
+    watching = Watching(None if log is None else open_log(log, sys.stderr), shlex.join(["cotfaith", *sys.argv[1:]]))
     reporter = OpenedReporter(console, err, [output_line(spec, overrides or [])])
     quarantined: list[str] = []
     stopped = None
     with kept_for_json(as_json):
+        again = Again(repair, retry_quarantined)
         try:
             quarantined = execute(
-                spec, reporter, Again(repair, retry_quarantined), take_over=take_over, stopping=stopping
+                spec, reporter, again, take_over=take_over, stopping=stopping, watching=watching
             )
         except RunStoppedError as reached:
             stopped = str(reached)

@@ -1,13 +1,16 @@
-"""``cotfaith status``: what of a run is committed."""
+"""``cotfaith status``: what of a run is committed, and what its driver does now."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from cotfaith.cluster.cli.consoles import messages, out, print_json
+import typer
+
+from cotfaith.cluster.cli.consoles import err, messages, out, print_json
 from cotfaith.cluster.cli.options import AsJson, Details, OnlyModels, OnlyTasks, RunPath
 
 if TYPE_CHECKING:
-    from cotfaith.cluster.cli.stages import Stage
+    from cotfaith.cluster.cli.status_read import Committed
     from cotfaith.cluster.cli.view import View
+    from cotfaith.schemas.run_objects import RunRecord
 
 
 def status(
@@ -15,39 +18,52 @@ def status(
     details: Details = False,
     models: OnlyModels = None,
     tasks: OnlyTasks = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again, while a driver works on it.")
+    ] = False,
+    every: Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.5, help="With --watch: how often.")] = 5.0,
     as_json: AsJson = False,
 ) -> None:
-    """Show which shards of a run are committed, and its rows by status."""
-    from cotfaith.cluster.cli.incomplete import complete_data, say_if_incomplete
-    from cotfaith.cluster.cli.stages import stages
+    """Show which shards of a run are committed, its rows by status, and what its driver does now."""
+    from cotfaith.cluster.cli.incomplete import say_if_incomplete
+    from cotfaith.cluster.cli.status_live import live_part
+    from cotfaith.cluster.cli.status_read import Seen, find_driver, read_committed
+    from cotfaith.cluster.cli.status_watch import watch_run
     from cotfaith.cluster.cli.stored import run_record
     from cotfaith.cluster.cli.view import view
-    from cotfaith.cluster.storage.completeness import compare
-    from cotfaith.cluster.storage.read import open_run_store, read_given_up, read_ledger, read_quarantine
+    from cotfaith.cluster.storage.read import open_run_store
 
     store = open_run_store(run_path)
     record = run_record(store)
     shown = view(details, models, tasks, (record.identity.models, record.ranges))
-    ledger = read_ledger(store, record)
-    found = [one for one in stages(record, ledger) if shown.shows(one.model, one.task)]
-    complete = compare(record, ledger, read_quarantine(store), read_given_up(store))
-    if as_json:
-        about = {"run_id": record.run_id, "created": record.created, "stages": [one.as_data() for one in found]}
-        print_json(about | complete_data(complete))
+    if watch:
+        seen = watch_run(store, record, shown, every, as_json)
     else:
-        _print(f"Run {record.run_id}, begun {record.created}", found, shown)
-    say_if_incomplete(complete, messages(as_json))
+        with err.status("looking whether a driver works on it, for up to 30 s"):
+            alive = find_driver(store)
+        seen = Seen(record, read_committed(store, record, shown), alive)
+    if not as_json:
+        _print(title(record), seen.committed, shown)
+        out.print(live_part(seen.alive, out.width))
+    elif not watch:
+        print_json(seen.as_data())
+    say_if_incomplete(seen.committed.complete, messages(as_json))
 
 
-def _print(title: str, found: "list[Stage]", shown: "View") -> None:
+def title(record: "RunRecord") -> str:
+    """Return the run's name and when it was begun."""
+    return f"Run {record.run_id}, begun {record.created}"
+
+
+def _print(head: str, committed: "Committed", shown: "View") -> None:
     from cotfaith.cluster.cli.fit import fits, print_first
     from cotfaith.cluster.cli.stages import by_model
     from cotfaith.cluster.cli.status_tables import models_table, status_table
 
-    table = status_table(title, found)
+    table = status_table(head, committed.stages)
     if shown.in_full or fits(table, out):
         out.print(table)
         return
-    sums = by_model(found)
-    print_first(lambda n: models_table(title, sums[:n]), len(sums), out, "models: --details")
+    sums = by_model(committed.stages)
+    print_first(lambda n: models_table(head, sums[:n]), len(sums), out, "models: --details")
     out.print("Each model, task and stage: --details; some of them: --model M --task T")

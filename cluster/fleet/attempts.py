@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from cotfaith.cluster.fleet.deployments import Needed
 from cotfaith.cluster.fleet.error_text import first_line
+from cotfaith.cluster.fleet.events import Kind, RunEvent, Tell, tell_nobody
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.storage.read import read_log
 from cotfaith.cluster.storage.store import Store
@@ -56,6 +57,7 @@ class Attempts:
     items: Mapping[str, Sequence[Item]]
     """Task -> its items."""
     say: Callable[[str], None]
+    tell: Tell = tell_nobody
     quarantined: list[str] = field(default_factory=list)
     """Items that failed every attempt, each with its error."""
     _in_a_row: Counter[str] = field(default_factory=Counter)
@@ -80,6 +82,7 @@ class Attempts:
 
         """
         alone, pending.tries = pending.tries > 0, pending.tries + charged
+        self._tell("job_failed", pending, error=first_line(error), charged=charged)
         others = self._others(pending, error, halved=charged and alone and len(pending.job.items) > 1)
         if alone:
             queue.extendleft(reversed(others))
@@ -91,9 +94,11 @@ class Attempts:
         name, reason = pending.job.name, first_line(error)
         if halved:
             self.say(f"{name}: attempt {pending.tries} failed ({reason}); trying its halves")
+            self._tell("job_halved", pending)
             return [Pending(job, pending.needs, tries=1) for job in pending.job.halves()]
         if len(pending.job.items) > 1 or pending.tries < self.most:
             self.say(f"{name}: attempt {pending.tries} failed ({reason}); trying again")
+            self._tell("job_retried", pending)
             return [pending]
         return [self._quarantine(pending, reason)]
 
@@ -103,6 +108,7 @@ class Attempts:
         if pending.lost_nodes > MOST_LOST_NODES:
             return self.after(queue, pending, error, charged=True)
         self.say(f"{pending.job.name}: its node was taken away; it is done again, and uses up no attempt")
+        self._tell("job_preempted", pending, error=first_line(error), charged=False)
         queue.appendleft(pending)
         return [pending]
 
@@ -129,7 +135,11 @@ class Attempts:
         self.store.put(record.key, record.as_json())
         self.quarantined.append(f"{record.name}: {reason}")
         self.say(f"{record.name}: quarantined after {pending.tries} attempts ({reason})")
+        self._tell("item_quarantined", pending, error=reason)
         return Pending(job.given_up(reason, stage), pending.needs)
+
+    def _tell(self, kind: Kind, pending: Pending, error: str | None = None, charged: bool | None = None) -> None:
+        self.tell(RunEvent(kind, job=pending.job, attempt=pending.tries, error=error, charged=charged))
 
     def _stage(self, job: Job) -> Stage:
         """Return what of the job's only item failed: its chains, unless they are all committed."""

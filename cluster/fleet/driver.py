@@ -16,6 +16,7 @@ from cotfaith.cluster.fleet.backend import Backend, CameUp, Ended, Event
 from cotfaith.cluster.fleet.costs import Costs
 from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, Needed, setups
 from cotfaith.cluster.fleet.engine_pool import EnginePool
+from cotfaith.cluster.fleet.events import RunEvent
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.leaving import move_off
@@ -68,6 +69,7 @@ def run_jobs(
     sight: Sight | None = None,
     stopping: Stopping | None = None,
     costs: Costs | None = None,
+    run_id: str = "",
 ) -> RunOutcome:
     """Do the jobs. Each model has its own engine actors; as many models run at once as fit.
 
@@ -80,7 +82,7 @@ def run_jobs(
 
     """
     sources: Sequence[Source] = getattr(jobs, "models", None) or sources_of(jobs)
-    backend = RayBackend(plan.spec.plugins, sight)
+    backend = RayBackend(plan.spec.plugins, sight, run_id)
     store = open_store(plan.spec.output)
     return Scheduler(plan, sources, backend, progress, store, given_up, stopping, costs).run(check)
 
@@ -112,6 +114,7 @@ class Scheduler:
             progress.say,
             plan.spec.plugins,
             given_up=self.given_up,
+            tell=progress.happened,
             on_up=self.rooms.add,
             on_end=self.rooms.remove,
         )
@@ -126,7 +129,7 @@ class Scheduler:
         """Tasks whose own node was lost."""
         self.idle_since_s = backend.now()
         self.last_warning = ""
-        self.attempts = Attempts(plan.spec.resources.attempts, self.store, plan.items, progress.say)
+        self.attempts = Attempts(plan.spec.resources.attempts, self.store, plan.items, progress.say, progress.happened)
         self._numbers = 0
         self._next_look_s = 0.0
 
@@ -215,6 +218,8 @@ class Scheduler:
         self.polls.ask(self.pool.all_up())
         placed = Counter(one.deployment.model for one in self.pool.replicas() if one.node is not None)
         self.costs.look([(self.setups[model], n) for model, n in placed.items()])
+        self.progress.waiting(self.queues.counts())
+        self.progress.engines(self.pool.counts())
         self.progress.tick()
 
     def _move(self) -> None:
@@ -294,7 +299,7 @@ class Scheduler:
         self.running[attempt.number] = attempt
         self.bytes += size
         self._count(attempt, 1)
-        self.progress.began(pending.job)
+        self.progress.began(pending.job, attempt.answers.name, attempt.answers.node)
         return True
 
     def _count(self, attempt: Attempt, change: int) -> None:
@@ -314,6 +319,7 @@ class Scheduler:
         del self.running[attempt.number]
         self.bytes -= attempt.size
         self._count(attempt, -1)
+        self.progress.ended(attempt.pending.job, attempt.answers.name)
 
     def _finish(self, event: Ended) -> None:
         attempt = self.running[event.number]
@@ -323,7 +329,6 @@ class Scheduler:
             self._fail(attempt, found)
             return
         self._let_go(pending)
-        self.progress.ended(pending.job)
         self.pool.say_notes(attempt.answers, found.usage.notes)
         self.costs.used(attempt.answers.name, self.setups[pending.job.model], found.usage)
         self.pool.reset_losses(pending.needs.values())
@@ -347,7 +352,6 @@ class Scheduler:
             if isinstance(error, EngineLostError):
                 self.pool.replace(self._lost(attempt, error), error)
             return
-        self.progress.ended(pending.job)
         if isinstance(error, EngineLostError):
             self._lose_engine(pending, self._lost(attempt, error), error)
         elif isinstance(error, ModelSourceError):  # the task's node lacks the model's tokenizer
@@ -432,6 +436,7 @@ class Scheduler:
                     idle.remove(elsewhere[0])
                     self.outcome.issued_again += 1
                     self.progress.say(f"{late.pending.job.name}: it takes long, and is issued a second time")
+                    self.progress.happened(RunEvent("job_reissued", job=late.pending.job))
 
     def _warn_if_stalled(self) -> None:
         """If nothing runs, say what is missing: from here a full cluster looks the same as weights that load."""

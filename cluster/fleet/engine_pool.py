@@ -22,11 +22,14 @@ from functools import partial
 from cotfaith.cluster.fleet.backend import Backend, Description
 from cotfaith.cluster.fleet.crashes import Crashes
 from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, Setup
+from cotfaith.cluster.fleet.error_text import first_line
+from cotfaith.cluster.fleet.events import Kind, RunEvent, Tell, tell_nobody
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.losses import Losses, loss_text
 from cotfaith.cluster.fleet.nodes import Nodes
 from cotfaith.cluster.fleet.places import Places
 from cotfaith.cluster.fleet.replica import Replica
+from cotfaith.cluster.fleet.reporter import EngineCount
 
 _YIELD_S = 10.0
 """Seconds that a helper waits for a place before an idle subject's actor is ended for it."""
@@ -50,6 +53,7 @@ class EnginePool:
     """Modules that an engine actor imports first."""
     nodes: Nodes = field(init=False)
     given_up: GivenUp = field(default_factory=GivenUp)
+    tell: Tell = tell_nobody
     preemptions: int = 0
     """Actors that were lost with their node, or moved off it."""
     deployments: dict[Deployment, dict[Replica, None]] = field(default_factory=dict)
@@ -152,6 +156,19 @@ class EnginePool:
         replica = Replica(name, deployment, actor, place=place, since_s=self.backend.now())
         self.deployments[deployment][replica] = None
         self._by_name[name] = replica
+        self._tell("engine_starting", replica)
+
+    def _tell(self, kind: Kind, replica: Replica, error: str | None = None, text: str | None = None) -> None:
+        model, since_s = replica.deployment.model, self.backend.now() - replica.since_s
+        self.tell(RunEvent(kind, None, model, replica.name, replica.node, error=error, seconds=since_s, text=text))
+
+    def counts(self) -> dict[str, EngineCount]:
+        """Return how many engines are up and asked for, by model."""
+        found: dict[str, EngineCount] = {}
+        for one, own in self.deployments.items():
+            up, asked = found.get(one.model, EngineCount(0, 0))
+            found[one.model] = EngineCount(up + sum(x.is_up for x in own), asked + self._wanted.get(one, 1))
+        return found
 
     def has_places(self) -> bool:
         """Return whether every helper's place is reserved, so that no other actor can take it."""
@@ -188,6 +205,7 @@ class EnginePool:
         replica.capabilities, notes = found
         replica.node = self.backend.node_of(replica.actor)
         replica.idle_since_s = self.backend.now()
+        self._tell("engine_up", replica)
         self.say_notes(replica, notes)
         if not replica.leaving:
             self.on_up(replica)
@@ -238,6 +256,7 @@ class EnginePool:
     def _crash(self, replica: Replica, error: Exception) -> None:
         self._in_doubt.remove(replica)
         one = replica.deployment
+        self._tell("engine_lost", replica, error=first_line(error))
         if one not in self.deployments:
             return  # it is not needed
         if replica.capabilities is None:
@@ -251,6 +270,7 @@ class EnginePool:
         """Start no more actors of the deployment, and say why."""
         self._wanted[deployment] = 0
         self.given_up.add(deployment, reason, self.say)
+        self.tell(RunEvent("engine_given_up", model=deployment.model, error=reason))
 
     def move(self, replica: Replica, when: str) -> None:
         """Start another actor elsewhere; this one takes no new jobs, because its node ends ``when``."""
@@ -264,11 +284,13 @@ class EnginePool:
         self.on_end(replica)
         self.preemptions += 1
         self._places.forsake(replica)
+        self._tell("engine_moved", replica, text=reason)
         self.say(f"{replica.name}: {reason}; another one is started")
 
     def end(self, replica: Replica) -> None:
         """End an actor, and release its place unless the next one gets it."""
         self._remove(replica)
+        self._tell("engine_ended", replica)
         self._kill(replica)
 
     def _remove(self, replica: Replica) -> None:

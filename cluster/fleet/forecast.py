@@ -65,7 +65,10 @@ class Forecast:
     wall: Wall = field(default_factory=lambda: Wall(monotonic))
     _done: Counts = field(default_factory=Counter)
     _made: dict[StageKey, StageWork] = field(default_factory=dict)
-    _engines: dict[str, EngineUsage] = field(default_factory=dict)
+    _stages: int = 0
+    """Stages that have begun."""
+    _engines: dict[tuple[int, str], EngineUsage] = field(default_factory=dict)
+    """Stage, from 1, and actor's name: each stage numbers its actors anew."""
     _phase: str = LOADING
     _before: dict[str, float] = field(default_factory=dict)
     """Stage -> seconds of engines at the last outlook."""
@@ -74,11 +77,15 @@ class Forecast:
         left = self.to_do.left()
         self._earlier: Counts = Counter({one: max(0.0, n - left[one]) for one, n in self.whole.items()})
 
+    def begin_stage(self) -> None:
+        """Note that the engines that follow are others than those so far, though they may have the same names."""
+        self._stages += 1
+
     def used(self, engine: str, usage: EngineUsage) -> None:
         """Take an engine's totals. They may arrive late; smaller ones are ignored."""
-        before = self._engines.get(engine)
+        before = self._engines.get((self._stages, engine))
         if before is None or _seconds(usage) >= _seconds(before):
-            self._engines[engine] = usage
+            self._engines[self._stages, engine] = usage
         grown = _grown(usage, before)
         if {key.stage for key in grown} == {CHAINS}:
             for model in {key.model for key in grown}:
@@ -143,7 +150,7 @@ class Forecast:
 
     def _loads(self) -> tuple[int, list[float]]:
         """Return how many models are to be loaded, and the seconds that loading took so far."""
-        models = {name.rpartition("#")[0] for name in self._engines}
+        models = {name.rpartition("#")[0] for _, name in self._engines}
         return max(0, self.models - len(models)), [one.loading_s for one in self._engines.values() if one.loading_s]
 
 

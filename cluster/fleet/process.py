@@ -32,12 +32,21 @@ def has_ended(process: ProcessEntry) -> bool:
 
     Processes in other containers, and those before this machine started, cannot be seen.
     """
+    return _is_of_here(process) and (not _exists(process.pid) or _is_another(process))
+
+
+def is_here(process: ProcessEntry) -> bool:
+    """Return whether a process of this machine is seen to live; False for one that cannot be seen from here."""
+    found = _stat(process.pid) if _is_of_here(process) else None
+    return found is not None and not _is_another(process)
+
+
+def _is_of_here(process: ProcessEntry) -> bool:
+    """Return whether the process is of this machine, container and boot."""
     if process.boot_id is None or process.pid_namespace is None or process.start_ticks is None:
         return False
     here = (socket.gethostname(), _boot_id(), _pid_namespace())
-    if (process.host, process.boot_id, process.pid_namespace) != here:
-        return False
-    return not _exists(process.pid) or _is_another(process)
+    return (process.host, process.boot_id, process.pid_namespace) == here
 
 
 def _exists(pid: int) -> bool:

@@ -125,6 +125,10 @@ class Queues:
         self.working.update(pending.needs.values())
         return pending
 
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs wait, by the model that answers, as far as is known."""
+        return {deployment.model: len(queue) for deployment, queue in self.by_model.items()}
+
     def done(self, pending: Pending) -> None:
         """Count a job that was done, or that others in the queue replace."""
         self.working -= Counter(pending.needs.values())

@@ -38,8 +38,10 @@ class _Running:
 class RayBackend:
     """The cluster that this process is connected to."""
 
-    def __init__(self, plugins: Sequence[str] = (), sight: Sight | None = None) -> None:
+    def __init__(self, plugins: Sequence[str] = (), sight: Sight | None = None, run_id: str = "") -> None:
         self._plugins, self._sight = plugins, sight
+        self._run_id = run_id
+        """For the logs of engines."""
         self._events: SimpleQueue[Event | tuple[int, Any]] = SimpleQueue()
         self._asked: dict[Any, Any] = {}
         """References that wait for an answer, by what they were asked for."""
@@ -65,7 +67,8 @@ class RayBackend:
         if place is not None:
             options["scheduling_strategy"] = PlacementGroupSchedulingStrategy(place)
         actor_class: Any = ray.remote(EngineActor)
-        actor = actor_class.options(**options).remote(setup.started, setup.share.threads, plugins)
+        about = {"run_id": self._run_id, "model": setup.started.id, "engine": name}
+        actor = actor_class.options(**options).remote(setup.started, setup.share.threads, plugins, about)
         self._await(actor.describe.remote(), partial(CameUp, name))
         return actor
 

@@ -4,24 +4,34 @@
 included: a reporter that shows lines to people makes them safe. Knows nothing about terminals.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from cotfaith.cluster.fleet.events import RunEvent
 from cotfaith.cluster.fleet.forecast import Forecast
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.workers.engines.protocol import EngineUsage
 
 
-class Progress(Protocol):
-    """Follows the jobs of one stage of a run."""
+class EngineCount(NamedTuple):
+    """The engines of one model."""
 
-    def began(self, job: Job) -> None:
-        """Take a job that is given to an engine."""
+    up: int
+    """Those whose weights are loaded."""
+    asked: int
+
+
+class Progress(Protocol):
+    """Follows the jobs of one stage of a run. All calls come from the scheduler's thread."""
+
+    def began(self, job: Job, engine: str = "", node: str | None = None) -> None:
+        """Take a job that is given to the engine of this name, on this node if that is known."""
         ...
 
-    def ended(self, job: Job) -> None:
-        """Take a job that is done, or failed and will be given to another."""
+    def ended(self, job: Job, engine: str = "") -> None:
+        """Take a job that is done on this engine, or failed and will be given to another."""
         ...
 
     def finished(self, model: str, report: ShardReport, engine: str) -> None:
@@ -34,6 +44,22 @@ class Progress(Protocol):
 
     def preempted(self, count: int) -> None:
         """Take the number of engines and tasks that were lost with their nodes so far."""
+        ...
+
+    def happened(self, event: RunEvent) -> None:
+        """Take something that has just happened to a job, an engine or the run."""
+        ...
+
+    def waiting(self, jobs: Mapping[str, int]) -> None:
+        """Take the number of jobs that wait, by the model that answers; called about once a second."""
+        ...
+
+    def engines(self, counts: Mapping[str, EngineCount]) -> None:
+        """Take the number of engines by model; called about once a second."""
+        ...
+
+    def spent(self, cost: float, currency: str) -> None:
+        """Take what the engines have cost so far; called about once a second if the spec has prices."""
         ...
 
     def tick(self) -> None:
@@ -64,35 +90,51 @@ class Reporter(Protocol):
         ...
 
 
-class _Silent:
-    """A reporter that is its own progress, and shows nothing."""
+class NoProgress:
+    """A progress that does nothing with what it is told: a base for those that follow only some of it."""
 
-    def say(self, text: str) -> None:
+    def began(self, job: Job, engine: str = "", node: str | None = None) -> None:
+        """Do nothing, as all others here."""
+
+    def ended(self, job: Job, engine: str = "") -> None:  # noqa: D102
         pass
+
+    def finished(self, model: str, report: ShardReport, engine: str) -> None:  # noqa: D102
+        pass
+
+    def used(self, engine: str, usage: EngineUsage) -> None:  # noqa: D102
+        pass
+
+    def preempted(self, count: int) -> None:  # noqa: D102
+        pass
+
+    def happened(self, event: RunEvent) -> None:  # noqa: D102
+        pass
+
+    def waiting(self, jobs: Mapping[str, int]) -> None:  # noqa: D102
+        pass
+
+    def engines(self, counts: Mapping[str, EngineCount]) -> None:  # noqa: D102
+        pass
+
+    def spent(self, cost: float, currency: str) -> None:  # noqa: D102
+        pass
+
+    def tick(self) -> None:  # noqa: D102
+        pass
+
+    def say(self, text: str) -> None:  # noqa: D102
+        pass
+
+
+class _Silent(NoProgress):
+    """A reporter that is its own progress, and shows nothing."""
 
     def warn(self, text: str) -> None:
         pass
 
     def progress(self, forecast: Forecast) -> AbstractContextManager[Progress]:
         return nullcontext(self)
-
-    def began(self, job: Job) -> None:
-        pass
-
-    def ended(self, job: Job) -> None:
-        pass
-
-    def finished(self, model: str, report: ShardReport, engine: str) -> None:
-        pass
-
-    def used(self, engine: str, usage: EngineUsage) -> None:
-        pass
-
-    def preempted(self, count: int) -> None:
-        pass
-
-    def tick(self) -> None:
-        pass
 
 
 def preemptions_text(count: int) -> str:

@@ -17,6 +17,7 @@ from cotfaith.cluster.fleet.forecast import Forecast, make_forecast
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Job, Jobs
 from cotfaith.cluster.fleet.lease import Check, hold_lease
+from cotfaith.cluster.fleet.observers import Watching, observed
 from cotfaith.cluster.fleet.ray_session import ray_session, starts_ray
 from cotfaith.cluster.fleet.repair import find_damage, say_what_was_done
 from cotfaith.cluster.fleet.reporter import SILENT, Reporter
@@ -57,6 +58,7 @@ def execute(
     take_over: bool = False,
     lease: bool = True,
     stopping: Stopping | None = None,
+    watching: Watching | None = None,
 ) -> list[str]:
     """Do the missing parts of the run that ``spec`` describes; return the items that were quarantined in doing so.
 
@@ -67,6 +69,7 @@ def execute(
         take_over: whether to take the run over from another driver, which then stops.
         lease: False for tests: without it, drivers on one run do work twice, and the rows are the same.
         stopping: the limits of this session, and who may ask it to stop.
+        watching: how the run is followed, besides by the reporter.
 
     Raises:
         InputError: something about the spec is wrong, and nothing was loaded or written; or another driver works on
@@ -101,7 +104,9 @@ def execute(
             store.delete(one.key)
         ledger = read_ledger(store)
         missing = Jobs(plan, run, _quarantine(store, again.quarantined), wanted)
-        quarantined = _do_what_is_missing(missing, store, ledger, reporter, check, stopping)
+        watching = replace(watching or Watching(), ray_metrics=not starts_ray(plan.spec.resources.ray_address))
+        with observed(store, run.run_id, reporter, watching) as seen:
+            quarantined = _do_what_is_missing(missing, store, ledger, seen, check, stopping)
         if again.damaged:
             say_what_was_done(ledger, read_ledger(store), wanted.without, reporter)
         return quarantined
@@ -135,7 +140,7 @@ def _do_what_is_missing(
         nullcontext() if alone else shown(plan, store) as sight,
     ):
         forecast = make_forecast(missing, jobs, ledger)
-        work = _Work(plan, forecast, reporter, check, given_up, sight, stopping, costs)
+        work = _Work(plan, forecast, reporter, check, given_up, sight, stopping, costs, missing.run.run_id)
         quarantined = work.do(jobs)
         given_up.check(model.id for model in plan.spec.subjects)
         if jobs and any(probe.kind.readers for probe in plan.probes):
@@ -213,6 +218,7 @@ class _Work:
     sight: Sight | None
     stopping: Stopping
     costs: Costs
+    run_id: str
 
     def do(self, jobs: Sequence[Job]) -> list[str]:
         """Do the jobs of one stage; return the items that were quarantined."""
@@ -221,5 +227,5 @@ class _Work:
         self.stopping.check()
         self.forecast.items = sum(len(job.items) for job in jobs)
         with self.stopping.on_signals(), self.reporter.progress(self.forecast) as progress:
-            rest = (self.given_up, self.sight, self.stopping, self.costs)
+            rest = (self.given_up, self.sight, self.stopping, self.costs, self.run_id)
             return run_jobs(self.plan, jobs, progress, self.check, *rest).quarantined

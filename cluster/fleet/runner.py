@@ -17,6 +17,7 @@ from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
 from cotfaith.cluster.fleet.sight import Sight, check_sight
 from cotfaith.workers.actor.remote import RemoteEngine
 from cotfaith.workers.engines.protocol import Capabilities
+from cotfaith.workers.log_lines import log_to_stderr
 from cotfaith.workers.plugins import import_plugins
 
 _SHARED = ("spec", "wanted", "of_range")
@@ -27,6 +28,7 @@ class Runner:
     """Runs jobs, in a process of its own."""
 
     def __init__(self, plugins: Sequence[str], sight: Sight | None) -> None:
+        log_to_stderr()
         self.sight = sight
         self._shared: dict[Any, dict[str, Any]] = {}
         import_plugins(plugins)  # jobs may hold what is theirs

@@ -5,6 +5,7 @@ log says what is missing, before and after each part, so an attempt that finds i
 more. A reader's job is the same work with another model in the subject's place, on chains that are committed.
 """
 
+import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from cotfaith.cluster.fleet.earlier import earlier_readings
+from cotfaith.cluster.fleet.events import job_ids
 from cotfaith.cluster.fleet.jobs import Job, Reasons
 from cotfaith.cluster.fleet.metering import MeteredEngine, metered
 from cotfaith.cluster.fleet.range_sums import keep_sums
@@ -26,6 +28,7 @@ from cotfaith.schemas.status import Status
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import CHAINS, PROBES, READINGS, EngineUsage, StageKey, StageWork
+from cotfaith.workers.log_lines import log_event
 from cotfaith.workers.plugins import import_plugins
 from cotfaith.workers.shard.loop import Engines
 from cotfaith.workers.shard.rows import (
@@ -66,7 +69,20 @@ class ShardReport:
 
 
 def run_job(job: Job, engines: Engines) -> ShardReport:
-    """Do the job; parts that are committed stay, even if a later one fails."""
+    """Do the job; parts that are committed stay, even if a later one fails. It is logged in this process's log."""
+    began, ids = time.monotonic(), {"run_id": job.run_id, **job_ids(job)}
+    log_event("job_began", ids)
+    try:
+        report = _run(job, engines)
+    except BaseException as error:
+        failed = {"error": repr(error), "seconds": round(time.monotonic() - began, 3)}
+        log_event("job_failed", ids | failed, logging.ERROR)
+        raise
+    log_event("job_done", ids | {"seconds": round(report.seconds, 3), "statuses": dict(report.statuses)})
+    return report
+
+
+def _run(job: Job, engines: Engines) -> ShardReport:
     began = time.monotonic()
     import_plugins(job.spec.plugins)
     task = _Task(job, metered(engines), open_store(job.spec.output), ShardReport(job.shard.id, len(job.items)))
@@ -205,6 +221,9 @@ class _Task:
         commit = Writer(self.store, self.job.shard).commit(draft, log)
         for piece in () if commit is None else commit.pieces:
             self.report.statuses.update({status: sum(counts) for status, counts in piece.statuses.items()})
+        if commit is not None:
+            about = {"run_id": self.job.run_id, "shard": self.job.shard.id, "reader": self.job.reader}
+            log_event("part_committed", about | {"key": commit.key, "items": len(commit.items)})
         is_next = commit is not None and commit.generation == log.next_generation
         return log_of([*log.commits, commit]) if commit is not None and is_next else None
 

@@ -16,12 +16,10 @@ from process_tree import Tree, running
 from run_tables import Comparison, Row, Rows, as_committed, as_read, compare
 
 from cotfaith.cluster.fleet.forecast import Forecast
-from cotfaith.cluster.fleet.jobs import Job
+from cotfaith.cluster.fleet.reporter import NoProgress
 from cotfaith.cluster.fleet.run import execute
-from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.cluster.storage.store import Store, open_store
 from cotfaith.schemas.spec import parse_spec
-from cotfaith.workers.engines.protocol import EngineUsage
 
 MODELS: dict[str, dict[str, Any]] = {"m": {}, "n": {"relies_on": "question"}}
 TASKS = {"tracking": ("tracking_objects", 5), "addition": ("addition", 2)}
@@ -45,7 +43,7 @@ def spec(path: object, seconds_per_call: float = 0.0, **changes: Any) -> dict[st
 
 
 @dataclass
-class Listener:
+class Listener(NoProgress):
     """A run's reporter, which is its own progress: keeps the lines that a user would see."""
 
     lines: list[str] = field(default_factory=list)
@@ -61,24 +59,9 @@ class Listener:
         """Follow the jobs of a stage."""
         return nullcontext(self)
 
-    def began(self, job: Job) -> None:
-        """Count nothing."""
-
-    def ended(self, job: Job) -> None:
-        """Count nothing."""
-
-    def finished(self, model: str, report: ShardReport, engine: str) -> None:
-        """Count nothing."""
-
-    def used(self, engine: str, usage: EngineUsage) -> None:
-        """Count nothing."""
-
     def preempted(self, count: int) -> None:
         """Keep the number of preemptions in this stage."""
         self.preemptions = max(self.preemptions, count)
-
-    def tick(self) -> None:
-        """Show nothing."""
 
     def text(self) -> str:
         """Return all lines."""

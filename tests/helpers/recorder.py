@@ -2,8 +2,10 @@
 
 from contextlib import contextmanager
 
+from cotfaith.cluster.fleet.reporter import NoProgress
 
-class Recorder:
+
+class Recorder(NoProgress):
     """Keeps all that it is told."""
 
     def __init__(self):
@@ -22,9 +24,3 @@ class Recorder:
 
     def finished(self, model, report, engine):
         self.shards.append((model, report.items))
-
-    def used(self, engine, usage):
-        pass
-
-    def tick(self):
-        pass

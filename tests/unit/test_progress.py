@@ -7,8 +7,9 @@ import pytest
 from forecasts import forecast_of, missing_of
 from rich.console import Console
 
-from cotfaith.cluster.cli.progress import RunProgress, _clock
+from cotfaith.cluster.cli.progress import RunProgress, clock
 from cotfaith.cluster.fleet.forecast import Outlook, make_forecast
+from cotfaith.cluster.fleet.observers import Feeding, Several
 from cotfaith.cluster.fleet.shard_task import run_job
 from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.workers.engines.stub.engine import StubEngine
@@ -71,7 +72,9 @@ def test_a_stop_says_what_is_lost(tmp_path):
     jobs, text = missing.of_subjects(Ledger()), io.StringIO()
 
     def stop():
-        with RunProgress(Console(file=text), make_forecast(missing, jobs, Ledger())) as progress:
+        forecast = make_forecast(missing, jobs, Ledger())
+        with RunProgress(Console(file=text), forecast) as shown:
+            progress = Several([Feeding(forecast), shown])
             for job in jobs[:3]:
                 progress.began(job)
             progress.finished("m", run_job(jobs[0], {"subject": StubEngine(missing.plan.model("m"))}), "m#1")
@@ -96,4 +99,4 @@ def _quiet(tmp_path):
     ("seconds", "said"), [(None, "-"), (0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3600, "1:00:00")]
 )
 def test_the_clock(seconds, said):
-    assert _clock(seconds) == said
+    assert clock(seconds) == said

@@ -1,11 +1,13 @@
 """Engines in Ray actors, and their stand-in for the shard loop. The only file of ``workers`` that knows Ray."""
 
 import asyncio
+import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from time import monotonic, sleep
+from types import MappingProxyType
 from typing import Any
 
 import ray
@@ -25,6 +27,7 @@ from cotfaith.workers.engines.protocol import (
     StageKey,
 )
 from cotfaith.workers.engines.waiting import wait_asleep
+from cotfaith.workers.log_lines import log_event, log_to_stderr
 from cotfaith.workers.plugins import import_plugins
 
 LAST_WORDS_S = 1.0
@@ -41,15 +44,26 @@ class EngineActor:
     works.
     """
 
-    def __init__(self, spec: ModelSpec, threads: int | None, plugins: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        threads: int | None,
+        plugins: Sequence[str] = (),
+        about: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Load the weights; ``about``: what each line of the process's log says, such as the run's id."""
         began_s = monotonic()
         wait_asleep()  # first: a plug-in may import torch
+        self._about = dict(about)
+        log_to_stderr()
+        log_event("engine_loading", self._about)
         import_plugins(plugins)  # the engine may be one of theirs
         try:
             self.merger = Merger(lambda: find_engine(spec).make(spec, threads))
         except ModelSourceError as error:
             raise ModelSourceError(f"On node {socket.gethostname()}: {error}") from error
         self._loading_s = monotonic() - began_s
+        log_event("engine_up", self._about | {"seconds": round(self._loading_s, 3)})
 
     async def describe(self) -> tuple[Capabilities, list[str]]:
         """Return the engine's capabilities and its notes."""
@@ -60,6 +74,7 @@ class EngineActor:
         try:
             return await asyncio.wrap_future(self.merger.submit(method, requests, stage))
         except EngineLostError as error:
+            log_event("engine_lost", self._about | {"error": str(error)}, logging.ERROR)
             asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)  # then the driver starts another
             raise EngineLostError(str(error)) from None
         except ContextOverflowError as error:
