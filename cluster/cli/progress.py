@@ -11,17 +11,17 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from cotfaith.cluster.cli.phases import PHASES
 from cotfaith.cluster.cli.tables import human_count
-from cotfaith.cluster.fleet.forecast import LOADING, Forecast, Outlook
-from cotfaith.cluster.fleet.in_flight import duration
+from cotfaith.cluster.durations import clock, duration
+from cotfaith.cluster.fleet.forecast import Forecast, Outlook
 from cotfaith.cluster.fleet.reporter import NoProgress, preemptions_text
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import RunStoppedError
 from cotfaith.schemas.status import Status
-from cotfaith.workers.engines.protocol import CHAINS, PROBES, READINGS, EngineUsage
+from cotfaith.workers.engines.protocol import EngineUsage
 
-PHASES = {LOADING: "loading", CHAINS: "sampling", PROBES: "probing", READINGS: "reading"}
 _LINE_EVERY_S = 30.0
 _LOOK_EVERY_S = 1.0
 _WIDE = 110
@@ -139,15 +139,6 @@ class RunProgress(NoProgress):
 
     def _preempted(self) -> str:
         return f", {preemptions_text(self.preemptions)}" if self.preemptions else ""
-
-
-def clock(seconds: float | None) -> str:
-    """Return hours, minutes and seconds, such as "1:02:03" or "2:03"; "-" if not known."""
-    if seconds is None:
-        return "-"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _bar(console: Console) -> Progress:

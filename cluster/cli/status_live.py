@@ -10,10 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cotfaith.cluster.cli.progress import PHASES, clock
+from cotfaith.cluster.cli.phases import PHASES
 from cotfaith.cluster.cli.tables import human_count, new_table
+from cotfaith.cluster.durations import clock, duration
 from cotfaith.cluster.fleet.alive import Alive
-from cotfaith.cluster.fleet.in_flight import duration
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.live_status import LiveStatus, ModelStatus
 from cotfaith.schemas.run_objects import Lease
@@ -25,6 +25,7 @@ NARROW = 70
 MOST_MODELS = 20
 MOST_OLDEST = 3
 _TROUBLE = ("failed", "preempted", "quarantined")
+COUNTS = ("done", "running", "waiting", *_TROUBLE)
 
 
 def live_part(alive: Alive, width: int) -> RenderableType:
@@ -84,8 +85,11 @@ def _figures(status: LiveStatus) -> Iterator[str]:
         f"{status.share:.0%} done, {status.requests_done:,} of about {status.requests:,} requests, "
         f"{clock(status.elapsed_s)} so far, ETA {eta}"
     )
-    jobs = [f"{int(status.sum(name)):,} {name}" for name in ("done", "running", "waiting", *_TROUBLE)]
-    yield f"Jobs: {', '.join(jobs)}; {status.rows_not_ok:,} of {status.rows:,} rows not ok"
+    done, running, waiting, failed, preempted, quarantined = (int(status.sum(name)) for name in COUNTS)
+    yield (
+        f"Jobs: {done:,} done, {running:,} running, {waiting:,} waiting; attempts: {failed:,} failed, {preempted:,} "
+        f"preempted; {quarantined:,} items quarantined; {status.rows_not_ok:,} of {status.rows:,} rows not ok"
+    )
     busy = "" if status.busy_share is None else f", busy {status.busy_share:.0%}"
     cost = "" if status.cost is None else f", {status.cost:,.2f} {status.currency or ''}".rstrip()
     counted = any(one.distinct_tokens_per_s is not None for one in status.models)
@@ -108,10 +112,9 @@ def _tables(status: LiveStatus, width: int) -> Iterator[RenderableType]:
 
 
 def _wide(found: Sequence[ModelStatus]) -> Table:
-    counts = ["done", "running", "waiting", *_TROUBLE]
-    table = new_table("", ["model", "stage"], [*counts, "tokens/s", "distinct/s", "busy", "up"])
+    table = new_table("", ["model", "stage"], [*COUNTS, "tokens/s", "distinct/s", "busy", "up"])
     for one in found:
-        numbers = [f"{getattr(one, name):,}" for name in counts]
+        numbers = [f"{getattr(one, name):,}" for name in COUNTS]
         table.add_row(one.model, one.stage, *numbers, *_rates(one), _up(one))
     return table
 

@@ -2,17 +2,20 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 
-from cotfaith.cluster.plan.costs import Cost
 from cotfaith.schemas.status import Status
+
+if TYPE_CHECKING:
+    from cotfaith.cluster.plan.costs import Cost
 
 TOKENS = ("generated_tokens", "prompt_tokens", "distinct_tokens")
 
 
-def cost_table(costs: Sequence[Cost], rates: Mapping[str, float]) -> Table:
+def cost_table(costs: "Sequence[Cost]", rates: Mapping[str, float]) -> Table:
     """Return a line per model and task, and their sum; hours if a model's tokens per second are known."""
     counts = ("items", "shards", "requests")
     table = new_table("Plan", ["model", "task"], _heads(counts, rates))
@@ -23,7 +26,7 @@ def cost_table(costs: Sequence[Cost], rates: Mapping[str, float]) -> Table:
     return table
 
 
-def cost_by_model(costs: Sequence[Cost], rates: Mapping[str, float], n: int | None = None) -> Table:
+def cost_by_model(costs: "Sequence[Cost]", rates: Mapping[str, float], n: int | None = None) -> Table:
     """Return a line per model, the most tokens first, at most ``n``, and the sum of all."""
     counts = ("requests",)
     own: defaultdict[str, list[Cost]] = defaultdict(list)
@@ -42,7 +45,7 @@ def _heads(counts: Sequence[str], rates: Mapping[str, float]) -> list[str]:
     return [*counts, *(name.replace("_", "\n") for name in TOKENS), *(["hours"] if rates else [])]
 
 
-def _cells(counts: Sequence[str], costs: Sequence[Cost], rates: Mapping[str, float]) -> list[str]:
+def _cells(counts: Sequence[str], costs: "Sequence[Cost]", rates: Mapping[str, float]) -> list[str]:
     sums = {name: sum(getattr(cost, name) for cost in costs) for name in (*counts, *TOKENS)}
     return [
         *(f"{sums[name]:,}" for name in counts),
@@ -51,7 +54,7 @@ def _cells(counts: Sequence[str], costs: Sequence[Cost], rates: Mapping[str, flo
     ]
 
 
-def _hours(costs: Sequence[Cost], rates: Mapping[str, float]) -> list[str]:
+def _hours(costs: "Sequence[Cost]", rates: Mapping[str, float]) -> list[str]:
     """Return the cell: the sum over the models with a known rate, "-" if there is none."""
     if not rates:
         return []

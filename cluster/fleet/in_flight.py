@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cotfaith.cluster.durations import duration
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.storage.read import read_log
 from cotfaith.cluster.storage.store import open_store
@@ -47,11 +48,3 @@ def _last_commit(job: Job, began_s: float) -> float:
     log = read_log(open_store(job.spec.output), job.shard)
     ends = [one.began + one.seconds for one in log.commits if one.began is not None and one.seconds is not None]
     return max([began_s, *ends])
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in words: "40 s", "3 min", "2 h 5 min"."""
-    if seconds < 100:
-        return f"{max(0.0, seconds):.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,8 +16,6 @@ from cotfaith.schemas.errors import RunFailedError, SpecError
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_enable_metrics_collection": "0",
-    "RAY_enable_open_telemetry": "0",
     "RAY_event_stats": "0",
     "RAY_enable_worker_prestart": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # loopback only, for the processes that Ray starts
@@ -26,6 +24,8 @@ _QUIET = {
     "RAY_idle_worker_killing_time_threshold_ms": "600000",  # a new worker takes seconds to import; keep idle ones
     "TOKENIZERS_PARALLELISM": "false",
 }
+_NO_METRICS = {"RAY_enable_metrics_collection": "0", "RAY_enable_open_telemetry": "0"}
+"""For the private Ray, whose metrics nobody reads. A cluster that is joined gets the driver's if it collects any."""
 _ELSEWHERE = (
     "RAY_ADDRESS",  # a running cluster; without an address, ray.init looks for one, as with "auto"
     "RAY_NAMESPACE",
@@ -41,7 +41,7 @@ _ELSEWHERE = (
     "RAY_RAYLET_PID",
 )
 """Variables about a Ray other than the private one that the spec asks for: the private one must not see them."""
-_TOUCHED = {*_QUIET, "PYTHONBREAKPOINT"}
+_TOUCHED = {*_QUIET, *_NO_METRICS, "PYTHONBREAKPOINT"}
 """Variables that we set, and one that Ray sets although its name does not begin with RAY_."""
 _LOCAL = "local"  # Ray's word for a new cluster here, regardless of the environment and /tmp/ray
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -67,7 +67,7 @@ def ray_session(address: str | None, cpus: float = 0) -> Iterator[None]:
         RunFailedError: Ray could not be started here.
 
     """
-    with _environment(() if address else _ELSEWHERE):
+    with _environment(() if address else _ELSEWHERE, _QUIET if address else _QUIET | _NO_METRICS):
         import ray
 
         if ray.is_initialized():
@@ -86,12 +86,12 @@ def ray_session(address: str | None, cpus: float = 0) -> Iterator[None]:
 
 
 @contextmanager
-def _environment(left_out: Sequence[str]) -> Iterator[None]:
+def _environment(left_out: Sequence[str], quiet: Mapping[str, str]) -> Iterator[None]:
     """Silence Ray and hide the variables ``left_out`` from it: its processes get those that are set when it starts."""
     before = _ray_variables()
     for name in left_out:
         os.environ.pop(name, None)
-    for name, value in _QUIET.items():
+    for name, value in quiet.items():
         os.environ.setdefault(name, value)
     try:
         yield

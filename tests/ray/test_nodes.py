@@ -25,7 +25,7 @@ from cotfaith.cluster.fleet.deployments import Deployment, Setup, Share
 from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.ray_backend import RayBackend
-from cotfaith.cluster.fleet.ray_session import _QUIET
+from cotfaith.cluster.fleet.ray_session import _NO_METRICS, _QUIET
 from cotfaith.cluster.fleet.reporter import SILENT
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.storage.batches import batches
@@ -85,7 +85,7 @@ class Fleet:
 @pytest.fixture(scope="module")
 def fleet(no_ray):
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (_QUIET | FAST).items():
+        for name, value in (_QUIET | _NO_METRICS | FAST).items():
             patch.setenv(name, value)
         patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)  # loopback only
         patch.delenv("RAY_ADDRESS", raising=False)

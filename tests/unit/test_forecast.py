@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 from forecasts import forecast_of, missing_of
 
+from cotfaith.cluster.durations import duration
 from cotfaith.cluster.fleet.chain_lengths import ChainLengths, expected
 from cotfaith.cluster.fleet.forecast import LOADING, make_forecast
-from cotfaith.cluster.fleet.in_flight import InFlight, duration
+from cotfaith.cluster.fleet.in_flight import InFlight
 from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.ratios import Ratios
 from cotfaith.cluster.fleet.shard_task import ShardReport, run_job

@@ -7,7 +7,8 @@ import pytest
 from forecasts import forecast_of, missing_of
 from rich.console import Console
 
-from cotfaith.cluster.cli.progress import RunProgress, clock
+from cotfaith.cluster.cli.progress import RunProgress
+from cotfaith.cluster.durations import clock
 from cotfaith.cluster.fleet.forecast import Outlook, make_forecast
 from cotfaith.cluster.fleet.observers import Feeding, Several
 from cotfaith.cluster.fleet.shard_task import run_job
