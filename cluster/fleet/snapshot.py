@@ -59,23 +59,19 @@ class _Sums(NamedTuple):
 class _Counts:
     """A row's jobs, and its engines' work."""
 
+    past: deque[tuple[float, _Sums]]
+    """Time -> the sums then, from the window's begin on."""
     done: int = 0
     failed: int = 0
     preempted: int = 0
     quarantined: int = 0
     sums: _Sums = field(default_factory=_Sums)
-    past: deque[tuple[float, _Sums]] = field(default_factory=deque)
-    """Time -> the sums then, back to the last one before the window."""
-
-    def look(self, now_s: float) -> None:
-        """Remember the sums."""
-        self.past.append((now_s, self.sums))
-        while len(self.past) > 1 and self.past[1][0] <= now_s - WINDOW_S:
-            self.past.popleft()
 
     def recent(self, now_s: float) -> tuple[float, _Sums]:
         """Return how long the window is, and what was done in it."""
-        then_s, then = self.past[0] if self.past else (now_s, self.sums)
+        while len(self.past) > 1 and self.past[1][0] <= now_s - WINDOW_S:
+            self.past.popleft()
+        then_s, then = self.past[0]
         return now_s - then_s, self.sums.minus(then)
 
 
@@ -98,7 +94,8 @@ class Snapshot(NoProgress):
         self._message: str | None = None
         self._stage: Stage = "shards"
         self._began_stages = 0
-        self._rows: defaultdict[Row, _Counts] = defaultdict(_Counts)
+        self._looked_s = clock()
+        self._rows: defaultdict[Row, _Counts] = defaultdict(lambda: _Counts(past=deque([(self._looked_s, _Sums())])))
         self._running: dict[tuple[str, str], tuple[Row, float]] = {}
         """(Job's name, engine) -> its row, and when it began."""
         self._waiting: Mapping[str, int] = {}
@@ -207,7 +204,8 @@ class Snapshot(NoProgress):
             oldest=self._oldest(now_s),
         )
         for counts in self._rows.values():
-            counts.look(now_s)
+            counts.past.append((now_s, counts.sums))
+        self._looked_s = now_s
         return found
 
     def _model(self, model: str, stage: Stage, now_s: float) -> ModelStatus:
