@@ -8,9 +8,8 @@ from cotfaith.cluster.cli.consoles import err, messages, out, print_json
 from cotfaith.cluster.cli.options import AsJson, Details, OnlyModels, OnlyTasks, RunPath
 
 if TYPE_CHECKING:
-    from cotfaith.cluster.cli.status_read import Committed
+    from cotfaith.cluster.cli.stages import Stage
     from cotfaith.cluster.cli.view import View
-    from cotfaith.schemas.run_objects import RunRecord
 
 
 def status(
@@ -43,27 +42,22 @@ def status(
             alive = find_driver(store)
         seen = Seen(record, read_committed(store, record, shown), alive)
     if not as_json:
-        _print(title(record), seen.committed, shown)
+        _print(f"Run {record.run_id}, begun {record.created}", seen.committed.stages, shown)
         out.print(live_part(seen.alive, out.width))
     elif not watch:
         print_json(seen.as_data())
     say_if_incomplete(seen.committed.complete, messages(as_json))
 
 
-def title(record: "RunRecord") -> str:
-    """Return the run's name and when it was begun."""
-    return f"Run {record.run_id}, begun {record.created}"
-
-
-def _print(head: str, committed: "Committed", shown: "View") -> None:
+def _print(title: str, found: "list[Stage]", shown: "View") -> None:
     from cotfaith.cluster.cli.fit import fits, print_first
     from cotfaith.cluster.cli.stages import by_model
     from cotfaith.cluster.cli.status_tables import models_table, status_table
 
-    table = status_table(head, committed.stages)
+    table = status_table(title, found)
     if shown.in_full or fits(table, out):
         out.print(table)
         return
-    sums = by_model(committed.stages)
-    print_first(lambda n: models_table(head, sums[:n]), len(sums), out, "models: --details")
+    sums = by_model(found)
+    print_first(lambda n: models_table(title, sums[:n]), len(sums), out, "models: --details")
     out.print("Each model, task and stage: --details; some of them: --model M --task T")

@@ -2,7 +2,7 @@
 
 In: the plan's counts, those that are done, and what was done for them. Work is counted in units, each that of one
 generated token. Finished shards correct the plan's units by stage. A unit takes what it took so far in its stage
-(``ratios``). Knows nothing about wall time.
+(``ratios``); on a model that has not worked yet, in proportion to its size. Knows nothing about wall time.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from functools import cached_property
 from cotfaith.cluster.fleet.ratios import Ratios
 from cotfaith.cluster.fleet.to_do import Counts, Planned
 from cotfaith.cluster.plan.per_item import Amount
-from cotfaith.workers.engines.protocol import StageKey, StageWork
+from cotfaith.workers.engines.protocol import PROBES, READINGS, StageKey, StageWork
 
 Amounts = Mapping[StageKey, Amount]
 Work = Mapping[StageKey, StageWork]
@@ -25,6 +25,8 @@ class Estimate:
     per_item: Callable[[Planned], Amount]
     usable: Callable[[StageKey], float]
     """The share of the planned work of a stage that will be done, before a shard has shown it."""
+    unit_cost: Callable[[str], float | None]
+    """What a unit costs on a model beside others, before it has worked; None: not known, so it is as the others."""
     whole: Counts
     """The run's counts, done or not."""
     done: Counts
@@ -94,8 +96,31 @@ class Estimate:
         return Ratios({key: (one.seconds, self._units(key, one)) for key, one in self.work.items()})
 
     def _rate(self, key: StageKey) -> float:
-        """Return the seconds a unit; before any are known, 1: then only shares of the work have a meaning."""
-        return self._rates.scaled(key) or 1.0
+        """Return the seconds a unit; before any are known, 1: then only shares of the work have a meaning.
+
+        A model that has not worked yet is as others are, in proportion to what a unit costs on each. Readings are as
+        probes, until there are some: both are short answers to long prompts.
+        """
+        models, stages = self._seen
+        if key.stage == READINGS and READINGS not in stages and PROBES in stages:
+            key = key._replace(stage=PROBES)
+        found = self._rates.scaled(key)
+        if not found:
+            return 1.0
+        cost = None if key.model in models else self.unit_cost(key.model)
+        return found if cost is None or self._mean_cost is None else found * cost / self._mean_cost
+
+    @cached_property
+    def _seen(self) -> tuple[set[str], set[str]]:
+        """The models that have worked, and the stages."""
+        return {key.model for key in self.work}, {key.stage for key in self.work}
+
+    @cached_property
+    def _mean_cost(self) -> float | None:
+        """What a unit cost so far, on the models of which that is known."""
+        known = [(self._units(key, work), self.unit_cost(key.model) or 0.0) for key, work in self.work.items()]
+        units = sum(n for n, cost in known if cost)
+        return sum(n * cost for n, cost in known) / units if units else None
 
     @cached_property
     def _askings(self) -> Ratios:

@@ -102,7 +102,8 @@ class Forecast:
     def outlook(self) -> Outlook:
         """Return how far the run is now."""
         work = self._work()
-        now = Estimate(self._planned, self._usable, self.whole, self._done, self.to_do.left(), self._made, work)
+        left, cost = self.to_do.left(), self.per_item.unit_cost
+        now = Estimate(self._planned, self._usable, cost, self.whole, self._done, left, self._made, work)
         spent_s, by_model = sum(one.seconds for one in work.values()), now.left_s()
         left_s = sum(by_model.values())
         self.wall.look(spent_s, len(self._engines))

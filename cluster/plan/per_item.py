@@ -10,6 +10,7 @@ from functools import cache
 
 from cotfaith.cluster.plan.costs import Cost, stage_costs
 from cotfaith.cluster.plan.plan import Plan
+from cotfaith.cluster.plan.unit_costs import unit_cost
 from cotfaith.schemas.errors import CotfaithError
 from cotfaith.schemas.records import Item
 from cotfaith.workers.resolved import Resolved
@@ -56,10 +57,17 @@ class PerItem:
         items = {name: _spread(items, count) for name, items in plan.items.items()}
         self._plan = replace(plan, resolved=_with_short_answers(plan.resolved), items=items)
         self._at = cache(self._measure)
+        self._unit_costs: dict[str, float | None] = {}
 
     def at(self, chain_tokens: float) -> Mapping[tuple[str, str, str, str], Amount]:
         """Return (model, task, probe or ``costs.CHAINS``, variant) -> the work, for chains of about this length."""
         return self._at(_two_digits(chain_tokens))
+
+    def unit_cost(self, model: str) -> float | None:
+        """Return what a unit of the model's work costs beside those of others (``unit_costs``)."""
+        if model not in self._unit_costs:
+            self._unit_costs[model] = unit_cost(self._plan.models[model])
+        return self._unit_costs[model]
 
     def _measure(self, chain_tokens: int) -> dict[tuple[str, str, str, str], Amount]:
         """Return the work; nothing if a plug-in's plan fails, which ``plan`` reports."""

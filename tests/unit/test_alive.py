@@ -1,4 +1,4 @@
-"""Whether a driver works on a run: by what it writes, as a clock of ours runs, and by its process where that is seen."""
+"""Whether a driver works on a run: by what it writes while our clock runs, and by its process where that is seen."""
 
 import os
 

@@ -5,7 +5,7 @@ import json
 import logging
 
 import pytest
-from forecasts import missing_of
+from forecasts import forecast_of, missing_of
 
 from cotfaith.cluster.fleet.event_log import EventLog, open_log
 from cotfaith.cluster.fleet.events import Event
@@ -35,12 +35,18 @@ def lines(file):
 
 def test_each_event_is_a_line_with_the_ids_that_are_known(tmp_path, job):
     file = io.StringIO()
-    with pytest.raises(RunFailedError), observed(LocalStore(tmp_path), "r7", SILENT, Watching(EventLog(file))) as told:
-        told.warn("a note on the plan")
-        told._log.began(job, "m#1", "n0")
-        told._log.happened(Event("job_failed", job=job, attempt=1, charged=True, error="engine \x1b[31mlost\n"))
-        told._log.happened(Event("engine_up", model="m", engine="m#1", seconds=1.23456))
-        raise RunFailedError("No engine was kept up.")
+
+    def work():
+        with observed(LocalStore(tmp_path), "r7", SILENT, Watching(EventLog(file))) as told:
+            told.warn("a note on the plan")
+            with told.progress(forecast_of(tmp_path / "forecast")) as progress:
+                progress.began(job, "m#1", "n0")
+                progress.happened(Event("job_failed", job=job, attempt=1, charged=True, error="engine \x1b[31mlost\n"))
+                progress.happened(Event("engine_up", model="m", engine="m#1", seconds=1.23456))
+            raise RunFailedError("No engine was kept up.")
+
+    with pytest.raises(RunFailedError):
+        work()
     found = lines(file)
     assert [one["event"] for one in found] == [
         "run_began", "warning", "job_began", "job_failed", "engine_up", "run_ended"

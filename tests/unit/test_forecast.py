@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,12 +10,16 @@ from forecasts import forecast_of, missing_of
 
 from cotfaith.cluster.durations import duration
 from cotfaith.cluster.fleet.chain_lengths import ChainLengths, expected
+from cotfaith.cluster.fleet.estimate import Estimate
 from cotfaith.cluster.fleet.forecast import LOADING, make_forecast
 from cotfaith.cluster.fleet.in_flight import InFlight
 from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.ratios import Ratios
 from cotfaith.cluster.fleet.shard_task import ShardReport, run_job
-from cotfaith.cluster.fleet.wall import Wall
+from cotfaith.cluster.fleet.to_do import Planned
+from cotfaith.cluster.fleet.wall import STUCK_S, Wall
+from cotfaith.cluster.plan.per_item import Amount
+from cotfaith.cluster.plan.unit_costs import LEAST
 from cotfaith.cluster.storage.ledger import Ledger
 from cotfaith.cluster.storage.read import read_ledger
 from cotfaith.cluster.storage.store import LocalStore
@@ -31,6 +36,7 @@ from cotfaith.workers.engines.stub.engine import StubEngine
 
 LIMIT = 200
 ENGINES = 2
+SERIAL = {"name": "t", "generator": "serial_arithmetic", "options": {"closed": True, "steps": [2]}, "n": 8}
 TASKS = {"t": "addition", "u": "tracking_objects"}
 
 
@@ -210,6 +216,62 @@ def test_readings_are_work_from_the_start(tmp_path):
     assert {one.stage.stage for one in both.whole} == {CHAINS, PROBES, READINGS}
 
 
+@pytest.mark.parametrize(
+    ("costs", "readings_s"),
+    [
+        ({"m": 10.0, "reader": 10.0}, 1.0),  # an engine of the same size: a unit takes as long
+        ({"m": 10.0, "reader": 500.0}, 50.0),
+        ({"m": 10.0, "reader": 0.0}, 0.0),  # no weights: nothing, until it has shown what it takes
+        ({"m": 10.0, "reader": None}, 1.0),  # a server
+        ({"m": None, "reader": 500.0}, 1.0),
+    ],
+)
+def test_readings_of_a_model_that_has_not_worked_take_what_its_size_says(costs, readings_s):
+    chains, probes, read = StageKey("m", "t", CHAINS), StageKey("m", "t", PROBES), StageKey("reader", "t", READINGS)
+    planned = {
+        Planned(chains, CHAINS): Amount(1, 100),
+        Planned(probes, "early"): Amount(10, 40, 40),
+        Planned(read, "judged"): Amount(5, 30, 20),
+    }
+    whole = Counter(dict.fromkeys(planned, 4))
+    work = {chains: StageWork(4, 400, 40.0), probes: StageWork(40, 0, 320.0)}  # 0.1 s and 2 s a unit
+    done = Counter({one: 4 for one in planned if one.stage != read})
+    left = Counter({one: 4 for one in planned if one.stage == read})
+    found = Estimate(planned.get, lambda _: 1.0, costs.get, whole, done, left, work, work).left_s()
+    assert found == {"reader": pytest.approx(4 * 30 * 2.0 * readings_s)}  # as probes, which are answers too
+
+
+def test_readings_take_what_they_have_shown_once_some_are_done():
+    read = StageKey("reader", "t", READINGS)
+    planned, work = {Planned(read, "judged"): Amount(5, 30, 20)}, {read: StageWork(5, 10, 3.0)}
+    one = Counter(dict.fromkeys(planned, 1))
+    found = Estimate(planned.get, lambda _: 1.0, lambda _: 0.0, one + one, one, one, work, work).left_s()
+    assert found == {"reader": pytest.approx(3.0)}
+
+
+def test_engines_of_readers_have_the_names_of_those_before_them_and_count_anew(tmp_path):
+    forecast, chains, read = forecast_of(tmp_path), StageKey("m", "t", CHAINS), StageKey("m", "t", READINGS)
+    forecast.begin_stage()
+    forecast.used("m#1", EngineUsage(stages={chains: StageWork(10, 100, 50.0)}))
+    before = forecast.outlook()
+    forecast.begin_stage()
+    forecast.used("m#1", EngineUsage(stages={read: StageWork(3, 0, 1.0)}))
+    after = forecast.outlook()
+    assert after.phase == READINGS
+    assert after.requests_done == before.requests_done + 3
+
+
+def test_what_a_unit_costs_is_guessed_from_the_engine_and_its_size(tmp_path):
+    models = [
+        {"id": "m", "engine": "stub"},
+        {"id": "o", "source": "organism:reasoner"},
+        {"id": "s", "engine": "stub", "parameters": "7B"},
+    ]
+    per_item = forecast_of(tmp_path, models=models, tasks=[SERIAL]).per_item
+    assert per_item.unit_cost("m") == per_item.unit_cost("s") == 0.0
+    assert LEAST < per_item.unit_cost("o") < LEAST + 1e6  # its weights are in the package
+
+
 def test_a_plug_in_whose_plan_fails_ends_no_run(tmp_path, monkeypatch):
     from cotfaith.schemas.errors import SpecError
 
@@ -219,6 +281,40 @@ def test_a_plug_in_whose_plan_fails_ends_no_run(tmp_path, monkeypatch):
     forecast = forecast_of(tmp_path)
     monkeypatch.setattr("cotfaith.cluster.plan.per_item.stage_costs", fail)
     assert forecast.outlook().requests > 0
+
+
+class TestWall:
+    def looked(self, looks):
+        clock = [0.0]
+        wall = Wall(lambda: clock[0])
+        for now, spent_s, engines in looks:
+            clock[0] = now
+            wall.look(spent_s, engines)
+        return wall
+
+    def test_a_slow_store_makes_what_is_left_take_longer(self):
+        """One engine works for 10 s and waits for the store for 10 s, again and again."""
+        looks, spent_s = [(0.0, 0.0, 1)], 0.0
+        for second in range(1, 121):
+            spent_s += (second - 1) % 20 < 10
+            looks.append((float(second), spent_s, 1))
+        wall = self.looked(looks)
+        assert wall.left_s([100.0], 0, []) == pytest.approx(200, rel=0.15)
+
+    def test_a_wait_for_a_load_is_the_loads(self):
+        looks = [(float(second), 0.0 if second < 5 else min(second - 4.0, 10.0), 1) for second in range(40)]
+        looks += [(40.0 + second, 11.0 + second, 2) for second in range(10)]
+        wall = self.looked(looks)
+        assert wall.stalled_s == 0
+        assert wall.left_s([100.0], 0, [30.0]) == pytest.approx(100, rel=0.05)
+        assert wall.left_s([100.0], 1, [30.0]) > 120
+
+    def test_nobody_knows_how_long_a_store_stalls(self):
+        looks = [(float(second), min(float(second), 20.0), 1) for second in range(20 + int(STUCK_S))]
+        assert self.looked(looks[:-5]).left_s([100.0], 0, []) == pytest.approx(100, rel=0.1)
+        stuck = self.looked([*looks, (20 + STUCK_S, 20.0, 1)])
+        assert stuck.left_s([100.0], 0, []) is None
+        assert stuck.left_s([100.0], 1, [5.0]) is not None  # an engine is still to come
 
 
 class TestLengths:

@@ -82,7 +82,9 @@ def test_rates_are_those_of_the_last_minute_and_idle_engines_count_as_up(snapsho
     for _ in range(10):
         now[0] += 10
         done_s = now[0] - 1000
-        snapshot.used("m#1", usage(round(90 * done_s), round(8 * done_s), done_s, round(30 * done_s), round(2 * done_s)))
+        snapshot.used(
+            "m#1", usage(round(90 * done_s), round(8 * done_s), done_s, round(30 * done_s), round(2 * done_s))
+        )
         snapshot.used("m#2", usage(0, 0, 0.0))
         status = snapshot.status()
     (one,) = status.models
@@ -125,7 +127,10 @@ def test_readings_are_a_row_of_their_own_and_their_engines_are_new(snapshot, job
     snapshot.used("m#1", usage(30, 0, 1.0))  # another engine: each stage numbers its own from 1
     snapshot.preempted(2)
     status = snapshot.status()
-    assert {(one.model, one.stage): one.tokens for one in status.models} == {("m", "shards"): 100, ("m", "readings"): 30}
+    assert {(one.model, one.stage): one.tokens for one in status.models} == {
+        ("m", "shards"): 100,
+        ("m", "readings"): 30,
+    }
     assert status.preemptions == 3
 
 
