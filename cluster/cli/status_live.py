@@ -51,6 +51,8 @@ def _driver(alive: Alive) -> Iterator[str]:
         yield f"{_subject(lease)} has the run; whether it works is not known yet."
     if status is not None and status.message and alive.verdict != "nobody":
         yield f"Last message: {status.message}"
+    if status is not None and alive.verdict == "dead":
+        yield "When it was last heard of:"
 
 
 def _subject(lease: Lease) -> str:
