@@ -119,6 +119,8 @@ class Attempts:
         if pending.store_failures > MOST_STORE_FAILURES or self._failures_of_store > MOST_STORE_FAILURES:
             return False
         self.say(f"{pending.job.name}: the store failed ({first_line(error)}); it is done again")
+        self._tell("job_failed", pending, error=first_line(error), charged=False)
+        self._tell("job_retried", pending)
         queue.append(pending)
         return True
 

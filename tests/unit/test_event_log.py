@@ -8,7 +8,7 @@ import pytest
 from forecasts import forecast_of, missing_of
 
 from cotfaith.cluster.fleet.event_log import EventLog, open_log
-from cotfaith.cluster.fleet.events import Event
+from cotfaith.cluster.fleet.events import RunEvent
 from cotfaith.cluster.fleet.observers import Watching, observed
 from cotfaith.cluster.fleet.reporter import SILENT
 from cotfaith.cluster.fleet.shard_task import run_job
@@ -41,8 +41,10 @@ def test_each_event_is_a_line_with_the_ids_that_are_known(tmp_path, job):
             told.warn("a note on the plan")
             with told.progress(forecast_of(tmp_path / "forecast")) as progress:
                 progress.began(job, "m#1", "n0")
-                progress.happened(Event("job_failed", job=job, attempt=1, charged=True, error="engine \x1b[31mlost\n"))
-                progress.happened(Event("engine_up", model="m", engine="m#1", seconds=1.23456))
+                progress.happened(
+                    RunEvent("job_failed", job=job, attempt=1, charged=True, error="engine \x1b[31mlost\n")
+                )
+                progress.happened(RunEvent("engine_up", model="m", engine="m#1", seconds=1.23456))
             raise RunFailedError("No engine was kept up.")
 
     with pytest.raises(RunFailedError):

@@ -6,7 +6,7 @@ import threading
 import pytest
 from forecasts import forecast_of, missing_of
 
-from cotfaith.cluster.fleet.events import Event
+from cotfaith.cluster.fleet.events import RunEvent
 from cotfaith.cluster.fleet.observers import Watching, observed
 from cotfaith.cluster.fleet.process import this_process
 from cotfaith.cluster.fleet.reporter import SILENT, EngineCount
@@ -57,7 +57,7 @@ def test_jobs_are_counted_by_what_became_of_them(snapshot, jobs, now):
         ("job_failed", True), ("job_failed", False), ("job_retried", None), ("job_preempted", None),
         ("item_quarantined", None),
     ):  # fmt: skip
-        snapshot.happened(Event(kind, job=jobs[1], charged=charged))
+        snapshot.happened(RunEvent(kind, job=jobs[1], charged=charged))
     snapshot.preempted(2)
     snapshot.spent(1.5, "USD")
     now[0] = 1010.0
@@ -167,7 +167,7 @@ def test_the_last_status_says_how_the_run_ended(tmp_path, raised, state, message
 def test_a_run_that_was_told_to_stop_is_stopped_and_not_done(tmp_path):
     store = LocalStore(tmp_path)
     with observed(store, "r", SILENT, Watching()) as reporter, reporter.progress(forecast_of(tmp_path / "f")) as told:
-        told.happened(Event("stopping", text="--max-hours is reached."))
+        told.happened(RunEvent("stopping", text="--max-hours is reached."))
     assert (read(store).state, read(store).message) == ("stopped", "--max-hours is reached.")
 
 
