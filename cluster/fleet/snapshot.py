@@ -5,11 +5,12 @@ is slow ends and delays nothing: a thread writes, and keeps only the newest snap
 """
 
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from heapq import nsmallest
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -183,6 +184,7 @@ class Snapshot(NoProgress):
         look = None if self._forecast is None else self._forecast.outlook()
         self._counter += 1
         rows = dict.fromkeys([*self._rows, *((model, self._stage) for model in (*self._waiting, *self._engines))])
+        running = Counter(row for row, _ in self._running.values())
         found = LiveStatus(
             run_id=self._run_id,
             process=self.process,
@@ -200,7 +202,7 @@ class Snapshot(NoProgress):
             rows=sum(self._statuses.values()),
             rows_not_ok=sum(self._statuses.values()) - self._statuses.get(Status.OK.value, 0),
             preemptions=self._earlier_preemptions + self._preemptions,
-            models=[self._model(*row, now_s) for row in rows],
+            models=[self._model(*row, running[row], now_s) for row in rows],
             oldest=self._oldest(now_s),
         )
         for counts in self._rows.values():
@@ -208,7 +210,7 @@ class Snapshot(NoProgress):
         self._looked_s = now_s
         return found
 
-    def _model(self, model: str, stage: Stage, now_s: float) -> ModelStatus:
+    def _model(self, model: str, stage: Stage, running: int, now_s: float) -> ModelStatus:
         counts, is_now = self._rows[model, stage], stage == self._stage
         window_s, recent = counts.recent(now_s)
         engines = self._engines.get(model, EngineCount(0, 0)) if is_now else EngineCount(0, 0)
@@ -217,7 +219,7 @@ class Snapshot(NoProgress):
             model=model,
             stage=stage,
             done=counts.done,
-            running=sum(row == (model, stage) for row, _ in self._running.values()),
+            running=running,
             waiting=self._waiting.get(model, 0) if is_now else 0,
             failed=counts.failed,
             preempted=counts.preempted,
@@ -235,7 +237,7 @@ class Snapshot(NoProgress):
         return job.model, "shards" if job.reader is None else "readings"
 
     def _oldest(self, now_s: float) -> list[RunningJob]:
-        found = sorted(self._running.items(), key=lambda one: one[1][1])[:OLDEST]
+        found = nsmallest(OLDEST, self._running.items(), key=lambda one: one[1][1])
         return [
             RunningJob(job=job, engine=engine, seconds=round(now_s - since_s, 1))
             for (job, engine), (_, since_s) in found
