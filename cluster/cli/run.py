@@ -93,9 +93,7 @@ def run(
     with kept_for_json(as_json):
         again = Again(repair, retry_quarantined)
         try:
-            quarantined = execute(
-                spec, reporter, again, take_over=take_over, stopping=stopping, watching=watching
-            )
+            quarantined = execute(spec, reporter, again, take_over=take_over, stopping=stopping, watching=watching)
         except RunStoppedError as reached:
             stopped = str(reached)
             if stopping.signal is not None:

@@ -103,6 +103,16 @@ class Costs:
         return self._earlier + sum(one.cost or 0.0 for one in self._sums.values())
 
     @property
+    def currency(self) -> str:
+        """What it is paid in."""
+        return self._currency
+
+    @property
+    def are_known(self) -> bool:
+        """Whether anything that was held has a price."""
+        return any(one.cost is not None for one in self._sums.values())
+
+    @property
     def per_hour(self) -> float:
         """What an hour of the actors that hold a place costs."""
         return sum(n * (_price(setup) or 0.0) for setup, n in self._held)

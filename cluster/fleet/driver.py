@@ -23,7 +23,7 @@ from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.losses import loss_text
 from cotfaith.cluster.fleet.placeless import Placeless
 from cotfaith.cluster.fleet.polls import Polls
-from cotfaith.cluster.fleet.queues import Queue, Queues, Source, sources_of
+from cotfaith.cluster.fleet.queues import Divide, Queue, Queues, Source, sources_of, whole
 from cotfaith.cluster.fleet.ray_backend import RayBackend
 from cotfaith.cluster.fleet.replica import Replica
 from cotfaith.cluster.fleet.reporter import Progress, preemptions_text
@@ -70,12 +70,14 @@ def run_jobs(
     stopping: Stopping | None = None,
     costs: Costs | None = None,
     run_id: str = "",
+    divide: Divide = whole,
 ) -> RunOutcome:
     """Do the jobs. Each model has its own engine actors; as many models run at once as fit.
 
     ``check`` is called about once a second; what it raises stops the run. Jobs that need what is ``given_up`` are not
     done, and what is given up now is added to it. Each process checks ``sight`` before its first job. Once ``stopping``
     is asked for, no job begins, and those that run get its time to finish. ``costs`` is told which engines are held.
+    ``divide`` is called with each job when its turn comes.
 
     Raises:
         RunStoppedError: it was asked to stop while jobs were left.
@@ -84,7 +86,7 @@ def run_jobs(
     sources: Sequence[Source] = getattr(jobs, "models", None) or sources_of(jobs)
     backend = RayBackend(plan.spec.plugins, sight, run_id)
     store = open_store(plan.spec.output)
-    return Scheduler(plan, sources, backend, progress, store, given_up, stopping, costs).run(check)
+    return Scheduler(plan, sources, backend, progress, store, given_up, stopping, costs, divide).run(check)
 
 
 class Scheduler:
@@ -100,12 +102,13 @@ class Scheduler:
         given_up: GivenUp | None = None,
         stopping: Stopping | None = None,
         costs: Costs | None = None,
+        divide: Divide = whole,
     ) -> None:
         self.plan, self.backend, self.progress, self.store = plan, backend, progress, store
         self.stopping = stopping or Stopping()
         self.costs = costs or Costs(plan.spec.resources.prices.currency, self.stopping)
         self.given_up = given_up or GivenUp()
-        self.queues = Queues(plan, sources, self.given_up)
+        self.queues = Queues(plan, sources, self.given_up, divide)
         self.setups = setups(plan.spec, self.queues.needs())
         self.rooms = Rooms(plan.spec.resources.in_flight)
         self.pool = EnginePool(
@@ -159,6 +162,7 @@ class Scheduler:
     def _drain(self, check: Callable[[], None]) -> None:
         """Let running jobs finish in the time that they have; raise ``RunStoppedError`` if any job is left then."""
         if self.running:
+            self.progress.happened(RunEvent("draining", text=self.stopping.asked()))
             self.progress.say(
                 f"Stopping: {self.stopping.asked()}. Running shards get up to {self.stopping.left_s():.0f} s to "
                 "finish; a second signal stops at once."
@@ -218,6 +222,8 @@ class Scheduler:
         self.polls.ask(self.pool.all_up())
         placed = Counter(one.deployment.model for one in self.pool.replicas() if one.node is not None)
         self.costs.look([(self.setups[model], n) for model, n in placed.items()])
+        if self.costs.are_known:
+            self.progress.spent(self.costs.total, self.costs.currency)
         self.progress.waiting(self.queues.counts())
         self.progress.engines(self.pool.counts())
         self.progress.tick()
@@ -436,7 +442,7 @@ class Scheduler:
                     idle.remove(elsewhere[0])
                     self.outcome.issued_again += 1
                     self.progress.say(f"{late.pending.job.name}: it takes long, and is issued a second time")
-                    self.progress.happened(RunEvent("job_reissued", job=late.pending.job))
+                    self.progress.happened(RunEvent("job_reissued", job=late.pending.job, engine=elsewhere[0].name))
 
     def _warn_if_stalled(self) -> None:
         """If nothing runs, say what is missing: from here a full cluster looks the same as weights that load."""

@@ -5,7 +5,7 @@ to be tried again.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +14,13 @@ from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, needed, need
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.plan.plan import Plan
+
+Divide = Callable[[Job], Sequence[Job]]
+
+
+def whole(job: Job) -> Sequence[Job]:
+    """Return the job as it is."""
+    return (job,)
 
 
 class Source(Sized, Iterable[Job], Protocol):
@@ -66,6 +73,8 @@ class Queue:
     again: deque[Pending] = field(default_factory=deque)
     """Jobs that come before those of the source."""
     given_up: GivenUp = field(default_factory=GivenUp)
+    divide: Divide = whole
+    """Divides a job that is too large for one attempt, when its turn comes."""
 
     def __post_init__(self) -> None:
         probes = [probe for probe in self.plan.probes if probe.name in self.source.probes]
@@ -88,7 +97,8 @@ class Queue:
                 self._jobs = None
             else:
                 self._taken += 1
-                self.again.extend(self._left_of(Pending(job, needed(self.plan, job))))
+                for part in self.divide(job):
+                    self.again.extend(self._left_of(Pending(part, needed(self.plan, part))))
         return self.again[0] if self.again else None
 
     def _left_of(self, pending: Pending) -> list[Pending]:
@@ -106,10 +116,14 @@ class Queue:
 class Queues:
     """A queue for each deployment that answers, and how many jobs that are made still need each deployment."""
 
-    def __init__(self, plan: Plan, sources: Iterable[Source], given_up: GivenUp | None = None) -> None:
+    def __init__(
+        self, plan: Plan, sources: Iterable[Source], given_up: GivenUp | None = None, divide: Divide = whole
+    ) -> None:
         self.plan, self.given_up = plan, given_up or GivenUp()
         self.by_model = {
-            Deployment(SUBJECT, one.model): Queue(plan, one, given_up=self.given_up) for one in sources if len(one)
+            Deployment(SUBJECT, one.model): Queue(plan, one, given_up=self.given_up, divide=divide)
+            for one in sources
+            if len(one)
         }
         self.working: Counter[Deployment] = Counter()
         """Jobs that run, or wait for a verdict, by what they need."""

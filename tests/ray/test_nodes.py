@@ -26,7 +26,7 @@ from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.ray_backend import RayBackend
 from cotfaith.cluster.fleet.ray_session import _NO_METRICS, _QUIET
-from cotfaith.cluster.fleet.reporter import SILENT
+from cotfaith.cluster.fleet.reporter import SILENT, NoProgress
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.storage.batches import batches
 from cotfaith.cluster.storage.read import load_run, read_ledger, read_tables
@@ -101,7 +101,7 @@ def wait_for(condition, seconds=30):
         time.sleep(0.05)
 
 
-class Lines:
+class Lines(NoProgress):
     """A reporter that keeps what is said."""
 
     def __init__(self):
@@ -116,24 +116,12 @@ class Lines:
     def progress(self, forecast):
         yield self
 
-    def began(self, job):
-        pass
-
-    def ended(self, job):
-        pass
-
     def finished(self, model, report, engine):
         self.done += report.items
         self.lines.append(f"finished on {engine}")
 
-    def used(self, engine, usage):
-        pass
-
     def preempted(self, count):
         self.preemptions = count
-
-    def tick(self):
-        pass
 
     def has(self, text):
         return any(text in line for line in self.lines)
