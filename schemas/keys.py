@@ -24,6 +24,8 @@ ASIDE = "_aside/"
 """Damaged commits that a repair moved out of the way."""
 SUMS = "_sums/"
 """Sums of committed rows, which are made again where they are missing."""
+LEDGER = "_ledger/"
+"""What commits amount to, shard by shard, which is read from them again where it is missing."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 """The allowed model ids and task names, which must fit in a key."""
 
@@ -68,3 +70,8 @@ def costs(session: str) -> str:
 def sums(task: str, start: int, stop: int, made_of: str, sha256: str) -> str:
     """Return the key of sums over items ``start`` to ``stop`` of ``task``: what they were made of, and their digest."""
     return f"{SUMS}{task}/{start:07d}-{stop:07d}/{made_of}-{sha256}.zip"
+
+
+def ledger(sha256: str) -> str:
+    """Return the key of a segment of the ledger, which is named by its digest."""
+    return f"{LEDGER}{sha256}.segment"

@@ -23,12 +23,13 @@ from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.losses import loss_text
 from cotfaith.cluster.fleet.placeless import Placeless
 from cotfaith.cluster.fleet.polls import Polls
-from cotfaith.cluster.fleet.queues import Divide, Queue, Queues, Source, sources_of, whole
+from cotfaith.cluster.fleet.queues import Divide, Queue, Queues, Source, whole
 from cotfaith.cluster.fleet.ray_backend import RayBackend
 from cotfaith.cluster.fleet.replica import Replica
 from cotfaith.cluster.fleet.reporter import Progress, preemptions_text
 from cotfaith.cluster.fleet.rooms import Rooms
 from cotfaith.cluster.fleet.sight import Sight
+from cotfaith.cluster.fleet.stage_jobs import StageJobs, listed
 from cotfaith.cluster.fleet.stopping import Stopping
 from cotfaith.cluster.fleet.stragglers import Attempt, Times
 from cotfaith.cluster.plan.plan import Plan
@@ -62,7 +63,7 @@ class RunOutcome:
 
 def run_jobs(
     plan: Plan,
-    jobs: Sequence[Job],
+    jobs: StageJobs | Sequence[Job],
     progress: Progress,
     check: Callable[[], None] = lambda: None,
     given_up: GivenUp | None = None,
@@ -83,7 +84,7 @@ def run_jobs(
         RunStoppedError: it was asked to stop while jobs were left.
 
     """
-    sources: Sequence[Source] = getattr(jobs, "models", None) or sources_of(jobs)
+    sources = (jobs if isinstance(jobs, StageJobs) else listed(jobs)).models
     backend = RayBackend(plan.spec.plugins, sight, run_id)
     store = open_store(plan.spec.output)
     return Scheduler(plan, sources, backend, progress, store, given_up, stopping, costs, divide).run(check)

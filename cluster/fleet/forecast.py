@@ -5,7 +5,7 @@ an ``Outlook``. Knows nothing about terminals.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -167,13 +167,19 @@ def _seconds(usage: EngineUsage) -> float:
 
 def make_forecast(missing: Jobs, jobs: Sequence[Job], ledger: Ledger) -> Forecast:
     """Return the forecast of a run that lacks the jobs, and what readers do after them."""
-    plan, sampling = missing.plan, missing.plan.spec.sampling
     readings = [reader for _, _, reader in missing.unread(ledger)]
+    return forecast_of(missing, find_to_do(missing, jobs, ledger), [job.model for job in jobs], readings)
+
+
+def forecast_of(missing: Jobs, to_do: ToDo, subjects: Iterable[str], readers: Iterable[str]) -> Forecast:
+    """Return the forecast of a run in which these subjects and readers have something to do."""
+    plan, sampling = missing.plan, missing.plan.spec.sampling
+    answering = set(subjects)
     helping = [m.id for one in plan.resolved.subjects for m in helpers(plan.spec, one.spec, plan.probes).values()]
-    models = {*(job.model for job in jobs), *readings, *(helping if jobs else ())}
+    models = {*answering, *readers, *(helping if answering else ())}
     return Forecast(
         PerItem(plan),
-        find_to_do(missing, jobs, ledger),
+        to_do,
         all_of(missing),
         ChainLengths(sampling.max_tokens),
         forced=sampling.budget_forcing,

@@ -5,11 +5,12 @@ nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import accumulate, product
+from typing import NamedTuple, Protocol
 
 from cotfaith.cluster.plan.plan import Plan
 from cotfaith.cluster.plan.portable import portable
@@ -113,6 +114,31 @@ class Job:
         )
 
 
+class Known(Protocol):
+    """What is known of a run's commits: a ``Ledger`` of all of them, or ``RunStates``."""
+
+    def missing(self, key: Shard, items: Sequence[str], wanted: Wanted) -> Mapping[PieceName, Sequence[str]]:
+        """Return piece -> which of the shard's items lack it (``ShardLog.missing``)."""
+        ...
+
+
+class Found(NamedTuple):
+    """A job, and how much it has to do."""
+
+    job: Job
+    lacking: Mapping[PieceName, int]
+    """Items that lack each piece; probes on chains that are to be made are to be done too."""
+
+
+class Reading(NamedTuple):
+    """What one reader does of one probe on the shards of a subject and a task."""
+
+    subject: str
+    task: str
+    probe: str
+    reader: str
+
+
 @dataclass(frozen=True)
 class Jobs:
     """Makes the jobs of a run."""
@@ -124,24 +150,31 @@ class Jobs:
     again: Wanted = field(default_factory=lambda: Wanted(frozenset()))
     """What is wanted anew, besides what is missing."""
 
-    def of_subjects(self, ledger: Ledger) -> list[Job]:
+    def of_subjects(self, known: Known) -> list[Job]:
         """Return the jobs of all shards whose chains or probes are not all committed; readers' parts do not count.
 
         A model's tasks take turns, so that a run soon knows how long each one's chains are.
         """
-        return [job for shard in _by_turns(self.plan.shards(self.run)) for job in self._of_shard(shard, ledger)]
+        shards = _by_turns(self.plan.shards(self.run))
+        return [one.job for shard in shards for one in self.of_shard(shard, known)]
 
-    def of_readers(self, ledger: Ledger) -> list[Job]:
+    def of_readers(self, known: Known) -> list[Job]:
         """Return the jobs of readers on the items whose chains are committed."""
-        return [job for one in self.readings() for job in self._of_reading(*one, ledger)]
+        return [one.job for reading in self.readings() for one in self.of_reading(*reading, known)]
+
+    def reading_groups(self) -> Iterator[Reading]:
+        """Yield what readers do in the run, without its shards."""
+        for probe in self.plan.probes:
+            for reader in probe.readers:
+                for model, task in self.plan.groups:
+                    if reader in probe.readers_for(task, model):
+                        yield Reading(model, task, probe.name, reader)
 
     def readings(self) -> Iterator[tuple[Shard, str, str]]:
         """Yield (shard, probe, reader) for everything that readers do in the run."""
-        shards = self.plan.shards(self.run)
-        for probe in self.plan.probes:
-            for reader in probe.readers:
-                read = [shard for shard in shards if reader in probe.readers_for(shard.task, shard.model)]
-                yield from ((shard, probe.name, reader) for shard in read)
+        for one in self.reading_groups():
+            for start, stop in self.run.shards(one.task):
+                yield Shard(one.subject, one.task, start, stop), one.probe, one.reader
 
     def unread(self, ledger: Ledger) -> list[tuple[Shard, str, str]]:
         """Return the readings that are not committed for all items."""
@@ -163,33 +196,58 @@ class Jobs:
         variants = plan.resolved.variants if named is None else plan.resolved.variants_of(named)
         return frozenset(PieceName(*one, probe, reader) for one in product(plan.spec.strategies, variants))
 
-    def _of_shard(self, shard: Shard, ledger: Ledger) -> Iterator[Job]:
+    @cached_property
+    def own(self) -> Wanted:
+        """What is wanted of the subjects' own engines."""
+        return self._wanted(self._own)
+
+    def of_shard(self, shard: Shard, known: Known) -> Iterator[Found]:
         """Yield a job for the items that lack chains, and one for each set of probes that others lack."""
-        wanted = self._wanted(self._own)
-        missing = self._items_missing(shard, ledger, wanted)
         groups: defaultdict[frozenset[PieceName], list[str]] = defaultdict(list)
+        missing = self._items_missing(shard, known, self.own)
         for item, pieces in missing.items():
             lacks_chains = any(piece.probe is None for piece in pieces)
-            groups[wanted.pieces if lacks_chains else pieces | self._chains].append(item)
+            groups[self.own.pieces if lacks_chains else pieces | self._chains].append(item)
         for pieces, items in groups.items():
-            yield self._job(shard, items, replace(wanted, pieces=pieces))
+            job = self._job(shard, items, replace(self.own, pieces=pieces))
+            yield Found(job, _lacking(pieces, [missing[item] for item in items]))
 
-    def _of_reading(self, shard: Shard, probe: str, reader: str, ledger: Ledger) -> Iterator[Job]:
-        read = self.pieces(probe, reader)
-        chains = frozenset(piece.chains for piece in read)
-        missing = self._items_missing(shard, ledger, self._wanted(read | chains))
+    def reading(self, probe: str, reader: str) -> Wanted:
+        """Return what is wanted of a reader."""
+        if (probe, reader) not in self._readings:
+            self._readings[probe, reader] = self._wanted(self.pieces(probe, reader))
+        return self._readings[probe, reader]
+
+    @cached_property
+    def _readings(self) -> dict[tuple[str, str], Wanted]:
+        return {}
+
+    def of_reading(self, shard: Shard, probe: str, reader: str, known: Known) -> Iterator[Found]:
+        """Yield the job on the items whose chains are there; none if nothing is missing of them."""
+        wanted = self.reading(probe, reader)
+        chains = frozenset(piece.chains for piece in wanted.pieces)
+        missing = self._items_missing(shard, known, self._wanted(wanted.pieces | chains))
         items = [item for item, pieces in missing.items() if not pieces & chains]
         if items:
-            yield self._job(shard, items, self._wanted(read), reader)
+            job = self._job(shard, items, wanted, reader)
+            yield Found(job, _lacking(wanted.pieces, [missing[item] for item in items]))
 
-    def _items_missing(self, shard: Shard, ledger: Ledger, wanted: Wanted) -> dict[str, frozenset[PieceName]]:
+    def _items_missing(self, shard: Shard, known: Known, wanted: Wanted) -> dict[str, frozenset[PieceName]]:
         """Return item id -> its missing pieces, in the order of the items."""
         ids = self._ids(shard)
         found: dict[str, set[PieceName]] = {item: set() for item in ids}
-        for piece, items in ledger.log(shard).missing(ids, wanted).items():
+        for piece, items in known.missing(shard, ids, wanted).items():
             for item in items:
                 found[item].add(piece)
         return {item: frozenset(pieces) for item, pieces in found.items() if pieces}
+
+    @cached_property
+    def _known(self) -> Mapping[tuple[str, str, str | None], Sequence[Quarantined]]:
+        """Subject, task and reader -> the items that are quarantined."""
+        found: defaultdict[tuple[str, str, str | None], list[Quarantined]] = defaultdict(list)
+        for one in self.known:
+            found[one.model, one.task, one.reader].append(one)
+        return found
 
     @cached_property
     def _chains(self) -> frozenset[PieceName]:
@@ -215,11 +273,7 @@ class Jobs:
     def _job(self, shard: Shard, ids: Sequence[str], wanted: Wanted, reader: str | None = None) -> Job:
         chosen = set(ids)
         items = tuple(item for item in self._items(shard) if item.id in chosen)
-        known = [
-            one
-            for one in self.known
-            if (one.model, one.task, one.reader) == (shard.model, shard.task, reader) and one.item in chosen
-        ]
+        known = [one for one in self._known.get((shard.model, shard.task, reader), ()) if one.item in chosen]
         reasons = {one.item: one.reason for one in known}
         chainless = frozenset(one.item for one in known if one.stage == "chains")
         names = sorted({piece.variant for piece in wanted.pieces} - {PLAIN})
@@ -241,11 +295,10 @@ class Jobs:
     def _of_ranges(self) -> Mapping[str, Mapping[str, frozenset[PieceName]]]:
         """Task -> subject -> all its pieces."""
         found: defaultdict[str, dict[str, frozenset[PieceName]]] = defaultdict(dict)
-        for shard in self.plan.shards(self.run):
-            found[shard.task][shard.model] = self._own
-        read = {(shard.model, shard.task, probe, reader) for shard, probe, reader in self.readings()}
-        for model, task, probe, reader in read:
-            found[task][model] |= self.pieces(probe, reader)
+        for model, task in self.plan.groups:
+            found[task][model] = self._own
+        for one in self.reading_groups():
+            found[one.task][one.subject] |= self.pieces(one.probe, one.reader)
         return found
 
     @cached_property
@@ -258,6 +311,12 @@ class Jobs:
         return spec.model_copy(
             update={"editor": with_prompts(spec.editor), "prompts": prompts, "probes": tuple(probes)}
         )
+
+
+def _lacking(wanted: Iterable[PieceName], missing: Sequence[frozenset[PieceName]]) -> dict[PieceName, int]:
+    """Return how many items lack each piece, or its chains."""
+    found = {piece: sum(piece in own or piece.chains in own for own in missing) for piece in wanted}
+    return {piece: n for piece, n in found.items() if n}
 
 
 def _by_turns(shards: Sequence[Shard]) -> list[Shard]:

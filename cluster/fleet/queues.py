@@ -37,33 +37,6 @@ class Source(Sized, Iterable[Job], Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A source of jobs that are made already."""
-
-    model: str
-    jobs: Sequence[Job]
-
-    @property
-    def probes(self) -> frozenset[str]:
-        """The probes that its jobs may run."""
-        return frozenset[str]().union(*(job.probes for job in self.jobs))
-
-    def __len__(self) -> int:
-        return len(self.jobs)
-
-    def __iter__(self) -> Iterator[Job]:
-        return iter(self.jobs)
-
-
-def sources_of(jobs: Sequence[Job]) -> list[Listed]:
-    """Return a source for each model that answers."""
-    found: dict[str, list[Job]] = {}
-    for job in jobs:
-        found.setdefault(job.model, []).append(job)
-    return [Listed(model, own) for model, own in found.items()]
-
-
 @dataclass
 class Queue:
     """The jobs of one deployment that answers."""

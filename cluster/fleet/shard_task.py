@@ -7,6 +7,7 @@ more. A reader's job is the same work with another model in the subject's place,
 
 import logging
 import time
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,9 @@ from cotfaith.cluster.fleet.range_sums import keep_sums
 from cotfaith.cluster.fleet.writer import CUT, Draft, Effort, Tables, Writer
 from cotfaith.cluster.storage.ledger import ShardLog, log_of
 from cotfaith.cluster.storage.read import live_parts, read_live, read_log
+from cotfaith.cluster.storage.segments import Entry, entry_of, settled
 from cotfaith.cluster.storage.store import Store, open_store
+from cotfaith.schemas.errors import StoreError
 from cotfaith.schemas.records import Chain, Item
 from cotfaith.schemas.run_objects import PieceName
 from cotfaith.schemas.status import Status
@@ -66,6 +69,8 @@ class ShardReport:
     chains: int = 0
     """Chains that it made, and whose tokens are known."""
     chain_tokens: int = 0
+    committed: Entry | None = None
+    """What the shard's commits amount to, when the task ended."""
 
 
 def run_job(job: Job, engines: Engines) -> ShardReport:
@@ -90,8 +95,18 @@ def _run(job: Job, engines: Engines) -> ShardReport:
     task.report.seconds = time.monotonic() - began
     task.report.reader, task.report.stages = job.reader, task.stages()
     task.report.usage = engines["subject"].usage()
+    task.report.committed = _committed(job, task.store, log)
     keep_sums(job, task.store, log)
     return task.report
+
+
+def _committed(job: Job, store: Store, log: ShardLog) -> Entry | None:
+    """Return what the shard's commits amount to; None if others have just added to them, or the store fails now."""
+    try:
+        return settled(store, entry_of(job.shard, log, job.wanted.reads))
+    except StoreError as error:
+        warnings.warn(f"{job.name}: what is committed is read later: {error}", stacklevel=2)
+        return None
 
 
 @dataclass(frozen=True)

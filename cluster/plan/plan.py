@@ -72,12 +72,16 @@ class Plan:
 
     def shards(self, run: RunRecord) -> list[Shard]:
         """Return all shards of the spec's subjects and the tasks that they answer in ``run``, model by model."""
+        return [Shard(*group, *bounds) for group in self.groups for bounds in run.shards(group[1])]
+
+    @property
+    def groups(self) -> list[tuple[str, str]]:
+        """Each of the spec's subjects with each task that it answers, model by model."""
         return [
-            Shard(model.id, task.name, start, stop)
+            (model.id, task.name)
             for model in self.spec.subjects
             for task in self.spec.tasks
             if self.spec.answers(model.id, task.name)
-            for start, stop in run.shards(task.name)
         ]
 
 

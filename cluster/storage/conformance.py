@@ -211,6 +211,35 @@ def _large_race(store: Store, prefix: str) -> None:
     _race(store, f"{prefix}a", _racers(_LARGE_RACERS, LARGE_BYTES, 0), store.put_if_absent)
 
 
+def _folders(store: Store, prefix: str) -> None:
+    for key in ("b/2/c", "b/1/c", "b/1/d", "a", "c/1"):
+        store.put(f"{prefix}{key}", b"1")
+    for below, names in (("", ["b", "c"]), ("b/", ["1", "2"]), ("none/", [])):
+        found = list(store.folders(f"{prefix}{below}"))
+        _expect(found == names, f"expected the folders {names}, got {found}")
+        tagged = sorted(name for name, _ in store.tagged_folders(f"{prefix}{below}"))
+        _expect(tagged == names, f"expected the tagged folders {names}, got {tagged}")
+    _expect(store.folder_tag(f"{prefix}b/1/")[1] == ("c", "d"), "other names in the folder than were put")
+    _expect(store.folder_tag(f"{prefix}none/")[1] == (), "names in a folder that is not there")
+
+
+def _folder_tags(store: Store, prefix: str) -> None:
+    """A tag may be missing: then nothing rests on it."""
+    seen: list[str | None] = []
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: store.put(f"{prefix}a/1", b"1"),
+        lambda: store.put_if_absent(f"{prefix}a/2", b"2"),
+        lambda: store.put(f"{prefix}a/2", b"3"),
+        lambda: store.delete(f"{prefix}a/1"),
+    )
+    for change in changes:
+        change()
+        tag, (both,) = store.folder_tag(f"{prefix}a/")[0], [tag for _, tag in store.tagged_folders(prefix)]
+        _expect(tag == both or None in (tag, both), f"two tags of one folder: {tag}, {both}")
+        _expect(tag is None or tag not in seen, "a tag did not change with its folder")
+        seen.append(tag)
+
+
 def _write_once(store: Store, key: str, first: bytes, second: bytes) -> None:
     _expect(store.put_if_absent(key, first), "put_if_absent did not write a new object")
     _expect(not store.put_if_absent(key, second), "put_if_absent wrote over an object: conditions are ignored")
@@ -272,6 +301,8 @@ CHECKS = (
     Check("a list goes on past 1,000 keys", _pages),
     Check("keys with odd characters come back as written", _odd_keys),
     Check("a list is in the order of the keys", _order),
+    Check("folders are listed by level", _folders),
+    Check("a folder's tag changes with its objects", _folder_tags),
     Check("many objects are read in the order of the keys", _many),
     Check("put_if_absent writes once", _absent),
     Check("put_if_unchanged refuses a stale tag", _unchanged),

@@ -191,6 +191,10 @@ class Ledger:
         """Return a shard's log; an empty one if nothing is committed."""
         return self.logs.get(key, ShardLog())
 
+    def missing(self, key: Shard, items: Sequence[str], wanted: Wanted) -> Mapping[PieceName, tuple[str, ...]]:
+        """Return what ``ShardLog.missing`` returns of a shard."""
+        return self.log(key).missing(items, wanted)
+
     def commits(self) -> Iterator[Commit]:
         """Yield every commit."""
         for log in self.logs.values():

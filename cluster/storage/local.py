@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -18,6 +19,8 @@ from cotfaith.cluster.storage.limits import check_size
 from cotfaith.schemas.errors import StoreError
 
 _TEMPORARY = ".tmp-"
+_CLOCK_NS = 2 * 10**9
+"""How coarse a file system's times may be: two changes within it can leave a folder with one time."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -80,6 +83,38 @@ class LocalStore:
         found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(_TEMPORARY))
         yield from sorted(key for p in found if (key := p.relative_to(self.root).as_posix()).startswith(prefix))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names of the folders right below ``prefix``, in order."""
+        with _entries(self.root / prefix) as found:
+            yield from sorted(entry.name for entry in found if entry.is_dir())
+
+    def tagged_folders(self, prefix: str) -> Iterator[tuple[str, str | None]]:
+        """Yield the name and tag of each folder right below ``prefix``, in any order; no file in them is looked at."""
+        now_ns = self._now_ns()
+        with _entries(self.root / prefix) as found:
+            for entry in found:
+                if entry.is_dir():
+                    yield entry.name, _tag(entry.stat(), now_ns)
+
+    def folder_tag(self, prefix: str) -> tuple[str | None, tuple[str, ...]]:
+        """Return the tag of a folder, taken before its objects were listed, and their names in order."""
+        folder = self.root / prefix
+        try:
+            now_ns = self._now_ns()  # before the folder is looked at
+            tag = _tag(folder.stat(), now_ns)
+            with _entries(folder) as found:
+                return tag, tuple(sorted(one.name for one in found if not one.name.startswith(_TEMPORARY)))
+        except FileNotFoundError:
+            return None, ()
+
+    def _now_ns(self) -> int:
+        """Return the present time by the file system's clock; by this machine's, where nothing can be written."""
+        try:
+            with tempfile.TemporaryFile(prefix=_TEMPORARY, dir=self.root) as file:
+                return os.fstat(file.fileno()).st_mtime_ns
+        except OSError:
+            return time.time_ns()
+
     def delete(self, key: str) -> None:
         """Remove the object; none is no error. Its folder stays."""
         path = self.root / key
@@ -116,6 +151,28 @@ class LocalStore:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
             raise _cannot_write(target, error) from error
+
+
+@contextmanager
+def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """Yield what is in a folder; nothing if there is none."""
+    try:
+        found = os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        yield iter(())
+        return
+    except OSError as error:
+        raise StoreError(f"{folder}: this cannot be listed: {error.strerror}. Fix that.") from error
+    with found:
+        yield found
+
+
+def _tag(about: os.stat_result, now_ns: int) -> str | None:
+    """Return a folder's tag: its change time, which nobody can set, and its number on the disk.
+
+    None: it changed so recently that a further change might not show.
+    """
+    return f"{about.st_ctime_ns:x}-{about.st_ino:x}" if about.st_ctime_ns < now_ns - _CLOCK_NS else None
 
 
 def _fill(handle: int, data: bytes) -> None:

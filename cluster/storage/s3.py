@@ -5,7 +5,8 @@ In: an address, and how objects are encrypted. Tags are ETags. Conditions are S3
 each refusal the object is read, and one that equals the data counts as written.
 """
 
-from collections import deque
+import hashlib
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -27,6 +28,7 @@ FIRST_PATIENCE_S = 10.0
 """How long ``check`` waits for a server, in seconds: an address that is wrong should be said soon."""
 _LONGEST_KEY_BYTES = 400  # of a run: two names of 100 characters, numbers, an attempt
 _PAGE = 1000
+_DIGEST = 32  # hex digits
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,27 @@ class S3Store:
         """Yield the keys that begin with ``prefix``, in order: servers list in orders of their own."""
         yield from sorted(self._keys(prefix))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names of what is one level below ``prefix`` and has objects, in order."""
+        pages = self._pages(prefix, {"Delimiter": "/"})
+        below = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
+        yield from sorted(whole.removeprefix(self._prefix + prefix).rstrip("/") for whole in below)
+
+    def tagged_folders(self, prefix: str) -> Iterator[tuple[str, str | None]]:
+        """Yield each of these names with a tag, from one list of the keys below ``prefix``."""
+        found = defaultdict[str, list[str]](list)
+        for key, etag in self._tagged_keys(prefix):
+            name, below, rest = key.removeprefix(prefix).partition("/")
+            if below:
+                found[name].append(f"{rest} {etag}")
+        for name, own in found.items():
+            yield name, _digest(own)
+
+    def folder_tag(self, prefix: str) -> tuple[str | None, tuple[str, ...]]:
+        """Return the tag of one folder and the names of its objects in order, from one list."""
+        found = sorted((key.removeprefix(prefix), etag) for key, etag in self._tagged_keys(prefix))
+        return _digest(f"{name} {etag}" for name, etag in found), tuple(name for name, _ in found)
+
     def delete(self, key: str) -> None:
         """Remove the object; none is no error."""
         self._s3.call(self.place(key), lambda client: client.delete_object(**self._named(key)))
@@ -122,8 +145,8 @@ class S3Store:
 
     def first_keys(self, prefix: str = "") -> Sequence[str]:
         """Return up to 1,000 keys, after at most ten seconds of trying; raise if the bucket cannot be listed."""
-        keys, _ = self._page(prefix, None, Patience(min(FIRST_PATIENCE_S, self._s3.patience.seconds)))
-        return keys
+        patience = Patience(min(FIRST_PATIENCE_S, self._s3.patience.seconds))
+        return [key for key, _ in self._contents(self._page(prefix, {}, patience))]
 
     def _write(self, key: str, data: bytes, condition: Mapping[str, str]) -> bool:
         """Upload, and return whether the object is this call's."""
@@ -156,24 +179,33 @@ class S3Store:
             return body.read(), response["ETag"]
 
     def _keys(self, prefix: str) -> Iterator[str]:
-        token = None
-        while True:
-            keys, token = self._page(prefix, token, self._s3.patience)
-            yield from keys
-            if token is None:
-                return
+        return (key for key, _ in self._tagged_keys(prefix))
 
-    def _page(self, prefix: str, token: str | None, patience: Patience) -> tuple[Sequence[str], str | None]:
-        """Return up to 1,000 keys, and what continues the list. The marker of the prefix itself is left out."""
-        asked = {"Bucket": self.url.bucket, "Prefix": self._prefix + prefix, "MaxKeys": _PAGE}
-        more = {} if token is None else {"ContinuationToken": token}
-        found = self._s3.call(self.place(prefix), lambda client: client.list_objects_v2(**asked, **more), patience)
-        keys = [
-            entry["Key"].removeprefix(self._prefix)
-            for entry in found.get("Contents", [])
-            if entry["Key"] != self._prefix
-        ]
-        return keys, found.get("NextContinuationToken") if found["IsTruncated"] else None
+    def _tagged_keys(self, prefix: str) -> Iterator[tuple[str, str]]:
+        for page in self._pages(prefix):
+            yield from self._contents(page)
+
+    def _pages(self, prefix: str, more: Mapping[str, str] | None = None) -> Iterator[Mapping[str, Any]]:
+        found = self._page(prefix, more or {}, self._s3.patience)
+        yield found
+        while found["IsTruncated"]:
+            asked = {**(more or {}), "ContinuationToken": found["NextContinuationToken"]}
+            found = self._page(prefix, asked, self._s3.patience)
+            yield found
+
+    def _page(self, prefix: str, more: Mapping[str, str], patience: Patience) -> Mapping[str, Any]:
+        """Return the server's answer on up to 1,000 keys."""
+        asked = {"Bucket": self.url.bucket, "Prefix": self._prefix + prefix, "MaxKeys": _PAGE, **more}
+        found: Mapping[str, Any] = self._s3.call(
+            self.place(prefix), lambda client: client.list_objects_v2(**asked), patience
+        )
+        return found
+
+    def _contents(self, page: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the keys of an answer, and their ETags. The marker of the prefix itself is left out."""
+        for entry in page.get("Contents", []):
+            if entry["Key"] != self._prefix:
+                yield entry["Key"].removeprefix(self._prefix), entry["ETag"]
 
     def _named(self, key: str) -> dict[str, str]:
         whole = self._prefix + key
@@ -183,3 +215,8 @@ class S3Store:
                 "Use shorter names, or a shorter output.path."
             )
         return {"Bucket": self.url.bucket, "Key": whole}
+
+
+def _digest(objects: Iterable[str]) -> str:
+    """Return a digest of the names and ETags of some objects."""
+    return hashlib.sha256("\n".join(sorted(objects)).encode()).hexdigest()[:_DIGEST]

@@ -61,6 +61,25 @@ class Store(Protocol):
         """Yield the keys that begin with ``prefix``, in order."""
         ...
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names of what is one level below ``prefix`` (which ends in ``/``) and has objects, in order.
+
+        A folder on disk may be named without having any.
+        """
+        ...
+
+    def tagged_folders(self, prefix: str) -> Iterator[tuple[str, str | None]]:
+        """Yield each of these names, in any order, with a tag, without a request for each.
+
+        The tag differs after an object in the folder was added, removed or replaced. None: it changed so recently that
+        a further change might not show in it.
+        """
+        ...
+
+    def folder_tag(self, prefix: str) -> tuple[str | None, tuple[str, ...]]:
+        """Return the tag of one folder, no younger than the names of its objects, which come with it in order."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove the object; none is no error."""
         ...

@@ -22,7 +22,8 @@ def missing_of(path, **changes):
     plan = make_plan(parse_spec(SPEC | {"output": {"path": str(path)}} | changes))
     tasks = tuple(task.name for task in plan.spec.tasks)
     n = max(len(items) for items in plan.items.values())
-    return Jobs(plan, run_record(n=n, size=plan.spec.resources.shard_size, tasks=tasks))
+    models = tuple(model.id for model in plan.spec.models)
+    return Jobs(plan, run_record(n=n, size=plan.spec.resources.shard_size, models=models, tasks=tasks))
 
 
 def forecast_of(path, ledger=None, **changes):

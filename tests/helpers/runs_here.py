@@ -9,6 +9,7 @@ import yaml
 
 from cotfaith.cluster.fleet.driver import RunOutcome
 from cotfaith.cluster.fleet.shard_task import run_job
+from cotfaith.cluster.fleet.stage_jobs import StageJobs
 from cotfaith.workers.engines.stub.engine import StubEngine
 
 
@@ -27,8 +28,8 @@ def without_ray(monkeypatch):
 
 def begin_only(monkeypatch):
     """Make ``execute`` begin or widen a run, and do nothing of it."""
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.Jobs.of_subjects", lambda *_: [])
-    monkeypatch.setattr("cotfaith.cluster.fleet.run.Jobs.of_readers", lambda *_: [])
+    monkeypatch.setattr("cotfaith.cluster.fleet.lacking.FromStates.subjects", lambda _: StageJobs())
+    monkeypatch.setattr("cotfaith.cluster.fleet.lacking.FromStates.readers", lambda _: StageJobs())
 
 
 def finish(folder, spec):

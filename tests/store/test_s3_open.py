@@ -201,7 +201,7 @@ class TestCommand:
         code, out, _ = cli("check-store", seaweed.url("checked"))
         assert code == 0, out
         assert out.splitlines()[0] == "passed  an object comes back as it was written"
-        assert "19 of 19 checks passed" in out
+        assert "21 of 21 checks passed" in out
 
     def test_a_folder_that_passes(self, cli, tmp_path):
         assert cli("check-store", str(tmp_path / "run"))[0] == 0

@@ -10,8 +10,9 @@ import cotfaith
 from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Jobs
-from cotfaith.cluster.fleet.queues import Queues, sources_of
+from cotfaith.cluster.fleet.queues import Queues
 from cotfaith.cluster.fleet.run import execute
+from cotfaith.cluster.fleet.stage_jobs import listed
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.run_record import open_run
@@ -49,7 +50,7 @@ def queues(content):
     ident = identity(plan.resolved, plan.weights, plan.templates)
     run = open_run(LocalStore(Path("run")), plan.resolved, ident, plan.items)
     jobs = Jobs(plan, run).of_subjects(ledger_of([]))
-    return Queues(plan, sources_of(jobs))
+    return Queues(plan, listed(jobs).models)
 
 
 def all_of(waiting):
@@ -136,7 +137,7 @@ def without_n(monkeypatch):
 
     def run_jobs(plan, jobs, progress, check, given_up, *_):
         given_up.add(N, WHY, progress.say)
-        waiting = Queues(plan, sources_of(list(jobs)), given_up)
+        waiting = Queues(plan, listed(jobs).models, given_up)
         left = all_of(waiting)
         waiting.drop()
         given_up.record(LocalStore(Path("run")))

@@ -1,6 +1,7 @@
 """Which commit holds the rows of each piece and item, and what is missing: by hand, and against a slow model."""
 
 import pytest
+from any_commits import COT, DIRECT, IDS, PIECES, READ, P, commits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from run_records import commit, ledger, log
@@ -8,9 +9,6 @@ from run_records import commit, ledger, log
 from cotfaith.cluster.storage.ledger import Shard, Wanted
 from cotfaith.schemas.run_objects import PieceName
 
-COT, DIRECT = PieceName("cot"), PieceName("direct")
-P, Q, READ = PieceName("cot", probe="p"), PieceName("cot", probe="q"), PieceName("cot", probe="p", reader="r")
-IDS = ["i0", "i1", "i2"]
 ALL = Wanted(frozenset({COT, P}))
 
 
@@ -133,41 +131,6 @@ def test_rows_by_status_are_those_that_count():
     assert found.statuses(readers=True) == {"unparsed": 3}
     assert list(found.logs) == [Shard("m", "t", 0, 3), Shard("other", "t", 0, 3)]
     assert len(list(found.commits())) == 5
-
-
-PIECES = [COT, DIRECT, P, Q, READ, PieceName("direct", probe="p")]
-
-
-KINDS = {(True, None): "chains", (False, None): "probes", (False, "r"): "readings"}
-
-
-@st.composite
-def commits(draw):
-    """Any log of three items: chains and rows of probes, of a few texts and limits, some removed."""
-    found = []
-    for generation in range(draw(st.integers(0, 8))):
-        kind = draw(st.sampled_from(["chains", "probes", "readings"]))
-        fits = [
-            one
-            for one in PIECES
-            if (one.probe is None, one.reader) == (kind == "chains", "r" * (kind == "readings") or None)
-        ]
-        items = draw(st.lists(st.sampled_from(IDS), min_size=1, unique=True))
-        counts = {"quarantined": [draw(st.integers(0, 1)) for _ in items], "ok": [1] * len(items)}
-        found.append(
-            commit(
-                0,
-                3,
-                pieces=draw(st.lists(st.sampled_from(fits), min_size=1, unique=True)),
-                items=items,
-                generation=generation,
-                text={item: draw(st.sampled_from("ab")) for item in items},
-                cut=draw(st.lists(st.sampled_from(items), unique=True)),
-                max_tokens=draw(st.sampled_from([None, 10, 20])),
-                statuses=counts,
-            )
-        )
-    return [one for one in found if draw(st.integers(0, 5))]
 
 
 def model_holder(found, piece, item, without):

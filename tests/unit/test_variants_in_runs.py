@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from recorder import Recorder
-from runs_here import without_ray
+from runs_here import begin_only, without_ray
 from whole_runs import assert_same, commits, damage, tables
 
 from cotfaith.cluster.fleet.run import Again, execute
@@ -299,8 +299,7 @@ def test_strategies_and_variants_multiply(run):
 def test_an_interrupted_run_says_what_of_its_variants_is_missing(run, spec, monkeypatch):
     store, _ = run()
     with monkeypatch.context() as patch:
-        patch.setattr("cotfaith.cluster.fleet.run.Jobs.of_subjects", lambda *_: [])
-        patch.setattr("cotfaith.cluster.fleet.run.Jobs.of_readers", lambda *_: [])
+        begin_only(patch)
         run(interventions=["suggested_answer"])
     found = completeness(store, load_run(store))
     assert (found.done, found.total) == (0, 2)
