@@ -141,15 +141,17 @@ class EnginePool:
         return asked.get("GPU", 0.0), asked.get("CPU", 0.0)
 
     def _unplaced(self, deployment: Deployment) -> int:
-        """Return how many of its lost actors have a place that may be lost too."""
-        return sum(one.deployment == deployment and one.place is not None for one in self._in_doubt)
+        """Return how many of a helper's lost actors have a place that may be lost too."""
+        lost = (one for one in self._in_doubt if one.deployment == deployment)
+        return sum(one.place is not None for one in lost) if deployment.role != SUBJECT else 0
 
     def asks(self, deployment: Deployment) -> dict[str, float]:
         """Return what an actor of the deployment asks the cluster for."""
         return self.setups[deployment.model].asked()
 
     def _start(self, deployment: Deployment) -> None:
-        place = self._places.reserve(deployment, self.asks(deployment))
+        asked, helps = self.asks(deployment), deployment.role != SUBJECT
+        place = self._places.reserve(deployment, asked) if helps else self._places.seat(asked)
         self._started += 1
         name = f"{deployment.model}#{self._started}"
         actor = self.backend.start_engine(name, self.setups[deployment.model], self.plugins, place)

@@ -1,6 +1,7 @@
-"""Helpers' places in the cluster: a reservation for each deployment of a helper, as long as the deployment lasts.
+"""Places in the cluster: a reservation for each deployment of a helper, as long as the deployment lasts, and one for each
+engine that shares its weights between several GPUs (tensor parallel).
 
-Otherwise a subject's actor that waits for room could take the place of a helper that was lost, and the two would wait
+Without the first, a subject's actor that waits for room could take the place of a helper that was lost, and the two would wait
 for each other forever. A place on a node that leaves is made again elsewhere.
 """
 
@@ -24,6 +25,13 @@ class Places:
         if deployment.role != SUBJECT and asked and deployment not in self._groups:
             self._groups[deployment] = self._backend.reserve(asked)
         return self._groups.get(deployment)
+
+    def seat(self, asked: Mapping[str, float]) -> Any:
+        """Return a place for one actor with several GPUs; None for others.
+
+        A reservation is made whole, on one node: GPUs that become free one by one are not lost to smaller engines.
+        """
+        return self._backend.reserve(asked) if asked.get("GPU", 0) > 1 else None
 
     def are_ready(self) -> bool:
         """Return whether every place is reserved, so that no other actor can take it."""

@@ -18,7 +18,7 @@ from cotfaith.cluster.fleet.engine_pool import EnginePool
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.nodes import Nodes
 from cotfaith.schemas.errors import EngineLostError
-from cotfaith.schemas.spec import ModelSpec
+from cotfaith.schemas.spec import ModelSpec, ResourceSpec
 
 
 class Machines:
@@ -27,6 +27,7 @@ class Machines:
     def __init__(self):
         self.alive, self.dead, self.leaving = ["head", "a", "b"], [], {}
         self.killed, self.removed, self.left, self.started, self.time_s = [], [], [], 0, 1000.0
+        self.reserved = []
         self.places_ready, self.answers, self.node = True, True, "a"
 
     def now(self):
@@ -56,6 +57,7 @@ class Machines:
         self.left.append(node)
 
     def reserve(self, asked):
+        self.reserved.append(dict(asked))
         return object()
 
     def is_made(self, place):
@@ -187,6 +189,21 @@ def test_a_helper_keeps_its_place_after_a_crash_and_gets_another_after_a_preempt
     assert cluster.removed == [second.place]
     pool.close_all()
     assert cluster.removed == [second.place, third.place]
+
+
+def test_an_engine_of_several_gpus_has_a_place_of_its_own(cluster):
+    pool = pool_of(cluster, ANSWERS)
+    assert cluster.reserved == []
+    pool.setups["m"] = Setup(ModelSpec(id="m", engine="stub"), Share(1, 1), ResourceSpec(gpus=4))
+    pool.want(ANSWERS, 3)
+    assert cluster.reserved == [{"CPU": 1, "GPU": 4}] * 2
+    _, first, second = pool.replicas()
+    assert first.place is not second.place
+    pool.replace(first, marked(EngineLostError("x"), True))
+    assert cluster.removed == [first.place]
+    assert len(cluster.reserved) == 3
+    pool.close_all()
+    assert len(cluster.removed) == 3
 
 
 def test_a_subject_gives_its_place_to_a_helper_that_waits_for_one(cluster):
