@@ -21,12 +21,15 @@ def status(
         bool, typer.Option("--watch", help="Show it again and again, while a driver works on it.")
     ] = False,
     every: Annotated[float, typer.Option("--every", metavar="SECONDS", min=0.5, help="With --watch: how often.")] = 5.0,
+    live: Annotated[
+        bool, typer.Option("--live", help="Only what its driver does now. No commit is read: fast on any run.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show which shards of a run are committed, its rows by status, and what its driver does now."""
     from cotfaith.cluster.cli.incomplete import say_if_incomplete
     from cotfaith.cluster.cli.status_live import live_part
-    from cotfaith.cluster.cli.status_read import Seen, find_driver, read_committed
+    from cotfaith.cluster.cli.status_read import Seen, driver_data, find_driver, live_data, read_committed
     from cotfaith.cluster.cli.status_watch import watch_run
     from cotfaith.cluster.cli.stored import run_record
     from cotfaith.cluster.cli.view import view
@@ -35,6 +38,18 @@ def status(
     store = open_run_store(run_path)
     record = run_record(store)
     shown = view(details, models, tasks, (record.identity.models, record.ranges))
+    if live and watch:
+        raise typer.BadParameter(
+            "--live shows the driver's status once; --watch reads the commits too. Give one of them."
+        )
+    if live:
+        alive = find_driver(store)
+        if as_json:
+            about = {"run_id": record.run_id, "created": record.created}
+            print_json(about | {"driver": driver_data(alive), "live": live_data(alive)})
+        else:
+            out.print(live_part(alive, out.width))
+        return
     if watch:
         seen = watch_run(store, record, shown, every, as_json)
     else:

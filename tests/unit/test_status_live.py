@@ -203,3 +203,18 @@ def test_ctrl_c_ends_the_watch_and_is_no_error(store, steps):
     hold(store)
     steps.append(interrupt)
     assert "A driver works on it" in shown(store, "--watch")
+
+
+def test_the_live_part_alone_reads_no_commit(store, monkeypatch):
+    store.put(keys.STATUS, live().as_json())
+    hold(store)
+    monkeypatch.setattr(status_read, "read_ledger", lambda *_: pytest.fail("commits were read"))
+    text = shown(store, "--live")
+    assert "25% done" in text
+    assert "shards are done" not in text
+    data = json.loads(shown(store, "--live", "--json"))
+    assert list(data) == ["run_id", "created", "driver", "live"]
+    assert data["live"]["all"]["waiting"] == 2 * 56_789
+    done = in_process("status", store.root, "--live", "--watch")
+    assert done.returncode == 2
+    assert "Give one of" in done.stderr
