@@ -38,6 +38,8 @@ from cotfaith.schemas.errors import EngineLostError, InputError, ModelSourceErro
 from cotfaith.workers.engines.protocol import Capabilities
 
 _POLL_S = 1.0
+_SHOWN_SHARE = 0.05
+"""The most of the driver's time that showing its progress may take: else that is done less often than each second."""
 PATIENCE_S = 60.0
 """Seconds without a running job, before the scheduler says what it waits for."""
 MOST_BYTES = 512 * 2**20
@@ -135,7 +137,7 @@ class Scheduler:
         self.last_warning = ""
         self.attempts = Attempts(plan.spec.resources.attempts, self.store, plan.items, progress.say, progress.happened)
         self._numbers = 0
-        self._next_look_s = 0.0
+        self._next_look_s = self._next_tick_s = 0.0
 
     def run(self, check: Callable[[], None] = lambda: None) -> RunOutcome:
         """Do the jobs; ``check`` is called about once a second, and what it raises ends the run."""
@@ -221,6 +223,12 @@ class Scheduler:
     def _follow(self) -> None:
         """Ask the engines what they do, count what they cost, and show it."""
         self.polls.ask(self.pool.all_up())
+        began_s = self.backend.now()
+        if began_s >= self._next_tick_s:
+            self._show()
+            self._next_tick_s = began_s + (self.backend.now() - began_s) / _SHOWN_SHARE
+
+    def _show(self) -> None:
         placed = Counter(one.deployment.model for one in self.pool.replicas() if one.node is not None)
         self.costs.look([(self.setups[model], n) for model, n in placed.items()])
         if self.costs.are_known:
@@ -264,12 +272,12 @@ class Scheduler:
             self.pool.want(one, wanted)
             return
         self.pool.lower(one, wanted)
-        others_wait = any(other.node is None and other.deployment != one for other in self.pool.replicas())
+        others_wait = any(other.deployment != one for other in self.pool.unplaced())
+        now_s, most_s = self.backend.now(), self._idle_s(one)
         for replica in self.rooms.idle(one):
             if len(self.pool.deployments[one]) <= self.setups[one.model].resources.replicas.min:
                 return
-            idle_s = self.backend.now() - replica.idle_since_s
-            if not replica.helping and (others_wait or idle_s > self._idle_s(one)):
+            if not replica.helping and (others_wait or now_s - replica.idle_since_s > most_s):
                 self.pool.lower(one, len(self.pool.deployments[one]) - 1)
                 self.pool.end(replica)
 
@@ -431,19 +439,25 @@ class Scheduler:
 
     def _issue_late_jobs_again(self) -> None:
         """Where no job waits and engines are idle, give them the jobs that take much longer than others did."""
-        for deployment, queue in self.queues.by_model.items():
-            idle = [] if queue.next() is not None else self.rooms.idle(deployment)
-            if not idle:
-                continue
-            own = [one for one in self.running.values() if one.answers.deployment == deployment]
-            for late in self.times.late(deployment, own, self.backend.now())[: len(idle)]:
-                elsewhere = [one for one in idle if one.node != late.answers.node] or idle
-                replicas = self._replicas(late.pending.needs, elsewhere[0])
-                if replicas is not None and self._submit(late.pending, replicas, None):
-                    idle.remove(elsewhere[0])
-                    self.outcome.issued_again += 1
-                    self.progress.say(f"{late.pending.job.name}: it takes long, and is issued a second time")
-                    self.progress.happened(RunEvent("job_reissued", job=late.pending.job, engine=elsewhere[0].name))
+        free = {one: self.rooms.idle(one) for one, queue in self.queues.by_model.items() if queue.next() is None}
+        running: dict[Deployment, list[Attempt]] = {one: [] for one, idle in free.items() if idle}
+        for attempt in self.running.values() if running else ():
+            if attempt.answers.deployment in running:
+                running[attempt.answers.deployment].append(attempt)
+        for deployment, own in running.items():
+            late = self.times.late(deployment, own, self.backend.now())
+            self._issue_again(late[: len(free[deployment])], free[deployment])
+
+    def _issue_again(self, late: Sequence[Attempt], idle: list[Replica]) -> None:
+        """Issue jobs again on idle engines, on other nodes if there are any."""
+        for attempt in late:
+            chosen = next((one for one in idle if one.node != attempt.answers.node), idle[0])
+            replicas = self._replicas(attempt.pending.needs, chosen)
+            if replicas is not None and self._submit(attempt.pending, replicas, None):
+                idle.remove(chosen)
+                self.outcome.issued_again += 1
+                self.progress.say(f"{attempt.pending.job.name}: it takes long, and is issued a second time")
+                self.progress.happened(RunEvent("job_reissued", job=attempt.pending.job, engine=chosen.name))
 
     def _warn_if_stalled(self) -> None:
         """If nothing runs, say what is missing: from here a full cluster looks the same as weights that load."""

@@ -65,6 +65,8 @@ class EnginePool:
     on_end: Callable[[Replica], None] = lambda _: None
     """Called with each actor that takes no more jobs."""
     _by_name: dict[str, Replica] = field(default_factory=dict)
+    _loading: dict[Replica, None] = field(default_factory=dict)
+    """Actors that are not up yet."""
     _wanted: dict[Deployment, int] = field(default_factory=dict)
     _most: dict[Deployment, int] = field(default_factory=dict)
     """Those that are not asked for again, because they did not come up, are left out."""
@@ -121,7 +123,7 @@ class EnginePool:
         missing = {one: n for one in self.deployments if one.role == SUBJECT and (n := self._missing(one)) > 0}
         if not missing:
             return
-        waiting = sum(one.node is None and one.capabilities is None for one in self.replicas())
+        waiting = len(self.unplaced())
         up = len(self._by_name) - waiting
         room = max(_LEAST_PENDING, min(_MOST_PENDING, up // 2)) - waiting
         while missing and room > 0:
@@ -158,6 +160,7 @@ class EnginePool:
         replica = Replica(name, deployment, actor, place=place, since_s=self.backend.now())
         self.deployments[deployment][replica] = None
         self._by_name[name] = replica
+        self._loading[replica] = None
         self._tell("engine_starting", replica)
 
     def _tell(self, kind: Kind, replica: Replica, error: str | None = None, text: str | None = None) -> None:
@@ -194,9 +197,12 @@ class EnginePool:
 
     def locate(self) -> None:
         """Ask for the nodes of the actors that are not up: until then a node can change. Of many, some at a time."""
-        loading = [one for one in self._by_name.values() if one.capabilities is None]
-        for replica in sorted(loading, key=lambda one: one.located_s)[:_MOST_PENDING]:
+        for replica in sorted(self._loading, key=lambda one: one.located_s)[:_MOST_PENDING]:
             replica.node, replica.located_s = self.backend.node_of(replica.actor), self.backend.now()
+
+    def unplaced(self) -> list[Replica]:
+        """Return the actors that wait for a place, as far as is known."""
+        return [one for one in self._loading if one.node is None]
 
     def all_up(self) -> Iterator[Replica]:
         """Yield every actor whose weights are loaded."""
@@ -205,6 +211,7 @@ class EnginePool:
     def came_up(self, replica: Replica, found: Description) -> None:
         """Mark an actor as up."""
         replica.capabilities, notes = found
+        self._loading.pop(replica, None)
         replica.node = self.backend.node_of(replica.actor)
         replica.idle_since_s = self.backend.now()
         self._tell("engine_up", replica)
@@ -298,6 +305,7 @@ class EnginePool:
     def _remove(self, replica: Replica) -> None:
         del self.deployments[replica.deployment][replica]
         del self._by_name[replica.name]
+        self._loading.pop(replica, None)
         self.on_end(replica)
 
     def _kill(self, replica: Replica) -> None:

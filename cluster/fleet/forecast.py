@@ -69,6 +69,8 @@ class Forecast:
     """Stages that have begun."""
     _engines: dict[tuple[int, str], EngineUsage] = field(default_factory=dict)
     """Stage, from 1, and actor's name: each stage numbers its actors anew."""
+    _counted: dict[StageKey, StageWork] = field(default_factory=dict)
+    """The work of all of them: there may be ten thousand."""
     _phase: str = LOADING
     _before: dict[str, float] = field(default_factory=dict)
     """Stage -> seconds of engines at the last outlook."""
@@ -86,10 +88,17 @@ class Forecast:
         before = self._engines.get((self._stages, engine))
         if before is None or _seconds(usage) >= _seconds(before):
             self._engines[self._stages, engine] = usage
+            self._count(usage, before)
         grown = _grown(usage, before)
         if {key.stage for key in grown} == {CHAINS}:
             for model in {key.model for key in grown}:
                 self.lengths.running(model, usage.running)
+
+    def _count(self, usage: EngineUsage, before: EngineUsage | None) -> None:
+        for key, work in before.stages.items() if before else ():
+            self._counted[key] += work.times(-1.0)
+        for key, work in usage.stages.items():
+            self._counted[key] = self._counted.get(key, StageWork()) + work
 
     def finished(self, report: ShardReport) -> None:
         """Take a finished shard."""
@@ -118,11 +127,7 @@ class Forecast:
 
     def _work(self) -> dict[StageKey, StageWork]:
         """Return all work so far, as engines count it; where they do not, as finished shards do."""
-        found: dict[StageKey, StageWork] = {}
-        for usage in self._engines.values():
-            for key, work in usage.stages.items():
-                found[key] = found.get(key, StageWork()) + work
-        return {**self._made, **found}
+        return {**self._made, **self._counted}
 
     def _current_phase(self, work: dict[StageKey, StageWork]) -> str:
         """Return the stage whose seconds grew most since the last outlook."""

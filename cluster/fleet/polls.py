@@ -21,16 +21,18 @@ class Polls:
         self._every_s = every_s
         self._owing: set[str] = set()
         self._next_s = 0.0
+        self._turn: list[Replica] = []
+        """Who is still to be asked in this round."""
 
     def ask(self, engines: Iterable[Replica]) -> None:
-        """If it is time, ask each engine that owes no answer."""
-        if self._backend.now() < self._next_s:
-            return
-        up = list(engines)
-        self._next_s = self._backend.now() + max(self._every_s, len(up) / _MOST_A_SECOND)
-        self._owing &= {one.name for one in up}
-        for one in up:
-            if one.name not in self._owing:
+        """Ask some of the engines that owe no answer; about once a second. A round begins if it is time."""
+        if not self._turn and self._backend.now() >= self._next_s:
+            self._turn = list(engines)
+            self._next_s = self._backend.now() + self._every_s
+            self._owing &= {one.name for one in self._turn}
+        some, self._turn = self._turn[:_MOST_A_SECOND], self._turn[_MOST_A_SECOND:]
+        for one in some:
+            if one.name not in self._owing and one.is_up:
                 self._owing.add(one.name)
                 self._backend.ask_usage(one.name, one.actor)
 
