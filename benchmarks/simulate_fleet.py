@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import log
 from pathlib import Path
 from random import Random
@@ -35,6 +35,7 @@ from cotfaith.cluster.fleet.driver import RunOutcome, Scheduler
 from cotfaith.cluster.fleet.forecast import Forecast
 from cotfaith.cluster.fleet.jobs import Job, Jobs
 from cotfaith.cluster.fleet.lacking import FromStates
+from cotfaith.cluster.fleet.observers import Feeding
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
@@ -44,7 +45,7 @@ from cotfaith.cluster.storage.shard_state import PieceState, ShardState
 from cotfaith.cluster.storage.store import open_store
 from cotfaith.schemas.run_objects import PieceName
 from cotfaith.schemas.spec import RunSpec, parse_spec
-from cotfaith.workers.engines.protocol import EngineUsage, StageKey, StageWork
+from cotfaith.workers.engines.protocol import StageKey, StageWork
 
 SIGMA = 0.5
 SLOW = 5.0
@@ -134,41 +135,25 @@ class Nodes:
         self.machines.at(time_s + self.options.replaced_s - self.options.load_s, self.add)
 
 
-@dataclass
-class Followed:
-    """A run's progress: the forecast and the ledger are told what a run tells them, and nothing is shown."""
+class Followed(Feeding):
+    """What a run tells its forecast and its ledger; nothing is shown."""
 
-    forecast: Forecast
-    lacking: FromStates
-    finished_jobs: int = 0
-    lines: Counter[str] = field(default_factory=Counter)
-    """What was said, by its last words."""
-
-    def began(self, job: Job) -> None:
-        """Take a job that began."""
-        self.forecast.in_flight.began(job)
-
-    def ended(self, job: Job) -> None:
-        """Take a job that ended."""
-        self.forecast.in_flight.ended(job)
+    def __init__(self, forecast: Forecast, lacking: FromStates) -> None:
+        super().__init__(forecast)
+        self.outlook, self.lacking = forecast.outlook, lacking
+        self.done = 0
+        self.lines: Counter[str] = Counter()
+        """What was said, by its last words."""
 
     def finished(self, model: str, report: ShardReport, engine: str) -> None:
         """Take a finished shard."""
+        self.done += 1
         self.lacking.finished(report)
-        self.finished_jobs += 1
-        self.forecast.finished(report)
-        self.forecast.used(engine, report.usage)
-
-    def used(self, engine: str, usage: EngineUsage) -> None:
-        """Take an engine's totals."""
-        self.forecast.used(engine, usage)
-
-    def preempted(self, count: int) -> None:
-        """Take a count."""
+        super().finished(model, report, engine)
 
     def tick(self) -> None:
-        """Look ahead, as a display does each second."""
-        self.forecast.outlook()
+        """Look ahead, as a display does."""
+        self.outlook()
 
     def say(self, text: str) -> None:
         """Count a line."""
@@ -209,7 +194,7 @@ class Result:
 
     def figures(self, options: argparse.Namespace) -> dict[str, Any]:
         """Return its figures."""
-        spent, shards = self.machines.spent, self.followed.finished_jobs
+        spent, shards = self.machines.spent, self.followed.done
         lost_s, available_s = spent.lost, spent.there - spent.loading
         by_node = lost_s.get("engine lost", 0.0)
         return {

@@ -197,12 +197,13 @@ class EnginePool:
 
     def locate(self) -> None:
         """Ask for the nodes of the actors that are not up: until then a node can change. Of many, some at a time."""
-        for replica in sorted(self._loading, key=lambda one: one.located_s)[:_MOST_PENDING]:
+        loading = [one for one in self._loading if one.capabilities is None]
+        for replica in sorted(loading, key=lambda one: one.located_s)[:_MOST_PENDING]:
             replica.node, replica.located_s = self.backend.node_of(replica.actor), self.backend.now()
 
     def unplaced(self) -> list[Replica]:
         """Return the actors that wait for a place, as far as is known."""
-        return [one for one in self._loading if one.node is None]
+        return [one for one in self._loading if one.node is None and one.capabilities is None]
 
     def all_up(self) -> Iterator[Replica]:
         """Yield every actor whose weights are loaded."""
