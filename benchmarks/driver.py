@@ -1,11 +1,13 @@
 """What the driver takes: processor time a shard, memory, and the time to go on with a run.
 
     python benchmarks/driver.py ray [--shards 400]            the driver on a real Ray on this machine, stub engines
+    python benchmarks/driver.py calls [--shards 4000]         the same, with runners that do nothing
     python benchmarks/driver.py shards [--shards 10000 ...]   the driver on machines that answer at once
     python benchmarks/driver.py resume [--shards 10000 ...]   the states of a run that is done, with and without a ledger
 
 In: how many shards. Out: milliseconds of processor time, for the whole and for its parts, megabytes, seconds. In "ray"
 all is real: the time is that of the driver's process with Ray's threads in it, while engines and runners have others.
+In "calls" runners do no work, so that this machine can do as many shards a second as a fleet would.
 In "shards" jobs are made, packed, scheduled and counted as in a run, and the machines are simulated (their own time is
 left out), so that a million shards take minutes. In "resume" the commits are fabricated (fabricate_run.py).
 """
@@ -13,6 +15,7 @@ left out), so that a million shards take minutes. In "resume" the commits are fa
 import argparse
 import gc
 import json
+import pickle
 import resource
 import subprocess
 import sys
@@ -32,12 +35,13 @@ from rich.console import Console
 from rich.table import Table
 from simulate_fleet import Followed, make_spec
 
-from cotfaith.cluster.fleet import driver, ray_backend, stage_jobs
+from cotfaith.cluster.fleet import driver, ray_backend
 from cotfaith.cluster.fleet.driver import run_jobs
 from cotfaith.cluster.fleet.jobs import Jobs
 from cotfaith.cluster.fleet.lacking import FromStates
 from cotfaith.cluster.fleet.ray_backend import RayBackend
 from cotfaith.cluster.fleet.ray_session import ray_session
+from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import Plan, make_plan
 from cotfaith.cluster.plan.run_record import open_run
@@ -109,23 +113,36 @@ def prepared(spec: RunSpec) -> tuple[Plan, RunRecord, Store]:
     return plan, open_run(store, plan.resolved, ident, plan.items), store
 
 
+class Idle:
+    """A runner that does nothing, and says that it is done."""
+
+    def __init__(self, *arguments: Any) -> None:
+        pass
+
+    def run(self, job: bytes, shared: list[Any], engines: Any) -> ShardReport:
+        """Return a report."""
+        found = pickle.loads(job)
+        return ShardReport(found.shard.id, len(found.items))
+
+
 def on_ray(options: argparse.Namespace) -> list[Row]:
     """Do a run on a Ray that is started here."""
     found = []
-    for shards in options.shards or [400]:
+    if options.what == "calls":
+        ray_backend.Runner = Idle  # type: ignore[attr-defined]
+    for shards in options.shards or [4000 if options.what == "calls" else 400]:
         with tempfile.TemporaryDirectory() as folder:
-            found.append(_on_ray(Path(folder), shards, options))
+            found.append(_on_ray(Path(folder), shards, f"{options.what}: on Ray"))
     return found
 
 
-def _on_ray(folder: Path, shards: int, options: argparse.Namespace) -> Row:
-    spec = make_spec(folder, simulate_fleet.make_parser().parse_args(["--actors", "4", "--models", "2", "--tasks", "2"]))
-    own = {"replicas": 1, "cpus": 1, "shard_size": 4, "in_flight": 4, "ray_address": None, "gpus": 0}
-    data = spec.model_dump()
-    data["resources"] |= own
-    for task in data["tasks"]:
-        task["n"] = shards
-    plan, run, store = prepared(RunSpec.model_validate(data))
+def _on_ray(folder: Path, shards: int, kind: str) -> Row:
+    options = simulate_fleet.make_parser().parse_args(
+        ["--actors", "2", "--models", "2", "--tasks", "2", "--shards", str(shards)]
+    )
+    here = {"ray_address": None, "gpus": 0}
+    data = make_spec(folder, options).model_dump()
+    plan, run, store = prepared(RunSpec.model_validate(data | {"resources": data["resources"] | here}))
     lacking = FromStates(Jobs(plan, run), store)
     jobs = lacking.subjects()
     followed, times = Followed(lacking.forecast(jobs), lacking), Times()
@@ -140,7 +157,7 @@ def _on_ray(folder: Path, shards: int, options: argparse.Namespace) -> Row:
         end()
     lacking.close()
     return {
-        "kind": "ray: all real",
+        "kind": kind,
         "shards": followed.done,
         "driver, ms a shard": 1000 * took / followed.done,
         "its memory, MB": peak_mb(),
@@ -245,7 +262,7 @@ def show(rows: Sequence[Row]) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("what", choices=["ray", "shards", "resume", "_shards", "_resume"])
+    made.add_argument("what", choices=["ray", "calls", "shards", "resume", "_shards", "_resume"])
     made.add_argument("--shards", type=int, nargs="+")
     made.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     made.add_argument("--json", type=Path, help="write all numbers here")
@@ -256,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.what == "_resume":
         print(json.dumps(resume_row(options.folder, *options.shards)))
         return
-    rows = {"ray": on_ray, "shards": on_simulated, "resume": resumes}[options.what](options)
+    rows = {"ray": on_ray, "calls": on_ray, "shards": on_simulated, "resume": resumes}[options.what](options)
     show(rows)
     Console().print(f"Goal: {GOAL_MS:.1f} ms a shard, for 300 shards a second.")
     if options.json:
