@@ -155,7 +155,8 @@ class Engine:
     def usage(self) -> EngineUsage:
         """Return its totals."""
         seconds = sum(one.seconds for one in self.stages.values())
-        return EngineUsage(generated_tokens=round(seconds * TOKENS_A_SECOND), stages=dict(self.stages), loading_s=60.0)
+        tokens, loading_s = round(seconds * TOKENS_A_SECOND), (self.up_s or self.began_s) - self.began_s
+        return EngineUsage(generated_tokens=tokens, stages=dict(self.stages), loading_s=loading_s)
 
 
 Report = Callable[[Job, Engine, Mapping[StageKey, StageWork]], ShardReport]

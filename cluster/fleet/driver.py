@@ -249,9 +249,10 @@ class Scheduler:
 
     def _open(self, helping: bool) -> None:
         """Start deployments: helpers get their places first, because no job can be done without them."""
-        for one in self.queues.needs():
-            if (one.role != SUBJECT) == helping and one not in self.pool.deployments:
-                self.pool.open(one, 1 if helping else self._wanted(one))
+        new = [one for one in self.queues.needs() if (one.role != SUBJECT) == helping]
+        new = [one for one in new if one not in self.pool.deployments]
+        if new:
+            self.pool.open_all({one: 1 if helping else self._wanted(one) for one in new})
 
     def _wanted(self, answers: Deployment) -> int:
         """Return how many engines the deployment's work can use."""

@@ -91,8 +91,15 @@ class EnginePool:
 
     def open(self, deployment: Deployment, count: int) -> None:
         """Request ``count`` actors; each comes up once the cluster has a place for it."""
-        self.deployments[deployment] = {}
-        self.want(deployment, count)
+        self.open_all({deployment: count})
+
+    def open_all(self, counts: Mapping[Deployment, int]) -> None:
+        """Request actors of several deployments: the largest are asked for first."""
+        self.deployments |= {one: {} for one in counts}
+        for one, count in counts.items():
+            if one not in self.given_up.reasons:
+                self._wanted[one] = min(count, self._most.get(one, count))
+        self.fill()
 
     def want(self, deployment: Deployment, count: int) -> None:
         """Request another number of actors, unless the deployment is given up. Those that are up stay."""
