@@ -103,6 +103,11 @@ def test_no_part_of_a_number_is_read_where_the_limit_cut_it(whole: int, data: st
     assert read_answer(NUMBER, part, cut=True).status is Status.TRUNCATED
 
 
+@pytest.mark.parametrize(("text", "number"), [("0", "0"), ("10", "10"), ("007", "7"), ("00", "0"), ("\u0663", "3")])
+def test_whole_numbers_in_digits_are_read_as_the_numbers_that_they_are(text: str, number: str) -> None:
+    assert canonical_number(text) == canonical_number(int(text)) == number
+
+
 @given(st.fractions(max_denominator=10**6))
 def test_canonical_numbers_are_exact_and_their_own_canonical_form(value: Fraction) -> None:
     text = canonical_value(value)
