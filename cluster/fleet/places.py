@@ -1,5 +1,5 @@
-"""Places in the cluster, which are reserved: one for each deployment of a helper, as long as the deployment lasts, and one
-for each engine that shares its weights between several GPUs (tensor parallel).
+"""Places in the cluster, which are reserved: one for each deployment of a helper, as long as it lasts, and one for each
+engine that shares its weights between several GPUs (tensor parallel).
 
 Without the first, a subject's actor that waits for room could take the place of a helper that was lost, and the two
 would wait for each other forever. A place on a node that leaves is made again elsewhere.
