@@ -10,8 +10,8 @@ from cotfaith.cluster.fleet import driver, stragglers
 from cotfaith.cluster.fleet.crashes import VERDICT_S
 from cotfaith.cluster.fleet.driver import IDLE_S, Scheduler
 from cotfaith.cluster.fleet.jobs import Jobs
-from cotfaith.cluster.fleet.queues import sources_of
 from cotfaith.cluster.fleet.reporter import NoProgress
+from cotfaith.cluster.fleet.stage_jobs import listed
 from cotfaith.cluster.plan.identity import identity
 from cotfaith.cluster.plan.plan import make_plan
 from cotfaith.cluster.plan.run_record import open_run
@@ -21,7 +21,7 @@ from cotfaith.schemas.errors import StoreError
 from cotfaith.schemas.spec import parse_spec
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from simulated_machines import Commit, Conditions, Machines  # noqa: E402
+from simulated_machines import Commit, Conditions, Machines
 
 LOOK_S = 2.0
 """Engines are looked after each second, and what that asks for shows a second later."""
@@ -64,7 +64,7 @@ class Simulated:
         for at, n in enumerate(self.gpus):
             self.machines.add_node(f"node{at}", {"GPU": n, "CPU": 64})
         plan(self.machines)
-        self.scheduler = Scheduler(self.plan, sources_of(self.jobs), self.machines, self.said, self.store)
+        self.scheduler = Scheduler(self.plan, listed(self.jobs).models, self.machines, self.said, self.store)
         self.outcome = self.scheduler.run(self._note)
         return self.machines.now()
 
