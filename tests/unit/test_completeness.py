@@ -166,7 +166,7 @@ def run(tmp_path, monkeypatch):
 
     def with_failures(plan, jobs, progress, *_):
         outcome, store = RunOutcome(), LocalStore(tmp_path / "run")
-        for job in jobs[:2]:
+        for job in list(jobs)[:2]:
             parts = job.halves() if job.shard.start == 2 else (job,)
             if job.shard.start == 2:
                 bad = parts[0].quarantine(2, f"EngineLostError: {EVIL}", 3, "chains")
