@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from commands import click_command
+from hypothesis import settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # tables are tiny here: more threads only wait for one another
 os.environ.pop("COLUMNS", None)  # a console that is made while it is set keeps that width
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 REPO = Path(__file__).parents[1]
 ACTORS = 4  # places for engines of one CPU, on any machine
