@@ -3,7 +3,7 @@
     python benchmarks/driver.py ray [--shards 400]            the driver on a real Ray on this machine, stub engines
     python benchmarks/driver.py calls [--shards 4000]         the same, with runners that do nothing
     python benchmarks/driver.py shards [--shards 10000 ...]   the driver on machines that answer at once
-    python benchmarks/driver.py resume [--shards 10000 ...]   the states of a run that is done, with and without a ledger
+    python benchmarks/driver.py resume [--shards 10000 ...]   what a run lacks, with and without its ledger
 
 In: how many shards. Out: milliseconds of processor time, for the whole and for its parts, megabytes, seconds. In "ray"
 all is real: the time is that of the driver's process with Ray's threads in it, while engines and runners have others.
@@ -167,7 +167,7 @@ def _on_ray(folder: Path, shards: int, kind: str) -> Row:
 
 
 def on_simulated(options: argparse.Namespace) -> list[Row]:
-    """Do runs on machines that answer at once, each in a process of its own, because the peak of memory is asked for."""
+    """Do runs on machines that answer at once, each in a process of its own: it reports its peak of memory."""
     return [_elsewhere("_shards", n) for n in options.shards or [10_000, 100_000, 1_000_000]]
 
 
@@ -183,8 +183,7 @@ def _elsewhere(kind: str, shards: int, *more: str) -> Row:
 def simulated_row(shards: int) -> Row:
     """Do a run of so many shards on 1,000 engines that take a second a shard."""
     options = simulate_fleet.make_parser().parse_args(
-        ["--actors", "1000", "--shards", str(shards), "--shard-s", "1", "--lifetime-h", "0", "--slow", "0"]
-        + ["--store-fails", "0", "--load-s", "1"]
+        f"--actors 1000 --shards {shards} --shard-s 1 --lifetime-h 0 --slow 0 --store-fails 0 --load-s 1".split()
     )
     times = Times()
     for part in PARTS:

@@ -3,13 +3,13 @@
     python benchmarks/simulate_fleet.py [--actors 1000] [--shards 50000] [--lifetime-h 4] [--notice-s 120] ...
 
 In: how many engines and shards, and what goes wrong. Out: how the GPUs' time was spent, and what the driver took. The
-processor time of the driver is real and passes on the clock, so a driver that is too slow is seen as idle GPUs; what Ray
-takes of it is added for each call (``--ray-submit-ms``, ``--ray-finish-ms``: measured by benchmarks/driver.py).
+processor time of the driver is real and passes on the clock, so a driver that is too slow is seen as idle GPUs. What
+Ray takes of it is added for each call (``--ray-submit-ms``, ``--ray-finish-ms``: measured by benchmarks/driver.py).
 
 A shard is two parts, chains and probes, of equal length. Its time is lognormal, its own, and the same each time it is
 done; a slow attempt takes five times as long. Nodes of eight GPUs live for an exponential time. Without notice the loss
-of one is seen after 14 s; with notice it drains. Its replacement's engines are up 300 s after the loss, or the notice. A
-commit takes a lognormal time, and one in some fails for good. In an outage commits wait until it is over.
+of one is seen after 14 s; with notice it drains. Its replacement's engines are up 300 s after the loss, or the notice.
+A commit takes a lognormal time, and one in some fails for good. In an outage commits wait until it is over.
 """
 
 import argparse
@@ -165,7 +165,9 @@ def report_of(job: Job, engine: Engine, stages: Mapping[StageKey, StageWork]) ->
     found = plain_report(job, engine, stages)
     n = len(job.items)
     found.statuses = Counter(ok=2 * n)
-    found.committed = Entry(job.shard, 2, (), TAG, _state(job.wanted.pieces), f'{{"reader":{{}},"subject":{{"ok":{n}}}}}')
+    found.committed = Entry(
+        job.shard, 2, (), TAG, _state(job.wanted.pieces), f'{{"reader":{{}},"subject":{{"ok":{n}}}}}'
+    )
     return found
 
 

@@ -1,7 +1,7 @@
 """Machines for the scheduler that are simulated: nodes, engines and a store by a virtual clock, behind ``Backend``.
 
-In: what a job takes (``Conditions``), and what happens when (``at``). Out: what the scheduler sees of real machines, and
-how the GPUs' time was spent (``Spent``). Knows nothing about chances: who makes the conditions draws them.
+In: what a job takes (``Conditions``), and what happens when (``at``). Out: what the scheduler sees of real machines,
+and how the GPUs' time was spent (``Spent``). Knows nothing about chances: who makes the conditions draws them.
 
 An engine serves the parts of its jobs one after another: while it serves one, the next waits, and it is never idle
 while one does. A part that is computed is then committed, which holds no engine; the job's next part comes after that.
@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from time import process_time
-from typing import Any
 
 from ray.exceptions import RayActorError
 

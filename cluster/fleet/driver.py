@@ -409,6 +409,8 @@ class Scheduler:
     def _lose_task(self, attempt: Attempt, error: Exception) -> None:
         if not self.pool.nodes.is_lost(attempt.answers.node):  # else its engine counts
             self.lost_tasks += 1
+        elif attempt.answers.node in self.pool.nodes.dead:  # before it is given another job
+            self.pool.replace(attempt.answers, error)
         self._do_again(attempt.pending, error, notice=False)
 
     def _do_again(self, pending: Pending, error: Exception, notice: bool) -> None:

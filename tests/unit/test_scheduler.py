@@ -113,6 +113,7 @@ def test_a_lost_node_loses_the_part_in_progress_and_replacements_do_what_is_miss
     assert 0 <= ends_s - (20.0 + 14.0 + left) <= LOOK_S
     assert run.is_all_done()
     assert (run.outcome.preemptions, run.started()) == (1, {"m": 2})
+    assert sum("its node was taken away" in line for line in run.said.lines) == 1
     assert run.machines.spent.lost == {"engine lost": 20.0 - (30.0 - left)}
 
 
