@@ -34,7 +34,8 @@ from cotfaith.cluster.fleet.reporter import EngineCount
 _YIELD_S = 10.0
 """Seconds that a helper waits for a place before an idle subject's actor is ended for it."""
 _HELPERS_YIELD_S = 30.0
-"""Seconds that no subject gets a place before the helpers' places are given to others, such as another run."""
+"""Seconds that no subject gets a place before the helpers' places are given to others, such as another run. Twice as
+many each time after the first: an engine whose process is slow to start looks the same as one without a place."""
 _BACK_OFF_S = (10.0, 40.0)
 """How long they are then not asked for again, at random: two runs must not take turns in step."""
 _LEAST_PENDING, _MOST_PENDING = 16, 200
@@ -78,6 +79,8 @@ class EnginePool:
     """Since when a helper waits for its place."""
     _seatless_s: float | None = None
     """Since when helpers have their places and no subject has one."""
+    _yields: int = 0
+    """How often helpers' places were given back."""
     _back_at_s: float = 0.0
     """Nothing is asked for before."""
     _started: int = 0
@@ -353,8 +356,8 @@ class EnginePool:
 
     def _yield_helpers(self) -> None:
         self._seatless_s = self._seatless_s or self.backend.now()
-        if self.backend.now() - self._seatless_s > _HELPERS_YIELD_S:
-            self._seatless_s = None
+        if self.backend.now() - self._seatless_s > _HELPERS_YIELD_S * 2**self._yields:
+            self._seatless_s, self._yields = None, self._yields + 1
             self._back_at_s = self.backend.now() + random.uniform(*_BACK_OFF_S)
             self.say("No subject gets a place beside this run's helpers: their places are given back for a while.")
             for one in self.replicas():

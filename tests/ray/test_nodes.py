@@ -239,7 +239,7 @@ def test_two_runs_share_a_cluster_that_is_too_small_for_both(fleet, reference, t
     options = {"helper": "editor"} if helped else {"replicas": 2}
     runs = [Run(tmp_path / name, **options) for name in ("one", "other")]
     for run in runs:
-        run.join(120)
+        run.join(300)
         assert run.given_up == [], run.lines.lines
         assert run.lines.done == ITEMS
         assert run.lines.preemptions == 0
