@@ -25,6 +25,7 @@ from pathlib import Path
 from random import Random
 from time import process_time
 from typing import Any
+from unittest.mock import patch
 
 from rich.console import Console
 from rich.table import Table
@@ -245,7 +246,8 @@ def simulate(options: argparse.Namespace, folder: Path) -> Result:
     )
     nodes = Nodes(machines, options)
     lacking.writer.clock = machines.now
-    outcome = Scheduler(plan, jobs.models, machines, followed, store).run()
+    with patch.object(stragglers, "FACTOR", float("inf") if options.no_reissue else stragglers.FACTOR):
+        outcome = Scheduler(plan, jobs.models, machines, followed, store).run()
     lacking.close()
     return Result(machines, outcome, followed, machines.now(), planning_s, machines.own_s, nodes.taken)
 
@@ -284,8 +286,6 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Simulate a run, and print its figures."""
     options = make_parser().parse_args(arguments)
-    if options.no_reissue:
-        stragglers.FACTOR = float("inf")
     with tempfile.TemporaryDirectory() as folder:
         result = simulate(options, Path(folder))
     found = result.figures(options)

@@ -338,7 +338,9 @@ class Scheduler:
         self.progress.ended(attempt.pending.job, attempt.answers.name)
 
     def _finish(self, event: Ended) -> None:
-        attempt = self.running[event.number]
+        attempt = self.running.get(event.number)
+        if attempt is None:
+            return  # two attempts at one job ended at the same moment, and the other one counted
         pending, found = attempt.pending, event.found
         self._end(attempt)
         if isinstance(found, Exception):

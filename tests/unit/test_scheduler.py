@@ -189,6 +189,14 @@ def test_if_the_second_attempt_is_slow_too_the_first_one_counts(simulated):
     assert run.outcome.issued_again == 1
 
 
+def test_two_attempts_that_end_at_the_same_moment_count_once(simulated):
+    began_s, factor = 90, (simulated(20, replicas=2).run(slowness=late) - 90) / 10
+    run = simulated(20, replicas=2)
+    assert run.run(slowness=lambda number: factor if number == 20 else 1.0) == began_s + 10 * factor
+    assert run.is_all_done()
+    assert run.outcome.issued_again == 1
+
+
 def test_jobs_wait_while_too_many_bytes_are_on_their_way(simulated, monkeypatch):
     monkeypatch.setattr(driver, "MOST_BYTES", 1)  # the first of several always goes
     run = simulated(3, replicas=3)
