@@ -77,12 +77,11 @@ class RayBackend:
         ray.kill(handle)
 
     def node_of(self, handle: Any) -> str | None:
-        """Return the node of an actor. One that waits in a node's queue names it too, but has no port."""
+        """Return the node of an actor. One that waits in a node's queue names it too, but has no process there."""
         from ray._private import state
 
         found: Any = state.actors(handle._actor_id.hex())
-        address = found.get("Address", {})
-        return address.get("NodeID") or None if address.get("Port") else None
+        return found["Address"].get("NodeID") or None if found.get("Pid") else None
 
     def ask_usage(self, name: str, handle: Any) -> None:
         """Ask an engine actor for its totals."""
