@@ -211,7 +211,7 @@ class Result:
             **{f"  of that: {why}, %": 100 * seconds / spent.computing for why, seconds in sorted(lost_s.items())},
             "nodes taken": self.taken,
             "engines lost while up": spent.losses,
-            "work lost for each, s": by_node / spent.losses if spent.losses else 0.0,
+            "work lost for each engine of these nodes, s": by_node / max(1, self.taken * options.per_node),
             "jobs issued again": self.outcome.issued_again,
             "planning, processor s": self.planning_s,
             "driver, ms a shard": 1000 * self.driving_s / max(1, shards),
