@@ -23,13 +23,13 @@ from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.losses import loss_text
 from cotfaith.cluster.fleet.placeless import Placeless
 from cotfaith.cluster.fleet.polls import Polls
-from cotfaith.cluster.fleet.queues import Divide, Queue, Queues, Source, whole
+from cotfaith.cluster.fleet.queues import Divide, Queue, Queues, whole
 from cotfaith.cluster.fleet.ray_backend import RayBackend
 from cotfaith.cluster.fleet.replica import Replica
 from cotfaith.cluster.fleet.reporter import Progress, preemptions_text
 from cotfaith.cluster.fleet.rooms import Rooms
 from cotfaith.cluster.fleet.sight import Sight
-from cotfaith.cluster.fleet.stage_jobs import StageJobs, listed
+from cotfaith.cluster.fleet.stage_jobs import ModelJobs, StageJobs, listed
 from cotfaith.cluster.fleet.stopping import Stopping
 from cotfaith.cluster.fleet.stragglers import Attempt, Times
 from cotfaith.cluster.plan.plan import Plan
@@ -98,7 +98,7 @@ class Scheduler:
     def __init__(
         self,
         plan: Plan,
-        sources: Sequence[Source],
+        sources: Sequence[ModelJobs],
         backend: Backend,
         progress: Progress,
         store: Store,

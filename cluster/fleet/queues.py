@@ -5,14 +5,14 @@ to be tried again.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from cotfaith.cluster.fleet.attempts import Pending
 from cotfaith.cluster.fleet.deployments import SUBJECT, Deployment, needed, needed_for
 from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Job
+from cotfaith.cluster.fleet.stage_jobs import ModelJobs
 from cotfaith.cluster.plan.plan import Plan
 
 Divide = Callable[[Job], Sequence[Job]]
@@ -23,26 +23,12 @@ def whole(job: Job) -> Sequence[Job]:
     return (job,)
 
 
-class Source(Sized, Iterable[Job], Protocol):
-    """The jobs of one model that answers, made one after another."""
-
-    @property
-    def model(self) -> str:
-        """The model."""
-        ...
-
-    @property
-    def probes(self) -> frozenset[str]:
-        """The probes that its jobs may run."""
-        ...
-
-
 @dataclass
 class Queue:
     """The jobs of one deployment that answers."""
 
     plan: Plan
-    source: Source
+    source: ModelJobs
     again: deque[Pending] = field(default_factory=deque)
     """Jobs that come before those of the source."""
     given_up: GivenUp = field(default_factory=GivenUp)
@@ -90,7 +76,7 @@ class Queues:
     """A queue for each deployment that answers, and how many jobs that are made still need each deployment."""
 
     def __init__(
-        self, plan: Plan, sources: Iterable[Source], given_up: GivenUp | None = None, divide: Divide = whole
+        self, plan: Plan, sources: Iterable[ModelJobs], given_up: GivenUp | None = None, divide: Divide = whole
     ) -> None:
         self.plan, self.given_up = plan, given_up or GivenUp()
         self.by_model = {
