@@ -16,7 +16,7 @@ from run_tables import NAMES, as_read, compare
 from cotfaith.cluster.storage.store import open_store
 
 SECONDS_PER_CALL = 0.03
-ENGINE, TASK = "ray::EngineActor.call", "ray::_run_remotely"
+ENGINE, TASK = "ray::EngineActor.call", "ray::Runner.run"
 """What Ray calls a process while it does that: an idle one has another title."""
 FAULTS = {ENGINE: "kill -9 of an engine in mid-batch", TASK: "kill -9 of a shard task's worker"}
 

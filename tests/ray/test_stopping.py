@@ -32,11 +32,11 @@ class Asks(Listener):
         self.stopping, self.counts = stopping, {"began": 0, "ended": 0}
         self.began_after = 0
 
-    def began(self, job):
+    def began(self, job, engine="", node=None):
         self.counts["began"] += 1
         self.began_after += self.stopping.asked() is not None
 
-    def ended(self, job):
+    def ended(self, job, engine=""):
         self.counts["ended"] += 1
 
     def finished(self, model, report, engine):
