@@ -60,7 +60,7 @@ class RunOutcome:
     preemptions: int = 0
     """Engines and tasks that ended, or moved, because their node was taken away. They count as no failure."""
     issued_again: int = 0
-    """Jobs that were late, and were issued a second time."""
+    """How often a job was late, and was issued again."""
 
 
 def run_jobs(
@@ -274,11 +274,13 @@ class Scheduler:
             return
         self.pool.lower(one, wanted)
         others_wait = any(other.deployment != one for other in self.pool.unplaced())
-        now_s, most_s = self.backend.now(), self._idle_s(one)
-        for replica in self.rooms.idle(one):
+        now_s, most_s, idle = self.backend.now(), self._idle_s(one), self.rooms.idle(one)
+        spare = len(idle) - self.queues.working[one]  # more than all late jobs could use
+        for at, replica in enumerate(idle):
             if len(self.pool.deployments[one]) <= self.setups[one.model].resources.replicas.min:
                 return
-            if not replica.helping and (others_wait or now_s - replica.idle_since_s > most_s):
+            kept_s = IDLE_S if at < spare else most_s
+            if not replica.helping and (others_wait or now_s - replica.idle_since_s > kept_s):
                 self.pool.lower(one, len(self.pool.deployments[one]) - 1)
                 self.pool.end(replica)
 
@@ -290,10 +292,16 @@ class Scheduler:
     def _dispatch(self) -> None:
         for deployment, queue in self.queues.by_model.items():
             while (pending := queue.next()) is not None:
-                replica = self.rooms.free(deployment, pending.tries > 0, self.backend.now())
+                alone = pending.tries > 0 or self._is_last_round(deployment, queue)
+                replica = self.rooms.free(deployment, alone, self.backend.now())
                 replicas = None if replica is None else self._replicas(pending.needs, replica)
                 if replicas is None or not self._submit(pending, replicas, queue):
                     break
+
+    def _is_last_round(self, deployment: Deployment, queue: Queue) -> bool:
+        """Return whether no more jobs wait than there are engines: a second one for an engine could wait for long."""
+        count = self.rooms.n_up(deployment)
+        return count > 1 and len(queue) <= count
 
     def _replicas(self, needs: Needed, answers: Replica) -> dict[str, Replica] | None:
         """Return the replica for each role, or None while a helper is not up."""
@@ -309,7 +317,7 @@ class Scheduler:
         if queue is not None:
             self.queues.take(queue)
         self._numbers += 1
-        attempt = Attempt(self._numbers, pending, replicas, self.backend.now(), size)
+        attempt = Attempt(self._numbers, pending, replicas, replicas[SUBJECT].serve(self.backend.now()), size)
         engines = {role: (one.actor, _capabilities(one)) for role, one in replicas.items()}
         self.backend.submit(attempt.number, pending.job, engines, attempt.answers.node)
         self.running[attempt.number] = attempt
@@ -325,6 +333,7 @@ class Scheduler:
             if role != SUBJECT:
                 replica.helping += change
         answers = attempt.answers
+        answers.serve(self.backend.now())
         answers.busy += change
         answers.exclusive = change > 0 and attempt.pending.tries > 0
         answers.idle_since_s = self.backend.now()
@@ -340,8 +349,8 @@ class Scheduler:
     def _finish(self, event: Ended) -> None:
         attempt = self.running.get(event.number)
         if attempt is None:
-            return  # two attempts at one job ended at the same moment, and the other one counted
-        pending, found = attempt.pending, event.found
+            return  # of attempts at one job that ended at the same moment, another one counted
+        pending, found, took_s = attempt.pending, event.found, attempt.seconds(self.backend.now())
         self._end(attempt)
         if isinstance(found, Exception):
             self._fail(attempt, found)
@@ -350,7 +359,7 @@ class Scheduler:
         self.pool.say_notes(attempt.answers, found.usage.notes)
         self.costs.used(attempt.answers.name, self.setups[pending.job.model], found.usage)
         self.pool.reset_losses(pending.needs.values())
-        self.times.add(pending.needs[SUBJECT], len(pending.job.items), self.backend.now() - attempt.began_s)
+        self.times.add(pending.needs[SUBJECT], len(pending.job.items), took_s)
         self.queues.done(pending)
         if not self.queues.need(pending.needs[SUBJECT]):
             self._next_look_s = 0.0  # its engines' places are for others
@@ -359,14 +368,14 @@ class Scheduler:
         self.progress.finished(pending.job.model, found, attempt.answers.name)
 
     def _let_go(self, pending: Pending) -> None:
-        """Let go of the other attempt at a job that was done."""
+        """Let go of the other attempts at a job that was done."""
         for other in [one for one in self.running.values() if one.pending is pending] if pending.running else ():
             self.backend.cancel(other.number)
             self._end(other)
 
     def _fail(self, attempt: Attempt, error: Exception) -> None:
         pending = attempt.pending
-        if pending.running:  # its other attempt goes on; only an engine that was lost matters
+        if pending.running:  # another attempt goes on; only an engine that was lost matters
             if isinstance(error, EngineLostError):
                 self.pool.replace(self._lost(attempt, error), error)
             return
@@ -461,7 +470,7 @@ class Scheduler:
             if replicas is not None and self._submit(attempt.pending, replicas, None):
                 idle.remove(chosen)
                 self.outcome.issued_again += 1
-                self.progress.say(f"{attempt.pending.job.name}: it takes long, and is issued a second time")
+                self.progress.say(f"{attempt.pending.job.name}: it takes long, and is issued again")
                 self.progress.happened(RunEvent("job_reissued", job=attempt.pending.job, engine=chosen.name))
 
     def _warn_if_stalled(self) -> None:

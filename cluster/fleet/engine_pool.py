@@ -38,7 +38,7 @@ _HELPERS_YIELD_S = 30.0
 many each time after the first: an engine whose process is slow to start looks the same as one without a place."""
 _BACK_OFF_S = (10.0, 40.0)
 """How long they are then not asked for again, at random: two runs must not take turns in step."""
-_LEAST_PENDING, _MOST_PENDING = 16, 200
+_LEAST_PENDING, _MOST_PENDING = 16, 1000
 """Actors that wait for a place at a time: at least the first, at most the second, else half of those that are up."""
 
 

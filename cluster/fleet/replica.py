@@ -36,6 +36,16 @@ class Replica:
     """Since when no job uses it, by the backend's clock."""
     held_until_s: float = 0.0
     """Until when it gets no job, because the store failed a job of it."""
+    served_s: float = 0.0
+    """Seconds that each job which it had all the time would have got so far, if those that it has share it equally."""
+    served_at_s: float = 0.0
+    """Until when these are counted, by the backend's clock."""
+
+    def serve(self, now_s: float) -> float:
+        """Count ``served_s`` until now, and return it; before ``busy`` changes this must be called."""
+        self.served_s += (now_s - self.served_at_s) / max(1, self.busy)
+        self.served_at_s = now_s
+        return self.served_s
 
     @property
     def is_up(self) -> bool:

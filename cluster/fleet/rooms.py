@@ -10,18 +10,27 @@ class Rooms:
     def __init__(self, in_flight: int) -> None:
         self._in_flight = in_flight
         self._by_count: dict[Deployment, list[dict[Replica, None]]] = {}
+        self._up: dict[Deployment, set[Replica]] = {}
 
     def add(self, replica: Replica) -> None:
         """Take an engine that came up, or whose count of jobs changed, to where it belongs."""
         counts = self._by_count.setdefault(replica.deployment, [{} for _ in range(self._in_flight)])
         self.remove(replica)
-        if replica.busy < self._in_flight and not replica.exclusive and replica.is_up:
+        if not replica.is_up:
+            return
+        self._up.setdefault(replica.deployment, set()).add(replica)
+        if replica.busy < self._in_flight and not replica.exclusive:
             counts[replica.busy][replica] = None
 
     def remove(self, replica: Replica) -> None:
         """Give it no more jobs."""
+        self._up.get(replica.deployment, set()).discard(replica)
         for found in self._by_count.get(replica.deployment, ()):
             found.pop(replica, None)
+
+    def n_up(self, deployment: Deployment) -> int:
+        """Return how many engines of the deployment are up."""
+        return len(self._up.get(deployment, ()))
 
     def free(self, deployment: Deployment, alone: bool, now_s: float) -> Replica | None:
         """Return the engine with the fewest jobs, which can take one more; ``alone``: one without any."""

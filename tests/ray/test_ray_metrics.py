@@ -19,7 +19,7 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("grpc")
 WITHIN_S = 240
 SPEC = {
-    "models": [{"id": "m", "engine": "stub", "options": {"seconds_per_call": 0.2}}],
+    "models": [{"id": "m", "engine": "stub", "options": {"seconds_per_call": 0.6}}],
     "tasks": [{"name": "t", "generator": "addition", "n": 6}],
     "probes": ["no_cot", "transfer"],
     "resources": {"shard_size": 2, "cpus": 1},

@@ -169,8 +169,8 @@ def late(number):
 def test_a_late_job_is_issued_again_and_the_first_to_end_counts(simulated):
     run = simulated(20, replicas=2)
     ends_s = run.run(slowness=late)
-    # It begins at 90 s, is late after twice the usual 10 s, and its second attempt takes 10 s.
-    assert 0 <= ends_s - (90 + 2 * 10 + 10) <= LOOK_S
+    # It begins at 90 s, is late after 1.5 times the usual 10 s, and its second attempt takes 10 s.
+    assert 0 <= ends_s - (90 + 15 + 10) <= LOOK_S
     assert run.is_all_done()
     assert run.outcome.issued_again == 1
 
@@ -187,6 +187,39 @@ def test_if_the_second_attempt_is_slow_too_the_first_one_counts(simulated):
     assert run.run(slowness=lambda number: 10.0 if number >= 20 else 1.0) == 90 + 100
     assert run.is_all_done()
     assert run.outcome.issued_again == 1
+
+
+def test_if_the_second_attempt_is_late_too_there_is_a_third_and_no_fourth(simulated):
+    run = simulated(27, replicas=4)
+    # The 27th attempt begins at 60 s, the next one 15 s later, and the third one 15 s after that.
+    ends_s = run.run(slowness=lambda number: 10.0 if number in (27, 28) else 1.0)
+    assert 0 <= ends_s - (60 + 15 + 15 + 10) <= 2 * LOOK_S
+    assert run.is_all_done()
+    assert run.outcome.issued_again == 2
+
+
+def test_at_most_three_attempts_run(simulated):
+    run = simulated(27, replicas=4)
+    assert run.run(slowness=lambda number: 10.0 if number >= 27 else 1.0) == 60 + 100
+    assert run.is_all_done()
+    assert run.outcome.issued_again == 2
+
+
+def test_jobs_that_share_an_engine_are_not_late_for_that(simulated):
+    run = simulated(40, replicas=2, in_flight=2)
+
+    def parts(job):  # two in turn on an engine take twice as long; the last one has an engine for itself
+        return (5.0, 5.0) if job.shard.start < 39 else (7.0, 7.0)
+
+    run.run(parts=parts)
+    assert run.is_all_done()
+    assert run.outcome.issued_again == 0
+
+
+def test_in_the_last_round_no_job_waits_behind_another_while_an_engine_will_be_free(simulated):
+    run = simulated(4, replicas=2, in_flight=2)
+    assert run.run(parts=lambda job: (40.0 if job.shard.start == 0 else 10.0,)) == 40
+    assert run.is_all_done()
 
 
 def test_two_attempts_that_end_at_the_same_moment_count_once(simulated):
