@@ -44,7 +44,7 @@ class Pending:
     store_failures: int = 0
     """How often the store failed it."""
     running: int = 0
-    """Attempts at it that run now: two, if it was late."""
+    """Attempts at it that run now: more than one, if it was late."""
 
 
 @dataclass
