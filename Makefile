@@ -9,11 +9,12 @@
 #   make test-gpu      the transformers engine on a CUDA device
 #   make chaos         faults in their long form, with a table of them; Linux, as root for a full disk; 20 minutes
 #   make replay        published results, computed again from the published records; SHARED=folder with them
+#   make site          the documentation as a site, in build/site; MkDocs comes into .venv-site
 #   make test-inspect  importing and exporting Inspect logs; Inspect pins other packages, so in .venv-inspect
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo-weights demo-smollm2 quickstart check test replay chaos test-gpu test-vllm test-inspect lint types unit clean
+.PHONY: help site setup demo-weights demo-smollm2 quickstart check test replay chaos test-gpu test-vllm test-inspect lint types unit clean
 
 VENV ?= .venv
 CACHE ?= .cache/models
@@ -58,6 +59,16 @@ quickstart: $(STAMP)
 demo-smollm2: demo-weights
 	@$(BIN)/cotfaith run examples/smollm2.yaml
 	@echo "Open runs/smollm2/report.html in a browser."
+
+# Strict: a page that is not in the menu, or a link that leads nowhere, fails.
+site: .venv-site/.installed
+	@NO_MKDOCS_2_WARNING=1 .venv-site/bin/mkdocs build --quiet --config-file infra/site/mkdocs.yml
+	@echo "Open build/site/index.html in a browser."
+
+.venv-site/.installed: constraints-site.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) --constraint constraints-site.txt mkdocs-material
+	@touch $@
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
