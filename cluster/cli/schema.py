@@ -41,6 +41,4 @@ def _print_ddl(dialect: str, place: str) -> None:
 
     if dialect not in DIALECTS:
         raise SpecError(f"--ddl: {unknown('dialect', dialect, DIALECTS)}")
-    if not place.strip() or any(ord(one) < 32 or one == "\\" for one in place):
-        raise SpecError(f"--at {place!r}: expected a folder or an address, for example s3://bucket/warehouse.")
     print(ddl(dialect, place), end="")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from cotfaith.cluster.export.table_files import PARTITION, exported_schema
+from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.tables import TABLES
 
 _Kinds = Mapping[pa.DataType, str]
@@ -39,6 +40,7 @@ _SNOWFLAKE: _Kinds = {
 
 
 _DUCKDB: _Kinds = {**_SNOWFLAKE}
+_ODD = "'\"`\\"
 _COMMA = ",\n"
 _DOUBLE = '"'
 
@@ -54,7 +56,17 @@ class Dialect:
 
 
 def ddl(dialect: str, place: str) -> str:
-    """Return the statements of all tables; ``dialect`` is one of ``DIALECTS``, ``place`` the export's folder."""
+    """Return the statements of all tables; ``dialect`` is one of ``DIALECTS``, ``place`` the export's folder.
+
+    Raises:
+        SpecError: ``place`` is empty or has a character that engines quote in different ways.
+
+    """
+    if not place.strip() or any(ord(one) < ord(" ") or one in _ODD for one in place):
+        raise SpecError(
+            f"--at {place!r}: expected a folder or an address without quotes, backslashes and line ends, for example "
+            "s3://bucket/warehouse."
+        )
     one, address = DIALECTS[dialect], place.rstrip("/")
     statements = [f"{one.statement(name, address)};\n" for name in TABLES]
     then = [f"-- {one.after.format(name=name, place=f'{address}/{name}')};\n" for name in TABLES] if one.after else []
@@ -143,7 +155,7 @@ def _kind(kind: pa.DataType, kinds: _Kinds) -> str:
 
 
 def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"'{text}'"
 
 
 DIALECTS: Mapping[str, Dialect] = {

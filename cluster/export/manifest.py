@@ -37,7 +37,7 @@ class Group(RunObject):
     commits: NonNegativeInt
     """How many these are."""
     files: dict[Text, WrittenFile]
-    """Table -> its file; a table without rows has none."""
+    """Table -> its file, which may have no rows."""
 
     @property
     def largest(self) -> int:
@@ -111,7 +111,8 @@ class ManifestFile:
             self._store.delete(self._key)
             raise RunConflictError(
                 f"{self._store.place(self._key)}: another export of this run worked here at the same time. The "
-                "manifest is withdrawn. Wait until the other has ended, then export again: all files are then written anew."
+                "manifest is withdrawn. Wait until the other has ended, then export again: all files are then "
+                "written anew."
             )
         self._tag = found[1]
         return content

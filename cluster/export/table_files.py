@@ -89,6 +89,5 @@ class ShardFiles:
             one.add(tables[name])
 
     def finish(self) -> dict[str, tuple[int, bytes]]:
-        """Return table -> rows and bytes; tables without rows are left out."""
-        made = {name: (one.rows, one.finish()) for name, one in self._files.items()}
-        return {name: pair for name, pair in made.items() if pair[0]}
+        """Return table -> rows and bytes; a table without rows has a file too, since some engines refuse no files."""
+        return {name: (one.rows, one.finish()) for name, one in self._files.items()}

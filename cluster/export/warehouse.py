@@ -129,11 +129,10 @@ class _Export:
             own = deque(by_id[one] for one in group.shards if one in by_id)
             fills = group.number == last and group.largest < self.file_bytes
             if own or (fills and rest):
-                one = self._write(group.number, own, rest if fills else deque(), digests)
-                self._delete(group, without=one.files)
-                yield one
+                yield self._write(group.number, own, rest if fills else deque(), digests)
             else:
-                self._delete(group)
+                for file in group.files.values():
+                    self.to.delete(file.key)
         while rest:
             last += 1
             yield self._write(last, deque(), rest, digests)
@@ -164,16 +163,15 @@ class _Export:
         return found
 
     def _made_tables(self, before: Manifest | None) -> dict[str, tuple[int, bytes]]:
-        """Return the rows and file of each table that commands made, if it is not there already."""
+        """Return the rows and file of each table that commands make, if it is not there already; empty if none did."""
         found = {}
         for name in _MADE:
             table = made_table(self.store, self.run.run_id, name)
-            if table is not None:
-                frame = pl.from_arrow(table)
-                assert isinstance(frame, pl.DataFrame), f"{name} is one column"
-                file = TableFile(name, self.run.run_id)
-                file.add(frame)
-                found[name] = (len(frame), file.finish())
+            frame = pl.from_arrow(TABLES[name].empty_table() if table is None else table)
+            assert isinstance(frame, pl.DataFrame), f"{name} is one column"
+            file = TableFile(name, self.run.run_id)
+            file.add(frame)
+            found[name] = (len(frame), file.finish())
         there = {} if before is None else before.made
         return {
             name: pair
@@ -186,11 +184,6 @@ class _Export:
         self.to.put(key, data)
         self.written.append(key)
         return WrittenFile(key=key, rows=rows, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-    def _delete(self, group: Group, without: Mapping[str, WrittenFile] | None = None) -> None:
-        for name, one in group.files.items():
-            if name not in (without or {}):
-                self.to.delete(one.key)
 
 
 def _folder(name: str, run_id: str) -> str:

@@ -8,6 +8,7 @@ from cotfaith.cluster.export.ddl import DIALECTS, ddl
 from cotfaith.cluster.export.warehouse import export_parquet
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.read import load_run
+from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.tables import TABLES
 
 SPEC = {
@@ -26,10 +27,16 @@ KINDS = {
 }
 """Arrow's types as the parser names those of each dialect."""
 
+MADE = ("estimates", "comparisons", "verdicts")
+PARTITION_COLUMNS = "WITH PARTITION COLUMNS (`run_id` STRING)\n"
+
 
 def parsed(dialect):
     sqlglot = pytest.importorskip("sqlglot", reason="sqlglot is not installed: pip install sqlglot")
-    text = ddl(dialect, "s3://bucket/ware'house/")
+    text = ddl(dialect, "s3://bucket/warehouse/")
+    if dialect == "bigquery":  # a clause of BigQuery that the parser lacks
+        assert text.count(PARTITION_COLUMNS) == len(TABLES)
+        text = text.replace(PARTITION_COLUMNS, "")
     return [one for one in sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE) if one is not None]
 
 
@@ -51,28 +58,24 @@ def test_each_table_has_its_columns_and_types(dialect):
                 assert found == KINDS[dialect][kind], (dialect, column)
             else:
                 assert found == ("VARIANT" if dialect == "snowflake" else "ARRAY"), (dialect, column)
-        assert "run_id" in one.sql(dialect).rpartition("PARTITION")[2]
+        assert dialect == "bigquery" or "run_id" in one.sql(dialect).rpartition("PARTITION")[2]
 
 
+@pytest.mark.parametrize("place", ["", "s3://b/it's", 's3://b/"x', "s3://b/`x`", "s3://b/\\", "s3://b/\n"])
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
-def test_an_address_with_a_quote_stays_one_text(dialect):
-    from sqlglot import exp
-
-    literals = {text.this for one in parsed(dialect) for text in one.find_all(exp.Literal) if text.is_string}
-    places = {text for text in literals if "bucket" in text}
-    assert all(text.startswith("s3://bucket/ware'house/") for text in places)
-    assert len(places) > 0 or dialect == "snowflake"  # its address is the stage's
+def test_an_address_that_could_end_a_text_is_refused(dialect, place):
+    with pytest.raises(SpecError, match="--at"):
+        ddl(dialect, place)
 
 
 def test_duckdb_reads_what_was_exported(tmp_path, cli, monkeypatch):
     duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed: pip install duckdb")
     run = LocalStore(finish(tmp_path, SPEC) / "run")
     monkeypatch.chdir(tmp_path)
-    for command in ("aggregate", "gate"):
-        assert cli(command, "run")[0] == 0
+    assert cli("aggregate", "run")[0] == 0
     run_id = load_run(run).run_id
-    export_parquet(run, load_run(run), LocalStore(tmp_path / "ware'house"))
-    code, text, err = cli("schema", "--ddl", "duckdb", "--at", "ware'house")
+    export_parquet(run, load_run(run), LocalStore(tmp_path / "warehouse"))
+    code, text, err = cli("schema", "--ddl", "duckdb", "--at", "warehouse")
     assert (code, err) == (0, "")
     base = duckdb.connect()
     base.execute(text)
