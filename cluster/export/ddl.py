@@ -107,14 +107,18 @@ def _bigquery(name: str, place: str) -> str:
 
 
 def _snowflake(name: str, place: str) -> str:
-    """Return a table over the stage ``cotfaith``, which an administrator makes of the address."""
+    """Return a table over the stage ``cotfaith``, which an administrator makes of the address.
+
+    Names that are not quoted are in upper case there, so columns are too; ``GROUP`` must be quoted.
+    """
     kinds = [(field.name, _kind(field.type, _SNOWFLAKE)) for field in exported_schema(name)]
-    lines = [f'  "{column}" {kind} AS (value:"{column}"::{kind})' for column, kind in kinds]
-    path = f"'{PARTITION}=([^/]+)', 1, 1, 'e', 1"
-    lines.append(f'  "{PARTITION}" VARCHAR AS (REGEXP_SUBSTR(METADATA$FILENAME, {path}))')
+    lines = [f'  "{column.upper()}" {kind} AS (value:"{column}"::{kind})' for column, kind in kinds]
+    path, run = f"'{PARTITION}=([^/]+)', 1, 1, 'e', 1", PARTITION.upper()
+    lines.append(f'  "{run}" VARCHAR AS (REGEXP_SUBSTR(METADATA$FILENAME, {path}))')
     return (
-        f'CREATE EXTERNAL TABLE IF NOT EXISTS "{name}" (\n{_COMMA.join(lines)}\n)\nPARTITION BY ("{PARTITION}")\n'
-        f"LOCATION = @cotfaith/{name}/\nAUTO_REFRESH = FALSE\nFILE_FORMAT = (TYPE = PARQUET)"
+        f"CREATE EXTERNAL TABLE IF NOT EXISTS {name} (\n{_COMMA.join(lines)}\n)\n"
+        f'PARTITION BY ("{run}")\nLOCATION = @cotfaith/{name}/\nAUTO_REFRESH = FALSE\n'
+        "FILE_FORMAT = (TYPE = PARQUET)"
     )
 
 
@@ -167,6 +171,6 @@ DIALECTS: Mapping[str, Dialect] = {
         _redshift,
         "ALTER TABLE cotfaith.{name} ADD IF NOT EXISTS PARTITION (run_id='RUN') LOCATION '{place}/run_id=RUN/'",
     ),
-    "snowflake": Dialect(_snowflake, 'ALTER EXTERNAL TABLE "{name}" REFRESH'),
+    "snowflake": Dialect(_snowflake, "ALTER EXTERNAL TABLE {name} REFRESH"),
 }
 """Name -> how its statements are made."""
