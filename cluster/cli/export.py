@@ -10,9 +10,9 @@ from cotfaith.cluster.cli.options import RunPath
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas.run_objects import RunRecord
 
-TARGETS = ("inspect", "parquet")
+TARGETS = ("inspect", "parquet", "iceberg")
 """What ``--to`` can name."""
-_FOLDERS = {"inspect": "logs", "parquet": "warehouse"}
+_FOLDERS = {"inspect": "logs", "parquet": "warehouse", "iceberg": ""}
 
 
 def export(
@@ -22,7 +22,8 @@ def export(
         typer.Option(
             "--to",
             metavar="TARGET",
-            help="inspect: logs for Inspect's viewer (.eval). parquet: tables for a warehouse.",
+            help="inspect: logs for Inspect's viewer (.eval). parquet: tables for a warehouse. iceberg: "
+            "Apache Iceberg tables.",
         ),
     ],
     out_folder: Annotated[
@@ -44,6 +45,12 @@ def export(
     file_mb: Annotated[
         int | None, typer.Option("--file-mb", metavar="N", help="Size of a table's files, in MiB. [default: 256]")
     ] = None,
+    catalog: Annotated[
+        str, typer.Option("--catalog", metavar="NAME", help="For iceberg: a catalog of pyiceberg's configuration.")
+    ] = "default",
+    namespace: Annotated[
+        str, typer.Option("--namespace", metavar="NAME", help="For iceberg: where in the catalog the tables are.")
+    ] = "cotfaith",
 ) -> None:
     """Export a run's committed rows for another tool."""
     from cotfaith.cluster.cli.incomplete import say_what_is_missing
@@ -56,6 +63,9 @@ def export(
     folder = out_folder or _FOLDERS[to]
     if to == "parquet":
         _tables(store, run, folder, file_mb)
+        say_what_is_missing(store, out)
+    elif to == "iceberg":
+        _iceberg(store, run, catalog, namespace)
         say_what_is_missing(store, out)
     else:
         _logs(store, run, folder, models, tasks)
@@ -89,6 +99,13 @@ def _tables(store: Store, run: RunRecord, folder: str, file_mb: int | None) -> N
     say(f"{commits:,} commits exported, {len(done.written):,} files written: {folder}")
 
 
+def _iceberg(store: Store, run: RunRecord, catalog: str, namespace: str) -> None:
+    from cotfaith.cluster.export.iceberg import export_iceberg
+
+    for name, done in export_iceberg(store, run, catalog, namespace).items():
+        say(f"{namespace}.{name}: {done.rows:,} rows ({done.added:+,})")
+
+
 def _target(folder: str) -> Store:
     """Return the store that is exported to; raise ``SpecError`` if it cannot be one."""
     from cotfaith.cluster.storage.store import open_store
@@ -110,9 +127,11 @@ def _check(to: str, out_folder: str | None, chosen: bool, file_mb: int | None) -
         raise SpecError(f"--to: {unknown('target', to, TARGETS)}")
     if to == "inspect" and out_folder is not None and ("://" in out_folder or not out_folder.strip()):
         raise SpecError(f"--out {out_folder!r}: expected a folder of this machine, for example logs.")
-    if to == "parquet" and chosen:
+    if to == "iceberg" and out_folder is not None:
+        raise SpecError("--out is not for --to iceberg: its catalog says where tables are.")
+    if to != "inspect" and chosen:
         raise SpecError("--model and --task are for --to inspect: tables hold all committed rows of a run.")
-    if to == "inspect" and file_mb is not None:
+    if to != "parquet" and file_mb is not None:
         raise SpecError("--file-mb is for --to parquet.")
     if file_mb is not None and not 1 <= file_mb <= MOST_MB:
         raise SpecError(f"--file-mb: got {file_mb}, expected 1 to {MOST_MB}.")

@@ -9,7 +9,6 @@ next export goes on from there. Shards are read some at a time: memory grows wit
 """
 
 import hashlib
-import json
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,16 +16,15 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from cotfaith.cluster.export.committed import committed, digest_of
 from cotfaith.cluster.export.manifest import Group, Manifest, ManifestFile, WrittenFile
 from cotfaith.cluster.export.table_files import PARTITION, ShardFiles, TableFile
-from cotfaith.cluster.storage.batches import check_ranges, ranges
 from cotfaith.cluster.storage.ledger import Shard, ShardLog
 from cotfaith.cluster.storage.made import made_table
-from cotfaith.cluster.storage.read import read_ledger, tables_of
+from cotfaith.cluster.storage.read import tables_of
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError, SpecError
-from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.tables import SCHEMA_VERSION, TABLES
 
@@ -65,12 +63,7 @@ def export_parquet(store: Store, run: RunRecord, to: Store, file_bytes: int = FI
         raise RunFolderError(f"{keys.RUN}: run_id is {run.run_id!r}, which cannot name a folder. Restore {keys.RUN}.")
     if to.get(keys.RUN) is not None:
         raise SpecError(f"--out {to.place('')}: this is a run's folder. Name another, for example warehouse.")
-    ledger = read_ledger(store, run)
-    logs = {shard: log for shard, log in ledger.logs.items() if log.pieces}
-    if not logs:
-        raise SpecError("Nothing is committed yet that could be exported. Run the spec first.")
-    if run.schema_version >= FIRST_PRESENT:
-        check_ranges(ranges(ledger))
+    logs = committed(store, run)
     return _Export(store, run, to, logs, file_bytes).done()
 
 
@@ -91,7 +84,7 @@ class _Export:
         before = file.found
         self._remove_leftovers(before)
         tables = self._made_tables(before)
-        digests = {shard.id: _digest(log) for shard, log in self.logs.items()}
+        digests = {shard.id: digest_of(log) for shard, log in self.logs.items()}
         groups = [] if before is None else before.groups
         again = _to_write_again(before, digests, self.file_bytes)
         new = _new_shards(self.logs, groups)
@@ -211,9 +204,3 @@ def _new_shards(logs: Mapping[Shard, ShardLog], groups: Sequence[Group]) -> list
     """Return the shards that are in no group, in the order of models, tasks and items."""
     known = {shard for one in groups for shard in one.shards}
     return sorted(shard for shard in logs if shard.id not in known)
-
-
-def _digest(log: ShardLog) -> str:
-    """Return a digest of a shard's commits: what its rows that count are decided by."""
-    about = [(one.key, one.sha256, [part.sha256 for part in one.parts]) for one in log.commits]
-    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
