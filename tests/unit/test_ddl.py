@@ -32,7 +32,8 @@ PARTITION_COLUMNS = "WITH PARTITION COLUMNS (`run_id` STRING)\n"
 
 
 def parsed(dialect):
-    sqlglot = pytest.importorskip("sqlglot", reason="sqlglot is not installed: pip install sqlglot")
+    import sqlglot
+
     text = ddl(dialect, "s3://bucket/warehouse/")
     if dialect == "bigquery":  # a clause of BigQuery that the parser lacks
         assert text.count(PARTITION_COLUMNS) == len(TABLES)
@@ -42,8 +43,7 @@ def parsed(dialect):
 
 @pytest.mark.parametrize("dialect", sorted(KINDS))
 def test_each_table_has_its_columns_and_types(dialect):
-    from sqlglot import exp
-
+    exp = pytest.importorskip("sqlglot", reason="sqlglot is not installed: pip install sqlglot").exp
     statements = [one for one in parsed(dialect) if isinstance(one, exp.Create)]
     assert [one.find(exp.Table).name for one in statements] == list(TABLES)
     for one, (name, schema) in zip(statements, TABLES.items(), strict=True):

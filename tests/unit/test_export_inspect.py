@@ -319,7 +319,7 @@ def test_exporting_again_replaces_its_own_logs_and_no_other_file(run, exported, 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (("--to", "docent"), "--to: Unknown target 'docent'. Known: inspect, parquet, iceberg."),
+        (("--to", "docent"), "--to: Unknown target 'docent'. Known: iceberg, inspect, parquet."),
         (("--to", "inspct"), "Did you mean 'inspect'?"),
         (("--to", "inspect", "--out", "s3://bucket/logs"), "expected a folder of this machine"),
         (("--to", "inspect", "--out", "spec.yaml"), "this is a file. Name a folder."),
