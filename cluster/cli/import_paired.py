@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from rich.console import Console
 
 from cotfaith.cluster.imports.paired.answers import how_to_read
@@ -20,6 +19,7 @@ from cotfaith.cluster.imports.sources import source_files
 from cotfaith.cluster.storage.store import check_reachable, open_store
 from cotfaith.cluster.terminal import first_lines, plain_text
 from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.yaml_text import yaml_data
 from cotfaith.workers.judges.reading import QUESTIONS
 
 out = Console(highlight=False)
@@ -72,8 +72,8 @@ def _pair(option: str, text: str, example: str) -> tuple[str, str]:
 
 def _value(option: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return yaml_data(text)
+    except ValueError:
         raise SpecError(f"--set {option!r}: the value is not valid YAML. Put it in quotes.") from None
 
 

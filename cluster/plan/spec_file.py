@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import RunSpec, parse_spec
+from cotfaith.schemas.yaml_text import yaml_data
 from cotfaith.workers.remote.address import is_address
 from cotfaith.workers.tasks.unicode import has_half
 
@@ -53,16 +52,9 @@ def _read(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: the spec cannot be read: {error}. Name a YAML file in UTF-8.") from None
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SpecError(f"{path}: this is not valid YAML: {_where_yaml_breaks(error)}") from None
-
-
-def _where_yaml_breaks(error: yaml.YAMLError) -> str:
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    if mark is None or problem is None:
-        return " ".join(str(error).split())
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}."
+        return yaml_data(text)
+    except ValueError as error:
+        raise SpecError(f"{path}: {error}") from None
 
 
 def _apply(data: Any, override: str) -> None:
@@ -71,9 +63,9 @@ def _apply(data: Any, override: str) -> None:
     if not separator or not path:
         raise SpecError(f"--set {override!r}: expected key=value, for example sampling.temperature=0.")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SpecError(f"--set {override!r}: the value is not valid YAML: {_where_yaml_breaks(error)}") from None
+        value = yaml_data(text)
+    except ValueError as error:
+        raise SpecError(f"--set {override!r}: {error}") from None
     *parents, last = path.split(".")
     place = data
     for part in parents:

@@ -12,7 +12,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 from cotfaith.cluster.stats.metrics import all_metrics
@@ -21,6 +20,7 @@ from cotfaith.cluster.verdicts.verdict import QUESTIONS, Question
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import Section, check_section
 from cotfaith.schemas.suggest import unknown
+from cotfaith.schemas.yaml_text import yaml_data
 
 DEFAULT = Path(__file__).with_name("default.yaml")
 LARGEST_LEVEL = 0.25
@@ -167,15 +167,15 @@ def parse_policy(data: Any, origin: str = "policy") -> Policy:
 def load_policy(path: Path | None) -> Policy:
     """Return the policy of a file, or the default; raise ``SpecError`` if it cannot be read."""
     if path is None:
-        return parse_policy(yaml.safe_load(DEFAULT.read_text(encoding="utf-8")), "default policy")
+        return parse_policy(yaml_data(DEFAULT.read_text(encoding="utf-8")), "default policy")
     try:
-        return parse_policy(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+        return parse_policy(yaml_data(path.read_text(encoding="utf-8")), str(path))
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such file. `cotfaith gate --print-policy` prints one.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: the policy cannot be read: {error}. Name a YAML file in UTF-8.") from None
-    except yaml.YAMLError as error:
-        raise SpecError(f"{path}: this is not valid YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise SpecError(f"{path}: {error}") from None
 
 
 def _declared(name: str) -> Metric | None:

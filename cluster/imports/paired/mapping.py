@@ -8,13 +8,13 @@ share is outside. Knows nothing about files and their values.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.keys import NAME_PATTERN
 from cotfaith.schemas.spec import GoldIs, Section, check_section
 from cotfaith.schemas.suggest import unknown
+from cotfaith.schemas.yaml_text import yaml_data
 
 FIELDS = {
     "item": "id of the question",
@@ -125,8 +125,8 @@ def read_mapping(path: str | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        data = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = yaml_data(Path(path).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise SpecError(f"--mapping {path}: this cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise SpecError(f"--mapping {path}: expected keys such as fields and rows, got {type(data).__name__}.")
