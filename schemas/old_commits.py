@@ -25,7 +25,7 @@ class OldCommit(ShardEntry):
     strategy: Name
     probe: Name | None
     reader: Name | None = None
-    attempt: Text
+    attempt: Name
     parts: list[Part]
     statuses: dict[str, NonNegativeInt]
     began: float | None = None

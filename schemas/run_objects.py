@@ -341,7 +341,7 @@ class Commit(ShardEntry):
 
     key: Text
     generation: NonNegativeInt
-    attempt: Text
+    attempt: Name
     items: list[Text]
     """Ids, in the task's order."""
     pieces: list[Piece]

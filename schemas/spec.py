@@ -598,7 +598,7 @@ def _message(error: ErrorDetails) -> str:
 def _known_keys(kind: type[BaseModel], parents: list[int | str]) -> list[str]:
     current: Any = kind
     for part in parents:
-        if isinstance(part, int):
+        if isinstance(part, int) or part not in current.model_fields:  # a place in a list, or a name in a mapping
             continue
         current = _section_of(current.model_fields[part].annotation)
         if current is None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from cotfaith.cluster.storage.limits import check_size
+from cotfaith.cluster.storage.limits import check_key, check_size
 from cotfaith.schemas.errors import StoreError
 
 _TEMPORARY = ".tmp-"
@@ -33,13 +33,13 @@ class LocalStore:
     def put(self, key: str, data: bytes) -> None:
         """Write or replace ``key``."""
         with self._aside(key, data) as temporary, _locked(temporary.parent):
-            temporary.replace(self.root / key)
+            temporary.replace(self._path(key))
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Write ``key`` unless it exists: a hard link fails, atomically, if the name is taken."""
         with self._aside(key, data) as temporary:
             try:
-                os.link(temporary, self.root / key)
+                os.link(temporary, self._path(key))
             except FileExistsError:
                 self._check_is_file(key)
                 return False
@@ -53,12 +53,12 @@ class LocalStore:
             found = self.get_tagged(key)
             if found is None or found[1] != tag:
                 return False
-            temporary.replace(self.root / key)
+            temporary.replace(self._path(key))
         return True
 
     def get(self, key: str) -> bytes | None:
         """Return the object, or None if there is none; raise ``StoreError`` if it is larger than 2 GiB."""
-        path = self.root / key
+        path = self._path(key)
         try:
             with path.open("rb") as file:
                 check_size(self.place(key), os.fstat(file.fileno()).st_size)
@@ -79,26 +79,26 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that begin with ``prefix``, in order, without temporary files."""
-        folder = self.root / prefix if prefix.endswith("/") or not prefix else (self.root / prefix).parent
+        folder = self._path(prefix) if prefix.endswith("/") or not prefix else self._path(prefix).parent
         found = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(_TEMPORARY))
         yield from sorted(key for p in found if (key := p.relative_to(self.root).as_posix()).startswith(prefix))
 
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names of the folders right below ``prefix``, in order."""
-        with _entries(self.root / prefix) as found:
+        with _entries(self._path(prefix)) as found:
             yield from sorted(entry.name for entry in found if entry.is_dir())
 
     def tagged_folders(self, prefix: str) -> Iterator[tuple[str, str | None]]:
         """Yield the name and tag of each folder right below ``prefix``, in any order; no file in them is looked at."""
         now_ns = self._now_ns()
-        with _entries(self.root / prefix) as found:
+        with _entries(self._path(prefix)) as found:
             for entry in found:
                 if entry.is_dir():
                     yield entry.name, _tag(entry.stat(), now_ns)
 
     def folder_tag(self, prefix: str) -> tuple[str | None, tuple[str, ...]]:
         """Return the tag of a folder, taken before its objects were listed, and their names in order."""
-        folder = self.root / prefix
+        folder = self._path(prefix)
         try:
             now_ns = self._now_ns()  # before the folder is looked at
             tag = _tag(folder.stat(), now_ns)
@@ -117,7 +117,7 @@ class LocalStore:
 
     def delete(self, key: str) -> None:
         """Remove the object; none is no error. Its folder stays."""
-        path = self.root / key
+        path = self._path(key)
         if not path.is_file():
             return
         try:
@@ -130,17 +130,22 @@ class LocalStore:
         """Return the object's path, for messages."""
         return str(self.root / key)
 
+    def _path(self, key: str) -> Path:
+        """Return the path of a key, or of what keys begin with; raise ``RunFolderError`` if it is outside."""
+        check_key(key)
+        return self.root / key
+
     def _check_is_file(self, key: str) -> None:
-        if not (self.root / key).is_file():
+        if not self._path(key).is_file():
             raise StoreError(
-                f"{self.root / key}: something other than a file has this name, such as a folder or a broken link. "
+                f"{self._path(key)}: something other than a file has this name, such as a folder or a broken link. "
                 "Move it away."
             )
 
     @contextmanager
     def _aside(self, key: str, data: bytes) -> Iterator[Path]:
         """Yield a flushed temporary file beside ``key``, which is removed afterwards unless it was moved."""
-        target = self.root / key
+        target = self._path(key)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)

@@ -130,8 +130,10 @@ class ModelFolder:
 
     def _place(self, part: str) -> Path:
         source = hashlib.sha256(str(self.address).encode()).hexdigest()[:8]
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", self.address.key.rpartition("/")[2])[:60]
-        return cache_root() / "models" / f"{name}-{source}-{self.revision}" / part
+        name, revision = (
+            re.sub(r"[^A-Za-z0-9._-]+", "-", text) for text in (self.address.key.rpartition("/")[2][:60], self.revision)
+        )
+        return cache_root() / "models" / f"{name}-{source}-{revision}" / part
 
     def _lacks(self, what: str) -> ModelSourceError:
         others = ", ".join(one.name for one in self.listed[:12])

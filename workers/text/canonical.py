@@ -28,6 +28,8 @@ def canonical_number(value: object) -> str | None:
         number = lone_number(plain(value))
         text = "" if number is None else canonical_value(number)
         return text if 0 < len(text) <= MOST_DIGITS else None
+    if isinstance(value, int):
+        return canonical_value(Fraction(value)) if abs(value) < 10**MOST_DIGITS else None
     return canonical_value(Fraction(repr(value))) if math.isfinite(value) else None
 
 

@@ -41,7 +41,7 @@ class Fields:
         text = self.word(name)
         if text is None:
             self.problem(f"{name} is missing", f"Fill it, or use --set {name}=NAME")
-        elif not re.match(NAME_PATTERN, text):
+        elif not re.fullmatch(NAME_PATTERN, text):
             self.problem(
                 f"{name} {text!r} is no name",
                 "Names have at most 100 letters, digits, '.', '_' and '-', and begin with a letter or digit. Change it "
