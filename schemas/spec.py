@@ -16,6 +16,7 @@ from cotfaith.schemas.amounts import amount
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.keys import NAME_PATTERN
 from cotfaith.schemas.suggest import unknown
+from cotfaith.schemas.unshown import without_credentials
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 RoleName = Literal["subject", "editor", "embedder", "judge", "monitor", "observer"]
@@ -74,6 +75,16 @@ def _replicas(value: Any) -> Any:
 
 ReplicaCounts = Annotated[Replicas, BeforeValidator(_replicas, json_schema_input_type=Replicas | int)]
 """A range, or only its upper end."""
+
+
+def _without_user(value: str) -> str:
+    if "@" in value or "?" in value:
+        raise ValueError("expected host:port, auto or ray://host:port, without a user, password or token")
+    return value
+
+
+RayAddress = Annotated[str, AfterValidator(_without_user)]
+"""Where a Ray cluster is. It is written into run.json: a secret would be, too."""
 
 
 class TokenPrices(Section):
@@ -391,8 +402,8 @@ InterventionEntry = Annotated[InterventionSpec, BeforeValidator(_named, json_sch
 class ResourceSpec(Section):
     """The resources of a run. Nothing here changes results. `resources` of a model override it for that model."""
 
-    ray_address: str | None = None
-    """The address of a Ray cluster; null starts a private one on this machine, on loopback."""
+    ray_address: RayAddress | None = None
+    """The address of a Ray cluster, without a user or token; null starts a private one on this machine, on loopback."""
     replicas: ReplicaCounts = Replicas(max=1)
     """Engine actors per model: a number, or {min: 1, max: 4}. A number is the most, and at least one is kept. The run
     uses those that are up and does not wait for the rest.
@@ -560,7 +571,7 @@ def check_section(kind: type[S], data: dict[str, Any], origin: str) -> S:
         return kind.model_validate(data)
     except ValidationError as error:
         lines = [_explain(kind, e) for e in _causes(error.errors())]
-        raise SpecError(f"{origin}: " + "\n".join(lines)) from None
+        raise SpecError(without_credentials(f"{origin}: " + "\n".join(lines))) from None
 
 
 def _causes(errors: list[ErrorDetails]) -> list[ErrorDetails]:

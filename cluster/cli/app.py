@@ -41,6 +41,7 @@ from cotfaith.cluster.cli.verify import verify
 from cotfaith.cluster.cli.watch import watch_preemption
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import CotfaithError, InputError
+from cotfaith.schemas.unshown import without_credentials
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,7 +82,7 @@ def _root(
 
 
 def _fail(error: CotfaithError) -> None:
-    err.print(plain_text(f"Error: {error}"), markup=False, soft_wrap=True, style="red")
+    err.print(plain_text(f"Error: {without_credentials(str(error))}"), markup=False, soft_wrap=True, style="red")
 
 
 @contextmanager
@@ -99,7 +100,7 @@ def _exit_codes() -> Iterator[None]:
 
 
 def _stop(code: int) -> None:
-    again = shlex.join(["cotfaith", *sys.argv[1:]])
+    again = without_credentials(shlex.join(["cotfaith", *sys.argv[1:]]))
     err.print(f"\nStopped. Finished work is kept. To continue: {again}", markup=False, soft_wrap=True)
     sys.exit(_TERMINATED if _received else code)
 
@@ -120,7 +121,7 @@ def _show_any_text() -> None:
 def main() -> None:
     """Run the command line."""
     _show_any_text()
-    warnings.showwarning = lambda message, *_, **__: note(str(message))
+    warnings.showwarning = lambda message, *_, **__: note(without_credentials(str(message)))
     _received.clear()
     signal.signal(signal.SIGTERM, _interrupt)
     with _exit_codes():

@@ -1,0 +1,221 @@
+"""Planted secrets: none is in a file of a run, a log, a report, an export or a message, whatever fails.
+
+One whole run of stub models with every file that it can write, then calls that fail because of what holds a secret.
+"""
+
+import base64
+import io
+import json
+import zipfile
+from pathlib import Path
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from commands import in_process
+from fake_server import Fake, serving
+from runs_here import without_ray
+
+from cotfaith.schemas.unshown import without_credentials
+
+PLANTED = {
+    "OPENAI_API_KEY": "sk-planted-openai-0a1b2c",
+    "TEST_SERVER_KEY": "sk-planted-server-3d4e5f",
+    "AWS_ACCESS_KEY_ID": "AKIAPLANTED6A7B8C9D0",
+    "AWS_SECRET_ACCESS_KEY": "planted/aws+secret/1e2f3a4b",
+    "AWS_SESSION_TOKEN": "planted-session-token-5c6d",
+    "HF_TOKEN": "hf_plantedtoken7e8f9a",
+    "RAY_AUTH_TOKEN": "planted-ray-token-0b1c2d",
+}
+PASSWORD = "planted-password-3e4f5a"
+"""In addresses."""
+SECRETS = [*PLANTED.values(), PASSWORD]
+SPEC = {
+    "models": [{"id": "m", "engine": "stub"}],
+    "tasks": [{"name": "t", "generator": "addition", "n": 2, "options": {"operands": [2], "choices": 4}}],
+    "probes": ["no_cot", "early_answering"],
+    "interventions": ["suggested_answer"],
+    "output": {"path": "run"},
+}
+ADDRESSES = [
+    f"https://user:{PASSWORD}@host/x",
+    f"s3://user:{PASSWORD}@bucket/x",
+    f"s3://{PLANTED['AWS_ACCESS_KEY_ID']}:{PASSWORD}@bucket/x",
+    f"hf://user:{PASSWORD}@datasets/owner/name/x.json",
+    f"https://bucket.s3.amazonaws.com/x?X-Amz-Signature={PASSWORD}",
+    f"s3://bucket/x?X-Amz-Signature={PASSWORD}",
+    f"ray://user:{PASSWORD}@host:1",
+]
+
+
+@pytest.fixture(autouse=True)
+def planted(tmp_path, monkeypatch):
+    """The environment holds the secrets; the working directory is empty."""
+    monkeypatch.chdir(tmp_path)
+    without_ray(monkeypatch)
+    for name, value in PLANTED.items():
+        monkeypatch.setenv(name, value)
+
+
+def write_spec(**changes):
+    Path("spec.yaml").write_text(yaml.safe_dump(SPEC | changes))
+
+
+def forms(secret):
+    """A secret as it can be written: plain, in a URL, in base64 (of HTTP's basic and bearer headers)."""
+    yield from (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("="))
+
+
+def found_in(text):
+    return [secret for secret in SECRETS if any(form in text for form in forms(secret))]
+
+
+def texts(data):
+    """Yield the texts in a file's bytes: as they are, and unpacked from Parquet, Arrow and zip files."""
+    yield data.decode("utf-8", "replace")
+    if data[:4] == b"PAR1":
+        table = pq.read_table(io.BytesIO(data))
+        yield f"{table.schema} {table.schema.metadata} {table.to_pylist()}"
+    elif data[:6] == b"ARROW1":
+        yield str(pa.ipc.open_file(pa.BufferReader(data)).read_all().to_pylist())
+    elif zipfile.is_zipfile(io.BytesIO(data)):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for name in archive.namelist():
+                yield from texts(archive.read(name))
+
+
+def check(done):
+    assert found_in(done.stdout + done.stderr) == []
+    return done
+
+
+def test_the_search_finds_a_secret_in_every_kind_of_file():
+    """A control: what the next test looks for would be seen."""
+    secret = SECRETS[1]
+    sink, arrow, packed = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    table = pa.table({"a": [secret]})
+    pq.write_table(table, sink, compression="zstd")
+    with pa.ipc.new_file(arrow, table.schema) as writer:
+        writer.write_table(table)
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x", sink.getvalue())
+    for data in (secret.encode(), sink.getvalue(), arrow.getvalue(), packed.getvalue(), base64.b64encode(secret.encode())):
+        assert [secret] == list(dict.fromkeys(one for text in texts(data) for one in found_in(text)))
+
+
+def test_no_file_or_message_of_a_whole_run_holds_a_secret(tmp_path):
+    """Slow: a run, and all commands that read it."""
+    write_spec()
+    commands = [
+        ("plan", "spec.yaml", "--show-prompts"),
+        ("run", "spec.yaml", "--log", "log.jsonl"),
+        ("status", "run", "--json"),
+        ("verify", "run"),
+        ("aggregate", "run", "--details"),
+        ("report", "run"),
+        ("show", "run", "t-000000", "--full", "--prompt"),
+        ("gate", "run"),
+        ("export", "run", "--to", "inspect"),
+    ]
+    for command in commands:
+        done = check(in_process(*command))
+        assert done.returncode in (0, 3, 4), done.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    kinds = {path.suffix for path in files}
+    assert {".json", ".parquet", ".html", ".chains", ".observations", ".items", ".eval"} <= kinds
+    for path in files:
+        assert {one for text in texts(path.read_bytes()) for one in found_in(text)} == set(), path
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda address: {"models": [{"id": "m", "source": address}]},
+        lambda address: {"tasks": [{"name": "t", "file": address, "adapter": "gsm8k"}]},
+        lambda address: {"output": {"path": address}},
+        lambda address: {"resources": {"ray_address": address}},
+        lambda address: {"models": [{"id": "m", "engine": "openai", "source": "x", "options": {"base_url": address, "model": "x"}}]},
+        lambda address: {"models": [{"id": "m", "engine": "openai", "source": "x", "options": {"base_url": "http://h/v1", "api_key_env": address}}]},
+        lambda address: {"output": address},
+        lambda address: {"tasks": address},
+        lambda address: {"models": [{"id": address, "engine": "stub"}]},
+        lambda address: {"seed": address},
+        lambda address: {"resources": {"replicas": address}},
+        lambda address: {"plugins": [address]},
+    ],
+    ids=["source", "file", "output", "ray", "server", "key", "section", "tasks", "id", "seed", "replicas", "plugin"],
+)
+def test_an_address_that_holds_a_secret_is_refused_and_not_shown(change, address, tmp_path):
+    write_spec(**change(address))
+    done = check(in_process("plan", "spec.yaml"))
+    assert done.returncode in (1, 2), done.stdout
+    check(in_process("run", "spec.yaml"))
+    for path in tmp_path.rglob("*.json"):
+        assert found_in(path.read_text()) == [], path
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("report",),
+        ("plan",),
+        ("check-store",),
+        ("import", "--out", "x.jsonl"),
+        ("import", "--paired", "--out", "x"),
+        ("plan", "spec.yaml", "--set"),
+        ("try", "stub"),
+    ],
+    ids=" ".join,
+)
+def test_commands_do_not_show_a_secret_in_an_address(command, address):
+    write_spec()
+    argument = f"output.path={address}" if command[-1] == "--set" else address
+    assert check(in_process(*command, argument)).returncode in (1, 2)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("name", ["COTFAITH_OUTPUT", "COTFAITH_RAY_ADDRESS", "AWS_ENDPOINT_URL_S3", "HF_ENDPOINT"])
+def test_variables_that_hold_an_address_with_a_secret_are_not_shown(monkeypatch, name, address, tmp_path):
+    monkeypatch.setenv(name, address)
+    path = {"AWS_ENDPOINT_URL_S3": "s3://bucket/x"}.get(name, "run")
+    write_spec(output={"path": path})
+    check(in_process("plan", "spec.yaml"))
+    check(in_process("run", "spec.yaml"))
+    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert {one for text in texts(file.read_bytes()) for one in found_in(text)} == set(), file
+
+
+def test_a_server_that_echoes_the_key_and_one_that_fails():
+    """The server refuses the key and repeats it; another one sends it back in an error that passes."""
+    fake = Fake(key="another")
+    with serving(fake) as url:
+        options = {"base_url": url, "model": "tiny", "api_key_env": "TEST_SERVER_KEY", "max_retries": 0, "api": "chat"}
+        write_spec(models=[{"id": "m", "engine": "openai", "source": "tiny", "options": options}], interventions=[], probes=[])
+        done = check(in_process("plan", "spec.yaml"))
+        assert done.returncode == 2
+        assert "TEST_SERVER_KEY" in done.stderr
+        fake.key = PLANTED["TEST_SERVER_KEY"]
+        echoed = {"error": {"message": f"bad: Bearer {fake.key} {json.dumps(fake.key)}"}}
+        fake.plan = [(500, echoed, {}), (400, echoed, {})] * 20
+        assert check(in_process("plan", "spec.yaml")).returncode in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("at https://u:p@h/x.", "at https://***@h/x."),
+        ("'s3://AKIA:a/b+c=@bucket'", "'s3://***@bucket'"),
+        ("https://token@h", "https://***@h"),
+        ("hf://datasets/owner/name@main/x", "hf://datasets/owner/name@main/x"),
+        ("a user@host and http://h/v1?n=1", "a user@host and http://h/v1?n=1"),
+        ("s3://b/x?n=1&X-Amz-Signature=ab&api_key=c d", "s3://b/x?n=1&X-Amz-Signature=***&api_key=*** d"),
+    ],
+)
+def test_only_what_is_secret_in_an_address_is_hidden(text, shown):
+    assert without_credentials(text) == shown
