@@ -18,8 +18,8 @@ from cotfaith.cluster.imports.paired.records import Recorded, read_answers
 from cotfaith.cluster.imports.sources import source_files
 from cotfaith.cluster.storage.store import check_reachable, open_store
 from cotfaith.cluster.terminal import first_lines, plain_text
+from cotfaith.cluster.yaml_text import yaml_data
 from cotfaith.schemas.errors import SpecError
-from cotfaith.schemas.yaml_text import yaml_data
 from cotfaith.workers.judges.reading import QUESTIONS
 
 out = Console(highlight=False)

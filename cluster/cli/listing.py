@@ -49,7 +49,15 @@ KINDS: dict[str, Callable[[], Iterable[Listed]]] = {
 
 
 def list_names(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of: {', '.join(KINDS)}.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help=f"One of: {', '.join(KINDS)}.",
+            show_default=False,
+            autocompletion=lambda incomplete: [one for one in KINDS if one.startswith(incomplete)],
+        ),
+    ],
     plugins: Annotated[
         list[str] | None,
         typer.Option("--plugin", metavar="MODULE", help="Import a Python module of plug-ins first; its code is run."),

@@ -9,15 +9,25 @@ import os
 from collections.abc import Mapping, Sequence
 
 from cotfaith.schemas.spec import RunSpec
+from cotfaith.schemas.suggest import unknown
+from cotfaith.workers.remote import cache
 
 OUTPUT = "COTFAITH_OUTPUT"
 RAY_ADDRESS = "COTFAITH_RAY_ADDRESS"
+PREFIX = "COTFAITH_"
 _KEYS = {OUTPUT: "output.path", RAY_ADDRESS: "resources.ray_address"}
 
 
 def environment_overrides(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return an override (key=value, as ``--set`` takes it) for each variable that is set."""
     return [f"{key}={json.dumps(environ[name])}" for name, key in _KEYS.items() if environ.get(name)]
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return a line for each variable with our prefix and no meaning, with the nearest one; values are not shown."""
+    known = sorted([*_KEYS, cache.VARIABLE])
+    wrong = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    return [f"The environment sets {name}, which has no effect. {unknown('variable', name, known)}" for name in wrong]
 
 
 def output_line(spec: RunSpec, overrides: Sequence[str], environ: Mapping[str, str] = os.environ) -> str:

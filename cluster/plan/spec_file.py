@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cotfaith.cluster.yaml_text import yaml_data
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import RunSpec, parse_spec
-from cotfaith.schemas.yaml_text import yaml_data
 from cotfaith.workers.remote.address import is_address
 from cotfaith.workers.tasks.unicode import has_half
 

@@ -17,10 +17,10 @@ from pydantic import Field, model_validator
 from cotfaith.cluster.stats.metrics import all_metrics
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, Metric
 from cotfaith.cluster.verdicts.verdict import QUESTIONS, Question
+from cotfaith.cluster.yaml_text import yaml_data
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import Section, check_section
 from cotfaith.schemas.suggest import unknown
-from cotfaith.schemas.yaml_text import yaml_data
 
 DEFAULT = Path(__file__).with_name("default.yaml")
 LARGEST_LEVEL = 0.25

@@ -27,12 +27,39 @@ fuzz = settings(
 )
 """Decorates a test: CI tries the same examples each time; a long hunt tries others."""
 
-NUMBERS = st.sampled_from([0, -1, 1, 2, 10**9, 2**31, 2**63, -(2**63), 10**30, 10**400, 1e308, -0.0, 0.5]) | st.sampled_from(
-    [float("nan"), float("inf"), float("-inf"), 1e-320]
+NUMBERS = st.sampled_from([0, -1, 1, 2, 10**9, 2**31, 2**63, -(2**63), 10**30, 10**400]) | st.sampled_from(
+    [1e308, -0.0, 0.5, float("nan"), float("inf"), float("-inf"), 1e-320]
 )
 TEXTS = st.sampled_from(
-    ["", " ", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "\0", "\x1b[31m", "\u202e", "\ud800", "nan", "1", "True",
-     "s3://", "s3://b", "hf://", "organism:", "organism:../x", "{}", "{question}", "%s", "x" * 300, "é", "🎉", "null"]
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "\0",
+        "\x1b[31m",
+        "\u202e",
+        "\ud800",
+        "nan",
+        "1",
+        "True",
+        "s3://",
+        "s3://b",
+        "hf://",
+        "organism:",
+        "organism:../x",
+        "{}",
+        "{question}",
+        "%s",
+        "x" * 300,
+        "é",
+        "🎉",
+        "null",
+    ]
 ) | st.text(max_size=8)
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.integers() | TEXTS,
@@ -40,6 +67,8 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 """What JSON and YAML can hold, and some that they should not."""
+
+INSERTED = [b"NaN", b"1e999", b"9" * 5000, b"\xff\xfe", b'"', b"\n", b",", b"]", b"}", b"&a *a"]
 
 
 def deep(levels):
@@ -122,7 +151,7 @@ def damaged(draw, data):
         elif kind == "write":
             found[at : at + length] = draw(st.binary(min_size=1, max_size=12))
         elif kind == "insert":
-            found[at:at] = draw(st.sampled_from([b"NaN", b"1e999", b"9" * 5000, b"\xff\xfe", b'"', b"\n", b",", b"]", b"}", b"&a *a"]))
+            found[at:at] = draw(st.sampled_from(INSERTED))
         elif kind == "nest":
             found[at:at] = draw(st.sampled_from([b"[", b'{"a":', b"- "])) * draw(st.sampled_from([3, 20_000]))
         elif kind == "front":
@@ -150,15 +179,8 @@ def clear_error_or_none():
         with warnings.catch_warnings(action="ignore"):
             yield
     except CotfaithError as error:
-        assert len(str(error)) > 10, "the message says nothing"
-    except (Exception, AssertionError) as error:  # HUNT
-        if "FUZZ_COLLECT" not in os.environ or "Unsatisfied" in type(error).__name__ or "StopTest" in type(error).__name__:
-            raise
-        import traceback
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if "infra/package" in f.filename]
-        f = frames[-1] if frames else traceback.extract_tb(error.__traceback__)[-1]
-        with open(os.environ["FUZZ_COLLECT"], "a") as file:
-            file.write(f"{f.filename.split('cotfaith/')[-1]}:{f.lineno} {f.name} {type(error).__name__}: {str(error)[:160]!r}\n")
+        if len(str(error)) <= 10:
+            raise AssertionError("the message says nothing") from error
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)

@@ -31,9 +31,26 @@ CHAINS = [
     {"question": "Which?", "steps": ["Three.", "So B."], "answer": "B", "gold": "A", "choices": ["x", "y"]},
 ]
 PAIRED = [
-    {"item": "q1", "model": "m", "variant": "plain", "prediction": "A", "gold": "B", "n_choices": 4, "chain": "First. Then."},
-    {"item": "q1", "model": "m", "variant": "h.wrong", "target": "C", "prediction": "C", "gold": "B", "n_choices": 4,
-     "chain": "No. Yes.", "said": "yes"},
+    {
+        "item": "q1",
+        "model": "m",
+        "variant": "plain",
+        "prediction": "A",
+        "gold": "B",
+        "n_choices": 4,
+        "chain": "First. Then.",
+    },
+    {
+        "item": "q1",
+        "model": "m",
+        "variant": "h.wrong",
+        "target": "C",
+        "prediction": "C",
+        "gold": "B",
+        "n_choices": 4,
+        "chain": "No. Yes.",
+        "said": "yes",
+    },
 ]
 MAPPING = {
     "fields": {"item": "item", "model": "model", "prediction": "prediction", "gold": "gold", "variant": "variant"},
@@ -58,9 +75,18 @@ TASKS = {
     ],
     "bbq": [
         {
-            "example_id": 1, "question_index": "2", "question_polarity": "neg", "context_condition": "ambig",
-            "category": "Age", "context": "C.", "question": "Who?", "ans0": "a", "ans1": "b", "ans2": "unknown",
-            "answer_info": {"ans0": ["a", "old"], "ans1": ["b", "nonOld"], "ans2": ["u", "unknown"]}, "label": 2,
+            "example_id": 1,
+            "question_index": "2",
+            "question_polarity": "neg",
+            "context_condition": "ambig",
+            "category": "Age",
+            "context": "C.",
+            "question": "Who?",
+            "ans0": "a",
+            "ans1": "b",
+            "ans2": "unknown",
+            "answer_info": {"ans0": ["a", "old"], "ans1": ["b", "nonOld"], "ans2": ["u", "unknown"]},
+            "label": 2,
             "additional_metadata": {"stereotyped_groups": ["old"]},
         }
     ],
@@ -166,7 +192,7 @@ def test_a_damaged_import_of_answers_ends_with_a_code(kind, data):
 
 
 @fuzz
-@given(changed(PAIRED, ["plain", "h.wrong", "A", "yes", "../m"]), changed(MAPPING, ["item", "plain", "h.wrong", "gold"]))
+@given(changed(PAIRED, ["plain", "h.wrong", "A", "../m"]), changed(MAPPING, ["item", "plain", "h.wrong", "gold"]))
 def test_changed_answers_and_mappings_end_with_a_code(records, mapping):
     Path("answers.json").write_bytes(json.dumps(records).encode())
     Path("mapping.yaml").write_text(yaml.safe_dump(mapping), errors="surrogatepass")
@@ -200,7 +226,7 @@ def test_damaged_labels_are_read_or_refused(data):
 
 
 @fuzz
-@given(damaged(DEFAULT.read_bytes()) | changed(yaml.safe_load(DEFAULT.read_text())).map(lambda one: yaml.safe_dump(one).encode()))
+@given(damaged(DEFAULT.read_bytes()) | changed(yaml.safe_load(DEFAULT.read_text())).map(yaml.safe_dump).map(str.encode))
 def test_a_damaged_policy_is_read_or_refused(data):
     Path("policy.yaml").write_bytes(data)
     with clear_error_or_none():

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import in_process
 from damage import as_json, changed, clear_error_or_none, damaged, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
-from run_records import commit, run_record
+from run_records import commit, log, run_record
 from runs_here import copy_of, finish
 
 from cotfaith.cluster.storage import segments
@@ -50,11 +52,26 @@ QUARANTINED = {
     "key": keys.quarantine(SHARD, 1),
     **{"item": "i1", "index": 1, "reader": None, "stage": "chains", "reason": "lost", "attempts": 3, "at": NOW},
 }
-GIVEN_UP = {"key": keys.given_up("subject", "m"), "role": "subject", "model": "m", "reason": "r", "lacking": [], "at": NOW}
+GIVEN_UP = {
+    "key": keys.given_up("subject", "m"),
+    "role": "subject",
+    "model": "m",
+    "reason": "r",
+    "lacking": [],
+    "at": NOW,
+}
 COSTS = {
     **{"key": keys.costs("s"), "since": NOW, "until": NOW, "currency": "USD"},
     "engines": [
-        {"model": "m", "hours": 1.5, "gpu_hours": 0.0, "cpu_hours": 1.5, "prompt_tokens": 3, "generated_tokens": 4, "cost": 2}
+        {
+            "model": "m",
+            "hours": 1.5,
+            "gpu_hours": 0.0,
+            "cpu_hours": 1.5,
+            "prompt_tokens": 3,
+            "generated_tokens": 4,
+            "cost": 2,
+        }
     ],
 }
 LEASE = {"holder": "h", "process": PROCESS, "since": NOW, "until": NOW, "renewals": 3}
@@ -113,10 +130,8 @@ def test_a_damaged_object_is_read_or_refused(parse, content, data):
 @fuzz
 @given(changed([["cot", "plain", None, None, True, None, 5, False]]).map(json.dumps))
 def test_what_a_ledger_says_of_a_shard_is_read_or_refused_as_no_state(text):
-    try:
+    with suppress(ValueError):
         parse_state(text)
-    except ValueError as error:
-        assert str(error)
 
 
 class OneObject:
@@ -131,17 +146,11 @@ class OneObject:
 
 def segment():
     """A segment of the ledger: its bytes."""
-    log = segments.entry_of(Shard("m", "t", 0, 2), _log(), (), 7)
+    entry = segments.entry_of(Shard("m", "t", 0, 2), log(COMMIT), (), 7)
     sink = pa.BufferOutputStream()
     about = {"version": str(segments.VERSION), "run_id": "r"}
-    pq.write_table(segments.table_of([log]).replace_schema_metadata(about), sink)
+    pq.write_table(segments.table_of([entry]).replace_schema_metadata(about), sink)
     return sink.getvalue().to_pybytes()
-
-
-def _log():
-    from run_records import log
-
-    return log(COMMIT)
 
 
 @fuzz
@@ -157,10 +166,8 @@ def test_a_damaged_segment_of_the_ledger_has_no_rows_or_ours(data):
 @fuzz
 @given(damaged(b"PK\x03\x04 no archive") | st.binary(max_size=200))
 def test_damaged_sums_are_no_sums(data):
-    try:
+    with suppress(ValueError):
         unpacked(data)
-    except ValueError as error:
-        assert str(error)
 
 
 @pytest.fixture(scope="module")
@@ -175,9 +182,7 @@ def finished(tmp_path_factory):
 def test_a_damaged_part_is_read_or_refused(finished, table, data):
     """Its commit has the digest of the damaged bytes, so that only its content can reveal it."""
     store = LocalStore(finished / "run")
-    own, part = next(
-        (one, part) for one in read_ledger(store).commits() for part in one.parts if part.table == table
-    )
+    own, part = next((one, part) for one in read_ledger(store).commits() for part in one.parts if part.table == table)
     found = data.draw(damaged(store.get(part.key)))
     forged = part.model_copy(update={"sha256": hashlib.sha256(found).hexdigest()})
     columns = data.draw(st.sampled_from([None, {table: ["model", "task", "item_id", "status"]}]))
@@ -187,7 +192,8 @@ def test_a_damaged_part_is_read_or_refused(finished, table, data):
         checked_part(found, forged, own, columns=columns)
 
 
-COMMANDS = [("status",), ("aggregate",), ("report",), ("show", "t-000001"), ("verify",), ("show",), ("gate",), ("status", "--json")]
+COMMANDS = [("status",), ("status", "--json"), ("aggregate",), ("report",), ("show", "t-000001"), ("verify",)]
+COMMANDS += [("show",), ("gate",)]
 
 
 @pytest.fixture(scope="module")
@@ -209,8 +215,6 @@ def kept(finished):
 @given(st.data())
 def test_commands_on_a_damaged_folder_end_with_a_code(copied, kept, data):
     """One object of any kind is damaged. Slow: each example runs a command."""
-    from commands import in_process
-
     name = data.draw(st.sampled_from(["run.json", *sorted(kept)]))
     path, before = copied / name, kept[name]
     kinds = [damaged(before), *([changed(json.loads(before)).map(as_json)] * 3 if path.suffix == ".json" else [])]

@@ -27,7 +27,13 @@ SPEC = {
     ],
     "tasks": [
         {"name": "t", "generator": "addition", "n": 3, "options": {"digits": [1, 2], "choices": 4}},
-        {"name": "f", "file": "task.jsonl", "fields": {"question": "q", "gold": "a"}, "answer_format": "boolean", "n": 2},
+        {
+            "name": "f",
+            "file": "task.jsonl",
+            "fields": {"question": "q", "gold": "a"},
+            "answer_format": "boolean",
+            "n": 2,
+        },
         {"name": "c", "file": "chains.jsonl", "adapter": "chains", "models": ["m"]},
     ],
     "sampling": {"chains_per_item": 1, "temperature": 0.8, "top_p": 0.95, "max_tokens": 64},
@@ -46,8 +52,8 @@ HINTED = SPEC | {
 }
 WORDS = sorted(
     {*ADAPTERS.names(), *GENERATORS.names(), *PROBES.names(), *INTERVENTIONS.names(), *get_args(RoleName)}
-    | {"stub", "transformers", "openai", "m", "e", "task.jsonl", "chains.jsonl", "run", "spec.yaml", "hub/id", "always"}
-    | {"cot", "factored_decomposition", "line", "auto", "score", "generate", "choice", "number", "text", "label", "q", "a"}
+    | {"stub", "transformers", "openai", "m", "e", "task.jsonl", "chains.jsonl", "run", "hub/id", "always"}
+    | {"cot", "factored_decomposition", "line", "auto", "score", "choice", "number", "text", "q", "a"}
 )
 """Texts that are right in some place."""
 TEXT = yaml.safe_dump(SPEC).encode()
@@ -77,7 +83,7 @@ def test_a_damaged_file_is_read_or_refused(data):
 
 
 @fuzz
-@given(st.lists(st.tuples(TEXTS | st.sampled_from(["models.m.options", "tasks.0.n", "output", "probes.1.options.x"]), TEXTS)))
+@given(st.lists(st.tuples(TEXTS | st.sampled_from(["models.m.options", "tasks.0.n", "output"]), TEXTS)))
 def test_any_override_is_taken_or_refused(pairs):
     Path("spec.yaml").write_bytes(TEXT)
     with clear_error_or_none():
@@ -91,7 +97,7 @@ def test_a_changed_spec_is_planned_or_refused(data):
         make_plan(check_spec(data))
 
 
-LAUGHS = "a: &a [x, x]\n" + "".join(f"{chr(98 + at)}: &{chr(98 + at)} [*{chr(97 + at)}, *{chr(97 + at)}]\n" for at in range(25))
+LAUGHS = "a: &a0 [x, x]\n" + "".join(f"b{at}: &a{at + 1} [*a{at}, *a{at}]\n" for at in range(25))
 
 
 @pytest.mark.parametrize(

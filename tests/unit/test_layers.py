@@ -12,7 +12,7 @@ import cotfaith
 # From the bottom up: a line may import the lines above it. The longest name that holds a module places it.
 FOLDERS = ("schemas", "workers", "cluster")
 CLUSTER = (
-    "cluster.marks cluster.colours cluster.durations",
+    "cluster.marks cluster.colours cluster.durations cluster.yaml_text",
     "cluster.terminal",
     "cluster.storage",
     "cluster.labelling.label",

@@ -131,7 +131,8 @@ def test_ids_of_items_are_data_and_never_paths(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     without_ray(monkeypatch)
     Path("t.json").write_text(json.dumps([{"id": name, "q": "Is it?", "a": "yes"}]))
-    task = {"name": "t", "file": "t.json", "fields": {"id": "id", "question": "q", "gold": "a"}, "answer_format": "boolean"}
+    fields = {"id": "id", "question": "q", "gold": "a"}
+    task = {"name": "t", "file": "t.json", "fields": fields, "answer_format": "boolean"}
     Path("s.yaml").write_text(yaml.safe_dump({"models": [MODEL], "tasks": [task], "output": {"path": "run"}}))
     assert load_task(parse_spec(yaml.safe_load(Path("s.yaml").read_text())).tasks[0], 0)[0].id == name
     assert in_process("run", "s.yaml").returncode == 0

@@ -40,6 +40,7 @@ SPEC = {
     "interventions": ["suggested_answer"],
     "output": {"path": "run"},
 }
+SERVED = {"id": "m", "engine": "openai", "source": "x"}
 ADDRESSES = [
     f"https://user:{PASSWORD}@host/x",
     f"s3://user:{PASSWORD}@bucket/x",
@@ -102,7 +103,8 @@ def test_the_search_finds_a_secret_in_every_kind_of_file():
         writer.write_table(table)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x", sink.getvalue())
-    for data in (secret.encode(), sink.getvalue(), arrow.getvalue(), packed.getvalue(), base64.b64encode(secret.encode())):
+    plain, coded = secret.encode(), base64.b64encode(secret.encode())
+    for data in (plain, coded, sink.getvalue(), arrow.getvalue(), packed.getvalue()):
         assert [secret] == list(dict.fromkeys(one for text in texts(data) for one in found_in(text)))
 
 
@@ -138,8 +140,8 @@ def test_no_file_or_message_of_a_whole_run_holds_a_secret(tmp_path):
         lambda address: {"tasks": [{"name": "t", "file": address, "adapter": "gsm8k"}]},
         lambda address: {"output": {"path": address}},
         lambda address: {"resources": {"ray_address": address}},
-        lambda address: {"models": [{"id": "m", "engine": "openai", "source": "x", "options": {"base_url": address, "model": "x"}}]},
-        lambda address: {"models": [{"id": "m", "engine": "openai", "source": "x", "options": {"base_url": "http://h/v1", "api_key_env": address}}]},
+        lambda address: {"models": [SERVED | {"options": {"base_url": address}}]},
+        lambda address: {"models": [SERVED | {"options": {"base_url": "http://h/v1", "api_key_env": address}}]},
         lambda address: {"output": address},
         lambda address: {"tasks": address},
         lambda address: {"models": [{"id": address, "engine": "stub"}]},
@@ -196,7 +198,7 @@ def test_a_server_that_echoes_the_key_and_one_that_fails():
     fake = Fake(key="another")
     with serving(fake) as url:
         options = {"base_url": url, "model": "tiny", "api_key_env": "TEST_SERVER_KEY", "max_retries": 0, "api": "chat"}
-        write_spec(models=[{"id": "m", "engine": "openai", "source": "tiny", "options": options}], interventions=[], probes=[])
+        write_spec(models=[SERVED | {"source": "tiny", "options": options}], interventions=[], probes=[])
         done = check(in_process("plan", "spec.yaml"))
         assert done.returncode == 2
         assert "TEST_SERVER_KEY" in done.stderr

@@ -42,6 +42,16 @@ class TestVariables:
     def test_an_empty_one_is_not_set(self):
         assert environment_overrides({"COTFAITH_OUTPUT": "", "COTFAITH_RAY_ADDRESS": "", "HOME": "/root"}) == []
 
+    def test_one_that_is_unknown_is_named_with_the_nearest_and_without_its_value(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("COTFAITH_OUPUT", "a-secret")
+        monkeypatch.setenv("COTFAITH_CACHE", str(tmp_path))
+        done = in_process("plan", write_spec(tmp_path, SPEC), cwd=tmp_path, width=300)
+        assert done.returncode == 0
+        assert "COTFAITH_OUPUT, which has no effect" in done.stderr
+        assert "Did you mean 'COTFAITH_OUTPUT'?" in done.stderr
+        assert "a-secret" not in done.stderr + done.stdout
+        assert done.stderr.count("COTFAITH_CACHE") == 1  # among the known ones
+
     def test_a_run_says_who_named_its_folder(self, ran, tmp_path, monkeypatch):
         def first(*arguments, **changes):
             return ran(*arguments, **changes).stdout.splitlines()[0]

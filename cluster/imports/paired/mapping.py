@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from cotfaith.cluster.yaml_text import yaml_data
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.keys import NAME_PATTERN
 from cotfaith.schemas.spec import GoldIs, Section, check_section
 from cotfaith.schemas.suggest import unknown
-from cotfaith.schemas.yaml_text import yaml_data
 
 FIELDS = {
     "item": "id of the question",
