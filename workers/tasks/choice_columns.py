@@ -15,11 +15,13 @@ _LIST = re.compile(
 )
 _ONE = re.compile(r"(?P<word>.*?)[\s_.:/([-]*(?P<label>[A-Ja-j]|\d{1,2})[).:\]]*")
 _WORD = re.compile(r"(?:op|opt|ans|sol|.*(?:option|choice|answer|ending|candidate|alternative)s?)?")
+_LONGEST = 200
+"""The longest name, in characters, that can be guessed from: what is longer is a damaged file's, and takes minutes."""
 
 
 def choice_columns(records: Sequence[Record], mapped: Collection[str]) -> list[str]:
     """Return the columns to map as choices, in order; none if no column seems to fit. ``mapped``: the others' names."""
-    names = [name for name in columns_of(records) if name not in mapped]
+    names = [name for name in columns_of(records) if name not in mapped and len(name) <= _LONGEST]
     for name in names:
         if _LIST.fullmatch(name) and all(n_choices(record, [name]) > 1 for record in records[:100]):
             return [name]
@@ -29,7 +31,7 @@ def choice_columns(records: Sequence[Record], mapped: Collection[str]) -> list[s
 def lettered_columns(names: Sequence[str]) -> list[str]:
     """Return the columns that seem to hold one choice each, in the order of their letters or numbers."""
     groups: dict[tuple[str, bool], list[tuple[int, str]]] = {}
-    for name in names:
+    for name in (one for one in names if len(one) <= _LONGEST):
         matched = _ONE.fullmatch(name)
         word = re.sub(r"[^a-z]", "", matched["word"].lower()) if matched else ""
         if matched and _WORD.fullmatch(word) and (word or not any(map(str.isalnum, matched["word"]))):
