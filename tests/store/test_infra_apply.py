@@ -1,0 +1,59 @@
+"""Terraform applied to a stand-in for AWS on loopback, a run in the bucket that it made, and all of it destroyed.
+
+Nothing here shows that AWS enforces the roles: the stand-in accepts all credentials.
+"""
+
+import json
+
+import pytest
+import s3_servers
+from commands import in_process
+from terraform import Terraform
+
+PROVIDER = """
+provider "aws" {
+  region            = "us-east-1"
+  access_key        = "test"
+  secret_key        = "test"
+  s3_use_path_style = true
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = false
+  endpoints {
+    s3   = "URL"
+    iam  = "URL"
+    sts  = "URL"
+    glue = "URL"
+  }
+}
+"""
+VARIABLES = {
+    "region": "us-east-1",
+    "bucket": "cotfaith-applied",
+    "glue_database": "cotfaith",
+    "reader_principals": '["arn:aws:iam::000000000000:root"]',
+    "force_destroy": "true",
+}
+
+
+@pytest.mark.slow
+def test_it_applies_changes_nothing_the_second_time_and_leaves_nothing(repo, tmp_path, monkeypatch):
+    terraform = Terraform(repo, tmp_path)
+    with s3_servers.ministack() as server:
+        (terraform.folder / "provider_override.tf").write_text(PROVIDER.replace("URL", server.endpoint))
+        terraform("init", "-input=false")
+        terraform("apply", "-auto-approve", "-input=false", **VARIABLES)
+        assert "No changes" in terraform("plan", "-input=false", **VARIABLES)
+        outputs = {name: one["value"] for name, one in json.loads(terraform("output", "-json")).items()}
+        assert outputs["runs"] == "s3://cotfaith-applied/runs/"
+        client = server.client()
+        assert client.get_bucket_versioning(Bucket="cotfaith-applied")["Status"] == "Enabled"
+        assert client.get_public_access_block(Bucket="cotfaith-applied")["PublicAccessBlockConfiguration"][
+            "BlockPublicAcls"
+        ]
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        done = in_process("check-store", f"{outputs['runs']}first")
+        assert done.returncode == 0, done.stdout + done.stderr
+        terraform("destroy", "-auto-approve", "-input=false", **VARIABLES)
+        assert "cotfaith-applied" not in [one["Name"] for one in client.list_buckets()["Buckets"]]
