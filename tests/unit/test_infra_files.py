@@ -10,7 +10,7 @@ import yaml
 from cotfaith.cluster.cli.app import app
 from cotfaith.schemas.spec import parse_spec
 
-COMMAND = re.compile(r"(?<![\w/.$-])cotfaith +((?:[a-z]|--|SPEC|RUN)[^\n`|>&;)]*)")
+COMMAND = re.compile(r"(?<![\w/.$-])cotfaith +((?:[a-z]|SPEC|RUN)[^\n`|>&;)]*)")
 PAGE = "docs/cluster.md"
 
 
@@ -27,19 +27,21 @@ def commands(texts):
     """Every command line of cotfaith in them: the file, and the words behind the program's name."""
     found = []
     for name, text in texts.items():
-        lines = (
-            text.splitlines()
-            if name.endswith(".md")
-            else [line.strip().removeprefix("#") for line in text.splitlines()]
-        )
-        found += [(name, _words(one)) for line in lines for one in COMMAND.findall(line)]
+        for line in text.splitlines():
+            told = line.strip()
+            if told.startswith("#") and not told.lstrip("# ").startswith("cotfaith "):
+                told = " ".join(re.findall(r"`[^`]*`", told))  # a sentence: what is quoted in it is a command
+            found += [(name, _words(one)) for one in COMMAND.findall(told)]
     return [(name, words) for name, words in found if words]
 
 
 def _words(line):
-    words = (
-        shlex.split(line.split(" #")[0].strip().strip("'\""), posix=True) if line.count("'") % 2 == 0 else line.split()
-    )
+    """Return the words of a command, or of prose with the end of a quotation in it."""
+    line = line.split(" #")[0].strip().strip("'\"")
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = line.split()
     return [word.strip("'\".,:") for word in words]
 
 
