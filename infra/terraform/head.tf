@@ -7,12 +7,9 @@ resource "aws_iam_role_policy" "launcher" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid    = "Look"
-        Effect = "Allow"
-        Action = [
-          "ec2:DescribeInstances", "ec2:DescribeInstanceStatus", "ec2:DescribeInstanceTypes", "ec2:DescribeImages",
-          "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeVpcs", "ec2:DescribeKeyPairs",
-        ]
+        Sid      = "Look"
+        Effect   = "Allow"
+        Action   = ["ec2:DescribeInstances", "ec2:DescribeInstanceTypes", "ec2:DescribeImages"]
         Resource = ["*"] # EC2 knows no narrower one for these
       },
       {
