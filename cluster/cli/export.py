@@ -61,14 +61,14 @@ def export(
     store = open_run_store(run_path)
     run = run_record(store)
     folder = out_folder or _FOLDERS[to]
+    if to == "inspect":
+        _logs(store, run, folder, models, tasks)
+        return
     if to == "parquet":
         _tables(store, run, folder, file_mb)
-        say_what_is_missing(store, out)
-    elif to == "iceberg":
-        _iceberg(store, run, catalog, namespace)
-        say_what_is_missing(store, out)
     else:
-        _logs(store, run, folder, models, tasks)
+        _iceberg(store, run, catalog, namespace)
+    say_what_is_missing(store, out)
 
 
 def _logs(store: Store, run: RunRecord, folder: str, models: list[str] | None, tasks: list[str] | None) -> None:

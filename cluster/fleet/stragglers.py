@@ -29,7 +29,7 @@ class Attempt:
     number: int
     pending: Pending
     replicas: dict[str, Replica]
-    began_s: float
+    served_before_s: float
     """What its engine had served when it began (``Replica.serve``)."""
     size: int
     """Bytes on its way."""
@@ -41,7 +41,7 @@ class Attempt:
 
     def seconds(self, now_s: float) -> float:
         """Return what it has got of its engine so far."""
-        return self.answers.serve(now_s) - self.began_s
+        return self.answers.serve(now_s) - self.served_before_s
 
 
 @dataclass
