@@ -116,7 +116,7 @@ def test_shared_tokens_are_computed_once(tiny_model):
 def test_any_set_of_sequences_scores_as_alone(engines, kind, prompts, candidates, budget, block):
     engine = engines(kind)
     requests = [ScoreRequest(prompt, tuple(candidates)) for prompt in prompts]
-    with mock.patch.object(tree_attention, "BLOCK", block):
+    with mock.patch.object(tree_attention, "BLOCK", block), torch.inference_mode():
         together = engine._by_trees(wanted_tokens(requests), budget)
     for request in requests:
         alone = engine._by_rows(wanted_tokens([request]))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotfaith.workers.engines.transformers.prefix_tree import distinct_tokens, pack
+from cotfaith.workers.engines.transformers.prefix_tree import MOST_KEPT, distinct_tokens, pack, work
 
 # Few distinct ids, so that prefixes are shared often; large ones, so that byte order would show.
 IDS = st.sampled_from([0, 1, 2, 255, 256, 70_000])
@@ -14,19 +14,73 @@ def prefixes(sequences):
     return {s[:n] for s in sequences for n in range(1, len(s) + 1)}
 
 
-def spelled(passes):
+class Kept:
+    """Prefixes that are known before, with a slot each, and what a slot holds."""
+
+    def __init__(self, sequences):
+        self.slots = {prefix: i for i, prefix in enumerate(sorted(prefixes(sequences)))}
+        self.token = {i: (prefix[-1], len(prefix) - 1) for prefix, i in self.slots.items()}
+
+    def match(self, ids):
+        known = [self.slots[p] for n in range(1, len(ids) + 1) if (p := tuple(ids[:n].tolist())) in self.slots]
+        return np.array(known, dtype=np.int64)
+
+
+NOTHING = Kept([])
+
+
+def spelled(passes, kept=NOTHING):
     """Sequence index -> the tokens and positions that its last token attends to, from the definition in the module."""
-    tokens, positions, found = np.zeros(0, int), np.zeros(0, int), {}
+    columns, found = [], {}
     for tree in passes:
-        tokens = np.concatenate([tokens[tree.past_P], tree.tokens_T])
-        positions = np.concatenate([positions[tree.past_P], tree.positions_T])
-        for index, columns in tree.nodes.items():
-            row = columns[-1]
-            attended = [j for j in range(len(tokens)) if j <= row < tree.end_C[j]]
-            assert attended == columns.tolist()
-            assert row >= len(tree.past_P)  # its logits are computed in this pass
-            found[index] = (tuple(tokens[attended].tolist()), positions[attended].tolist())
+        own = zip(tree.tokens_T.tolist(), tree.positions_T.tolist(), strict=True)
+        columns = [*(columns[j] for j in tree.past_P), *(kept.token[slot] for slot in tree.kept_S.tolist()), *own]
+        assert [depth for _, depth in columns] == tree.depth_C.tolist()
+        for index, path in tree.nodes.items():
+            row = path[-1]
+            attended = [j for j in range(len(columns)) if tree.rank_C[j] <= tree.rank_C[row] < tree.end_C[j]]
+            assert sorted(attended) == sorted(path.tolist())
+            assert row >= tree.before  # its logits are computed in this pass
+            assert tree.ids[index].tolist() == [columns[j][0] for j in path]
+            found[index] = tuple(zip(*(columns[j] for j in path), strict=True))
+        assert tree.cut_ids.tolist() == [columns[j][0] for j in tree.cut]
     return found
+
+
+@settings(deadline=None)
+@given(SEQUENCES, SEQUENCES, st.integers(1, 30))
+def test_what_is_known_is_not_computed_again_but_for_last_tokens(sequences, earlier, budget):
+    distinct, kept = list(dict.fromkeys(sequences)), Kept(earlier)
+    passes = pack(distinct, budget, kept.match)
+    assert spelled(passes, kept) == {i: (s, tuple(range(len(s)))) for i, s in enumerate(distinct)}
+    known = prefixes(distinct) & set(kept.slots)
+    expected = len(prefixes(distinct) - known) + len(known & set(distinct))
+    assert sum(map(len, passes)) == work(passes).computed == expected
+    assert all(1 <= len(tree) <= budget for tree in passes)
+
+
+@settings(deadline=None)
+@given(SEQUENCES, SEQUENCES, st.integers(1, 30), st.integers(1, 9), st.none() | st.integers(1, 5))
+def test_blocks_with_known_nodes_hold_each_node_s_path_within_the_window(sequences, earlier, budget, size, window):
+    for tree in pack(sequences, budget, Kept(earlier).match):
+        seen = {}
+        for block in tree.blocks(size, window):
+            assert 1 <= block.stop - block.start <= size
+            assert len(block.column_K) <= max(tree.depth_C) + 2 * size
+            for row, node in enumerate(range(block.start, block.stop)):
+                seen[node] = set(block.column_K[block.seen_BK[row]].tolist())
+        assert sorted(seen) == list(range(len(tree)))
+        for node, got in seen.items():
+            rank, depth = tree.rank_C[tree.before + node], tree.positions_T[node]
+            path = (tree.rank_C <= rank) & (rank < tree.end_C) & (tree.depth_C > depth - (window or 99))
+            assert got == set(np.flatnonzero(path).tolist())
+
+
+def test_a_pass_ends_before_it_uses_too_many_known_nodes():
+    known = [(t, *range(20)) for t in range(9)]
+    passes = pack([(*k, leaf) for k in known for leaf in (98, 99)], 10, Kept(known).match)
+    assert max(len(tree.kept_S) for tree in passes) <= MOST_KEPT * 10
+    assert sum(map(len, passes)) == 18
 
 
 @settings(deadline=None)
@@ -34,7 +88,7 @@ def spelled(passes):
 def test_what_a_last_token_attends_to_spells_its_sequence(sequences, budget):
     distinct = list(dict.fromkeys(sequences))
     found = spelled(pack(distinct, budget))
-    assert found == {i: (s, list(range(len(s)))) for i, s in enumerate(distinct)}
+    assert found == {i: (s, tuple(range(len(s)))) for i, s in enumerate(distinct)}
 
 
 @settings(deadline=None)
@@ -99,7 +153,7 @@ def test_blocks_hold_each_node_s_path_within_the_window_and_few_columns_more(seq
         seen = {}
         for block in tree.blocks(size, window):
             assert block.stop - block.start <= size
-            assert len(block.column_K) <= max(tree.depth_C()) + size
+            assert len(block.column_K) <= max(tree.depth_C) + size
             for row, node in enumerate(range(block.start, block.stop)):
                 seen[node] = block.column_K[block.seen_BK[row]].tolist()
         assert sorted(seen) == list(range(len(tree)))

@@ -168,6 +168,8 @@ class EngineUsage:
     computed_tokens: int = 0
     """Positions that went through the model."""
     generated_tokens: int = 0
+    reused_tokens: int = 0
+    """Positions that were not computed because an earlier call, or another of the same server, had done so."""
     calls: int = 0
     """Batches that the engine received, if calls are merged (``merging``)."""
     cost: float | None = None

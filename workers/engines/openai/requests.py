@@ -30,7 +30,8 @@ def billed(usage: EngineUsage, counted: Mapping[str, Any], options: Options, pro
     """
     prompt, generated = counted.get("prompt_tokens") or prompt_tokens, counted.get("completion_tokens") or 0
     cached = (counted.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    usage = replace(usage, computed_tokens=usage.computed_tokens + prompt - cached + generated)
+    computed, reused = usage.computed_tokens + prompt - cached + generated, usage.reused_tokens + cached
+    usage = replace(usage, computed_tokens=computed, reused_tokens=reused)
     if options.price_prompt is None or options.price_generated is None:
         return usage
     price = prompt * options.price_prompt + generated * options.price_generated

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from cotfaith.workers.engines.transformers.key_values import KeyValues
 from cotfaith.workers.text.joins import Joins
 
 
@@ -25,6 +26,8 @@ class Decoder:
     """Whether layers carry a state from token to token, which padding would change."""
     tree_budget: int | None = None
     """The most tokens of one prefill pass with shared prefixes; None: the model takes no tree: prompts are padded."""
+    kept: KeyValues | None = None
+    """What earlier calls computed; null: nothing is kept."""
 
     def step(self, tokens_BT: Tensor, mask_BT: Tensor, positions_BT: Tensor, cache: Any) -> tuple[Tensor, Any]:
         """Run the model on new tokens; return the last position's logits_BV, and the grown cache."""

@@ -43,9 +43,10 @@ from cotfaith.workers.engines.transformers.decoder import Decoder
 from cotfaith.workers.engines.transformers.float32_head import CANNOT, use_float32_head
 from cotfaith.workers.engines.transformers.generation import generate_all
 from cotfaith.workers.engines.transformers.grouped_attention import grouped_attention
+from cotfaith.workers.engines.transformers.key_values import KeyValues
 from cotfaith.workers.engines.transformers.options import Options, parse_options, static_capabilities
-from cotfaith.workers.engines.transformers.prefix_tree import pack
-from cotfaith.workers.engines.transformers.tree_passes import run_passes
+from cotfaith.workers.engines.transformers.prefix_tree import Work, nothing, pack, work
+from cotfaith.workers.engines.transformers.tree_passes import layer_shapes, run_passes
 from cotfaith.workers.sources import weights_source
 
 TREE_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
@@ -88,11 +89,14 @@ class TransformersEngine:
         self._running, self._scored = Running(), 0
         if not use_float32_head(self.model):
             self._note(CANNOT)
+        self._kept: KeyValues | None = None
         self._recurrent = _is_recurrent(self._config, self._takes)
         self._tree = self._options.prefix_tree == "auto" and self._tree_works(TOLERANCE[spec.dtype])
         shares = self._tree and self._chunk == NO_CHUNKS and "logits_to_keep" in self._takes
         budget = self._options.token_budget if shares else None
-        self._decoder = Decoder(self.model, tokenizer, eos, self._takes, self._recurrent, budget)
+        if shares:
+            self._kept = self._place_to_keep()
+        self._decoder = Decoder(self.model, tokenizer, eos, self._takes, self._recurrent, budget, self._kept)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -124,8 +128,8 @@ class TransformersEngine:
         """Continue each prompt; see ``generation``."""
         check_generate(requests, self._capabilities.max_context)
         with torch.inference_mode(), without_cudnn_attention(), grouped_attention(self.model), self._counting(0):
-            generations, computed = generate_all(self._decoder, requests, self._options.max_rows, self._tell)
-        self._computed(computed)
+            generations, done = generate_all(self._decoder, requests, self._options.max_rows, self._tell)
+        self._count(done)
         self._usage = self._usage.with_requests(requests, generated=sum(len(g.tokens) for g in generations))
         return generations
 
@@ -156,11 +160,13 @@ class TransformersEngine:
 
     def _by_trees(self, wanted: Wanted, token_budget: int) -> LogProbs:
         prefixes = list(wanted)
-        passes = pack(prefixes, token_budget)
+        if self._kept is not None:
+            self._kept.begin()
+        passes = pack(prefixes, token_budget, self._kept.match if self._kept else nothing)
         total, done = sum(map(len, passes)), 0
-        self._computed(total)
+        self._count(work(passes))
         table: LogProbs = {}
-        for result in run_passes(self.model, self._takes, passes):
+        for result in run_passes(self.model, self._takes, passes, self._kept):
             done += len(result.tree)
             self._tell_share(done, total)
             if result.row:
@@ -194,7 +200,7 @@ class TransformersEngine:
 
     def _forward(self, tokens_BT: Tensor, keep: list[int]) -> Tensor:
         """Run one padded pass; return logits_BNV at the positions ``keep``."""
-        self._computed(tokens_BT.numel())
+        self._count(Work(tokens_BT.numel()))
         keep_N = torch.tensor(keep, device=tokens_BT.device)
         if "logits_to_keep" in self._takes:
             logits_BNV: Tensor = self.model(input_ids=tokens_BT, use_cache=False, logits_to_keep=keep_N).logits
@@ -202,8 +208,20 @@ class TransformersEngine:
         logits_BTV: Tensor = self.model(input_ids=tokens_BT, use_cache=False).logits
         return logits_BTV[:, keep_N]
 
-    def _computed(self, positions: int) -> None:
-        self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + positions)
+    def _count(self, done: Work) -> None:
+        computed, reused = self._usage.computed_tokens + done.computed, self._usage.reused_tokens + done.reused
+        self._usage = replace(self._usage, computed_tokens=computed, reused_tokens=reused)
+
+    @memory_errors()
+    def _place_to_keep(self) -> KeyValues | None:
+        """Return a place for what calls compute; none if the budget is 0, or too small for a token."""
+        device: torch.device = self.model.device
+        budget = self._options.kept_gb
+        if budget is None:
+            budget = torch.cuda.mem_get_info(device)[0] / 4e9 if device.type == "cuda" else 1.0
+        with torch.inference_mode():
+            kept = KeyValues(layer_shapes(self.model, self._takes), int(budget * 1e9)) if budget else None
+        return kept if kept and kept.room else None
 
     def _tree_works(self, tolerance: float) -> bool:
         """Score a small random tree both ways; if that fails or differs, note it and continue without the tree."""

@@ -21,6 +21,8 @@ from cotfaith.workers.engines.protocol import GenerateRequest, Generation, Runni
 from cotfaith.workers.engines.stops import finish
 from cotfaith.workers.engines.transformers import row_cache
 from cotfaith.workers.engines.transformers.decoder import Decoder
+from cotfaith.workers.engines.transformers.key_values import KeyValues
+from cotfaith.workers.engines.transformers.prefix_tree import Work
 from cotfaith.workers.engines.transformers.sampling import sample, uniforms
 from cotfaith.workers.engines.transformers.shared_prefill import shared_prefill
 from cotfaith.workers.text.joins import TAIL
@@ -63,13 +65,16 @@ def generate_all(
     requests: Sequence[GenerateRequest],
     max_rows: int,
     tell: Callable[[Running], None] = lambda running: None,
-) -> tuple[list[Generation], int]:
-    """Continue every prompt, at most ``max_rows`` at once; return the generations and the positions computed.
+) -> tuple[list[Generation], Work]:
+    """Continue every prompt, at most ``max_rows`` at once; return the generations and the work.
 
     ``tell`` is called after every step of the batch with what is done so far.
+    Keys and values of prompts and texts are kept for later calls if there is a place for them.
     Finished rows make room for waiting ones, a quarter of the batch at a time: a prefill per row would cost more.
     Models without a shared prefill cannot mix rows of different age: they get one fixed batch after another.
     """
+    if decoder.kept is not None:
+        decoder.kept.begin()
     rows = [_Row(request, uniforms(request.seed, request.max_tokens)) for request in requests]
     waiting = _batches(decoder, rows, max_rows)
     state = _State(decoder)
@@ -82,7 +87,7 @@ def generate_all(
         tell(state.running)
     results = [row.result for row in rows]
     assert all(results), "the loop ends when every row has its result"
-    return [result for result in results if result], state.computed
+    return [result for result in results if result], state.work
 
 
 def _batches(decoder: Decoder, rows: Sequence[_Row], max_rows: int) -> list[list[_Row]]:
@@ -106,21 +111,23 @@ def _take(waiting: list[list[_Row]], count: int) -> list[_Row]:
     return taken
 
 
-def _prefill(decoder: Decoder, rows: Sequence[_Row]) -> tuple[Tensor, Any, Tensor, int]:
-    """Return logits_BV, the cache, mask_BT and the number of positions computed."""
+def _prefill(decoder: Decoder, rows: Sequence[_Row]) -> tuple[Tensor, Any, Tensor, Work]:
+    """Return logits_BV, the cache, mask_BT and the positions computed and reused."""
     prompts = list(dict.fromkeys(row.request.prompt for row in rows))
     tokens_PT, mask_PT = _left_padded(prompts, decoder.model.device)
     if decoder.tree_budget is None:
         positions_PT = (mask_PT.cumsum(dim=-1) - 1).clamp(min=0)
         logits_PV, cache = decoder.step(tokens_PT, mask_PT, positions_PT, None)
-        computed = tokens_PT.numel()
+        done = Work(tokens_PT.numel())
     else:
-        logits_PV, cache, computed = shared_prefill(decoder.model, decoder.takes, prompts, decoder.tree_budget)
+        logits_PV, cache, done = shared_prefill(
+            decoder.model, decoder.takes, prompts, decoder.tree_budget, decoder.kept
+        )
     place = {prompt: i for i, prompt in enumerate(prompts)}
     index_B = torch.tensor([place[row.request.prompt] for row in rows], device=tokens_PT.device)
     if len(prompts) < len(rows):
         cache.reorder_cache(index_B)
-    return logits_PV[index_B], cache, mask_PT[index_B], computed
+    return logits_PV[index_B], cache, mask_PT[index_B], done
 
 
 def _left_padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -141,7 +148,7 @@ class _State:
     rows: list[_Row] = field(default_factory=list)
     cache: Any = None
     mask_BT: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.long))  # noqa: N815
-    computed: int = 0
+    work: Work = field(default_factory=Work)
     generated: int = 0
     """Tokens, also those of unfinished rows."""
     ended: int = 0
@@ -155,8 +162,8 @@ class _State:
 
     def admit(self, rows: Sequence[_Row]) -> None:
         """Run the prompts of ``rows``, and keep the rows that their first token does not end."""
-        logits_BV, cache, mask_BT, computed = _prefill(self.decoder, rows)
-        self.computed += computed
+        logits_BV, cache, mask_BT, done = _prefill(self.decoder, rows)
+        self.work += done
         self._extend(rows, logits_BV)
         if self.rows:
             row_cache.join(self.cache, cache)
@@ -173,7 +180,7 @@ class _State:
         self.mask_BT = torch.cat([self.mask_BT, torch.ones_like(tokens_B1)], dim=1)
         positions_B1 = self.mask_BT.sum(dim=1, keepdim=True) - 1
         logits_BV, self.cache = self.decoder.step(tokens_B1, self.mask_BT, positions_B1, self.cache)
-        self.computed += len(self.rows)
+        self.work += Work(len(self.rows))
         self._extend(self.rows, logits_BV)
         self._drop_finished()
 
@@ -184,6 +191,9 @@ class _State:
 
     def _drop_finished(self) -> None:
         keep = [i for i, row in enumerate(self.rows) if row.result is None]
+        if self.decoder.kept is not None:
+            for i in set(range(len(self.rows))).difference(keep):
+                self._keep(i, self.decoder.kept)
         if 0 < len(keep) < len(self.rows):
             index_B = torch.tensor(keep, device=self.mask_BT.device)
             self.cache.reorder_cache(index_B)
@@ -191,6 +201,12 @@ class _State:
             self._trim()
         self.ended += len(self.rows) - len(keep)
         self.rows = [self.rows[i] for i in keep]
+
+    def _keep(self, i: int, kept: KeyValues) -> None:
+        """Keep a finished row's keys and values, of its prompt and of all tokens but one that nothing followed."""
+        row, count = self.rows[i], int(self.mask_BT[i].sum())
+        ids = np.array((*row.request.prompt, *row.tokens)[:count], dtype=np.int64)
+        kept.keep(ids, [(layer.keys[i, :, -count:], layer.values[i, :, -count:]) for layer in self.cache.layers])
 
     def _trim(self) -> None:
         """Drop the columns that are padding in every row, if the cache can be cut."""

@@ -18,6 +18,11 @@ class Options(Section):
     """The most tokens of one scoring pass. More take more memory, and may be faster on a large GPU."""
     max_rows: int = Field(default=32, ge=1)
     """The most prompts that are continued together. Each has its own key-value cache."""
+    kept_gb: float | None = Field(default=None, ge=0)
+    """The gigabytes for keys and values of earlier prompts and texts, so that a text that begins alike is not computed
+    again. 0: none. Default: 1 on the CPU, where memory is only taken as it fills; a quarter of a GPU's memory that is
+    free once the weights are loaded.
+    """
     attention: Literal["auto", "sdpa", "eager"] = "auto"
     """The attention kernel. auto: sdpa if the model has it, else eager, which is slower."""
     float32_copy: bool = False
@@ -29,7 +34,9 @@ class Options(Section):
     """auto: compute shared prefixes once if the model allows it. off: one prompt per row."""
 
 
-EXECUTION_OPTIONS = frozenset({"token_budget", "max_rows", "device", "attention", "prefix_tree", "float32_copy"})
+EXECUTION_OPTIONS = frozenset(
+    {"token_budget", "max_rows", "kept_gb", "device", "attention", "prefix_tree", "float32_copy"}
+)
 
 
 def parse_options(spec: ModelSpec) -> Options:

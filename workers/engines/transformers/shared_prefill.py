@@ -14,26 +14,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cotfaith.workers.engines.transformers.prefix_tree import pack
+from cotfaith.workers.engines.transformers.key_values import KeyValues
+from cotfaith.workers.engines.transformers.prefix_tree import Work, nothing, pack, work
 from cotfaith.workers.engines.transformers.row_cache import growing_cache
 from cotfaith.workers.engines.transformers.tree_passes import TreeResult, run_passes
 
 
 def shared_prefill(
-    model: Any, takes: frozenset[str], prompts: Sequence[Sequence[int]], token_budget: int
-) -> tuple[Tensor, Any, int]:
-    """Return logits_PV, the cache, and the number of positions computed."""
+    model: Any,
+    takes: frozenset[str],
+    prompts: Sequence[Sequence[int]],
+    token_budget: int,
+    kept: KeyValues | None = None,
+) -> tuple[Tensor, Any, Work]:
+    """Return logits_PV, the cache, and the positions computed and reused. ``kept``: of earlier calls."""
     width = max(map(len, prompts))
-    passes = pack(prompts, token_budget)
+    passes = pack(prompts, token_budget, kept.match if kept else nothing)
     order = torch.tensor([index for tree in passes for index in tree.nodes], device=model.device).argsort()
-    ended = (result for result in run_passes(model, takes, passes, keep_caches=True) if result.tree.nodes)
+    ended = (result for result in run_passes(model, takes, passes, kept, whole=True) if result.tree.nodes)
     parts = [_rows_of_pass(result, width) for result in ended]
     whole = growing_cache()
     for layer, pairs in enumerate(zip(*(rows for _, rows in parts), strict=True)):
         keys_PHWD, values_PHWD = (torch.cat(part)[order] for part in zip(*pairs, strict=True))
         whole.update(keys_PHWD, values_PHWD, layer)
     logits_PV = torch.cat([logits_RV for logits_RV, _ in parts])[order]
-    return logits_PV, whole, sum(map(len, passes))
+    return logits_PV, whole, work(passes)
 
 
 def _rows_of_pass(result: TreeResult, width: int) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
@@ -43,9 +48,8 @@ def _rows_of_pass(result: TreeResult, width: int) -> tuple[Tensor, list[tuple[Te
     for row, columns in enumerate(result.tree.nodes.values()):
         paths_RW[row, width - len(columns) :] = torch.from_numpy(columns)
     paths_RW = paths_RW.to(device)
-    layers: list[Any] = list(result.cache.layers)
     logits_RV = result.logits_NV[[result.row[index] for index in result.tree.nodes]]
-    return logits_RV, [(_rows(layer.keys, paths_RW), _rows(layer.values, paths_RW)) for layer in layers]
+    return logits_RV, [(_rows(layer.keys, paths_RW), _rows(layer.values, paths_RW)) for layer in result.layers]
 
 
 def _rows(columns_1HCD: Tensor, paths_RW: Tensor) -> Tensor:

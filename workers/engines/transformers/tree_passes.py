@@ -1,9 +1,9 @@
-"""A runner of a prefix tree's passes, which keeps the keys and values that the next pass continues from.
+"""A runner of a prefix tree's passes, which continue from one another and from what earlier calls computed.
 
 In: passes (``prefix_tree``), and a model that can attend to them (``tree_attention``). Out: per pass the logits at the
-wanted columns, and the cache of its columns if it is wanted. Knows nothing about what the logits are for.
+wanted columns, and the keys and values of its columns if they are wanted. Knows nothing about what the logits are for.
 
-T = nodes of a pass, P = its past, C = P + T, N = wanted positions, V = vocabulary.
+T = nodes of a pass, C = its columns, N = wanted positions, V = vocabulary.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import Cache, DynamicCache
 
-from cotfaith.workers.engines.transformers.path_cache import Path
-from cotfaith.workers.engines.transformers.prefix_tree import TreePass
+from cotfaith.workers.engines.transformers.key_values import KeyValues, LayerShape
+from cotfaith.workers.engines.transformers.path_cache import PassCache
+from cotfaith.workers.engines.transformers.prefix_tree import TreePass, pack
 from cotfaith.workers.engines.transformers.tree_attention import attending
 
 
@@ -28,28 +28,36 @@ class TreeResult:
     row: dict[int, int]
     """Index of a sequence that ends in this pass -> the row of its last token's logits."""
     logits_NV: Tensor  # noqa: N815
-    cache: Any
-    """Keys and values of all the pass's columns, if the caller wants them."""
+    layers: Sequence[Any]
+    """With the keys and values of all the pass's columns until the next pass, if the caller wants them."""
 
 
 def run_passes(
-    model: Any, takes: frozenset[str], passes: Sequence[TreePass], keep_caches: bool = False
+    model: Any,
+    takes: frozenset[str],
+    passes: Sequence[TreePass],
+    kept: KeyValues | None = None,
+    whole: bool = False,
 ) -> Iterator[TreeResult]:
-    """Run the passes in order. ``takes``: names of the arguments of the model's forward method."""
-    cache: Cache | None = None
-    path = Path(passes)
+    """Run the passes in order. ``takes``: names of the arguments of the model's forward method.
+
+    ``kept``: what the passes were packed with, to which they add; ``whole``: the caller wants all keys and values.
+    """
+    state = PassCache(kept, model.device, whole)
+    alone = kept is None and not whole and not any(len(tree.past_P) for tree in passes)
     for tree, after in pairwise([*passes, None]):
         assert tree is not None, "only the end has nothing after it"
-        if keep_caches:
-            cache = _past(cache, tree)
-        elif path.longest:
-            path.turn_to(tree, after)
-            cache = path.cache
         columns = sorted({int(nodes[-1]) for nodes in tree.nodes.values()})
         row = {column: i for i, column in enumerate(columns)}
-        logits_NV = _forward(model, takes, tree, columns, cache)
+        state.turn_to(tree, after)
+        try:
+            logits_NV = _forward(model, takes, tree, columns, None if alone else state.cache)
+        except BaseException:
+            state.give_up()
+            raise
+        state.end(tree)
         rows = {i: row[int(nodes[-1])] for i, nodes in tree.nodes.items()}
-        yield TreeResult(tree, rows, logits_NV, cache if keep_caches else None)
+        yield TreeResult(tree, rows, logits_NV, state.cache.layers)
 
 
 def _forward(model: Any, takes: frozenset[str], tree: TreePass, columns: Sequence[int], cache: Any) -> Tensor:
@@ -58,7 +66,7 @@ def _forward(model: Any, takes: frozenset[str], tree: TreePass, columns: Sequenc
 
     cached = {} if cache is None else {"past_key_values": cache}
     # If no sequence ends here, one unused position goes through the head: an empty list would mean every position.
-    keep_N = torch.tensor(columns or [len(tree.past_P)], device=model.device) - len(tree.past_P)
+    keep_N = torch.tensor(columns or [tree.before], device=model.device) - tree.before
     kept = {"logits_to_keep": keep_N} if "logits_to_keep" in takes else {}
     with attending(model, tree):
         logits_1NV: Tensor = model(
@@ -71,12 +79,7 @@ def _forward(model: Any, takes: frozenset[str], tree: TreePass, columns: Sequenc
     return (logits_1NV[0] if kept else logits_1NV[0, keep_N])[: len(columns)]
 
 
-def _past(cache: Any, tree: TreePass) -> Cache:
-    """Return a cache of the columns that ``tree`` continues from: all of them, regardless of a layer's window."""
-    past = DynamicCache()
-    if len(tree.past_P):
-        past_P = torch.from_numpy(tree.past_P)
-        for index, layer in enumerate(cache.layers):
-            at = past_P.to(layer.keys.device)
-            past.update(layer.keys[:, :, at], layer.values[:, :, at], index)
-    return past
+def layer_shapes(model: Any, takes: frozenset[str]) -> list[LayerShape]:
+    """Return the shapes of all layers' keys and values, read off a small pass."""
+    (result,) = run_passes(model, takes, pack([(0, 0)], 2), whole=True)
+    return [LayerShape.of(layer.keys, layer.values) for layer in result.layers]

@@ -136,8 +136,12 @@ class VllmEngine:
             if isinstance(error, torch.OutOfMemoryError):
                 raise EngineMemoryError(f"vLLM ran out of memory: {words}") from error
             raise EngineError(f"vLLM refused a request: {words}") from error
-        computed = sum(len(o.prompt_token_ids) - (o.num_cached_tokens or 0) + _generated(o) - 1 for o in outputs)
-        self._usage = replace(self._usage, computed_tokens=self._usage.computed_tokens + computed)
+        reused = sum(o.num_cached_tokens or 0 for o in outputs)
+        computed = sum(len(o.prompt_token_ids) + _generated(o) - 1 for o in outputs) - reused
+        before = self._usage
+        self._usage = replace(
+            before, computed_tokens=before.computed_tokens + computed, reused_tokens=before.reused_tokens + reused
+        )
         return outputs
 
     def _generation(self, request: GenerateRequest, output: Any) -> Generation:
