@@ -41,7 +41,7 @@ class EndToEnd:
         names = importable(dict.fromkeys(["ours", *options.ways]), NEEDS, console)
         sampling = {"max_tokens": options.max_tokens, "chains_per_item": options.chains}
         self.work = shard(options.model, options.items, sampling)
-        self.ours = load_engine(options, max_rows=options.rows)
+        self.ours = load_engine(options, max_rows=options.rows, kept_gb=1)
         made = {"ours": lambda: self.ours, "one by one": self._one_by_one, "vllm": self._vllm}
         self.engines = {name: made[name]() for name in names}
 
@@ -72,7 +72,8 @@ class EndToEnd:
 
 
 def _emptied(engine: Any) -> Any:
-    return engine.llm.reset_prefix_cache if hasattr(engine, "llm") else nothing
+    """Return what empties an engine's cache, if it has one."""
+    return engine.llm.reset_prefix_cache if hasattr(engine, "llm") else getattr(engine, "forget", nothing)
 
 
 def chain_row(timing: Timing, ours: Timing) -> dict[str, Any]:

@@ -114,7 +114,8 @@ def parser(
 
 
 def load_engine(options: argparse.Namespace, **settings: Any) -> TransformersEngine:
-    """Return this project's engine, on ``options.threads`` threads."""
+    """Return this project's engine, on ``options.threads`` threads. It keeps nothing between calls if not told to."""
+    settings = {"kept_gb": 0} | settings
     spec = ModelSpec(id="benchmark", source=options.model, dtype=options.dtype, options=settings)
     return TransformersEngine(spec, options.threads)
 

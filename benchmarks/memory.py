@@ -50,7 +50,7 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, Any]:
     requests = early_answering(_fitting(options.tokens, engine), options.steps, vocab_size)
     longest = len(requests[-1].prompt)
     work = {"ours": lambda: engine.score(requests), "plain pass": lambda: plain_pass(engine.model, longest)}[way]
-    before, during = _peak(work)
+    before, during = peak(work)
     where = {key: value for key, value in setting(options, engine).items() if key != "way"}
     return {"setting": where, "tokens": longest, "loaded_mib": before, "mib": during - before}
 
@@ -59,7 +59,7 @@ def _fitting(tokens: int, engine: Any) -> int:
     return min(tokens, engine.capabilities.max_context or tokens)
 
 
-def _peak(work: Callable[[], Any]) -> tuple[float, float]:
+def peak(work: Callable[[], Any]) -> tuple[float, float]:
     """Return resident MiB before the work, and at its highest."""
     if not STATUS.exists():
         before = _highest_ever()

@@ -116,15 +116,16 @@ def test_end_to_end_probes_the_same_chains(run):
     assert one["same_answers"] == one["answers"] > 0
 
 
-def test_suite_counts_every_probe_and_all_together(run):
-    _, printed, report = run("suite", "--items", "1", "--steps", "3", "--max-tokens", "4")
-    found = report["probes"]
-    together = found.pop("all, together")
+def test_suite_counts_what_is_computed_again_and_what_is_kept(run):
+    equal, printed, report = run("suite", "--items", "1", "--steps", "3", "--rest", "4", "--max-tokens", "16")
+    probes, (alone, kept) = report["probes"], report["suite"].values()
+    assert equal
     assert "adding_mistakes" in printed
-    assert all(0 < row["distinct"] <= row["computed"] for row in found.values())
-    assert found["early_answering"]["distinct"] == found["early_answering"]["computed"]
-    assert together["distinct"] < sum(row["distinct"] for row in found.values())
-    assert together["computed"] < sum(row["computed"] for row in found.values())
+    assert all(0 < row["distinct"] <= row["computed"] for row in probes.values())
+    assert probes["early_answering"]["distinct"] == probes["early_answering"]["computed"]
+    assert alone["distinct"] == kept["distinct"] <= kept["computed"] < alone["computed"]
+    assert alone["reused"] == 0 < kept["reused"]
+    assert report["answers"] == report["same"] > 0
 
 
 def test_memory_measures_in_processes_of_their_own(script, random_model, tmp_path):

@@ -107,6 +107,11 @@ class TransformersEngine:
         """Return the work done so far."""
         return replace(self._usage, running=self._running)
 
+    @property
+    def kept_bytes(self) -> int:
+        """The size of the keys and values that are kept for later calls."""
+        return self._kept.held * self._kept.token_size if self._kept else 0
+
     def notes(self) -> list[str]:
         """Return notes on whether and why a slower path is in use."""
         return list(self._notes)
@@ -132,6 +137,11 @@ class TransformersEngine:
         self._count(done)
         self._usage = self._usage.with_requests(requests, generated=sum(len(g.tokens) for g in generations))
         return generations
+
+    def forget(self) -> None:
+        """Forget what earlier calls computed; it only costs time."""
+        if self._kept is not None:
+            self._kept.forget()
 
     @contextmanager
     def _counting(self, scored: int) -> Iterator[None]:

@@ -47,8 +47,7 @@ class KeyValues:
         """Bytes of one token in all layers."""
         self.room = budget // max(1, self.token_size)
         """Tokens."""
-        self._radix = Radix()
-        self._free, self._unused = NO_IDS, 0
+        self.forget()
         self._pools = [
             (
                 torch.empty(self.room, *layer.key_HD, dtype=layer.dtype, device=layer.device),
@@ -61,6 +60,11 @@ class KeyValues:
     def held(self) -> int:
         """Tokens whose keys and values are kept."""
         return self._unused - len(self._free)
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._radix = Radix()
+        self._free, self._unused = NO_IDS, 0
 
     def begin(self) -> None:
         """Begin a call: from now on, what earlier calls used may be forgotten."""
