@@ -40,6 +40,7 @@ def generations(count):
 def test_a_batch_without_room_is_halved_and_its_results_stay(tiny_model, method, make):
     engine = engine_of(tiny_model())
     expected = getattr(engine, method)(make(12))
+    engine.forget()
     merger = Merger(lambda: engine)
     with limited(engine, 14):
         got = merger.submit(method, make(12)).result(60)
