@@ -42,21 +42,28 @@ from cotfaith.cluster.cli.watch import watch_preemption
 from cotfaith.cluster.terminal import plain_text
 from cotfaith.schemas.errors import CotfaithError, InputError
 from cotfaith.schemas.unshown import without_credentials
+from cotfaith.schemas.variables import CACHE, OUTPUT, RAY_ADDRESS, told
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Measure whether a language model's chain of thought can be trusted, per model and per task.",
+    epilog=told(OUTPUT, RAY_ADDRESS, CACHE),
 )
 app.add_typer(organisms.app, name="organisms")
-app.command("try")(try_model)
+app.command("try", epilog=told(OUTPUT, RAY_ADDRESS, CACHE))(try_model)
 app.command()(init)
-app.command()(validate)
-app.command("import")(import_chains)
+app.command(epilog=told(RAY_ADDRESS, CACHE))(validate)
+app.command("import", epilog=told(CACHE))(import_chains)
 app.command("check-store")(check_store)
 app.command("list")(list_names)
 app.command("watch-preemption")(watch_preemption)
-for command in (plan, run, status, verify, aggregate, gate, select, compare, loss, report, show, label, export, schema):
+for command in (plan, run):
+    app.command(epilog=told(OUTPUT, RAY_ADDRESS, CACHE))(command)
+for command in (status, verify, aggregate, gate, select, compare):
+    app.command()(command)
+app.command(epilog=told(CACHE))(loss)
+for command in (report, show, label, export, schema):
     app.command()(command)
 
 _INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM

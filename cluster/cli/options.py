@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cotfaith.schemas.variables import RAY_ADDRESS
+
 SpecPath = Annotated[str, typer.Argument(help="The run spec (YAML); see examples/.", show_default=False)]
 RunPath = Annotated[str, typer.Argument(help="The run's folder, or s3://bucket/prefix.", show_default=False)]
 Overrides = Annotated[
@@ -38,6 +40,7 @@ RayAddress = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS",
+        envvar=RAY_ADDRESS,
         help='Read and sum a large run in tasks of the Ray cluster at ADDRESS (host:port, or "auto"), beside its data.',
     ),
 ]

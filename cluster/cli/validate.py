@@ -15,7 +15,8 @@ from cotfaith.cluster.cli.consoles import err, kept_for_json, messages, out, pri
 from cotfaith.cluster.cli.options import AsJson, PolicyFile
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import SpecError
-from cotfaith.schemas.spec import RunSpec, TaskSpec, parse_spec
+from cotfaith.schemas.spec import RunSpec, TaskSpec
+from cotfaith.schemas.variables import RAY_ADDRESS
 from cotfaith.workers.remote.address import is_address
 
 ORGANISMS = Path(__file__).parents[1] / "validation" / "organisms.yaml"
@@ -118,21 +119,25 @@ def validate(
 def _spec(
     path: str | None, chains: str | None, sources: list[str], overrides: list[str], plugins: list[str]
 ) -> RunSpec:
-    from cotfaith.cluster.plan.spec_file import load_spec
+    from cotfaith.cluster.plan.environment import environment_overrides, warn_of_unknown_variables
+    from cotfaith.cluster.plan.spec_file import check_spec, load_spec, overridden
 
+    warn_of_unknown_variables()
+    cluster = environment_overrides(names=[RAY_ADDRESS])
     if sources and chains is None:
         raise SpecError("--model needs --chains FILE; to run tasks, name the models in a spec.")
     if chains is None:
-        return load_spec(path or ORGANISMS, overrides, plugins)
+        return load_spec(path or ORGANISMS, [*cluster, *overrides], plugins)
     if (path is None) == (not sources):
         raise SpecError("--chains needs one model to probe them with: either a SPEC that names it, or --model SOURCE.")
     task = {"name": "chains", "file": chains, "adapter": "labelled_chains", "n": _ALL}
     if path is not None:
-        return load_spec(path, overrides, plugins).model_copy(update={"tasks": (TaskSpec.model_validate(task),)})
+        spec = load_spec(path, [*cluster, *overrides], plugins)
+        return spec.model_copy(update={"tasks": (TaskSpec.model_validate(task),)})
     if overrides or plugins:
         raise SpecError("--set and --plugin need a SPEC; with --model there is none.")
     models = [{"id": _name(source), "source": source} for source in sources]
-    return parse_spec({"models": models, "tasks": [task], "probes": list(PROBES)}, "--model")
+    return check_spec(overridden({"models": models, "tasks": [task], "probes": list(PROBES)}, cluster), "--model")
 
 
 def _local_page(text: str) -> Path:

@@ -21,10 +21,19 @@ def load_spec(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence
     if is_address(str(path)):
         raise SpecError("SPEC: expected a file on this machine, got an address. Copy the spec here and name the copy.")
     path = Path(path).expanduser()
-    data = _read(path)
+    return check_spec(overridden(_read(path), overrides), str(path), plugins)
+
+
+def overridden(data: Any, overrides: Sequence[str]) -> Any:
+    """Apply ``key=value`` overrides to a spec's keys and values, in place, and return it.
+
+    Raises:
+        SpecError: an override names a place that cannot be set.
+
+    """
     for override in overrides if isinstance(data, dict) else ():  # parse_spec refuses anything else
         _apply(data, override)
-    return check_spec(data, str(path), plugins)
+    return data
 
 
 def check_spec(data: Any, origin: str = "spec", plugins: Sequence[str] = ()) -> RunSpec:

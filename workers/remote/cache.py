@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import SpecError
+from cotfaith.schemas.variables import CACHE
 from cotfaith.workers.remote.checksums import Sums, is_md5, sums_of
 from cotfaith.workers.remote.s3_objects import RemoteObject
 
 MANIFEST = ".cotfaith.json"
-VARIABLE = "COTFAITH_CACHE"
 _HALF = ".half"
 Download = Callable[[RemoteObject, Path], Sums]
 """(object, target) -> the checksums of the target, which is complete and checked."""
@@ -30,7 +30,7 @@ Download = Callable[[RemoteObject, Path], Sums]
 
 def cache_root() -> Path:
     """Return the cache's folder, which need not exist."""
-    return Path(os.environ.get(VARIABLE) or "~/.cache/cotfaith").expanduser()
+    return Path(os.environ.get(CACHE) or "~/.cache/cotfaith").expanduser()
 
 
 def is_whole(folder: Path) -> bool:
@@ -75,7 +75,7 @@ def _writable(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise SpecError(
-            f"{place}: the cache cannot be written: {error.strerror or error}. Fix that, or set {VARIABLE} to another "
+            f"{place}: the cache cannot be written: {error.strerror or error}. Fix that, or set {CACHE} to another "
             "folder."
         ) from error
 
@@ -138,7 +138,7 @@ def _check_room(folder: Path, size: int) -> None:
     if size > free:
         raise SpecError(
             f"{folder}: {size / 2**30:.2f} GiB are to be downloaded and {free / 2**30:.2f} GiB are free. Make room, or "
-            f"set {VARIABLE} to a folder on another disk."
+            f"set {CACHE} to a folder on another disk."
         )
 
 
