@@ -58,12 +58,10 @@ app.command("import", epilog=told(CACHE))(import_chains)
 app.command("check-store")(check_store)
 app.command("list")(list_names)
 app.command("watch-preemption")(watch_preemption)
-for command in (plan, run):
-    app.command(epilog=told(OUTPUT, RAY_ADDRESS, CACHE))(command)
-for command in (status, verify, aggregate, gate, select, compare):
-    app.command()(command)
+app.command(epilog=told(OUTPUT, RAY_ADDRESS, CACHE))(plan)
+app.command(epilog=told(OUTPUT, RAY_ADDRESS, CACHE))(run)
 app.command(epilog=told(CACHE))(loss)
-for command in (report, show, label, export, schema):
+for command in (status, verify, aggregate, gate, select, compare, report, show, label, export, schema):
     app.command()(command)
 
 _INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
