@@ -13,12 +13,14 @@ _HEAD = """\
 
 (This page is made from the schemas: `python docs/results.py`.)
 
-    import cotfaith
-    import polars as pl
+```python
+import cotfaith
+import polars as pl
 
-    tables = cotfaith.read("runs/mine")                 # or s3://bucket/prefix
-    tables.chains.filter(pl.col("model") == "a").select("item_id", "correct").collect()
-    tables.verdicts.select("model", "task", "verdict").collect()
+tables = cotfaith.read("runs/mine")                 # or s3://bucket/prefix
+tables.chains.filter(pl.col("model") == "a").select("item_id", "correct").collect()
+tables.verdicts.select("model", "task", "verdict").collect()
+```
 
 Each table is a polars `LazyFrame`: no row is read before `collect()`. `items`, `chains` and `observations` have the
 rows that were committed when `read` was called; rows that were replaced later, and what attempts that were cut off left

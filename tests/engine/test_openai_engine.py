@@ -305,6 +305,8 @@ def test_a_variable_that_is_not_set(serve, monkeypatch):
         ({"base_url": f"http://user:{KEY}@127.0.0.1/v1"}, "user or password"),
         ({"api_key": KEY}, "Unknown key 'api_key'"),
         ({"base_url": "127.0.0.1:8000"}, "expected a URL"),
+        ({"base_url": "https://..."}, "expected a URL"),
+        ({"base_url": "http://host:port/v1"}, "expected a URL"),
         ({"price_prompt": 1}, "got one price"),
     ],
 )

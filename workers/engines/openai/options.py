@@ -71,8 +71,7 @@ class Options(Section):
     @field_validator("base_url")
     @classmethod
     def _is_a_url(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _has_host(value):
             raise ValueError("expected a URL such as http://127.0.0.1:8000/v1")
         return value.rstrip("/")
 
@@ -82,6 +81,16 @@ class Options(Section):
         if taken := sorted(_OURS & value.keys()):
             raise ValueError(f"{', '.join(taken)}: set by cotfaith for each request; remove it")
         return value
+
+
+def _has_host(url: str) -> bool:
+    """Return whether it is an HTTP address whose host and port could be looked up: "https://..." is none."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        return parts.scheme in ("http", "https") and bool(host) and parts.port != 0
+    except ValueError:  # brackets without an end, a port that is no number, an empty label
+        return False
 
 
 EXECUTION_OPTIONS = frozenset(Options.model_fields) - {"model", "tokenizer", "dtype", *_ONLY_CHAT, "api"}
