@@ -17,7 +17,7 @@ _HEAD = """\
 import cotfaith
 import polars as pl
 
-tables = cotfaith.read("runs/mine")                 # or s3://bucket/prefix
+tables = cotfaith.read("runs/mine")  # or s3://bucket/prefix
 tables.chains.filter(pl.col("model") == "a").select("item_id", "correct").collect()
 tables.verdicts.select("model", "task", "verdict").collect()
 ```

@@ -6,6 +6,7 @@ import shlex
 import pytest
 import typer.main
 import yaml
+from pages import blocks_of
 
 from cotfaith.cluster.cli.app import app
 from cotfaith.schemas.spec import parse_spec
@@ -89,11 +90,7 @@ def test_lines_that_machines_execute_parse_whole(repo, texts):
 
 
 def test_specs_in_the_files_are_specs(repo, texts):
-    page = [
-        yaml.safe_load(re.sub(r"(?m)^    ", "", block))
-        for block in _blocks(texts[PAGE])
-        if block.startswith("    models:")
-    ]
+    page = [yaml.safe_load(one.text) for one in blocks_of(PAGE, texts[PAGE]) if one.language == "yaml"]
     kube = [
         yaml.safe_load(_documents(repo, name)["ConfigMap"]["data"]["spec.yaml"]) for name in ("rayjob", "raycluster")
     ]
@@ -179,7 +176,3 @@ def _cluster(repo, name):
 
 def _variables(pod):
     return {one["name"]: one["value"] for one in pod["containers"][0]["env"]}
-
-
-def _blocks(text):
-    return [block for block in text.split("\n\n") if block.startswith("    ")]
