@@ -13,6 +13,7 @@ from collections import Counter
 
 import pytest
 import yaml
+from commands import click_command
 from pages import BY, FILE, NOT, PRINTED, blocks, blocks_of, check_names, check_whole, ours, page_files, quoted
 
 from cotfaith.cluster.plan.spec_file import check_spec
@@ -22,6 +23,8 @@ from cotfaith.workers.engines.openai.options import parse_options
 from cotfaith.workers.resolved import resolve
 
 LANGUAGES = {"bash", "json", "python", "text", "toml", "yaml"}
+OPTION = re.compile(r"--[a-z][\w-]*")
+OF_VLLM = "--hf-overrides"
 MARKS = tuple(one.strip() for one in (NOT, BY, PRINTED, FILE))
 
 
@@ -137,6 +140,21 @@ def test_every_command_in_a_sentence_has_that_name_and_these_options(repo):
             check_names(words)
         except (KeyError, AssertionError) as error:
             pytest.fail(f"{page}: cotfaith {' '.join(words)}: {error!r}")
+
+
+def test_every_option_in_a_sentence_is_one_of_some_command(repo):
+    """An option by itself, without its command: it is one of ours, of a benchmark, or of a program that is named."""
+    known = option_names(click_command()) | {OF_VLLM}
+    for path in (repo / "benchmarks").glob("*.py"):
+        known |= set(OPTION.findall(path.read_text()))
+    said = [(page, name) for page, text in quoted(repo) if text.startswith("--") for name in OPTION.findall(text)]
+    assert len(said) > 50
+    assert [one for one in said if one[1] not in known] == []
+
+
+def option_names(command):
+    below = [option_names(one) for one in getattr(command, "commands", {}).values()]
+    return {name for param in command.params for name in (*param.opts, *param.secondary_opts)}.union(*below)
 
 
 def test_every_other_line_names_what_is_there(repo, found, targets):
