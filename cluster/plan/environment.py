@@ -22,9 +22,14 @@ def environment_overrides(environ: Mapping[str, str] = os.environ, *, names: Seq
     return [f"{_KEYS[name]}={json.dumps(environ[name])}" for name in names if environ.get(name)]
 
 
+def known_variables() -> list[str]:
+    """Return the names of all variables that the product reads, in order."""
+    return sorted(MEANINGS)
+
+
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return a line for each variable with our prefix and no meaning, with the nearest one; values are not shown."""
-    known = sorted(MEANINGS)
+    known = known_variables()
     wrong = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     return [f"The environment sets {name}, which has no effect. {unknown('variable', name, known)}" for name in wrong]
 
