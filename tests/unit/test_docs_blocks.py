@@ -24,7 +24,8 @@ from cotfaith.workers.resolved import resolve
 
 LANGUAGES = {"bash", "json", "python", "text", "toml", "yaml"}
 OPTION = re.compile(r"--[a-z][\w-]*")
-OF_VLLM = "--hf-overrides"
+OF_OTHERS = {"--build-arg", "--depth", "--hf-overrides", "--help"}
+"""What sentences name of docker, git and vLLM."""
 MARKS = tuple(one.strip() for one in (NOT, BY, PRINTED, FILE))
 
 
@@ -144,7 +145,7 @@ def test_every_command_in_a_sentence_has_that_name_and_these_options(repo):
 
 def test_every_option_in_a_sentence_is_one_of_some_command(repo):
     """An option by itself, without its command: it is one of ours, of a benchmark, or of a program that is named."""
-    known = option_names(click_command()) | {OF_VLLM, "--help"}
+    known = option_names(click_command()) | OF_OTHERS
     for path in (repo / "benchmarks").glob("*.py"):
         known |= set(OPTION.findall(path.read_text()))
     said = [(page, name) for page, text in quoted(repo) if text.startswith("--") for name in OPTION.findall(text)]
