@@ -18,7 +18,7 @@ from cotfaith.workers.engines.transformers.engine import TransformersEngine
 from cotfaith.workers.engines.transformers.prefix_tree import distinct_tokens
 
 WINDOWED = ["mistral", "gemma3", "qwen2_window"]
-KINDS = ["llama", "qwen2", "gpt_neox", "stablelm", *WINDOWED]
+KINDS = ["llama", "qwen2", "gpt_neox", "stablelm", "llama4", *WINDOWED]
 
 
 def engine_of(folder, dtype="float32", **options):
@@ -78,7 +78,29 @@ def test_scores_equal_plain_scoring(tiny_model, kind, options):
     assert engine.notes() == []
 
 
-@pytest.mark.parametrize("kind", ["mamba", "bloom", "gemma2", "llama4"])
+RECURRENT = ["mamba2", "qwen3_next", "lfm2"]
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+@pytest.mark.parametrize("budget", [5, 64, 2048])
+def test_models_with_a_state_continue_from_copies_of_it(tiny_model, kind, budget):
+    engine = engine_of(tiny_model(kind), token_budget=budget)
+    assert engine.notes() == []
+    expected = plain_scores(tiny_model(kind), various_requests())
+    for requests, values in ((various_requests(), expected), (various_requests()[::-1], expected[::-1])):
+        assert_close(engine.score(requests), values)
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_a_chain_of_a_model_with_a_state_is_computed_once(tiny_model, kind):
+    engine = engine_of(tiny_model(kind))
+    chain = ids(100, 4)
+    requests = [ScoreRequest((*chain[:n], 7, 8), ((1,), (2,))) for n in range(10, 101, 10)]
+    assert_close(engine.score(requests), plain_scores(tiny_model(kind), requests))
+    assert engine.usage().computed_tokens == distinct_tokens([r.prompt for r in requests])
+
+
+@pytest.mark.parametrize("kind", ["mamba", "bloom", "gemma2"])
 def test_models_that_cannot_attend_to_trees_are_scored_right_and_say_so_once(tiny_model, kind):
     engine = engine_of(tiny_model(kind))
     for _ in range(2):
@@ -87,11 +109,12 @@ def test_models_that_cannot_attend_to_trees_are_scored_right_and_say_so_once(tin
     assert "one per row" in note
 
 
-def test_prompts_within_an_attention_chunk_share_their_prefixes(tiny_model):
+def test_attention_in_chunks_shares_prefixes_of_any_length(tiny_model):
     engine = engine_of(tiny_model("llama4"))
-    requests = [ScoreRequest((1, 2, 3, n), ((4,), (5,))) for n in range(6)]
+    chain = ids(100, 4)  # chunks of 32
+    requests = [ScoreRequest((*chain[:n], 7, 8), ((1,), (2,))) for n in range(5, 101, 5)]
     assert_close(engine.score(requests), plain_scores(tiny_model("llama4"), requests))
-    assert engine.usage().computed_tokens == 3 + 6
+    assert engine.usage().computed_tokens == distinct_tokens([r.prompt for r in requests])
     assert engine.notes() == []
 
 
@@ -112,12 +135,12 @@ def test_shared_tokens_are_computed_once(tiny_model):
     budget=st.integers(1, 40),
     block=st.integers(1, 9),
 )
-@pytest.mark.parametrize("kind", ["llama", "gemma3"])
+@pytest.mark.parametrize("kind", ["llama", "gemma3", "llama4", "mamba2", "qwen3_next"])
 def test_any_set_of_sequences_scores_as_alone(engines, kind, prompts, candidates, budget, block):
     engine = engines(kind)
     requests = [ScoreRequest(prompt, tuple(candidates)) for prompt in prompts]
     with mock.patch.object(tree_attention, "BLOCK", block), torch.inference_mode():
-        together = engine._by_trees(wanted_tokens(requests), budget)
+        together = engine._shared(wanted_tokens(requests), budget)
     for request in requests:
         alone = engine._by_rows(wanted_tokens([request]))
         for prefix, values in alone.items():

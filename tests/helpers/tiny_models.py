@@ -81,6 +81,21 @@ def config_of(kind):
         return transformers.MambaConfig(
             vocab_size=258, hidden_size=32, num_hidden_layers=2, state_size=8, eos_token_id=257
         )
+    if kind == "mamba2":
+        return transformers.Mamba2Config(
+            vocab_size=258, hidden_size=32, num_hidden_layers=2, state_size=8, head_dim=8, num_heads=8, n_groups=1,
+            chunk_size=16, eos_token_id=257,
+        )  # fmt: skip
+    if kind == "qwen3_next":  # gated delta rule, and attention
+        return transformers.Qwen3NextConfig(
+            **{**COMMON, "num_hidden_layers": 4}, num_key_value_heads=2, head_dim=8, linear_num_value_heads=4,
+            linear_num_key_heads=2, linear_key_head_dim=8, linear_value_head_dim=8, num_experts=2,
+            num_experts_per_tok=1, moe_intermediate_size=16, shared_expert_intermediate_size=16,
+        )  # fmt: skip
+    if kind == "lfm2":  # short convolutions, and attention
+        return transformers.Lfm2Config(
+            **COMMON, num_key_value_heads=2, layer_types=["conv", "full_attention"], block_multiple_of=8
+        )
     assert kind == "bloom", kind
     return transformers.BloomConfig(vocab_size=258, hidden_size=32, n_layer=2, n_head=4, eos_token_id=257)
 

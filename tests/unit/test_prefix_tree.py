@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cotfaith.workers.engines.transformers.prefix_tree import MOST_KEPT, distinct_tokens, pack, work
+from cotfaith.workers.engines.transformers.prefix_tree import MOST_KEPT, Reach, distinct_tokens, pack, work
 
 # Few distinct ids, so that prefixes are shared often; large ones, so that byte order would show.
 IDS = st.sampled_from([0, 1, 2, 255, 256, 70_000])
@@ -64,7 +64,7 @@ def test_what_is_known_is_not_computed_again_but_for_last_tokens(sequences, earl
 def test_blocks_with_known_nodes_hold_each_node_s_path_within_the_window(sequences, earlier, budget, size, window):
     for tree in pack(sequences, budget, Kept(earlier).match):
         seen = {}
-        for block in tree.blocks(size, window):
+        for block in tree.blocks(size, Reach(window)):
             assert 1 <= block.stop - block.start <= size
             assert len(block.column_K) <= max(tree.depth_C) + 2 * size
             for row, node in enumerate(range(block.start, block.stop)):
@@ -74,6 +74,19 @@ def test_blocks_with_known_nodes_hold_each_node_s_path_within_the_window(sequenc
             rank, depth = tree.rank_C[tree.before + node], tree.positions_T[node]
             path = (tree.rank_C <= rank) & (rank < tree.end_C) & (tree.depth_C > depth - (window or 99))
             assert got == set(np.flatnonzero(path).tolist())
+
+
+@settings(deadline=None)
+@given(SEQUENCES, SEQUENCES, st.integers(1, 30), st.integers(1, 9), st.integers(1, 5))
+def test_blocks_of_chunks_hold_the_part_of_the_path_that_is_in_the_node_s_own_chunk(
+    sequences, earlier, budget, size, chunk
+):
+    for tree in pack(sequences, budget, Kept(earlier).match):
+        for block in tree.blocks(size, Reach(chunk=chunk)):
+            for row, node in enumerate(range(block.start, block.stop)):
+                depth = tree.positions_T[node]
+                seen = sorted(tree.depth_C[block.column_K[block.seen_BK[row]]].tolist())
+                assert seen == list(range(depth - depth % chunk, depth + 1))
 
 
 def test_a_pass_ends_before_it_uses_too_many_known_nodes():
@@ -151,7 +164,7 @@ def test_blocks_hold_each_node_s_path_within_the_window_and_few_columns_more(seq
     for tree in pack(sequences, budget):
         past, columns = len(tree.past_P), np.arange(len(tree.end_C))
         seen = {}
-        for block in tree.blocks(size, window):
+        for block in tree.blocks(size, Reach(window)):
             assert block.stop - block.start <= size
             assert len(block.column_K) <= max(tree.depth_C) + size
             for row, node in enumerate(range(block.start, block.stop)):

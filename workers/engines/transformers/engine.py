@@ -3,9 +3,9 @@
 In: token ids. Out: token ids, and log-probabilities in nats. Results equal those of scoring and sampling each prompt by
 itself, up to float noise. Knows nothing about prompts' text, items, chains or probes.
 
-Models that cannot attend to a tree are scored with one prompt per row. These are models with recurrent layers, and any
-model whose results on a small random tree differ from plain scoring when it is loaded. If a model attends in chunks,
-prompts longer than a chunk are also scored this way.
+Models that carry a state from token to token share prefixes by continuing from copies of it (``forks``). Models that
+can do neither are scored with one prompt per row: those whose results on a small random tree differ from plain scoring
+when they are loaded.
 
 T = nodes of a tree pass, B = rows, N = positions whose logits are needed, V = vocabulary.
 """
@@ -41,6 +41,7 @@ from cotfaith.workers.engines.threads import use_threads
 from cotfaith.workers.engines.transformers.attention import without_cudnn_attention
 from cotfaith.workers.engines.transformers.decoder import Decoder
 from cotfaith.workers.engines.transformers.float32_head import CANNOT, use_float32_head
+from cotfaith.workers.engines.transformers.forks import run_forks
 from cotfaith.workers.engines.transformers.generation import generate_all
 from cotfaith.workers.engines.transformers.grouped_attention import grouped_attention
 from cotfaith.workers.engines.transformers.key_values import KeyValues
@@ -54,7 +55,6 @@ TOLERANCE = {"float32": 5e-4, "bfloat16": 0.3, "float16": 0.1}
 """Self-test: the most nats by which a tree's log-probabilities may differ from plain ones (low precision: median)."""
 CUT_PASSES = 5
 """Self-test: the nodes of a pass, few enough that one pass continues from another."""
-NO_CHUNKS = 10**9
 HEAD_ROWS = 128
 """The most positions whose float32 log-probabilities over the vocabulary are in memory at once."""
 
@@ -84,7 +84,6 @@ class TransformersEngine:
         eos = _eos_ids(self.model, tokenizer)
         longest = getattr(self._config, "max_position_embeddings", None)
         self._capabilities = replace(static_capabilities(spec), max_context=longest)
-        self._chunk = getattr(self._config, "attention_chunk_size", None) or NO_CHUNKS
         self._usage = EngineUsage()
         self._running, self._scored = Running(), 0
         if not use_float32_head(self.model):
@@ -92,11 +91,9 @@ class TransformersEngine:
         self._kept: KeyValues | None = None
         self._recurrent = _is_recurrent(self._config, self._takes)
         self._tree = self._options.prefix_tree == "auto" and self._tree_works(TOLERANCE[spec.dtype])
-        shares = self._tree and self._chunk == NO_CHUNKS and "logits_to_keep" in self._takes
-        budget = self._options.token_budget if shares else None
-        if shares:
+        if self._tree and not self._recurrent:
             self._kept = self._place_to_keep()
-        self._decoder = Decoder(self.model, tokenizer, eos, self._takes, self._recurrent, budget, self._kept)
+        self._decoder = Decoder(self.model, tokenizer, eos, self._takes, self._recurrent, *self._shared_prefill())
 
     @property
     def capabilities(self) -> Capabilities:
@@ -161,12 +158,24 @@ class TransformersEngine:
 
     def _log_probs(self, wanted: Wanted) -> LogProbs:
         """Return the log-probability of every wanted token."""
-        too_deep = max(map(len, wanted), default=0) > self._chunk
-        if self._tree and too_deep:
-            self._note(f"Prompts longer than the model's attention chunks ({self._chunk}) are scored one per row.")
-        if not self._tree or too_deep:
+        if not self._tree:
             return self._by_rows(wanted)
-        return self._by_trees(wanted, self._options.token_budget)
+        return self._shared(wanted, self._options.token_budget)
+
+    def _shared(self, wanted: Wanted, token_budget: int) -> LogProbs:
+        by = self._by_forks if self._recurrent else self._by_trees
+        return by(wanted, token_budget)
+
+    def _by_forks(self, wanted: Wanted, token_budget: int) -> LogProbs:
+        table: LogProbs = {}
+        done = 0
+        for result in run_forks(self.model, self._takes, list(wanted), token_budget):
+            self._count(Work(result.computed))
+            done += len(result.row)
+            self._tell_share(done, len(wanted))
+            if result.row:
+                table |= _pick(result.logits_NV, result.row, wanted)
+        return table
 
     def _by_trees(self, wanted: Wanted, token_budget: int) -> LogProbs:
         prefixes = list(wanted)
@@ -222,6 +231,16 @@ class TransformersEngine:
         computed, reused = self._usage.computed_tokens + done.computed, self._usage.reused_tokens + done.reused
         self._usage = replace(self._usage, computed_tokens=computed, reused_tokens=reused)
 
+    def _shared_prefill(self) -> tuple[int | None, KeyValues | None]:
+        """Return the tokens of a prefill pass, and what is kept; None: prompts are padded.
+
+        Models that attend in chunks are not prefilled together: padding would shift the chunks.
+        """
+        chunks = getattr(self._config, "attention_chunk_size", None)
+        if self._recurrent or not self._tree or chunks or "logits_to_keep" not in self._takes:
+            return None, None
+        return self._options.token_budget, self._kept
+
     @memory_errors()
     def _place_to_keep(self) -> KeyValues | None:
         """Return a place for what calls compute; none if the budget is 0, or too small for a token."""
@@ -235,9 +254,6 @@ class TransformersEngine:
 
     def _tree_works(self, tolerance: float) -> bool:
         """Score a small random tree both ways; if that fails or differs, note it and continue without the tree."""
-        if self._recurrent:
-            self._note("The model has recurrent layers, which cannot share prefixes: prompts are scored one per row.")
-            return False
         reason = self._self_test(tolerance)
         self._usage = EngineUsage()
         if reason:
@@ -246,12 +262,12 @@ class TransformersEngine:
 
     @memory_errors()
     def _self_test(self, tolerance: float) -> str:
-        sequences = _random_tree(self._config.vocab_size, min(self._chunk, self._capabilities.max_context or 64))
+        sequences = _random_tree(self._config.vocab_size, self._capabilities.max_context or 64)
         wanted = {row[:n]: {row[n]} for row in sequences for n in range(1, len(row))}
         try:
             with torch.inference_mode(), without_cudnn_attention():
                 plain = self._by_rows(wanted)
-                shared = self._by_trees(wanted, CUT_PASSES)
+                shared = self._shared(wanted, CUT_PASSES)
         except torch.OutOfMemoryError:  # it says nothing about trees
             raise
         except (

@@ -11,8 +11,8 @@ on the path to the cut. A pass's columns are those, its past; then the kept node
     end_C         per column, one past the last place of its subtree
 
 Node i represents the prefix spelled by the path from a root to it. Its ancestors and itself are exactly the columns j
-with ``rank_C[j] <= rank_C[i] < end_C[j]``. Token i may attend to these, or, with a sliding window, to the deepest of
-them. Knows nothing about models, prompts, candidates or torch.
+with ``rank_C[j] <= rank_C[i] < end_C[j]``. Token i may attend to these, or, with a sliding window or in chunks, to
+the deepest of them. Knows nothing about models, prompts, candidates or torch.
 
 T = nodes of a pass, P = its past, S = kept nodes, C = P + S + T; B = nodes of a block, K = columns that any of them may
 attend to.
@@ -30,6 +30,13 @@ from cotfaith.workers.engines.transformers.radix import NO_IDS, Ids, shared_leng
 
 MOST_KEPT = 4
 """A pass with this many times its budget of kept nodes ends: they take memory too."""
+
+
+class Reach(NamedTuple):
+    """How far back a token attends: to all before it, to the newest ``window``, or to its own ``chunk`` of as many."""
+
+    window: int | None = None
+    chunk: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,17 +69,21 @@ class TreePass:
         """The number of columns before the pass's own nodes."""
         return len(self.past_P) + len(self.kept_S)
 
-    def first_T(self, window: int | None) -> Ids:  # noqa: N802
+    def first_T(self, reach: "Reach") -> Ids:  # noqa: N802
         """Return the smallest depth that each node may attend to."""
-        return np.zeros_like(self.positions_T) if window is None else self.positions_T - window + 1
+        if reach.window is not None:
+            return self.positions_T - reach.window + 1
+        if reach.chunk is not None:
+            return self.positions_T // reach.chunk * reach.chunk
+        return np.zeros_like(self.positions_T)
 
-    def blocks(self, size: int, window: int | None = None) -> Iterator["Block"]:
+    def blocks(self, size: int, reach: "Reach" = Reach()) -> Iterator["Block"]:  # noqa: B008
         """Split the nodes, in order, into blocks of at most ``size``, and with at most as many kept nodes among them.
 
         Of the columns before a block, its nodes may attend only to the path to its first node a: an ancestor j of one
         of its nodes i has ``rank_C[j] <= rank_C[i] < end_C[j]``, and if j is before a, it is also an ancestor of a.
         """
-        first_T, rank_T = self.first_T(window), self.rank_C[self.before :]
+        first_T, rank_T = self.first_T(reach), self.rank_C[self.before :]
         start = 0
         while start < len(self):
             near = int(np.searchsorted(rank_T, rank_T[start] + 2 * size))

@@ -1,11 +1,11 @@
 """Attention over a pass of a prefix tree, without a mask of all pairs of nodes; transformers models call it.
 
 In: a pass (``prefix_tree``), and each layer's queries, keys and values. Out: the layer's attention. A node attends to
-its ancestors and itself, or, with a sliding window, to those within it. Each block of nodes is computed over the few
-columns that it may attend to, which are found once per pass. flex_attention is not used: on CUDA it compiles for ten
-seconds to a minute in each process, takes no heads narrower than 16, and PyTorch 2.11 finds no kernel for passes of few
-nodes whose number varies. Unknown features, such as soft caps and sinks, are refused. Knows nothing about the purpose
-of passes. Use one thread per model: while a pass runs, all of the model's attention is the tree's.
+its ancestors and itself, or, with a sliding window or chunks, to those within. Each block of nodes is computed over the
+few columns that it may attend to, which are found once per pass. flex_attention is not used: on CUDA it compiles for
+ten seconds to a minute in each process, takes no heads narrower than 16, and PyTorch 2.11 finds no kernel for passes of
+few nodes whose number varies. Unknown features, such as soft caps and sinks, are refused. Knows nothing about the
+purpose of passes. Use one thread per model: while a pass runs, all of the model's attention is the tree's.
 
 T = nodes of a pass, P = its past, C = P + T, B = nodes of a block, K = columns it sees, H = query heads,
 G = key-value heads, R = query heads that share one, D = head width.
@@ -23,7 +23,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from cotfaith.workers.engines.transformers.attention import attention_by, unknown_arguments
-from cotfaith.workers.engines.transformers.prefix_tree import TreePass
+from cotfaith.workers.engines.transformers.prefix_tree import Reach, TreePass
 
 NAME = "cotfaith_tree"
 BLOCK, GPU_BLOCK = 128, 512
@@ -41,25 +41,25 @@ class _Block:
 
 
 class TreeAttention:
-    """What a model's layers need to know about one pass, computed once for each window length."""
+    """What a model's layers need to know about one pass, computed once for each reach."""
 
     def __init__(self, tree: TreePass) -> None:
         self.tree = tree
         self.used = False
-        self._blocks: dict[int | None, list[_Block]] = {}
+        self._blocks: dict[Reach, list[_Block]] = {}
 
-    def blocks(self, window: int | None, like: Tensor) -> list[_Block]:
+    def blocks(self, reach: Reach, like: Tensor) -> list[_Block]:
         """Return the blocks of a pass for tensors ``like`` this one."""
-        if window not in self._blocks:
-            self._blocks[window] = [
+        if reach not in self._blocks:
+            self._blocks[reach] = [
                 _Block(
                     slice(block.start, block.stop),
                     torch.from_numpy(block.column_K).to(like.device),
                     _additive(torch.from_numpy(block.seen_BK).to(like.device), like),
                 )
-                for block in self.tree.blocks(BLOCK if like.device.type == "cpu" else GPU_BLOCK, window)
+                for block in self.tree.blocks(BLOCK if like.device.type == "cpu" else GPU_BLOCK, reach)
             ]
-        return self._blocks[window]
+        return self._blocks[reach]
 
 
 _current: ContextVar[TreeAttention | None] = ContextVar("tree_attention", default=None)
@@ -93,24 +93,28 @@ def tree_attention_forward(
     **others: Any,
 ) -> tuple[Tensor, None]:
     """Return attention_1THD. The signature is the library's."""
-    _check(module, attention_mask, sliding_window, others)
+    reach = _reach(module, attention_mask, sliding_window, others)
     attention = _current.get()
     assert attention is not None, "the library calls this function only inside attending()"
     attention.used = True
-    return _by_blocks(query_1HTD, key_1GCD, value_1GCD, attention.blocks(sliding_window, query_1HTD), scaling), None
+    return _by_blocks(query_1HTD, key_1GCD, value_1GCD, attention.blocks(reach, query_1HTD), scaling), None
 
 
-def _check(module: Any, attention_mask: Tensor | None, sliding_window: int | None, others: dict[str, Any]) -> None:
-    """Raise for a layer with unknown attention: self-tests are short and could miss it."""
+def _reach(module: Any, attention_mask: Tensor | None, sliding_window: int | None, others: dict[str, Any]) -> Reach:
+    """Return how far a layer attends; raise if its attention is unknown: self-tests are short and could miss it."""
     if unknown := unknown_arguments(others, KNOWN):
         raise NotImplementedError(f"attention with {', '.join(sorted(unknown))}")
     if attention_mask is not None or not getattr(module, "is_causal", True):
         raise NotImplementedError("attention that is not plainly causal")
     config = module.config
     types = getattr(config, "layer_types", None)
-    slides = types[module.layer_idx] == "sliding_attention" if types else bool(getattr(config, "sliding_window", None))
+    kind = types[module.layer_idx] if types else None
+    slides = kind == "sliding_attention" if types else bool(getattr(config, "sliding_window", None))
     if slides != (sliding_window is not None):
         raise NotImplementedError(f"a layer's window is {sliding_window}, which its configuration contradicts")
+    if not types and getattr(config, "attention_chunk_size", None):
+        raise NotImplementedError("attention in chunks, by layers that the configuration does not name")
+    return Reach(sliding_window, config.attention_chunk_size if kind == "chunked_attention" else None)
 
 
 def _by_blocks(
