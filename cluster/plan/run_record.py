@@ -13,6 +13,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from cotfaith import __version__
 from cotfaith.cluster.plan.changed_items import item_change
 from cotfaith.cluster.plan.growth import Items, grown, item_changes, limit_changes
 from cotfaith.cluster.plan.identity import GROWS, check_same_run
@@ -117,7 +118,7 @@ def _new(resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
         schema_version=SCHEMA_VERSION,
         run_id=uuid.uuid4().hex[:12],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        cotfaith_version=version("cotfaith"),
+        cotfaith_version=__version__,
         versions=_versions(),
         prompt_date=prompt_date(resolved.spec, None, resolved.date).isoformat(),
         identity=ident,

@@ -1,37 +1,56 @@
-"""The built wheel contains all of the package and nothing else. It is built offline from a copy, through an sdist."""
+"""The sdist and the wheel: all of the package and nothing else, with the version of the tag. Built offline, from a copy.
+
+The copy is a git repository with one commit and a tag, because a build in a checkout asks git for files and versions.
+"""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 FOLDERS = ("schemas", "workers", "cluster", "examples")
+OTHERS = ("benchmarks", "docs", "infra", "tests", ".ci", ".github")
+VERSION = "9.8.7"
+BUILDING = {"CHANGELOG.md", "CITATION.cff", "LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "constraints.txt"}
+BUILDING |= {"pyproject.toml", "setup.cfg"}
 
 
 @pytest.fixture(scope="module")
-def source(repo, tmp_path_factory):
+def source(repo, git, tmp_path_factory):
     """A copy of the source tree. Links stay links, because the package reaches its folders through them."""
     source = tmp_path_factory.mktemp("source")
-    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist")
-    for name in (*FOLDERS, "infra", "tests"):
+    ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", ".terraform*")
+    for name in (*FOLDERS, *OTHERS):
         shutil.copytree(repo / name, source / name, symlinks=True, ignore=ignore)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(repo / name, source)
+    for path in repo.iterdir():
+        if path.is_file() and path.name != ".git":
+            shutil.copy(path, source)
+    git(source, "init", "--quiet")
+    git(source, "add", "--all")
+    git(source, "commit", "--quiet", "--message", "all")
+    git(source, "tag", f"v{VERSION}")
     return source
 
 
 @pytest.fixture(scope="module")
-def wheel(source, tmp_path_factory):
-    pytest.importorskip("build", reason="the wheel is built with the 'build' package of the dev extra")
+def built(source, tmp_path_factory):
+    for name in ("build", "setuptools_scm"):
+        pytest.importorskip(name, reason="the wheel is built with packages of the dev extra")
     built = tmp_path_factory.mktemp("built")
     line = [sys.executable, "-m", "build", "--no-isolation", "--outdir", built, source]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
     (path,) = built.glob("*.whl")
     return path
 
@@ -60,17 +79,40 @@ def test_templates_are_there_and_tests_are_not(names):
     assert not any(part.startswith("test_") or part == "tests" for name in names for part in name.split("/"))
 
 
+def test_the_sdist_holds_what_builds_the_package_and_nothing_else(built, names):
+    (path,) = built.glob("*.tar.gz")
+    files = {one.name.split("/", 1)[1] for one in tarfile.open(path) if one.isfile()}
+    package = {name.removeprefix("infra/package/") for name in files if name.startswith("infra/package/cotfaith/")}
+    assert package == names
+    made = {name for name in files if name.startswith("infra/package/cotfaith.egg-info/")}
+    assert files - made - {f"infra/package/{name}" for name in package} == BUILDING
+
+
+def test_both_have_the_version_of_the_tag(built, wheel):
+    assert {path.name for path in built.iterdir()} == {
+        f"cotfaith-{VERSION}.tar.gz",
+        f"cotfaith-{VERSION}-py3-none-any.whl",
+    }
+    metadata = zipfile.ZipFile(wheel).read(f"cotfaith-{VERSION}.dist-info/METADATA").decode()
+    assert f"\nVersion: {VERSION}\n" in metadata
+
+
 def test_it_works_unpacked(wheel, tmp_path):
     """The command line runs from the wheel's contents, outside the source tree."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = "from cotfaith.cluster.cli import app; print(app.__file__); app.main()"
-    line = [sys.executable, "-c", code, "schema"]
-    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
-    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert _command(tmp_path, "--version") == f"cotfaith {VERSION}\n"
+    assert json.loads(_command(tmp_path, "schema"))["title"] == "RunSpec"
+
+
+def _command(folder, word):
+    """Return what the command line prints that is in ``folder``/site."""
+    code = "import sys; from cotfaith.cluster.cli import app; print(app.__file__, file=sys.stderr); app.main()"
+    line = [sys.executable, "-c", code, word]
+    environment = os.environ | {"PYTHONPATH": str(folder / "site")}
+    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    where, schema = done.stdout.split("\n", 1)
-    assert Path(where).is_relative_to(tmp_path)
-    assert json.loads(schema)["title"] == "RunSpec"
+    assert Path(done.stderr.split("\n")[0]).is_relative_to(folder)
+    return done.stdout
 
 
 def test_the_command_is_installed_by_it(wheel):

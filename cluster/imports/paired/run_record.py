@@ -3,9 +3,9 @@
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
+from cotfaith import __version__
 from cotfaith.cluster.imports.paired.cells import SourceFile
 from cotfaith.cluster.imports.paired.records import Recorded
 from cotfaith.cluster.imports.paired.shards import ItemShard
@@ -32,7 +32,7 @@ def run_record(found: Recorded, tasks: Shards, files: Sequence[SourceFile], mapp
         schema_version=SCHEMA_VERSION,
         run_id=uuid.uuid4().hex[:12],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        cotfaith_version=version("cotfaith"),
+        cotfaith_version=__version__,
         identity=_identity(found, tasks),
         ranges={task: [shard.range for shard in shards] for task, shards in tasks.items()},
         imported=ImportedRecords(files=imported, mapping=dict(mapping)),
