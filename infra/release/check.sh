@@ -38,6 +38,10 @@ wheel=$(realpath "$wheel") sdist=$(realpath "$sdist")
 "$work/tools/bin/python" -m twine check --strict "$wheel" "$sdist"
 version=$(basename "$wheel" | cut -d- -f2)
 [[ $(basename "$sdist") == "cotfaith-$version.tar.gz" ]] || fail "the versions of $wheel and $sdist differ"
+if [[ $version =~ ^[0-9.]+$ ]]; then  # a release
+  newest=$(grep -m1 '^## ' "$root/CHANGELOG.md")
+  [[ $newest == "## $version "* ]] || fail "CHANGELOG.md: got '$newest' as the newest, expected '## $version (DATE)'"
+fi
 
 said() {  # the installed command says the version of the files
   local got

@@ -64,3 +64,7 @@ def test_the_dockerfile_is_clean(repo):
 def test_the_slurm_script_is_clean(repo):
     _passes(_program("bash"), "-n", repo / "infra/slurm/run.sbatch")
     _passes(_program("shellcheck"), repo / "infra/slurm/run.sbatch")
+
+
+def test_the_check_of_a_release_is_clean(repo):
+    _passes(_program("shellcheck"), repo / "infra/release/check.sh")

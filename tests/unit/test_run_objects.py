@@ -316,6 +316,17 @@ def test_a_spec_that_contradicts_the_run_writes_nothing(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_another_version_of_cotfaith_continues_the_run(tmp_path, monkeypatch):
+    """Versions name commits: as a part of what a run is, they would end every run with the next commit."""
+    store, resolved = LocalStore(tmp_path), resolve(SPEC)
+    found = []
+    for version in ("0.1.dev7+gabc", "0.1.dev8+gdef"):
+        monkeypatch.setattr("cotfaith.cluster.plan.run_record.__version__", version)
+        found.append(open_run(store, resolved, identity(resolved, {"m": "w"}), ITEMS))
+    assert found[0] == found[1]
+    assert found[0].cotfaith_version == "0.1.dev7+gabc"
+
+
 def test_of_two_drivers_that_widen_a_run_at_once_both_are_in(tmp_path, monkeypatch):
     """The second reads again what the first wrote, and adds to it."""
     store, resolved = LocalStore(tmp_path), resolve(SPEC)
