@@ -7,6 +7,7 @@ Knows nothing about git: the commit and the tag come after it (docs/release.md).
 import re
 import sys
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,7 @@ def released(changelog: str) -> list[tuple[tuple[int, int, int], date]]:
     """
     found = _HEADING.findall(changelog)
     releases = [_release(one) for one in found[found[:1] == [UNRELEASED] :]]
-    for (newer, later), (older, before) in zip(releases, releases[1:], strict=False):
+    for (newer, later), (older, before) in pairwise(releases):
         if newer <= older or later < before:
             raise ValueError(f"CHANGELOG.md: {_text(newer)} stands before {_text(older)}. Put the newest first.")
     return releases
@@ -43,7 +44,7 @@ def cut(changelog: str, version: str, day: date) -> str:
         raise ValueError(f"{version}: expected a version after {_text(before[0][0])}, the last one in CHANGELOG.md.")
     start, _, rest = changelog.partition(f"## {UNRELEASED}\n")
     if not _HEADING.split(rest)[0].strip():
-        raise ValueError(f"CHANGELOG.md: expected changes under '## {UNRELEASED}', got none. There is nothing to release.")
+        raise ValueError(f"CHANGELOG.md: got no changes under '## {UNRELEASED}', so there is nothing to release.")
     return f"{start}## {version} ({day})\n{rest}"
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 
 import pytest
 
@@ -36,7 +35,7 @@ def version(folder, **variables):
 def archive(git, checkout, folder):
     """Make of a checkout what a source archive from a server of git holds."""
     git(checkout, "archive", "--output", f"{folder}.tar", "HEAD")
-    tarfile.open(f"{folder}.tar").extractall(folder, filter="data")
+    shutil.unpack_archive(f"{folder}.tar", folder)
     return folder
 
 
