@@ -5,6 +5,7 @@
 #   infra/release/check.sh                        # python3.11, 3.12 and 3.13
 #   infra/release/check.sh python3.12 /opt/python3.13/bin/python3
 #   DIST=dist infra/release/check.sh              # files that were built before: one wheel, one sdist
+#   LIMIT=20 infra/release/check.sh               # so many of the quickstart's 100 items
 #
 # pip chooses the versions, as it does for any user; PIP_CONSTRAINT=FILE limits them. torch from PyPI takes several
 # gigabytes; one environment at a time is kept, in TMPDIR. About ten minutes for each Python, on two cores.
@@ -61,6 +62,7 @@ check() {  # in an environment of its own and an empty folder; $1: a Python
     cotfaith list probes >/dev/null
     cotfaith init >/dev/null
     cotfaith init --example organisms >/dev/null
+    sed -i.whole "s/ n: 100$/ n: ${LIMIT:-100}/" organisms.yaml
     cotfaith run organisms.yaml
     cotfaith validate organisms.yaml --out runs/organisms || code=$?
     [[ $code -le 1 ]] || exit "$code"  # 1: some metric failed, which is a finding
