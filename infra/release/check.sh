@@ -8,7 +8,7 @@
 #   LIMIT=20 infra/release/check.sh               # so many of the quickstart's 100 items
 #
 # pip chooses the versions, as it does for any user; PIP_CONSTRAINT=FILE limits them. torch from PyPI takes several
-# gigabytes; one environment at a time is kept, in TMPDIR. About ten minutes for each Python, on two cores.
+# gigabytes; one environment at a time is kept, in TMPDIR. On two busy cores, the whole took 34 and 54 minutes.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 pythons=("$@")
