@@ -1,12 +1,11 @@
 """``cotfaith export --to iceberg``: appends that repeat nothing, in a SQL catalog of pyiceberg."""
 
-import polars as pl
 import pytest
 import yaml
+from iceberg_here import assert_there, load, on_disk
 from runs_here import copy_of, finish
 from whole_runs import tables
 
-from cotfaith.cluster.export.table_files import SORTED_BY
 from cotfaith.cluster.fleet.run import execute
 from cotfaith.cluster.plan.spec_file import check_spec
 from cotfaith.cluster.storage.local import LocalStore
@@ -31,9 +30,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def run(finished, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYICEBERG_CATALOG__HERE__TYPE", "sql")
-    monkeypatch.setenv("PYICEBERG_CATALOG__HERE__URI", f"sqlite:///{tmp_path}/catalog.db")
-    monkeypatch.setenv("PYICEBERG_CATALOG__HERE__WAREHOUSE", f"file://{tmp_path}/tables")
+    on_disk(monkeypatch, tmp_path)
     return LocalStore(copy_of(finished, tmp_path, monkeypatch))
 
 
@@ -45,15 +42,6 @@ def exported(cli):
     code, text, err = cli("export", "run", "--to", "iceberg", "--catalog", "here")
     assert (code, err) == (0, "")
     return text
-
-
-def assert_there(run):
-    from pyiceberg.catalog import load_catalog
-
-    for name, wanted in tables(run).items():
-        found = pl.from_arrow(load_catalog("here").load_table(("cotfaith", name)).scan().to_arrow())
-        by = SORTED_BY[name]
-        assert found.select(wanted.columns).sort(by).equals(wanted.sort(by)), name
 
 
 def test_exporting_again_adds_exactly_what_is_new_and_replaces_what_was_made_again(run, cli):
@@ -70,11 +58,8 @@ def test_exporting_again_adds_exactly_what_is_new_and_replaces_what_was_made_aga
 
 
 def test_an_export_that_was_cut_off_goes_on(run, cli):
-    from pyiceberg.catalog import load_catalog
-
     exported(cli)
-    chains = load_catalog("here").load_table(("cotfaith", "chains"))
-    chains.delete("model == 'b'")
+    load("chains").delete("model == 'b'")
     assert "cotfaith.chains: 16 rows (+8)" in exported(cli)
     assert_there(run)
 
