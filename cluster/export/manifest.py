@@ -108,14 +108,23 @@ class ManifestFile:
             ours = self._store.put_if_unchanged(self._key, data, self._tag)
         found = self._store.get_tagged(self._key)
         if not ours or found is None or found[0] != data:
-            self._store.delete(self._key)
-            raise RunConflictError(
-                f"{self._store.place(self._key)}: another export of this run worked here at the same time. The "
-                "manifest is withdrawn. Wait until the other has ended, then export again: all files are then "
-                "written anew."
-            )
+            raise self._withdrawn()
         self._tag = found[1]
         return content
+
+    def check(self) -> None:
+        """Raise ``RunConflictError`` if another export wrote the manifest since; it is withdrawn then."""
+        found = self._store.get_tagged(self._key)
+        if found is None or found[1] != self._tag:
+            raise self._withdrawn()
+
+    def _withdrawn(self) -> RunConflictError:
+        self._store.delete(self._key)
+        return RunConflictError(
+            f"{self._store.place(self._key)}: another export of this run worked here at the same time. The "
+            "manifest is withdrawn. Wait until the other has ended, then export again: all files are then "
+            "written anew."
+        )
 
     def _parsed(self, data: bytes) -> Manifest:
         place = self._store.place(self._key)
@@ -128,6 +137,11 @@ class ManifestFile:
                 f"{place}: this is no manifest that this cotfaith reads ({where}: {first['msg']}). Delete it and "
                 "export again: all files of the run are then written anew."
             ) from None
+        if found.schema_version > SCHEMA_VERSION:
+            raise SpecError(
+                f"{place}: a newer cotfaith exported this run here (version {found.schema_version} of the columns; this "
+                f"one writes {SCHEMA_VERSION}). Export with that one, or name another folder."
+            )
         if found.run_id != self._run_id:
             raise SpecError(f"{place} is of the run {found.run_id!r}, expected {self._run_id!r}. Delete it.")
         return found

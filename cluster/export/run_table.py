@@ -53,9 +53,12 @@ class RunTable:
             SpecError: it is not a table of an export.
 
         """
-        if not catalog.table_exists((namespace, name)):
+        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+
+        try:
+            table = catalog.load_table((namespace, name))
+        except (NoSuchTableError, NoSuchNamespaceError):
             return None
-        table = catalog.load_table((namespace, name))
         if {SHARD, COMMITS, PARTITION} - {field.name for field in table.schema().fields}:
             raise SpecError(f"{namespace}.{name} is not a table of an export. Use another --namespace.")
         return cls(table, name, run_id)
@@ -88,14 +91,14 @@ class RunTable:
         from pyiceberg.exceptions import CommitFailedException
 
         for wait_s in _waits():
+            if {field.name for field in table_schema(self._name)} <= {one.name for one in self._table.schema().fields}:
+                return
             try:
                 with self._table.update_schema() as update:
                     update.union_by_name(table_schema(self._name))
             except CommitFailedException:
                 time.sleep(wait_s)
-                self.held = self._looked_at()
-            else:
-                return
+            self.held = self._looked_at()
         raise self._busy()
 
     def put(self, rows: Mapping[str, pa.Table], digests: Mapping[str, str], gone: set[str] | None = None) -> None:

@@ -24,7 +24,7 @@ from cotfaith.cluster.storage.made import made_table
 from cotfaith.cluster.storage.read import tables_of
 from cotfaith.cluster.storage.store import Store
 from cotfaith.schemas import keys
-from cotfaith.schemas.errors import RunFolderError, SpecError
+from cotfaith.schemas.errors import RunConflictError, RunFolderError, SpecError
 from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.tables import SCHEMA_VERSION, TABLES
 
@@ -64,7 +64,7 @@ def export_parquet(store: Store, run: RunRecord, to: Store, file_bytes: int = FI
     if to.get(keys.RUN) is not None:
         raise SpecError(f"--out {to.place('')}: this is a run's folder. Name another, for example warehouse.")
     logs = committed(store, run)
-    return _Export(store, run, to, logs, file_bytes).done()
+    return _Export(store, run, to, logs, file_bytes, ManifestFile(to, run.run_id)).done()
 
 
 @dataclass
@@ -76,12 +76,12 @@ class _Export:
     to: Store
     logs: Mapping[Shard, ShardLog]
     file_bytes: int
+    manifest: ManifestFile
     written: list[str] = field(default_factory=list)
 
     def done(self) -> Exported:
         """Do it."""
-        file = ManifestFile(self.to, self.run.run_id)
-        before = file.found
+        before = self.manifest.found
         self._remove_leftovers(before)
         tables = self._made_tables(before)
         digests = {shard.id: digest_of(log) for shard, log in self.logs.items()}
@@ -92,10 +92,14 @@ class _Export:
             return Exported(before, dict.fromkeys(TABLES, 0))
         kept = [one for one in groups if one.number not in {other.number for other in again}]
         made = {} if before is None else {name: one for name, one in before.made.items() if name not in tables}
-        file.write(kept, made, complete=False)
-        kept += self._groups(again, new, digests, {one.number for one in groups})
-        made |= {name: self._put(name, 0, rows, data) for name, (rows, data) in tables.items()}
-        now = file.write(kept, made, complete=True)
+        self.manifest.write(kept, made, complete=False)
+        try:
+            kept += self._groups(again, new, digests, {one.number for one in groups})
+            made |= {name: self._put(name, 0, rows, data) for name, (rows, data) in tables.items()}
+            now = self.manifest.write(kept, made, complete=True)
+        except RunConflictError:
+            self._take_back()
+            raise
         added = {name: now.rows(name) - (before.rows(name) if before else 0) for name in TABLES}
         return Exported(now, added, self.written)
 
@@ -110,6 +114,11 @@ class _Export:
                 "away, or name another folder."
             )
         for key in left:
+            self.to.delete(key)
+
+    def _take_back(self) -> None:
+        """Delete what this export wrote: beside the files of the other one, a glob could find rows twice."""
+        for key in self.written:
             self.to.delete(key)
 
     def _groups(
@@ -173,9 +182,11 @@ class _Export:
         }
 
     def _put(self, name: str, number: int, rows: int, data: bytes) -> WrittenFile:
+        """Write a file, unless another export has begun."""
         key = f"{_folder(name, self.run.run_id)}{number:05d}.parquet"
-        self.to.put(key, data)
+        self.manifest.check()
         self.written.append(key)
+        self.to.put(key, data)
         return WrittenFile(key=key, rows=rows, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 

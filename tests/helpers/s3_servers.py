@@ -23,6 +23,8 @@ import psutil
 import pytest
 
 BUCKET = "cotfaith-tests"
+TABLES = "cotfaith-tables"
+"""The bucket of SeaweedFS's Iceberg tables."""
 STARTS_WITHIN_S = 60
 _PORTS = range(20_000, 32_000)  # below the ports of outgoing connections, which could take one while a server is down
 
@@ -54,6 +56,8 @@ class Server:
     key: str = field(default_factory=lambda: f"AKIA{random.SystemRandom().randrange(10**12):012}")
     secret: str = field(default_factory=lambda: f"secret{random.SystemRandom().randrange(10**24):024}")
     process: subprocess.Popen | None = None
+    iceberg_port: int = 0
+    """Where it is an Iceberg REST catalog too; 0: it is none."""
 
     @property
     def endpoint(self):
@@ -162,7 +166,13 @@ def seaweedfs():
             "-master.telemetry=false",
         ]
         server = Server("seaweedfs", folder, s3, command)
-        server.settings = {"AWS_ACCESS_KEY_ID": server.key, "AWS_SECRET_ACCESS_KEY": server.secret, "S3_BUCKET": BUCKET}
+        server.settings = {
+            "AWS_ACCESS_KEY_ID": server.key,
+            "AWS_SECRET_ACCESS_KEY": server.secret,
+            "S3_BUCKET": BUCKET,
+            "S3_TABLE_BUCKET": TABLES,
+        }
+        server.iceberg_port = iceberg
         try:
             with _running(server):
                 yield server

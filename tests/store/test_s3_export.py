@@ -5,6 +5,7 @@ import uuid
 import jinja2
 import polars as pl
 import pytest
+from duckdb_here import over_s3
 from runs_here import finish
 from whole_runs import tables
 
@@ -26,25 +27,8 @@ pytestmark = pytest.mark.usefixtures("no_ray")  # one that was started earlier h
 
 @pytest.fixture
 def base(seaweed):
-    """DuckDB, which reads ``s3://`` through Arrow: its own extension for S3 would have to be downloaded."""
-    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed: pip install duckdb")
-    pytest.importorskip("fsspec")
-    from fsspec.implementations.arrow import ArrowFSWrapper
-    from pyarrow.fs import S3FileSystem
-
-    class ArrowS3(ArrowFSWrapper):
-        protocol = "s3"
-
-    named = seaweed.environment
-    files = S3FileSystem(
-        access_key=named["AWS_ACCESS_KEY_ID"],
-        secret_key=named["AWS_SECRET_ACCESS_KEY"],
-        endpoint_override=seaweed.endpoint,
-        region="us-east-1",
-    )
-    made = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-    made.register_filesystem(ArrowS3(files))
-    return made
+    """DuckDB, which reads ``s3://`` by its own extension."""
+    return over_s3(seaweed)
 
 
 def test_export_adds_what_is_new_and_duckdb_gives_the_figures_of_aggregate(seaweed, base, repo, tmp_path, cli):

@@ -20,7 +20,7 @@ from cotfaith.cluster.plan.spec_file import check_spec
 from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.cluster.storage.made import made_table
 from cotfaith.cluster.storage.read import load_run, read_ledger
-from cotfaith.schemas.errors import RunConflictError
+from cotfaith.schemas.errors import RunConflictError, SpecError
 from cotfaith.schemas.tables import SCHEMA_VERSION
 
 SPEC = {
@@ -204,23 +204,49 @@ def test_wherever_it_breaks_off_no_row_is_twice_and_the_next_one_completes_it(ru
     assert changes > 8
 
 
-def test_two_exports_at_once_end_in_an_error_and_the_next_begins_anew(run, out):
+@pytest.mark.parametrize("at", [0, 2, 5], ids="put {}".format)
+def test_two_exports_at_once_end_in_an_error_and_the_next_begins_anew(run, out, at):
+    """Also a plain glob finds no row twice, though the two have cut the run into other files."""
+
     class Rival(LocalStore):
         """A store in which another export is done while this one writes."""
+
+        puts = 0
+
+        def put(self, key, data):
+            if self.puts == at:
+                export(run, out, file_bytes=1)
+            self.puts += 1
+            super().put(key, data)
+
+    run_id = load_run(run).run_id
+    with pytest.raises(RunConflictError, match="at the same time"):
+        export(run, Rival(out.root))
+    assert out.get(manifest_key(run_id)) is None
+    for name in ROWS:
+        assert not globbed(out, name, run_id).select(SORTED_BY[name]).is_duplicated().any(), name
+    export(run, out)
+    assert_exported(run, out)
+
+
+def test_exports_of_two_runs_into_one_folder_at_once_do_not_meet(run, out):
+    other = LocalStore(run.root.parent / "other")
+    grow(other, output={"path": "other"})
+
+    class Rival(LocalStore):
+        """A store in which the other run is exported while this one is."""
 
         raced = False
 
         def put(self, key, data):
             if not self.raced:
                 self.raced = True
-                export(run, out, file_bytes=1)
+                export(other, out)
             super().put(key, data)
 
-    with pytest.raises(RunConflictError, match="at the same time"):
-        export(run, Rival(out.root))
-    assert out.get(manifest_key(load_run(run).run_id)) is None
-    export(run, out)
-    assert_exported(run, out)
+    export(run, Rival(out.root))
+    for one in (run, other):
+        assert_exported(one, out)
 
 
 def test_row_groups_are_sorted_with_statistics_and_say_so(run, out):
@@ -252,6 +278,16 @@ def test_runs_share_a_folder_and_tables_of_commands_come_along(run, out, cli):
     assert len(found) == len(wanted) > 0
     assert found["value"].sum() == pytest.approx(wanted["value"].sum())
     assert set(export(run, out).added.values()) == {0}
+
+
+def test_what_a_newer_version_exported_is_left_alone(run, out):
+    export(run, out)
+    key = manifest_key(load_run(run).run_id)
+    out.put(key, json.dumps(json.loads(out.get(key)) | {"schema_version": SCHEMA_VERSION + 1}).encode())
+    before = {one: out.get(one) for one in out.list()}
+    with pytest.raises(SpecError, match="a newer cotfaith exported this run here"):
+        export(run, out)
+    assert {one: out.get(one) for one in out.list()} == before
 
 
 @pytest.mark.parametrize("version", [2, 4])
