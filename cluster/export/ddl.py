@@ -137,6 +137,11 @@ def _duckdb(name: str, place: str) -> str:
     )
 
 
+def hive_columns(name: str) -> list[tuple[str, str]]:
+    """Return the columns of a table's files and their types as Glue takes them: in lower case, without spaces."""
+    return [(field.name, _kind(field.type, _HIVE).replace(", ", ",").lower()) for field in exported_schema(name)]
+
+
 def _columns(name: str, kinds: _Kinds, quote: str) -> str:
     return _COMMA.join(f"  {quote}{field.name}{quote} {_kind(field.type, kinds)}" for field in exported_schema(name))
 

@@ -26,7 +26,9 @@ from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.schemas.tables import SCHEMA_VERSION
 
 _ROWS = ("items", "chains", "observations")
-_BATCH_BYTES = 64 * 2**20
+_BATCH_BYTES = 16 * 2**20
+"""Bytes of parts that are read together, and put in one transaction."""
+_BATCH_ROWS = 250_000
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,15 @@ def _lacking(log: ShardLog, digest: str, shard: str, tables: Mapping[str, RunTab
 
 def _batches(logs: Mapping[Shard, ShardLog]) -> Iterator[list[Shard]]:
     """Yield the shards that are read together: at least one."""
-    batch, size = list[Shard](), 0
+    batch, n_bytes, n_rows = list[Shard](), 0, 0
     for shard, log in logs.items():
+        parts = [part for commit in log.commits for part in commit.parts]
         batch.append(shard)
-        size += sum(part.bytes for commit in log.commits for part in commit.parts)
-        if size >= _BATCH_BYTES:
+        n_bytes += sum(part.bytes for part in parts)
+        n_rows += sum(part.rows for part in parts)
+        if n_bytes >= _BATCH_BYTES or n_rows >= _BATCH_ROWS:
             yield batch
-            batch, size = [], 0
+            batch, n_bytes, n_rows = [], 0, 0
     if batch:
         yield batch
 

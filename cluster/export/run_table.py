@@ -53,10 +53,12 @@ class RunTable:
             SpecError: it is not a table of an export.
 
         """
-        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+        from pyiceberg.exceptions import NoSuchIcebergTableError, NoSuchNamespaceError, NoSuchTableError
 
         try:
             table = catalog.load_table((namespace, name))
+        except NoSuchIcebergTableError:
+            raise SpecError(f"{namespace}.{name} is not an Iceberg table. Use another --namespace.") from None
         except (NoSuchTableError, NoSuchNamespaceError):
             return None
         if {SHARD, COMMITS, PARTITION} - {field.name for field in table.schema().fields}:

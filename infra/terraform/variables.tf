@@ -44,9 +44,20 @@ variable "image_repository_arn" {
 }
 
 variable "glue_database" {
-  description = "The name of a Glue database for the exported tables, which is made; null: none. The tables in it come from the export: its DDL, or Iceberg's Glue catalog."
+  description = "The name of a Glue database for the exported Parquet tables, which is made with them; null: none. Iceberg's Glue catalog needs another one: its tables have the same names."
   type        = string
   default     = null
+}
+
+variable "glue_run_ids" {
+  description = "Runs whose partitions Athena computes, so that nothing is to be run after an export; it then sees no others. Empty: partitions are those that MSCK REPAIR TABLE found."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for one in var.glue_run_ids : can(regex("^[A-Za-z0-9][A-Za-z0-9._-]*$", one))])
+    error_message = "glue_run_ids must be run_id of run.json, each by itself."
+  }
 }
 
 variable "force_destroy" {

@@ -5,9 +5,12 @@ Nothing here shows that AWS enforces the roles: the stand-in accepts all credent
 
 import json
 
+import boto3
 import pytest
 import s3_servers
 from terraform import Terraform
+
+from cotfaith.schemas.tables import TABLES
 
 PROVIDER = """
 provider "aws" {
@@ -50,6 +53,18 @@ def test_it_applies_changes_nothing_the_second_time_and_leaves_nothing(repo, tmp
         assert client.get_public_access_block(Bucket="cotfaith-applied")["PublicAccessBlockConfiguration"][
             "BlockPublicAcls"
         ]
+        glue = boto3.client(
+            "glue",
+            endpoint_url=server.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        made = {one["Name"]: one for one in glue.get_tables(DatabaseName="cotfaith")["TableList"]}
+        assert set(made) == set(TABLES)
+        for name, one in made.items():
+            own = [field for field in TABLES[name].names if field != "run_id"]
+            assert [column["Name"] for column in one["StorageDescriptor"]["Columns"]] == own
         # Not `cotfaith check-store`: its keys have signs that this stand-in cannot list as versions.
         for _ in range(2):
             client.put_object(Bucket="cotfaith-applied", Key="runs/first/run.json", Body=b"{}")

@@ -3,10 +3,14 @@
 The mock's tests are in infra/terraform/tests. Terraform starts its provider for each, which takes some seconds.
 """
 
+import json
 import re
+import runpy
 
 import pytest
 from terraform import Terraform
+
+from cotfaith.schemas.tables import TABLES
 
 ACTIONS = {
     "put_object": "PutObject", "create_multipart_upload": "PutObject", "upload_part": "PutObject",
@@ -40,6 +44,20 @@ def test_names_are_those_of_the_ray_cluster(repo):
         f"{default[1]}-head",
         f"{default[1]}-worker",
     }
+
+
+def test_glue_tables_have_the_columns_of_the_schemas(repo):
+    """The file is what its script makes, and that is the schemas, by Athena's names of the types."""
+    folder = repo / "infra/terraform"
+    found = json.loads((folder / "glue_tables.json").read_text())
+    text = runpy.run_path(str(folder / "glue_tables.py"))["content"]()
+    assert json.loads(text) == found, "run: python infra/terraform/glue_tables.py"
+    assert list(found) == list(TABLES)
+    for name, columns in found.items():
+        assert [one["name"] for one in columns] == [one for one in TABLES[name].names if one != "run_id"]
+        assert all(one["type"] == one["type"].lower() and " " not in one["type"] for one in columns)
+    kinds = {one["name"]: one["type"] for one in found["observations"]}
+    assert [kinds[one] for one in ("schema_version", "item_id", "correct")] == ["int", "string", "boolean"]
 
 
 @pytest.fixture(scope="module")
