@@ -9,7 +9,7 @@ which another export put other commits ends this export. Knows nothing about whe
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import polars as pl
@@ -134,18 +134,25 @@ class RunTable:
 
     def _looked_at(self) -> Held:
         """Return what the newest snapshot holds of the run."""
-        from pyiceberg.expressions import EqualTo
-
         self._table.refresh()
         digests, rows = dict[str, str](), Counter[str]()
-        scan = self._table.scan(EqualTo(PARTITION, self._run_id), selected_fields=(SHARD, COMMITS))
-        for batch in scan.to_arrow_batch_reader():
+        for batch in self._batches():
             frame = pl.from_arrow(batch)
             assert isinstance(frame, pl.DataFrame), "two columns are a frame"
             for shard, commits, n in frame.group_by(SHARD, COMMITS).len().iter_rows():
                 digests[shard] = commits if digests.get(shard, commits) == commits else ""  # two: neither is right
                 rows[shard] += n
         return {shard: (digest, rows[shard]) for shard, digest in digests.items()}
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield what the run's rows are of, file after file: pyiceberg's own reader holds all files at once."""
+        from pyiceberg.expressions import EqualTo
+        from pyiceberg.io.pyarrow import ArrowScan
+
+        scan = self._table.scan(EqualTo(PARTITION, self._run_id), selected_fields=(SHARD, COMMITS))
+        reader = ArrowScan(self._table.metadata, self._table.io, scan.projection(), scan.row_filter)
+        for file in scan.plan_files():
+            yield from reader.to_record_batches([file])
 
     def _check_nobody_changed(self, shards: set[str]) -> None:
         """Raise if a shard is not as this export knows it: to put ours could undo newer commits of another's."""
