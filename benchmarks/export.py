@@ -74,7 +74,9 @@ def _compared(folder: Path, file_mb: int) -> dict[str, Any]:
     print(f"{found['parquet']['rows']:,} rows")
     for way, one in found.items():
         speed = f"{one['rows'] / one['cpu_seconds']:9,.0f} rows a second of CPU"
-        print(f"  {way:14} {one['seconds']:7.1f} s, {one['cpu_seconds']:7.1f} s of CPU, {speed}, {one['peak_mb']:6.0f} MB")
+        print(
+            f"  {way:14} {one['seconds']:7.1f} s, {one['cpu_seconds']:7.1f} s of CPU, {speed}, {one['peak_mb']:6.0f} MB"
+        )
     return found
 
 

@@ -8,14 +8,25 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 from cotfaith.schemas.errors import SpecError, StoreError
 from cotfaith.schemas.unshown import without_credentials
 
 _SECRET = re.compile(r"secret|token|credential|passw|key|auth|header|cert|connection|sas", re.IGNORECASE)
-"""What names a property whose value is not shown; an access key's id is none, and needs no showing either."""
+"""What names a property whose value is not shown."""
 _USER = re.compile(r"://([^/@\s]*)@")
-_LIBRARIES = {"pyiceberg", "sqlalchemy", "requests", "urllib3", "botocore", "boto3", "pyarrow", "tenacity", "pydantic_core"}
+_LIBRARIES = {
+    "pyiceberg",
+    "sqlalchemy",
+    "requests",
+    "urllib3",
+    "botocore",
+    "boto3",
+    "pyarrow",
+    "tenacity",
+    "pydantic_core",
+}
 """Whose errors are of the catalog or the storage; others are mistakes in this code."""
 _MOST = 500
 
@@ -32,13 +43,19 @@ def load_catalog(name: str) -> Any:
         from pyiceberg import catalog
         from pyiceberg.exceptions import NotInstalledError
         from pyiceberg.utils.config import Config
+
+        properties: Mapping[str, Any] = Config().get_catalog_config(name) or {}
     except ImportError:
         raise SpecError("--to iceberg needs pyiceberg. Install it: pip install 'cotfaith[iceberg]'") from None
-    properties: Mapping[str, Any] = Config().get_catalog_config(name) or {}
+    except Exception as error:  # of its YAML reader; its text quotes the file, which can hold secrets
+        raise SpecError(
+            f"pyiceberg cannot read its configuration ({type(error).__name__}). Check .pyiceberg.yaml (in "
+            "$PYICEBERG_HOME, the home folder or this one) and the variables PYICEBERG_*."
+        ) from None
     with failures(name, properties):
         try:
             return catalog.load_catalog(name)
-        except (ValueError, KeyError, ImportError, NotInstalledError) as error:
+        except (ValueError, TypeError, KeyError, ImportError, NotInstalledError) as error:
             raise SpecError(
                 f"--catalog {name!r}: pyiceberg cannot load it: {shown(error, properties)}. Name it in "
                 "~/.pyiceberg.yaml."
@@ -80,4 +97,5 @@ def _secrets(properties: Mapping[str, Any]) -> set[str]:
             found |= {str(value), *str(value).split(":")}
         elif user := _USER.search(str(value)):
             found |= {user[1], user[1].partition(":")[2]}
-    return {one for one in found if len(one) > 3}
+    found = {one for one in found if len(one) > 3}
+    return found | {quote(one, safe="") for one in found}

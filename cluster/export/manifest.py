@@ -139,8 +139,8 @@ class ManifestFile:
             ) from None
         if found.schema_version > SCHEMA_VERSION:
             raise SpecError(
-                f"{place}: a newer cotfaith exported this run here (version {found.schema_version} of the columns; this "
-                f"one writes {SCHEMA_VERSION}). Export with that one, or name another folder."
+                f"{place}: a newer cotfaith exported this run here (version {found.schema_version} of the columns; "
+                f"this one writes {SCHEMA_VERSION}). Export with that one, or name another folder."
             )
         if found.run_id != self._run_id:
             raise SpecError(f"{place} is of the run {found.run_id!r}, expected {self._run_id!r}. Delete it.")

@@ -53,11 +53,16 @@ class RunTable:
             SpecError: it is not a table of an export.
 
         """
-        from pyiceberg.exceptions import NoSuchIcebergTableError, NoSuchNamespaceError, NoSuchTableError
+        from pyiceberg.exceptions import (
+            NoSuchIcebergTableError,
+            NoSuchNamespaceError,
+            NoSuchPropertyException,
+            NoSuchTableError,
+        )
 
         try:
             table = catalog.load_table((namespace, name))
-        except NoSuchIcebergTableError:
+        except (NoSuchIcebergTableError, NoSuchPropertyException):  # Glue has tables of other kinds
             raise SpecError(f"{namespace}.{name} is not an Iceberg table. Use another --namespace.") from None
         except (NoSuchTableError, NoSuchNamespaceError):
             return None
@@ -71,11 +76,10 @@ class RunTable:
         from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError
 
         try:
-            with (
-                catalog.create_table_transaction((namespace, name), schema=table_schema(name)) as change,
-                change.update_spec() as spec,
-            ):
-                spec.add_identity(PARTITION)
+            with catalog.create_table_transaction((namespace, name), schema=table_schema(name)) as change:
+                if change.table_metadata.spec().is_unpartitioned():  # else it is another's, and the commit fails
+                    with change.update_spec() as spec:
+                        spec.add_identity(PARTITION)
         except (TableAlreadyExistsError, CommitFailedException):
             pass
         table = cls.found(catalog, namespace, name, run_id)

@@ -1,4 +1,4 @@
-"""Iceberg tables and runs of other versions of the columns: old runs into present tables, present runs into old ones."""
+"""Iceberg and other versions of the columns: old runs into present tables, present runs into old and newer ones."""
 
 import polars as pl
 import pytest
@@ -21,6 +21,9 @@ SPEC = {
     "probes": ["no_cot"],
     "resources": {"shard_size": 2},
 }
+
+VERSION = 2
+"""The oldest that there is."""
 
 
 @pytest.fixture(scope="module")
@@ -66,22 +69,22 @@ def make_table_old(version):
         table.append(rows.drop_columns(newer))
 
 
-def test_an_old_run_goes_into_tables_of_the_present_version(runs, version=2):
+def test_an_old_run_goes_into_tables_of_the_present_version(runs):
     """Its rows come in the present columns, beside the other run's; its digests are those of its own commits."""
     old, present = runs
-    make_old(old.root, version)
+    make_old(old.root, VERSION)
     assert export(present) == export(old) == {"items": 4, "chains": 4, "observations": 4}
     assert_there(old, present)
     assert set(export(old).values()) == {0}
 
 
-def test_a_present_run_goes_into_tables_of_an_old_version(runs, version=2):
+def test_a_present_run_goes_into_tables_of_an_old_version(runs):
     """They gain the columns. Rows of a run that is not exported again stay as they are, null where columns are new."""
     run, other = runs
     export(other)
-    make_table_old(version)
+    make_table_old(VERSION)
     before = rows_of("observations")
-    newer = since(version, "observations")
+    newer = since(VERSION, "observations")
     assert set(newer).isdisjoint(before.columns)
     assert export(run)["observations"] == 4
     after = rows_of("observations").filter(pl.col("run_id") == load_run(other).run_id)

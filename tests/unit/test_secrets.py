@@ -7,7 +7,11 @@ import base64
 import io
 import json
 import zipfile
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -17,6 +21,7 @@ import pytest
 import yaml
 from commands import in_process
 from fake_server import Fake, serving
+from iceberg_here import configure, on_disk
 from runs_here import without_ray
 
 from cotfaith.schemas.unshown import without_credentials
@@ -108,7 +113,17 @@ def test_the_search_finds_a_secret_in_every_kind_of_file():
         assert [secret] == list(dict.fromkeys(one for text in texts(data) for one in found_in(text)))
 
 
-def test_no_file_or_message_of_a_whole_run_holds_a_secret(tmp_path):
+def catalog_on_disk(folder, monkeypatch):
+    """Make ``here`` a SQL catalog whose configuration holds secrets; return whether that can be had."""
+    if find_spec("pyiceberg") is None or find_spec("sqlalchemy") is None:
+        return False
+    (folder / "tables").mkdir()
+    on_disk(monkeypatch, folder)
+    configure(monkeypatch, s3__secret_access_key=PLANTED["AWS_SECRET_ACCESS_KEY"], token=PLANTED["TEST_SERVER_KEY"])
+    return True
+
+
+def test_no_file_or_message_of_a_whole_run_holds_a_secret(tmp_path, monkeypatch):
     """Slow: a run, and all commands that read it."""
     write_spec()
     commands = [
@@ -121,6 +136,12 @@ def test_no_file_or_message_of_a_whole_run_holds_a_secret(tmp_path):
         ("show", "run", "t-000000", "--full", "--prompt"),
         ("gate", "run"),
         ("export", "run", "--to", "inspect"),
+        ("export", "run", "--to", "parquet"),
+        *(
+            [("export", "run", "--to", "iceberg", "--catalog", "here")]
+            if catalog_on_disk(tmp_path, monkeypatch)
+            else []
+        ),
     ]
     for command in commands:
         done = check(in_process(*command))
@@ -128,6 +149,7 @@ def test_no_file_or_message_of_a_whole_run_holds_a_secret(tmp_path):
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     kinds = {path.suffix for path in files}
     assert {".json", ".parquet", ".html", ".chains", ".observations", ".items", ".eval"} <= kinds
+    assert (tmp_path / "warehouse" / "_manifests").is_dir()
     for path in files:
         assert {one for text in texts(path.read_bytes()) for one in found_in(text)} == set(), path
 
@@ -205,6 +227,74 @@ def test_a_server_that_echoes_the_key_and_one_that_fails():
         echoed = {"error": {"message": f"bad: Bearer {fake.key} {json.dumps(fake.key)}"}}
         fake.plan = [(500, echoed, {}), (400, echoed, {})] * 20
         assert check(in_process("plan", "spec.yaml")).returncode in (1, 2)
+
+
+@contextmanager
+def echoing(status):
+    """A catalog's server that refuses each request and repeats all that it was sent; yields its address."""
+
+    class Echo(BaseHTTPRequestHandler):
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            text = json.dumps({"error": {"message": f"{self.headers} {body}", "type": "Refused", "code": status}})
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        do_GET = do_POST = do_HEAD = answer  # noqa: N815
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+NOWHERE = "http://127.0.0.1:9"
+KEY, SECRET = PLANTED["AWS_ACCESS_KEY_ID"], PLANTED["AWS_SECRET_ACCESS_KEY"]
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"type": "rest", "uri": NOWHERE, "token": PASSWORD},
+        {"type": "rest", "uri": f"http://user:{PASSWORD}@127.0.0.1:9"},
+        {"type": "rest", "uri": "ECHO", "token": PASSWORD},
+        {"type": "rest", "uri": "ECHO", "credential": f"client:{SECRET}", "header__x_key": PASSWORD},
+        {"type": "glue", "glue__endpoint": "ECHO", "glue__region": "x"}
+        | {"glue__access_key_id": KEY, "glue__secret_access_key": SECRET, "glue__session_token": PASSWORD},
+        {"type": "sql", "uri": f"postgresql://user:{PASSWORD}@127.0.0.1:9/x"},
+        {"type": "sql", "uri": f"nosuch://user:{PASSWORD}@127.0.0.1:9/x"},
+        {"type": PASSWORD, "token": PASSWORD},
+    ],
+    ids=["rest", "rest_user", "rest_echo", "rest_oauth", "glue_echo", "sql", "sql_dialect", "type"],
+)
+def test_a_catalog_that_fails_shows_no_secret_of_its_configuration(monkeypatch, tmp_path, properties):
+    pytest.importorskip("pyiceberg", reason="pyiceberg is not installed: pip install 'pyiceberg[sql-sqlite]'")
+    write_spec(probes=[], interventions=[])
+    assert in_process("run", "spec.yaml").returncode == 0
+    with echoing(400) as url:
+        configure(monkeypatch, **{name: url if value == "ECHO" else value for name, value in properties.items()})
+        done = check(in_process("export", "run", "--to", "iceberg", "--catalog", "here"))
+    assert done.returncode in (1, 2)
+    assert "--catalog 'here'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_configuration_that_cannot_be_read_is_not_quoted(monkeypatch, tmp_path):
+    pytest.importorskip("pyiceberg", reason="pyiceberg is not installed: pip install 'pyiceberg[sql-sqlite]'")
+    write_spec(probes=[], interventions=[])
+    assert in_process("run", "spec.yaml").returncode == 0
+    (tmp_path / ".pyiceberg.yaml").write_text(f"catalog:\n  here:\n    token: {PASSWORD}\n   secret: {PASSWORD}: x\n")
+    monkeypatch.setenv("PYICEBERG_HOME", str(tmp_path))
+    done = check(in_process("export", "run", "--to", "iceberg", "--catalog", "here"))
+    assert (done.returncode, "cannot read its configuration" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
