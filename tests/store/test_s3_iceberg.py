@@ -77,7 +77,7 @@ def _glue(request, server, monkeypatch, data):
 
 @pytest.fixture
 def namespace(catalog):
-    """The catalog's kind; the namespace ``cotfaith``, whose tables are dropped afterwards: servers live longer than a test."""
+    """The catalog's kind. The tables of ``cotfaith`` are dropped afterwards: servers live longer than a test."""
     from pyiceberg.catalog import load_catalog
 
     yield catalog
