@@ -4,15 +4,27 @@ Arrow's reader threads can still hold the bytes when Python exits, and the proce
 caller's reads.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 
+_ROWS = 1024
+
+
 def read_parquet(data: bytes) -> pa.Table:
     """Return the table; raise what Arrow raises if it is none."""
     return _file(data, ()).read(use_threads=False)
+
+
+def read_batches(data: bytes) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return the schema, and the rows, ``_ROWS`` at a time, so that a caller can stop before memory is full.
+
+    Raises what Arrow raises, then or while the rows are read.
+    """
+    file = _file(data, ())
+    return file.schema_arrow, file.iter_batches(_ROWS, use_threads=False)
 
 
 def read_with_schema(data: bytes, columns: Collection[str], coded: Collection[str]) -> tuple[pa.Table, pa.Schema]:

@@ -22,7 +22,6 @@ from cotfaith.schemas.spec import EditorSpec, ModelSpec, TaskSpec, parse_spec
 from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.resolved import resolve_model
 from cotfaith.workers.organisms.folder import folder_of
-from cotfaith.workers.remote import files
 from cotfaith.workers.remote.cache import MANIFEST
 from cotfaith.workers.remote.model_folder import ModelFolder, model_folder
 from cotfaith.workers.remote.s3_objects import Objects
@@ -185,7 +184,7 @@ REFUSED = {
     "a bucket that cannot be": ("s3://B_/f.jsonl", {}, ["cannot be a bucket's name"]),
     "a key that cannot be": ("s3://bucket/" + "k" * 1100, {}, ["1,024 bytes"]),
     "a model": ("hf://owner/name", {}, ["hf://datasets/owner/name"]),
-    "a file too large": ("{file}", {"LARGEST": 64}, ["at most", "Split it"]),
+    "a file too large": ("{file}", {"COTFAITH_MAX_FILE_GIB": str(64 / 2**30)}, ["at most", "Split it"]),
     "a split": ("{file}", {"split": "test"}, ["only a dataset", "Remove split"]),
 }
 
@@ -194,9 +193,7 @@ REFUSED = {
 def test_what_is_refused(put, tmp_path, monkeypatch, url, change, expected):
     file = put("data/mine.jsonl", LINES)
     keys = dict(change)
-    if "LARGEST" in keys:
-        monkeypatch.setattr(files, "LARGEST", keys.pop("LARGEST"))
-    for name in [name for name in keys if name.startswith("AWS")]:
+    for name in [name for name in keys if name.startswith(("AWS", "COTFAITH"))]:
         monkeypatch.setenv(name, keys.pop(name))
     with pytest.raises(SpecError) as error:
         load_task(mine(url.format(file=file, folder=file.rpartition("/")[0]), **keys), 0)

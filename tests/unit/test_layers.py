@@ -28,6 +28,7 @@ CLUSTER = (
     "cluster.cli",
 )
 WORKERS = (
+    "workers.limits",
     "workers.plugins workers.text workers.engines.precision workers.engines.cores workers.remote workers.log_lines",
     "workers.engines.threads workers.engines.float32_copy",
     "workers.registry workers.engines.protocol workers.text.answers",

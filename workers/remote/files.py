@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.spec import resolve_path
+from cotfaith.workers.limits import most_bytes
 from cotfaith.workers.remote.address import HubAddress, parse_address
 from cotfaith.workers.remote.cache import cache_root, filled
 from cotfaith.workers.remote.copies import Copy
@@ -17,15 +18,12 @@ from cotfaith.workers.remote.names import nearest
 from cotfaith.workers.remote.s3_objects import Objects
 from cotfaith.workers.remote.s3_url import S3Url
 
-LARGEST = 2 << 30
-"""Bytes of the largest file that is fetched: files of records are read into memory."""
-
 
 def local_file(text: str, origin: str) -> Path:
     """Return the file that ``text`` names; a local one need not exist. ``origin`` begins the messages.
 
     Raises:
-        SpecError: it is elsewhere and not there, may not be read, or is larger than ``LARGEST``.
+        SpecError: it is elsewhere and not there, may not be read, or is larger than ``limits.most_bytes``.
         StoreError: the server cannot be reached, or failed.
 
     """
@@ -36,7 +34,7 @@ def local_file(text: str, origin: str) -> Path:
         return Copy.of(_s3_file(address, text.endswith("/"), origin), str(address))
     if not address.path:
         raise SpecError(f"{origin}: {address} is a whole dataset. Name one of its files.")
-    return Copy.of(hub_file(address, origin, LARGEST), str(address))
+    return Copy.of(hub_file(address, origin, most_bytes()), str(address))
 
 
 def local_files(text: str, split: str | None, config: str | None, origin: str) -> list[Path]:
@@ -49,7 +47,7 @@ def local_files(text: str, split: str | None, config: str | None, origin: str) -
     address = parse_address(text, origin)
     if isinstance(address, HubAddress) and not address.path:
         name = f"{address}, split {split}"
-        return [Copy.of(path, name) for path in hub_split(address, split, config, origin, LARGEST)]
+        return [Copy.of(path, name) for path in hub_split(address, split, config, origin, most_bytes())]
     for key, value in (("split", split), ("config", config)):
         if value is not None:
             raise SpecError(
@@ -66,7 +64,7 @@ def _s3_file(address: S3Url, is_folder: bool, origin: str) -> Path:
     if one is None:
         missing = nearest("object", address.key.rpartition("/")[2], objects.beside())
         raise SpecError(f"{origin}: {address}: {missing}")
-    check_limit(str(address), one.size, origin, LARGEST)
+    check_limit(str(address), one.size, origin, most_bytes())
     digest = hashlib.sha256(f"{address} {one.size} {one.etag}".encode()).hexdigest()[:32]
     folder = filled(cache_root() / "files" / digest, [one], objects.download, {"source": str(address)})
     return folder / one.name

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cotfaith.schemas.errors import SpecError
+from cotfaith.workers import limits
 from cotfaith.workers.remote.address import HubAddress
 from cotfaith.workers.remote.hub_errors import hub_errors, is_offline, transport_error
 from cotfaith.workers.remote.names import nearest
@@ -55,7 +56,7 @@ def check_limit(place: str, size: int, origin: str, limit: int) -> None:
     if size > limit:
         raise SpecError(
             f"{origin}: {place} has {size / 2**30:.2f} GiB; files of records are read into memory, so at most "
-            f"{limit / 2**30:.2f} GiB are taken. Split it, or keep the records that are needed."
+            f"{limit / 2**30:.2f} GiB are taken. Split it, keep the records that are needed, or set {limits.FILE} to more."
         )
 
 

@@ -3,16 +3,15 @@
 The file name's ending decides the kind; ``read_json``, ``read_csv`` and ``read_parquet`` read each. Text is UTF-8, or
 UTF-16 with its byte-order mark. Knows nothing about tasks except the names of the columns that the caller needs: they
 distinguish one record from a file of records, and reveal a CSV without a header. Records are counted from 0, lines from
-1.
+1. ``limits.py`` says how large files and records may be.
 """
 
-import gzip
 import warnings
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cotfaith.schemas.errors import TaskError
+from cotfaith.workers.limits import characters_of, check_characters, most_characters, read_limited
 from cotfaith.workers.tasks.read_csv import read_csv, read_tsv
 from cotfaith.workers.tasks.read_json import read_json, read_json_lines
 from cotfaith.workers.tasks.read_parquet import read_parquet
@@ -28,7 +27,8 @@ def read_records(path: Path, columns: Columns = ()) -> list[Record]:
     """Return the file's records; ``columns``: the names that the caller expects in each record.
 
     Raises:
-        TaskError: the file is missing, empty or of an unknown kind, or it names the line or record that cannot be read.
+        TaskError: the file is missing, empty, too large or of an unknown kind, or it names the line or record that
+            cannot be read.
 
     """
     if path.is_dir():
@@ -47,19 +47,20 @@ def read_records(path: Path, columns: Columns = ()) -> list[Record]:
     records = reader(path, data, columns)
     if not records:
         raise TaskError(f"{path}: the file has no records; expected one or more. Fill it, or use another file.")
+    _check_lengths(path, records)
     return _valid_unicode(path, records)
 
 
 def _bytes(path: Path) -> bytes:
     if not path.is_file():
         raise TaskError(f"{path}: there is no such file (working directory: {Path.cwd()}). Fix the task's path.")
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix.lower() == ".gz" and data else data
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TaskError(f"{path}: not a complete gzip file: {error}. Copy it again, or unpack it first.") from None
-    except OSError as error:
-        raise TaskError(f"{path}: the file cannot be read: {error.strerror}.") from None
+    return read_limited(path)
+
+
+def _check_lengths(path: Path, records: list[Record]) -> None:
+    most = most_characters()
+    for index, record in enumerate(records):
+        check_characters(where(path, index), characters_of(record), most)
 
 
 def _valid_unicode(path: Path, records: list[Record]) -> list[Record]:

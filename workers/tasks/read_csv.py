@@ -18,13 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cotfaith.schemas.errors import TaskError
+from cotfaith.workers.limits import most_characters, too_long
 from cotfaith.workers.tasks.decode import decode
 from cotfaith.workers.tasks.values import Record
 
 Line = tuple[int, list[str]]
 """The record's last line number in the file, from 1, and its values."""
-_LONGEST = 2**31 - 1
-"""The most characters of one value. Python's own limit, 131,072, is too small for a long chain of thought."""
 _TELLING = frozenset(
     {"question", "gold", "answer", "choices", "options", "label", "id", "cot", "prompt", "input", "target"}
 )
@@ -69,7 +68,8 @@ def _fits(lines: list[Line], columns: Sequence[str]) -> bool:
 
 def _likely(text: str) -> str:
     """Return the separator of a file that none fits: its messages are about lines that this one splits."""
-    csv.field_size_limit(_LONGEST)
+    most = most_characters()
+    csv.field_size_limit(most)  # Python's own, 131,072, is too small for a long chain of thought
     for separator in SEPARATORS:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         if len(next((row for row in rows if row), [])) > 1:
@@ -78,11 +78,14 @@ def _likely(text: str) -> str:
 
 
 def _split(path: Path, text: str, separator: str) -> list[Line]:
-    csv.field_size_limit(_LONGEST)
+    most = most_characters()
+    csv.field_size_limit(most)  # Python's own, 131,072, is too small for a long chain of thought
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         return [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise too_long(f"{path}, line {reader.line_num}", f"more than {most:,}", most) from None
         raise TaskError(f"{path}, line {reader.line_num}: not CSV: {error}.") from None
 
 

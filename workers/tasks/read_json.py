@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
+from cotfaith.workers.limits import check_characters, most_characters
 from cotfaith.workers.tasks.decode import decode
 from cotfaith.workers.tasks.json_text import parse_json
 from cotfaith.workers.tasks.values import Record, where
@@ -112,10 +113,12 @@ def _objects(path: Path, rows: list[Any]) -> list[Record]:
 
 def _lines(path: Path, text: str) -> list[Record]:
     # Not splitlines(): it also breaks at U+2028 and other characters that JSON strings may contain.
-    return [_line(path, number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    most = most_characters()
+    return [_line(path, number, line, most) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
 
 
-def _line(path: Path, number: int, line: str) -> Record:
+def _line(path: Path, number: int, line: str, most: int) -> Record:
+    check_characters(f"{path}, line {number}", len(line), most)
     try:
         row = parse_json(line)
     except ValueError as error:

@@ -14,13 +14,18 @@ import pyarrow.compute as pc
 
 from cotfaith.schemas import parquet
 from cotfaith.schemas.errors import TaskError
+from cotfaith.workers.limits import check_bytes, most_bytes
 from cotfaith.workers.tasks.values import Record, Unreadable
+
+
+_OF_A_ROW = 64
+"""Bytes that a row without values costs as a record."""
 
 
 def read_parquet(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
     """Return the records of a Parquet file."""
     try:
-        table = parquet.read_parquet(data)
+        table = _table(path, data, most_bytes())
     except (pa.ArrowException, OSError) as error:
         raise TaskError(f"{path}: not a readable Parquet file: {error}.") from None
     names = table.column_names
@@ -28,6 +33,17 @@ def read_parquet(path: Path, data: bytes, columns: Sequence[str]) -> list[Record
         raise TaskError(f"{path}: two columns have the same name: {', '.join(names)}. Rename one of them.")
     values = [_values(column) for column in table.columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _table(path: Path, data: bytes, most: int) -> pa.Table:
+    """Return the table, unless its rows need more than ``most`` bytes: a few bytes can stand for any number of rows."""
+    schema, batches = parquet.read_batches(data)
+    found, size = [], 0
+    for batch in batches:
+        size += batch.nbytes + _OF_A_ROW * batch.num_rows
+        check_bytes(path, size, most, "unpacks to")
+        found.append(batch)
+    return pa.Table.from_batches(found, schema)
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
