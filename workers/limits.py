@@ -21,6 +21,8 @@ DEFAULTS = {FILE: 2.0, RECORD: 16.0}
 """GiB of a file, and Mi (1,048,576) characters of a record: a hundred times the longest chains of thought."""
 _UNITS = {FILE: 2**30, RECORD: 2**20}
 _PIECE = 2**20
+OF_A_RECORD = 256
+"""Bytes of memory that a record costs without its values: a file of many tiny records needs more than its size."""
 
 
 def most_bytes(environ: Mapping[str, str] = os.environ) -> int:
@@ -95,6 +97,16 @@ def _too_large(path: Path, got: str, most: int) -> TaskError:
         f"{path}: the file {got}; files of records are read into memory, so at most {_shown(most)} are taken. Split it, "
         f"keep the records that are needed, or set {FILE} to more if you know who made it."
     )
+
+
+def check_count(path: Path, records: int, most: int) -> None:
+    """Raise ``TaskError`` if so many records (or lines) need more than ``most`` bytes, however small they are."""
+    if records * OF_A_RECORD > most:
+        raise TaskError(
+            f"{path}: got {records:,} lines or records, expected at most {most // OF_A_RECORD:,}: they are read into "
+            f"memory. Split the file, keep the records that are needed, or set {FILE} to more than "
+            f"{most / _UNITS[FILE]:.3g}."
+        )
 
 
 def check_characters(place: str, characters: int, most: int) -> None:

@@ -28,7 +28,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def lines(n_bytes):
-    line = json.dumps({"question": "1+1?", "cot": "Two. So 2.", "gold": "2"}) + "\n"
+    line = json.dumps({"question": "1+1?", "cot": "Two. So 2. " * 30, "gold": "2"}) + "\n"
     return (line * (n_bytes // len(line))).encode()
 
 
@@ -57,7 +57,7 @@ def test_a_packed_file_is_given_up_at_the_limit_and_not_after_it():
 def test_every_way_in_has_the_limit(cli):
     task = {"name": "t", "file": bomb(), "fields": {"question": "question", "gold": "gold"}}
     few = {"file": task["file"], "k": 1, "fields": task["fields"]}
-    Path("small.jsonl").write_bytes(lines(200))
+    Path("small.jsonl").write_bytes(lines(1000))
     for spec in (task, task | {"adapter": "chains", "fields": {}}, task | {"file": "small.jsonl", "few_shot": few}):
         with pytest.raises(TaskError, match=TOO_LARGE):
             load_task(TaskSpec.model_validate(spec), 0)
@@ -70,7 +70,7 @@ def test_every_way_in_has_the_limit(cli):
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_a_file_at_the_limit_is_read_and_one_beyond_it_is_not(name, monkeypatch):
-    data = lines(1000)
+    data = lines(4000)
     Path(name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
     monkeypatch.setenv(limits.FILE, str(len(data) / 2**30))
     assert len(read_records(Path(name))) == data.count(b"\n")
@@ -83,8 +83,18 @@ def test_a_file_at_the_limit_is_read_and_one_beyond_it_is_not(name, monkeypatch)
 def test_parquet_whose_rows_are_many_more_bytes_than_the_file(column):
     pq.write_table(pa.table({"question": column}), "a.parquet")
     assert Path("a.parquet").stat().st_size < 20_000
-    with pytest.raises(TaskError, match="unpacks to .*COTFAITH_MAX_FILE_GIB"):
+    with pytest.raises(TaskError, match="(unpacks to|lines or records).*COTFAITH_MAX_FILE_GIB"):
         read_records(Path("a.parquet"))
+
+
+@pytest.mark.parametrize(("name", "line"), [("a.jsonl", "{}\n"), ("a.csv", "1\n"), ("a.csv", "1\r\n"), ("a.tsv", "1\n")])
+def test_more_tiny_records_than_memory_holds(name, line):
+    """1 MiB of them, at 256 bytes each, are 4,096."""
+    Path(name).write_text("q\n" * name.endswith("sv") + line * 4000, newline="")
+    assert len(read_records(Path(name))) == 4000
+    Path(name).write_text("q\n" * name.endswith("sv") + line * 8200, newline="")
+    with pytest.raises(TaskError, match=r"got \d[\d,]+ lines or records, expected at most 4,096.*COTFAITH_MAX_FILE_GIB"):
+        read_records(Path(name))
 
 
 def as_parquet(record):
@@ -117,7 +127,7 @@ def test_texts_deep_in_a_record_count():
 
 @pytest.mark.parametrize("text", ["x", "0", "-1", "nan", "inf"])
 def test_a_limit_that_is_no_number(monkeypatch, text):
-    Path("a.jsonl").write_bytes(lines(200))
+    Path("a.jsonl").write_bytes(lines(1000))
     monkeypatch.setenv(limits.FILE, text)
     with pytest.raises(SpecError, match=f"COTFAITH_MAX_FILE_GIB to {text!r}; expected a number above 0"):
         read_records(Path("a.jsonl"))

@@ -14,11 +14,11 @@ an open quote at the file's end; neither names the line.
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.limits import most_characters, too_long
+from cotfaith.workers.limits import check_count, most_bytes, most_characters, too_long
 from cotfaith.workers.tasks.decode import decode
 from cotfaith.workers.tasks.values import Record
 
@@ -68,8 +68,7 @@ def _fits(lines: list[Line], columns: Sequence[str]) -> bool:
 
 def _likely(text: str) -> str:
     """Return the separator of a file that none fits: its messages are about lines that this one splits."""
-    most = most_characters()
-    csv.field_size_limit(most)  # Python's own, 131,072, is too small for a long chain of thought
+    csv.field_size_limit(len(text))  # no limit here
     for separator in SEPARATORS:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         if len(next((row for row in rows if row), [])) > 1:
@@ -82,11 +81,19 @@ def _split(path: Path, text: str, separator: str) -> list[Line]:
     csv.field_size_limit(most)  # Python's own, 131,072, is too small for a long chain of thought
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        return [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+        lines = ((reader.line_num, row) for row in reader if any(map(str.strip, row)))
+        return list(_counted(path, lines))
     except csv.Error as error:
         if "field limit" in str(error):
             raise too_long(f"{path}, line {reader.line_num}", f"more than {most:,}", most) from None
         raise TaskError(f"{path}, line {reader.line_num}: not CSV: {error}.") from None
+
+
+def _counted(path: Path, lines: Iterable[Line]) -> Iterator[Line]:
+    most = most_bytes()
+    for count, line in enumerate(lines, start=1):
+        check_count(path, count, most)
+        yield line
 
 
 def _records(path: Path, lines: list[Line], columns: Sequence[str]) -> list[Record]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.limits import check_characters, most_characters
+from cotfaith.workers.limits import check_characters, check_count, most_bytes, most_characters
 from cotfaith.workers.tasks.decode import decode
 from cotfaith.workers.tasks.json_text import parse_json
 from cotfaith.workers.tasks.values import Record, where
@@ -114,6 +114,7 @@ def _objects(path: Path, rows: list[Any]) -> list[Record]:
 def _lines(path: Path, text: str) -> list[Record]:
     # Not splitlines(): it also breaks at U+2028 and other characters that JSON strings may contain.
     most = most_characters()
+    check_count(path, text.count("\n"), most_bytes())
     return [_line(path, number, line, most) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
 
 

@@ -14,12 +14,8 @@ import pyarrow.compute as pc
 
 from cotfaith.schemas import parquet
 from cotfaith.schemas.errors import TaskError
-from cotfaith.workers.limits import check_bytes, most_bytes
+from cotfaith.workers.limits import check_bytes, check_count, most_bytes
 from cotfaith.workers.tasks.values import Record, Unreadable
-
-
-_OF_A_ROW = 64
-"""Bytes that a row without values costs as a record."""
 
 
 def read_parquet(path: Path, data: bytes, columns: Sequence[str]) -> list[Record]:
@@ -38,9 +34,10 @@ def read_parquet(path: Path, data: bytes, columns: Sequence[str]) -> list[Record
 def _table(path: Path, data: bytes, most: int) -> pa.Table:
     """Return the table, unless its rows need more than ``most`` bytes: a few bytes can stand for any number of rows."""
     schema, batches = parquet.read_batches(data)
-    found, size = [], 0
+    found, rows, size = [], 0, 0
     for batch in batches:
-        size += batch.nbytes + _OF_A_ROW * batch.num_rows
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        check_count(path, rows, most)
         check_bytes(path, size, most, "unpacks to")
         found.append(batch)
     return pa.Table.from_batches(found, schema)
