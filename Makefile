@@ -118,7 +118,7 @@ test-vllm: .venv-vllm/.installed
 	$(<D)/bin/python -m pytest tests/engine_vllm
 
 test-inspect: .venv-inspect/.installed
-	$(<D)/bin/python -m pytest tests/unit/test_import_inspect.py tests/unit/test_export_inspect.py
+	$(<D)/bin/python -m pytest tests/unit/test_import_inspect.py tests/unit/test_export_inspect.py tests/unit/test_fuzz_inspect.py
 
 clean:
 	rm -rf $(VENV) .venv-vllm .venv-inspect .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

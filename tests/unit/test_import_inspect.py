@@ -145,7 +145,7 @@ class TestInspect:
         (folder / "log.eval").write_bytes(b"not a log")
         code, _, err = cli("import", "log.eval", "--out", "out.jsonl")
         assert code == 2
-        assert "inspect_ai cannot read this log" in err
+        assert "log.eval: not a whole Inspect log (a zip file)" in err
 
 
 @pytest.fixture

@@ -87,13 +87,17 @@ def test_parquet_whose_rows_are_many_more_bytes_than_the_file(column):
         read_records(Path("a.parquet"))
 
 
-@pytest.mark.parametrize(("name", "line"), [("a.jsonl", "{}\n"), ("a.csv", "1\n"), ("a.csv", "1\r\n"), ("a.tsv", "1\n")])
+@pytest.mark.parametrize(
+    ("name", "line"), [("a.jsonl", "{}\n"), ("a.csv", "1\n"), ("a.csv", "1\r\n"), ("a.tsv", "1\n")]
+)
 def test_more_tiny_records_than_memory_holds(name, line):
     """1 MiB of them, at 256 bytes each, are 4,096."""
     Path(name).write_text("q\n" * name.endswith("sv") + line * 4000, newline="")
     assert len(read_records(Path(name))) == 4000
     Path(name).write_text("q\n" * name.endswith("sv") + line * 8200, newline="")
-    with pytest.raises(TaskError, match=r"got \d[\d,]+ lines or records, expected at most 4,096.*COTFAITH_MAX_FILE_GIB"):
+    with pytest.raises(
+        TaskError, match=r"got \d[\d,]+ lines or records, expected at most 4,096.*COTFAITH_MAX_FILE_GIB"
+    ):
         read_records(Path(name))
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 from cotfaith.schemas.errors import TaskError
 from cotfaith.schemas.records import Channel
+from cotfaith.workers.limits import check_bytes, most_bytes
+from cotfaith.workers.tasks.log_archive import check_archive
 from cotfaith.workers.tasks.message_chain import ANSWER_LINE, message_chain
 from cotfaith.workers.tasks.unicode import has_half, without_halves
 from cotfaith.workers.tasks.values import Record
@@ -22,6 +24,8 @@ from cotfaith.workers.tasks.values import Record
 LOG = ".eval"
 """The ending of a log's name."""
 _JSON_HEAD = re.compile(rb'^\s*\{\s*"version"\s*:\s*\d+\s*,\s*"status"\s*:')
+_SHOWN = 500
+"""Characters of another library's message: it can quote the file."""
 _CUT = {
     "max_tokens": "its output was cut at the limit of tokens",
     "model_length": "its output was cut at the end of the model's context",
@@ -73,10 +77,15 @@ def _read(path: Path) -> Any:
         raise TaskError(f"{path}: Inspect logs need inspect_ai: pip install 'cotfaith[inspect]'.") from None
     if not path.is_file():
         raise TaskError(f"{path}: there is no such file (working directory: {Path.cwd()}).")
+    if path.suffix.lower() == LOG:
+        check_archive(path)
+    else:
+        check_bytes(path, path.stat().st_size, most_bytes())
     try:
         return read_eval_log(os.fspath(path), resolve_attachments=True)
     except Exception as error:  # the reader can raise anything on a file that is not a log
-        raise TaskError(f"{path}: inspect_ai cannot read this log: {type(error).__name__}: {error}") from None
+        what = " ".join(str(error).split())[:_SHOWN]
+        raise TaskError(f"{path}: inspect_ai cannot read this log: {type(error).__name__}: {what}") from None
 
 
 def _notes(path: Path, log: Any, samples: Sequence[Any]) -> Iterator[str]:
