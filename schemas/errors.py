@@ -23,12 +23,18 @@
     └── RunStoppedError         a run was asked to stop before its end
 
 Each message says what was got, what was expected and what to do. Every error takes only its message, so it can be
-pickled between processes.
+pickled between processes. A message can quote what other programs said, and goes to terminals, logs and rows: so it has
+no secret from the beginning (``unshown.py``).
 """
+
+from cotfaith.schemas.unshown import without_credentials
 
 
 class CotfaithError(Exception):
     """The root of the tree."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_credentials(str(message)))
 
 
 class InputError(CotfaithError):

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-
 _ROWS = 1024
 
 

@@ -94,8 +94,8 @@ def check_bytes(path: Path, size: int, most: int, what: str = "has") -> None:
 
 def _too_large(path: Path, got: str, most: int) -> TaskError:
     return TaskError(
-        f"{path}: the file {got}; files of records are read into memory, so at most {_shown(most)} are taken. Split it, "
-        f"keep the records that are needed, or set {FILE} to more if you know who made it."
+        f"{path}: the file {got}; files of records are read into memory, so at most {_shown(most)} are taken. Split "
+        f"it, keep the records that are needed, or set {FILE} to more if you know who made it."
     )
 
 

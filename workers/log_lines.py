@@ -1,8 +1,8 @@
 """Log lines as JSON: one object a line, in ASCII, so that no text in it can steer a terminal or break a line.
 
 In: an event's name and its fields. Out: a line; or, in Ray's worker processes, a record of the logger ``cotfaith``,
-which goes to the process's own log file. Fields without a value are left out. Knows nothing about what is logged; who
-logs takes care that no secret is.
+which goes to the process's own log file. Fields without a value are left out, and
+secrets are masked. Knows nothing about what is logged.
 """
 
 import json
@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from cotfaith.schemas.unshown import without_credentials
 
 LOGGER = logging.getLogger("cotfaith")
 MOST_TEXT = 2000
@@ -25,7 +27,10 @@ def log_line(level: str, event: str, fields: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> Any:
-    return value[:MOST_TEXT] + "..." if isinstance(value, str) and len(value) > MOST_TEXT else value
+    if not isinstance(value, str):
+        return value
+    shown = without_credentials(value)
+    return shown[:MOST_TEXT] + "..." if len(shown) > MOST_TEXT else shown
 
 
 def log_to_stderr() -> None:

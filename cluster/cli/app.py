@@ -8,6 +8,7 @@ import io
 import shlex
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,6 +103,14 @@ def _exit_codes() -> Iterator[None]:
         sys.exit(1)
     except KeyboardInterrupt:
         _stop(_INTERRUPTED)
+    except Exception:
+        sys.excepthook = _traceback  # typer has set its own
+        raise
+
+
+def _traceback(*error: Any) -> None:
+    """Print a traceback without secrets: what other libraries raise can quote requests and addresses."""
+    print(without_credentials("".join(traceback.format_exception(*error))), file=sys.stderr, end="")
 
 
 def _stop(code: int) -> None:

@@ -83,7 +83,7 @@ def test_a_file_at_the_limit_is_read_and_one_beyond_it_is_not(name, monkeypatch)
 def test_parquet_whose_rows_are_many_more_bytes_than_the_file(column):
     pq.write_table(pa.table({"question": column}), "a.parquet")
     assert Path("a.parquet").stat().st_size < 20_000
-    with pytest.raises(TaskError, match="(unpacks to|lines or records).*COTFAITH_MAX_FILE_GIB"):
+    with pytest.raises(TaskError, match=r"(unpacks to|lines or records).*COTFAITH_MAX_FILE_GIB"):
         read_records(Path("a.parquet"))
 
 

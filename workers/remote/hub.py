@@ -56,7 +56,8 @@ def check_limit(place: str, size: int, origin: str, limit: int) -> None:
     if size > limit:
         raise SpecError(
             f"{origin}: {place} has {size / 2**30:.2f} GiB; files of records are read into memory, so at most "
-            f"{limit / 2**30:.2f} GiB are taken. Split it, keep the records that are needed, or set {limits.FILE} to more."
+            f"{limit / 2**30:.2f} GiB are taken. Split it, keep the records that are needed, or set {limits.FILE} to "
+            "more."
         )
 
 

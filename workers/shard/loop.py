@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from cotfaith.schemas.errors import ContextOverflowError, EngineLostError
 from cotfaith.schemas.status import Status
+from cotfaith.schemas.unshown import without_credentials
 from cotfaith.workers.engines.protocol import EmbedRequest, Engine, GenerateRequest, ScoreRequest, check_fits
 from cotfaith.workers.shard.request import Request
 from cotfaith.workers.shard.rounds import Coroutine, together
@@ -45,7 +46,7 @@ def _guarded(coroutine: Coroutine[T]) -> Coroutine[T | Failed]:
     try:
         return (yield from _checked(coroutine))
     except Exception as error:
-        return Failed(f"{type(error).__name__}: {error}")
+        return Failed(without_credentials(f"{type(error).__name__}: {error}"))
 
 
 def _checked(coroutine: Coroutine[T]) -> Coroutine[T]:
@@ -122,7 +123,7 @@ def _attempt(call: Callable[[Sequence[Any]], list[Any]], requests: Sequence[Requ
     except Exception as error:
         too_long = isinstance(error, ContextOverflowError)  # from a server that does not state its window
         status = Status.CONTEXT_OVERFLOW if too_long else Status.ENGINE_ERROR
-        return _Refusal(status, f"{type(error).__name__}: {error}")
+        return _Refusal(status, without_credentials(f"{type(error).__name__}: {error}"))
 
 
 def _new_tokens(request: Request) -> int:
