@@ -22,22 +22,11 @@ import yaml
 from commands import in_process
 from fake_server import Fake, serving
 from iceberg_here import configure, on_disk
+from planted import PASSWORD, PLANTED, SECRETS, found_in, texts
 from runs_here import without_ray
 
 from cotfaith.schemas.unshown import without_credentials
 
-PLANTED = {
-    "OPENAI_API_KEY": "sk-planted-openai-0a1b2c",
-    "TEST_SERVER_KEY": "sk-planted-server-3d4e5f",
-    "AWS_ACCESS_KEY_ID": "AKIAPLANTED6A7B8C9D0",
-    "AWS_SECRET_ACCESS_KEY": "planted/aws+secret/1e2f3a4b",
-    "AWS_SESSION_TOKEN": "planted-session-token-5c6d",
-    "HF_TOKEN": "hf_plantedtoken7e8f9a",
-    "RAY_AUTH_TOKEN": "planted-ray-token-0b1c2d",
-}
-PASSWORD = "planted-password-3e4f5a"
-"""In addresses."""
-SECRETS = [*PLANTED.values(), PASSWORD]
 SPEC = {
     "models": [{"id": "m", "engine": "stub"}],
     "tasks": [{"name": "t", "generator": "addition", "n": 2, "options": {"operands": [2], "choices": 4}}],
@@ -68,29 +57,6 @@ def planted(tmp_path, monkeypatch):
 
 def write_spec(**changes):
     Path("spec.yaml").write_text(yaml.safe_dump(SPEC | changes))
-
-
-def forms(secret):
-    """A secret as it can be written: plain, in a URL, in base64 (of HTTP's basic and bearer headers)."""
-    yield from (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("="))
-
-
-def found_in(text):
-    return [secret for secret in SECRETS if any(form in text for form in forms(secret))]
-
-
-def texts(data):
-    """Yield the texts in a file's bytes: as they are, and unpacked from Parquet, Arrow and zip files."""
-    yield data.decode("utf-8", "replace")
-    if data[:4] == b"PAR1":
-        table = pq.read_table(io.BytesIO(data))
-        yield f"{table.schema} {table.schema.metadata} {table.to_pylist()}"
-    elif data[:6] == b"ARROW1":
-        yield str(pa.ipc.open_file(pa.BufferReader(data)).read_all().to_pylist())
-    elif zipfile.is_zipfile(io.BytesIO(data)):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for name in archive.namelist():
-                yield from texts(archive.read(name))
 
 
 def check(done):
