@@ -12,7 +12,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from cotfaith.schemas.errors import SpecError, TaskError
 
@@ -77,7 +77,7 @@ def read_limited(path: Path) -> bytes:
         raise TaskError(f"{path}: the file cannot be read: {error.strerror}.") from None
 
 
-def _unpacked(path: Path, file: IO[bytes], most: int) -> bytes:
+def _unpacked(path: Path, file: gzip.GzipFile, most: int) -> bytes:
     found = io.BytesIO()
     while piece := file.read(min(_PIECE, most + 1 - found.tell())):
         found.write(piece)

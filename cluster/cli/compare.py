@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cotfaith.cluster.cli import completion
 from cotfaith.cluster.cli.consoles import messages, out, print_json, say
 from cotfaith.cluster.cli.options import AsJson, MetricPlugins, OnlyTasks, RunPath
 
@@ -16,19 +17,34 @@ Names = list[str] | None
 def compare(
     run_path: RunPath,
     other: Annotated[
-        str | None, typer.Argument(metavar="[RUN_B]", help="The run after; default: the same run, with --models.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN_B]",
+            help="The run after; default: the same run, with --models.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     named: Annotated[
         Names,
         typer.Option(
-            "--model", metavar="A[:B]", help="Only this model; A:B if the second run calls it B. Can be repeated."
+            "--model",
+            metavar="A[:B]",
+            help="Only this model; A:B if the second run calls it B. Can be repeated.",
+            autocompletion=completion.models,
         ),
     ] = None,
     models: Annotated[
-        tuple[str, str] | None, typer.Option("--models", metavar="A B", help="Two models of one run.")
+        tuple[str, str] | None,
+        typer.Option("--models", metavar="A B", help="Two models of one run.", autocompletion=completion.models),
     ] = None,
     metrics: Annotated[
-        Names, typer.Option("--metric", metavar="NAME[/METHOD]", help="Only this figure; can be repeated.")
+        Names,
+        typer.Option(
+            "--metric",
+            metavar="NAME[/METHOD]",
+            help="Only this figure; can be repeated.",
+            autocompletion=completion.metrics,
+        ),
     ] = None,
     tasks: OnlyTasks = None,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="The most flips that are listed.")] = 10,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cotfaith.cluster.cli import completion
 from cotfaith.cluster.cli.consoles import out, say
 from cotfaith.cluster.cli.options import RunPath
 from cotfaith.cluster.storage.store import Store
@@ -24,6 +25,7 @@ def export(
             metavar="TARGET",
             help="inspect: logs for Inspect's viewer (.eval). parquet: tables for a warehouse. iceberg: "
             "Apache Iceberg tables.",
+            autocompletion=completion.of(lambda: TARGETS),
         ),
     ],
     out_folder: Annotated[
@@ -37,10 +39,21 @@ def export(
     ] = None,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="MODEL", help="Only this model; can be repeated. For inspect."),
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Only this model; can be repeated. For inspect.",
+            autocompletion=completion.models,
+        ),
     ] = None,
     tasks: Annotated[
-        list[str] | None, typer.Option("--task", metavar="TASK", help="Only this task; can be repeated. For inspect.")
+        list[str] | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="Only this task; can be repeated. For inspect.",
+            autocompletion=completion.tasks,
+        ),
     ] = None,
     file_mb: Annotated[
         int | None, typer.Option("--file-mb", metavar="N", help="Size of a table's files, in MiB. [default: 256]")

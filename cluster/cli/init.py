@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 import yaml
 
+from cotfaith.cluster.cli import completion
 from cotfaith.cluster.cli.consoles import say
 from cotfaith.cluster.cli.new_file import write_new
 from cotfaith.schemas.errors import SpecError
@@ -21,7 +22,12 @@ def init(
         Path | None, typer.Argument(help="The file to write; default: cotfaith.yaml, or the example's name.")
     ] = None,
     example: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Write this example; `--example list` names them.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Write this example; `--example list` names them.",
+            autocompletion=completion.of(lambda: ["list", *_examples()]),
+        ),
     ] = None,
 ) -> None:
     """Write a spec to start from: every key with its meaning and default, or an example."""

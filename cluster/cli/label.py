@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from cotfaith.cluster.cli import completion
 from cotfaith.cluster.cli.consoles import out, print_json, say
 from cotfaith.cluster.cli.options import AsJson, RunPath
 
@@ -23,10 +24,22 @@ ORDERS = ("random", "disagreement")
 
 def label(
     run_path: RunPath,
-    question: Annotated[str, typer.Option(metavar="NAME", help="present, relied or checked.")] = "present",
+    question: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="present, relied or checked.",
+            autocompletion=completion.of(lambda: ("present", "relied", "checked")),
+        ),
+    ] = "present",
     labeller: Annotated[str | None, typer.Option(metavar="NAME", help="Who labels; default: the login name.")] = None,
-    models: Annotated[Names, typer.Option("--model", metavar="MODEL", help="Only chains of this model.")] = None,
-    tasks: Annotated[Names, typer.Option("--task", metavar="TASK", help="Only chains of this task.")] = None,
+    models: Annotated[
+        Names,
+        typer.Option("--model", metavar="MODEL", help="Only chains of this model.", autocompletion=completion.models),
+    ] = None,
+    tasks: Annotated[
+        Names, typer.Option("--task", metavar="TASK", help="Only chains of this task.", autocompletion=completion.tasks)
+    ] = None,
     variants: Annotated[Names, typer.Option("--variant", metavar="NAME", help="Only this variant.")] = None,
     channels: Annotated[
         Names, typer.Option("--channel", metavar="NAME", help="Only texts of this channel, such as reasoning.")
@@ -35,7 +48,12 @@ def label(
         bool, typer.Option("--all", help="Also chains that did not switch to the target of their variant.")
     ] = False,
     order: Annotated[
-        str, typer.Option(metavar="ORDER", help="random, or disagreement: texts on which readers differ come first.")
+        str,
+        typer.Option(
+            metavar="ORDER",
+            help="random, or disagreement: texts on which readers differ come first.",
+            autocompletion=completion.of(lambda: ("random", "disagreement")),
+        ),
     ] = "random",
     status: Annotated[bool, typer.Option("--status", help="Only count the labels there are.")] = False,
     import_file: Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from cotfaith.cluster.cli import completion
 from cotfaith.cluster.cli.consoles import out, print_json
 from cotfaith.cluster.cli.options import AsJson
 from cotfaith.cluster.cli.organisms import truth_note
@@ -55,7 +56,7 @@ def list_names(
             metavar="KIND",
             help=f"One of: {', '.join(KINDS)}.",
             show_default=False,
-            autocompletion=lambda incomplete: [one for one in KINDS if one.startswith(incomplete)],
+            autocompletion=completion.of(lambda: KINDS),
         ),
     ],
     plugins: Annotated[

@@ -5,10 +5,17 @@ from typing import Annotated
 
 import typer
 
+from cotfaith.cluster.cli import completion
 from cotfaith.schemas.variables import RAY_ADDRESS
 
-SpecPath = Annotated[str, typer.Argument(help="The run spec (YAML); see examples/.", show_default=False)]
-RunPath = Annotated[str, typer.Argument(help="The run's folder, or s3://bucket/prefix.", show_default=False)]
+SpecPath = Annotated[
+    str,
+    typer.Argument(help="The run spec (YAML); see examples/.", show_default=False, autocompletion=completion.specs),
+]
+RunPath = Annotated[
+    str,
+    typer.Argument(help="The run's folder, or s3://bucket/prefix.", show_default=False, autocompletion=completion.runs),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set sampling.temperature=0")
 ]
@@ -18,10 +25,19 @@ Plugins = Annotated[
 ]
 Details = Annotated[bool, typer.Option("--details", help="Every line, however many there are.")]
 OnlyModels = Annotated[
-    list[str] | None, typer.Option("--model", metavar="MODEL", help="Show only this model, in full; can be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="Show only this model, in full; can be repeated.",
+        autocompletion=completion.models,
+    ),
 ]
 OnlyTasks = Annotated[
-    list[str] | None, typer.Option("--task", metavar="TASK", help="Show only this task, in full; can be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--task", metavar="TASK", help="Show only this task, in full; can be repeated.", autocompletion=completion.tasks
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, and messages on stderr.")]
 Limit = Annotated[

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from cotfaith.cluster.cli import completion
 from cotfaith.workers.organisms.card import describe, read_card
 from cotfaith.workers.organisms.folder import packaged
 from cotfaith.workers.organisms.recipes import find_recipe
@@ -25,7 +26,7 @@ def list_organisms() -> None:
 
 @app.command()
 def train(
-    name: Annotated[str, typer.Argument(help="The organism's name.")],
+    name: Annotated[str, typer.Argument(help="The organism's name.", autocompletion=completion.organisms)],
     folder: Annotated[Path, typer.Option("--out", help="Where its folder goes.")] = Path("models/organisms"),
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps; default: the recipe's.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Torch threads.")] = 1,

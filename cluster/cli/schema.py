@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
+from cotfaith.cluster.cli import completion
 from cotfaith.cluster.cli.options import Plugins
+
+
+def _dialects() -> tuple[str, ...]:
+    from cotfaith.cluster.export.ddl import DIALECTS
+
+    return tuple(DIALECTS)
 
 
 def schema(
@@ -17,6 +24,7 @@ def schema(
             metavar="DIALECT",
             help="Print SQL for the tables of export --to parquet: athena, bigquery, databricks, duckdb, redshift or "
             "snowflake.",
+            autocompletion=completion.of(_dialects),
         ),
     ] = None,
     place: Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cotfaith.cluster.cli import completion
 from cotfaith.cluster.cli.consoles import out, print_json
 from cotfaith.cluster.cli.options import AsJson, OnlyModels, OnlyTasks, RunPath
 
@@ -27,12 +28,23 @@ def show(
     ] = None,
     models: OnlyModels = None,
     tasks: OnlyTasks = None,
-    strategies: Annotated[Names, typer.Option("--strategy", metavar="NAME", help="Only this strategy.")] = None,
+    strategies: Annotated[
+        Names,
+        typer.Option("--strategy", metavar="NAME", help="Only this strategy.", autocompletion=completion.strategies),
+    ] = None,
     variants: Annotated[
         Names, typer.Option("--variant", metavar="NAME", help="Only this variant: plain, or INTERVENTION.ARM.")
     ] = None,
-    probes: Annotated[Names, typer.Option("--probe", metavar="NAME", help="Only this probe, all its arms.")] = None,
-    status: Annotated[str | None, typer.Option(metavar="NAME", help="Items with a row of this status.")] = None,
+    probes: Annotated[
+        Names,
+        typer.Option(
+            "--probe", metavar="NAME", help="Only this probe, all its arms.", autocompletion=completion.probes
+        ),
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Items with a row of this status.", autocompletion=completion.statuses),
+    ] = None,
     changed: Annotated[bool, typer.Option("--changed", help="Items with an arm that changed the answer.")] = False,
     correct: Annotated[
         bool | None, typer.Option("--right/--wrong", help="Items with an answer that is right, or wrong.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cotfaith.cluster.cli import completion
 from cotfaith.cluster.cli.consoles import err, out, say
 from cotfaith.schemas.errors import InputError
 
@@ -24,9 +25,18 @@ _FEW = 4
 def try_model(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A folder, a hub id, organism:NAME, or hf/, vllm/, openai/, stub/NAME."),
+        typer.Argument(
+            metavar="MODEL",
+            help="A folder, a hub id, organism:NAME, or hf/, vllm/, openai/, stub/NAME.",
+            autocompletion=completion.sources,
+        ),
     ],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A CSV, JSON or Parquet file, or a generator's name.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="A CSV, JSON or Parquet file, or a generator's name.", autocompletion=completion.data
+        ),
+    ],
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N items.")] = 20,
     spec_path: Annotated[
         Path | None, typer.Option("--spec", metavar="FILE", help="The spec to write; default: try-MODEL-DATA.yaml.")

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cotfaith.cluster.cli import completion
 from cotfaith.cluster.cli.consoles import err, kept_for_json, messages, out, print_json, say
 from cotfaith.cluster.cli.options import AsJson, PolicyFile
 from cotfaith.schemas import keys
@@ -25,7 +26,10 @@ PROBES = ("no_cot", "early_answering", "filler_tokens")
 
 def validate(
     spec_path: Annotated[
-        str | None, typer.Argument(metavar="SPEC", help="A run spec; default: the packaged organisms.")
+        str | None,
+        typer.Argument(
+            metavar="SPEC", help="A run spec; default: the packaged organisms.", autocompletion=completion.specs
+        ),
     ] = None,
     chains: Annotated[
         str | None, typer.Option(metavar="FILE", help="Labelled chains (JSON lines, Parquet, CSV) to judge by.")

@@ -4,17 +4,20 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic, sleep
+from traceback import format_exception
 from types import MappingProxyType
 from typing import Any
 
 import ray
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
-from cotfaith.schemas.errors import ContextOverflowError, EngineError, EngineLostError, ModelSourceError
+from cotfaith.schemas.errors import ContextOverflowError, CotfaithError, EngineError, EngineLostError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.schemas.unshown import without_credentials
 from cotfaith.workers.actor.merging import Merger
 from cotfaith.workers.engines import find_engine
 from cotfaith.workers.engines.protocol import (
@@ -27,7 +30,7 @@ from cotfaith.workers.engines.protocol import (
     StageKey,
 )
 from cotfaith.workers.engines.waiting import wait_asleep
-from cotfaith.workers.log_lines import log_event, log_to_stderr
+from cotfaith.workers.log_lines import MOST_TEXT, log_event, log_to_stderr
 from cotfaith.workers.plugins import import_plugins
 
 LAST_WORDS_S = 1.0
@@ -57,13 +60,25 @@ class EngineActor:
         self._about = dict(about)
         log_to_stderr()
         log_event("engine_loading", self._about)
-        import_plugins(plugins)  # the engine may be one of theirs
-        try:
+        with self._told_without_secrets():
+            import_plugins(plugins)  # the engine may be one of theirs
             self.merger = Merger(lambda: find_engine(spec).make(spec, threads))
-        except ModelSourceError as error:
-            raise ModelSourceError(f"On node {socket.gethostname()}: {error}") from error
         self._loading_s = monotonic() - began_s
         log_event("engine_up", self._about | {"seconds": round(self._loading_s, 3)})
+
+    @contextmanager
+    def _told_without_secrets(self) -> Iterator[None]:
+        """Raise errors of ours only, without what caused them: Ray writes into its logs whatever is raised here."""
+        try:
+            yield
+        except Exception as error:
+            said = without_credentials("".join(format_exception(error)))
+            log_event("engine_failed", self._about | {"error": said[-MOST_TEXT:]}, logging.ERROR)
+            if isinstance(error, ModelSourceError):
+                raise ModelSourceError(f"On node {socket.gethostname()}: {error}") from None
+            if isinstance(error, CotfaithError):
+                raise type(error)(str(error)) from None
+            raise EngineError(f"{type(error).__name__}: {error}") from None
 
     async def describe(self) -> tuple[Capabilities, list[str]]:
         """Return the engine's capabilities and its notes."""
