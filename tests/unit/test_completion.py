@@ -183,7 +183,7 @@ def asked(shell, *lines):
 
 
 def test_bash_takes_it(program):
-    call = 'COMP_WORDS=(cotfaith aggregate mine --model s); COMP_CWORD=4; _cotfaith_completion; echo "${COMPREPLY[@]}"'
+    call = 'COMP_WORDS=(cotfaith aggregate mine --model s); COMP_CWORD=4; _cotfaith_completion cotfaith; echo "${COMPREPLY[@]}"'
     assert asked("bash", script("bash"), call) == ["small"]
 
 

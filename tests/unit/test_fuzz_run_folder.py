@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from commands import in_process
-from damage import as_json, changed, clear_error_or_none, damaged, fuzz
+from damage import TEXTS, as_json, changed, clear_error_or_none, damaged, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 from run_records import commit, log, run_record
@@ -34,6 +34,7 @@ from cotfaith.schemas.run_folder import (
     parse_run,
     parse_validation,
 )
+from cotfaith.schemas.tables import TABLES
 
 SPEC = {
     "models": [{"id": "m", "engine": "stub"}],
@@ -190,6 +191,58 @@ def test_a_damaged_part_is_read_or_refused(finished, table, data):
         columns[table].remove("status")
     with clear_error_or_none():
         checked_part(found, forged, own, columns=columns)
+
+
+@st.composite
+def other_tables(draw, table):
+    """The bytes of a table that was changed: a column's type, name, values or number; its rows; its metadata."""
+    found = table
+    for _ in range(draw(st.sampled_from([1, 1, 2]))):
+        at = draw(st.integers(0, found.num_columns - 1))
+        name = found.column_names[at]
+        kind = draw(st.sampled_from(["drop", "name", "cast", "null", "double", "rows", "metadata", "code"]))
+        if kind == "drop" and found.num_columns > 1:
+            found = found.remove_column(at)
+        elif kind == "name":
+            more = draw(TEXTS.filter(lambda text: text.isprintable())) or "x"
+            found = found.rename_columns([more if one == name else one for one in found.column_names])
+        elif kind == "cast":
+            other = draw(
+                st.sampled_from([pa.string(), pa.large_string(), pa.binary(), pa.float32(), pa.int8(), pa.null()])
+            )
+            with suppress(pa.ArrowException):
+                found = found.set_column(at, name, found.column(at).cast(other))
+        elif kind == "null":
+            found = found.set_column(at, found.schema.field(at), pa.nulls(found.num_rows, found.schema.field(at).type))
+        elif kind == "double":
+            found = found.append_column(draw(st.sampled_from([name, "x"])), found.column(at))
+        elif kind == "rows":
+            found = draw(st.sampled_from([pa.concat_tables([found, found]), found.slice(0, 0), found.slice(1)]))
+        elif kind == "code":
+            with suppress(pa.ArrowException):
+                found = found.set_column(at, name, found.column(at).dictionary_encode())
+        else:
+            own = dict(found.schema.metadata or {})
+            key = draw(st.sampled_from([*own, b"ARROW:schema", b"pandas", b"x"]))
+            value = draw(st.binary(max_size=9) | st.sampled_from([b"7", b"0", b"items", b"{" * 5000, b"\xff"]))
+            found = found.replace_schema_metadata(own | {key: value})
+    sink = pa.BufferOutputStream()
+    pq.write_table(found, sink)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("table", ["items", "chains", "observations"])
+@fuzz
+@given(st.data())
+def test_a_part_that_is_another_table_is_read_or_refused(finished, table, data):
+    store = LocalStore(finished / "run")
+    own, part = next((one, part) for one in read_ledger(store).commits() for part in one.parts if part.table == table)
+    found = data.draw(other_tables(pq.read_table(pa.BufferReader(store.get(part.key)))))
+    forged = part.model_copy(update={"sha256": hashlib.sha256(found).hexdigest()})
+    with clear_error_or_none():
+        read = checked_part(found, forged, own)
+        assert read.num_rows == part.rows
+        assert read.schema.equals(TABLES[table])
 
 
 COMMANDS = [("status",), ("status", "--json"), ("aggregate",), ("report",), ("show", "t-000001"), ("verify",)]

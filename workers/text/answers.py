@@ -35,11 +35,12 @@ __all__ = [
 ]
 
 _TURN = re.compile(
-    r"\n\s*[#*]{0,4} ?(?:human|user|question|q|instruction)(?: \d{1,3})?(?::|\s?\*\*:|:\*\*)|"
+    r"(?<!\s)([^\S\n]*)\n\s*+[#*]{0,4} ?(?:human|user|question|q|instruction)(?: \d{1,3})?(?::|\s?\*\*:|:\*\*)|"
     r"<\|(?:im_end|im_start|eot_id|endoftext|end_of_text|end|user)\|>|\[INST\]",
     re.IGNORECASE,
 )
-"""The start of another speaker's turn, as models imitate it in transcripts."""
+"""The start of another speaker's turn, as models imitate it in transcripts; it is sought once in each run of white
+space, since a model may write thousands of empty lines. The group: white space that is not of it."""
 
 
 def canonical_gold(item: Item) -> str:
@@ -58,7 +59,7 @@ def read_answer(item: Item, text: str, cut: bool) -> Answer:
     stays the same however the last piece may continue. If a base model runs on into another turn or question, only the
     text before that is read.
     """
-    own = _TURN.split(text, maxsplit=1)[0]
+    own = _before_turn(text)
     if own != text and re.search(r"\w", own):
         return replace(read_answer(item, own, cut=False), text=text)
     read = _read(item, text)
@@ -70,6 +71,12 @@ def read_answer(item: Item, text: str, cut: bool) -> Answer:
         error = "The token limit cut the answer, or text that might change it."
         return Answer(Status.TRUNCATED, strict=strict, loose=loose, text=text, error=error)
     return Answer(Status.OK, value=read.value, strict=strict, loose=loose, text=text)
+
+
+def _before_turn(text: str) -> str:
+    """Return the text before another speaker's turn, or all of it."""
+    turn = _TURN.search(text)
+    return text if turn is None else text[: turn.start() + len(turn[1] or "")]
 
 
 def scored_answer(candidates: Sequence[str], logprobs: Sequence[float], rank: Sequence[int] | None = None) -> Answer:
