@@ -8,11 +8,15 @@ PREFIX = "COTFAITH_"
 OUTPUT = "COTFAITH_OUTPUT"
 RAY_ADDRESS = "COTFAITH_RAY_ADDRESS"
 CACHE = "COTFAITH_CACHE"
+MAX_FILE = "COTFAITH_MAX_FILE_GIB"
+MAX_RECORD = "COTFAITH_MAX_RECORD_MIB"
 
 MEANINGS = {
     OUTPUT: "stands for the spec's output.path",
     RAY_ADDRESS: "stands for the spec's resources.ray_address",
     CACHE: "is the folder of what is downloaded to this machine; default: ~/.cache/cotfaith",
+    MAX_FILE: "is how many GiB a file of records may have, also unpacked; default: 2",
+    MAX_RECORD: "is how many Mi characters a record or a line may have; default: 16",
 }
 """Each variable -> what it does, as the end of a sentence that begins with its name."""
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from cotfaith.schemas.errors import SpecError, TaskError
+from cotfaith.schemas.variables import MAX_FILE, MAX_RECORD
 
-FILE, RECORD = "COTFAITH_MAX_FILE_GIB", "COTFAITH_MAX_RECORD_MIB"
+FILE, RECORD = MAX_FILE, MAX_RECORD
 DEFAULTS = {FILE: 2.0, RECORD: 16.0}
 """GiB of a file, and Mi (1,048,576) characters of a record: a hundred times the longest chains of thought."""
 _UNITS = {FILE: 2**30, RECORD: 2**20}
