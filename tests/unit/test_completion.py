@@ -183,8 +183,9 @@ def asked(shell, *lines):
 
 
 def test_bash_takes_it(program):
-    call = 'COMP_WORDS=(cotfaith aggregate mine --model s); COMP_CWORD=4; _cotfaith_completion cotfaith; echo "${COMPREPLY[@]}"'
-    assert asked("bash", script("bash"), call) == ["small"]
+    typed = "COMP_WORDS=(cotfaith aggregate mine --model s); COMP_CWORD=4"
+    call = '_cotfaith_completion cotfaith; echo "${COMPREPLY[@]}"'
+    assert asked("bash", script("bash"), typed, call) == ["small"]
 
 
 def test_fish_takes_it(program):
