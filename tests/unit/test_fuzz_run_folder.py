@@ -213,7 +213,7 @@ def other_tables(draw, table):
             with suppress(pa.ArrowException):
                 found = found.set_column(at, name, found.column(at).cast(other))
         elif kind == "null":
-            found = found.set_column(at, found.schema.field(at), pa.nulls(found.num_rows, found.schema.field(at).type))
+            found = found.set_column(at, name, pa.nulls(found.num_rows, found.schema.field(at).type))
         elif kind == "double":
             found = found.append_column(draw(st.sampled_from([name, "x"])), found.column(at))
         elif kind == "rows":
