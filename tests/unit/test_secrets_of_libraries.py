@@ -147,13 +147,13 @@ def test_a_server_of_models_that_tells_the_keys_of_others():
 def test_a_catalog_that_cannot_be_opened(monkeypatch, kind):
     pytest.importorskip("pyiceberg", reason="pyiceberg is not installed (the extra `iceberg`)")
     pytest.importorskip("sqlalchemy", reason="sqlalchemy is not installed (the extra `iceberg`)")
-    from cotfaith.cluster.export.iceberg import _catalog
+    from cotfaith.cluster.export.catalogs import load_catalog
 
     uri = {"rest": "http://user:{}@127.0.0.1:9/x?token={}", "sql": "nosuch://user:{}@127.0.0.1:9/x"}[kind]
     monkeypatch.setenv("PYICEBERG_CATALOG__PLANTED__TYPE", kind)
     monkeypatch.setenv("PYICEBERG_CATALOG__PLANTED__URI", uri.replace("{}", SECRETS[-1]))
     with pytest.raises(CotfaithError) as caught:
-        _catalog("planted")
+        load_catalog("planted")
     assert found_in(str(caught.value)) == []
     assert "planted" in str(caught.value), "the catalog's name"
 
