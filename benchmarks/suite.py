@@ -1,10 +1,10 @@
 """A whole suite, chains and then all perturbation probes: with what calls computed kept for later ones, and without.
 
-    python benchmarks/suite.py [--model FOLDER] [--items 4] [--kept-gb 1] [--threads 2] [--json FILE]
+    python benchmarks/suite.py [--model FOLDER] [--items 4] [--kept-gb 1] [--each] [--threads 2] [--json FILE]
 
 Both ways do the same work on the same seeds; edits are by rule. *alone*: shared prefixes are computed once within a
 call, and again in the next. *kept*: keys and values stay, within a budget, so that a chain is not computed again when
-it is asked about. First each probe runs by itself, on chains that are written from a template, then the suite.
+it is asked about. --each also runs each probe by itself, on chains that are written from a template.
 
 tokens: of all texts, each in full. distinct: their prefixes, token by token; sampled texts count. computed: positions
 that went through the model. reused: those taken from earlier calls instead.
@@ -115,7 +115,9 @@ def run(options: argparse.Namespace, console: Console) -> bool:
         "kept": load_engine(options, max_rows=options.rows, kept_gb=options.kept_gb),
     }
     name_of = {(p if isinstance(p, str) else p["name"]): p for p in PROBES}
-    single = {name: do(options, engines["alone"], [probe], sampled=False).counts for name, probe in name_of.items()}
+    single = {}
+    if options.each:
+        single = {n: do(options, engines["alone"], [probe], sampled=False).counts for n, probe in name_of.items()}
     ways = {name: Way(partial(do, options, e, PROBES, True), e.forget) for name, e in engines.items()}
     timings = alternate(ways, options.repeats, options.threads)
     suite = {name: row(t.result, t.seconds, t.median_s) for name, t in timings.items()}
@@ -154,6 +156,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     made = parser(__doc__)
     made.add_argument("--items", type=int, default=4)
+    made.add_argument("--each", action="store_true", help="also count each probe by itself, on written chains")
     made.add_argument("--steps", type=int, default=8, help="steps of a written chain")
     made.add_argument("--max-tokens", type=int, default=160, help="most tokens of a sampled chain")
     made.add_argument("--rest", type=int, default=48, help="most tokens sampled after a prefix of a written chain")

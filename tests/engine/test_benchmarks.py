@@ -117,7 +117,7 @@ def test_end_to_end_probes_the_same_chains(run):
 
 
 def test_suite_counts_what_is_computed_again_and_what_is_kept(run):
-    equal, printed, report = run("suite", "--items", "1", "--steps", "3", "--rest", "4", "--max-tokens", "16")
+    equal, printed, report = run("suite", "--each", "--items", "1", "--steps", "3", "--rest", "4", "--max-tokens", "16")
     probes, (alone, kept) = report["probes"], report["suite"].values()
     assert equal
     assert "adding_mistakes" in printed
