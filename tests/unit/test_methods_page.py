@@ -14,6 +14,7 @@ METHODS = {metric.method for one in METRICS.values() for metric in one.metrics} 
 @pytest.fixture(scope="module")
 def said(repo):
     page = (repo / "docs" / "methods.md").read_text(encoding="utf-8")
+    page = re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL)
     return [name for name in re.findall(r"`([^`]+)`", page) if re.fullmatch(r"[a-z0-9_]+", name)]
 
 
