@@ -40,10 +40,21 @@ def host(folder):
             assert process.poll() is None
             assert time.monotonic() < until, text
             time.sleep(0.1)
-        yield dict(one.split() for one in text.splitlines())
+        found = dict(one.split() for one in text.splitlines())
+        while not answers(found["metrics"]):  # Ray's agent starts after the node
+            assert time.monotonic() < until, "nothing answers at the node's address of metrics"
+            time.sleep(0.1)
+        yield found
     finally:
         process.stdin.close()
         process.wait(60)
+
+
+def answers(url):
+    try:
+        return urllib.request.urlopen(url, timeout=10).status == 200
+    except OSError:
+        return False
 
 
 def scraped(url):
