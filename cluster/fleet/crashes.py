@@ -36,15 +36,25 @@ class Crashes:
     now: Callable[[], float]
     _open: list[_Crash] = field(default_factory=list)
 
-    def judge(self, error: Exception, node: str | None, lost: Callable[[], None], crashed: Callable[[], None]) -> None:
+    def judge(
+        self,
+        error: Exception,
+        node: str | None,
+        lost: Callable[[], None],
+        crashed: Callable[[], None],
+        dead: frozenset[str] | None = None,
+    ) -> None:
         """Call ``lost`` if ``node`` was lost, else ``crashed``: at once if that is known, else from ``settle``.
 
-        ``node`` is where the process was; None: not known.
+        ``node`` is where the process was; None: not known. ``dead``: the nodes that were dead when it began; None:
+        those that are dead now.
         """
-        if self.nodes.took(node, error):
+        took = self.nodes.took(node, error)
+        one = _Crash(node, self.nodes.dead if dead is None else dead, self.now() + VERDICT_S, lost, crashed)
+        if took or (_ended(error) and self._lost(one)):
             lost()
         elif _ended(error) and self.nodes.are_several():
-            self._open.append(_Crash(node, self.nodes.dead, self.now() + VERDICT_S, lost, crashed))
+            self._open.append(one)
         else:
             crashed()
 

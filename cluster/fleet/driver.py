@@ -317,7 +317,8 @@ class Scheduler:
         if queue is not None:
             self.queues.take(queue)
         self._numbers += 1
-        attempt = Attempt(self._numbers, pending, replicas, replicas[SUBJECT].serve(self.backend.now()), size)
+        served, dead = replicas[SUBJECT].serve(self.backend.now()), self.pool.nodes.dead
+        attempt = Attempt(self._numbers, pending, replicas, served, size, dead)
         engines = {role: (one.actor, _capabilities(one)) for role, one in replicas.items()}
         self.backend.submit(attempt.number, pending.job, engines, attempt.answers.node)
         self.running[attempt.number] = attempt
@@ -389,7 +390,9 @@ class Scheduler:
             raise getattr(error, "cause", error) from None  # the text of Ray's wrapper is a traceback
         else:  # the runner's own process died, or our code failed outside any item
             lost, crashed = partial(self._lose_task, attempt, error), partial(self._retry, pending, error)
-            self.pool.crashes.judge(error, attempt.answers.node, lost, crashed)
+            # The runner may have been on another node than its engine, and Ray may have told of that node's end first.
+            node = attempt.answers.node if self.pool.nodes.is_lost(attempt.answers.node) else None
+            self.pool.crashes.judge(error, node, lost, crashed, attempt.dead)
 
     def _lost(self, attempt: Attempt, error: EngineLostError) -> Replica:
         cause: EngineLostError = getattr(error, "cause", error)  # Ray's wrapper of the error lacks the role

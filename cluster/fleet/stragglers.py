@@ -33,6 +33,8 @@ class Attempt:
     """What its engine had served when it began (``Replica.serve``)."""
     size: int
     """Bytes on its way."""
+    dead: frozenset[str] = frozenset()
+    """The nodes that were dead when it began."""
 
     @property
     def answers(self) -> Replica:

@@ -257,6 +257,25 @@ def test_a_crashed_task_waits_for_the_verdict_on_its_node(cluster, sign):
     assert called == ["crashed", "lost" if sign else "crashed"]
 
 
+def test_a_task_that_ended_with_a_node_is_lost_with_it_though_the_node_s_end_was_known_first(cluster):
+    seen, called = seen_by(cluster), []
+    seen.refresh()
+    held, before = Crashes(seen, cluster.now), seen.dead
+    cluster.lose("b")
+    seen.refresh()
+
+    def judged(error, dead):
+        held.judge(error, None, lambda: called.append("lost"), lambda: called.append("crashed"), dead)
+
+    judged(WorkerCrashedError(), before)
+    judged(ValueError("our own"), before)
+    judged(WorkerCrashedError(), seen.dead)  # it began after that, on a node that stays
+    assert called == ["lost", "crashed"]
+    pass_time(cluster)
+    held.settle()
+    assert called == ["lost", "crashed", "crashed"]
+
+
 @SIGNS
 @pytest.mark.parametrize("ready", [True, False])
 def test_a_lost_engine_waits_for_the_verdict_on_its_own_node(cluster, sign, ready):
