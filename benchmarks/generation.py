@@ -2,7 +2,8 @@
 
     python benchmarks/generation.py [--model FOLDER] [--requests 48] [--rows 16] [--threads 2] [--json FILE]
 
-ours: the engine. generate: the library's `model.generate` in batches as large, sorted by the prompts' lengths.
+ours: the engine, which keeps nothing of earlier calls.
+generate: the library's `model.generate` in batches as large, sorted by the prompts' lengths.
 generate, by limit: sorted by the requests' token limits, which helps if most requests reach them.
 continuous: the library's continuous batching. vllm: this project's vLLM engine, its prefix cache empty at the start.
 
@@ -37,7 +38,7 @@ class Sampling:
 
     def __init__(self, options: argparse.Namespace, console: Console) -> None:
         self.options = options
-        self.engine = load_engine(options, max_rows=options.rows)
+        self.engine = load_engine(options, max_rows=options.rows, kept_gb=1)
         names = importable(dict.fromkeys(["ours", *options.ways]), NEEDS, console)
         library = Library(self.engine.model, shard(options.model, 1).codec.tokenizer)
         self.eos = library.eos
@@ -79,8 +80,9 @@ def _way(name: str, engine: Any, library: Library, vllm: Any, rows: int) -> tupl
     """Return how to generate, and what to do before."""
     if name == "vllm":
         return vllm.generate, vllm.llm.reset_prefix_cache
+    if name == "ours":
+        return engine.generate, engine.forget
     runs = {
-        "ours": engine.generate,
         "generate": lambda requests: library.generate(requests, rows, lambda r: len(r.prompt)),
         "generate, by limit": lambda requests: library.generate(requests, rows, lambda r: r.max_tokens),
         "continuous": lambda requests: library.continuous(requests, rows),

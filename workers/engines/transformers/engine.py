@@ -46,6 +46,7 @@ from cotfaith.workers.engines.transformers.generation import generate_all
 from cotfaith.workers.engines.transformers.grouped_attention import grouped_attention
 from cotfaith.workers.engines.transformers.key_values import KeyValues
 from cotfaith.workers.engines.transformers.options import Options, parse_options, static_capabilities
+from cotfaith.workers.engines.transformers.packed_weights import use_packed_weights
 from cotfaith.workers.engines.transformers.prefix_tree import Work, nothing, pack, work
 from cotfaith.workers.engines.transformers.tree_passes import layer_shapes, run_passes
 from cotfaith.workers.sources import weights_source
@@ -88,6 +89,7 @@ class TransformersEngine:
         self._running, self._scored = Running(), 0
         if not use_float32_head(self.model):
             self._note(CANNOT)
+        use_packed_weights(self.model, self._options.packed_bytes, self._options.max_rows)
         self._kept: KeyValues | None = None
         self._recurrent = _is_recurrent(self._config, self._takes)
         self._tree = self._options.prefix_tree == "auto" and self._tree_works(TOLERANCE[spec.dtype])

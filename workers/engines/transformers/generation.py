@@ -27,6 +27,9 @@ from cotfaith.workers.engines.transformers.sampling import sample, uniforms
 from cotfaith.workers.engines.transformers.shared_prefill import shared_prefill
 from cotfaith.workers.text.joins import TAIL
 
+WORTH_CUTTING = 0.25
+"""The share of columns that are padding in every row from which on they are dropped."""
+
 
 @dataclass
 class _Row:
@@ -70,7 +73,8 @@ def generate_all(
 
     ``tell`` is called after every step of the batch with what is done so far.
     Keys and values of prompts and texts are kept for later calls if there is a place for them.
-    Finished rows make room for waiting ones, a quarter of the batch at a time: a prefill per row would cost more.
+    Finished rows make room for waiting ones, an eighth of the batch at a time: a prefill per row would cost more.
+    The longest limits come first, so that few rows are left alone at the end.
     Models without a shared prefill cannot mix rows of different age: they get one fixed batch after another.
     """
     if decoder.kept is not None:
@@ -80,7 +84,7 @@ def generate_all(
     state = _State(decoder)
     while waiting or state.rows:
         free = max_rows - len(state.rows)
-        if waiting and (not state.rows or (decoder.tree_budget is not None and free >= max(1, max_rows // 4))):
+        if waiting and (not state.rows or (decoder.tree_budget is not None and free >= max(1, max_rows // 8))):
             state.admit(_take(waiting, free))
         else:
             state.advance()
@@ -93,7 +97,7 @@ def generate_all(
 def _batches(decoder: Decoder, rows: Sequence[_Row], max_rows: int) -> list[list[_Row]]:
     """Group by shared prefix, or else by length; recurrent layers would read padding, so their groups have none."""
     if decoder.tree_budget is not None:
-        return [sorted(rows, key=lambda row: row.request.prompt)] if rows else []
+        return [sorted(rows, key=lambda row: (-row.request.max_tokens, row.request.prompt))] if rows else []
     batches: list[list[_Row]] = []
     for row in sorted(rows, key=lambda row: (len(row.request.prompt), row.request.prompt)):
         last = batches[-1] if batches else []
@@ -190,17 +194,31 @@ class _State:
         self.generated += len(rows)
 
     def _drop_finished(self) -> None:
-        keep = [i for i, row in enumerate(self.rows) if row.result is None]
+        ended = [i for i, row in enumerate(self.rows) if row.result is not None]
+        if not ended:
+            return
         if self.decoder.kept is not None:
-            for i in set(range(len(self.rows))).difference(keep):
+            for i in ended:
                 self._keep(i, self.decoder.kept)
-        if 0 < len(keep) < len(self.rows):
-            index_B = torch.tensor(keep, device=self.mask_BT.device)
-            self.cache.reorder_cache(index_B)
-            self.mask_BT = self.mask_BT[index_B]
-            self._trim()
-        self.ended += len(self.rows) - len(keep)
+        keep = self._drop(ended)
+        self.ended += len(ended)
+        self.mask_BT = self.mask_BT[torch.tensor(keep, dtype=torch.long, device=self.mask_BT.device)]
         self.rows = [self.rows[i] for i in keep]
+        self._trim()
+
+    def _drop(self, ended: Sequence[int]) -> list[int]:
+        """Drop rows of the cache; return those that stay, in their new order."""
+        keep = list(range(len(self.rows)))
+        if self.decoder.tree_budget is None:  # a cache of the library's: all its rows are copied
+            keep = [i for i in keep if i not in set(ended)]
+            if keep:
+                self.cache.reorder_cache(torch.tensor(keep, device=self.mask_BT.device))
+            return keep
+        for i in reversed(ended):
+            row_cache.drop(self.cache, i)
+            keep[i] = keep[-1]
+            keep.pop()
+        return keep
 
     def _keep(self, i: int, kept: KeyValues) -> None:
         """Keep a finished row's keys and values, of its prompt and of all tokens but one that nothing followed."""
@@ -209,9 +227,11 @@ class _State:
         kept.keep(ids, [(layer.keys[i, :, -count:], layer.values[i, :, -count:]) for layer in self.cache.layers])
 
     def _trim(self) -> None:
-        """Drop the columns that are padding in every row, if the cache can be cut."""
+        """Drop the columns that are padding in every row, if the cache can be cut and they are worth a copy."""
+        if self.decoder.tree_budget is None or not self.rows:
+            return
         padding = int((self.mask_BT.sum(dim=0) > 0).int().argmax())
-        if self.decoder.tree_budget is not None and padding:
+        if padding >= WORTH_CUTTING * self.mask_BT.shape[1]:
             row_cache.trim_left(self.cache, padding)
             self.mask_BT = self.mask_BT[:, padding:]
 

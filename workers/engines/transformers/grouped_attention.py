@@ -4,11 +4,13 @@ With a mask, the library's "sdpa" copies the keys and values once for each query
 kernels need that. On a CPU this is most of the cost of a generated token. The attention here computes the same numbers
 without the copies. Calls without a mask, and all other devices, go to the library.
 
-B = rows, H = query heads, G = key-value heads, T = new positions, C = columns, D = head width.
+B = rows, H = query heads, G = key-value heads, T = new positions, C = columns, R = query heads of a group,
+D = head width.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -50,7 +52,11 @@ def grouped_attention_forward(
             module, query_BHTD, key_BGCD, value_BGCD, attention_mask, **others
         )[0]
         return attention_BTHD, None
-    attention_BHTD = scaled_dot_product_attention(
-        query_BHTD, key_BGCD, value_BGCD, attn_mask=attention_mask, scale=others.get("scaling"), enable_gqa=True
-    )
+    attend = partial(scaled_dot_product_attention, scale=others.get("scaling"))
+    rows, one = len(query_BHTD), query_BHTD.shape[2] == attention_mask.shape[1] == 1
+    if one:  # the heads of a group are then like positions that see the same columns, whose keys are read once
+        query_BGRD = query_BHTD.reshape(rows, groups, heads // groups, -1)
+        mask_B1RC = attention_mask.expand(-1, -1, heads // groups, -1)
+        return attend(query_BGRD, key_BGCD, value_BGCD, attn_mask=mask_B1RC).reshape(rows, 1, heads, -1), None
+    attention_BHTD = attend(query_BHTD, key_BGCD, value_BGCD, attn_mask=attention_mask, enable_gqa=True)
     return attention_BHTD.transpose(1, 2).contiguous(), None

@@ -32,6 +32,11 @@ class GrowingLayer(DynamicLayer):
             self.values, self._value_room = _append(self.values, self._value_room, value_states)
         return self.keys, self.values
 
+    def hold(self, keys: list[Tensor], values: list[Tensor], start: int) -> None:
+        """Hold these rows instead, each part (BHWD) padded to the widest, from column ``start`` on."""
+        self.keys, self._key_room = _joined(keys, start)
+        self.values, self._value_room = _joined(values, start)
+
 
 def growing_cache() -> Cache:
     """Return an empty cache; each layer's first update is used directly, not copied."""
@@ -46,22 +51,48 @@ def _append(held_BHWD: Tensor, room: Tensor | None, new_BHND: Tensor) -> tuple[T
     if room is None or room.data_ptr() != held_BHWD.data_ptr() or width > room.shape[2]:
         room = held_BHWD.new_empty(rows, heads, width + ROOM, size)
         room[:, :, :held] = held_BHWD
-    room[:, :, held:width] = new_BHND
-    return room[:, :, :width], room
+    room[:rows, :, held:width] = new_BHND
+    return room[:rows, :, :width], room
+
+
+def _joined(parts: list[Tensor], start: int) -> tuple[Tensor, Tensor]:
+    """Return the rows of all parts, as the start of a tensor with spare room, and that tensor."""
+    rows, width = sum(map(len, parts)), max(part.shape[2] for part in parts)
+    _, heads, _, size = parts[0].shape
+    room = parts[0].new_empty(rows, heads, width - start + ROOM, size)
+    begin = 0
+    for part_BHWD in parts:
+        own = room[begin : begin + len(part_BHWD), :, : width - start]
+        padding = width - part_BHWD.shape[2]
+        own[:, :, : max(0, padding - start)] = 0
+        own[:, :, max(0, padding - start) :] = part_BHWD[:, :, max(0, start - padding) :]
+        begin += len(part_BHWD)
+    return room[:, :, : width - start], room
 
 
 def join(first: Any, second: Any) -> None:
     """Append the rows of ``second`` to ``first``, padding the narrower one."""
-    width = max(first.get_seq_length(), second.get_seq_length())
     for mine, other in zip(first.layers, second.layers, strict=True):
-        mine.keys = torch.cat([pad_left(mine.keys, width), pad_left(other.keys, width)])
-        mine.values = torch.cat([pad_left(mine.values, width), pad_left(other.values, width)])
+        mine.hold([mine.keys, other.keys], [mine.values, other.values], 0)
 
 
 def trim_left(cache: Any, columns: int) -> None:
     """Drop the first ``columns``, which are padding in every row."""
     for layer in cache.layers:
-        layer.keys, layer.values = layer.keys[:, :, columns:], layer.values[:, :, columns:]
+        layer.hold([layer.keys], [layer.values], columns)
+
+
+def drop(cache: Any, row: int) -> None:
+    """Drop a row; the last one takes its place, and no other is copied."""
+    for layer in cache.layers:
+        layer.keys, layer.values = _without(layer.keys, row), _without(layer.values, row)
+
+
+def _without(rows_BHWD: Tensor, row: int) -> Tensor:
+    last = len(rows_BHWD) - 1
+    if row < last:
+        rows_BHWD[row] = rows_BHWD[last]
+    return rows_BHWD[:last]
 
 
 def pad_left(rows_BHWD: Tensor, width: int) -> Tensor:
