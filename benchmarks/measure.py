@@ -148,6 +148,16 @@ def setting(options: argparse.Namespace, engine: Any) -> dict[str, Any]:
     }
 
 
+def memory(engine: Any) -> dict[str, int | None]:
+    """Return the process's memory on the GPU, in bytes, with all that it loaded; null without a GPU."""
+    gpu = torch.cuda.is_available()
+    return {
+        "peak_allocated_bytes": torch.cuda.max_memory_allocated() if gpu else None,
+        "peak_reserved_bytes": torch.cuda.max_memory_reserved() if gpu else None,
+        "kept_bytes": engine.kept_bytes,
+    }
+
+
 def _processor() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
@@ -167,4 +177,5 @@ def _version(package: str) -> str | None:
 def write(options: argparse.Namespace, engine: Any, result: dict[str, Any]) -> None:
     """Write the JSON file, if requested."""
     if options.json:
-        options.json.write_text(json.dumps({"setting": setting(options, engine), **result}, indent=2) + "\n")
+        found = {"setting": setting(options, engine), "memory": memory(engine), **result}
+        options.json.write_text(json.dumps(found, indent=2) + "\n")

@@ -11,6 +11,7 @@ plain pass: one causal pass per chain over as many tokens as are distinct; it gi
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -138,18 +139,38 @@ def run(options: argparse.Namespace, console: Console) -> bool:
     scoring = Scoring(options, console)
     for suite in options.suites:
         scoring.measure(suite, 2, 1)  # warm-up
-    results = []
-    for steps in options.steps:
-        for suite in options.suites:
-            console.print(f"timing {suite}, {steps} steps", highlight=False)
-            results.append(scoring.measure(suite, steps, options.repeats))
+    results: list[dict[str, Any]] = []
+    work = list(product(options.steps, options.suites))
+    for steps, suite in work:
+        console.print(f"timing {suite}, {steps} steps", highlight=False)
+        results.append(scoring.measure(suite, steps, options.repeats))
+        write(options, scoring.engine, report(scoring, results, len(work)))
     show(results, console)
-    largest = max(way.get("largest_difference_nats", 0.0) for r in results for way in r["ways"].values())
-    equal = largest <= TOLERANCE[options.dtype]
-    console.print(f"{'equal' if equal else 'NOT EQUAL'}: {largest:.1e} nats apart, {TOLERANCE[options.dtype]} allowed")
-    found = {"matmul_flop_per_s": scoring.rate, "tolerance_nats": TOLERANCE[options.dtype], "equal": equal}
-    write(options, scoring.engine, {**found, "results": results})
+    largest, allowed, equal = largest_difference(results), TOLERANCE[options.dtype], agree(results, options.dtype)
+    console.print(f"{'equal' if equal else 'NOT EQUAL'}: {largest:.1e} nats apart, {allowed} allowed")
     return equal
+
+
+def report(scoring: Scoring, results: Sequence[dict[str, Any]], whole: int) -> dict[str, Any]:
+    """Return the numbers so far; "complete": all of them."""
+    dtype = scoring.options.dtype
+    return {
+        "matmul_flop_per_s": scoring.rate,
+        "tolerance_nats": TOLERANCE[dtype],
+        "equal": agree(results, dtype),
+        "complete": len(results) == whole,
+        "results": results,
+    }
+
+
+def largest_difference(results: Sequence[dict[str, Any]]) -> float:
+    """Return the largest difference between any way and ours, in nats."""
+    return max(float(way.get("largest_difference_nats", 0.0)) for r in results for way in r["ways"].values())
+
+
+def agree(results: Sequence[dict[str, Any]], dtype: str) -> bool:
+    """Return whether all ways give the same, up to float noise."""
+    return largest_difference(results) <= TOLERANCE[dtype]
 
 
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:

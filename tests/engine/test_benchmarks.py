@@ -3,7 +3,6 @@
 import importlib
 import io
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -136,23 +135,6 @@ def test_memory_measures_in_processes_of_their_own(script, random_model, tmp_pat
     assert found["tokens"] == 2000
     assert found["loaded_mib"] > 1
     assert min(found["median_mib"].values()) > 0
-
-
-def test_gpu_runs_its_tables_and_profiles_without_a_gpu(script, monkeypatch, tmp_path):
-    def in_this_process(command, check):
-        kind = script(Path(command[1]).stem)
-        kind.run(kind.options_of(command[2:]), Console(file=io.StringIO()))
-
-    gpu, report = script("gpu"), tmp_path / "gpu.json"
-    monkeypatch.setattr(gpu.subprocess, "run", in_this_process)
-    options = ["--shape", "tiny", "--dtype", "float32", "--steps", "1", "--chains", "1", "--requests", "2", *COMMON]
-    assert gpu.run(gpu.options_of([*options, "--json", str(report)]), Console(file=io.StringIO()))
-    found = json.loads(report.read_text())
-    assert found["scoring"]["results"]
-    assert found["generation"]["ways"]
-    for call in ("score", "generate"):
-        assert len(found["profiles"][call]["operators"]) == 10
-        assert found["profiles"][call]["busy"] > 0
 
 
 def test_counts_of_a_tree(script):
