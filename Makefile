@@ -7,6 +7,7 @@
 #   make demo-smollm2  the same probes on a real language model of 135M parameters
 #   make test-vllm     the vLLM engine and a vLLM server, on the CPU; Linux, x86-64, 4.5 GB in .venv-vllm
 #   make test-gpu      the transformers engine on a CUDA device
+#   make benchmark-gpu what one card has to settle, in ten minutes: exactness, then speed; numbers in gpu.json
 #   make chaos         faults in their long form, with a table of them; Linux, as root for a full disk; 20 minutes
 #   make replay        published results, computed again from the published records; SHARED=folder with them
 #   make site          the documentation as a site, in build/site; MkDocs comes into .venv-site
@@ -14,7 +15,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help site setup demo-weights demo-smollm2 quickstart check test replay chaos test-gpu test-vllm test-inspect lint types unit clean
+.PHONY: help site setup demo-weights demo-smollm2 quickstart check test replay chaos test-gpu benchmark-gpu test-vllm test-inspect lint types unit clean
 
 VENV ?= .venv
 CACHE ?= .cache/models
@@ -113,6 +114,9 @@ chaos: $(STAMP)
 
 test-gpu: $(STAMP)
 	$(BIN)/python -m pytest tests/gpu -m gpu
+
+benchmark-gpu: $(STAMP)
+	$(BIN)/python benchmarks/gpu.py --minutes 10 --json gpu.json
 
 test-vllm: .venv-vllm/.installed
 	$(<D)/bin/python -m pytest tests/engine_vllm

@@ -30,7 +30,7 @@ from scorers import padded
 from texts import mixed_requests, probe_requests, shard, written_chains
 
 from cotfaith.workers.engines.next_tokens import totals, wanted_tokens
-from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
+from cotfaith.workers.engines.protocol import ScoreRequest
 from cotfaith.workers.engines.transformers.attention import attention_by, without_cudnn_attention
 from cotfaith.workers.engines.transformers.engine import TransformersEngine
 from cotfaith.workers.engines.transformers.prefix_tree import distinct_tokens, pack
@@ -48,7 +48,7 @@ SMALL_PASS = 200
 WHOLE = 10**9
 """Nodes of a pass that holds any tree."""
 SPARE = 1.1
-"""The place to keep keys and values, as a multiple of what the larger case needs: it holds either case, not both."""
+"""The place to keep keys and values, as a multiple of what the larger case needs."""
 SAMPLED_TOKENS = 24
 
 Score = tuple[float, ...]
@@ -183,6 +183,8 @@ class Exactness:
             "early_answering": early,
         }
         self.sampled: list[ScoreRequest] = []
+        self.place = 0
+        """Tokens whose keys and values may be kept: either case fits, both do not."""
 
     def measure(self) -> dict[str, Any]:
         """Return each case's differences."""
@@ -209,8 +211,9 @@ class Exactness:
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         per_token = 2 * config.num_hidden_layers * config.num_key_value_heads * width
         size = per_token * getattr(torch, self.options.dtype).itemsize
-        tokens = max(distinct_tokens(list(wanted_tokens(requests))) for requests in self.cases.values())
-        return load_engine(self.options, token_budget=SMALL_PASS, kept_gb=SPARE * tokens * size / 1e9)
+        distinct = max(distinct_tokens(list(wanted_tokens(requests))) for requests in self.cases.values())
+        self.place = int(SPARE * distinct)
+        return load_engine(self.options, token_budget=SMALL_PASS, kept_gb=self.place * size / 1e9)
 
     def _kept(self, ways: dict[str, dict[str, Checked]]) -> None:
         (first, levels_), (second, early) = self.cases.items()
@@ -225,7 +228,10 @@ class Exactness:
 
     def _after_sampling(self) -> Checked:
         self.engine.forget()
-        requests = [_short(r) for r in mixed_requests(self.options.model, self.options.rows, 1.0)]
+        exactly = {"max_tokens": SAMPLED_TOKENS, "min_tokens": SAMPLED_TOKENS, "stop": ()}
+        all_requests = [replace(r, **exactly) for r in mixed_requests(self.options.model, self.options.rows, 1.0)]
+        lengths = np.cumsum([len(r.prompt) + SAMPLED_TOKENS for r in all_requests])
+        requests = all_requests[: max(1, int((lengths <= self.place).sum()))]
         texts = [r.prompt + g.tokens for r, g in zip(requests, self.engine.generate(requests), strict=True)]
         cut = [text[: len(text) - n] for text in texts for n in (0, SAMPLED_TOKENS // 2)]
         self.sampled = [ScoreRequest(text, CANDIDATES) for text in cut]
@@ -241,10 +247,6 @@ class Exactness:
         judged = judge(self.options.dtype, plain(model, requests), ways, noise, with_wrong_mask(model, requests))
         prompts = [r.prompt for r in requests]
         return {"requests": len(requests), "levels": depth_of(prompts), **judged}
-
-
-def _short(request: GenerateRequest) -> GenerateRequest:
-    return replace(request, max_tokens=SAMPLED_TOKENS, min_tokens=SAMPLED_TOKENS, stop=())
 
 
 def show(cases: dict[str, Any], console: Console) -> None:

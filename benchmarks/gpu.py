@@ -32,6 +32,9 @@ from rich.table import Table
 HERE = Path(__file__).parent
 GOAL = 0.5
 """The share of the rate of matrix products that scoring should reach."""
+SIZES = {"steps": [10, 30, 60], "chains": 8, "generation_rows": [64, 256]}
+TINY_SIZES = {"steps": [2, 3], "chains": 2, "generation_rows": [2, 4]}
+"""Defaults of options: a tiny model checks that all works, on any machine."""
 WAVES = 2
 """Requests for each row, so that rows that end are taken by others."""
 WAYS = ("ours", "generate", "vllm")
@@ -47,8 +50,8 @@ ESTIMATES_S = {
     "attention_kernels": 50,
 }
 """Guesses for 8b on an H200, from the scoring table in README.md: no part but scoring has run there."""
-ESTIMATE_S = 20
-"""For a smaller shape."""
+ESTIMATE_S = 60
+"""For a smaller shape: some 10 s on an idle CPU, and far more beside other work."""
 REQUIRED = ("exactness", "fp32_exactness")
 TAIL, SHOWN = 2000, 200
 """The characters of a failed process's errors that are kept, and those in the table."""
@@ -187,12 +190,14 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     made.set_defaults(dtype="bfloat16")
     made.add_argument("--shape", default="8b", choices=SHAPES)
     made.add_argument("--minutes", type=float, default=10.0, help="the time for all parts")
-    made.add_argument("--steps", type=int, nargs="+", default=[10, 30, 60], help="steps of a chain")
-    made.add_argument("--chains", type=int, default=8, help="chains scored in one call")
-    made.add_argument("--generation-rows", type=int, nargs="+", default=[64, 256], help="rows of generation's batches")
+    made.add_argument("--steps", type=int, nargs="+", help="steps of a chain; default: 10 30 60")
+    made.add_argument("--chains", type=int, help="chains scored in one call; default: 8")
+    made.add_argument("--generation-rows", type=int, nargs="+", help="rows of a batch; default: 64 256")
     made.add_argument("--requests", type=int, help=f"of generation; default: {WAVES} for each row")
     made.add_argument("--generation-ways", nargs="+", default=WAYS, choices=ALL_WAYS)
     options = made.parse_args(arguments)
+    for name, size in (TINY_SIZES if options.shape == "tiny" else SIZES).items():
+        setattr(options, name, getattr(options, name) or size)
     if not options.minutes > 0:
         made.error(f"--minutes {options.minutes}: expected more than 0, such as 10")
     if options.shape != "tiny" and not on_gpu():

@@ -386,7 +386,7 @@ def test_a_part_that_fails_keeps_its_error_and_what_it_had(run_gpu):
     failed = {"scoring", "generation_2", "generation_3", "memory"}
     assert {name for name in parts if parts[name]["status"] == "failed"} == failed
     assert {name for name in parts if parts[name]["status"] == "ok"} == set(PARTS) - failed
-    assert parts["scoring"]["reason"] == "stopped after 60 s"
+    assert parts["scoring"]["reason"].startswith("stopped after ")
     assert parts["scoring"]["result"] == partial
     assert found["scoring_goal"][0]["met"]
     assert "CUDA out of memory" in parts["generation_2"]["reason"]
@@ -423,11 +423,10 @@ def test_without_a_model_what_needs_it_is_skipped(run_gpu):
     assert found["scoring_goal"] is None
 
 
-def test_the_parts_of_the_large_shape_fit_ten_minutes(script):
+def test_the_parts_of_the_large_shape_fit_ten_minutes(script, monkeypatch):
     gpu = script("gpu")
-    options = gpu.options_of(["--shape", "tiny"])
-    options.shape = "8b"
-    parts = gpu.parts_of(options, Path("/somewhere"))
+    monkeypatch.setattr(gpu, "on_gpu", lambda: True)
+    parts = gpu.parts_of(gpu.options_of([]), Path("/somewhere"))
     assert sum(part.estimate_s for part in parts) <= 600
     assert [part.name for part in parts] == [
         *["model", "exactness", "fp32_model", "fp32_exactness", "scoring", "generation_64", "generation_256"],
