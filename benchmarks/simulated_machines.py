@@ -24,6 +24,7 @@ from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.runner import packed
 from cotfaith.cluster.fleet.shard_task import ShardReport
 from cotfaith.schemas.errors import EngineLostError, StoreError
+from cotfaith.workers.actor.noise import NoiseFloor
 from cotfaith.workers.engines.protocol import CHAINS, PROBES, Capabilities, EngineUsage, StageKey, StageWork
 
 TOKENS_A_SECOND = 1000
@@ -354,7 +355,7 @@ class Machines:
             return
         engine.up_s = time_s
         self.spent.loading += time_s - engine.began_s
-        self._out.append(CameUp(engine.name, (Capabilities(True, True, True), ())))
+        self._out.append(CameUp(engine.name, (Capabilities(True, True, True), (), NoiseFloor())))
 
     def kill_engine(self, handle: Engine) -> None:
         """End an engine; jobs on it fail."""

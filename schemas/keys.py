@@ -20,6 +20,7 @@ PARTS = "_parts/"
 QUARANTINE = "_quarantine/"
 GIVEN_UP = "_given_up/"
 COSTS = "_costs/"
+NOISE = "_noise/"
 ASIDE = "_aside/"
 """Damaged commits that a repair moved out of the way."""
 SUMS = "_sums/"
@@ -65,6 +66,11 @@ def given_up(role: str, model: str) -> str:
 def costs(session: str) -> str:
     """Return the key of what the engines of one session of a run cost; ``session``: a random id."""
     return f"{COSTS}{session}.json"
+
+
+def noise(model: str) -> str:
+    """Return the key of the noise floor that the engines of a model measured."""
+    return f"{NOISE}{model}.json"
 
 
 def sums(task: str, start: int, stop: int, made_of: str, sha256: str) -> str:

@@ -17,6 +17,7 @@ from cotfaith.schemas.run_objects import (
     Commit,
     GivenUpModel,
     Lease,
+    NoiseEntry,
     Quarantined,
     RunObject,
     RunRecord,
@@ -82,6 +83,13 @@ def parse_costs(data: bytes, key: str) -> SessionCosts:
     """Return what a session cost, at ``key``; raise ``RunFolderError`` if it is something else."""
     found = parse_object(SessionCosts, data, key, f"Remove {key}: what that session cost is then not known.")
     check_place(found.key, found.key, key)
+    return found
+
+
+def parse_noise(data: bytes, key: str) -> NoiseEntry:
+    """Return a model's noise floor at ``key``; raise ``RunFolderError`` if it is something else."""
+    found = parse_object(NoiseEntry, data, key, f"Remove {key}: the next run measures it again.")
+    check_place(found.key, keys.noise(found.model), key)
     return found
 
 

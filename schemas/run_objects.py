@@ -487,6 +487,45 @@ class SessionCosts(RunObject):
         return sum(known) if known else None
 
 
+class NoiseEntry(RunObject):
+    """A model's noise floor: by how many nats the log-probabilities of one request differ in other company.
+
+    Each engine measures its own when it has loaded, and judges near ties by it (``workers/actor/noise.py``). This is
+    the largest of all engines that worked on the run, on whatever machines.
+    """
+
+    key: Text
+    model: Name
+    engine: str
+    dtype: str
+    """As the spec has it; a server may compute in another one."""
+    nats: float | None
+    """Null: no engine could measure it."""
+    assumed: float | None
+    """The resolution of scores in nats that was assumed, by their precision; null: nothing was scored."""
+    prompts: NonNegativeInt
+    """The prompts that were measured; 0 beside a floor of 0: scores are exact by construction."""
+    error: str | None
+    """Why it could not be measured."""
+    at: str
+
+    @property
+    def is_above(self) -> bool:
+        """Whether the floor is above what was assumed, so that more answers are near ties."""
+        return self.nats is not None and self.assumed is not None and self.nats > self.assumed
+
+    @property
+    def text(self) -> str:
+        """The figure and what it rests on."""
+        if self.nats is None:
+            return f"not measured ({self.error})"
+        if not self.prompts:
+            return f"0 nats ({self.engine}: exact by construction)"
+        more = f": more than the {self.assumed:.2g} of its precision, so answers that close are near ties"
+        about = f"{self.nats:.2g} nats ({self.engine}, {self.dtype}, {self.prompts} prompts)"
+        return about + (more if self.is_above else "")
+
+
 class CheckEntry(RunObject):
     """One check of a validation."""
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cotfaith.cluster.cli.consoles import err, messages, out, print_json
+from cotfaith.cluster.cli.consoles import err, messages, out, print_json, say
 from cotfaith.cluster.cli.options import AsJson, Details, OnlyModels, OnlyTasks, RunPath
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def status(
         seen = Seen(record, read_committed(store, record, shown), alive)
     if not as_json:
         _print(f"Run {record.run_id}, begun {record.created}", seen.committed.stages, shown)
+        for one in seen.committed.noise if shown.in_full else [one for one in seen.committed.noise if one.is_above]:
+            say(f"{one.model}: noise floor of its scores {one.text}", out)
         out.print(live_part(seen.alive, out.width))
     elif not watch:
         print_json(seen.as_data())

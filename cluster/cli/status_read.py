@@ -13,9 +13,9 @@ from cotfaith.cluster.cli.stages import Stage, stages
 from cotfaith.cluster.cli.view import View
 from cotfaith.cluster.fleet.alive import Alive, Watch
 from cotfaith.cluster.storage.completeness import Completeness, compare
-from cotfaith.cluster.storage.read import read_given_up, read_ledger, read_quarantine
+from cotfaith.cluster.storage.read import read_given_up, read_ledger, read_noise, read_quarantine
 from cotfaith.cluster.storage.store import Store
-from cotfaith.schemas.run_objects import RunRecord
+from cotfaith.schemas.run_objects import NoiseEntry, RunRecord
 
 _LOOK_EVERY_S = 1.0
 
@@ -26,6 +26,7 @@ class Committed:
 
     stages: list[Stage]
     complete: Completeness
+    noise: list[NoiseEntry]
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,18 @@ class Seen:
         """Return it as plain data, for JSON."""
         about = {"run_id": self.record.run_id, "created": self.record.created}
         done = {"stages": [one.as_data() for one in self.committed.stages], **complete_data(self.committed.complete)}
-        return about | done | {"driver": driver_data(self.alive), "live": live_data(self.alive)}
+        noise = [one.model_dump(exclude={"key"}) for one in self.committed.noise]
+        return about | done | {"noise": noise, "driver": driver_data(self.alive), "live": live_data(self.alive)}
 
 
 def read_committed(store: Store, record: RunRecord, shown: View) -> Committed:
     """Read what is committed of the models and tasks that are shown; it takes longer the more shards there are."""
     ledger = read_ledger(store, record)
     found = [one for one in stages(record, ledger) if shown.shows(one.model, one.task)]
-    return Committed(found, compare(record, ledger, read_quarantine(store), read_given_up(store)))
+    complete = compare(record, ledger, read_quarantine(store), read_given_up(store))
+    return Committed(
+        found, complete, [one for one in read_noise(store) if not shown.models or one.model in shown.models]
+    )
 
 
 def find_driver(store: Store) -> Alive:

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, Protocol
 from cotfaith.cluster.fleet.deployments import Setup
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.shard_task import ShardReport
+from cotfaith.workers.actor.noise import NoiseFloor
 from cotfaith.workers.engines.protocol import Capabilities, EngineUsage
 
-Description = tuple[Capabilities, Sequence[str]]
-"""What an engine that is up says of itself: its capabilities and its notes."""
+Description = tuple[Capabilities, Sequence[str], NoiseFloor]
+"""What an engine that is up says of itself: its capabilities, its notes, and its noise floor."""
 
 
 class CameUp(NamedTuple):

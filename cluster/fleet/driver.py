@@ -21,6 +21,7 @@ from cotfaith.cluster.fleet.given_up import GivenUp
 from cotfaith.cluster.fleet.jobs import Job
 from cotfaith.cluster.fleet.leaving import move_off
 from cotfaith.cluster.fleet.losses import loss_text
+from cotfaith.cluster.fleet.noise_floors import NoiseFloors
 from cotfaith.cluster.fleet.placeless import Placeless
 from cotfaith.cluster.fleet.polls import Polls
 from cotfaith.cluster.fleet.queues import Divide, Queue, Queues, whole
@@ -124,6 +125,7 @@ class Scheduler:
             on_up=self.rooms.add,
             on_end=self.rooms.remove,
         )
+        self.noise = NoiseFloors(plan.spec.models, store, progress.say)
         self.placeless = Placeless(plan.spec.resources.wait_minutes, progress.say)
         self.polls = Polls(backend)
         self.times = Times()
@@ -199,6 +201,7 @@ class Scheduler:
         elif isinstance(event.found, Exception):
             raise event.found
         else:
+            self.noise.add(replica.deployment.model, event.found[2])
             self.pool.came_up(replica, event.found)
 
     def _look(self) -> None:

@@ -221,7 +221,7 @@ class EnginePool:
 
     def came_up(self, replica: Replica, found: Description) -> None:
         """Mark an actor as up."""
-        replica.capabilities, notes = found
+        replica.capabilities, notes, _ = found
         self._loading.pop(replica, None)
         replica.node = self.backend.node_of(replica.actor)
         replica.idle_since_s = self.backend.now()

@@ -1,13 +1,16 @@
 """A run's facts, as the report's first lines: when, which models and tasks, how its chains came about.
 
-In: run.json, ITEMS and CHAINS rows, and OBSERVATIONS rows or their counts with ``n_tokens``. Out: names and texts.
+In: run.json, noise floors, ITEMS and CHAINS rows, and OBSERVATIONS rows or their counts with ``n_tokens``. Out: names
+and texts.
 Settings of sampling are not stated as those of chains that the run did not sample.
 """
+
+from collections.abc import Sequence
 
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
-from cotfaith.schemas.run_objects import ImportedRecords, ModelEntry, RunRecord, TaskEntry
+from cotfaith.schemas.run_objects import ImportedRecords, ModelEntry, NoiseEntry, RunRecord, TaskEntry
 
 MECHANISMS = {
     "prefill": "the answer was opened (prefill)",
@@ -20,8 +23,10 @@ _CONTINUES = ("temperature", "top_p", "max_tokens")
 """The settings of sampling by which a probe lets the model continue a chain."""
 
 
-def run_facts(run: RunRecord, items: pl.DataFrame, observations: pl.DataFrame) -> list[tuple[str, str]]:
-    """Return (name, text) of each fact that is known."""
+def run_facts(
+    run: RunRecord, items: pl.DataFrame, observations: pl.DataFrame, noise: Sequence[NoiseEntry] = ()
+) -> list[tuple[str, str]]:
+    """Return (name, text) of each fact that is known; ``noise``: what the models' engines measured."""
     if run.imported is not None:
         return _imported(run, run.imported)
     spec = run.spec
@@ -31,6 +36,7 @@ def run_facts(run: RunRecord, items: pl.DataFrame, observations: pl.DataFrame) -
         ("Tasks", ", ".join(_task(task) for task in spec.tasks)),
         ("Probes", ", ".join(probe.name for probe in spec.probes)),
         *_chains(run, items, observations),
+        ("Noise floor of scores", "; ".join(f"{one.model}: {one.text}" for one in noise)),
         ("Seed", str(spec.seed)),
         ("Versions", ", ".join(f"{name} {value}" for name, value in _versions(run).items())),
     ]

@@ -41,7 +41,7 @@ from cotfaith.cluster.storage.completeness import Completeness
 from cotfaith.cluster.verdicts.decide import verdicts_at_hand
 from cotfaith.cluster.verdicts.policy import Policy, load_policy
 from cotfaith.cluster.verdicts.verdict import Verdict
-from cotfaith.schemas.run_objects import CheckEntry, RunRecord
+from cotfaith.schemas.run_objects import CheckEntry, NoiseEntry, RunRecord
 from cotfaith.schemas.variants import PLAIN
 
 Row = dict[str, Any]
@@ -97,13 +97,14 @@ def render_shown(
     endings: Sequence[Ending] = (),
     beside: Sequence[SideBySide] = (),
     comparisons: Sequence[Row] = (),
+    noise: Sequence[NoiseEntry] = (),
 ) -> str:
     """Return the page.
 
     ``transcripts``: the chains to read. ``first``: the first screen. ``checks``: the checks from a validation of this
     run's metrics. ``complete``: how much of the run is committed; None: the page says nothing about it. ``endings``:
     what to do about rows that are not ok. ``beside``: the chains to read side by side. ``comparisons``: the rows of
-    that table.
+    that table. ``noise``: the noise floors of the models' engines.
     """
     items, chains, observations = rows_shown.items, rows_shown.chains, rows_shown.observations
     words = known_words()
@@ -132,7 +133,7 @@ def render_shown(
             heads=list(QUESTIONS.values()),
             all_words=WORDS,
             decisions=list(DECISIONS.values()),
-            facts=[*run_facts(run, items, observations), *told_apart(chains, observations)],
+            facts=[*run_facts(run, items, observations, noise), *told_apart(chains, observations)],
             imported=imported,
             withheld=withheld_together(imported),
             models=models,

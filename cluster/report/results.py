@@ -14,7 +14,7 @@ from cotfaith.cluster.stats.summed import summed
 from cotfaith.cluster.stats.written import write_made
 from cotfaith.cluster.storage.batches import Each, each_batch
 from cotfaith.cluster.storage.completeness import completeness
-from cotfaith.cluster.storage.read import load_checks, read_ledger
+from cotfaith.cluster.storage.read import load_checks, read_ledger, read_noise
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.verdicts.decide import decide
 from cotfaith.cluster.verdicts.policy import Policy, load_policy
@@ -61,6 +61,7 @@ def make_results(store: Store, run: RunRecord, each: Each = each_batch, policy: 
         endings,
         read_side_by_side(store, run.run_id, ledger, everything),
         written.comparisons.to_pylist(),
+        read_noise(store),
     )
     store.put(keys.REPORT, html.encode())
     return Results(written.estimates, first)

@@ -25,8 +25,24 @@ from cotfaith.cluster.storage.store import CHECK_KEY, Store, check_reachable, op
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunFolderError, SpecError
 from cotfaith.schemas.old_commits import FIRST_PRESENT, parse_old_commit
-from cotfaith.schemas.run_folder import parse_commit, parse_given_up, parse_quarantined, parse_run, parse_validation
-from cotfaith.schemas.run_objects import CheckEntry, Commit, GivenUpModel, Part, PieceName, Quarantined, RunRecord
+from cotfaith.schemas.run_folder import (
+    parse_commit,
+    parse_given_up,
+    parse_noise,
+    parse_quarantined,
+    parse_run,
+    parse_validation,
+)
+from cotfaith.schemas.run_objects import (
+    CheckEntry,
+    Commit,
+    GivenUpModel,
+    NoiseEntry,
+    Part,
+    PieceName,
+    Quarantined,
+    RunRecord,
+)
 from cotfaith.schemas.spec import OutputSpec, check_section
 from cotfaith.schemas.tables import TABLES
 
@@ -140,6 +156,13 @@ def read_given_up(store: Store) -> list[GivenUpModel]:
     found = objects(store, keys.GIVEN_UP)
     pairs = zip(found, store.get_many(found), strict=True)
     return [parse_given_up(data, key) for key, data in pairs if data is not None]
+
+
+def read_noise(store: Store) -> list[NoiseEntry]:
+    """Return the noise floor of each model that has one, each checked, in the order of their keys."""
+    found = objects(store, keys.NOISE)
+    pairs = zip(found, store.get_many(found), strict=True)
+    return [parse_noise(data, key) for key, data in pairs if data is not None]
 
 
 def objects(store: Store, prefix: str) -> list[str]:

@@ -324,3 +324,23 @@ def test_missing_packages_are_an_input_error(serve, monkeypatch):
     for use in (capabilities, make):
         with pytest.raises(InputError, match=r"pip install 'cotfaith\[openai\]'"):
             use(spec)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "echo"])
+def test_prompts_are_sent_in_prefix_order_and_results_are_those_of_any_order(serve, named):
+    prompts = [(50, 51, 52), (40,), (50,), (40, 41), (50, 51), (40, 41, 42), (60, 7)]
+    scored = [ScoreRequest(prompt, ((53,) * (n + 1), (9,))) for n, prompt in enumerate(prompts)]
+    written = [GenerateRequest(prompt, 3, 0.0, 1.0, seed=n) for n, prompt in enumerate(prompts)]
+    for requests in (scored, written):
+        found = {}
+        for ordered in (requests, requests[::-1], requests[3:] + requests[:3]):
+            spec, fake = serve(Fake(named=named), concurrency=1)
+            engine = make(spec)
+            before = len(fake.posts())
+            results = engine.score(ordered) if requests is scored else engine.generate(ordered)
+            sent = [tuple(body["prompt"]) for body in fake.posts()[before:]]
+            assert sent == sorted(sent)
+            found[tuple(ordered)] = dict(zip(ordered, results, strict=True))
+        first, *others = found.values()
+        assert all(other == first for other in others)
+        assert len({str(result) for result in first.values()}) > 3, "if all were alike, any order would do"

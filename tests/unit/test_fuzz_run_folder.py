@@ -30,6 +30,7 @@ from cotfaith.schemas.run_folder import (
     parse_given_up,
     parse_lease,
     parse_live_status,
+    parse_noise,
     parse_quarantined,
     parse_run,
     parse_validation,
@@ -75,6 +76,10 @@ COSTS = {
         }
     ],
 }
+NOISE = {
+    **{"key": keys.noise("m"), "model": "m", "engine": "stub", "dtype": "float32", "at": NOW},
+    **{"nats": 0.002, "assumed": 0.001, "prompts": 2, "error": None},
+}
 LEASE = {"holder": "h", "process": PROCESS, "since": NOW, "until": NOW, "renewals": 3}
 LIVE = {
     **{"run_id": "r", "process": PROCESS, "began": NOW, "written": NOW, "counter": 4, "state": "running"},
@@ -108,6 +113,7 @@ OBJECTS = {
     "quarantined": (partial(parse_quarantined, key=QUARANTINED["key"]), QUARANTINED),
     "given up": (partial(parse_given_up, key=GIVEN_UP["key"]), GIVEN_UP),
     "costs": (partial(parse_costs, key=COSTS["key"]), COSTS),
+    "noise": (partial(parse_noise, key=NOISE["key"]), NOISE),
     "lease": (parse_lease, LEASE),
     "status": (parse_live_status, LIVE),
     "validation": (parse_validation, {"checks": [CHECK]}),

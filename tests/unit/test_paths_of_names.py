@@ -12,7 +12,14 @@ from cotfaith.cluster.storage.local import LocalStore
 from cotfaith.schemas import keys
 from cotfaith.schemas.errors import ModelSourceError, RunFolderError, SpecError
 from cotfaith.schemas.old_commits import parse_old_commit
-from cotfaith.schemas.run_folder import parse_commit, parse_given_up, parse_live_status, parse_quarantined, parse_run
+from cotfaith.schemas.run_folder import (
+    parse_commit,
+    parse_given_up,
+    parse_live_status,
+    parse_noise,
+    parse_quarantined,
+    parse_run,
+)
 from cotfaith.schemas.spec import parse_spec
 from cotfaith.workers.organisms.folder import resolve_source
 from cotfaith.workers.remote.cache import cache_root
@@ -76,12 +83,14 @@ def test_other_objects_take_no_such_name(name):
     shard = {"model": "m", "task": "t", "start": 0, "stop": 2}
     item = {"key": "k", **shard, "item": "i", "index": 0, "reason": "r", "attempts": 1, "at": "now"}
     gone = {"key": "k", "role": "subject", "model": "m", "reason": "r", "lacking": [], "at": "now"}
+    noise = {"key": "k", "model": "m", "engine": "e", "dtype": "d", "nats": 0.0, "assumed": 0.1, "prompts": 2}
     run = run_record().data()
     for parse, data in (
         (lambda d: parse_quarantined(d, "k"), item | {"model": name}),
         (lambda d: parse_quarantined(d, "k"), item | {"reader": name}),
         (lambda d: parse_given_up(d, "k"), gone | {"role": name}),
         (lambda d: parse_given_up(d, "k"), gone | {"model": name}),
+        (lambda d: parse_noise(d, "k"), noise | {"error": None, "at": "now", "model": name}),
         (lambda d: parse_old_commit(d, "k"), {**shard, "shard": "s", "strategy": name, "probe": None, "attempt": "a"}),
         (parse_run, run | {"ranges": {name: run["ranges"]["t"]}}),
         (parse_run, run | {"spec": run["spec"] | {"models": [{"id": name, "source": "", "roles": []}]}}),

@@ -19,10 +19,13 @@ from cotfaith.schemas.errors import ContextOverflowError, CotfaithError, EngineE
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.schemas.unshown import without_credentials
 from cotfaith.workers.actor.merging import Merger
+from cotfaith.workers.actor.noise import NoiseFloor, measure_noise
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import (
     Capabilities,
     EmbedRequest,
+    Engine,
     EngineUsage,
     GenerateRequest,
     Generation,
@@ -62,9 +65,15 @@ class EngineActor:
         log_event("engine_loading", self._about)
         with self._told_without_secrets():
             import_plugins(plugins)  # the engine may be one of theirs
-            self.merger = Merger(lambda: find_engine(spec).make(spec, threads))
+            self.merger = Merger(lambda: self._made(spec, threads))
         self._loading_s = monotonic() - began_s
         log_event("engine_up", self._about | {"seconds": round(self._loading_s, 3)})
+
+    def _made(self, spec: ModelSpec, threads: int | None) -> Engine:
+        """Return the engine, in whose thread this runs, when its noise is measured."""
+        engine = find_engine(spec).make(spec, threads)
+        self._noise = measure_noise(engine, lambda: load_codec(spec))
+        return engine
 
     @contextmanager
     def _told_without_secrets(self) -> Iterator[None]:
@@ -80,14 +89,18 @@ class EngineActor:
                 raise type(error)(str(error)) from None
             raise EngineError(f"{type(error).__name__}: {error}") from None
 
-    async def describe(self) -> tuple[Capabilities, list[str]]:
-        """Return the engine's capabilities and its notes."""
-        return self.merger.engine.capabilities, self.merger.engine.notes()
+    async def describe(self) -> tuple[Capabilities, list[str], NoiseFloor]:
+        """Return the engine's capabilities, its notes and its noise floor."""
+        return self.merger.engine.capabilities, [*self.merger.engine.notes(), *self._noise.notes()], self._noise
 
     async def call(self, method: str, requests: Sequence[Any], stage: StageKey | None = None) -> list[Any]:
-        """Run ``generate``, ``score`` or ``embed``; the work counts for ``stage``."""
+        """Run ``generate``, ``score`` or ``embed``; the work counts for ``stage``.
+
+        The resolution of scores is nowhere below the engine's noise floor.
+        """
         try:
-            return await asyncio.wrap_future(self.merger.submit(method, requests, stage))
+            found = await asyncio.wrap_future(self.merger.submit(method, requests, stage))
+            return self._noise.judged(found) if method == "score" else found
         except EngineLostError as error:
             log_event("engine_lost", self._about | {"error": str(error)}, logging.ERROR)
             asyncio.get_running_loop().call_later(LAST_WORDS_S, os._exit, 1)  # then the driver starts another

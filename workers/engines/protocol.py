@@ -30,6 +30,8 @@ class Capabilities:
     """Tokens of prompt and continuation together; null: no limit, or not known yet."""
     embed: bool = False
     """Whether it has ``embed(requests) -> list[tuple[float, ...]]``: a vector of length 1 for each text."""
+    exact: bool = False
+    """Whether a score depends on nothing but its request, by construction: there is no noise to measure."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,10 @@ class EngineUsage:
 
 
 class Engine(Protocol):
-    """The interface of every engine. A call raises for the whole batch or returns one result per request, in order."""
+    """The interface of every engine. A call raises for the whole batch or returns one result per request, in order.
+
+    An engine that keeps what earlier calls computed may have ``forget()``, which only costs time.
+    """
 
     @property
     def capabilities(self) -> Capabilities:

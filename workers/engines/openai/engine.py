@@ -8,7 +8,7 @@ log-probabilities of named next tokens (vLLM: ``logprob_token_ids``, which uses 
 prompt (slower: every prompt is computed in full). If it returns no token ids, its text is tokenised again.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from cotfaith.workers.engines.openai.server import (
     tokenizer_of,
 )
 from cotfaith.workers.engines.precision import resolution_without_logits
+from cotfaith.workers.engines.prefix_order import in_prefix_order
 from cotfaith.workers.engines.protocol import (
     Capabilities,
     EngineUsage,
@@ -91,7 +92,7 @@ class OpenAIEngine:
     def generate(self, requests: Sequence[GenerateRequest]) -> list[Generation]:
         """Continue each prompt."""
         check_generate(requests, self.capabilities.max_context)
-        results = self._each(self._generation, requests)
+        results = self._each(self._generation, requests, lambda request: request.prompt)
         self._count(requests, generated=sum(len(g.tokens) for g in results))
         return results
 
@@ -143,7 +144,7 @@ class OpenAIEngine:
     def _by_next_tokens(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
         asked = questions(requests, _MOST_TOKENS)
         answers: dict[Prefix, dict[int, float]] = {}
-        for (prefix, _), found in zip(asked, self._each(self._next_tokens, asked), strict=True):
+        for (prefix, _), found in zip(asked, self._each(self._next_tokens, asked, lambda one: one[0]), strict=True):
             answers.setdefault(prefix, {}).update(found)
         return totals(requests, answers)
 
@@ -158,7 +159,7 @@ class OpenAIEngine:
 
     def _by_echo(self, requests: Sequence[ScoreRequest]) -> list[tuple[float, ...]]:
         asked = list(dict.fromkeys((r.prompt, candidate) for r in requests for candidate in r.candidates))
-        found = dict(zip(asked, self._each(self._echo, asked), strict=True))
+        found = dict(zip(asked, self._each(self._echo, asked, lambda one: one[0] + one[1]), strict=True))
         return [tuple(found[r.prompt, candidate] for candidate in r.candidates) for r in requests]
 
     def _echo(self, pair: tuple[Prefix, Prefix]) -> float:
@@ -201,8 +202,9 @@ class OpenAIEngine:
             )
         return f"{self._tokenizer.bos_token}{body}" if starts and self._server.extras else body
 
-    def _each(self, ask: Callable[[T], R], asked: Iterable[T]) -> list[R]:
-        return each(ask, asked, self._options.concurrency)
+    def _each(self, ask: Callable[[T], R], asked: Sequence[T], prompt: Callable[[T], Prefix]) -> list[R]:
+        """Send all; those with a common prefix directly after one another, for the server's prefix cache."""
+        return in_prefix_order(lambda ordered: each(ask, ordered, self._options.concurrency), asked, prompt)
 
 
 def _choice(answer: dict[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,11 @@ def static_capabilities(spec: ModelSpec) -> Capabilities:
     """Return what the engine can do, from only the spec."""
     options = _options(spec)
     return Capabilities(
-        generate=True, score=options.can_score, prefill=options.can_prefill, max_context=options.max_context
+        generate=True,
+        score=options.can_score,
+        prefill=options.can_prefill,
+        max_context=options.max_context,
+        exact=True,
     )
 
 

@@ -30,6 +30,7 @@ from cotfaith.schemas.errors import EngineError, EngineLostError, EngineMemoryEr
 from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.next_tokens import Prefix, questions, totals
 from cotfaith.workers.engines.precision import resolution_without_logits
+from cotfaith.workers.engines.prefix_order import in_prefix_order
 from cotfaith.workers.engines.protocol import (
     Capabilities,
     EngineUsage,
@@ -123,12 +124,19 @@ class VllmEngine:
             detokenize=bool(request.stop),
         )
 
-    def _run(self, prompts: Sequence[Prefix], params: list[Any]) -> list[Any]:
-        if not prompts:
-            return []
-        batch = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
+    def forget(self) -> None:
+        """Empty the prefix cache; it only costs time."""
+        self.llm.reset_prefix_cache()
+
+    def _run(self, prompts: Sequence[Prefix], params: Sequence[Any]) -> list[Any]:
+        """Return the output of each prompt; those with a common prefix run directly after one another."""
+        asked = list(zip(prompts, params, strict=True))
+        return in_prefix_order(self._outputs, asked, lambda one: one[0]) if asked else []
+
+    def _outputs(self, asked: Sequence[tuple[Prefix, Any]]) -> list[Any]:
+        batch = [{"prompt_token_ids": list(prompt)} for prompt, _ in asked]
         try:
-            outputs: list[Any] = self.llm.generate(batch, params, use_tqdm=False)
+            outputs: list[Any] = self.llm.generate(batch, [params for _, params in asked], use_tqdm=False)
         except Exception as error:
             words = f"{type(error).__name__}: {error}"
             if self.llm.llm_engine.has_unfinished_requests():
