@@ -132,19 +132,19 @@ def importable(ways: Iterable[str], packages: Mapping[str, str], console: Consol
     return kept
 
 
-def setting(options: argparse.Namespace, engine: Any) -> dict[str, Any]:
-    """Return a description of the machine and versions."""
+def setting(options: argparse.Namespace, engine: Any = None) -> dict[str, Any]:
+    """Return a description of the machine and versions; ``engine``: the transformers engine, if there is one."""
     named = {key: value for key, value in vars(options).items() if key not in ("json", "folder")}
+    about = {} if engine is None else {"device": str(engine.model.device), "notes": engine.notes()}
     return {
         **named,
         "model": Path(options.model).name,
-        "device": str(engine.model.device),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
-        "notes": engine.notes(),
+        **about,
     }
 
 

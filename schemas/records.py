@@ -125,7 +125,7 @@ class Answer:
     gap: float | None = None
     """Nats between the two likeliest candidates; null for generated answers, and if there is only one candidate."""
     near_tie: bool | None = None
-    """Whether the gap is below what the engine's precision can tell; null for generated answers."""
+    """Whether the gap is below the engine's precision, or below its measured noise; null for generated answers."""
     prompt_tokens: int | None = None
     error: str | None = None
     no_cot_mechanism: str | None = None

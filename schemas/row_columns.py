@@ -31,7 +31,7 @@ _ANSWER = [
     column(
         "near_tie",
         FLAG,
-        "whether the gap is below what the engine's precision can tell; null for generated answers",
+        "whether the gap is below the engine's precision, or below its measured noise; null for generated answers",
     ),
     column("p_gold", NUMBER, "probability of the gold among the candidates; null for generated answers"),
     column("correct", FLAG, "whether the answer is the gold; null unless it is ok and the gold is known"),

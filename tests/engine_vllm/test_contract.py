@@ -8,7 +8,9 @@ from contract_models import ModelEngine
 
 from cotfaith.schemas.errors import EngineError, EngineLostError, ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.actor.noise import measure_noise
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
 
 
@@ -98,3 +100,59 @@ def test_a_head_in_float32_makes_no_ties_in_bfloat16(folder):
     assert "may tie" in coarse.notes()[-1]
     for a, b in zip(scores, rounded, strict=True):
         assert a == pytest.approx(b, abs=0.5)
+
+
+class TestOrder:
+    @staticmethod
+    def prompts():
+        trunk = ids(120, 5)
+        return [trunk[:n] for n in (40, 120, 70, 33, 100)] + [trunk[:50] + ids(30, 6), ids(90, 7)]
+
+    def test_results_do_not_depend_on_the_order_of_the_requests(self, engine):
+        scored = [ScoreRequest(prompt, ((40,), (41, 42))) for prompt in self.prompts()]
+        written = [GenerateRequest(prompt, 6, 1.0, 1.0, seed=n) for n, prompt in enumerate(self.prompts())]
+        for requests, ask, near in ((scored, engine.score, 1e-4), (written, engine.generate, 0)):
+            found = {}
+            for order in (requests, requests[::-1], requests[3:] + requests[:3]):
+                engine.forget()
+                found[order[0]] = dict(zip(order, ask(order), strict=True))
+            first, *others = found.values()
+            assert len({str(result) for result in first.values()}) == len(requests)
+            for other in others:
+                for request, result in other.items():
+                    assert result == (pytest.approx(first[request], abs=near) if near else first[request])
+
+    def test_a_prompt_runs_directly_after_those_that_it_extends(self, engine, monkeypatch):
+        sent = []
+        generate = engine.llm.generate
+
+        def record(batch, *args, **kwargs):
+            sent.append([tuple(one["prompt_token_ids"]) for one in batch])
+            return generate(batch, *args, **kwargs)
+
+        monkeypatch.setattr(engine.llm, "generate", record)
+        engine.score([ScoreRequest(prompt, ((40,), (41, 42))) for prompt in self.prompts()])
+        engine.generate([GenerateRequest(prompt, 2, 0.0, 1.0, seed=0) for prompt in self.prompts()])
+        assert [batch == sorted(batch) for batch in sent] == [True, True]
+
+    def test_what_is_forgotten_is_computed_again(self, engine):
+        request = ScoreRequest(ids(200, 11), ((40,),))
+        engine.score([request])
+
+        def computed():
+            before = engine.usage().computed_tokens
+            engine.score([request])
+            return engine.usage().computed_tokens - before
+
+        assert computed() <= 32
+        engine.forget()
+        assert computed() == 200
+
+
+def test_the_noise_floor_in_float32_is_below_the_assumed_resolution(engine, folder):
+    spec = ModelSpec(id="tiny", source=str(folder), engine="vllm", chat="never")
+    before = engine.usage().prompt_tokens
+    floor = measure_noise(engine, lambda: load_codec(spec))
+    assert (floor.assumed, floor.prompts, floor.error) == (0.001, 2, None)
+    assert 0 <= floor.nats < 1e-4
+    assert engine.usage().prompt_tokens > before

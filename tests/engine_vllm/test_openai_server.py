@@ -11,7 +11,9 @@ from real_servers import free_port, running
 
 from cotfaith.schemas.errors import ModelSourceError
 from cotfaith.schemas.spec import ModelSpec
+from cotfaith.workers.actor.noise import measure_noise
 from cotfaith.workers.engines import find_engine
+from cotfaith.workers.engines.codec import load_codec
 from cotfaith.workers.engines.protocol import ScoreRequest
 
 QUIET = {
@@ -96,3 +98,10 @@ def test_a_wrong_key_is_refused_and_not_shown(spec, monkeypatch):
     with pytest.raises(InputError, match="COTFAITH_TEST_KEY") as caught:
         find_engine(spec).capabilities(spec)
     assert "another-key" not in str(caught.value)
+
+
+def test_the_noise_floor_of_a_server_is_measured(spec, engine):
+    floor = measure_noise(engine, lambda: load_codec(spec))
+    assert (floor.prompts, floor.error) == (2, None)
+    assert 0 <= floor.nats < 1e-4  # it computes in float32, which it does not say
+    assert floor.assumed == 0.125

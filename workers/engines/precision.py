@@ -3,6 +3,9 @@
 float32: a thousandth of a nat, above what the order of sums changes. bfloat16 and float16: one step of bfloat16 at the
 likeliest candidate's logit, since hidden states of that precision change a logit by about as much, whatever the head's
 own precision. If an engine returns no logits, they are assumed to lie between 16 and 32, as in current models.
+
+These are assumptions. An engine in an actor also measures its noise, which counts if it is larger
+(``workers/actor/noise.py``).
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The share of scored answers that are exact ties, broken by a draw, or closer than the engine's precision can tell.
+"""The share of scored answers that are exact ties, broken by a draw, or closer than the engine's noise lets tell.
 
 There is one share over all answers, one over the chains' own answers ("chains") and one per probe ("arms"). A model and
 task without scored answers have no shares. Rows without the columns ``tied`` and ``near_tie`` count as generated ones.
