@@ -4,9 +4,9 @@
 
 The prompts of a shard's probes, one greedy token after each. as asked: in the probes' own order. shuffled: in a random
 one. prefix: as the engines send them, sorted by token ids. cached: tokens that the server took from its cache, over
-those of all prompts. at most: over the same, the tokens that are no new prefix, less each prompt's last one. ways: the
-vllm engine in this process, with a cache for everything and one for little more than a prompt; and a vLLM server with
-several requests under way. Caches are emptied before each order.
+those of all prompts. at most: over the same, the tokens that are no new prefix: blocks and small caches lose some. ways:
+the vllm engine in this process, with each size of cache; and a vLLM server with each number of requests under way.
+Caches are emptied before each order.
 
 noise: the largest difference of log-probabilities, in nats, between a request alone and the same among --others.
 floor: what a run would measure of the engine itself (``workers/actor/noise.py``).
@@ -33,7 +33,7 @@ from unittest.mock import patch
 from urllib.request import Request, urlopen
 
 import numpy as np
-from measure import parser, timed, write
+from measure import importable, parser, timed, write
 from rich.console import Console
 from rich.table import Table
 from texts import probe_requests, shard, written_chains
@@ -154,7 +154,8 @@ def run(options: argparse.Namespace, console: Console) -> bool:
     tokens = sum(map(len, prompts))
     most = (tokens - distinct_tokens(prompts)) / tokens
     result: dict[str, Any] = {"prompts": len(prompts), "tokens": tokens, "at_most": most, "ways": {}}
-    for gib in options.cache_gib if "vllm" in options.ways else []:
+    ways = importable(options.ways, {"vllm": "vllm", "server": "vllm"}, console)
+    for gib in options.cache_gib if "vllm" in ways else []:
         own = {"cache_gib": gib, "max_context": WINDOW, "block_size": BLOCK}
         spec = ModelSpec(id="m", source=options.model, engine="vllm", dtype=options.dtype, options=own)
         engine: Any = find_engine(spec).make(spec, options.threads)
@@ -163,7 +164,7 @@ def run(options: argparse.Namespace, console: Console) -> bool:
         if "noise" not in result:
             result |= {"noise": noise(engine, scores, options.others), "floor": floor(engine, spec, work.codec)}
         del engine
-    if "server" in options.ways:
+    if "server" in ways:
         with serving(options) as url:
             for concurrency in options.concurrency:
                 result["ways"][f"server, {concurrency} under way"], result["server_floor"] = served(
@@ -210,7 +211,8 @@ def show(result: dict[str, Any], console: Console) -> None:
 
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    made = parser(__doc__, ways=("vllm", "server"))
+    made = parser(__doc__)
+    made.add_argument("--ways", nargs="*", default=["vllm", "server"], choices=["vllm", "server"])
     made.add_argument("--chains", type=int, default=3)
     made.add_argument("--steps", type=int, default=6)
     made.add_argument("--cache-gib", type=float, nargs="+", default=[1.0, 0.04], help="for keys and values")

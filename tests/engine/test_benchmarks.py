@@ -45,6 +45,30 @@ def run(script, random_model, tmp_path):
     return main
 
 
+def test_prefix_hits_counts_what_a_cache_could_hit_at_most(run, script):
+    equal, printed, report = run("prefix_hits", "--chains", "2", "--steps", "3", "--ways")
+    assert equal
+    assert report["ways"] == {}
+    assert report["prompts"] > 10
+    assert 0.3 < report["at_most"] < 1
+    assert "at most" in printed
+
+
+@pytest.mark.parametrize("name", ["as asked", "shuffled", "prefix"])
+def test_prefix_hits_sends_in_each_order_and_returns_in_the_requests_own(script, name):
+    sent, prompts = [], [(n % 3, n) for n in range(9)]
+
+    def ask(ordered):
+        sent.extend(ordered)
+        return [sum(prompt) for prompt in ordered]
+
+    found = script("prefix_hits").ORDERS[name](ask, prompts, lambda prompt: prompt)
+    assert found == [sum(prompt) for prompt in prompts]
+    assert sorted(sent) == sorted(prompts)
+    assert (sent == prompts) == (name == "as asked")
+    assert (sent == sorted(prompts)) == (name == "prefix")
+
+
 def test_scoring_compares_the_ways_and_counts_tokens(run):
     equal, printed, report = run("scoring", "--steps", "3", "--ways", "padded", "lm_eval", "vllm")
     early, three = report["results"]
