@@ -4,9 +4,9 @@
 
 The prompts of a shard's probes, one greedy token after each. as asked: in the probes' own order. shuffled: in a random
 one. prefix: as the engines send them, sorted by token ids. cached: tokens that the server took from its cache, over
-those of all prompts. at most: over the same, the tokens that are no new prefix: blocks and small caches lose some. ways:
-the vllm engine in this process, with each size of cache; and a vLLM server with each number of requests under way.
-Caches are emptied before each order.
+those of all prompts. at most: the tokens that are no new prefix, over the same: blocks and small caches lose some.
+ways: the vllm engine in this process, with each size of cache; and a vLLM server, with the first of them, and each
+number of requests under way. Caches are emptied before each order.
 
 noise: the largest difference of log-probabilities, in nats, between a request alone and the same among --others.
 floor: what a run would measure of the engine itself (``workers/actor/noise.py``).

@@ -4,8 +4,8 @@ In: an engine that has just loaded, and its codec. Out: ``NoiseFloor``. A few sh
 on every machine, are scored alone, alone again with what the engine kept, and in one batch with prompts of other
 lengths; an engine that can forget computes that batch anew. The floor is the largest difference over all candidates.
 Longer prompts can differ more. Near ties are judged by the floor where it is above the assumed resolution of scores
-(``precision``). What an engine counts and a server charges includes these ten requests, of less than a hundred tokens
-each. Knows nothing about items, so all shards of an engine are judged alike.
+(``precision``). What an engine counts and a server charges includes these ten requests, of some fifty to a hundred and
+forty tokens. Knows nothing about items, so all shards of an engine are judged alike.
 """
 
 import math
