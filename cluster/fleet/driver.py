@@ -201,7 +201,8 @@ class Scheduler:
         elif isinstance(event.found, Exception):
             raise event.found
         else:
-            self.noise.add(replica.deployment.model, event.found[2])
+            _, _, noise = event.found
+            self.noise.add(replica.deployment.model, noise)
             self.pool.came_up(replica, event.found)
 
     def _look(self) -> None:

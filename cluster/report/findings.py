@@ -122,14 +122,14 @@ def _forced(rows: Headlines) -> str:
 
 
 def _near_ties(rows: Headlines) -> str:
-    """Return a warning if the engine's precision may have decided more than a few answers; else ""."""
+    """Return a warning if the engine's precision or noise may have decided more than a few answers; else ""."""
     share, tied = (value(rows, name) or 0.0 for name in ("near_tie_share", "tied_share"))
     if share <= MANY_NEAR_TIES:
         return ""
     exact = f", {tied:.1%} exact ties broken by a draw" if tied else ""
     return (
-        f"{share:.1%} of the scored answers are near ties{exact}: the model's precision cannot tell which of two "
-        "answers is more likely. The table also shows the values without them. Set dtype: float32."
+        f"{share:.1%} of the scored answers are near ties{exact}: the engine's precision or noise leaves open which of "
+        "two answers is more likely. The table also shows the values without them. Set dtype: float32."
     )
 
 
