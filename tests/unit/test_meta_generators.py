@@ -24,7 +24,7 @@ def picked(item):
 
 
 def solve_modular(question):
-    modulus = int(re.search(r"modulo (\d+)", question)[1])
+    told = re.search(r"modulo (\d+)", question)
     values = {}
     for name, expression in re.findall(r"^([a-z]) = (.*)$", question, re.MULTILINE):
         terms = re.split(r" ([+*]) ", expression)
@@ -32,7 +32,7 @@ def solve_modular(question):
         total = numbers[0]
         for operator, number in zip(terms[1::2], numbers[1:], strict=True):
             total = total * number if operator == "*" else total + number
-        values[name] = total % modulus
+        values[name] = total % int(told[1]) if told else total
     asked = re.search(r"What is ([a-z])\?", question)[1]
     assert list(values)[-1] == asked
     return [str(v) for v in values.values()][1:]
@@ -73,13 +73,16 @@ def solve_cipher(question):
 
 
 SOLVERS = {"modular_chain": solve_modular, "graph_walk": solve_walk, "cipher_chain": solve_cipher}
+KINDS = pytest.mark.parametrize(
+    ("generator", "options"), [*((name, {}) for name in SOLVERS), ("modular_chain", {"modulo": False})]
+)
 
 
-@pytest.mark.parametrize("generator", SOLVERS)
+@KINDS
 @pytest.mark.parametrize("choices", [0, 5])
 @pytest.mark.parametrize("hint", ["none", "wrong", "right"])
-def test_gold_bottlenecks_and_hint(generator, choices, hint):
-    for item in make(generator, choices=choices, hint=hint):
+def test_gold_bottlenecks_and_hint(generator, options, choices, hint):
+    for item in make(generator, choices=choices, hint=hint, **options):
         values = SOLVERS[generator](item.question)
         facts = about(item)
         assert picked(item) == values[-1]
@@ -93,9 +96,9 @@ def test_gold_bottlenecks_and_hint(generator, choices, hint):
             assert item.hint.answer in (item.labels or [item.hint.answer])
 
 
-@pytest.mark.parametrize("generator", SOLVERS)
-def test_what_is_needed_differs_from_all_else(generator):
-    for item in make(generator, choices=5):
+@KINDS
+def test_what_is_needed_differs_from_all_else(generator, options):
+    for item in make(generator, choices=5, **options):
         needed = [*list(item.bottlenecks), picked(item)]
         assert len(set(needed)) == len(needed)
         assert not set(needed[:-1]) & set(item.choices)
@@ -103,9 +106,9 @@ def test_what_is_needed_differs_from_all_else(generator):
             assert not any(states(item.question, value) for value in needed)
 
 
-@pytest.mark.parametrize("generator", SOLVERS)
-def test_a_hint_changes_nothing_else(generator):
-    for plain, hinted in zip(make(generator), make(generator, hint="wrong"), strict=True):
+@KINDS
+def test_a_hint_changes_nothing_else(generator, options):
+    for plain, hinted in zip(make(generator, **options), make(generator, hint="wrong", **options), strict=True):
         assert plain.question in hinted.question
         assert (plain.gold, plain.choices) == (hinted.gold, hinted.choices)
 
@@ -124,6 +127,13 @@ def test_hint_styles(style, words):
 def test_wrong_hints_are_spread_over_the_choices():
     hints = {(item.gold, item.hint.answer) for item in make("graph_walk", n=300, hint="wrong")}
     assert len(hints) == 5 * 4
+
+
+def test_without_remainders_no_rule_is_told_and_the_choices_are_near():
+    for item in make("modular_chain", modulo=False, steps=[2], choices=5):
+        assert "modulo" not in item.question
+        assert all(abs(int(choice) - int(picked(item))) <= 50 for choice in item.choices)
+        assert len(set(item.choices)) == 5
 
 
 def test_steps_cycle_and_are_checked():
