@@ -25,8 +25,8 @@ class Options(Section):
     """
     packed_gb: float | None = Field(default=None, ge=0)
     """The gigabytes for a second copy of float32 weights on the CPU, the largest layers first, in the order in which
-    products of few rows read them: generation is faster. 0: none. Default: 1, or 0 with ``float32_copy``, where engines
-    share their weights.
+    products of few rows read them: generation is faster. It is in float16 where that holds the weights as well.
+    0: none. Default: 1, or 0 with ``float32_copy``, where engines share their weights.
     """
     attention: Literal["auto", "sdpa", "eager"] = "auto"
     """The attention kernel. auto: sdpa if the model has it, else eager, which is slower."""
