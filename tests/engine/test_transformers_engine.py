@@ -2,6 +2,7 @@ import random
 from functools import cache
 from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -14,7 +15,7 @@ from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.next_tokens import wanted_tokens
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
 from cotfaith.workers.engines.transformers import tree_attention
-from cotfaith.workers.engines.transformers.engine import TransformersEngine
+from cotfaith.workers.engines.transformers.engine import TOLERANCE, TransformersEngine, _most_but_noise
 from cotfaith.workers.engines.transformers.prefix_tree import distinct_tokens
 
 WINDOWED = ["mistral", "gemma3", "qwen2_window"]
@@ -324,3 +325,24 @@ def test_a_running_call_is_counted_and_forgotten_at_its_end(llama):
         seen.clear()
         llama.score(various_requests())
         assert [seen[-2].ended, seen[-1].ended] == [len(various_requests()), 0]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "works"),
+    [
+        ([4e-4] * 40, True),
+        ([6e-4] * 40, False),
+        ([1e-5] * 39 + [4e-3], True),  # the noise of a token that nothing predicts
+        ([1e-5] * 39 + [6e-3], False),
+        ([1e-5] * 35 + [6e-4] * 5, False),  # as many as the nodes of a short branch
+    ],
+)
+def test_the_self_test_allows_few_tokens_more_noise(gaps, works):
+    assert (_most_but_noise(np.array(gaps)) <= TOLERANCE["float32"]) == works
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tree_whose_branches_see_each_other_is_found_out(kind, tiny_model, monkeypatch):
+    assert engine_of(tiny_model(kind)).notes() == []
+    monkeypatch.setattr(tree_attention, "_additive", lambda seen_BK, like: like.new_zeros(seen_BK.shape))
+    assert "The prefix tree is off (self-test differs" in engine_of(tiny_model(kind)).notes()[0]

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cotfaith.schemas.spec import ModelSpec
@@ -54,6 +55,10 @@ from cotfaith.workers.sources import weights_source
 TREE_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
 TOLERANCE = {"float32": 5e-4, "bfloat16": 0.3, "float16": 0.1}
 """Self-test: the most nats by which a tree's log-probabilities may differ from plain ones (low precision: median)."""
+NOISY, NOISIER = 0.1, 10
+"""Self-test in float32: this share of the tokens may differ by this many times as much. On random tokens, plain scoring
+itself can differ from float64 by that: by 6e-4 nats for SmolLM2-135M with weights rounded to bfloat16.
+"""
 CUT_PASSES = 5
 """Self-test: the nodes of a pass, few enough that one pass continues from another."""
 HEAD_ROWS = 128
@@ -283,12 +288,17 @@ class TransformersEngine:
         ) as error:
             return f"self-test failed: {type(error).__name__}: {str(error)[:200]}"
         gaps = np.abs([plain[prefix][token] - shared[prefix][token] for prefix in plain for token in plain[prefix]])
-        gap = float(gaps.max() if self.model.dtype == torch.float32 else np.median(gaps))
+        gap = _most_but_noise(gaps) if self.model.dtype == torch.float32 else float(np.median(gaps))
         return "" if gap <= tolerance else f"self-test differs from plain scoring by {gap:.2g} nats"
 
     def _note(self, text: str) -> None:
         if text not in self._notes:
             self._notes.append(text)
+
+
+def _most_but_noise(gaps: NDArray[np.float64]) -> float:
+    """Return the largest gap, of which the noisiest tokens' count less."""
+    return max(float(np.quantile(gaps, 1 - NOISY)), float(gaps.max()) / NOISIER)
 
 
 def _covers(wanted: Wanted) -> Covers:
