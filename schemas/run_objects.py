@@ -178,6 +178,18 @@ class ImportedRecords(RunObject):
     """How the records were read."""
 
 
+class SerialDepth(RunObject):
+    """The most operations in a row that a model can do before it writes a token: an upper bound."""
+
+    operations: PositiveInt | None = None
+    """Null: not known, and ``why`` says why."""
+    positions: PositiveInt | None = None
+    """The most tokens, of prompt and text, that the bound holds for."""
+    layers: PositiveInt | None = None
+    recurrent_layers: NonNegativeInt | None = None
+    why: str | None = None
+
+
 class RunRecord(RunObject):
     """run.json."""
 
@@ -205,6 +217,8 @@ class RunRecord(RunObject):
     """The variants that the last spec asks for, the plain one among them; empty: only that."""
     probe_variants: dict[str, list[Text]] = Field(default_factory=dict)
     """Probe -> the variants that it runs on; probes that are not named run on the plain one."""
+    serial_depth: dict[Name, SerialDepth] = Field(default_factory=dict)
+    """Model -> its opaque serial depth; runs of old versions have none."""
     spec: SpecEntry
 
     @property

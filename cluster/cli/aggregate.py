@@ -21,6 +21,7 @@ def aggregate(
     from cotfaith.cluster.cli.summary import headline_data, summarise
     from cotfaith.cluster.cli.view import view
     from cotfaith.cluster.fleet.batch_tasks import each_on
+    from cotfaith.cluster.report.depths import depth_data
     from cotfaith.cluster.stats.estimates import read_estimates
     from cotfaith.cluster.stats.plugins import import_metrics
     from cotfaith.cluster.stats.written import write_estimates
@@ -36,9 +37,9 @@ def aggregate(
     complete = completeness(store, record)
     if as_json:
         about = {"run_id": record.run_id, "file": store.place(keys.ESTIMATES), "estimates": headline_data(rows, shown)}
-        print_json(about | complete_data(complete))
+        print_json(about | depth_data(record, shown.models) | complete_data(complete))
     else:
-        summarise(rows, out, shown, complete.missing)
+        summarise(rows, out, shown, complete.missing, record.serial_depth)
         print_comparisons(store, out, shown)
     say_if_incomplete(complete, messages(as_json))
     say(f"Estimates: {store.place(keys.ESTIMATES)}", messages(as_json))

@@ -27,6 +27,7 @@ def report(
     from cotfaith.cluster.cli.moved_lines import print_moved
     from cotfaith.cluster.cli.stored import run_record
     from cotfaith.cluster.fleet.batch_tasks import each_on
+    from cotfaith.cluster.report.depths import depth_data
     from cotfaith.cluster.report.results import make_results
     from cotfaith.cluster.stats.estimates import read_estimates
     from cotfaith.cluster.stats.plugins import import_metrics
@@ -44,7 +45,7 @@ def report(
     complete = completeness(store, record)
     if as_json:
         about = {"run_id": record.run_id, "report": store.place(keys.REPORT)}
-        print_json(about | made.first.data() | complete_data(complete))
+        print_json(about | made.first.data() | depth_data(record) | complete_data(complete))
     else:
         print_moved(read_estimates(made.estimates), out, in_full=False)
     say_if_incomplete(complete, messages(as_json))

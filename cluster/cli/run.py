@@ -80,6 +80,7 @@ def run(
     from cotfaith.cluster.fleet.observers import Watching
     from cotfaith.cluster.fleet.run import Again, execute
     from cotfaith.cluster.plan.environment import output_line
+    from cotfaith.cluster.report.depths import depth_data
     from cotfaith.cluster.report.results import write_results
     from cotfaith.cluster.stats.estimates import read_estimates
     from cotfaith.cluster.storage.completeness import completeness
@@ -106,9 +107,10 @@ def run(
     complete, counted = completeness(store, record, ledger), counted_failures(ledger)
     if as_json:
         about = {"run_id": record.run_id, "report": store.place(keys.REPORT), "estimates": headline_data(rows, shown)}
-        print_json(about | {"stopped": stopped, "rows": [one.as_data() for one in counted]} | complete_data(complete))
+        about |= depth_data(record) | {"stopped": stopped, "rows": [one.as_data() for one in counted]}
+        print_json(about | complete_data(complete))
     else:
-        summarise(rows, out, shown, complete.missing)
+        summarise(rows, out, shown, complete.missing, record.serial_depth)
     say_if_incomplete(complete, console)
     say(f"Report: {store.place(keys.REPORT)}", console)
     _say_failed(counted, console)

@@ -1,6 +1,7 @@
 """Prints a run's estimates, and which of them rest on too few rows; by model, if there are too many for a screen."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -28,6 +29,7 @@ from cotfaith.cluster.stats.estimates import Estimate, by_kind, plain
 from cotfaith.cluster.stats.metrics.lib.recorded import AGREEMENT
 from cotfaith.cluster.stats.metrics.lib.words import Column
 from cotfaith.cluster.storage.completeness import Group
+from cotfaith.schemas.run_objects import SerialDepth
 
 ABOUT = (
     "model",
@@ -48,8 +50,17 @@ ABOUT = (
 """The columns of ESTIMATES that JSON output has."""
 
 
-def summarise(rows: Sequence[Estimate], console: Console, shown: View, missing: Mapping[Group, int]) -> None:
-    """Print the estimates of the models and tasks shown, plain and of variants; ``missing``: shards not done."""
+def summarise(
+    rows: Sequence[Estimate],
+    console: Console,
+    shown: View,
+    missing: Mapping[Group, int],
+    depths: Mapping[str, SerialDepth] = MappingProxyType({}),
+) -> None:
+    """Print the estimates of the models and tasks shown, plain and of variants.
+
+    ``missing``: shards not done. ``depths``: model -> its serial depth.
+    """
     every = [row for row in rows if shown.shows(row.model, row.task)]
     rows = plain(every)
     table = summary_table(rows)
@@ -60,7 +71,7 @@ def summarise(rows: Sequence[Estimate], console: Console, shown: View, missing: 
     else:
         print_first(lambda n: models_table(rows, missing, n), n_series(rows), console, "models: --details")
         console.print("Each model and task: --details; some of them: cotfaith aggregate RUN --model M --task T")
-    if shown.in_full and (needs := necessity_table(rows)).row_count:
+    if shown.in_full and (needs := necessity_table(rows, depths)).row_count:
         console.print()
         console.print(needs)
     print_moved(every, console, shown.in_full)

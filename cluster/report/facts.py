@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from cotfaith.cluster.report.depths import depths_in_words
 from cotfaith.cluster.stats.metrics.lib.groups import NOT_TOLD
 from cotfaith.schemas.run_objects import ImportedRecords, ModelEntry, NoiseEntry, RunRecord, TaskEntry
 
@@ -37,6 +38,7 @@ def run_facts(
         ("Probes", ", ".join(probe.name for probe in spec.probes)),
         *_chains(run, items, observations),
         ("Noise floor of scores", "; ".join(f"{one.model}: {one.text}" for one in noise)),
+        ("Serial depth", depths_in_words(run)),
         ("Seed", str(spec.seed)),
         ("Versions", ", ".join(f"{name} {value}" for name, value in _versions(run).items())),
     ]

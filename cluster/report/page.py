@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from cotfaith.cluster.report.answers import DECISIONS, QUESTIONS, WORDS
 from cotfaith.cluster.report.columns import table_rows
+from cotfaith.cluster.report.depths import depth_lines
 from cotfaith.cluster.report.details import details
 from cotfaith.cluster.report.document import content_policy, environment, scripts, styles
 from cotfaith.cluster.report.drawing.looks import key, looks_of
@@ -143,6 +144,7 @@ def render_shown(
             parts=page_parts(sections, first.lines),
             standing=standing_figure(first.selected, looks) if first.selected else None,
             scaling=scaling(comparisons, Known(rows), looks),
+            depths=depth_lines(run, rows),
             moved=of_tasks(every, rows_shown.moves),
             statuses=statuses(chains, observations),
             endings=[one.text for one in endings],

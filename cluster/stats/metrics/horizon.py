@@ -17,7 +17,7 @@ from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
 from cotfaith.cluster.stats.metrics.lib.sayings import interval
 from cotfaith.cluster.stats.metrics.lib.summed import Group, Row, counts, groups, mean
-from cotfaith.cluster.stats.metrics.lib.words import BEYOND, Column, Headlines, Part, Words, reason
+from cotfaith.cluster.stats.metrics.lib.words import BEYOND, Column, Headlines, Part, Source, Words, reason
 from cotfaith.cluster.stats.metrics.need import CHANCE_BY_DIFFICULTY, SECTION
 
 HORIZON = Metric("no_cot_horizon", bounds=None, unit="difficulty", of_own_answer=False)
@@ -79,6 +79,13 @@ WORDS = Words(
         "Horizon": "The difficulty at which accuracy without a chain is half-way between its ceiling and chance. What "
         "is harder has to be worked out in the chain.",
     },
+    sources=(
+        Source(
+            "Brown-Cohen et al. 2026",
+            "Quantifying the Necessity of Chain of Thought through Opaque Serial Depth",
+            "arXiv 2603.09786",
+        ),
+    ),
 )
 METRICS = ProbeMetrics(
     probe=None,
