@@ -107,9 +107,12 @@ def _of_model(model: ResolvedModel) -> SerialDepth:
     if model.kind.served_model is not None:
         return SerialDepth(why="its server does not tell its architecture")
     try:
-        return serial_depth(model_config(model.spec))
+        config = model_config(model.spec)
     except ModelSourceError:
         return SerialDepth(why="its configuration cannot be read")
+    if model.spec.trust_remote_code and getattr(config, "auto_map", None):
+        return SerialDepth(why="it runs code of its own, whose operations are not counted")
+    return serial_depth(config)
 
 
 def serial_depth(config: Any, positions: int = POSITIONS) -> SerialDepth:
@@ -132,8 +135,6 @@ def _language_model(config: Any) -> Any:
     """Return the configuration of the part that text goes through; raise ``UncountedError`` if it is not known."""
     if getattr(config, "is_encoder_decoder", False):
         raise UncountedError("it has an encoder and a decoder, whose operations are not counted")
-    if getattr(config, "auto_map", None):
-        raise UncountedError("it comes with code of its own, whose operations are not counted")
     inner = getattr(config, "text_config", None) if config.model_type in WRAPPERS else config
     name = getattr(inner, "model_type", config.model_type)
     if name not in FAMILIES:

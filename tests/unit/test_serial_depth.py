@@ -141,7 +141,6 @@ def test_blocks_side_by_side_count_once():
     [
         ({"model_type": "t5", "is_encoder_decoder": True}, "an encoder and a decoder"),
         ({"model_type": "rwkv"}, "the architecture rwkv"),
-        (SMOLLM2 | {"auto_map": {"AutoModelForCausalLM": "own.Model"}}, "code of its own"),
         (SMOLLM2 | {"hidden_act": "xielu"}, "its activation 'xielu'"),
         (SMOLLM2 | {"num_hidden_layers": 0}, "states no num_hidden_layers"),
         (SMOLLM2 | {"hidden_size": "576"}, "states no hidden_size"),
@@ -179,8 +178,18 @@ def test_experts_add_only_their_choice_and_their_sum():
     assert many - few == 30 * 3 * (3 + 1)  # softmax 2, choice 1, sum 1 for each doubling
 
 
-def model(has_weights=True, served=None):
-    return SimpleNamespace(kind=SimpleNamespace(has_weights=has_weights, served_model=served), spec=None)
+def model(has_weights=True, served=None, own_code=False):
+    kind = SimpleNamespace(has_weights=has_weights, served_model=served)
+    return SimpleNamespace(kind=kind, spec=SimpleNamespace(trust_remote_code=own_code))
+
+
+def test_code_of_a_models_own_counts_only_if_it_runs(monkeypatch):
+    """Many configurations name such code, and are of a family that transformers has too."""
+    named = config(SMOLLM2, auto_map={"AutoModelForCausalLM": "own.Model"})
+    monkeypatch.setattr(module, "model_config", lambda spec: named)
+    found = serial_depths({"own": model(own_code=True), "ours": model()})
+    assert (found["own"].operations, found["ours"].operations) == (None, 4439)
+    assert "code of its own" in found["own"].why
 
 
 def test_models_without_a_configuration_have_a_reason_and_no_number(monkeypatch):
