@@ -109,7 +109,7 @@ class Answer:
 
     status: Status
     value: str | None = None
-    """Canonical answer; null unless ``status`` is ok."""
+    """Canonical answer; null unless ``status`` is ok, and in cc_shap: nothing is chosen."""
     strict: str | None = None
     """What the strict pattern read (generated answers)."""
     loose: str | None = None
@@ -117,7 +117,7 @@ class Answer:
     text: str | None = None
     """The generated answer text; null for scored answers."""
     candidates: tuple[str, ...] = ()
-    """Canonical answers that ``logprobs`` belongs to (scored answers)."""
+    """Canonical answers that ``logprobs`` belongs to (scored answers); cc_shap: one answer, or the chain."""
     logprobs: tuple[float, ...] = ()
     """log P(candidate | prompt) in nats, not normalised over the candidates."""
     tied: bool | None = None
@@ -215,9 +215,9 @@ class Observation:
     n_steps: int | None = None
     """Steps of the chain that the arm perturbs."""
     step: int | None = None
-    """The step that was edited, deleted or resampled, counted from 1."""
+    """The step that was edited, deleted or resampled, counted from 1; cc_shap: the question's segment put back last."""
     rollout: int | None = None
-    """Which of several samples of the same thing, counted from 0."""
+    """Which of several samples of the same thing, counted from 0; cc_shap: which order of the segments."""
     text: str | None = None
     """The chain after which the answer was requested; null if steps of the chain itself were kept or left out."""
     n_tokens: int | None = None

@@ -91,13 +91,13 @@ def _check_capabilities(resolved: Resolved, model: ResolvedModel, task: TaskSpec
     wanted = _wanted(resolved, model, task.name, methods)
     lacking = {who: missing for who, needs in wanted.items() if (missing := needs - offered)}
     if lacking and model.whole_turns:
-        raise CapabilityError(refusal(model, task.name, lacking))
+        raise CapabilityError(refusal(model, task.name, lacking, "score" in methods))
     if lacking:
         what = sorted(set().union(*lacking.values()))
         raise CapabilityError(
             f"Task {task.name!r} needs {' and '.join(what)} for {' and '.join(lacking)}. Engine {model.spec.engine!r} "
             f"of model {model.spec.id!r} offers {'only ' + ' and '.join(sorted(offered)) if offered else 'none'}. "
-            f"{_way_out(what, _CHAINS in lacking)}"
+            f"{_way_out(what, _CHAINS in lacking, 'score' in methods)}"
         )
 
 
@@ -120,8 +120,9 @@ def _own_needs(needs: frozenset[Need], methods: Set[str]) -> set[str]:
     return {*own, *methods} if "answer" in needs else set(own)
 
 
-def _way_out(lacking: Sequence[str], chains: bool) -> str:
-    if lacking == ["score"]:
+def _way_out(lacking: Sequence[str], chains: bool, scored: bool) -> str:
+    """``chains``: whether chains lack something. ``scored``: whether the task's answers are scored."""
+    if lacking == ["score"] and scored:
         return "Set answer_by: generate for the task, or use the transformers engine."
     return "Use the transformers engine." if chains else "Use the transformers engine, or remove the probe."
 

@@ -102,7 +102,9 @@ class _Frame:
     def count_answer(self, line: Cost, arm: Arm, times: int) -> None:
         """Count one arm of every item, and what is sampled for it."""
         chain, fresh = self.items * arm.chain_tokens, self.items * arm.fresh
-        line.add(self.items, self.opening + chain + self.suffix, fresh + self.suffix, self.answer, times)
+        new = self.opening if arm.likelihood else 0
+        answer = 0 if arm.likelihood else self.answer
+        line.add(self.items, self.opening + chain + self.suffix, new + fresh + self.suffix, answer, times)
         if arm.generated:
             self.count_sampling(line, arm.chain_tokens - arm.generated, arm.generated, times)
 

@@ -287,6 +287,10 @@ def test_the_plan_says_what_a_chat_server_cannot_do(serve, tmp_path):
     scored = [{"name": "t", "generator": "tracking_objects", "n": 2, "answer_by": "score"}]
     with pytest.raises(CapabilityError, match="Set answer_by: auto or generate"):
         make_plan(run_spec(spec, tmp_path / "run", tasks=scored))
+    with pytest.raises(CapabilityError, match="probe 'cc_shap': it needs log-probabilities of given texts") as refused:
+        make_plan(run_spec(spec, tmp_path / "run", ["no_cot", "cc_shap"]))
+    assert "Remove probe 'cc_shap', or ask this model in another way" in str(refused.value)
+    assert "answer_by" not in str(refused.value)
     assert len(fake.posts()) == 2  # nothing but what the server was asked at first
 
 

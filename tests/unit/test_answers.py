@@ -5,7 +5,7 @@ import pytest
 
 from cotfaith.schemas.records import Answer, Item
 from cotfaith.schemas.status import Status
-from cotfaith.workers.text.answers import is_correct, p_gold, read_answer, same_answer, scored_answer
+from cotfaith.workers.text.answers import is_correct, likelihood, p_gold, read_answer, same_answer, scored_answer
 from cotfaith.workers.text.canonical import canonical_number
 
 NUMBER = Item("i", "How many?", "1234", "number")
@@ -97,3 +97,10 @@ def test_same_answer_needs_two_answers():
     assert same_answer(ok, failed) is None
     assert same_answer(failed, ok) is None
     assert same_answer(ok, None) is None
+    assert same_answer(likelihood("1", -2.0), ok) is None
+
+
+def test_a_likelihood_chooses_nothing():
+    assert likelihood("A", -2.5) == Answer(Status.OK, candidates=("A",), logprobs=(-2.5,))
+    for x in (math.nan, math.inf, -math.inf):
+        assert likelihood("A", x).status is Status.ENGINE_ERROR

@@ -75,6 +75,12 @@ CAPABILITIES = {
         "Engine 'stub' of model 'm' offers only generate and prefill",
         "answer_by: generate",
     ),
+    "a probe needs scores of texts": (
+        stub(can_score=False) | {"probes": ["cc_shap"]},
+        "Task 't' needs score for probe 'cc_shap'",
+        "Engine 'stub' of model 'm' offers only generate and prefill",
+        "Use the transformers engine, or remove the probe",
+    ),
     "a chain needs an opened turn": (
         stub(can_prefill=False),
         "prefill",

@@ -100,6 +100,15 @@ def test_step_deletion_computes_what_follows_anew(make, frame):
     )
 
 
+def test_likelihoods_share_no_prompt_and_generate_nothing(make, frame):
+    question, suffix = frame
+    times, sets = ITEMS * CHAINS, 2 + 2 * 2
+    probe = {"name": "cc_shap", "options": {"segments": 3, "orders": 2}}
+    one = question + suffix
+    asked = times * sets * (one + one + TOKENS)
+    assert added(make, probe) == (2 * sets * times, 0, asked, asked)
+
+
 def test_mistakes_are_written_continued_and_answered(make, frame):
     question, suffix = frame
     times = ITEMS * CHAINS

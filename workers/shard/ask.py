@@ -20,13 +20,15 @@ from cotfaith.workers.shard.request import score_request
 from cotfaith.workers.strategies.base import Continuation as Continuation
 from cotfaith.workers.strategies.base import Continuing, Strategy
 from cotfaith.workers.tasks.generators.generator import Vary
-from cotfaith.workers.text.answers import read_answer, scored_answer
+from cotfaith.workers.text.answers import likelihood, read_answer, scored_answer
 from cotfaith.workers.text.codec import Codec
-from cotfaith.workers.text.questions import question_text
+from cotfaith.workers.text.questions import question_text, written
 from cotfaith.workers.text.steps import merge_steps
 from cotfaith.workers.text.templates import Templates
 from cotfaith.workers.text.ties import ranks
 
+CHAIN_TEXT = "chain"
+"""The candidate of rows that say how likely a chain is."""
 Held = Mapping[tuple[str | None, ...], Observation]
 """Readings by what they depend on (``readings.held``)."""
 
@@ -145,6 +147,28 @@ class Ask:
         """Return the answer, which says how the model was kept from a chain."""
         how = self.templates.no_cot_mechanism
         return replace(answer, no_cot_mechanism="score" if how == "prefill" and self.answer_by == "score" else how)
+
+    def answer_likelihood(self, answer: str) -> Request:
+        """Ask how likely the canonical ``answer`` is without a chain; the result's only candidate is this answer."""
+        said = answer if self.item.answer_format == "choice" else f" {written(self.item, answer)}"
+        return self._likelihood(self.templates.no_cot(self.item), self.codec.plain(said), answer).then(
+            self._without_cot
+        )
+
+    def chain_likelihood(self, chain_text: str) -> Request:
+        """Ask how likely the chain is; the result's only candidate is ``CHAIN_TEXT``."""
+        prompt = self.strategy.prompt(self.templates, self.item)
+        return self._likelihood(prompt, self.codec.plain(chain_text), CHAIN_TEXT)
+
+    def _likelihood(self, prompt: str, text: str, name: str) -> Request:
+        """Ask for the log-probability of ``text`` after ``prompt``: an ok ``Answer`` that chooses nothing."""
+        payload = score_request(self.codec, prompt, [text])
+        count = len(payload.prompt) + len(payload.candidates[0])
+        return Request(
+            payload,
+            lambda logprobs: replace(likelihood(name, logprobs[0]), prompt_tokens=count),
+            lambda status, error: Answer(status, error=error, prompt_tokens=count),
+        )
 
     def answer_at(self, prompt: str) -> Request:
         """Ask for the answer at the end of a prompt."""

@@ -98,6 +98,13 @@ def scored_answer(candidates: Sequence[str], logprobs: Sequence[float], rank: Se
     )
 
 
+def likelihood(name: str, logprob: float) -> Answer:
+    """Return how likely a text is, in nats, under its name: an answer that chooses nothing, so it has no value."""
+    if not math.isfinite(logprob):
+        return Answer(Status.ENGINE_ERROR, error="The engine returned a log-probability that is not finite.")
+    return Answer(Status.OK, candidates=(name,), logprobs=(logprob,))
+
+
 def p_gold(item: Item, answer: Answer) -> float | None:
     """Return the gold answer's probability, normalised over the candidates; None for a generated answer."""
     gold = canonical_gold(item)
@@ -114,10 +121,10 @@ def is_correct(item: Item, answer: Answer) -> bool | None:
 
 
 def same_answer(answer: Answer, reference: Answer | None) -> bool | None:
-    """Return whether the two answers agree; None unless both have the status ok."""
+    """Return whether the two answers agree; None unless both have the status ok, and the first has a value."""
     if reference is None or answer.status is not Status.OK or reference.status is not Status.OK:
         return None
-    return answer.value == reference.value
+    return None if answer.value is None else answer.value == reference.value
 
 
 def _read(item: Item, text: str) -> Reading:

@@ -16,11 +16,11 @@ from cotfaith.workers.shard.ask import Ask, Request
 ProbeRun = Generator[list[Request], list[Any], list[Observation]]
 Level = Literal["item", "chain"]
 Unprobed = Callable[[str, Answer], list[Observation]]
-Need = Literal["answer", "generate", "prefill", "editor", "embedder"]
-"""answer: score or generate, whichever the task's answers need. prefill: it continues a chain that has begun, and not
-only a whole one from its start. The last two are roles of other models.
+Need = Literal["answer", "generate", "score", "prefill", "editor", "embedder"]
+"""answer: score or generate, whichever the task's answers need. score: log-probabilities of given texts. prefill: it
+continues a chain that has begun, and not only a whole one from its start. The last two are roles of other models.
 """
-ENGINE_NEEDS: frozenset[Need] = frozenset({"answer", "generate", "prefill"})
+ENGINE_NEEDS: frozenset[Need] = frozenset({"answer", "generate", "score", "prefill"})
 """What the engine that answers must do itself."""
 
 
@@ -55,6 +55,8 @@ class Arm:
     """Tokens that the editor writes for this arm, in the chain's tokens."""
     edit_reads: int = 0
     """Tokens that the editor reads for this arm besides those that it writes anew."""
+    likelihood: bool = False
+    """Whether it asks how likely a text is after a changed question: no prompt is shared, and nothing is generated."""
 
 
 @dataclass(frozen=True)
