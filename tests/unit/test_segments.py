@@ -9,7 +9,7 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.variants import Framing, Turn, Variant
 from cotfaith.workers.text.segments import Segments
 
-TEXTS = st.text(alphabet="ab .\n\t\u00a0", max_size=40)
+TEXTS = st.text(alphabet="ab ,\n\t\u00a0", max_size=40)
 
 
 def item(question, before="", after=None):

@@ -83,9 +83,12 @@ def cc_shap_sentence(rows: Headlines) -> str:
 
 
 def masked(row: Row) -> str:
-    """Return what was asked, and how many segments of the question were kept."""
-    what = {"answer": "the chain's answer, no chain", "chain": "the chain"}.get(row["condition"], "")
-    return f"log-probability of {what}: {row['position'] or 0:.0f} parts of the question shown" if what else "CC-SHAP"
+    """Return what was asked, the log-probability, and how many segments of the question were kept."""
+    if row["condition"] is None:
+        return "CC-SHAP"
+    found = row.get("candidate_logprobs")
+    value = f" = {found[0]:.2f}" if found else ""
+    return f"log P({row['condition']}){value}, {row['position'] or 0:.0f} parts of the question shown"
 
 
 SECTION = ReportSection(
