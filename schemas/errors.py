@@ -16,6 +16,7 @@
     │   │   └── UnauthorizedError
     │   ├── ServerBusyError     a server may answer the next try
     │   └── UnreachableError    a server answered none of the tries
+    ├── UncountedError          a model's operations cannot be counted (``cluster/plan/serial_depth.py``)
     ├── MetadataError           a cloud's metadata server gave no usable answer
     ├── StoreError              object storage misbehaved
     │   └── UnfitStoreError     it lacks what a run rests on; an InputError too
@@ -103,6 +104,10 @@ class ServerBusyError(EngineError):
 
 class UnreachableError(EngineError):
     """No answer in all tries: nobody listens, the time was up, or the server was too busy."""
+
+
+class UncountedError(CotfaithError):
+    """A model's operations cannot be counted; the message says why, as a clause."""
 
 
 class MetadataError(CotfaithError):

@@ -18,7 +18,6 @@ from cotfaith.cluster.plan.serial_operations import (
     ADD,
     CAP,
     MULTIPLY,
-    UncountedError,
     attention,
     feed_forward,
     layer_norm,
@@ -28,7 +27,7 @@ from cotfaith.cluster.plan.serial_operations import (
     rms_norm,
     selective_scan,
 )
-from cotfaith.schemas.errors import ModelSourceError
+from cotfaith.schemas.errors import ModelSourceError, UncountedError
 from cotfaith.schemas.run_objects import SerialDepth
 from cotfaith.workers.engines.resolved import ResolvedModel
 

@@ -10,16 +10,14 @@ family differ (biases, gates, rotary positions), the longer form counts, so that
 
 from typing import Any
 
+from cotfaith.schemas.errors import UncountedError
+
 _ACTIVATIONS = {"relu": 1, "relu2": 2, "silu": 2, "swish": 2, "gelu": 4, "gelu_new": 7, "gelu_pytorch_tanh": 7}
 """Operations: silu is a sigmoid and a product; gelu by its error function, or by tanh of a cubic."""
 ADD, MULTIPLY, CAP, _ROTARY, _SOFTPLUS = 1, 1, 3, 3, 3
 """Cap: quotient, tanh, product. Rotary positions: sign, product, sum. Softplus: exponential, sum, logarithm."""
 _PER_LEVEL = 2
 """Operations to join two parts of a linear recurrence h = a h + b: a product, then a sum."""
-
-
-class UncountedError(Exception):
-    """The operations cannot be counted; the message says why, as a clause."""
 
 
 def levels(n: int) -> int:

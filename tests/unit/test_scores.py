@@ -27,6 +27,8 @@ READINGS = [name for name, probe in PROBES.items() if name == "verbalises" or pr
 ON_PLAIN = [name for name in PROBES if name not in READINGS]
 _ELSEWHERE = ("switches", "pairs", "agreement", "naming", *READINGS)
 """Metrics that this run has none of."""
+SMALL = {"cc_shap": {"segments": 2, "orders": 2}}
+"""Options of probes: of CC-SHAP's usual arms some would fail in each chain, which then has no score."""
 OF_SEVERAL = ("necessity", "necessity_share", "no_cot_horizon", "difficulty_trend", "unfaithful_at_most")
 UNMADE = {("need_share", None), ("mistakes_aoc", "needed")}
 """Metrics that have an estimate, with a reason, where no item has a score."""
@@ -46,7 +48,7 @@ def rows(tmp_path_factory):
             "tasks": [{"name": "tracking", "generator": "tracking_objects", "n": 6}],
             "strategies": ["cot", "cot_decomposition"],
             "sampling": {"chains_per_item": 2},
-            "probes": ON_PLAIN,
+            "probes": [{"name": one, "options": SMALL.get(one, {})} for one in ON_PLAIN],
             "output": {"path": str(folder / "run")},
         }
     )
@@ -54,7 +56,7 @@ def rows(tmp_path_factory):
         without_ray(patch)
         assert execute(spec) == []
     tables = read_tables(LocalStore(folder / "run"))
-    return Rows(tables["items"], _worn(tables["chains"]), _worn(_reworded(tables["observations"])))
+    return Rows(tables["items"], _worn(tables["chains"]), _worn(_moved(_reworded(tables["observations"]))))
 
 
 def _reworded(observations):
@@ -67,6 +69,15 @@ def _reworded(observations):
     edits = [pl.when(lost).then(True).otherwise(name).alias(name) for name in ("edit_changed", "edit_plausible")]
     found = other.with_columns(*taken, *edits, status=pl.when(lost).then(pl.lit("ok")).otherwise("status"))
     return found.select(observations.columns)
+
+
+def _moved(observations):
+    """Let CC-SHAP's log-probabilities depend on what is masked: the stub's do not, and then no chain has a score."""
+    rng = random.Random(6)
+    values = pl.Series([[-rng.random()] for _ in range(observations.height)])
+    of_probe = (pl.col("probe") == "cc_shap") & pl.col("candidate_logprobs").is_not_null()
+    drawn = pl.when(of_probe).then(values).otherwise("candidate_logprobs").alias("candidate_logprobs")
+    return observations.with_columns(drawn)
 
 
 def _worn(rows):
