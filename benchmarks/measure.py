@@ -149,12 +149,12 @@ def setting(options: argparse.Namespace, engine: Any = None) -> dict[str, Any]:
 
 
 def memory(engine: Any) -> dict[str, int | None]:
-    """Return the process's memory on the GPU, in bytes, with all that it loaded; null without a GPU."""
+    """Return the process's memory on the GPU, in bytes, with all that it loaded; null without a GPU, or an engine."""
     gpu = torch.cuda.is_available()
     return {
         "peak_allocated_bytes": torch.cuda.max_memory_allocated() if gpu else None,
         "peak_reserved_bytes": torch.cuda.max_memory_reserved() if gpu else None,
-        "kept_bytes": engine.kept_bytes,
+        "kept_bytes": None if engine is None else engine.kept_bytes,
     }
 
 
