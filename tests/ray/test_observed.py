@@ -29,7 +29,11 @@ def spec(path, **options):
 
 
 def test_a_killed_engines_events_are_in_the_log_and_in_the_last_status(tmp_path):
-    """The second item ends its engine: its shard fails twice, alone the second time, and the item twice by itself."""
+    """The second item ends its engine: its shard fails twice, alone the second time, and the item twice by itself.
+
+    If the other shard, which is on the engine at first, reports the loss before it, that one is charged with it: then
+    the second item's shard is tried once more.
+    """
     (items,) = make_plan(parse_spec(spec(tmp_path / "run"))).items.values()
     content = spec(tmp_path / "run", kill_on=items[1].question)
     content["output"]["max_failed_share"] = 1
@@ -39,18 +43,22 @@ def test_a_killed_engines_events_are_in_the_log_and_in_the_last_status(tmp_path)
     bad, good = "m/t/0000000-0000002", "m/t/0000002-0000004"
     of_bad = [one for one in found if one.get("shard") == bad]
     kinds = [one["event"] for one in of_bad]
-    assert [kinds.count(f"job_{one}") for one in ("failed", "retried", "halved")] == [4, 2, 1]
+    spared = len([one for one in of_bad if one["event"] == "job_failed" and not one["charged"]])
+    assert spared in (0, 1)
+    assert [kinds.count(f"job_{one}") for one in ("failed", "retried", "halved")] == [4 + spared, 2 + spared, 1]
+    of_good = [one["event"] for one in found if one.get("shard") == good]
+    assert of_good.count("job_done") == 1
+    assert "job_failed" in of_good or not spared
     (quarantined,) = [one for one in of_bad if one["event"] == "item_quarantined"]
     assert (quarantined["first_item"], quarantined["items"], quarantined["attempt"]) == (items[1].id, 1, 3)
     assert "ended" in quarantined["error"]
-    assert [one["event"] for one in found if one.get("shard") == good].count("job_done") == 1
     engines = {one["engine"] for one in found if one["event"] == "engine_lost"}
-    assert len(engines) == 4
+    assert len(engines) == 4 + spared
     assert engines < {one["engine"] for one in found if one["event"] == "engine_up"}
     assert len({one["run_id"] for one in found}) == 1
     status = parse_live_status(LocalStore(tmp_path / "run").get(keys.STATUS))
     (one,) = status.models
-    assert (one.done, one.failed, one.quarantined, one.running, one.waiting) == (3, 4, 1, 0, 0)
+    assert (one.done, one.failed, one.quarantined, one.running, one.waiting) == (3, 4 + spared, 1, 0, 0)
     assert status.state == "done"
     assert status.engine_hours > 0
 
