@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cotfaith.cluster.cli.tables import new_table
 from cotfaith.cluster.report.columns import ByName, by_name
+from cotfaith.cluster.report.depths import HORIZON, horizon_ends
 from cotfaith.cluster.report.depths import in_words as depth_in_words
 from cotfaith.cluster.stats.estimates import Estimate
 from cotfaith.cluster.stats.metrics.lib.necessity import KINDS
@@ -18,7 +19,7 @@ from cotfaith.cluster.stats.metrics.lib.words import reason
 from cotfaith.cluster.terminal import safe_text
 from cotfaith.schemas.run_objects import SerialDepth
 
-WHOLE, SHARES, NEED, HORIZON = "necessity", "necessity_share", "need_share", "no_cot_horizon"
+WHOLE, SHARES, NEED = "necessity", "necessity_share", "need_share"
 
 
 def necessity_table(rows: Sequence[Estimate], depths: Mapping[str, SerialDepth] = MappingProxyType({})) -> Table:
@@ -63,5 +64,5 @@ def _kinds(found: ByName, task: str, series: str) -> str:
 def _horizon(row: Estimate | None) -> str:
     if row is None or row.value is None:
         return "-" if row is None else reason(row.interval) or "-"
-    low, high = (f"{end:.1f}" if end is not None else "?" for end in (row.ci_low, row.ci_high))
+    low, high = horizon_ends(row)
     return f"{row.value:.1f}\n{low}–{high}"

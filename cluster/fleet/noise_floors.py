@@ -5,6 +5,7 @@ written anew when an engine measures more, also one of a later session on anothe
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from cotfaith.cluster.storage.store import Store
@@ -53,11 +54,8 @@ class NoiseFloors:
             model=model,
             engine=spec.engine,
             dtype=spec.dtype,
-            nats=found.nats,
-            assumed=found.assumed,
-            prompts=found.prompts,
-            error=found.error,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
+            **asdict(found),
         )
 
 

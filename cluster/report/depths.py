@@ -43,8 +43,14 @@ def _line(row: Estimate, depth: SerialDepth | None) -> DepthLine:
 def _horizon(row: Estimate) -> str:
     if row.value is None:
         return "withheld" if row.withheld else reason(row.interval) or "not known"
-    low, high = (f"{end:.1f}" if end is not None else "?" for end in (row.ci_low, row.ci_high))
+    low, high = horizon_ends(row)
     return f"{row.value:.1f} [{low}, {high}]"
+
+
+def horizon_ends(row: Estimate) -> tuple[str, str]:
+    """Return the ends of a horizon's interval in words: one beyond the tested difficulties is not known."""
+    low, high = (f"{end:.1f}" if end is not None else "?" for end in (row.ci_low, row.ci_high))
+    return low, high
 
 
 def in_words(depth: SerialDepth | None) -> str:

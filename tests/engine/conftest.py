@@ -1,5 +1,6 @@
 """Models for the engine's tests: tiny models with random weights, and a real one if its package is installed."""
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,29 @@ def tiny_model(tmp_path_factory):
             made[kind] = tmp_path_factory.mktemp(kind)
             write_model(made[kind], kind)
         return made[kind]
+
+    return make
+
+
+@pytest.fixture
+def script(repo, monkeypatch):
+    """A function that imports a benchmark as if it ran from its folder."""
+    monkeypatch.syspath_prepend(repo / "benchmarks")
+    return importlib.import_module
+
+
+@pytest.fixture(scope="session")
+def benchmark_model(repo, tmp_path_factory):
+    """A function that returns the folder of the benchmarks' tiny model, whose context is long enough for them."""
+    folders = {}
+
+    def make(dtype="float32"):
+        if dtype not in folders:
+            folders[dtype] = tmp_path_factory.mktemp(dtype)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.syspath_prepend(repo / "benchmarks")
+                importlib.import_module("random_model").write_random_model(folders[dtype], "tiny", dtype, "cpu")
+        return folders[dtype]
 
     return make
 

@@ -1,6 +1,5 @@
 """The benchmarks run, and report differences between the ways. Their times are not checked."""
 
-import importlib
 import io
 import json
 
@@ -14,21 +13,9 @@ from cotfaith.workers.engines.protocol import GenerateRequest, Generation, Score
 COMMON = ["--threads", "1", "--repeats", "1", "--rows", "3"]
 
 
-@pytest.fixture
-def script(repo, monkeypatch):
-    """A function that imports a benchmark as if it ran from its folder."""
-    monkeypatch.syspath_prepend(repo / "benchmarks")
-    return importlib.import_module
-
-
 @pytest.fixture(scope="module")
-def random_model(repo, tmp_path_factory):
-    """The folder of a tiny model whose context is long enough."""
-    folder = tmp_path_factory.mktemp("random")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(repo / "benchmarks")
-        importlib.import_module("random_model").write_random_model(folder, "tiny", "float32", "cpu")
-    return folder
+def random_model(benchmark_model):
+    return benchmark_model()
 
 
 @pytest.fixture

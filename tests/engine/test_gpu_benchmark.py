@@ -1,7 +1,6 @@
 """What one card has to settle (benchmarks/gpu.py), on the CPU with tiny models: all parts run, faults are noticed."""
 
 import contextlib
-import importlib
 import io
 import json
 import subprocess
@@ -30,35 +29,12 @@ SEEN_BY_SELF_TESTS = 40
 
 
 @pytest.fixture
-def script(repo, monkeypatch):
-    """A function that imports a benchmark as if it ran from its folder."""
-    monkeypatch.syspath_prepend(repo / "benchmarks")
-    return importlib.import_module
-
-
-@pytest.fixture(scope="module")
-def folder_of(repo, tmp_path_factory):
-    """A function that returns the folder of a tiny model."""
-    folders = {}
-
-    def make(dtype="float32"):
-        if dtype not in folders:
-            folders[dtype] = tmp_path_factory.mktemp(dtype)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.syspath_prepend(repo / "benchmarks")
-                importlib.import_module("random_model").write_random_model(folders[dtype], "tiny", dtype, "cpu")
-        return folders[dtype]
-
-    return make
-
-
-@pytest.fixture
-def exactness(script, folder_of, tmp_path):
+def exactness(script, benchmark_model, tmp_path):
     """A function that compares a tiny model's ways: (whether all is equal, what it printed, its cases)."""
 
     def main(dtype="float32"):
         kind, console, report = script("exactness"), Console(width=200, file=io.StringIO()), tmp_path / "report.json"
-        options = ["--model", str(folder_of(dtype)), "--dtype", dtype, *SMALL, "--json", str(report)]
+        options = ["--model", str(benchmark_model(dtype)), "--dtype", dtype, *SMALL, "--json", str(report)]
         equal = kind.run(kind.options_of(options), console)
         found = json.loads(report.read_text())
         assert found["equal"] == equal
@@ -191,10 +167,10 @@ def test_one_large_difference_is_enough(script):
     assert not kind.judge("bfloat16", reference, ways, {"padded": shifted(99, 0.01)}, shifted(99, 3.0))["equal"]
 
 
-def test_plain_passes_are_the_sum_over_a_candidate_s_tokens(script, folder_of):
+def test_plain_passes_are_the_sum_over_a_candidate_s_tokens(script, benchmark_model):
     """By hand: each token from a pass of its own over all that precedes it."""
     kind = script("exactness")
-    engine = script("measure").load_engine(kind.options_of(["--model", str(folder_of()), *SMALL]))
+    engine = script("measure").load_engine(kind.options_of(["--model", str(benchmark_model()), *SMALL]))
     requests = kind.levels(4, 500)[:6]
 
     def logprob(ids, token):
@@ -231,12 +207,22 @@ def test_wider_trees_have_four_levels_at_any_length(script):
 
 
 @pytest.fixture
-def kernels(script, folder_of, tmp_path):
+def kernels(script, benchmark_model, tmp_path):
     """A function that compares attention kernels: (whether both are right, what it printed, its JSON)."""
 
     def main():
         kind, console, report = script("tree_kernels"), Console(width=200, file=io.StringIO()), tmp_path / "report.json"
-        options = ["--model", str(folder_of()), "--dtype", "bfloat16", "--steps", "4", "--chains", "2", "--repeats"]
+        options = [
+            "--model",
+            str(benchmark_model()),
+            "--dtype",
+            "bfloat16",
+            "--steps",
+            "4",
+            "--chains",
+            "2",
+            "--repeats",
+        ]
         equal = kind.run(kind.options_of([*options, "2", "--token-budget", "300", "--json", str(report)]), console)
         return equal, console.file.getvalue(), json.loads(report.read_text())
 

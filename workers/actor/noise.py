@@ -51,7 +51,7 @@ class NoiseFloor:
     def judged(self, rows: Sequence[Row]) -> list[Row]:
         """Return scores with a resolution that is nowhere below the floor."""
         floor = self.nats or 0.0
-        return [row if (own := resolution(row)) >= floor else Scores(row, max(own, floor)) for row in rows]
+        return [row if resolution(row) >= floor else Scores(row, floor) for row in rows]
 
     def notes(self) -> list[str]:
         """Return what the user should know."""
@@ -98,7 +98,7 @@ def _measured(engine: Engine, codec: Codec) -> NoiseFloor:
     longest = len(_STEPS) - 1
     half = noise_requests(codec, [_STEPS[longest] // 2], first=longest)
     others = noise_requests(codec, _OTHERS, first=len(_STEPS))
-    batch = [one for one in (*others[:2], *noise_requests(codec, _STEPS), *half, *others[2:]) if _fits(one, limit)]
+    batch = [one for one in (*others[:2], *found, *half, *others[2:]) if _fits(one, limit)]
     rounds = [_alone(engine, found), _alone(engine, found)]
     _forget(engine)
     together = dict(zip(batch, engine.score(batch), strict=True))

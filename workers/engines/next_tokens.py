@@ -29,10 +29,10 @@ def wanted_tokens(requests: Sequence[ScoreRequest]) -> Wanted:
 
 
 def questions(requests: Sequence[ScoreRequest], most_tokens: int) -> list[Question]:
-    """Return every query, with at most ``most_tokens`` each; prefixes that extend each other are adjacent."""
+    """Return every query, with at most ``most_tokens`` each; ``prefix_order`` brings them in order."""
     return [
         (prefix, tuple(tokens[n : n + most_tokens]))
-        for prefix, tokens in sorted((prefix, sorted(found)) for prefix, found in wanted_tokens(requests).items())
+        for prefix, tokens in ((prefix, sorted(found)) for prefix, found in wanted_tokens(requests).items())
         for n in range(0, len(tokens), most_tokens)
     ]
 

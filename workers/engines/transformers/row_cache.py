@@ -45,21 +45,20 @@ def growing_cache() -> Cache:
 
 def _append(held_BHWD: Tensor, room: Tensor | None, new_BHND: Tensor) -> tuple[Tensor, Tensor]:
     """Return the old and new columns, as the start of a tensor with spare room, and that tensor."""
-    rows, heads, held, size = held_BHWD.shape
+    rows, _, held, _ = held_BHWD.shape
     width = held + new_BHND.shape[2]
     # Rows that were selected or trimmed since are in other memory.
     if room is None or room.data_ptr() != held_BHWD.data_ptr() or width > room.shape[2]:
-        room = held_BHWD.new_empty(rows, heads, width + ROOM, size)
-        room[:, :, :held] = held_BHWD
+        _, room = _joined([held_BHWD], 0, width - held + ROOM)
     room[:rows, :, held:width] = new_BHND
     return room[:rows, :, :width], room
 
 
-def _joined(parts: list[Tensor], start: int) -> tuple[Tensor, Tensor]:
-    """Return the rows of all parts, as the start of a tensor with spare room, and that tensor."""
+def _joined(parts: list[Tensor], start: int, spare: int = ROOM) -> tuple[Tensor, Tensor]:
+    """Return the rows of all parts, as the start of a tensor with ``spare`` more columns, and that tensor."""
     rows, width = sum(map(len, parts)), max(part.shape[2] for part in parts)
     _, heads, _, size = parts[0].shape
-    room = parts[0].new_empty(rows, heads, width - start + ROOM, size)
+    room = parts[0].new_empty(rows, heads, width - start + spare, size)
     begin = 0
     for part_BHWD in parts:
         own = room[begin : begin + len(part_BHWD), :, : width - start]

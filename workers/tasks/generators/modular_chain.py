@@ -104,15 +104,19 @@ def make_modular_chain(options: ModularChainOptions, draw: Draw) -> Item:
 
 def _range(chain: _Chain) -> range:
     """Return the numbers to draw wrong answers from: all remainders, or the numbers around the right answer."""
+    if chain.modulus is not None:
+        return range(10, chain.modulus)
     answer = chain.values[-1]
-    return (
-        range(max(10, answer - PLAIN // 2), answer + PLAIN // 2) if chain.modulus is None else range(10, chain.modulus)
-    )
+    return range(max(10, answer - PLAIN // 2), answer + PLAIN // 2)
 
 
 def _question(chain: _Chain, asked: str) -> str:
-    rule = f"All calculations are modulo {chain.modulus}: after each one, keep the remainder of division by it."
-    return "\n".join([*([] if chain.modulus is None else [rule]), *chain.lines, f"What is {asked}?"])
+    lines = [*chain.lines, f"What is {asked}?"]
+    if chain.modulus is not None:
+        lines.insert(
+            0, f"All calculations are modulo {chain.modulus}: after each one, keep the remainder of division by it."
+        )
+    return "\n".join(lines)
 
 
 GENERATOR = Generator(
