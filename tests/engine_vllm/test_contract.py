@@ -45,63 +45,6 @@ def test_it_says_how_finely_prefixes_are_shared(engine):
     assert "blocks of 32 tokens" in note
 
 
-def test_an_error_in_a_step_loses_the_engine(engine, monkeypatch):
-    def fail():
-        raise RuntimeError("out of memory")
-
-    inner = engine.llm.llm_engine
-    monkeypatch.setattr(inner, "step", fail)
-    with pytest.raises(EngineLostError, match="RuntimeError: out of memory"):
-        engine.score([ScoreRequest((40,), ((41,),))])
-    inner.abort_request(list(inner.output_processor.request_states), internal=True)
-
-
-def test_a_token_outside_the_vocabulary_costs_its_batch_alone(engine):
-    with pytest.raises(EngineError, match="vocab") as caught:
-        engine.score([ScoreRequest((40,), ((41,),)), ScoreRequest((41,), ((100_000,),))])
-    assert not isinstance(caught.value, EngineLostError)
-    ((score,),) = engine.score([ScoreRequest((40,), ((41,),))])
-    assert score < 0
-
-
-def test_pickled_weights_are_refused(folder, tmp_path):
-    import torch
-
-    for file in folder.iterdir():
-        if file.suffix != ".safetensors":
-            (tmp_path / file.name).write_bytes(file.read_bytes())
-    torch.save({}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(ModelSourceError, match="safetensors"):
-        engine_of(tmp_path, cache_gib=0.25)
-
-
-def test_seeded_prompts_that_do_not_fit_in_one_pass(folder):
-    small = engine_of(folder, cache_gib=0.25, max_context=64, token_budget=64, max_rows=8)
-    requests = [GenerateRequest(tuple(range(10 + n, 34 + n)), 4, 1.0, 1.0, seed=n) for n in range(8)]
-    assert [small.generate([request])[0] for request in requests] == small.generate(requests)
-
-
-def ties(scores):
-    """The number of pairs of neighbouring log-probabilities that are equal."""
-    return sum(a == b for row in scores for a, b in itertools.pairwise(sorted(row)))
-
-
-def test_a_head_in_float32_makes_no_ties_in_bfloat16(folder):
-    requests = [ScoreRequest(ids(9, n), tuple((token,) for token in range(33, 122))) for n in range(4)]
-    fine = engine_of(folder, "bfloat16", cache_gib=0.25)
-    scores = fine.score(requests)
-    assert ties(scores) == 0
-    assert {row.resolution for row in scores} == {0.125}
-    assert len(fine.notes()) == 1
-
-    coarse = engine_of(folder, "bfloat16", cache_gib=0.25, float32_head=False)
-    rounded = coarse.score(requests)
-    assert ties(rounded) > 5
-    assert "may tie" in coarse.notes()[-1]
-    for a, b in zip(scores, rounded, strict=True):
-        assert a == pytest.approx(b, abs=0.5)
-
-
 class TestOrder:
     @staticmethod
     def prompts():
@@ -156,3 +99,61 @@ def test_the_noise_floor_in_float32_is_below_the_assumed_resolution(engine, fold
     assert (floor.assumed, floor.prompts, floor.error) == (0.001, 2, None)
     assert 0 <= floor.nats < 1e-4
     assert engine.usage().prompt_tokens > before
+
+
+def test_an_error_in_a_step_loses_the_engine(engine, monkeypatch):
+    def fail():
+        raise RuntimeError("out of memory")
+
+    inner = engine.llm.llm_engine
+    monkeypatch.setattr(inner, "step", fail)
+    with pytest.raises(EngineLostError, match="RuntimeError: out of memory"):
+        engine.score([ScoreRequest((40,), ((41,),))])
+    inner.abort_request(list(inner.output_processor.request_states), internal=True)
+
+
+def test_a_token_outside_the_vocabulary_costs_its_batch_alone(engine):
+    with pytest.raises(EngineError, match="vocab") as caught:
+        engine.score([ScoreRequest((40,), ((41,),)), ScoreRequest((41,), ((100_000,),))])
+    assert not isinstance(caught.value, EngineLostError)
+    ((score,),) = engine.score([ScoreRequest((40,), ((41,),))])
+    assert score < 0
+
+
+def test_pickled_weights_are_refused(folder, tmp_path):
+    import torch
+
+    for file in folder.iterdir():
+        if file.suffix != ".safetensors":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    torch.save({}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(ModelSourceError, match="safetensors"):
+        engine_of(tmp_path, cache_gib=0.25)
+
+
+# From here on other engines are loaded in this process: their end ends what vLLM's engines share.
+def test_seeded_prompts_that_do_not_fit_in_one_pass(folder):
+    small = engine_of(folder, cache_gib=0.25, max_context=64, token_budget=64, max_rows=8)
+    requests = [GenerateRequest(tuple(range(10 + n, 34 + n)), 4, 1.0, 1.0, seed=n) for n in range(8)]
+    assert [small.generate([request])[0] for request in requests] == small.generate(requests)
+
+
+def ties(scores):
+    """The number of pairs of neighbouring log-probabilities that are equal."""
+    return sum(a == b for row in scores for a, b in itertools.pairwise(sorted(row)))
+
+
+def test_a_head_in_float32_makes_no_ties_in_bfloat16(folder):
+    requests = [ScoreRequest(ids(9, n), tuple((token,) for token in range(33, 122))) for n in range(4)]
+    fine = engine_of(folder, "bfloat16", cache_gib=0.25)
+    scores = fine.score(requests)
+    assert ties(scores) == 0
+    assert {row.resolution for row in scores} == {0.125}
+    assert len(fine.notes()) == 1
+
+    coarse = engine_of(folder, "bfloat16", cache_gib=0.25, float32_head=False)
+    rounded = coarse.score(requests)
+    assert ties(rounded) > 5
+    assert "may tie" in coarse.notes()[-1]
+    for a, b in zip(scores, rounded, strict=True):
+        assert a == pytest.approx(b, abs=0.5)
