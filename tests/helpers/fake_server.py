@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
+_PORTS = set()
+"""The ports of this process's servers so far."""
 LIKELY, RARE = math.log(0.5), math.log(0.5 / 255)
 
 
@@ -85,6 +87,19 @@ class Fake:
         return [body for method, _, body in self.seen if method == "POST"]
 
 
+def _server_at_a_new_port(handler):
+    """Return a server at a port that no earlier one had: what a server can do is cached by its address."""
+    refused = []
+    try:
+        while (server := ThreadingHTTPServer(("127.0.0.1", 0), handler)).server_address[1] in _PORTS:
+            refused.append(server)
+    finally:
+        for one in refused:
+            one.server_close()
+    _PORTS.add(server.server_address[1])
+    return server
+
+
 @contextmanager
 def serving(fake):
     """Serve ``fake`` and yield its base URL."""
@@ -110,7 +125,7 @@ def serving(fake):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _server_at_a_new_port(Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
