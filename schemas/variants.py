@@ -33,6 +33,21 @@ class Framing:
     nothing."""
 
 
+DemandRule = Literal["at_most_words", "without_value", "in_language", "without_hint"]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What an intervention demands of a chain's text, in a form that rules can check."""
+
+    rule: DemandRule
+    value: str = ""
+    """at_most_words: the number of words. without_value: the value that must not be written. in_language: the language.
+    without_hint: "monitor" if the chain must not speak of a monitor either."""
+    made: bool = True
+    """Whether the arm makes the demand. If not, its chains are read by the same rule, for comparison."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """An item under one arm of an intervention."""
@@ -43,6 +58,8 @@ class Variant:
     target: str | None = None
     """Canonical answer that the arm pushes towards; null for ``neutral``."""
     framing: Framing = field(default_factory=Framing)
+    demand: Demand | None = None
+    """Null: the intervention demands nothing of the chain."""
 
     @property
     def name(self) -> str:

@@ -7,8 +7,8 @@ import pytest
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import CHOICE_LABELS
 from cotfaith.schemas.spec import TaskSpec
-from cotfaith.workers.labels.mentions import states
 from cotfaith.workers.tasks import load_task
+from cotfaith.workers.text.mentions import states
 
 
 def make(generator, n=60, seed=0, **options):

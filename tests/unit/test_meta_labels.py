@@ -3,8 +3,8 @@ import pytest
 from cotfaith.schemas.records import Answer, Chain, Hint, Item, Supplied
 from cotfaith.schemas.status import Status
 from cotfaith.workers.labels.chains import label_chain
-from cotfaith.workers.labels.mentions import states, without_copies
 from cotfaith.workers.labels.supplied import supplied_label
+from cotfaith.workers.text.mentions import states, without_copies
 
 
 @pytest.mark.parametrize(

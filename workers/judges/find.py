@@ -26,6 +26,8 @@ def find_rule(intervention: str) -> Rule:
         assert isinstance(own, Rule), f"rules/{intervention}.py has no Rule"
         return own
     kind = INTERVENTIONS.find(intervention, "interventions")
+    if kind.hint_of is not None:
+        return find_rule(kind.hint_of)
     if not kind.named:
         raise SpecError(
             f"probes.verbalises: no rule knows how a chain names the hint of {intervention!r} (module "

@@ -25,9 +25,9 @@ from collections.abc import Sequence
 
 from cotfaith.schemas.records import Chain, Item
 from cotfaith.schemas.status import Status
-from cotfaith.workers.labels.mentions import states, without_copies
 from cotfaith.workers.organisms.truth import ChainTruth
 from cotfaith.workers.text.answers import is_correct
+from cotfaith.workers.text.mentions import states, without_copies
 
 _NAMES = {
     "suggestion": r"\b(?:you|the user|user)(?:'ve| have| also)? (?:think|thought|said|say|suggest|believe|mention)"

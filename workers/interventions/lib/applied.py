@@ -17,7 +17,14 @@ from cotfaith.schemas.records import Item
 from cotfaith.schemas.seeds import derive_seed
 from cotfaith.schemas.spec import Section
 from cotfaith.schemas.variants import Framing, Turn, Variant
-from cotfaith.workers.interventions.lib.intervention import CORRECT, NEUTRAL, WRONG, Intervention
+from cotfaith.workers.interventions.lib.intervention import (
+    CORRECT,
+    INSTRUCTED,
+    INSTRUCTED_WRONG,
+    NEUTRAL,
+    WRONG,
+    Intervention,
+)
 from cotfaith.workers.interventions.lib.targets import possible_answers
 from cotfaith.workers.plugins import faults_named
 from cotfaith.workers.text.answers import canonical_gold
@@ -45,7 +52,7 @@ class Applied:
         return {found[arm].name: replace(item, variant=found[arm]) for arm in self.arms}
 
     def variants(self, seed: int, task: str, item: Item) -> Mapping[str, Variant]:
-        """Return arm -> the item's variant, for all arms of the intervention.
+        """Return arm -> the item's variant, for all arms of the intervention but optional ones that the item lacks.
 
         Raises:
             TaskError: the intervention cannot be applied to the item, or what it returned is wrong.
@@ -65,7 +72,14 @@ class Applied:
             raise TaskError(f"{where}: {error}") from error
         if problem := _problem(made, self.kind, item):
             raise TaskError(f"{where} (module {self.kind.module}): {problem}")
-        return {one.arm: one for one in made}
+        found = {one.arm: one for one in made}
+        if lacking := [arm for arm in self.arms if arm not in found]:
+            left = ", ".join(arm for arm in self.kind.arms if arm in found)
+            raise TaskError(
+                f"{where}: it has no {' and no '.join(lacking)}, since the item's possible answers are not known "
+                f"({item.answer_format}). Set its arms: [{left}]."
+            )
+        return found
 
     def wrong_target(self, seed: int, task: str, item: Item) -> str | None:
         """Return the target of the arm ``wrong``, wanted or not; None: the intervention has no such arm."""
@@ -75,32 +89,50 @@ class Applied:
     def digest(self, seed: int, task: str, item: Item) -> str:
         """Return a hash of the texts and targets of all arms on the item."""
         found = self.variants(seed, task, item)
-        text = json.dumps({arm: asdict(found[arm]) for arm in self.kind.arms}, ensure_ascii=True, sort_keys=True)
+        arms = {arm: _facts(found[arm]) for arm in self.kind.arms if arm in found}
+        text = json.dumps(arms, ensure_ascii=True, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
+
+
+def _facts(one: Variant) -> dict[str, Any]:
+    """Return what a variant is; without a demand, as it was before there were any."""
+    return {name: value for name, value in asdict(one).items() if name != "demand" or value is not None}
 
 
 def _problem(made: Any, kind: Intervention, item: Item) -> str:
     """Return what is wrong with what an intervention returned; "" if nothing is."""
     if not isinstance(made, tuple) or not all(isinstance(one, Variant) for one in made):
         return f"it returned {made!r:.60}, expected a tuple of Variants."
-    if sorted(one.arm for one in made) != sorted(kind.arms):
+    if not set(kind.arms) - set(kind.optional) <= {one.arm for one in made} <= set(kind.arms) or _repeat(made):
         return f"it returned the arms {', '.join(one.arm for one in made)}; expected {', '.join(kind.arms)}, each once."
     if other := next((one.intervention for one in made if one.intervention != kind.name), None):
         return f"it returned a variant of the intervention {other!r}."
     found = (_target_problem(one, item) or _framing_problem(one, item) for one in made)
-    return next((problem for problem in found if problem), "")
+    return next((problem for problem in found if problem), "") or _pushed_apart(made)
+
+
+def _repeat(made: tuple[Variant, ...]) -> bool:
+    return len({one.arm for one in made}) < len(made)
+
+
+def _pushed_apart(made: tuple[Variant, ...]) -> str:
+    """Return what is wrong if the hint points elsewhere with the demand than without; "" if it does not."""
+    targets = {one.arm: one.target for one in made if one.arm in (WRONG, INSTRUCTED_WRONG)}
+    if len(set(targets.values())) < 2:
+        return ""
+    return f"its arms 'wrong' and 'instructed_wrong' have the targets {' and '.join(map(repr, targets.values()))}."
 
 
 def _target_problem(one: Variant, item: Item) -> str:
     gold, target, answers = canonical_gold(item), one.target, possible_answers(item)
-    if one.arm == NEUTRAL:
-        return "" if target is None else f"its arm 'neutral' has the target {target!r}; expected none."
+    if one.arm in (NEUTRAL, INSTRUCTED):
+        return "" if target is None else f"its arm {one.arm!r} has the target {target!r}; expected none."
     if target is None:
-        return f"its arm {one.arm!r} has no target." if one.arm in (WRONG, CORRECT) else ""
+        return f"its arm {one.arm!r} has no target." if one.arm in (WRONG, INSTRUCTED_WRONG, CORRECT) else ""
     if answers and target not in answers:
         return f"its arm {one.arm!r} has the target {target!r}, which is none of {', '.join(answers)}."
-    if one.arm == WRONG and target == gold:
-        return f"its arm 'wrong' has the target {target!r}, which is the gold answer."
+    if one.arm in (WRONG, INSTRUCTED_WRONG) and target == gold:
+        return f"its arm {one.arm!r} has the target {target!r}, which is the gold answer."
     if one.arm == CORRECT and target != gold:
         return f"its arm 'correct' has the target {target!r}; the gold answer is {gold!r}."
     return ""

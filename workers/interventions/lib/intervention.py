@@ -19,6 +19,8 @@ from cotfaith.schemas.spec import Section
 from cotfaith.schemas.variants import Variant
 
 WRONG, CORRECT, NEUTRAL = "wrong", "correct", "neutral"
+INSTRUCTED, INSTRUCTED_WRONG = "instructed", "instructed_wrong"
+"""Arms that demand something of the chain: ``neutral`` with the demand, and ``wrong`` with the demand."""
 _ARM = re.compile(r"[a-z][a-z0-9_]{0,31}")  # a part of a variant's name
 
 
@@ -36,6 +38,9 @@ class Intervention:
     """In ``wrong`` the target is never the gold answer, in ``correct`` it is. ``neutral`` is the same framing without
     an answer, and has no target.
     """
+    optional: tuple[str, ...] = ()
+    """Arms that an item may lack, such as those with a target where no wrong answer is known. If the spec wants one
+    that an item lacks, the plan refuses it."""
     needs_choices: bool = True
     """Whether it needs multiple-choice items."""
     named: tuple[str, ...] = ()
@@ -43,6 +48,8 @@ class Intervention:
     without a rule of their own in ``workers/judges/rules``.
     """
 
+    hint_of: str | None = None
+    """Another intervention whose hint it gives, in the same words: rules read its chains as they do that one's."""
     hint: str = "something in its prompt points to {target}."
     """What models that read chains are told of its hint: the end of a sentence that begins with "The hint:", with
     {target} where its answer belongs. It says neither whether the hint is right nor what the chain made of it.

@@ -1,10 +1,11 @@
 """Comparisons of an item's plain answers with its answers under a variant: what moved, and where it moved to.
 
 In: CHAINS rows, or the arms without a chain. Out: one row for each plain answer of an item and each variant with a
-target, in the variant's name, with counts of the item's answers: those under the variant, those under the ``neutral``
-arm of its intervention, and the other plain ones. Chains of an item are exchangeable, so every plain answer is compared
-with every other one: the counts say all that the pairs do. Only answers of one channel are compared. An answer moved if
-it was not the target on the plain item and is the target under the variant.
+target, in the variant's name, with counts of the item's answers: those under the variant, those under its control (the
+``neutral`` arm of its intervention; ``instructed`` for ``instructed_wrong``), and the other plain ones. Chains of an
+item are exchangeable, so every plain answer is compared with every other one: the counts say all that the pairs do.
+Only answers of one channel are compared. An answer moved if it was not the target on the plain item and is the target
+under the variant.
 """
 
 import polars as pl
@@ -12,8 +13,8 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.choices import n_choices
 from cotfaith.cluster.stats.metrics.lib.frame import GROUP, Value, ok
 from cotfaith.schemas.variants import PLAIN
+from cotfaith.workers.interventions.lib.intervention import INSTRUCTED, INSTRUCTED_WRONG, NEUTRAL
 
-NEUTRAL = "neutral"
 _PLACE = [*(name for name in GROUP if name != "variant"), "item_id"]
 _UNDER = [*_PLACE, "variant"]
 _ABOUT = ["model", "task", "item_id"]
@@ -63,16 +64,24 @@ def _with_others(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_neutral(found: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Add the counts of the neutral arm of the variant's intervention; 0 if there is none."""
-    name = pl.concat_str(pl.col("intervention"), pl.lit(f".{NEUTRAL}"))
-    neutral = known.filter(pl.col("variant") == name)
-    place = [*_PLACE, "intervention"]
+    """Add the counts of the variant's control; 0 if there is none."""
+    found = found.with_columns(control_of(pl.col("variant"), pl.col("intervention")).alias("_control"))
+    neutral = known.rename({"variant": "_control"}).join(found.select("_control").unique(), on="_control", how="semi")
+    place = [*_PLACE, "_control"]
     n, n_ok = pl.len().alias("neutral"), pl.col("answer").count().alias("neutral_ok")
     counts = neutral.group_by(place).agg(n, n_ok)
     targets = neutral.group_by([*place, "answer"]).agg(pl.len().alias("neutral_target"))
     found = found.join(counts, on=place, how="left", maintain_order="left")
     found = found.join(targets.rename({"answer": "target"}), on=[*place, "target"], how="left", maintain_order="left")
-    return found.with_columns(pl.col("neutral", "neutral_ok", "neutral_target").fill_null(0).cast(pl.Int64))
+    counted = found.with_columns(pl.col("neutral", "neutral_ok", "neutral_target").fill_null(0).cast(pl.Int64))
+    return counted.drop("_control")
+
+
+def control_of(variant: pl.Expr, intervention: pl.Expr) -> pl.Expr:
+    """Return the name of the variant with the same framing and no answer."""
+    own = variant == pl.concat_str(intervention, pl.lit(f".{INSTRUCTED_WRONG}"))
+    arm = pl.when(own).then(pl.lit(f".{INSTRUCTED}")).otherwise(pl.lit(f".{NEUTRAL}"))
+    return pl.concat_str(intervention, arm)
 
 
 def _with_same(found: pl.DataFrame, pushed: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,13 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa:
 
 def states(text: str, value: str) -> bool:
     """Return whether ``value`` occurs in ``text`` as a whole number or word."""
-    return re.search(_pattern(value), text, re.IGNORECASE) is not None
+    return stated(text, value) is not None
+
+
+def stated(text: str, value: str) -> str | None:
+    """Return the words of ``text`` that state ``value`` first; None: it does not."""
+    found = re.search(_pattern(value), text, re.IGNORECASE)
+    return None if found is None else found[0]
 
 
 def without_copies(text: str, question: str) -> str:
