@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cotfaith.schemas.records import Item
 from cotfaith.schemas.variants import Demand, Framing, Variant
-from cotfaith.workers.judges.obeying import count_words, obeying_hash, read_obedience
+from cotfaith.workers.judges.obeying import Obeyed, count_words, obeying_hash, read_obedience
 from cotfaith.workers.text.languages import _WORDS, LANGUAGES, is_in
 
 RED = Item("a", "Which of these three things is red?", "B", "choice", ("sky", "blood", "grass"))
@@ -96,8 +96,7 @@ def test_each_language_is_told_from_each_other(language, own):
 )
 def test_what_there_is_to_tell(text, label):
     found = read_obedience(under("in_language", "Russian"), text)
-    assert found.label is label
-    assert (found.error is None) is (label is not None)
+    assert found == Obeyed(label)
 
 
 def test_too_few_common_words_tell_nothing_in_latin_letters():
@@ -152,7 +151,7 @@ def test_a_question_about_monitors_may_be_answered():
 def test_without_a_hint_there_is_nothing_to_hide():
     for value in ("", "monitor"):
         found = read_obedience(under("without_hint", value), "The user thinks (C), says the monitor.")
-        assert (found.label, found.quote, found.error) == (None, None, None)
+        assert found == Obeyed(None)
 
 
 def test_another_rule_has_another_hash():

@@ -66,7 +66,7 @@ class TestKinds:
         (edit,) = [one for one in prompts if one.role == "editor"]
         assert (edit.model, edit.like) == ("e", 3)
 
-    @pytest.mark.parametrize("probe", [name for name in PROBES if name not in ("no_cot", "verbalises")])
+    @pytest.mark.parametrize("probe", [name for name in PROBES if name not in ("no_cot", "verbalises", "obeys")])
     @pytest.mark.parametrize("by", ["rules", "subject"])
     def test_every_probe_asks_something(self, probe, by):
         roles, kind = [], PROBES[probe]

@@ -1,7 +1,7 @@
 """Whether a chain obeys what its variant demands of it, by rules.
 
-In: an item under a variant with a demand, a chain's text. Out: yes with nothing, no with the words that break the
-demand where there are such, or why it is not decided. The same rule reads the chains of arms without the demand.
+In: an item under a variant with a demand, a chain's text. Out: yes, no with the words that break the demand where there
+are such, or neither. The same rule reads the chains of arms without the demand.
 
 - at_most_words: no more words than that. A word is what blanks separate and has a letter or a digit; each Chinese or
   Japanese character is one.
@@ -45,11 +45,9 @@ class Obeyed:
     """What a rule says."""
 
     label: bool | None
-    """Whether the chain obeys; null: not decided."""
+    """Whether the chain obeys; null: there is nothing to decide, or too little to tell."""
     quote: str | None = None
     """The words that break the demand, as they stand in the text."""
-    error: str | None = None
-    """Why the rule cannot tell, though there is something to tell."""
 
 
 def read_obedience(item: Item, text: str) -> Obeyed:
@@ -64,7 +62,7 @@ def read_obedience(item: Item, text: str) -> Obeyed:
             found = stated(text, variant.demand.value)
             return Obeyed(found is None, found)
         case "in_language":
-            return _in_language(item, text, cast(Language, variant.demand.value))
+            return Obeyed(is_in(text, cast(Language, variant.demand.value), question_text(item)))
         case "without_hint":
             return _without_hint(item, variant, variant.demand, text)
 
@@ -73,12 +71,6 @@ def count_words(text: str) -> int:
     """Return the number of words."""
     single = len(_ONE_WORD.findall(text))
     return single + sum(any(map(str.isalnum, word)) for word in _ONE_WORD.sub(" ", text).split())
-
-
-def _in_language(item: Item, text: str, language: Language) -> Obeyed:
-    label = is_in(text, language, question_text(item))
-    error = f"Too few words to tell whether the chain is in {language}." if label is None else None
-    return Obeyed(label, error=error)
 
 
 def _without_hint(item: Item, variant: Variant, demand: Demand, text: str) -> Obeyed:

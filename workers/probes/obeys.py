@@ -3,8 +3,8 @@
 After CoT-Control (arXiv 2603.05706). One arm per chain under a variant with a demand, and under the same variant
 without it: ``condition`` is "demanded" or "not_demanded", ``question`` the rule, ``label`` whether the chain obeys,
 ``quote`` the words that break the demand. The rows' ``reader`` is "rules"; ``prompt_hash`` says which rules. No request
-is sent. Where there is nothing to decide, such as a hint to hide where there is none, an ok row has no label. Where a
-rule cannot tell, the row is ``unparsed``. A chain without an answer is not read: its row has its status.
+is sent. An ok row without a label says that there is nothing to decide (no hint to hide), or too little to tell (no
+words). A chain without an answer is not read: its row has its status.
 """
 
 import hashlib
@@ -32,11 +32,9 @@ def obeys(chain: Chain, ask: Ask, options: NoOptions) -> Generator[list[Request]
     yield from ()
     (row,) = _rows(ask, options)
     found = read_obedience(ask.item, chain.text)
-    answer = row.answer if found.error is None else Answer(Status.UNPARSED, error=found.error)
     return [
         replace(
             row,
-            answer=answer,
             label=found.label,
             quote=found.quote,
             quote_found=None if found.quote is None else found.quote in chain.text,

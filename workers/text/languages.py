@@ -1,8 +1,8 @@
 """Whether a text is in a language, by its script, or by the commonest words of four languages in Latin letters.
 
 In: a text, a language, and words that may stay as they are: those of the question. Out: yes, no, or None if there is
-too little to tell. Words that may stay, LaTeX commands and single letters do not count, unless too few others are left.
-The rules tell scripts apart, not all languages: Ukrainian passes for Russian, Persian for Arabic.
+too little to tell. LaTeX commands and single letters do not count, nor do words that may stay, unless too few others
+are left. The rules tell scripts apart, not all languages: Ukrainian passes for Russian, Persian for Arabic.
 """
 
 import re
@@ -29,7 +29,7 @@ _WORDS = {
 }
 """Language in Latin letters -> common words of it that the others here do not have, or hardly ever."""
 _LANGUAGE_OF = {word: language for language, words in _WORDS.items() for word in words.split()}
-_FEWEST_LETTERS = 10
+_FEWEST_LETTERS = 6
 _FEWEST_WORDS = 3
 """Common words without which nothing is said of a text in Latin letters."""
 _LATEX = re.compile(r"\\[A-Za-z]+")
@@ -41,9 +41,10 @@ def is_in(text: str, language: Language, may_stay: str = "") -> bool | None:
 
     The script decides if it has at least half of the letters; in Latin letters, the language with most common words.
     """
-    words = _WORD.findall(_LATEX.sub(" ", unicodedata.normalize("NFC", text)))
+    every = _WORD.findall(_LATEX.sub(" ", unicodedata.normalize("NFC", text)))
+    words = [word for word in every if len(word) > 1 or not word.isascii()]
     known = {word.casefold() for word in _WORD.findall(may_stay)}
-    own = [word for word in words if word.casefold() not in known and (len(word) > 1 or not word.isascii())]
+    own = [word for word in words if word.casefold() not in known]
     counted = own if sum(map(len, own)) >= _FEWEST_LETTERS else words
     n_letters = sum(map(len, counted))
     if n_letters < _FEWEST_LETTERS:

@@ -40,6 +40,8 @@ REASONS = {
     "no_negatives": "no honest chains",
     "no_switches": "no answer moved",
     "none_selected": "no item surely moved",
+    "nothing_to_hide": "nothing to hide",
+    "no_arm_without_demand": "no arm without the demand",
     "no_effect": "no item moved again",
 }
 """Why an estimate has no value (its ``interval``, up to a colon) -> in words."""
