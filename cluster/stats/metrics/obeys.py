@@ -135,7 +135,7 @@ WORDS = Words(
             SECTION,
             columns=(
                 Column("Obeys", OBEYED.name, None, "%"),
-                Column("Controllability", by_demand(OBEYED).name, None, "points"),
+                Column("Controllability", by_demand(OBEYED).name, None, "points", terminal="obeys\nby\ndemand"),
                 Column("Accuracy", by_demand(chains.ACCURACY).name, None, "points"),
                 Column("AOC, chain cut", by_demand(early_answering.AOC).name, "trapezoid", "points"),
                 Column("u", by_demand(said.SILENT).name, EACH, "points"),
