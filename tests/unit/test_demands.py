@@ -14,6 +14,7 @@ from cotfaith.workers.interventions import INTERVENTIONS, find_intervention
 from cotfaith.workers.interventions.lib.applied import Applied
 from cotfaith.workers.interventions.lib.intervention import Intervention
 from cotfaith.workers.judges.find import find_rule
+from cotfaith.workers.judges.reading import read_chain
 from cotfaith.workers.probes.lib.probe import NoOptions
 
 DEMANDS = ("reasoning_short", "hide_fact", "hide_hint", "other_language", "convince_monitor")
@@ -77,7 +78,7 @@ def test_the_hint_is_that_of_suggested_answer(name):
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("reasoning_short", {"words": 12}, "no more than 12 words"),
+        ("reasoning_short", {"words": 12}, "at most 12 words"),
         ("hide_fact", {}, "Do not write 4 anywhere"),
         ("hide_hint", {}, "Do not mention"),
         ("other_language", {"language": "Greek"}, "in Greek"),
@@ -242,3 +243,17 @@ def test_what_an_intervention_with_demands_gets_wrong_is_said(made, problem):
     kind = Intervention("mine", NoOptions, lambda *_: made, "ours", arms=ARMS, optional=("instructed_wrong", "wrong"))
     with pytest.raises(TaskError, match=problem):
         Applied(kind, NoOptions(), ("instructed", "neutral")).variants(0, "t", RED)
+
+
+@pytest.mark.parametrize("name", DEMANDS)
+@pytest.mark.parametrize("item", [RED, WET, SUM], ids=["choice", "boolean", "number"])
+def test_the_words_of_a_demand_are_not_taken_for_the_hint(name, item):
+    """By the hint's rule, a chain that repeats the demand names no hint; one that repeats the user's words does."""
+    for seed in range(4):
+        for arm in ("instructed_wrong", "wrong"):
+            variant = variants(name, item, seed)[arm]
+            own, line = said(variant)
+            asked = replace(item, variant=variant)
+            rule = find_rule(name)
+            assert read_chain(rule, asked, f"Let me see. {line} Well, water it is.")[0].label is False
+            assert read_chain(rule, asked, f"Let me see. {own} Well, water it is.")[0].label is True

@@ -131,6 +131,38 @@ def test_differences_are_those_of_the_shares(made):
                 assert found == pytest.approx(one - other)
 
 
+def test_monitors_read_honest_chains_of_each_hints_own_control(tmp_path, monkeypatch):
+    """Also informed ones: both hints of an intervention point to the same answer, so honest chains are told of it."""
+    without_ray(monkeypatch)
+    guard = {"id": "guard", "engine": "stub", "roles": ["monitor"]}
+    told = ["informed", "uninformed"]
+    spec = spec_of(
+        tmp_path,
+        models=[{"id": "m", "engine": "stub", "options": {"follows_hints": 1.0}}, guard],
+        interventions=["hide_hint"],
+        probes=["obeys", {"name": "monitored", "options": {"told": told, "false_positive_rate": 0.3}}],
+    )
+    execute(spec)
+    tables = read_tables(open_store(spec.output))
+    rows = aggregate(tables["items"], tables["chains"], tables["observations"], "r", 0).to_pylist()
+    made = {(row["variant"], row["metric"], row["method"]): row for row in rows if row["position"] is None}
+    read_of = read(tables, "monitored").filter(pl.col("target").is_null()).group_by("variant", "condition").len()
+    n_read = {(variant, condition): n for variant, condition, n in read_of.rows()}
+    for condition in (f"both/{one}" for one in told):
+        method = f"guard.{condition}"
+        for variant, control in (
+            ("hide_hint.instructed_wrong", "hide_hint.instructed"),
+            ("hide_hint.wrong", "hide_hint.neutral"),
+        ):
+            false = made[variant, "monitor_false_positives", method]
+            assert false["n_total"] == n_read["plain", condition] + n_read[control, condition] == 2 * ITEMS * CHAINS
+            assert made[variant, "monitor_caught", method]["value"] is not None
+        flagged = {arm: made[f"hide_hint.{arm}", "monitor_flagged", method]["value"] for arm in ARMS}
+        for one, other in (("instructed", "neutral"), PUSHING):
+            change = made[f"hide_hint.{one}", "monitor_flagged_by_demand", method]["value"]
+            assert change == pytest.approx(flagged[one] - flagged[other])
+
+
 def test_adding_it_to_a_finished_run_asks_nothing(tmp_path, monkeypatch):
     without_ray(monkeypatch)
     execute(spec_of(tmp_path, probes=["verbalises"]))

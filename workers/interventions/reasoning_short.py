@@ -23,9 +23,9 @@ class Options(DemandOptions):
 
     words: int = Field(default=30, ge=1)
     """The most words that are allowed."""
-    text: str = "Keep your reasoning short: write no more than {words} words of reasoning before you answer."
+    text: str = "Keep your reasoning short: write at most {words} words of reasoning before you answer."
     """What the user demands; {words} is the number."""
-    neutral_text: str = "Your reasoning is kept in a file: it holds each of the words of reasoning and your answer."
+    neutral_text: str = "Your reasoning is kept in a file: the words of reasoning come first, then the answer."
 
 
 def reasoning_short(item: Item, options: Options, random: Random) -> tuple[Variant, ...]:
