@@ -4,8 +4,9 @@
 
 Cases: *early_answering*, the requests of that probe about written chains; *levels*, a tree of random tokens that
 branches at four depths, whose inner nodes are asked about too, with candidates of several tokens; *sampled*, the texts
-of an engine's own sampling. Ways: *tree*; *cut*, in passes of few nodes, which continue from one another; *hot*, from
-what the engine kept of the same call; *evicted*, again after other requests took most of its place; *after sampling*.
+of an engine's own sampling. Ways: *tree*; *cut*, in passes of few nodes, which continue from one another; *again*, from
+last hidden states that were kept of the same call; *hot*, from what was kept of the same prompts without their last
+tokens; *evicted*, after other requests took most of its place; *after sampling*.
 
 Judged by the largest difference in nats. In low precision any two orders of sums differ by far more than in float32, so
 the median must also stay within twice the noise: the larger median difference of two other plain ways, eager attention
@@ -48,7 +49,7 @@ SMALL_PASS = 200
 WHOLE = 10**9
 """Nodes of a pass that holds any tree."""
 SPARE = 1.1
-"""The place to keep keys and values, as a multiple of what the larger case needs."""
+"""The place for what is kept, as a multiple of what the larger case needs."""
 SAMPLED_TOKENS = 24
 
 Score = tuple[float, ...]
@@ -184,7 +185,7 @@ class Exactness:
         }
         self.sampled: list[ScoreRequest] = []
         self.place = 0
-        """Tokens whose keys and values may be kept: either case fits, both do not."""
+        """Tokens that may be kept: either case fits, both do not."""
 
     def measure(self) -> dict[str, Any]:
         """Return each case's differences."""
@@ -209,7 +210,7 @@ class Exactness:
             torch.cuda.empty_cache()
         config = self.config
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        per_token = 2 * config.num_hidden_layers * config.num_key_value_heads * width
+        per_token = 2 * config.num_hidden_layers * config.num_key_value_heads * width + config.hidden_size
         size = per_token * getattr(torch, self.options.dtype).itemsize
         distinct = max(distinct_tokens(list(wanted_tokens(requests))) for requests in self.cases.values())
         self.place = int(SPARE * distinct)
@@ -220,11 +221,14 @@ class Exactness:
         for name, requests, others in ((first, levels_, early), (second, early, levels_)):
             self.engine.forget()
             cut = counted(self.engine, requests, "in several passes", lambda computed, _: computed > SMALL_PASS)
-            hot = counted(self.engine, requests, "most is reused", lambda computed, reused: reused > computed)
+            whole = counted(self.engine, requests, "nothing is computed", lambda computed, _: computed == 0)
+            self.engine.forget()
+            self.engine.score([replace(r, prompt=r.prompt[:-1], candidates=r.candidates[:1]) for r in requests])
+            hot = counted(self.engine, requests, "most is reused", lambda computed, reused: reused > computed > 0)
             self.engine.score(others)
-            again = f"more is computed than the {hot.computed} tokens of the call before"
-            gone = counted(self.engine, requests, again, lambda computed, _, hot=hot: computed > hot.computed)  # type: ignore[misc]
-            ways[name] |= {"cut": cut, "hot": hot, "evicted": gone}
+            more = f"more is computed than the {hot.computed} tokens of the call before"
+            gone = counted(self.engine, requests, more, lambda computed, _, hot=hot: computed > hot.computed)  # type: ignore[misc]
+            ways[name] |= {"cut": cut, "again": whole, "hot": hot, "evicted": gone}
 
     def _after_sampling(self) -> Checked:
         self.engine.forget()

@@ -50,8 +50,8 @@ def test_every_way_equals_plain_passes_and_does_what_its_name_says(exactness, dt
     assert "NOT" not in printed
     assert cases["levels"]["levels"] == 4
     assert {name: set(case["ways"]) for name, case in cases.items()} == {
-        "levels": {"tree", "cut", "hot", "evicted"},
-        "early_answering": {"tree", "cut", "hot", "evicted"},
+        "levels": {"tree", "cut", "again", "hot", "evicted"},
+        "early_answering": {"tree", "cut", "again", "hot", "evicted"},
         "sampled": {"after sampling"},
     }
     for case in cases.values():
@@ -107,7 +107,19 @@ def test_wrong_values_of_earlier_calls_are_noticed(exactness, monkeypatch):
     assert not equal
     assert cases["levels"]["ways"]["tree"]["equal"]
     assert cases["levels"]["ways"]["cut"]["equal"]
+    assert cases["levels"]["ways"]["again"]["equal"]
     assert not cases["levels"]["ways"]["hot"]["equal"]
+    assert not cases["sampled"]["ways"]["after sampling"]["equal"]
+
+
+def test_wrong_states_of_earlier_calls_are_noticed(exactness, monkeypatch):
+    logits = KeyValues.logits
+    monkeypatch.setattr(KeyValues, "logits", lambda self, known: logits(self, known).roll(1, dims=0))
+    equal, _, cases = exactness()
+    assert not equal
+    assert cases["levels"]["ways"]["tree"]["equal"]
+    assert cases["levels"]["ways"]["cut"]["equal"]
+    assert not cases["levels"]["ways"]["again"]["equal"]
     assert not cases["sampled"]["ways"]["after sampling"]["equal"]
 
 

@@ -62,6 +62,14 @@ def config_of(kind):
         return transformers.MistralConfig(**COMMON, num_key_value_heads=2, sliding_window=8)
     if kind == "gemma3":
         return transformers.Gemma3TextConfig(**COMMON, **WINDOWED, head_dim=8)
+    if kind == "gemma3_capped":  # a soft cap of the logits only, which nearly all of them reach
+        return transformers.Gemma3TextConfig(**COMMON, **WINDOWED, head_dim=8, final_logit_softcapping=1.0)
+    if kind == "granite":  # logits are divided
+        return transformers.GraniteConfig(**COMMON, num_key_value_heads=2, logits_scaling=4.0)
+    if kind == "cohere":  # logits are multiplied
+        return transformers.CohereConfig(**COMMON, num_key_value_heads=2, logit_scale=0.25)
+    if kind == "mixtral":  # its layers return more than states
+        return transformers.MixtralConfig(**COMMON, num_key_value_heads=2, num_local_experts=2)
     if kind == "gemma2":  # soft caps
         return transformers.Gemma2Config(**COMMON, **WINDOWED, head_dim=8)
     if kind == "qwen2_window":

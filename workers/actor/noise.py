@@ -2,10 +2,11 @@
 
 In: an engine that has just loaded, and its codec. Out: ``NoiseFloor``. A few short prompts, the same in every run and
 on every machine, are scored alone, alone again with what the engine kept, and in one batch with prompts of other
-lengths; an engine that can forget computes that batch anew. The floor is the largest difference over all candidates.
-Longer prompts can differ more. Near ties are judged by the floor where it is above the assumed resolution of scores
-(``precision``). What an engine counts and a server charges includes these ten requests, of some fifty to a hundred and
-forty tokens. Knows nothing about items, so all shards of an engine are judged alike.
+lengths. An engine that can forget computes that batch anew, and is also asked when it has kept half of a prompt: of one
+kept whole it may have the very numbers. The floor is the largest difference over all candidates. Longer prompts can
+differ more. Near ties are judged by the floor where it is above the assumed resolution of scores (``precision``). What
+an engine counts and a server charges includes these ten requests (thirteen of an engine that can forget), of some fifty
+to a hundred and forty tokens. Knows nothing about items, so all shards of an engine are judged alike.
 """
 
 import math
@@ -100,7 +101,10 @@ def _measured(engine: Engine, codec: Codec) -> NoiseFloor:
     others = noise_requests(codec, _OTHERS, first=len(_STEPS))
     batch = [one for one in (*others[:2], *found, *half, *others[2:]) if _fits(one, limit)]
     rounds = [_alone(engine, found), _alone(engine, found)]
-    _forget(engine)
+    if _forget(engine):
+        engine.score([one for one in half if _fits(one, limit)])
+        rounds.append(_alone(engine, found))
+        _forget(engine)
     together = dict(zip(batch, engine.score(batch), strict=True))
     rounds.append([together[request] for request in found])
     _forget(engine)
@@ -114,10 +118,12 @@ def _alone(engine: Engine, requests: Sequence[ScoreRequest]) -> list[Row]:
     return [row for request in requests for row in engine.score([request])]
 
 
-def _forget(engine: Engine) -> None:
+def _forget(engine: Engine) -> bool:
+    """Make the engine forget what it kept, if it can; return whether it can."""
     forget: Callable[[], None] | None = getattr(engine, "forget", None)
     if forget is not None:
         forget()
+    return forget is not None
 
 
 def _spread(rows: Sequence[Row]) -> float:

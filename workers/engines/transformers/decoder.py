@@ -29,6 +29,11 @@ class Decoder:
     kept: KeyValues | None = None
     """What earlier calls computed; null: nothing is kept."""
 
+    @property
+    def keeps_states(self) -> bool:
+        """Whether last hidden states are kept for later calls."""
+        return self.kept is not None and self.kept.head is not None
+
     def step(self, tokens_BT: Tensor, mask_BT: Tensor, positions_BT: Tensor, cache: Any) -> tuple[Tensor, Any]:
         """Run the model on new tokens; return the last position's logits_BV, and the grown cache."""
         kind = "past_key_values" if "past_key_values" in self.takes else "cache_params"

@@ -45,10 +45,12 @@ from cotfaith.workers.engines.transformers.float32_head import CANNOT, use_float
 from cotfaith.workers.engines.transformers.forks import run_forks
 from cotfaith.workers.engines.transformers.generation import generate_all
 from cotfaith.workers.engines.transformers.grouped_attention import grouped_attention
+from cotfaith.workers.engines.transformers.head import head_of
 from cotfaith.workers.engines.transformers.key_values import KeyValues
 from cotfaith.workers.engines.transformers.options import Options, parse_options, static_capabilities
 from cotfaith.workers.engines.transformers.packed_weights import use_packed_weights
 from cotfaith.workers.engines.transformers.prefix_tree import Work, nothing, pack, work
+from cotfaith.workers.engines.transformers.radix import Ids
 from cotfaith.workers.engines.transformers.tree_passes import layer_shapes, run_passes
 from cotfaith.workers.sources import weights_source
 
@@ -61,6 +63,7 @@ itself can differ from float64 by that: by 6e-4 nats for SmolLM2-135M with weigh
 """
 CUT_PASSES = 5
 """Self-test: the nodes of a pass, few enough that one pass continues from another."""
+NO_HEAD = "Last hidden states are not kept (the output head fails by itself), so known texts cost a token each."
 HEAD_ROWS = 128
 """The most positions whose float32 log-probabilities over the vocabulary are in memory at once."""
 
@@ -100,6 +103,8 @@ class TransformersEngine:
         self._tree = self._options.prefix_tree == "auto" and self._tree_works(TOLERANCE[spec.dtype])
         if self._tree and not self._recurrent:
             self._kept = self._place_to_keep()
+        if self._kept and self._kept.head is None:
+            self._note(NO_HEAD)
         self._decoder = Decoder(self.model, tokenizer, eos, self._takes, self._recurrent, *self._shared_prefill())
 
     @property
@@ -113,7 +118,7 @@ class TransformersEngine:
 
     @property
     def kept_bytes(self) -> int:
-        """The size of the keys and values that are kept for later calls."""
+        """The size of the keys, values and last hidden states that are kept for later calls."""
         return self._kept.held * self._kept.token_size if self._kept else 0
 
     def notes(self) -> list[str]:
@@ -185,19 +190,31 @@ class TransformersEngine:
         return table
 
     def _by_trees(self, wanted: Wanted, token_budget: int) -> LogProbs:
-        prefixes = list(wanted)
         if self._kept is not None:
             self._kept.begin()
+        known = self._kept.known(wanted) if self._kept else {}
+        prefixes = [prefix for prefix in wanted if prefix not in known]
         passes = pack(prefixes, token_budget, self._kept.match if self._kept else nothing)
         total, done = sum(map(len, passes)), 0
-        self._count(work(passes))
-        table: LogProbs = {}
+        self._count(work(passes, known.values()))
+        table = self._by_head(known, wanted)
         for result in run_passes(self.model, self._takes, passes, self._kept):
             done += len(result.tree)
             self._tell_share(done, total)
             if result.row:
                 rows = {prefixes[index]: row for index, row in result.row.items()}
                 table |= _pick(result.logits_NV, rows, wanted)
+        return table
+
+    def _by_head(self, known: dict[Prefix, Ids], wanted: Wanted) -> LogProbs:
+        """Return what follows prefixes that are kept whole, from their last hidden states."""
+        table: LogProbs = {}
+        prefixes = list(known)
+        for start in range(0, len(prefixes), HEAD_ROWS):
+            part = prefixes[start : start + HEAD_ROWS]
+            assert self._kept is not None, "only what is kept is known"
+            logits_NV = self._kept.logits([known[prefix] for prefix in part])
+            table |= _pick(logits_NV, {prefix: row for row, prefix in enumerate(part)}, wanted)
         return table
 
     def _by_rows(self, wanted: Wanted) -> LogProbs:
@@ -255,9 +272,11 @@ class TransformersEngine:
         budget = self._options.kept_gb
         if budget is None:
             budget = torch.cuda.mem_get_info(device)[0] / 4e9 if device.type == "cuda" else 1.0
+        if not budget:
+            return None
         with torch.inference_mode():
-            kept = KeyValues(layer_shapes(self.model, self._takes), int(budget * 1e9)) if budget else None
-        return kept if kept and kept.room else None
+            kept = KeyValues(layer_shapes(self.model, self._takes), head_of(self.model), int(budget * 1e9))
+        return kept if kept.room else None
 
     def _tree_works(self, tolerance: float) -> bool:
         """Score a small random tree both ways; if that fails or differs, note it and continue without the tree."""

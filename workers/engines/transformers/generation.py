@@ -1,14 +1,16 @@
 """Batched sampling with a key-value cache, for one loaded torch model.
 
 In: requests that share a batch. Out: one generation each, in order. Shared prefixes are computed once if the model
-takes a tree; identical prompts are always computed once. Rows leave the batch as they finish, and waiting rows take
-their places. Every choice comes from its request's own random numbers, so neighbours change results only by float
-noise. Knows nothing about loading, and knows only the text that stop strings need.
+takes a tree; identical prompts are always computed once. A row begins with the head only, for as long as its text is
+what earlier calls or rows computed. Rows leave the batch as they finish, and waiting rows take their places. Every
+choice comes from its request's own random numbers, so neighbours change results only by float noise. Knows nothing
+about loading, and knows only the text that stop strings need.
 
 B = rows, E = some of them, P = distinct prompts, T = longest prompt, V = vocabulary.
 """
 
 from collections.abc import Callable, Sequence, Set
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cotfaith.workers.engines.next_tokens import Prefix
 from cotfaith.workers.engines.protocol import GenerateRequest, Generation, Running
 from cotfaith.workers.engines.stops import finish
 from cotfaith.workers.engines.transformers import row_cache
 from cotfaith.workers.engines.transformers.decoder import Decoder
+from cotfaith.workers.engines.transformers.head import recorded
 from cotfaith.workers.engines.transformers.key_values import KeyValues
-from cotfaith.workers.engines.transformers.prefix_tree import Work
+from cotfaith.workers.engines.transformers.prefix_tree import Work, work
+from cotfaith.workers.engines.transformers.radix import Ids
 from cotfaith.workers.engines.transformers.sampling import sample, uniforms
 from cotfaith.workers.engines.transformers.shared_prefill import shared_prefill
 from cotfaith.workers.text.joins import TAIL
@@ -38,7 +43,14 @@ class _Row:
     request: GenerateRequest
     uniforms: NDArray[np.float64]
     tokens: list[int] = field(default_factory=list)
+    states: list[Tensor] = field(default_factory=list)
+    """The last hidden state (D) of each token that the batch computed, if states are kept."""
     result: Generation | None = None
+
+    @property
+    def text(self) -> Prefix:
+        """The prompt and all tokens so far."""
+        return (*self.request.prompt, *self.tokens)
 
     def add(self, token: int, decoder: Decoder) -> None:
         """Take the next token, and set the result if the text ends with it."""
@@ -72,7 +84,7 @@ def generate_all(
     """Continue every prompt, at most ``max_rows`` at once; return the generations and the work.
 
     ``tell`` is called after every step of the batch with what is done so far.
-    Keys and values of prompts and texts are kept for later calls if there is a place for them.
+    Keys, values and last hidden states of prompts and texts are kept for later calls if there is a place for them.
     Finished rows make room for waiting ones, an eighth of the batch at a time: a prefill per row would cost more.
     The longest limits come first, so that few rows are left alone at the end.
     Models without a shared prefill cannot mix rows of different age: they get one fixed batch after another.
@@ -115,21 +127,21 @@ def _take(waiting: list[list[_Row]], count: int) -> list[_Row]:
     return taken
 
 
-def _prefill(decoder: Decoder, rows: Sequence[_Row]) -> tuple[Tensor, Any, Tensor, Work]:
-    """Return logits_BV, the cache, mask_BT and the positions computed and reused."""
-    prompts = list(dict.fromkeys(row.request.prompt for row in rows))
-    tokens_PT, mask_PT = _left_padded(prompts, decoder.model.device)
+def _prefill(decoder: Decoder, rows: Sequence[_Row], read: Sequence[Ids]) -> tuple[Tensor, Any, Tensor, Work]:
+    """Return logits_BV after each row's text, the cache, mask_BT and the work, of which ``read`` is done before."""
+    texts = list(dict.fromkeys(row.text for row in rows))
+    tokens_PT, mask_PT = _left_padded(texts, decoder.model.device)
     if decoder.tree_budget is None:
         positions_PT = (mask_PT.cumsum(dim=-1) - 1).clamp(min=0)
         logits_PV, cache = decoder.step(tokens_PT, mask_PT, positions_PT, None)
         done = Work(tokens_PT.numel())
     else:
         logits_PV, cache, done = shared_prefill(
-            decoder.model, decoder.takes, prompts, decoder.tree_budget, decoder.kept
+            decoder.model, decoder.takes, texts, decoder.tree_budget, decoder.kept, read
         )
-    place = {prompt: i for i, prompt in enumerate(prompts)}
-    index_B = torch.tensor([place[row.request.prompt] for row in rows], device=tokens_PT.device)
-    if len(prompts) < len(rows):
+    place = {text: i for i, text in enumerate(texts)}
+    index_B = torch.tensor([place[row.text] for row in rows], device=tokens_PT.device)
+    if len(texts) < len(rows):
         cache.reorder_cache(index_B)
     return logits_PV[index_B], cache, mask_PT[index_B], done
 
@@ -164,9 +176,15 @@ class _State:
         limit = max((row.request.max_tokens for row in self.rows), default=0)
         return Running(self.generated, self.ended, len(self.rows), sum(len(row.tokens) for row in self.rows), limit)
 
-    def admit(self, rows: Sequence[_Row]) -> None:
-        """Run the prompts of ``rows``, and keep the rows that their first token does not end."""
-        logits_BV, cache, mask_BT, done = _prefill(self.decoder, rows)
+    def admit(self, waiting: Sequence[_Row]) -> None:
+        """Continue rows by what is known, run the rest of their texts, and keep the rows that have not ended."""
+        read = self._continue_known(waiting)
+        rows = [row for row in waiting if row.result is None]
+        self.ended += len(waiting) - len(rows)
+        if not rows:
+            self.work += work([], read)
+            return
+        logits_BV, cache, mask_BT, done = _prefill(self.decoder, rows, read)
         self.work += done
         self._extend(rows, logits_BV)
         if self.rows:
@@ -178,12 +196,31 @@ class _State:
         self.rows += rows
         self._drop_finished()
 
+    def _continue_known(self, rows: Sequence[_Row]) -> list[Ids]:
+        """Sample as long as a row's text is kept whole, which takes only the head; return the slots read."""
+        kept, read = self.decoder.kept, dict[int, Ids]()
+        going = list(rows)
+        while kept is not None and going:
+            known = kept.known(dict.fromkeys(row.text for row in going))
+            going = [row for row in going if row.text in known]
+            if not going:
+                break
+            place = {text: i for i, text in enumerate(known)}
+            read |= {id(row): known[row.text] for row in going}
+            self._extend(going, kept.logits(known.values())[[place[row.text] for row in going]])
+            going = [row for row in going if row.result is None]
+        return list(read.values())
+
     def advance(self) -> None:
         """Run the model on each row's newest token, and drop the rows that the next token ends."""
         tokens_B1 = torch.tensor([[row.tokens[-1]] for row in self.rows], device=self.mask_BT.device)
         self.mask_BT = torch.cat([self.mask_BT, torch.ones_like(tokens_B1)], dim=1)
         positions_B1 = self.mask_BT.sum(dim=1, keepdim=True) - 1
-        logits_BV, self.cache = self.decoder.step(tokens_B1, self.mask_BT, positions_B1, self.cache)
+        with recorded(self.decoder.model) if self.decoder.keeps_states else nullcontext() as last:
+            logits_BV, self.cache = self.decoder.step(tokens_B1, self.mask_BT, positions_B1, self.cache)
+        if last:
+            for row, state_D in zip(self.rows, last.states_BTD[:, -1], strict=True):
+                row.states.append(state_D)
         self.work += Work(len(self.rows))
         self._extend(self.rows, logits_BV)
         self._drop_finished()
@@ -221,10 +258,11 @@ class _State:
         return keep
 
     def _keep(self, i: int, kept: KeyValues) -> None:
-        """Keep a finished row's keys and values, of its prompt and of all tokens but one that nothing followed."""
+        """Keep a finished row's text, but for a last token that nothing followed."""
         row, count = self.rows[i], int(self.mask_BT[i].sum())
-        ids = np.array((*row.request.prompt, *row.tokens)[:count], dtype=np.int64)
-        kept.keep(ids, [(layer.keys[i, :, -count:], layer.values[i, :, -count:]) for layer in self.cache.layers])
+        ids = np.array(row.text[:count], dtype=np.int64)
+        layers = [(layer.keys[i, :, -count:], layer.values[i, :, -count:]) for layer in self.cache.layers]
+        kept.keep(ids, layers, row.states)
 
     def _trim(self) -> None:
         """Drop the columns that are padding in every row, if the cache can be cut and they are worth a copy."""

@@ -49,10 +49,12 @@ class PassCache:
         self.from_S, self.to_T = self._on_device(tree.kept_S), self._on_device(self._reserved)
         self.next_P = self._on_device(after.past_P if after is not None else NO_IDS)
 
-    def end(self, tree: TreePass) -> None:
-        """Keep what the pass computed."""
+    def end(self, tree: TreePass, states_TD: Tensor | None) -> None:
+        """Keep what the pass computed. ``states_TD``: the last hidden states, if they are kept."""
         if self.kept is None:
             return
+        if states_TD is not None:
+            self.kept.write_states(self.to_T, states_TD)
         paths = [*((tree.ids[index], columns) for index, columns in tree.nodes.items()), (tree.cut_ids, tree.cut)]
         taken = [self.kept.insert(ids, self._slots_C[columns]) for ids, columns in paths]
         self._release(np.setdiff1d(self._reserved, np.concatenate(taken)))

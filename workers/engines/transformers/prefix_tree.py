@@ -2,7 +2,8 @@
 
 In: whole sequences of token ids, and what is known of each: the slots of its first tokens, whose keys and values are
 kept from earlier calls (``key_values``). Out: passes over a trie's nodes in depth-first order, each within a budget. A
-sequence's last token is always computed, since its logits are wanted. From the pass before, a pass needs only the nodes
+sequence's last token is always computed, since its logits are wanted; one that is known whole, with its state, need not
+be among them. From the pass before, a pass needs only the nodes
 on the path to the cut. A pass's columns are those, its past; then the kept nodes that it uses; then its own nodes:
 
     tokens_T      the nodes' token ids
@@ -18,7 +19,7 @@ T = nodes of a pass, P = its past, S = kept nodes, C = P + S + T; B = nodes of a
 attend to.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -123,9 +124,10 @@ class Work(NamedTuple):
         return Work(self.computed + other.computed, self.reused + other.reused)
 
 
-def work(passes: Sequence[TreePass]) -> Work:
-    """Return the work of all passes."""
-    return Work(sum(map(len, passes)), sum(len(tree.kept_S) for tree in passes))
+def work(passes: Sequence[TreePass], known: Iterable[Ids] = ()) -> Work:
+    """Return the work of all passes; ``known``: the slots of sequences that need none. A slot counts once."""
+    used = np.unique(np.concatenate([NO_IDS, *known, *(tree.kept_S for tree in passes)]))
+    return Work(sum(map(len, passes)), len(used))
 
 
 def nothing(ids: Ids) -> Ids:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cotfaith.workers.engines.transformers.key_values import KeyValues
 from cotfaith.workers.engines.transformers.prefix_tree import Work, nothing, pack, work
+from cotfaith.workers.engines.transformers.radix import Ids
 from cotfaith.workers.engines.transformers.row_cache import growing_cache
 from cotfaith.workers.engines.transformers.tree_passes import TreeResult, run_passes
 
@@ -26,8 +27,12 @@ def shared_prefill(
     prompts: Sequence[Sequence[int]],
     token_budget: int,
     kept: KeyValues | None = None,
+    read: Sequence[Ids] = (),
 ) -> tuple[Tensor, Any, Work]:
-    """Return logits_PV, the cache, and the positions computed and reused. ``kept``: of earlier calls."""
+    """Return logits_PV, the cache, and the positions computed and reused.
+
+    ``kept``: what earlier calls computed; ``read``: slots of it that the caller has read, which are also reused.
+    """
     width = max(map(len, prompts))
     passes = pack(prompts, token_budget, kept.match if kept else nothing)
     order = torch.tensor([index for tree in passes for index in tree.nodes], device=model.device).argsort()
@@ -38,7 +43,7 @@ def shared_prefill(
         keys_PHWD, values_PHWD = (torch.cat(part)[order] for part in zip(*pairs, strict=True))
         whole.update(keys_PHWD, values_PHWD, layer)
     logits_PV = torch.cat([logits_RV for logits_RV, _ in parts])[order]
-    return logits_PV, whole, work(passes)
+    return logits_PV, whole, work(passes, read)
 
 
 def _rows_of_pass(result: TreeResult, width: int) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:

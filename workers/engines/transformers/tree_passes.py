@@ -7,6 +7,7 @@ T = nodes of a pass, C = its columns, N = wanted positions, V = vocabulary.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cotfaith.workers.engines.transformers.head import recorded
 from cotfaith.workers.engines.transformers.key_values import KeyValues, LayerShape
 from cotfaith.workers.engines.transformers.path_cache import PassCache
 from cotfaith.workers.engines.transformers.prefix_tree import TreePass, pack
@@ -51,11 +53,12 @@ def run_passes(
         row = {column: i for i, column in enumerate(columns)}
         state.turn_to(tree, after)
         try:
-            logits_NV = _forward(model, takes, tree, columns, None if alone else state.cache)
+            with recorded(model) if kept and kept.head else nullcontext() as last:
+                logits_NV = _forward(model, takes, tree, columns, None if alone else state.cache)
         except BaseException:
             state.give_up()
             raise
-        state.end(tree)
+        state.end(tree, last.states_BTD[0] if last else None)
         rows = {i: row[int(nodes[-1])] for i, nodes in tree.nodes.items()}
         yield TreeResult(tree, rows, logits_NV, state.cache.layers)
 
