@@ -2,17 +2,18 @@
 
 In: an engine that has just loaded, and its codec. Out: ``NoiseFloor``. A few short prompts, the same in every run and
 on every machine, are scored alone, alone again with what the engine kept, and in one batch with prompts of other
-lengths. An engine that can forget computes that batch anew, and is also asked when it has kept half of a prompt: of one
-kept whole it may have the very numbers. The floor is the largest difference over all candidates. Longer prompts can
-differ more. Near ties are judged by the floor where it is above the assumed resolution of scores (``precision``). What
-an engine counts and a server charges includes these ten requests (thirteen of an engine that can forget), of some fifty
-to a hundred and forty tokens. Knows nothing about items, so all shards of an engine are judged alike.
+lengths. An engine that can forget computes that batch anew, and is also asked when it has kept all of a prompt but the
+last token: if it kept that too, it may give the very numbers again. The floor is the largest difference over all
+candidates. Longer prompts can differ more. Near ties are judged by the floor where it is above the assumed resolution
+of scores (``precision``). What an engine counts and a server charges includes these ten requests (fourteen of an engine
+that can forget), of some fifty to a hundred and forty tokens. Knows nothing about items, so all shards of an engine are
+judged alike.
 """
 
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cotfaith.schemas.errors import EngineError, EngineLostError
 from cotfaith.schemas.unshown import without_credentials
@@ -102,7 +103,7 @@ def _measured(engine: Engine, codec: Codec) -> NoiseFloor:
     batch = [one for one in (*others[:2], *found, *half, *others[2:]) if _fits(one, limit)]
     rounds = [_alone(engine, found), _alone(engine, found)]
     if _forget(engine):
-        engine.score([one for one in half if _fits(one, limit)])
+        _alone(engine, [replace(one, prompt=one.prompt[:-1]) for one in found])
         rounds.append(_alone(engine, found))
         _forget(engine)
     together = dict(zip(batch, engine.score(batch), strict=True))

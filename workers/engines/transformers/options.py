@@ -19,9 +19,9 @@ class Options(Section):
     max_rows: int = Field(default=32, ge=1)
     """The most prompts that are continued together. Each has its own key-value cache."""
     kept_gb: float | None = Field(default=None, ge=0)
-    """The gigabytes for keys and values of earlier prompts and texts, so that a text that begins alike is not computed
-    again. 0: none. Default: 1 on the CPU, where memory is only taken as it fills; a quarter of a GPU's memory that is
-    free once the weights are loaded.
+    """The gigabytes for keys, values and last hidden states of earlier prompts and texts, so that a text that begins
+    alike is not computed again. 0: none. Default: 1 on the CPU, where memory is only taken as it fills; a quarter of a
+    GPU's memory that is free once the weights are loaded.
     """
     packed_gb: float | None = Field(default=None, ge=0)
     """The gigabytes for a second copy of float32 weights on the CPU, the largest layers first, in the order in which
