@@ -69,6 +69,12 @@ def test_any_order_budget_and_eviction_gives_what_plain_scoring_gives(engines, k
             assert got == expected
             texts = [prompt + tokens for prompt, tokens in zip(prompts, got, strict=True)]
             asked_again(plain, keeping, [text[:-1] for text in texts if len(text) > 1], room)
+            again = []
+            computed, _ = usage_of(
+                keeping, lambda again=again, p=prompts: again.extend(answers(keeping, "generate", p))
+            )
+            assert again == expected
+            assert computed == 0 or distinct_tokens(texts) > room
         else:
             assert_close(got, expected)
             asked_again(plain, keeping, [r + c[:-1] for r in prompts for c in CANDIDATES], room)
