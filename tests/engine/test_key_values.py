@@ -179,6 +179,20 @@ def test_a_sampled_chain_is_not_computed_again(engines):
     assert usage_of(engine, lambda: engine.score([whole])) == (1, len(texts[0]) - 1)  # nothing followed its last token
 
 
+def test_a_text_that_another_row_computed_in_part_has_its_own_states(engines):
+    engine, plain = with_room(engines("llama", kept_gb=0.001), 1000), engines("llama", prefix_tree="off")
+    prompt = (5, 6, 7)
+    requests = [GenerateRequest(prompt, 8, 0.0, 1.0, 0, min_tokens=8)]
+    (first,) = plain.generate(requests)
+    requests.append(GenerateRequest(prompt + first.tokens[:3], 12, 0.0, 1.0, 0, min_tokens=12))
+    engine.generate(requests)  # the second row is kept when the first, and so a part of it, is known
+    (second,) = plain.generate(requests[1:])
+    text = requests[1].prompt + second.tokens
+    asked = [ScoreRequest(text[:n], CANDIDATES) for n in range(1, len(text))]
+    got = engine.score(asked)
+    assert_close(got, plain.score(asked))
+
+
 def test_prompts_that_are_known_are_not_computed_again_for_sampling(engines):
     engine, plain = with_room(engines("llama", kept_gb=0.001), 1000), engines("llama", prefix_tree="off")
     prompts = [(1, 2, 3), (1, 2, 4, 5, 6), (9,), (1, 2)]
