@@ -15,8 +15,9 @@ from cotfaith.schemas.spec import ModelSpec
 from cotfaith.workers.engines.next_tokens import wanted_tokens
 from cotfaith.workers.engines.protocol import GenerateRequest, ScoreRequest
 from cotfaith.workers.engines.transformers import tree_attention
-from cotfaith.workers.engines.transformers.engine import TOLERANCE, TransformersEngine, _most_but_noise
+from cotfaith.workers.engines.transformers.engine import TransformersEngine
 from cotfaith.workers.engines.transformers.prefix_tree import distinct_tokens
+from cotfaith.workers.engines.transformers.self_test import TOLERANCE, most_but_noise
 
 WINDOWED = ["mistral", "gemma3", "qwen2_window"]
 KINDS = ["llama", "qwen2", "gpt_neox", "stablelm", "llama4", *WINDOWED]
@@ -339,7 +340,7 @@ def test_a_running_call_is_counted_and_forgotten_at_its_end(llama):
     ],
 )
 def test_the_self_test_allows_few_tokens_more_noise(gaps, works):
-    assert (_most_but_noise(np.array(gaps)) <= TOLERANCE["float32"]) == works
+    assert (most_but_noise(np.array(gaps)) <= TOLERANCE[torch.float32]) == works
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,9 +17,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cotfaith.schemas.spec import ModelSpec
@@ -51,18 +49,11 @@ from cotfaith.workers.engines.transformers.options import Options, parse_options
 from cotfaith.workers.engines.transformers.packed_weights import use_packed_weights
 from cotfaith.workers.engines.transformers.prefix_tree import Work, nothing, pack, work
 from cotfaith.workers.engines.transformers.radix import Ids
+from cotfaith.workers.engines.transformers.self_test import tree_fault
 from cotfaith.workers.engines.transformers.tree_passes import layer_shapes, run_passes
 from cotfaith.workers.sources import weights_source
 
 TREE_LAYERS = frozenset({"full_attention", "sliding_attention", "chunked_attention"})
-TOLERANCE = {"float32": 5e-4, "bfloat16": 0.3, "float16": 0.1}
-"""Self-test: the most nats by which a tree's log-probabilities may differ from plain ones (low precision: median)."""
-NOISY, NOISIER = 0.1, 10
-"""Self-test in float32: this share of the tokens may differ by this many times as much. On random tokens, plain scoring
-itself can differ from float64 by that: by 6e-4 nats for SmolLM2-135M with weights rounded to bfloat16.
-"""
-CUT_PASSES = 5
-"""Self-test: the nodes of a pass, few enough that one pass continues from another."""
 NO_HEAD = "Last hidden states are not kept (the output head fails by itself), so known texts cost a token each."
 HEAD_ROWS = 128
 """The most positions whose float32 log-probabilities over the vocabulary are in memory at once."""
@@ -100,7 +91,7 @@ class TransformersEngine:
         use_packed_weights(self.model, self._options.packed_bytes, self._options.max_rows)
         self._kept: KeyValues | None = None
         self._recurrent = _is_recurrent(self._config, self._takes)
-        self._tree = self._options.prefix_tree == "auto" and self._tree_works(TOLERANCE[spec.dtype])
+        self._tree = self._options.prefix_tree == "auto" and self._tree_works(getattr(torch, spec.dtype))
         if self._tree and not self._recurrent:
             self._kept = self._place_to_keep()
         if self._kept and self._kept.head is None:
@@ -278,46 +269,20 @@ class TransformersEngine:
             kept = KeyValues(layer_shapes(self.model, self._takes), head_of(self.model), int(budget * 1e9))
         return kept if kept.room else None
 
-    def _tree_works(self, tolerance: float) -> bool:
-        """Score a small random tree both ways; if that fails or differs, note it and continue without the tree."""
-        reason = self._self_test(tolerance)
-        self._usage = EngineUsage()
-        if reason:
-            self._note(f"The prefix tree is off ({reason}): prompts are scored one per row, which is slower.")
-        return not reason
-
     @memory_errors()
-    def _self_test(self, tolerance: float) -> str:
-        sequences = _random_tree(self._config.vocab_size, self._capabilities.max_context or 64)
-        wanted = {row[:n]: {row[n]} for row in sequences for n in range(1, len(row))}
-        try:
-            with torch.inference_mode(), without_cudnn_attention():
-                plain = self._by_rows(wanted)
-                shared = self._shared(wanted, CUT_PASSES)
-        except torch.OutOfMemoryError:  # it says nothing about trees
-            raise
-        except (
-            TypeError,
-            ValueError,
-            RuntimeError,
-            IndexError,
-            AttributeError,
-            KeyError,
-            NotImplementedError,
-        ) as error:
-            return f"self-test failed: {type(error).__name__}: {str(error)[:200]}"
-        gaps = np.abs([plain[prefix][token] - shared[prefix][token] for prefix in plain for token in plain[prefix]])
-        gap = _most_but_noise(gaps) if self.model.dtype == torch.float32 else float(np.median(gaps))
-        return "" if gap <= tolerance else f"self-test differs from plain scoring by {gap:.2g} nats"
+    def _tree_works(self, dtype: torch.dtype) -> bool:
+        """Score a small random tree both ways; if that fails or differs, note it and continue without the tree."""
+        longest = self._capabilities.max_context or 64
+        with torch.inference_mode(), without_cudnn_attention():
+            fault = tree_fault(self._by_rows, self._shared, self._config.vocab_size, longest, dtype)
+        self._usage = EngineUsage()
+        if fault:
+            self._note(f"The prefix tree is off ({fault}): prompts are scored one per row, which is slower.")
+        return not fault
 
     def _note(self, text: str) -> None:
         if text not in self._notes:
             self._notes.append(text)
-
-
-def _most_but_noise(gaps: NDArray[np.float64]) -> float:
-    """Return the largest gap, of which the noisiest tokens' count less."""
-    return max(float(np.quantile(gaps, 1 - NOISY)), float(gaps.max()) / NOISIER)
 
 
 def _covers(wanted: Wanted) -> Covers:
@@ -352,18 +317,6 @@ def _resolution(request: ScoreRequest, scores: Sequence[float], table: LogProbs)
     best = request.candidates[max(range(len(scores)), key=scores.__getitem__)]
     prefixes = [request.prompt + best[:n] for n in range(len(best))]
     return bfloat16_step(max(abs(table[p][t] + table[p].norm) for p, t in zip(prefixes, best, strict=True)))
-
-
-def _random_tree(vocab_size: int, longest: int) -> list[Prefix]:
-    """Return sequences that branch at several depths, and one that shares nothing."""
-    rng = np.random.default_rng(0)
-
-    def run(count: int) -> Prefix:
-        return tuple(rng.integers(0, vocab_size, count).tolist())
-
-    trunk = run(8)
-    rows = [trunk + run(6), trunk + run(3), trunk[:4] + run(9), run(7)]
-    return [row[: max(longest, 2)] for row in rows]
 
 
 def _load(spec: ModelSpec, options: Options) -> tuple[Any, Any]:

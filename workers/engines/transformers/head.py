@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cotfaith.workers.engines.transformers.self_test import FAULTS
+
 WITHIN = 1e-3
 """The largest error of a head that works, as a share of the largest logit."""
 TRIED = 8
@@ -90,7 +92,7 @@ def head_of(model: Any) -> Head | None:
         found_TV = head(last.states_BTD[0])
     except torch.OutOfMemoryError:  # it says nothing about heads
         raise
-    except (TypeError, ValueError, RuntimeError, IndexError, AttributeError, KeyError, NotImplementedError):
+    except FAULTS:
         return None
     if found_TV.shape != expected_TV.shape:
         return None
