@@ -48,8 +48,7 @@ class Asked:
 
     def part(self, tables: Tables) -> Part:
         """Return what is kept of some items' rows."""
-        own = {name: self.of(table) for name, table in tables.items()}
-        rows = Rows(**own, whole=None if self.whole is None else self.of(self.whole))
+        rows = self.rows(tables)
         known = _with_labels(rows)
         chains = list(whole_chains(rows.items, known))
         usable = [one.usable for one in chains]
@@ -58,8 +57,13 @@ class Asked:
             usable,
             label_all(chains, self.sources),
             score_part(rows, self.metrics),
-            spent_on(usable, own["observations"]),
+            spent_on(usable, rows.observations),
         )
+
+    def rows(self, tables: Tables) -> Rows:
+        """Return the rows of the spec's models and tasks, as metrics read them."""
+        own = {name: self.of(table) for name, table in tables.items()}
+        return Rows(**own, whole=None if self.whole is None else self.of(self.whole))
 
     def of(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of the spec's models and tasks."""
