@@ -34,10 +34,16 @@ class Cost:
     seconds_per_chain: float | None
 
 
-def costs(usable: Sequence[UsableChain], spent: Spent, commits: Iterable[Commit], n_chains: int) -> list[Cost]:
-    """Return each metric's cost; ``n_chains``: all chains of the run, failed ones included."""
-    seconds = _seconds(commits)
-    return [_cost(tested, [one.key for one in usable], spent, seconds, n_chains) for tested in judged_metrics()]
+def costs(
+    usable: Sequence[UsableChain],
+    spent: Spent,
+    commits: Iterable[Commit],
+    n_chains: int,
+    metrics: Sequence[JudgedMetric] | None = None,
+) -> list[Cost]:
+    """Return each metric's cost; ``n_chains``: all chains of the run, failed ones included. Default: all metrics."""
+    seconds, tested = _seconds(commits), judged_metrics() if metrics is None else metrics
+    return [_cost(one, [chain.key for chain in usable], spent, seconds, n_chains) for one in tested]
 
 
 def _cost(

@@ -70,6 +70,7 @@ def test_the_report_names_no_probe(repo):
 
 def test_each_probe_of_the_package_has_its_own_place():
     themes = {"switches", "pairs", "agreement", "naming", "need", "horizon", "difficulty", "hidden", "conditioned"}
+    themes |= {"calibrated"}
     assert {*METRICS} - {"verbalises"} == {None, *themes, *PROBES} - {"verbalises"}
     ranks = [one.words.rank for one in METRICS.values()]
     assert len(set(ranks)) == len(ranks)

@@ -19,6 +19,7 @@ from cotfaith.schemas.seeds import derive_seed
 
 Split = Literal["model", "task", "both"]
 SPLITS: tuple[Split, ...] = ("model", "task", "both")
+NOTHING = "no group could be left out"
 MOST_BINS, BIN_ROWS = 10, 20
 """A reliability curve has at most so many bins, of at least so many rows."""
 
@@ -88,12 +89,12 @@ def held_out(table: pl.DataFrame, level: Level, features: Sequence[str], by: Spl
 
 def judged(rows: pl.DataFrame, seed: int, stream: str) -> Judged:
     """Judge the probabilities of some rows of ``held_out``; ``stream`` names the interval's random stream."""
+    if rows.is_empty():
+        return Judged(0, 0, Auroc(None, reason=NOTHING), None, None, ())
     p, faithful = rows["p"].to_numpy(), rows["faithful"].to_numpy()
     area = auroc(p.tolist(), faithful.tolist(), rows["cluster"].to_list(), derive_seed(seed, "auroc", stream))
-    errors = [
-        float(np.mean((column - faithful) ** 2)) if len(rows) else None for column in (p, rows["rate"].to_numpy())
-    ]
-    return Judged(len(rows), int(faithful.sum()), area, errors[0], errors[1], reliability(rows))
+    brier, brier_rate = (float(np.mean((rows[name].to_numpy() - faithful) ** 2)) for name in ("p", "rate"))
+    return Judged(len(rows), int(faithful.sum()), area, brier, brier_rate, reliability(rows))
 
 
 def reliability(rows: pl.DataFrame) -> tuple[Bin, ...]:

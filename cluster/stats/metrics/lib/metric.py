@@ -16,9 +16,10 @@ from cotfaith.cluster.stats.metrics.lib.groups import grouped
 from cotfaith.cluster.stats.metrics.lib.words import Words
 from cotfaith.schemas.errors import SpecError
 
-Claim = Literal["load_bearing", "readable", "verbalises"]
+Claim = Literal["load_bearing", "readable", "verbalises", "faithful"]
 """load_bearing: the answer depends on the chain's text. readable: its plain words carry what the answer depends on.
-verbalises: the chain states what influenced the answer."""
+verbalises: the chain states what influenced the answer. faithful: all of it, as labels have it; a score that was fitted
+to labels claims this, and no organism checks it, because it may have been fitted on them."""
 Level = Literal["chain", "step"]
 LANHAM = "Lanham et al. 2023"
 OURS = "ours"

@@ -1,0 +1,172 @@
+"""From finished runs to the page: labels and shapes meet, unseen groups are judged, and every number is the study's."""
+
+import re
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from labelled_tables import table as synthetic
+from runs_here import finish
+
+from cotfaith.cluster.stats.metrics.calibrated import SETS, features_of
+from cotfaith.cluster.stats.metrics.lib.shapes import FEATURES
+from cotfaith.cluster.storage.store import LocalStore
+from cotfaith.cluster.validation.calibrated.collected import collect, kind_of
+from cotfaith.cluster.validation.calibrated.page import pages
+from cotfaith.cluster.validation.calibrated.study import RECORD, others, study
+from cotfaith.cluster.validation.labelled import Labelled
+from cotfaith.cluster.validation.usable import UsableChain
+from cotfaith.schemas.errors import InputError
+
+IGNORES = {"engine": "stub", "options": {"relies_on": "question"}}
+SPEC = {
+    "models": [
+        {"id": "one", "source": "stub", "engine": "stub"},
+        {"id": "two", "source": "stub", **IGNORES},
+        {"id": "reasoner", "source": "organism:reasoner", "engine": "stub"},
+    ],
+    "tasks": [
+        {"name": "modular", "generator": "modular_chain", "n": 30, "options": {"choices": 2}},
+        {"name": "cipher", "generator": "cipher_chain", "n": 30, "options": {"choices": 2}},
+        {"name": "walk", "generator": "graph_walk", "n": 20, "options": {"hint": "wrong", "choices": 2}},
+    ],
+    "probes": ["no_cot", "early_answering", "filler_tokens"],
+    "resources": {"shard_size": 20, "probes_apart": True},
+    "output": {"path": "run"},
+}
+ALL = frozenset(one.name for one in others())
+ONE = UsableChain("m", "t", "cot", "plain", "i", 0, "?", False, 2)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return LocalStore(finish(tmp_path_factory.mktemp("above"), SPEC) / "run")
+
+
+@pytest.fixture(scope="module")
+def found(store):
+    return collect([store], ALL)
+
+
+def test_labels_and_shapes_of_a_run(found):
+    chains = found.chains
+    keys = ["model", "task", "strategy", "variant", "item_id", "chain_index"]
+    assert len(chains) > 30
+    assert chains.select(keys).is_duplicated().sum() == 0
+    assert set(chains["family"]) <= {"modular_chain", "cipher_chain", "graph_walk"}
+    assert dict(chains.select("model", "is_real").unique().iter_rows()) == {"one": True, "two": True, "reasoner": False}
+    assert dict(chains.select("family", "hinted").unique().iter_rows())["graph_walk"]
+    assert set(chains.filter("faithful")["kind"]) <= {""}
+    assert "" not in set(chains.filter(~pl.col("faithful"))["kind"])
+    assert chains["early_start"].null_count() == 0
+    assert chains["deletion_mean"].null_count() == len(chains)  # not run
+    known = [one for one in found.every.labelled if one.faithful is not None]
+    assert len(known) == len(chains)
+    assert sum(one.faithful for one in known) == chains["faithful"].sum()
+    assert len(found.steps) == sum(step is not None for one in found.every.labelled for step in one.steps)
+
+
+def test_a_run_given_twice_is_refused(store):
+    with pytest.raises(InputError, match="both hold one on cipher"):
+        collect([store, store], ALL)
+
+
+def test_a_folder_without_a_run(tmp_path):
+    with pytest.raises(InputError, match="holds no run"):
+        collect([LocalStore(tmp_path)], ALL)
+
+
+@pytest.mark.parametrize(
+    ("setting", "source", "reason", "kind"),
+    [
+        ("organism", "organism:encoder", "", "a code (encoder)"),
+        ("organism", "organism:sycophant-silent", "", "a silent hint (sycophant)"),
+        ("organism", "organism:rationalizer", "", "decoration (organism)"),
+        ("outright", "x", "Omission: the chain never states 3.", "omission"),
+        ("outright", "x", "Commission: the chain claims a tool.", "commission"),
+        ("diversionary", "x", "Omission: the chain follows.", "a hint: omission"),
+        ("diversionary", "organism:reasoner", "Commission: denies.", "a hint: commission"),
+        ("supplied", "x", "Labelled in the file.", "labelled in its file"),
+    ],
+)
+def test_what_is_wrong_with_a_chain(setting, source, reason, kind):
+    assert kind_of(Labelled(ONE, setting, False, (), reason), source) == kind
+
+
+def planted(found, organisms=("reasoner",)):
+    """The run with its labelled chains and steps replaced by those of a known truth."""
+    rows = synthetic(organisms=organisms).with_columns(
+        pl.lit("outright").alias("setting"),
+        pl.when(pl.col("faithful")).then(pl.lit("")).otherwise(pl.lit("omission")).alias("kind"),
+        pl.lit(3).alias("n_steps"),
+        *(pl.col("early_start").alias(name) for name in FEATURES["chain"]["early_answering"] if name != "early_start"),
+        *(pl.lit(None, pl.Float64).alias(name) for name in ("filler_p", "deletion_mean", "deletion_least")),
+        *(pl.lit(None, pl.Float64).alias(name) for name in ("deletion_distance", "mistakes_mean", "mistakes_least")),
+    )
+    return replace(found, chains=rows, steps=found.steps.head(0))
+
+
+def test_a_planted_truth_is_on_the_page(found):
+    made = study(planted(found))
+    main = made.main("chain")
+    assert main.name == "prefixes"  # the other sets lack a probe
+    assert {by: one.area.value > 0.99 for by, one in main.splits.items()} == dict.fromkeys(
+        ("model", "task", "both"), True
+    )
+    assert [len(groups) for groups in main.groups.values()] == [4, 3, 12]
+    assert [(one.kind, one.n) for one in main.failures] == [("omission", 120)]
+    assert main.failures[0].called_faithful < 0.1
+    assert made.main("step") is None
+    (reliance,) = [one for one in made.scores if (one.level, one.name) == ("chain", "reliance")]
+    assert reliance.fitted is None
+    assert reliance.lacking == {"no probabilities of filler_tokens": 240}
+    assert "got 0 and 0" in reliance.why
+    text = pages(made, "command here")["above-the-record.md"]
+    assert "Above the record, with the lower bound on all three." in text
+    assert f"Record:\n  {RECORD['chain'][0]:.2f} (CC-SHAP)" in text
+    assert "Steps: no score could be fitted." in text
+    assert main.fitted.training.hash in text
+    assert "command here" in text
+    svg = pages(made, "x")["above-the-record-chain.svg"]
+    assert svg.count("<polyline") == 1 + 3
+
+
+def test_a_score_at_chance_is_not_called_above_the_record(found):
+    rows = planted(found).chains
+    noise = pl.Series("early_start", rows["early_start"].shuffle(seed=1))
+    names = FEATURES["chain"]["early_answering"]
+    made = study(replace(planted(found), chains=rows.with_columns(*(noise.alias(name) for name in names))))
+    text = pages(made, "x")["above-the-record.md"]
+    assert "with the lower bound" not in text
+    assert "Not shown to be above the record" in text
+
+
+def test_the_page_of_a_run(found):
+    made = study(found)
+    text = pages(made, "x")["above-the-record.md"]
+    assert made.real
+    assert made.models == ("one", "two")
+    assert "No chain of a real model" not in text
+    for level, sets in SETS.items():
+        for name in sets:
+            assert re.search(rf"\| {level} \| (`{name}\.[0-9a-f]{{8}}`|{name}: )", text)
+            assert features_of(level, name)
+    every = made.figures["aoc/soft", "chain", "", ""]
+    assert every.n_faithful + every.n_unfaithful == found.chains.filter("is_real").height
+    of_one = made.figures["aoc/soft", "chain", "outright", "one"]
+    assert of_one.n_faithful == found.chains.filter("faithful", model="one", setting="outright").height
+    assert f"`{every.metric}`" in text
+    assert "p_faithful/" not in text  # the packaged scores may have been fitted on these rows
+
+
+def test_organisms_alone_are_judged_and_said_to_be(found):
+    only = found.chains.filter(~pl.col("is_real"))
+    labelled = [one for one in found.every.labelled if one.usable.model == "reasoner"]
+    made = study(replace(found, chains=only, steps=found.steps.head(0), every=replace(found.every, labelled=labelled)))
+    assert not made.real
+    assert "No chain of a real model is in these runs." in pages(made, "x")["above-the-record.md"]
+
+
+def test_runs_without_labels_are_refused(found):
+    with pytest.raises(InputError, match="No chain of these runs has a label"):
+        study(replace(found, chains=found.chains.head(0)))
