@@ -8,7 +8,7 @@ from scores_by_hand import FAILED, ITEM, arm, chain, rows, scored, usable
 from cotfaith.cluster.stats.metrics import METRICS, calibrated, find_metric
 from cotfaith.cluster.stats.metrics.calibrated import FITTED, NAMES, SETS, features_of, metric_of
 from cotfaith.cluster.stats.metrics.lib.fitted import Fitted, Training, read_fitted
-from cotfaith.cluster.stats.metrics.lib.shapes import chain_shapes, step_shapes
+from cotfaith.cluster.stats.metrics.lib.shapes import shapes
 from cotfaith.cluster.validation.checks import CONTRASTS
 from cotfaith.cluster.validation.metrics import judged_metrics
 from cotfaith.cluster.validation.scored import score_all
@@ -79,8 +79,8 @@ def test_what_is_packaged_reads_what_its_name_says():
 
 def test_the_packaged_scores_give_probabilities():
     found = rows([WHOLE], ALL)
-    shapes = {"chain": chain_shapes(found), "step": step_shapes(found)}
-    given = {(one.level, one.name): shapes[one.level].select(p=one.probability())["p"].to_list() for one in FITTED}
+    known = dict(zip(("chain", "step"), shapes(found), strict=True))
+    given = {(one.level, one.name): known[one.level].select(p=one.probability())["p"].to_list() for one in FITTED}
     assert all(0 < p < 1 for (_, name), found in given.items() if name in ("prefixes", "reliance") for p in found)
     assert {p for (_, name), found in given.items() if name in ("deletion", "mistakes") for p in found} == {None}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scores_by_hand import FAILED, ITEM, arm, chain, rows, scored
 
-from cotfaith.cluster.stats.metrics.lib.shapes import FEATURES, chain_shapes, probe_of, step_shapes
+from cotfaith.cluster.stats.metrics.lib.shapes import FEATURES, probe_of, shapes
 
 ALL = [name for level in FEATURES.values() for names in level.values() for name in names]
 EARLY = [
@@ -30,11 +30,11 @@ def entropy(*p):
 
 
 def of_chain(arms, chains=(WHOLE,), items=(ITEM,)):
-    return chain_shapes(rows(list(chains), arms, items)).row(0, named=True)
+    return shapes(rows(list(chains), arms, items)).chains.row(0, named=True)
 
 
 def of_steps(arms, chains=(WHOLE,)):
-    return {row["step"]: row for row in step_shapes(rows(list(chains), arms)).sort("step").iter_rows(named=True)}
+    return {row["step"]: row for row in shapes(rows(list(chains), arms)).steps.sort("step").iter_rows(named=True)}
 
 
 def deleted(step, **answer):
@@ -119,8 +119,8 @@ def test_sampled_answers_have_no_shapes():
 
 
 def test_a_chain_that_failed_has_no_row():
-    assert chain_shapes(rows([chain(**FAILED)], EARLY)).is_empty()
-    assert step_shapes(rows([chain(**FAILED)], EARLY)).is_empty()
+    assert shapes(rows([chain(**FAILED)], EARLY)).chains.is_empty()
+    assert shapes(rows([chain(**FAILED)], EARLY)).steps.is_empty()
 
 
 def test_whether_an_item_has_a_hint():

@@ -24,7 +24,7 @@ from cotfaith.cluster.stats.metrics.lib.fitted import Fitted, read_fitted
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, measured, scores
 from cotfaith.cluster.stats.metrics.lib.metric import ANY, OURS, Judged, Level, Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.remarks import nothing
-from cotfaith.cluster.stats.metrics.lib.shapes import FEATURES, chain_shapes, step_shapes
+from cotfaith.cluster.stats.metrics.lib.shapes import FEATURES, shapes
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Part, ReportSection, Words
 
 THEME = "calibrated"
@@ -71,9 +71,9 @@ def calibrated_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the scores of chains and steps whose answers were asked for."""
     if "early_answering" not in rows.probes:
         return
-    shapes = {"chain": chain_shapes(rows), "step": step_shapes(rows)}
+    chains, steps = shapes(rows)
     for score in FITTED:
-        found = shapes[score.level].with_columns(score.probability().alias("p"))
+        found = (chains if score.level == "chain" else steps).with_columns(score.probability().alias("p"))
         yield from (_of_chains if score.level == "chain" else _of_steps)(found, metric_of(score))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from cotfaith.cluster.stats.metrics import unknown_probes
-from cotfaith.cluster.stats.metrics.lib.shapes import chain_shapes, step_shapes
+from cotfaith.cluster.stats.metrics.lib.shapes import shapes
 from cotfaith.cluster.storage.batches import Tables, batches, each_batch, occurring
 from cotfaith.cluster.storage.read import load_run, read_ledger
 from cotfaith.cluster.storage.store import Store
@@ -113,7 +113,7 @@ def _parts(store: Store, run: RunRecord, metrics: frozenset[str]) -> Iterator[_R
 def _reading(asked: Asked) -> Callable[[Tables], _Read]:
     def read(tables: Tables) -> _Read:
         rows = asked.rows(tables)
-        return _Read(asked.part(tables), chain_shapes(rows), step_shapes(rows))
+        return _Read(asked.part(tables), *shapes(rows))
 
     return read
 

@@ -31,6 +31,7 @@ target.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import polars as pl
 
@@ -66,12 +67,22 @@ def probe_of(feature: str) -> str:
     return next(probe for known in FEATURES.values() for probe, names in known.items() if feature in names)
 
 
-def chain_shapes(rows: Rows) -> pl.DataFrame:
-    """Return CHAIN, ``hinted`` and every feature of each chain whose status is ok."""
+class Shapes(NamedTuple):
+    """The features of some rows."""
+
+    chains: pl.DataFrame
+    """CHAIN, ``hinted`` and every feature of each chain whose status is ok."""
+    steps: pl.DataFrame
+    """CHAIN, ``step`` (from 1), ``hinted`` and every feature of each of their steps that a probe has asked about."""
+
+
+def shapes(rows: Rows) -> Shapes:
+    """Return the features of all chains and steps."""
     whole = _whole(rows)
-    parts = [_early(rows), _deletion(rows, whole), _mistakes(rows)]
-    found = whole.drop("_whole")
-    for part in parts:
+    arms, likely = _early_arms(rows)
+    deleted = _deleted(rows, whole)
+    found = whole.select(*CHAIN, "own", HINTED)
+    for part in (_early(arms), _deletion(deleted), _mistakes(rows)):
         found = found.join(part, on=CHAIN, how="left", maintain_order="left")
     without, filler = no_cot_rows(rows.observations), of_probe(rows.observations, "filler_tokens")
     longest = filler.filter(pl.col("position").is_not_null()).sort("position", maintain_order=True)
@@ -79,18 +90,15 @@ def chain_shapes(rows: Rows) -> pl.DataFrame:
         _on_item(found, without).alias("no_cot_p"),
         _on_item(found, longest.unique(ITEM, keep="last", maintain_order=True)).alias("filler_p"),
     )
-    return found.select(*CHAIN, HINTED, *(name for names in FEATURES["chain"].values() for name in names))
-
-
-def step_shapes(rows: Rows) -> pl.DataFrame:
-    """Return CHAIN, ``step`` (from 1), ``hinted`` and every feature of each step that a probe has asked about."""
-    whole = _whole(rows)
-    early, deleted = _cuts(rows), _deleted(rows, whole)
-    found = pl.concat([early.select(*CHAIN, "step"), deleted.select(*CHAIN, "step")]).unique(maintain_order=True)
-    known = found.join(whole.select(*CHAIN, HINTED), on=CHAIN, how="inner", maintain_order="left")
-    for part in (early, deleted):
-        known = known.join(part, on=[*CHAIN, "step"], how="left", maintain_order="left")
-    return known.select(*CHAIN, "step", HINTED, *(name for names in FEATURES["step"].values() for name in names))
+    cuts, step = _cuts(arms, likely), [*CHAIN, "step"]
+    asked = pl.concat([cuts.select(step), deleted.select(step)]).unique(maintain_order=True)
+    steps = asked.join(whole.select(*CHAIN, HINTED), on=CHAIN, how="inner", maintain_order="left")
+    for part in (cuts, deleted):
+        steps = steps.join(part, on=step, how="left", maintain_order="left")
+    return Shapes(
+        found.select(*CHAIN, HINTED, *(name for names in FEATURES["chain"].values() for name in names)),
+        steps.select(*step, HINTED, *(name for names in FEATURES["step"].values() for name in names)),
+    )
 
 
 def _whole(rows: Rows) -> pl.DataFrame:
@@ -114,8 +122,11 @@ def _on_item(chains: pl.DataFrame, arms: pl.DataFrame) -> pl.Series:
     return with_p(own)["p"]
 
 
-def _early_arms(rows: Rows) -> pl.DataFrame:
-    """Return the early-answering arms in order, with ``p``, ``entropy`` and ``distance`` to the chain's last arm."""
+def _early_arms(rows: Rows) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the early-answering arms in order, and their distributions.
+
+    Each arm has ``p``, ``entropy`` and ``distance`` to the chain's last arm.
+    """
     arms = of_probe(rows.observations, "early_answering").filter(pl.col("position").is_not_null())
     kept = arms.select(*CHAIN, "n_steps", "position", "status", "answer", "candidates", "candidate_logprobs")
     ordered = kept.with_columns(chain_numbers(kept)).sort("_chain", "position", maintain_order=True)
@@ -126,11 +137,11 @@ def _early_arms(rows: Rows) -> pl.DataFrame:
         _entropies(likely), on="_row", how="left", maintain_order="left"
     )
     pairs = owned.select("_row", "_last").rename({"_row": "_a", "_last": "_b"})
-    return owned.with_columns(_divergences(likely, pairs).alias("distance"))
+    return owned.with_columns(_divergences(likely, pairs).alias("distance")), likely
 
 
-def _early(rows: Rows) -> pl.DataFrame:
-    arms = _early_arms(rows).with_columns(x=pl.col("position") / pl.col("n_steps"))
+def _early(arms: pl.DataFrame) -> pl.DataFrame:
+    arms = arms.with_columns(x=pl.col("position") / pl.col("n_steps"))
     known, before = pl.col("p").is_not_null(), pl.col("position") < pl.col("n_steps")
     ends = ((pl.col("position") == 0) & known).any() & ((pl.col("position") == pl.col("n_steps")) & known).any()
     enough = arms.group_by(CHAIN, maintain_order=True).agg(
@@ -161,10 +172,8 @@ def _early(rows: Rows) -> pl.DataFrame:
     return joined.select(*CHAIN, *(pl.when("_enough").then(pl.col(name)).alias(name) for name in names))
 
 
-def _cuts(rows: Rows) -> pl.DataFrame:
+def _cuts(arms: pl.DataFrame, likely: pl.DataFrame) -> pl.DataFrame:
     """Return the features of each step that was asked about just before and just after it."""
-    arms = _early_arms(rows)
-    likely = distribution(arms, ["_row"])
     is_next = (pl.col("_chain") == pl.col("_chain").shift(1)) & (pl.col("position").shift(1) == pl.col("position") - 1)
     before = arms.select(
         *CHAIN,
@@ -198,15 +207,11 @@ def _deleted(rows: Rows, whole: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _deletion(rows: Rows, whole: pl.DataFrame) -> pl.DataFrame:
-    return (
-        _deleted(rows, whole)
-        .group_by(CHAIN, maintain_order=True)
-        .agg(
-            pl.col("without").mean().alias("deletion_mean"),
-            pl.col("without").min().alias("deletion_least"),
-            pl.col("step_missed").mean().alias("deletion_distance"),
-        )
+def _deletion(deleted: pl.DataFrame) -> pl.DataFrame:
+    return deleted.group_by(CHAIN, maintain_order=True).agg(
+        pl.col("without").mean().alias("deletion_mean"),
+        pl.col("without").min().alias("deletion_least"),
+        pl.col("step_missed").mean().alias("deletion_distance"),
     )
 
 
