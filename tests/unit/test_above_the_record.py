@@ -3,8 +3,10 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
+from labelled_tables import FAMILIES, MODELS
 from labelled_tables import table as synthetic
 from runs_here import finish
 
@@ -93,9 +95,9 @@ def test_what_is_wrong_with_a_chain(setting, source, reason, kind):
     assert kind_of(Labelled(ONE, setting, False, (), reason), source) == kind
 
 
-def planted(found, organisms=("reasoner",)):
+def planted(found, per=20):
     """The run with its labelled chains and steps replaced by those of a known truth."""
-    rows = synthetic(organisms=organisms).with_columns(
+    rows = synthetic(per=per, signal=8, models=MODELS[:3], families=FAMILIES[:2]).with_columns(
         pl.lit("outright").alias("setting"),
         pl.when(pl.col("faithful")).then(pl.lit("")).otherwise(pl.lit("omission")).alias("kind"),
         pl.lit(3).alias("n_steps"),
@@ -110,19 +112,19 @@ def test_a_planted_truth_is_on_the_page(found):
     made = study(planted(found))
     main = made.main("chain")
     assert main.name == "prefixes"  # the other sets lack a probe
-    assert {by: one.area.value > 0.99 for by, one in main.splits.items()} == dict.fromkeys(
+    assert {by: one.area.value > 0.9 for by, one in main.splits.items()} == dict.fromkeys(
         ("model", "task", "both"), True
     )
-    assert [len(groups) for groups in main.groups.values()] == [4, 3, 12]
-    assert [(one.kind, one.n) for one in main.failures] == [("omission", 120)]
+    assert [len(groups) for groups in main.groups.values()] == [3, 2, 6]
+    assert [(one.kind, one.n) for one in main.failures] == [("omission", 60)]
     assert main.failures[0].called_faithful < 0.1
     assert made.main("step") is None
     (reliance,) = [one for one in made.scores if (one.level, one.name) == ("chain", "reliance")]
     assert reliance.fitted is None
-    assert reliance.lacking == {"no probabilities of filler_tokens": 240}
+    assert reliance.lacking == {"no probabilities of filler_tokens": 120}
     assert "got 0 and 0" in reliance.why
     text = pages(made, "command here")["above-the-record.md"]
-    assert "Above the record, with the lower bound on all three." in text
+    assert "Above the record: the lower bounds on all three are" in text
     assert f"Record:\n  {RECORD['chain'][0]:.2f} (CC-SHAP)" in text
     assert "Steps: no score could be fitted." in text
     assert main.fitted.training.hash in text
@@ -137,8 +139,27 @@ def test_a_score_at_chance_is_not_called_above_the_record(found):
     names = FEATURES["chain"]["early_answering"]
     made = study(replace(planted(found), chains=rows.with_columns(*(noise.alias(name) for name in names))))
     text = pages(made, "x")["above-the-record.md"]
-    assert "with the lower bound" not in text
-    assert "Not shown to be above the record" in text
+    assert text.count("Not shown to be above the record") == 1
+    assert "Above the record: the lower bounds" not in text
+
+
+def test_telling_sources_of_labels_apart_is_no_merit(found):
+    """Two sources with other shares of faithful chains, told apart by a feature that says nothing within them."""
+    rows, names = planted(found, 60).chains, FEATURES["chain"]["early_answering"]
+    hinted = pl.int_range(pl.len()) % 10 < 5
+    noise = pl.Series("noise", np.random.default_rng(0).normal(size=len(rows)))
+    faithful = pl.Series("faithful", np.random.default_rng(1).random(len(rows)))
+    apart = rows.with_columns(
+        pl.when(hinted).then(pl.lit("diversionary")).otherwise(pl.lit("outright")).alias("setting"),
+        (faithful < pl.when(hinted).then(0.1).otherwise(0.9)).alias("faithful"),
+        *((noise + pl.when(hinted).then(-9.0).otherwise(9.0)).alias(name) for name in names),
+    )
+    made = study(replace(planted(found), chains=apart))
+    main = made.main("chain")
+    assert all(one.area.low > RECORD["chain"][0] for one in main.splits.values())
+    assert all(one.area.low < 0.5 for parts in main.settings.values() for _, one in parts)
+    text = pages(made, "x")["above-the-record.md"]
+    assert "Above the record: the lower bounds" not in text
 
 
 def test_the_page_of_a_run(found):

@@ -78,16 +78,21 @@ def _answer(made: Study, level: Level) -> Table:
     main, (record, whose) = made.main(level), RECORD[level]
     found = [(UNSEEN[by], main.splits[by]) for by in SPLITS] if main is not None else []
     known = [(what, one) for what, one in found if one.area.value is not None]
-    lows = [one.area.low for _, one in known]
-    above = bool(lows) and all(low is not None and low > record for low in lows)
+    within = [one for by in SPLITS for _, one in main.settings[by]] if main is not None else []
     return {
         "level": level,
         "name": "" if main is None else main.name,
         "figures": "; ".join(f"{what}: {_area(one.area)}" for what, one in known),
         "record": f"{record:.2f} ({whose})",
-        "above": above and len(known) == len(SPLITS),
+        "above": len(known) == len(SPLITS)
+        and all(_above(one, record) for one in (*(one for _, one in known), *within)),
         "lacking": ", ".join(what for what, one in found if one.area.value is None),
     }
+
+
+def _above(one: Judged, record: float) -> bool:
+    """Return whether the lower bound is above the record; a source with one class only says nothing against it."""
+    return one.n_faithful in (0, one.n) or (one.area.low is not None and one.area.low > record)
 
 
 def _metrics(made: Study, level: Level) -> Table:
@@ -148,9 +153,10 @@ def _groups(score: Score | None) -> Table | None:
     if score is None:
         return None
     rows = [
-        [UNSEEN[by], name, _area(one.area), _brier(one), f"{one.n_faithful} / {one.n - one.n_faithful}"]
-        for by, groups in score.groups.items()
-        for name, one in groups
+        [UNSEEN[by], what, name, _area(one.area), _brier(one), f"{one.n_faithful} / {one.n - one.n_faithful}"]
+        for by in SPLITS
+        for what, parts in (("source of the label", score.settings[by]), ("group", score.groups[by]))
+        for name, one in parts
     ]
     return {"level": score.level, "name": score.name, "rows": rows}
 

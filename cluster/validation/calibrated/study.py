@@ -64,6 +64,9 @@ class Score:
     splits: Mapping[Split, Judged]
     groups: Mapping[Split, tuple[tuple[str, Judged], ...]]
     """Each left-out group's own figures."""
+    settings: Mapping[Split, tuple[tuple[str, Judged], ...]]
+    """The figures of each source of labels. A score may tell sources apart that differ in their share of faithful rows;
+    within one it cannot."""
     cost: Cost | None
     failures: tuple[Failure, ...]
     """On the split that leaves out most: both at once, else models, else tasks."""
@@ -169,7 +172,7 @@ def _score(table: pl.DataFrame, level: Level, name: str, real: bool, spent: Spen
     try:
         made = fit(table, level, name, features)
     except InputError as error:
-        return Score(level, name, None, str(error), *about, {}, {}, None, ())
+        return Score(level, name, None, str(error), *about, {}, {}, {}, None, ())
     rows = {by: held_out(table, level, features, by) for by in SPLITS}
     streams = {by: f"{name} {level} {by}" for by in SPLITS}
     metric = metric_of(made)
@@ -182,15 +185,16 @@ def _score(table: pl.DataFrame, level: Level, name: str, real: bool, spent: Spen
         "",
         *about,
         {by: judged(rows[by], seed, streams[by]) for by in SPLITS},
-        {by: tuple(_by_group(rows[by], seed, streams[by])) for by in SPLITS},
+        {by: tuple(_each("group", rows[by], seed, streams[by])) for by in SPLITS},
+        {by: tuple(_each("setting", rows[by], seed, streams[by])) for by in SPLITS},
         cost,
         tuple(_failures(hardest, seed, f"{name} {level}")),
     )
 
 
-def _by_group(rows: pl.DataFrame, seed: int, stream: str) -> Iterable[tuple[str, Judged]]:
-    for group in rows["group"].unique().sort():
-        yield group, judged(rows.filter(pl.col("group") == group), seed, f"{stream} {group}")
+def _each(column: str, rows: pl.DataFrame, seed: int, stream: str) -> Iterable[tuple[str, Judged]]:
+    for name in rows[column].unique().sort():
+        yield name, judged(rows.filter(pl.col(column) == name), seed, f"{stream} {name}")
 
 
 def _failures(rows: pl.DataFrame, seed: int, stream: str) -> Iterator[Failure]:
