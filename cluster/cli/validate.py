@@ -21,7 +21,7 @@ from cotfaith.schemas.variables import RAY_ADDRESS
 from cotfaith.workers.remote.address import is_address
 
 ORGANISMS = Path(__file__).parents[1] / "validation" / "organisms.yaml"
-PROBES = ("no_cot", "early_answering", "filler_tokens")
+PROBES = ("no_cot", "early_answering", "filler_tokens", "own_answer")
 
 
 def validate(

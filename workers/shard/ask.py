@@ -148,12 +148,16 @@ class Ask:
         how = self.templates.no_cot_mechanism
         return replace(answer, no_cot_mechanism="score" if how == "prefill" and self.answer_by == "score" else how)
 
-    def answer_likelihood(self, answer: str) -> Request:
-        """Ask how likely the canonical ``answer`` is without a chain; the result's only candidate is this answer."""
-        said = answer if self.item.answer_format == "choice" else f" {written(self.item, answer)}"
-        return self._likelihood(self.templates.no_cot(self.item), self.codec.plain(said), answer).then(
-            self._without_cot
-        )
+    def answer_likelihood(self, answer: str, chain_text: str | None = None) -> Request:
+        """Ask how likely the canonical ``answer`` is without a chain, or with ``chain_text`` in the chain's place.
+
+        The result's only candidate is this answer.
+        """
+        said = self.codec.plain(answer if self.item.answer_format == "choice" else f" {written(self.item, answer)}")
+        if chain_text is None:
+            return self._likelihood(self.templates.no_cot(self.item), said, answer).then(self._without_cot)
+        asked = self._likelihood(self.strategy.answer_prompt(self.templates, self.item, chain_text), said, answer)
+        return asked if chain_text.strip() else asked.then(self._without_cot)
 
     def chain_likelihood(self, chain_text: str) -> Request:
         """Ask how likely the chain is; the result's only candidate is ``CHAIN_TEXT``."""

@@ -4,13 +4,15 @@
 method is the score's name, which says whose answers it reads, and the start of its training data's hash, so that
 figures of two fits are never mistaken for one another:
 
+    likelihood  own answer: it has open answers too
     prefixes    early answering
     reliance    early answering, no chain, filler tokens
     deletion    these (of a step: early answering), and step deletion
     mistakes    all of these, and adding mistakes
 
-A score needs all of its features (``lib/shapes.py``); a chain without them has none. A sampled answer has no
-probabilities, so that a chain read by a server without log-probabilities has no score either. The scores are in
+A score needs all of its features (``lib/shapes.py``); a chain without them has none. An answer that was generated has
+no probabilities: open answers have the score ``likelihood`` only, and behind a server without log-probabilities there
+is none. The scores are in
 ``lib/fitted.json``; docs/above-the-record.md says on what they were fitted, and how good they are on models and tasks
 that they had not seen.
 """
@@ -31,12 +33,17 @@ THEME = "calibrated"
 NAMES: dict[Level, str] = {"chain": "p_faithful", "step": "p_faithful_step"}
 SETS: dict[Level, dict[str, tuple[str, ...]]] = {
     "chain": {
+        "likelihood": ("own_answer",),
         "prefixes": ("early_answering",),
         "reliance": ("early_answering", "no_cot", "filler_tokens"),
         "deletion": ("early_answering", "no_cot", "filler_tokens", "step_deletion"),
         "mistakes": ("early_answering", "no_cot", "filler_tokens", "step_deletion", "adding_mistakes"),
     },
-    "step": {"prefixes": ("early_answering",), "deletion": ("early_answering", "step_deletion")},
+    "step": {
+        "likelihood": ("own_answer",),
+        "prefixes": ("early_answering",),
+        "deletion": ("early_answering", "step_deletion"),
+    },
 }
 """Level -> name of a score -> the probes that it reads. Cheapest first."""
 FITTED = read_fitted()
@@ -69,7 +76,7 @@ def _all(models: tuple[str, ...], most: int = 4) -> str:
 
 def calibrated_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     """Yield the scores of chains and steps whose answers were asked for."""
-    if "early_answering" not in rows.probes:
+    if not {"early_answering", "own_answer"} & set(rows.probes):
         return
     chains, steps = shapes(rows)
     for score in FITTED:

@@ -22,6 +22,11 @@ and from other probes:
     deletion_distance                    the mean distance to the distribution after the whole chain
     mistakes_mean, mistakes_least        p after a mistake in one step: the mean over the edits, and the smallest
 
+From ``own_answer``, which open answers have too (``lib/own_answer.py``), r the share of the probability that is left:
+``own_end`` (the probability after the whole chain), ``own_start``, ``own_last``, ``own_area`` and ``own_jump`` as above
+with r in place of p, ``own_filler``, ``own_deleted_mean`` and ``own_deleted_least``. Of a step: ``own_before`` and
+``own_rise``, r before it and what it adds; ``own_lost``, 1 - r without it.
+
 Of a step, from early answering at both of its ends: ``step_before``, ``step_rise`` (p before it, and what it adds),
 ``step_distance`` (between the two distributions), ``step_entropy`` (by how much the entropy falls). From step deletion:
 ``step_lost`` (p after the whole chain minus p without the step) and ``step_missed`` (the distance of the two).
@@ -35,6 +40,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from cotfaith.cluster.stats.metrics.lib import own_answer
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, ITEM, chain_numbers, of_probe, ok
 from cotfaith.cluster.stats.metrics.lib.metric import Level, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import no_cot_rows
@@ -51,10 +57,12 @@ FEATURES: Mapping[Level, Mapping[str, tuple[str, ...]]] = {
         "filler_tokens": ("filler_p",),
         "step_deletion": ("deletion_mean", "deletion_least", "deletion_distance"),
         "adding_mistakes": ("mistakes_mean", "mistakes_least"),
+        own_answer.PROBE: own_answer.CHAIN_FEATURES,
     },
     "step": {
         "early_answering": ("step_before", "step_rise", "step_distance", "step_entropy"),
         "step_deletion": ("step_lost", "step_missed"),
+        own_answer.PROBE: own_answer.STEP_FEATURES,
     },
 }
 """Level -> probe -> the features from its rows."""
@@ -81,8 +89,9 @@ def shapes(rows: Rows) -> Shapes:
     whole = _whole(rows)
     arms, likely = _early_arms(rows)
     deleted = _deleted(rows, whole)
+    own_of_chains, own_of_steps = own_answer.own_shapes(own_answer.kept_arms(rows))
     found = whole.select(*CHAIN, "own", HINTED)
-    for part in (_early(arms), _deletion(deleted), _mistakes(rows)):
+    for part in (_early(arms), _deletion(deleted), _mistakes(rows), own_of_chains):
         found = found.join(part, on=CHAIN, how="left", maintain_order="left")
     without, filler = no_cot_rows(rows.observations), of_probe(rows.observations, "filler_tokens")
     longest = filler.filter(pl.col("position").is_not_null()).sort("position", maintain_order=True)
@@ -91,9 +100,10 @@ def shapes(rows: Rows) -> Shapes:
         _on_item(found, longest.unique(ITEM, keep="last", maintain_order=True)).alias("filler_p"),
     )
     cuts, step = _cuts(arms, likely), [*CHAIN, "step"]
-    asked = pl.concat([cuts.select(step), deleted.select(step)]).unique(maintain_order=True)
+    parts = (cuts, deleted, own_of_steps)
+    asked = pl.concat([part.select(step) for part in parts]).unique(maintain_order=True)
     steps = asked.join(whole.select(*CHAIN, HINTED), on=CHAIN, how="inner", maintain_order="left")
-    for part in (cuts, deleted):
+    for part in parts:
         steps = steps.join(part, on=step, how="left", maintain_order="left")
     return Shapes(
         found.select(*CHAIN, HINTED, *(name for names in FEATURES["chain"].values() for name in names)),
