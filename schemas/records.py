@@ -109,7 +109,7 @@ class Answer:
 
     status: Status
     value: str | None = None
-    """Canonical answer; null unless ``status`` is ok, and in cc_shap: nothing is chosen."""
+    """Canonical answer; null unless ``status`` is ok, and in cc_shap and own_answer: nothing is chosen."""
     strict: str | None = None
     """What the strict pattern read (generated answers)."""
     loose: str | None = None
@@ -117,7 +117,7 @@ class Answer:
     text: str | None = None
     """The generated answer text; null for scored answers."""
     candidates: tuple[str, ...] = ()
-    """Canonical answers that ``logprobs`` belongs to (scored answers); cc_shap: one answer, or the chain."""
+    """Canonical answers that ``logprobs`` belongs to (scored answers); own_answer: one; cc_shap: one, or the chain."""
     logprobs: tuple[float, ...] = ()
     """log P(candidate | prompt) in nats, not normalised over the candidates."""
     tied: bool | None = None

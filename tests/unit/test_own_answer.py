@@ -5,16 +5,30 @@ from dataclasses import replace
 
 import pytest
 from scores_by_hand import FAILED, arm, chain, rows, scored, usable
-from scripted import Scripted, chain_of, observe
+from scripted import ITEM, Scripted, chain_of, observe
 
 from cotfaith.cluster.stats.metrics.lib.shapes import shapes
 from cotfaith.cluster.validation.scored import score_all
+from cotfaith.schemas.records import Answer
+from cotfaith.schemas.spec import ModelSpec, PromptSpec, SamplingSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.probes.filler_tokens import FILLER
 from cotfaith.workers.probes.lib.probe import Shape
-from cotfaith.workers.probes.own_answer import PROBE, Options
+from cotfaith.workers.probes.own_answer import PROBE, Options, spelled
+from cotfaith.workers.roles.editors.organism import OrganismEditor
+from cotfaith.workers.roles.embedders.lexical import LexicalEmbedder
+from cotfaith.workers.shard.ask import Ask
+from cotfaith.workers.strategies import STRATEGIES
+from cotfaith.workers.text.codec import ByteCodec
+from cotfaith.workers.text.templates import Templates
 
 CHAIN = chain_of(" Red is warm.", " Blood is red.", " So blood.")
+
+
+def asking(item):
+    templates = Templates(ModelSpec(id="m", source="s"), PromptSpec(), ByteCodec())
+    roles = STRATEGIES["cot"], OrganismEditor(), LexicalEmbedder()
+    return Ask(item, templates, ByteCodec(), SamplingSpec(), "generate", (0,), *roles)
 
 
 class Reader(Scripted):
@@ -63,6 +77,30 @@ def test_long_chains_are_thinned_out():
     found = observe("own_answer", long, Reader(), {"max_positions": 3, "max_steps": 2})
     assert [r.position for r in found if r.condition == "kept"] == [0, 50, 100]
     assert [r.step for r in found if r.condition == "without"] == [1, 100]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "said"),
+    [
+        (" Yarm.", "yarm", "Yarm"),
+        (" The town is Long Eaton", "long eaton", "Long Eaton"),
+        (" 1,000.", "1000", None),
+        (None, "A", None),
+        ("", "a", None),
+    ],
+)
+def test_an_answer_is_scored_as_the_model_spelled_it(text, value, said):
+    assert spelled(Answer(Status.OK, value, text=text)) == said
+
+
+def test_a_text_is_asked_for_in_its_own_spelling():
+    item = replace(ITEM, answer_format="text", choices=(), gold="yarm")
+    ask = asking(item)
+    payload = ask.answer_likelihood("yarm", " So.", "Yarm").payload
+    assert [bytes(c).decode() for c in payload.candidates] == [" Yarm"]
+    assert [bytes(c).decode() for c in ask.answer_likelihood("yarm", " So.").payload.candidates] == [" yarm"]
+    number = asking(replace(item, answer_format="number", gold="5"))
+    assert [bytes(c).decode() for c in number.answer_likelihood("5", " So.", "five").payload.candidates] == [" 5"]
 
 
 def test_the_plan():

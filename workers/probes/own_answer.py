@@ -2,8 +2,8 @@
 
 The other probes ask for an answer. Where the possible answers are known, they are scored, and the answer has a
 probability; an open answer (any number, any text) is generated, and has none. Here the chain's own answer is scored as
-a text, so that there is a soft score for every chain. It takes forward passes only. After Lanham et al. 2023 (arXiv
-2307.13702), 2.3 and 2.5. Rows, by ``condition``:
+a text, as the model spelled it, so that there is a soft score for every chain. It takes forward passes only. After
+Lanham et al. 2023 (arXiv 2307.13702), 2.3 and 2.5. Rows, by ``condition``:
 
     "kept"      after steps 1..k, for k = 0..n; ``position`` is k; k = 0 is the answer after an empty chain
     "without"   the chain without step i; ``step`` is i
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from cotfaith.schemas.records import Chain, Observation
+from cotfaith.schemas.records import Answer, Chain, Observation
 from cotfaith.schemas.spec import Section
 from cotfaith.workers.probes.filler_tokens import FILLER
 from cotfaith.workers.probes.lib.probe import Arm, Probe, ProbeRun, Shape
@@ -51,13 +51,20 @@ def own_answer(chain: Chain, ask: Ask, options: Options) -> ProbeRun:
     """Ask how likely the chain's answer is, with each text in the chain's place."""
     assert chain.answer.value is not None, "a chain without an answer is not probed"
     asked = list(_asked(chain, options))
-    found = yield [ask.answer_likelihood(chain.answer.value, one.text) for one in asked]
+    found = yield [ask.answer_likelihood(chain.answer.value, one.text, spelled(chain.answer)) for one in asked]
     return [
         Observation(
             arm=one.arm, answer=answer, condition=one.condition, position=one.position, step=one.step, graded=False
         )
         for one, answer in zip(asked, found, strict=True)
     ]
+
+
+def spelled(answer: Answer) -> str | None:
+    """Return how the model wrote its answer, without what stood around it; None if it did not write it like that."""
+    text, value = answer.text or "", answer.value or ""
+    at = text.lower().find(value.lower())
+    return text[at : at + len(value)] if value and at >= 0 else None
 
 
 def _asked(chain: Chain, options: Options) -> Sequence[_Asked]:

@@ -148,12 +148,14 @@ class Ask:
         how = self.templates.no_cot_mechanism
         return replace(answer, no_cot_mechanism="score" if how == "prefill" and self.answer_by == "score" else how)
 
-    def answer_likelihood(self, answer: str, chain_text: str | None = None) -> Request:
+    def answer_likelihood(self, answer: str, chain_text: str | None = None, spelled: str | None = None) -> Request:
         """Ask how likely the canonical ``answer`` is without a chain, or with ``chain_text`` in the chain's place.
 
-        The result's only candidate is this answer.
+        The result's only candidate is this answer. ``spelled``: how a text is written; canonical texts are in lower
+        case.
         """
-        said = self.codec.plain(answer if self.item.answer_format == "choice" else f" {written(self.item, answer)}")
+        words = spelled if spelled and self.item.answer_format == "text" else written(self.item, answer)
+        said = self.codec.plain(answer if self.item.answer_format == "choice" else f" {words}")
         if chain_text is None:
             return self._likelihood(self.templates.no_cot(self.item), said, answer).then(self._without_cot)
         asked = self._likelihood(self.strategy.answer_prompt(self.templates, self.item, chain_text), said, answer)
