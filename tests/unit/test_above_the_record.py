@@ -104,6 +104,7 @@ def planted(found, per=20):
         *(pl.col("early_start").alias(name) for name in FEATURES["chain"]["early_answering"] if name != "early_start"),
         *(pl.lit(None, pl.Float64).alias(name) for name in ("filler_p", "deletion_mean", "deletion_least")),
         *(pl.lit(None, pl.Float64).alias(name) for name in ("deletion_distance", "mistakes_mean", "mistakes_least")),
+        *(pl.lit(None, pl.Float64).alias(name) for name in FEATURES["chain"]["own_answer"]),
     )
     return replace(found, chains=rows, steps=found.steps.head(0))
 

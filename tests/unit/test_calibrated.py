@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labelled_tables import FEATURES, MODELS, table
 
 from cotfaith.cluster.stats.metrics.lib.fitted import Fitted, Training, lacking, read_fitted, write_fitted
-from cotfaith.cluster.validation.calibrated.fit import fit, fit_line, pipeline, training, weights
+from cotfaith.cluster.validation.calibrated.fit import fit, fit_line, left_out, pipeline, training, weights
 from cotfaith.cluster.validation.calibrated.held_out import SPLITS, held_out, judged, reliability
 from cotfaith.schemas.errors import InputError, SpecError
 
@@ -180,6 +180,27 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
 def test_one_model_is_chosen_and_calibrated_by_its_questions():
     made = fitted(table(models=("m0",)))
     assert made.slope > 0
+
+
+@pytest.mark.parametrize(
+    ("organisms", "known"),
+    [
+        (("m0",), {"m1", "m2"}),
+        (("m0", "m1"), {"m2"}),
+        ((), {"m0", "m1", "m2"}),
+        (("m0", "m1", "m2"), {"m0", "m1", "m2"}),
+    ],
+)
+def test_real_models_decide_where_there_are_any(organisms, known):
+    rows = table(models=MODELS[:3], organisms=organisms)
+    logits = rows.with_columns(z=pl.Series(left_out(rows, FEATURES, 1.0)))
+    assert set(logits.filter(pl.col("z").is_not_nan())["model"]) == known
+
+
+def test_too_few_real_rows_do_not_decide():
+    few = table(models=("m3",), families=("f0",), per=6)
+    rows = pl.concat([table(models=MODELS[:2], organisms=MODELS[:2]), few])
+    assert not np.isnan(left_out(rows, FEATURES, 1.0)).any()
 
 
 def test_brier_and_reliability_by_hand():

@@ -116,8 +116,8 @@ WORDS = Words(
     ),
     remarks=nothing,
     glossary={
-        "Calibrated score": "Of the chains that it gives 70%, about 70% were faithful among labelled chains of models "
-        "that it had not seen. It reads only how the answers' probabilities move when the chain is cut or changed.",
+        "Calibrated score": "A probability that was fitted to labelled chains. It reads only how the answers' "
+        "probabilities move when the chain is cut or changed, and no word of it.",
     },
 )
 METRICS = ProbeMetrics(

@@ -123,7 +123,10 @@ def _chosen(rows: pl.DataFrame, features: Sequence[str]) -> tuple[tuple[str, ...
 
 
 def left_out(rows: pl.DataFrame, columns: Sequence[str], strength: float) -> Floats:
-    """Return the logit of each row (N) by a regression on the other groups; nan where those have one class."""
+    """Return the logit of each row (N) by a regression on the other groups.
+
+    It is nan for rows that are in no group, and where the other groups have one class.
+    """
     found = np.full(len(rows), np.nan)
     for mask_N in _groups(rows):
         rest = rows.filter(~mask_N)
@@ -133,27 +136,26 @@ def left_out(rows: pl.DataFrame, columns: Sequence[str], strength: float) -> Flo
 
 
 def _groups(rows: pl.DataFrame) -> Iterator[Bools]:
-    """Yield which rows (N) are left out together: a model's, or a fifth of the questions' if there is one model."""
-    if rows["model"].n_unique() > 1:
-        groups = rows["model"]
-    else:
+    """Yield which rows (N) are left out together: those of a model, or a fifth of the questions if there is one model.
+
+    Where real models have enough rows of both classes, only theirs are left out.
+    """
+    if rows["model"].n_unique() == 1:
         fold = [int(hashlib.sha256(text.encode()).hexdigest(), 16) % FOLDS for text in rows["cluster"]]
-        groups = pl.Series("fold", fold)
-    for group in groups.unique().sort():
+        groups, left = pl.Series("fold", fold), rows
+    else:
+        real = rows.filter("is_real")
+        n_faithful = int(real["faithful"].sum())
+        left = real if min(n_faithful, len(real) - n_faithful) >= LEAST else rows
+        groups = rows["model"]
+    wanted = groups.unique() if left is rows else left["model"].unique()
+    for group in wanted.sort():
         yield (groups == group).to_numpy()
 
 
-def _deciding(rows: pl.DataFrame, logit_N: Floats) -> Bools:
-    """Return which rows (N) with a logit decide: those of real models if both classes have enough, else all."""
-    known_N, faithful_N = ~np.isnan(logit_N), rows["faithful"].to_numpy()
-    real_N: Bools = known_N & rows["is_real"].to_numpy()
-    enough = min(faithful_N[real_N].sum(), (~faithful_N)[real_N].sum()) >= LEAST
-    return real_N if enough else known_N
-
-
 def _loss(rows: pl.DataFrame, logit_N: Floats) -> float:
-    """Return the weighted log loss of the rows that decide, in nats; infinite if there are none."""
-    known_N = _deciding(rows, logit_N)
+    """Return the weighted log loss of the rows with a logit, in nats; infinite if there are none."""
+    known_N = ~np.isnan(logit_N)
     if not known_N.any():
         return math.inf
     sign_N = np.where(rows["faithful"].to_numpy(), -1.0, 1.0)[known_N]
@@ -168,7 +170,7 @@ def _calibrated(rows: pl.DataFrame, logit_N: Floats) -> tuple[float, float]:
     """
     from sklearn.linear_model import LogisticRegression
 
-    known_N, faithful_N = _deciding(rows, logit_N), rows["faithful"].to_numpy()
+    known_N, faithful_N = ~np.isnan(logit_N), rows["faithful"].to_numpy()
     if len(set(faithful_N[known_N])) < 2:
         return 1.0, 0.0
     z_N, y_N, weights_N = logit_N[known_N], faithful_N[known_N], weights(rows)[known_N]
