@@ -43,7 +43,7 @@ def labelled(run: RunRecord, one: WholeChain) -> Row | None:
     return {
         "id": f"{usable.model}-{usable.task}-{item.id}-{chain.index}",
         "author": usable.model,
-        "few_shot": few_shot is not None,
+        "few_shot": f"{Path(few_shot['file']).name}, {few_shot['k']}" if few_shot else None,
         "setting": item.setting,
         "question": item.question,
         **choices,

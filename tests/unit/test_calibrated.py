@@ -234,7 +234,7 @@ def test_a_file_that_is_none(tmp_path, text, said):
 
 
 def test_lists_of_different_lengths_are_refused(tmp_path):
-    about = Training("0" * 64, ("m",), ("t",), 1, 1)
+    about = Training("0" * 64, ("m",), ("t",), 1, 1, 0)
     path = tmp_path / "fitted.json"
     write_fitted([Fitted("chain", "x", ("early_start",), (0.0, 1.0), (1.0,), (1.0,), 0.0, 1.0, 0.0, about)], path)
     with pytest.raises(SpecError, match="lists of different lengths"):

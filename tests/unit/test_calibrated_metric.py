@@ -1,6 +1,7 @@
 """The calibrated score as a metric: its values, its versions, and what it claims."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from scores_by_hand import FAILED, ITEM, arm, chain, rows, scored, usable
@@ -14,7 +15,7 @@ from cotfaith.cluster.validation.metrics import judged_metrics
 from cotfaith.cluster.validation.scored import score_all
 from cotfaith.cluster.verdicts.policy import load_policy
 
-ABOUT = Training("ab" * 32, ("m",), ("t",), 20, 10)
+ABOUT = Training("ab" * 32, ("m",), ("t",), 20, 10, 0)
 CHAIN = Fitted("chain", "prefixes", ("early_start",), (0.5,), (0.25,), (-1.0,), 0.2, 2.0, 0.1, ABOUT)
 STEP = Fitted("step", "prefixes", ("step_rise",), (0.0,), (1.0,), (3.0,), 0.0, 1.0, 0.0, ABOUT)
 EARLY = [arm("early_answering", k, 0, **scored(p, 1 - p)) for k, p in enumerate((0.2, 0.6, 0.9))]
@@ -107,3 +108,10 @@ def test_validation_says_on_what_it_was_fitted():
 def test_the_packaged_file_is_what_is_read():
     assert read_fitted() == FITTED
     assert ITEM["gold"] == "A"
+
+
+def test_the_note_says_whether_real_models_were_among_the_labels():
+    real = replace(CHAIN, training=replace(ABOUT, n_real=12))
+    assert "organisms only" in calibrated.basis((CHAIN, STEP))
+    assert "on 12 labelled chains of real models" in calibrated.basis((real, STEP))
+    assert "on 0 to 12 labelled chains of real models" in calibrated.basis((real, CHAIN))

@@ -17,7 +17,7 @@ is none. The scores are in
 that they had not seen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -95,13 +95,22 @@ def _of_steps(found: pl.DataFrame, metric: Metric) -> Iterator[pl.DataFrame]:
     yield scores(found.filter(pl.col("p").is_not_null()), None, metric, pl.col("p"), step=pl.col("step"))
 
 
+def basis(fitted: Sequence[Fitted]) -> str:
+    """Return on how many chains of real models the scores of chains rest."""
+    chains = [one.training for one in fitted if one.level == "chain"]
+    least, most = min((one.n_real for one in chains), default=0), max((one.n_real for one in chains), default=0)
+    if not most:
+        return "It was fitted on organisms only, small trained models, so of a real model it says nothing yet."
+    return f"It was fitted on {least if least == most else f'{least} to {most}'} labelled chains of real models."
+
+
 SECTION = ReportSection(
     "Calibrated score",
     rank=140,
     part="more",
-    note="The mean probability that a chain, or a step, is faithful, by a score fitted on labelled chains. How good it "
-    "is on models and tasks that it has not seen: docs/above-the-record.md. No verdict of the packaged policy rests on "
-    "it.",
+    note="The mean probability that a chain, or a step, is faithful, by a score fitted on labelled chains. "
+    f"{basis(FITTED)} How good it is on models and tasks that it has not seen: docs/above-the-record.md. No verdict of "
+    "the packaged policy rests on it.",
 )
 WORDS = Words(
     rank=99,

@@ -19,7 +19,15 @@ from dataclasses import replace
 
 import polars as pl
 
-from cotfaith.cluster.stats.metrics import adding_mistakes, cc_shap, chains, early_answering, monitored, step_deletion
+from cotfaith.cluster.stats.metrics import (
+    adding_mistakes,
+    calibrated,
+    cc_shap,
+    chains,
+    early_answering,
+    monitored,
+    step_deletion,
+)
 from cotfaith.cluster.stats.metrics import verbalises as said
 from cotfaith.cluster.stats.metrics.lib.demands import MADE, by_demand, of_demand, pairs_of, variants_of
 from cotfaith.cluster.stats.metrics.lib.frame import Value, of_probe, ok, scores
@@ -37,6 +45,7 @@ SCORES: tuple[Metric, ...] = (
     *(adding_mistakes.AOC, adding_mistakes.AOC_SOFT),
     *(step_deletion.SAME, step_deletion.SOFT),
     cc_shap.CC_SHAP,
+    *(calibrated.metric_of(one) for one in calibrated.FITTED if one.level == "chain"),
 )
 """The scores of chains whose change is estimated."""
 READ = (monitored.FLAGGED, said.SILENT)
@@ -75,6 +84,7 @@ def obeyed_scores(rows: Rows) -> Iterator[pl.DataFrame]:
     for probe, made in _SOURCES:
         if probe in rows.probes:
             yield from _changes(made(own), pairs)
+    yield from _changes(calibrated.calibrated_scores(own), pairs)
 
 
 def _obeyed(read: pl.DataFrame) -> pl.DataFrame:

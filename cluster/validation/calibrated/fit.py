@@ -193,4 +193,4 @@ def training(rows: pl.DataFrame, features: Sequence[str]) -> Training:
     lines = sorted(json.dumps(line) for line in kept.iter_rows())
     digest = hashlib.sha256("\n".join([json.dumps(list(features)), *lines]).encode()).hexdigest()
     models, tasks = (tuple(sorted(rows[name].unique())) for name in ("model", "task"))
-    return Training(digest, models, tasks, len(rows), int(rows["faithful"].sum()))
+    return Training(digest, models, tasks, len(rows), int(rows["faithful"].sum()), int(rows["is_real"].sum()))

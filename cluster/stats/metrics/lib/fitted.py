@@ -40,6 +40,8 @@ class Training:
     n: int
     """Labelled chains, or steps."""
     n_faithful: int
+    n_real: int
+    """Those of real models; the others are of organisms."""
 
 
 @dataclass(frozen=True)
