@@ -82,14 +82,16 @@ def main() -> None:
         for place in args.runs:
             for task, model, row in chains_of(place):
                 counts[model, task, row["label"] if row else "none"] += 1
-                if row:
-                    rows[task].append(row)
+                rows[task].extend([row] if row else [])
     except CotfaithError as error:
         sys.exit(f"Error: {error}")
     args.out.mkdir(parents=True, exist_ok=True)
     for task, own in sorted(rows.items()):
+        file = args.out / f"{task}.jsonl"
         own.sort(key=lambda row: row["id"])
-        (args.out / f"{task}.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
+        file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
+        if not own:
+            file.unlink()
     _show(counts)
 
 
