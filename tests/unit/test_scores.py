@@ -22,7 +22,7 @@ from cotfaith.schemas.spec import parse_spec
 from cotfaith.workers.probes import PROBES
 
 GROUP = ["model", "task", "strategy", "variant"]
-READINGS = [name for name, probe in PROBES.items() if name == "verbalises" or probe.reader_role != "reader"]
+READINGS = [name for name, probe in PROBES.items() if name in ("verbalises", "obeys") or probe.reader_role != "reader"]
 """What rules and other models say of chains has tests of its own."""
 ON_PLAIN = [name for name in PROBES if name not in READINGS]
 _ELSEWHERE = ("switches", "pairs", "agreement", "naming", *READINGS)

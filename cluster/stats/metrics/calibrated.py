@@ -113,7 +113,7 @@ SECTION = ReportSection(
     "the packaged policy rests on it.",
 )
 WORDS = Words(
-    rank=99,
+    rank=100,
     parts=(
         Part(
             SECTION,
