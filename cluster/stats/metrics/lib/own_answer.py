@@ -15,16 +15,14 @@ from cotfaith.cluster.stats.metrics.lib.metric import Rows
 
 PROBE = "own_answer"
 CHAIN_FEATURES = (
-    *(
-        "own_end",
-        "own_start",
-        "own_last",
-        "own_area",
-        "own_jump",
-        "own_filler",
-        "own_deleted_mean",
-        "own_deleted_least",
-    ),
+    "own_end",
+    "own_start",
+    "own_last",
+    "own_area",
+    "own_jump",
+    "own_filler",
+    "own_deleted_mean",
+    "own_deleted_least",
 )
 STEP_FEATURES = ("own_before", "own_rise", "own_lost")
 
