@@ -471,7 +471,8 @@ assert generation.run(generation.options_of([*common, "--requests", "2", "--ways
 
 def test_it_needs_no_package_of_the_driver_or_of_probes(repo, tmp_path):
     """A lent machine has torch, transformers and pydantic, and not what the rest of the project installs."""
-    missing = "ray,polars,boto3,botocore,nltk,scipy,psutil,jinja2,typer,duckdb,tenacity,pandas,accelerate,vllm,lm_eval"
+    missing = "ray,polars,boto3,botocore,nltk,scipy,sklearn,psutil,jinja2,typer,duckdb,tenacity,pandas,accelerate"
+    missing += ",vllm,lm_eval"
     command = [sys.executable, "-c", BARE, str(repo / "benchmarks"), str(tmp_path / "model"), missing]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -43,12 +43,15 @@ class Head:
         """Return the logits (NV) after the tokens whose last hidden states these are."""
         tokens_1N = torch.zeros(1, len(states_ND), dtype=torch.long, device=self.device)  # only their number matters
         base = _base(self._model)
-        ordinary = base.forward
+        replaced = vars(base).get("forward")  # by whoever changed the model; as a rule its class has the only one
         base.forward = lambda *_, **__: self._output(last_hidden_state=states_ND[None])
         try:
             logits_1NV: Tensor = self._model(input_ids=tokens_1N, use_cache=False).logits
         finally:
-            base.forward = ordinary
+            if replaced is None:
+                del base.forward
+            else:
+                base.forward = replaced
         return logits_1NV[0]
 
 
