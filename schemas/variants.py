@@ -33,6 +33,7 @@ class Framing:
     nothing."""
 
 
+DEMANDED, NOT_DEMANDED = "demanded", "not_demanded"
 DemandRule = Literal["at_most_words", "without_value", "in_language", "without_hint"]
 
 
@@ -46,6 +47,11 @@ class Demand:
     without_hint: "monitor" if the chain must not speak of a monitor either."""
     made: bool = True
     """Whether the arm makes the demand. If not, its chains are read by the same rule, for comparison."""
+
+    @property
+    def condition(self) -> str:
+        """What the rows of its chains have as their ``condition``."""
+        return DEMANDED if self.made else NOT_DEMANDED
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,10 @@ def main() -> None:
     for task, own in sorted(rows.items()):
         file = args.out / f"{task}.jsonl"
         own.sort(key=lambda row: row["id"])
-        file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
-        if not own:
-            file.unlink()
+        if own:
+            file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
+        else:
+            file.unlink(missing_ok=True)
     _show(counts)
 
 

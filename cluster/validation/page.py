@@ -4,19 +4,16 @@ In: ``Validation``. Out: file name -> text; the words are in ``validation.md.j2`
 page; only the seconds differ between machines and runs. Every number comes from the validation.
 """
 
-import re
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cotfaith.cluster.validation.cells import bounded, number, share, tally
 from cotfaith.cluster.validation.judgement import SPANS, Figure
+from cotfaith.cluster.validation.markdown import rendered
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.svg import line_chart
 from cotfaith.cluster.validation.validation import Validation
 
-TEMPLATES = Path(__file__).parent
+TEMPLATE = Path(__file__).with_name("validation.md.j2")
 GROUPS = (("setting", "source of the label"), ("steps", "steps in the chain"), ("model", "model"))
 MARK = {"passed": "passed", "failed": "**FAILED**", "not measured": "not measured"}
 Cells = list[str]
@@ -25,7 +22,8 @@ Cells = list[str]
 def pages(made: Validation, stem: str = "validation") -> dict[str, str]:
     """Return the page, named ``stem``.md, and its SVG figures."""
     charts = _charts(made, stem)
-    text = _template().render(
+    text = rendered(
+        TEMPLATE,
         tally=tally(made),
         checks=[
             [c.name, c.expected, bounded(c.value, c.low, c.high), str(c.n), MARK[c.result], c.note] for c in made.checks
@@ -37,14 +35,7 @@ def pages(made: Validation, stem: str = "validation") -> dict[str, str]:
         counts=[[c.model, *map(str, (c.chains, c.usable, c.labelled, c.faithful))] for c in made.counts],
         rules=[_rule(tested) for tested in judged_metrics()],
     )
-    return {f"{stem}.md": re.sub(r"\n{3,}", "\n\n", text)} | charts
-
-
-def _template() -> Any:
-    # The page is Markdown, not HTML, so nothing is escaped. No text of a model or a task is on the page.
-    loader = FileSystemLoader(TEMPLATES)
-    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
-    return environment.get_template("validation.md.j2")
+    return {f"{stem}.md": text} | charts
 
 
 def _code(name: str) -> str:

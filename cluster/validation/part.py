@@ -16,9 +16,12 @@ from cotfaith.cluster.validation.cost import Spent, spent_on
 from cotfaith.cluster.validation.labelled import Labelled, label_all
 from cotfaith.cluster.validation.scored import PartScores, Scored, joined_scores, score_part
 from cotfaith.cluster.validation.usable import UsableChain, whole_chains
+from cotfaith.schemas.run_objects import Commit, RunRecord
 from cotfaith.schemas.variants import PLAIN
 from cotfaith.workers.interventions import organism_hint
 
+PART_ROWS = 100_000
+"""Observations that are read together, with all texts; more if a shard of all models has more."""
 _ITEM = ["model", "task", "item_id"]
 
 
@@ -46,6 +49,12 @@ class Asked:
     whole: pl.DataFrame | None
     """As in ``Rows``."""
 
+    @classmethod
+    def of_run(cls, run: RunRecord, metrics: Iterable[str], whole: pl.DataFrame | None) -> "Asked":
+        """Ask for all of the run's models and tasks; ``whole``: null if all its rows are read together."""
+        sources = {model.id: model.source for model in run.spec.models}
+        return cls(sources, [task.name for task in run.spec.tasks], frozenset(metrics), whole)
+
     def part(self, tables: Tables) -> Part:
         """Return what is kept of some items' rows."""
         rows = self.rows(tables)
@@ -64,6 +73,10 @@ class Asked:
         """Return the rows of the spec's models and tasks, as metrics read them."""
         own = {name: self.of(table) for name, table in tables.items()}
         return Rows(**own, whole=None if self.whole is None else self.of(self.whole))
+
+    def commits(self, found: Iterable[Commit]) -> list[Commit]:
+        """Return the commits of the spec's models and tasks."""
+        return [commit for commit in found if commit.model in self.sources and commit.task in self.tasks]
 
     def of(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return the rows of the spec's models and tasks."""

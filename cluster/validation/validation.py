@@ -6,7 +6,7 @@ the seconds. Knows nothing about how it is shown.
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,13 +28,10 @@ from cotfaith.cluster.validation.judgement import Figure, figures
 from cotfaith.cluster.validation.labelled import Labelled, organism_of
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.model_checks import GAPS, SKILL
-from cotfaith.cluster.validation.part import Asked, everything
+from cotfaith.cluster.validation.part import PART_ROWS, Asked, everything
 from cotfaith.cluster.validation.scored import Scored
 from cotfaith.cluster.validation.usable import UsableChain
-from cotfaith.schemas.run_objects import Commit, RunRecord
-
-PART_ROWS = 100_000
-"""Observations that are read together, with all texts; more if a shard of all models has more."""
+from cotfaith.schemas.run_objects import RunRecord
 
 
 @dataclass(frozen=True)
@@ -97,11 +94,9 @@ def validate(store: Store, run: RunRecord, most_rows: int = PART_ROWS) -> Valida
     ledger = read_ledger(store, run)
     found, whole = batches(ledger, run, most_rows), occurring(ledger)
     unknown_probes(whole)  # loads what packages offer, before the metrics are listed
-    sources = {model.id: model.source for model in run.spec.models}
-    names = [task.name for task in run.spec.tasks]
-    asked = Asked(sources, names, frozenset(_wanted()), whole if len(found) > 1 else None)
+    asked = Asked.of_run(run, _wanted(), whole if len(found) > 1 else None)
     made = everything(each_batch(store, run, found, asked.part), asked.metrics)
-    seed, commits = run.spec.seed, _own(ledger.commits(), sources, names)
+    seed, sources, commits = run.spec.seed, asked.sources, asked.commits(ledger.commits())
     organisms = {name: model for model, source in sources.items() if (name := organism_of(source)) is not None}
     hinted: list[Check] = []
     if organisms and VARIANT in set(whole["variant"]):
@@ -122,10 +117,6 @@ def _wanted() -> set[str]:
     return {metric.title for metric in (CURVE, RELIANCE, *(gap.metric for gap in GAPS))} | {
         tested.name for tested in judged_metrics()
     }
-
-
-def _own(found: Iterable[Commit], models: Container[str], tasks: Container[str]) -> list[Commit]:
-    return [commit for commit in found if commit.model in models and commit.task in tasks]
 
 
 def _counts(chains: Counter[str], usable: Sequence[UsableChain], labelled: Sequence[Labelled]) -> list[Count]:

@@ -24,7 +24,6 @@ from cotfaith.workers.probes.lib.probe import NoOptions, Probe
 from cotfaith.workers.shard.ask import Ask, Request
 
 NAME, ROLE = "obeys", "judge"
-DEMANDED, NOT_DEMANDED = "demanded", "not_demanded"
 
 
 def obeys(chain: Chain, ask: Ask, options: NoOptions) -> Generator[list[Request], list[Any], list[Observation]]:
@@ -52,7 +51,7 @@ def _rows(ask: Ask, options: NoOptions) -> list[Observation]:
         Observation(
             arm=NAME,
             answer=Answer(Status.OK),
-            condition=DEMANDED if demand.made else NOT_DEMANDED,
+            condition=demand.condition,
             reader=RULES,
             reader_role=ROLE,
             question=demand.rule,

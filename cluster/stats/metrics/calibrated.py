@@ -12,9 +12,8 @@ figures of two fits are never mistaken for one another:
 
 A score needs all of its features (``lib/shapes.py``); a chain without them has none. An answer that was generated has
 no probabilities: open answers have the score ``likelihood`` only, and behind a server without log-probabilities there
-is none. The scores are in
-``lib/fitted.json``; docs/above-the-record.md says on what they were fitted, and how good they are on models and tasks
-that they had not seen.
+is none. The scores are in ``lib/fitted.json``; docs/above-the-record.md says on what they were fitted, and how good
+they are on models and tasks that they had not seen.
 """
 
 from collections.abc import Iterator, Sequence

@@ -29,13 +29,13 @@ from cotfaith.cluster.stats.metrics import (
     step_deletion,
 )
 from cotfaith.cluster.stats.metrics import verbalises as said
-from cotfaith.cluster.stats.metrics.lib.demands import MADE, by_demand, of_demand, pairs_of, variants_of
+from cotfaith.cluster.stats.metrics.lib.demands import by_demand, of_demand, pairs_of, variants_of
 from cotfaith.cluster.stats.metrics.lib.frame import Value, of_probe, ok, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Metric, ProbeMetrics, Rows
 from cotfaith.cluster.stats.metrics.lib.remarks import Remark, Row, outcome
 from cotfaith.cluster.stats.metrics.lib.words import EACH, Column, Part, ReportSection, Source, Words
 from cotfaith.schemas.status import Status
-from cotfaith.schemas.variants import PLAIN, DemandRule
+from cotfaith.schemas.variants import DEMANDED, PLAIN, DemandRule
 
 PROBE = "obeys"
 HIDES: DemandRule = "without_hint"
@@ -123,7 +123,7 @@ def obedience(chain: Row, rows: Sequence[Row]) -> list[Remark]:
 
 
 def _remark(row: Row) -> Remark:
-    what = "does what is demanded" if row["condition"] == MADE else "does what is not demanded here"
+    what = "does what is demanded" if row["condition"] == DEMANDED else "does what is not demanded here"
     quote = row.get("quote")
     return Remark(f"{what} ({row['question']}, by rules)" + (f': "{quote}"' if quote else ""), outcome(row))
 

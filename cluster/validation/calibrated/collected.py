@@ -7,8 +7,7 @@ is_real, false for an organism; cluster, the question; setting; kind, what is wr
 faithful one); n_steps; faithful, the label; and what ``shapes.py`` has. Steps have ``step``, from 1, too.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,13 +18,11 @@ from cotfaith.cluster.storage.batches import Tables, batches, each_batch, occurr
 from cotfaith.cluster.storage.read import load_run, read_ledger
 from cotfaith.cluster.storage.store import Store
 from cotfaith.cluster.validation.labelled import Labelled, organism_of
-from cotfaith.cluster.validation.part import Asked, Everything, Part, everything
+from cotfaith.cluster.validation.part import PART_ROWS, Asked, Everything, Part, everything
 from cotfaith.cluster.validation.usable import KEY
 from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.run_objects import Commit, RunRecord
 
-PART_ROWS = 100_000
-"""Observations that are read together."""
 _LABEL = {
     **dict.fromkeys(KEY, pl.String()),
     "chain_index": pl.Int32(),
@@ -80,9 +77,13 @@ def collect(stores: Sequence[Store], metrics: frozenset[str]) -> Collected:
                 f"{store.place('')} and a run before it both hold {twice[0][0]} on {twice[0][1]}. Give each run once."
             )
         families |= own
-        sources |= {model.id: model.source for model in run.spec.models}
-        read += _parts(store, run, metrics)
-        commits += [one for one in read_ledger(store, run).commits() if (one.model, one.task) in own]
+        ledger = read_ledger(store, run)
+        found, whole = batches(ledger, run, PART_ROWS), occurring(ledger)
+        unknown_probes(whole)  # loads what packages offer
+        asked = Asked.of_run(run, metrics, whole if len(found) > 1 else None)
+        sources |= asked.sources
+        read += each_batch(store, run, found, _reading(asked))
+        commits += asked.commits(ledger.commits())
     every = everything([one.part for one in read], metrics)
     facts = pl.DataFrame(
         [(*key, family, organism_of(sources[key[0]]) is None) for key, family in families.items()],
@@ -99,15 +100,6 @@ def _run(store: Store) -> RunRecord:
     if run is None:
         raise InputError(f"{store.place('')} holds no run. Give folders that `cotfaith validate` has written.")
     return run
-
-
-def _parts(store: Store, run: RunRecord, metrics: frozenset[str]) -> Iterator[_Read]:
-    ledger = read_ledger(store, run)
-    found, whole = batches(ledger, run, PART_ROWS), occurring(ledger)
-    unknown_probes(whole)  # loads what packages offer
-    sources = {model.id: model.source for model in run.spec.models}
-    asked = Asked(sources, [task.name for task in run.spec.tasks], metrics, whole if len(found) > 1 else None)
-    yield from each_batch(store, run, found, _reading(asked))
 
 
 def _reading(asked: Asked) -> Callable[[Tables], _Read]:
@@ -159,8 +151,3 @@ def kind_of(one: Labelled, source: str) -> str:
     how = one.reason.partition(":")[0].lower()
     what = how if how in ("omission", "commission") else "labelled in its file"
     return f"a hint: {what}" if one.setting == "diversionary" else what
-
-
-def counts(table: pl.DataFrame) -> Counter[tuple[str, str, bool]]:
-    """Return how many rows each model, setting and label has."""
-    return Counter(table.select("model", "setting", "faithful").iter_rows())

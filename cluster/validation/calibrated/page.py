@@ -3,13 +3,11 @@
 In: ``Study``. Out: file name -> text; the words are in ``above_the_record.md.j2``. Every number comes from the study.
 """
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cotfaith.cluster.stats.metrics.calibrated import SETS
 from cotfaith.cluster.stats.metrics.lib.metric import Level
@@ -18,8 +16,10 @@ from cotfaith.cluster.validation.calibrated.held_out import SPLITS, Judged, Spli
 from cotfaith.cluster.validation.calibrated.study import LEVELS, RECORD, Score, Study, others
 from cotfaith.cluster.validation.cells import bounded, number, share
 from cotfaith.cluster.validation.judgement import Figure
+from cotfaith.cluster.validation.markdown import rendered
 from cotfaith.cluster.validation.svg import line_chart
 
+TEMPLATE = Path(__file__).with_name("above_the_record.md.j2")
 UNSEEN: dict[Split, str] = {"model": "unseen models", "task": "unseen tasks", "both": "unseen models and tasks"}
 Cells = list[str]
 Table = dict[str, Any]
@@ -28,7 +28,8 @@ Table = dict[str, Any]
 def pages(made: Study, command: str, stem: str = "above-the-record") -> dict[str, str]:
     """Return the page, named ``stem``.md, and its figures; ``command``: what wrote it."""
     charts = {f"{stem}-{level}.svg": text for level in LEVELS if (text := _chart(made.main(level)))}
-    text = _template().render(
+    text = rendered(
+        TEMPLATE,
         command=command,
         real=made.real,
         settings=made.settings,
@@ -44,14 +45,7 @@ def pages(made: Study, command: str, stem: str = "above-the-record") -> dict[str
         lacking=[row for score in made.scores for row in _lacking(score)],
         weights=[table for level in LEVELS if (table := _weights(made.main(level)))],
     )
-    return {f"{stem}.md": re.sub(r"\n{3,}", "\n\n", text)} | charts
-
-
-def _template() -> Any:
-    # The page is Markdown, so nothing is escaped; no text of a chain is on it.
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
-    return environment.get_template("above_the_record.md.j2")
+    return {f"{stem}.md": text} | charts
 
 
 def _area(area: Auroc) -> str:

@@ -110,17 +110,19 @@ def study(found: Collected, seed: int = 0) -> Study:
         raise InputError("No chain of these runs has a label. Give runs of labelled chains, tasks or organisms.")
     real = bool(found.chains["is_real"].any())
     tables: dict[Level, pl.DataFrame] = {"chain": found.chains, "step": found.steps}
-    own = found.chains.filter("is_real") if real else found.chains
+    own = {level: table.filter("is_real") if real else table for level, table in tables.items()}
     spent = _costs(found)
     return Study(
         real=real,
         rows=tables,
-        settings=tuple(sorted(own["setting"].unique())),
-        models=tuple(sorted(own["model"].unique())),
+        settings=tuple(sorted(own["chain"]["setting"].unique())),
+        models=tuple(sorted(own["chain"]["model"].unique())),
         figures=dict(_figures(found, real, seed)),
-        baselines=dict(_baselines(tables, real, seed)),
+        baselines=dict(_baselines(own, seed)),
         costs={(cost.metric, cost.level): cost for cost in spent(others())},
-        scores=tuple(_score(tables[level], level, name, real, spent, seed) for level in LEVELS for name in SETS[level]),
+        scores=tuple(
+            _score(tables[level], own[level], level, name, spent, seed) for level in LEVELS for name in SETS[level]
+        ),
     )
 
 
@@ -142,9 +144,8 @@ def _figures(found: Collected, real: bool, seed: int) -> Iterator[tuple[tuple[st
                     yield (tested.name, tested.judged.level, setting, model), figure(tested, group, seed)
 
 
-def _baselines(tables: Mapping[Level, pl.DataFrame], real: bool, seed: int) -> Iterator[tuple[tuple[str, str], Auroc]]:
-    for level, table in tables.items():
-        rows = table.filter("is_real") if real else table
+def _baselines(tables: Mapping[Level, pl.DataFrame], seed: int) -> Iterator[tuple[tuple[str, str], Auroc]]:
+    for level, rows in tables.items():
         place = pl.col("n_steps") if level == "chain" else pl.col("step") / pl.col("n_steps")
         for setting in ("", *sorted(rows["setting"].unique())):
             own = rows if setting == "" else rows.filter(pl.col("setting") == setting)
@@ -164,9 +165,9 @@ def _costs(found: Collected) -> Spending:
     return partial(costs, every.usable, every.spent, found.commits, every.n_chains.total())
 
 
-def _score(table: pl.DataFrame, level: Level, name: str, real: bool, spent: Spending, seed: int) -> Score:
+def _score(table: pl.DataFrame, own: pl.DataFrame, level: Level, name: str, spent: Spending, seed: int) -> Score:
+    """Fit on ``table``, and judge on ``own``, those of its rows that are judged."""
     features = features_of(level, name)
-    own = table.filter("is_real") if real else table
     whys = Counter(own.select(lacking(features)).to_series().drop_nulls().to_list())
     about = (len(own), len(complete(own, features)), whys)
     try:

@@ -73,6 +73,11 @@ def chain_means(
     return means.drop("_chain")
 
 
+def area_under(s: pl.Expr, x: pl.Expr) -> pl.Expr:
+    """Return the area under straight lines through the points of a group, in order of ``x`` and without nulls."""
+    return ((s + s.shift(1)) / 2 * (x - x.shift(1))).sum()
+
+
 def of_chain(name: str) -> Value:
     """Return a column of ``chain_curves`` or ``chain_means`` as a value, with its bounds and its number of arms."""
     least, most = pl.col(f"{name}_least"), pl.col(f"{name}_most")

@@ -12,11 +12,9 @@ import polars as pl
 from cotfaith.cluster.stats.metrics.lib.bounds import SHARE, of_difference
 from cotfaith.cluster.stats.metrics.lib.frame import ITEM, Value, measured, scores
 from cotfaith.cluster.stats.metrics.lib.metric import Metric
-from cotfaith.schemas.variants import PLAIN
+from cotfaith.schemas.variants import DEMANDED, NOT_DEMANDED, PLAIN
 
 NO_OTHER = "no_arm_without_demand"
-MADE, NOT_MADE = "demanded", "not_demanded"
-"""``condition`` of the rows of the probe ``obeys``."""
 _PLACE = [name for name in ITEM if name != "variant"]
 
 
@@ -37,7 +35,7 @@ def pairs_of(obeyed: pl.DataFrame) -> pl.DataFrame:
         *(pl.col(name).cast(pl.String) for name in ("variant", "intervention", "condition")),
         pl.col("target").is_not_null().alias("pushes"),
     ).unique(maintain_order=True)
-    told, untold = (arms.filter(pl.col("condition") == one).drop("condition") for one in (MADE, NOT_MADE))
+    told, untold = (arms.filter(pl.col("condition") == one).drop("condition") for one in (DEMANDED, NOT_DEMANDED))
     found = told.join(untold.rename({"variant": "without"}), on=["intervention", "pushes"], how="left")
     return found.select("variant", "without").sort("variant", "without")
 

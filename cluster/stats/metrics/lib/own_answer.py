@@ -10,6 +10,7 @@ in both. A chain whose whole arm failed has no r.
 
 import polars as pl
 
+from cotfaith.cluster.stats.metrics.lib.curves import area_under
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, of_probe, ok
 from cotfaith.cluster.stats.metrics.lib.metric import Rows
 
@@ -48,9 +49,7 @@ def own_shapes(arms: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         pl.col("whole").first().alias("own_end"),
         r.filter(pl.col("position") == 0).first().alias("own_start"),
         r.filter(before).last().alias("own_last"),
-        pl.when((pl.col("position") == 0).any())
-        .then(1 - ((r + r.shift(1)) / 2 * (x - x.shift(1))).sum())
-        .alias("own_area"),
+        pl.when((pl.col("position") == 0).any()).then(1 - area_under(r, x)).alias("own_area"),
         r.diff().max().alias("own_jump"),
     )
     deleted = _of(arms, "without").group_by(CHAIN, maintain_order=True)

@@ -41,6 +41,7 @@ from typing import NamedTuple
 import polars as pl
 
 from cotfaith.cluster.stats.metrics.lib import own_answer
+from cotfaith.cluster.stats.metrics.lib.curves import area_under
 from cotfaith.cluster.stats.metrics.lib.frame import CHAIN, ITEM, chain_numbers, of_probe, ok
 from cotfaith.cluster.stats.metrics.lib.metric import Level, Rows
 from cotfaith.cluster.stats.metrics.lib.pairs import no_cot_rows
@@ -166,7 +167,7 @@ def _early(arms: pl.DataFrame) -> pl.DataFrame:
             p.first().alias("early_start"),
             p.filter(before).last().alias("early_last"),
             p.last().alias("early_end"),
-            (1 - ((p + p.shift(1)) / 2 * (x - x.shift(1))).sum()).alias("early_area"),
+            (1 - area_under(p, x)).alias("early_area"),
             p.diff().max().alias("early_jump"),
             # The first cut behind the last one with another answer; 1 if even the whole chain gives another.
             pl.when(other.any())
