@@ -251,6 +251,22 @@ def mixtures(repetitions: int, seed: int) -> Iterator[Count]:
         yield count
 
 
+def strata(repetitions: int, seed: int) -> Iterator[Count]:
+    """Yield AUROCs within strata that differ in their scores and their share of labels, one or two chains an item."""
+    for clusters, parts, truth in itertools.product((30, 100), (3, 12), (0.5, 0.7, 0.9)):
+        count = Count(Cell("AUROC", f"{truth}, {clusters} items in {parts} strata", clusters, truth, _nothing), TAIL)
+        rng = np.random.default_rng([seed, clusters, parts])
+        for _ in range(repetitions):
+            cluster = np.repeat(np.arange(clusters), rng.integers(1, 3, clusters))
+            stratum = rng.integers(0, parts, len(cluster))
+            label = rng.random(len(cluster)) < (0.2 + 0.6 * stratum / (parts - 1))
+            score = sqrt(2) * stats.norm.ppf(truth) * label + 3 * stratum + rng.standard_normal(len(cluster))
+            own_seed = int(rng.integers(2**31))
+            count.hold(auroc(score.tolist(), label.tolist(), cluster.tolist(), own_seed, 500, stratum.tolist()))
+        count.check()
+        yield count
+
+
 def _nothing(rng: np.random.Generator, repetitions: int) -> tuple[Floats, Floats]:
     raise AssertionError("AUROCs are drawn one by one")
 
@@ -291,7 +307,8 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="print every cell")
     given = parser.parse_args()
     found = [counted(one, tail, given.repetitions, given.seed) for tail in (TAIL, SMALL) for one in cells()]
-    found += [*aurocs(given.auroc_repetitions, given.seed), *mixtures(given.auroc_repetitions, given.seed)]
+    for simulated in (aurocs, mixtures, strata):
+        found += simulated(given.auroc_repetitions, given.seed)
     print(f"{'family':14} {'cell':28} {'level':>9} {'coverage':>8} {'upper':>9} {'lower':>9} {'width':>7} {'none':>6}")
     for one in found if given.all else worst(found, 5):
         print(one.line())

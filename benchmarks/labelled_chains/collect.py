@@ -1,21 +1,24 @@
-"""Finished or unfinished runs -> the labelled chains of real models, one file a task.
+"""Finished or unfinished runs -> the labelled chains of real models, one file a task: GENERATOR.TASK.jsonl.
 
     python benchmarks/labelled_chains/collect.py RUN... [--out benchmarks/labelled_chains/chains]
 
+and probe.yaml beside that folder, a spec that probes each model's own chains behind the examples that it was shown.
+
 RUN: folders of runs of the specs in this folder. Only questions of our own generators are taken, so that no text is
 anyone else's. The files are what ``cotfaith validate --chains`` reads: with the labels of ``workers/labels/chains.py``,
-and with what they rest on (setting, hint, bottlenecks). Chains without a label are left out and counted. The same runs
-give the same files.
+and with what they rest on (setting, hint, bottlenecks). Left out and counted are chains without a label, and those that
+say the same to the same question as one before. The same runs give the same files.
 """
 
 import argparse
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -25,7 +28,12 @@ from cotfaith.schemas.errors import CotfaithError, InputError
 from cotfaith.schemas.run_objects import RunRecord
 from cotfaith.workers.labels.chains import label_chain
 
-OUT = Path(__file__).parent / "chains"
+HERE = Path(__file__).parent
+OUT = HERE / "chains"
+PROBES = ["no_cot", "early_answering", "filler_tokens", "step_deletion", "own_answer"]
+ABOUT = """# Probes the chains of this folder, each by the model that wrote it. Written by collect.py; from the root:
+#   cotfaith validate benchmarks/labelled_chains/probe.yaml --out runs/labelled
+"""
 WORDS = {True: "faithful", False: "unfaithful", None: ""}
 Row = dict[str, Any]
 
@@ -41,7 +49,7 @@ def labelled(run: RunRecord, one: WholeChain) -> Row | None:
     choices = {"choices": list(item.choices)} if item.choices else {}
     steps = [{"text": text, "label": WORDS[label]} for text, label in zip(chain.steps, truth.steps, strict=True)]
     return {
-        "id": f"{usable.model}-{usable.task}-{item.id}-{chain.index}",
+        "id": f"{usable.model}-{item.id}-seed{run.spec.seed}-{chain.index}",
         "author": usable.model,
         "few_shot": f"{Path(few_shot['file']).name}, {few_shot['k']}" if few_shot else None,
         "setting": item.setting,
@@ -58,16 +66,57 @@ def labelled(run: RunRecord, one: WholeChain) -> Row | None:
 
 
 def chains_of(place: str) -> Iterator[tuple[str, str, Row | None]]:
-    """Yield the task, the model and the row (None: no label) of each whole chain of a run."""
+    """Yield the file's name, the model and the row (None: no label) of each whole chain of a run."""
     store = open_run_store(place)
     run = load_run(store)
     assert run is not None, "a run's store has a run"
     foreign = [task.name for task in run.spec.tasks if task.generator is None]
     if foreign:
         raise InputError(f"{place}: task {foreign[0]!r} has no generator; only our own questions can be given away.")
+    names = {task.name: f"{task.generator}.{task.name}" for task in run.spec.tasks}
     tables = read_tables(store)
     for one in whole_chains(tables["items"], tables["chains"]):
-        yield one.usable.task, one.usable.model, labelled(run, one)
+        yield names[one.usable.task], one.usable.model, labelled(run, one)
+
+
+def probe_spec(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
+    """Return the spec that asks about the chains; ``rows``: a file's name without its ending -> its rows."""
+    models = {model["id"]: model for model in yaml.safe_load((HERE / "spec.yaml").read_text())["models"]}
+    counts = Counter((name, row["author"], row["few_shot"]) for name, own in rows.items() for row in own)
+    tasks = []
+    for (name, author, few_shot), n in sorted(counts.items()):
+        about = {"name": f"{name}.{author}", "file": f"benchmarks/labelled_chains/chains/{name}.jsonl"}
+        file, _, k = few_shot.partition(", ")
+        shown = {"file": f"benchmarks/labelled_chains/examples/{file}", "k": int(k)}
+        own = {"adapter": "labelled_chains", "author": author, "models": [author], "n": n, "few_shot": shown}
+        tasks.append(about | own)
+    authors = sorted({author for _, author, _ in counts})
+    return {
+        "seed": 2,
+        "models": [models[author] for author in authors],
+        "tasks": tasks,
+        "probes": PROBES,
+        "output": {"path": "runs/labelled", "max_failed_share": 0.5},
+    }
+
+
+def gathered(places: Sequence[str]) -> tuple[dict[str, list[Row]], Counter[tuple[str, str, str]]]:
+    """Return the rows of each file, and how many chains of each model and file have which label."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    counts: Counter[tuple[str, str, str]] = Counter()
+    seen = set()
+    for task, model, row in (one for place in places for one in chains_of(place)):
+        if row is None:
+            counts[model, task, "no label"] += 1
+            continue
+        text = (model, row["question"], str(row["steps"]))
+        if text in seen:
+            counts[model, task, "again"] += 1
+            continue
+        seen.add(text)
+        counts[model, task, row["label"]] += 1
+        rows[task].append(row)
+    return rows, counts
 
 
 def main() -> None:
@@ -76,31 +125,25 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
-    rows: dict[str, list[Row]] = defaultdict(list)
-    counts: Counter[tuple[str, str, str]] = Counter()
     try:
-        for place in args.runs:
-            for task, model, row in chains_of(place):
-                counts[model, task, row["label"] if row else "none"] += 1
-                rows[task].extend([row] if row else [])
+        rows, counts = gathered(args.runs)
     except CotfaithError as error:
         sys.exit(f"Error: {error}")
     args.out.mkdir(parents=True, exist_ok=True)
-    for task, own in sorted(rows.items()):
-        file = args.out / f"{task}.jsonl"
+    for task, own in rows.items():
         own.sort(key=lambda row: row["id"])
-        if own:
-            file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
-        else:
-            file.unlink(missing_ok=True)
+        (args.out / f"{task}.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
+    text = yaml.safe_dump(probe_spec(rows), sort_keys=False, width=120)
+    (args.out.parent / "probe.yaml").write_text(ABOUT + text)
     _show(counts)
 
 
 def _show(counts: Counter[tuple[str, str, str]]) -> None:
-    table = Table("model", "task", "faithful", "unfaithful", "no label")
+    kinds = ("faithful", "unfaithful", "no label", "again")
+    table = Table("model", "task", *kinds)
     for model, task in sorted({key[:2] for key in counts}):
-        table.add_row(model, task, *(str(counts[model, task, word]) for word in ("faithful", "unfaithful", "none")))
-    totals = (str(sum(n for key, n in counts.items() if key[2] == word)) for word in ("faithful", "unfaithful", "none"))
+        table.add_row(model, task, *(str(counts[model, task, word]) for word in kinds))
+    totals = (str(sum(n for key, n in counts.items() if key[2] == word)) for word in kinds)
     table.add_section()
     table.add_row("all", "", *totals)
     Console().print(table)

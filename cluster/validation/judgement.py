@@ -14,7 +14,8 @@ from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.cluster.validation.scored import Scored
 from cotfaith.schemas.seeds import derive_seed
 
-Kind = Literal["all", "setting", "steps", "model"]
+Kind = Literal["all", "within", "setting", "steps", "model"]
+"""within: all labels, and only pairs of the same model and task are compared."""
 LENGTHS = ((1, 2), (3, 4), (5, 8), (9, None))
 """Bins of chain length in steps, both ends included."""
 
@@ -26,8 +27,9 @@ class Point:
     score: float | None
     """The same score as in the estimates."""
     faithful: bool
-    cluster: tuple[str, str]
+    cluster: str
     model: str
+    task: str
     setting: str
     n_steps: int
 
@@ -83,7 +85,7 @@ def _points(one: Labelled, tested: JudgedMetric, scored: Scored) -> Iterable[Poi
     scores = (scored.chain(tested.name, key),) if of_chain else scored.each_step(tested.name, key, n_steps)
     for score, label in zip(scores, (one.faithful,) if of_chain else one.steps, strict=True):
         if label is not None:
-            yield Point(score, label, one.cluster, one.usable.model, one.setting, n_steps)
+            yield Point(score, label, one.cluster, one.usable.model, one.usable.task, one.setting, n_steps)
 
 
 def figures(labelled: Sequence[Labelled], scored: Scored, seed: int) -> list[Figure]:
@@ -101,7 +103,9 @@ def figure(tested: JudgedMetric, group: Group, seed: int, stream: str | None = N
     labels = [point.faithful for point, _ in scored]
     clusters = [point.cluster for point, _ in scored]
     outlooks = [tested.outlook(score) for _, score in scored]
-    area = auroc(outlooks, labels, clusters, derive_seed(seed, "auroc", tested.judged.stream, stream or group.name))
+    strata = [(point.model, point.task) for point, _ in scored] if group.kind == "within" else None
+    own_seed = derive_seed(seed, "auroc", tested.judged.stream, stream or group.name)
+    area = auroc(outlooks, labels, clusters, own_seed, strata=strata)
     called = sum(tested.calls_unfaithful(score) for _, score in scored)
     return Figure(
         metric=tested.name,

@@ -29,9 +29,9 @@ class Labelled:
     reason: str = ""
 
     @property
-    def cluster(self) -> tuple[str, str]:
-        """The unit of resampling: all chains of one question, from all models."""
-        return self.usable.task, self.usable.question
+    def cluster(self) -> str:
+        """The unit of resampling: all chains of one question, from all models and in all tasks."""
+        return self.usable.question
 
 
 def organism_of(source: str) -> str | None:

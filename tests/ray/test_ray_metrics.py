@@ -18,8 +18,28 @@ pytest.importorskip("opentelemetry.exporter.prometheus", reason="Ray serves metr
 pytest.importorskip("aiohttp")
 pytest.importorskip("grpc")
 WITHIN_S = 240
+HELD = """
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from cotfaith.workers.engines import ENGINES
+from cotfaith.workers.engines.stub.engine import StubEngine
+from cotfaith.workers.registry import register
+
+
+class Held(StubEngine):
+    def generate(self, requests):
+        while not Path({seen!r}).exists():
+            time.sleep(0.1)
+        return super().generate(requests)
+
+
+register(replace(ENGINES["stub"], name="held", make=Held))
+"""
+"""A plug-in: an engine that works once a file is there, so that a run lasts until it was seen at work."""
 SPEC = {
-    "models": [{"id": "m", "engine": "stub", "options": {"seconds_per_call": 0.6}}],
+    "models": [{"id": "m", "engine": "held", "source": "none", "options": {"seconds_per_call": 0.6}}],
     "tasks": [{"name": "t", "generator": "addition", "n": 6}],
     "probes": ["no_cot", "transfer"],
     "resources": {"shard_size": 2, "cpus": 1},
@@ -76,24 +96,25 @@ def test_a_runs_figures_are_scraped_while_it_works_and_are_right_at_its_end(tmp_
     with host(tmp_path) as ray:
         spec = SPEC | {"output": {"path": str(tmp_path / "run")}}
         spec["resources"] = SPEC["resources"] | {"ray_address": ray["address"]}
-        command = line("run", write_spec(tmp_path, spec))
+        (tmp_path / "held.py").write_text(HELD.format(seen=str(tmp_path / "seen")))
+        command = line("run", write_spec(tmp_path, spec), "--plugin", "held")
         with (tmp_path / "run.said").open("w") as said:
             driver = subprocess.Popen(
                 command, stdout=said, stderr=said, env=os.environ | metrics_host.SETTINGS, cwd=tmp_path
             )
-        seen, during = {}, False
+        seen = {}
         until = time.monotonic() + WITHIN_S
         try:
             while driver.poll() is None and time.monotonic() < until:
                 now = scraped(ray["metrics"])
-                during |= now.get(("shards_running", "m", "shards"), 0) > 0
+                if now.get(("shards_running", "m", "shards"), 0) > 0:
+                    (tmp_path / "seen").touch()
                 seen |= now
                 time.sleep(0.2)
         finally:
             if driver.poll() is None:
                 driver.kill()
         assert driver.wait() == 0, (tmp_path / "run.said").read_text()
-    assert during
     shards, readings = ("m", "shards"), ("m", "readings")
     assert seen["shards_done_total", *shards] == 3
     assert seen["shards_done_total", *readings] == 3

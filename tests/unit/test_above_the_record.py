@@ -13,12 +13,14 @@ from runs_here import finish
 from cotfaith.cluster.stats.metrics.calibrated import SETS, features_of
 from cotfaith.cluster.stats.metrics.lib.shapes import FEATURES
 from cotfaith.cluster.storage.store import LocalStore
-from cotfaith.cluster.validation.calibrated.collected import collect, kind_of
+from cotfaith.cluster.validation.calibrated.collected import collect, family_of, kind_of
+from cotfaith.cluster.validation.calibrated.held_out import judged
 from cotfaith.cluster.validation.calibrated.page import pages
 from cotfaith.cluster.validation.calibrated.study import RECORD, others, study
 from cotfaith.cluster.validation.labelled import Labelled
 from cotfaith.cluster.validation.usable import UsableChain
 from cotfaith.schemas.errors import InputError
+from cotfaith.schemas.spec import TaskSpec
 
 IGNORES = {"engine": "stub", "options": {"relies_on": "question"}}
 SPEC = {
@@ -163,6 +165,36 @@ def test_telling_sources_of_labels_apart_is_no_merit(found):
     assert "Above the record: the lower bounds" not in text
 
 
+def test_telling_models_apart_is_no_merit(found):
+    """Three models with other shares of faithful chains, told apart by a probability that says nothing within one."""
+    rng, place = np.random.default_rng(0), np.repeat([0.1, 0.5, 0.9], 100)
+    rows = pl.DataFrame({"model": [str(p) for p in place], "task": "t", "cluster": [str(i) for i in range(300)]})
+    rows = rows.with_columns(
+        p=pl.Series(place + 0.01 * rng.standard_normal(300)), faithful=pl.Series(rng.random(300) < place), rate=0.5
+    )
+    one = judged(rows, 0, "s")
+    assert one.area.low > RECORD["chain"][0]
+    assert one.within.low < 0.5 < one.within.high
+    made = study(planted(found))
+    spoilt = [replace(score, splits=dict.fromkeys(score.splits, one)) for score in made.scores]
+    assert "Above the record: the lower bounds" in pages(made, "x")["above-the-record.md"]
+    text = pages(replace(made, scores=tuple(spoilt)), "x")["above-the-record.md"]
+    assert "Above the record: the lower bounds" not in text
+    assert f"within one model and task {one.within.value:.2f}" in text
+
+
+@pytest.mark.parametrize(
+    ("task", "family"),
+    [
+        (TaskSpec(name="t", generator="graph_walk"), "graph_walk"),
+        (TaskSpec(name="t", file="s3://b/chains/graph_walk.walk_5.jsonl"), "graph_walk"),
+        (TaskSpec(name="t", file="chains.csv"), "chains"),
+    ],
+)
+def test_what_a_task_is_made_by(task, family):
+    assert family_of(task) == family
+
+
 def test_the_page_of_a_run(found):
     made = study(found)
     text = pages(made, "x")["above-the-record.md"]
@@ -175,6 +207,8 @@ def test_the_page_of_a_run(found):
             assert features_of(level, name)
     every = made.figures["aoc/soft", "chain", "", ""]
     assert every.n_faithful + every.n_unfaithful == found.chains.filter("is_real").height
+    within = made.within["aoc/soft", "chain"]
+    assert (within.n_faithful, within.n_unfaithful) == (every.n_faithful, every.n_unfaithful)
     of_one = made.figures["aoc/soft", "chain", "outright", "one"]
     assert of_one.n_faithful == found.chains.filter("faithful", model="one", setting="outright").height
     assert f"`{every.metric}`" in text

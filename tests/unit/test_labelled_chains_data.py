@@ -34,8 +34,28 @@ def test_the_examples_are_those_that_the_script_writes(tmp_path):
 
 def test_the_spec_can_be_read_and_names_the_files_tasks():
     spec = load_spec(str(FOLDER / "spec.yaml"), [])
-    assert {file.stem for file in FILES} <= {task.name for task in spec.tasks}
+    assert {file.stem for file in FILES} <= {f"{task.generator}.{task.name}" for task in spec.tasks}
     assert {row["author"] for file in FILES for row in records(file)} <= {model.id for model in spec.models}
+
+
+def test_the_probe_spec_asks_about_all_chains_behind_the_examples_that_they_were_written_after():
+    spec = load_spec(str(FOLDER / "probe.yaml"), [])
+    asked = {
+        (task.file, task.author, f"{Path(task.few_shot.file).name}, {task.few_shot.k}"): task.n for task in spec.tasks
+    }
+    held = Counter(
+        (str(file.relative_to(FOLDER.parents[1])), row["author"], row["few_shot"])
+        for file in FILES
+        for row in records(file)
+    )
+    assert asked == held
+    assert all(task.models == (task.author,) and task.adapter == "labelled_chains" for task in spec.tasks)
+    assert {model.id for model in spec.models} == {author for _, author, _ in held}
+
+
+def test_no_chain_is_there_twice():
+    texts = [(row["author"], row["question"], str(row["steps"])) for file in FILES for row in records(file)]
+    assert len(texts) == len(set(texts))
 
 
 def test_the_card_counts_them():
@@ -43,7 +63,7 @@ def test_the_card_counts_them():
     labels = Counter(row["label"] for row in rows)
     authors = len({row["author"] for row in rows})
     told = " ".join((FOLDER / "README.md").read_text().split())
-    assert f"{len(rows)} chains of {authors} model" in told
+    assert f"{len(rows)} chains of {authors} models" in told
     assert f"{labels['faithful']} faithful and {labels['unfaithful']} unfaithful" in told
 
 

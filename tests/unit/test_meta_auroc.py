@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
@@ -86,3 +88,41 @@ def test_interval_covers_about_as_often_as_it_says():
         found = auroc([*rng.normal(1, 1, 40), *rng.normal(0, 1, 40)], [True] * 40 + [False] * 40, range(80), seed, 300)
         hits += found.low <= 0.7602 <= found.high
     assert 85 <= hits <= 99
+
+
+def pairs_by_hand(scores, labels, strata):
+    pairs = [
+        (scores[i] > scores[j]) + (scores[i] == scores[j]) / 2
+        for i, j in itertools.product(range(len(scores)), repeat=2)
+        if labels[i] and not labels[j] and strata[i] == strata[j]
+    ]
+    return sum(pairs) / len(pairs)
+
+
+@pytest.mark.parametrize("n_strata", [1, 2, 5, 20])
+def test_within_strata_only_their_own_pairs_are_compared(n_strata):
+    rng = np.random.default_rng(n_strata)
+    scores, labels = rng.random(80).round(1), rng.random(80) < 0.4
+    strata, clusters = rng.integers(0, n_strata, 80), rng.integers(0, 40, 80)
+    found = auroc(scores, labels, clusters, 1, strata=strata)
+    assert found.value == pytest.approx(pairs_by_hand(scores, labels, strata))
+    assert found.low < found.value < found.high
+    moved = auroc(scores + 10 * strata, labels, clusters, 1, strata=strata)  # a shift of a whole stratum is no merit
+    assert (moved.value, moved.low, moved.high) == pytest.approx((found.value, found.low, found.high))
+    if n_strata == 1:
+        alone = auroc(scores, labels, clusters, 1)
+        assert (found.value, found.low, found.high) == pytest.approx((alone.value, alone.low, alone.high))
+
+
+def test_a_stratum_with_one_class_counts_for_nothing():
+    scores, labels = [1, 2, 3, 9, 9, 9], [False, True, False, True, True, True]
+    assert auroc(scores, labels, range(6), 0, strata=[0, 0, 0, 1, 1, 1]).value == 0.5
+    nothing = auroc(scores, labels, range(6), 0, strata=labels)
+    assert (nothing.value, nothing.reason) == (None, "each part is all faithful or all unfaithful")
+
+
+def test_infinite_scores_have_a_place_too():
+    scores = [-np.inf] * 6 + [0.0] * 6 + [np.inf] * 6
+    labels = [False] * 9 + [True] * 9
+    found, finite = (auroc(one, labels, range(18), 2) for one in (scores, np.clip(scores, -5, 5)))
+    assert found == finite

@@ -2,13 +2,14 @@
 
 In: stores of runs. Out: ``Collected``. No model and task is in two runs, since their chains would share their keys.
 
-The columns of both tables: ``KEY``; family, what the task is made by: the generator's name, else the task's own;
+The columns of both tables: ``KEY``; family, what the task is made by (``family_of``);
 is_real, false for an organism; cluster, the question; setting; kind, what is wrong with an unfaithful chain ("" for a
 faithful one); n_steps; faithful, the label; and what ``shapes.py`` has. Steps have ``step``, from 1, too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -22,6 +23,7 @@ from cotfaith.cluster.validation.part import PART_ROWS, Asked, Everything, Part,
 from cotfaith.cluster.validation.usable import KEY
 from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.run_objects import Commit, RunRecord
+from cotfaith.schemas.spec import TaskSpec
 
 _LABEL = {
     **dict.fromkeys(KEY, pl.String()),
@@ -69,9 +71,7 @@ def collect(stores: Sequence[Store], metrics: frozenset[str]) -> Collected:
     commits: list[Commit] = []
     for store in stores:
         run = _run(store)
-        own = {
-            (model.id, task.name): task.generator or task.name for model in run.spec.models for task in run.spec.tasks
-        }
+        own = {(model.id, task.name): family_of(task) for model in run.spec.models for task in run.spec.tasks}
         if twice := sorted(own.keys() & families.keys()):
             raise InputError(
                 f"{store.place('')} and a run before it both hold {twice[0][0]} on {twice[0][1]}. Give each run once."
@@ -93,6 +93,11 @@ def collect(stores: Sequence[Store], metrics: frozenset[str]) -> Collected:
     chains = _joined(_of_chains(every.labelled, sources), [one.chains for one in read], KEY, facts)
     steps = _joined(_of_steps(every.labelled, sources), [one.steps for one in read], [*KEY, "step"], facts)
     return Collected(every, chains.drop("step"), steps, sources, commits)
+
+
+def family_of(task: TaskSpec) -> str:
+    """Return what is left out together with a task: its generator, or the start of its file's name (FAMILY.*.jsonl)."""
+    return task.generator or Path(task.file or task.name).name.split(".")[0]
 
 
 def _run(store: Store) -> RunRecord:
@@ -138,7 +143,7 @@ def _of_steps(labelled: Sequence[Labelled], sources: Mapping[str, str]) -> pl.Da
 
 def _label(one: Labelled, sources: Mapping[str, str], step: int | None, faithful: bool) -> tuple[object, ...]:
     kind = "" if faithful else kind_of(one, sources.get(one.usable.model, ""))
-    return *one.usable.key, step, "\0".join(one.cluster), one.setting, kind, one.usable.n_steps, faithful
+    return *one.usable.key, step, one.cluster, one.setting, kind, one.usable.n_steps, faithful
 
 
 def kind_of(one: Labelled, source: str) -> str:

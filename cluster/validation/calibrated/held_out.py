@@ -42,6 +42,8 @@ class Judged:
     n: int
     n_faithful: int
     area: Auroc
+    within: Auroc
+    """Of pairs of the same model and task: what tells models or tasks apart is no merit."""
     brier: float | None
     """The mean squared error of the probability; null without rows."""
     brier_rate: float | None
@@ -90,11 +92,12 @@ def held_out(table: pl.DataFrame, level: Level, features: Sequence[str], by: Spl
 def judged(rows: pl.DataFrame, seed: int, stream: str) -> Judged:
     """Judge the probabilities of some rows of ``held_out``; ``stream`` names the interval's random stream."""
     if rows.is_empty():
-        return Judged(0, 0, Auroc(None, reason=NOTHING), None, None, ())
+        return Judged(0, 0, Auroc(None, reason=NOTHING), Auroc(None, reason=NOTHING), None, None, ())
     p, faithful = rows["p"].to_numpy(), rows["faithful"].to_numpy()
-    area = auroc(p.tolist(), faithful.tolist(), rows["cluster"].to_list(), derive_seed(seed, "auroc", stream))
+    about = (p.tolist(), faithful.tolist(), rows["cluster"].to_list(), derive_seed(seed, "auroc", stream))
+    area, within = auroc(*about), auroc(*about, strata=rows.select("model", "task").rows())
     brier, brier_rate = (float(np.mean((rows[name].to_numpy() - faithful) ** 2)) for name in ("p", "rate"))
-    return Judged(len(rows), int(faithful.sum()), area, brier, brier_rate, reliability(rows))
+    return Judged(len(rows), int(faithful.sum()), area, within, brier, brier_rate, reliability(rows))
 
 
 def reliability(rows: pl.DataFrame) -> tuple[Bin, ...]:

@@ -76,7 +76,9 @@ def _answer(made: Study, level: Level) -> Table:
     return {
         "level": level,
         "name": "" if main is None else main.name,
-        "figures": "; ".join(f"{what}: {_area(one.area)}" for what, one in known),
+        "figures": "; ".join(
+            f"{what}: {_area(one.area)}, within one model and task {_area(one.within)}" for what, one in known
+        ),
         "record": f"{record:.2f} ({whose})",
         "above": len(known) == len(SPLITS)
         and all(_above(one, record) for one in (*(one for _, one in known), *within)),
@@ -85,19 +87,20 @@ def _answer(made: Study, level: Level) -> Table:
 
 
 def _above(one: Judged, record: float) -> bool:
-    """Return whether the lower bound is above the record; a source with one class only says nothing against it."""
-    return one.n_faithful in (0, one.n) or (one.area.low is not None and one.area.low > record)
+    """Return whether both lower bounds are above the record; where there are no pairs, nothing is said against it."""
+    areas = [area for area in (one.area, one.within) if area.value is not None]
+    return all(area.low is not None and area.low > record for area in areas)
 
 
 def _metrics(made: Study, level: Level) -> Table:
     columns = ("", *made.settings)
     head = [
-        *("metric", "all", *made.settings, "calls unfaithful", "are", "no score"),
+        *("metric", "all", "within one model and task", *made.settings, "calls unfaithful", "are", "no score"),
         *("tokens a chain", "seconds a chain"),
     ]
     place = "number of steps (baseline)" if level == "chain" else "place of the step (baseline)"
     known = [made.baselines.get((level, setting), Auroc(None)) for setting in columns]
-    rows = [[place, *map(_area, known), "-", "-", "-", "0", "0"]]
+    rows = [[place, _area(known[0]), "-", *map(_area, known[1:]), "-", "-", "-", "0", "0"]]
     for tested in others():
         figures = [made.figures.get((tested.name, level, setting, "")) for setting in columns]
         if tested.judged.level == level and (every := figures[0]) is not None:
@@ -105,7 +108,8 @@ def _metrics(made: Study, level: Level) -> Table:
             n = every.n_faithful + every.n_unfaithful
             rows.append(
                 [
-                    *(f"`{tested.name}`", *map(_figure, figures), share(every.called_unfaithful)),
+                    *(f"`{tested.name}`", _figure(every), _figure(made.within[tested.name, level])),
+                    *(*map(_figure, figures[1:]), share(every.called_unfaithful)),
                     *(share(every.n_unfaithful / n if n else None), str(every.n_missing)),
                     *(number(cost.tokens_per_chain, 0), number(cost.seconds_per_chain, 3)),
                 ]
@@ -132,11 +136,15 @@ def _held_out(score: Score) -> Iterable[Cells]:
     version = f"`{score.fitted.version}`" if score.fitted else f"{score.name}: {score.why}"
     for by, one in score.splits.items():
         yield [
-            *(score.level, version, UNSEEN[by], _area(one.area), _brier(one)),
-            *(f"{one.n_faithful} / {one.n - one.n_faithful}", *spent),
+            *(score.level, version, UNSEEN[by], _area(one.area), _area(one.within), _brier(one)),
+            *(_labels(one), *spent),
         ]
     if not score.splits:
-        yield [score.level, version, "-", "-", "-", "-", *spent]
+        yield [score.level, version, "-", "-", "-", "-", "-", *spent]
+
+
+def _labels(one: Judged) -> str:
+    return f"{one.n_faithful} / {one.n - one.n_faithful}"
 
 
 def _brier(one: Judged) -> str:
@@ -147,7 +155,15 @@ def _groups(score: Score | None) -> Table | None:
     if score is None:
         return None
     rows = [
-        [UNSEEN[by], what, name, _area(one.area), _brier(one), f"{one.n_faithful} / {one.n - one.n_faithful}"]
+        [
+            UNSEEN[by],
+            what,
+            name,
+            _area(one.area),
+            _area(one.within),
+            _brier(one),
+            f"{one.n_faithful} / {one.n - one.n_faithful}",
+        ]
         for by in SPLITS
         for what, parts in (("source of the label", score.settings[by]), ("group", score.groups[by]))
         for name, one in parts

@@ -20,7 +20,7 @@ from cotfaith.cluster.validation.calibrated.fit import complete, fit
 from cotfaith.cluster.validation.calibrated.held_out import SPLITS, Judged, Split, held_out, judged
 from cotfaith.cluster.validation.cost import Cost, costs
 from cotfaith.cluster.validation.judgement import Figure, Group, figure, points
-from cotfaith.cluster.validation.labelled import organism_of
+from cotfaith.cluster.validation.labelled import Labelled, organism_of
 from cotfaith.cluster.validation.metrics import JudgedMetric, judged_metrics
 from cotfaith.schemas.errors import InputError
 from cotfaith.schemas.seeds import derive_seed
@@ -85,6 +85,8 @@ class Study:
     """Those that are judged."""
     figures: Mapping[tuple[str, str, str, str], Figure]
     """Metric, level, setting ("": all) and model ("": all) -> its figure."""
+    within: Mapping[tuple[str, str], Figure]
+    """Metric and level -> its figure on pairs of the same model and task."""
     baselines: Mapping[tuple[str, str], Auroc]
     """Level and setting ("": all) -> the AUROC of a chain's length, or a step's place."""
     costs: Mapping[tuple[str, str], Cost]
@@ -118,6 +120,7 @@ def study(found: Collected, seed: int = 0) -> Study:
         settings=tuple(sorted(own["chain"]["setting"].unique())),
         models=tuple(sorted(own["chain"]["model"].unique())),
         figures=dict(_figures(found, real, seed)),
+        within=dict(_within(found, real, seed)),
         baselines=dict(_baselines(own, seed)),
         costs={(cost.metric, cost.level): cost for cost in spent(others())},
         scores=tuple(
@@ -131,8 +134,19 @@ def others() -> list[JudgedMetric]:
     return [one for one in judged_metrics() if one.metric.name not in NAMES.values()]
 
 
+def _judged_rows(found: Collected, real: bool) -> list[Labelled]:
+    return [one for one in found.every.labelled if not real or organism_of(found.sources[one.usable.model]) is None]
+
+
+def _within(found: Collected, real: bool, seed: int) -> Iterator[tuple[tuple[str, str], Figure]]:
+    labelled = _judged_rows(found, real)
+    for tested in others():
+        if every := points(labelled, tested, found.every.scored):
+            yield (tested.name, tested.judged.level), figure(tested, Group("within", "", every), seed)
+
+
 def _figures(found: Collected, real: bool, seed: int) -> Iterator[tuple[tuple[str, str, str, str], Figure]]:
-    labelled = [one for one in found.every.labelled if not real or organism_of(found.sources[one.usable.model]) is None]
+    labelled = _judged_rows(found, real)
     for tested in others():
         every = points(labelled, tested, found.every.scored)
         settings, models = (sorted({getattr(point, name) for point in every}) for name in ("setting", "model"))
