@@ -17,7 +17,7 @@ from cotfaith.cluster.storage.store import LocalStore
 pytest.importorskip("opentelemetry.exporter.prometheus", reason="Ray serves metrics only with what ray[default] brings")
 pytest.importorskip("aiohttp")
 pytest.importorskip("grpc")
-WITHIN_S = 240
+WITHIN_S = 900
 HELD = """
 import time
 from dataclasses import replace
