@@ -20,7 +20,7 @@ from cotfaith.cluster.validation.calibrated.study import RECORD, others, study
 from cotfaith.cluster.validation.labelled import Labelled
 from cotfaith.cluster.validation.usable import UsableChain
 from cotfaith.schemas.errors import InputError
-from cotfaith.schemas.spec import TaskSpec
+from cotfaith.schemas.run_objects import TaskEntry
 
 IGNORES = {"engine": "stub", "options": {"relies_on": "question"}}
 SPEC = {
@@ -186,9 +186,9 @@ def test_telling_models_apart_is_no_merit(found):
 @pytest.mark.parametrize(
     ("task", "family"),
     [
-        (TaskSpec(name="t", generator="graph_walk"), "graph_walk"),
-        (TaskSpec(name="t", file="s3://b/chains/graph_walk.walk_5.jsonl"), "graph_walk"),
-        (TaskSpec(name="t", file="chains.csv"), "chains"),
+        (TaskEntry(name="t", generator="graph_walk"), "graph_walk"),
+        (TaskEntry(name="t", file="s3://b/chains/graph_walk.walk_5.jsonl"), "graph_walk"),
+        (TaskEntry(name="t", file="chains.csv"), "chains"),
     ],
 )
 def test_what_a_task_is_made_by(task, family):

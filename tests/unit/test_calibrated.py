@@ -69,6 +69,10 @@ def test_a_group_left_out_is_never_seen(by, group, unseen):
 def test_organisms_train_and_are_not_judged_where_there_are_real_models():
     rows = table(organisms=("m0", "m1", "m2"))
     assert set(held_out(rows, "chain", FEATURES, "model")["group"]) == {"m3"}
+    lacking = rows.with_columns(
+        pl.when("is_real").then(None).otherwise(pl.col(name)).alias(name) for name in FEATURES[:1]
+    )
+    assert held_out(lacking, "chain", FEATURES, "task").is_empty()  # organisms do not stand in for real models
     alone = table(models=("m3",))
     assert held_out(alone, "chain", FEATURES, "model").is_empty()  # nothing is left to fit on
 
@@ -207,7 +211,9 @@ def test_brier_and_reliability_by_hand():
     p = [0.1] * 20 + [0.9] * 20
     faithful = [True] * 2 + [False] * 18 + [True] * 18 + [False] * 2
     rows = pl.DataFrame({"p": p, "faithful": faithful, "rate": [0.25] * 40, "cluster": [str(n) for n in range(40)]})
+    rows = rows.with_columns(model=pl.lit("m"), task=pl.lit("t"))
     made = judged(rows, 0, "x")
+    assert made.within == made.area  # one model and task
     assert made.brier == pytest.approx((2 * 0.81 + 18 * 0.01) * 2 / 40)
     assert made.brier_rate == pytest.approx((20 * 0.75**2 + 20 * 0.25**2) / 40)
     assert [(one.p, one.faithful, one.n) for one in made.bins] == [

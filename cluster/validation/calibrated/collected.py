@@ -22,8 +22,7 @@ from cotfaith.cluster.validation.labelled import Labelled, organism_of
 from cotfaith.cluster.validation.part import PART_ROWS, Asked, Everything, Part, everything
 from cotfaith.cluster.validation.usable import KEY
 from cotfaith.schemas.errors import InputError
-from cotfaith.schemas.run_objects import Commit, RunRecord
-from cotfaith.schemas.spec import TaskSpec
+from cotfaith.schemas.run_objects import Commit, RunRecord, TaskEntry
 
 _LABEL = {
     **dict.fromkeys(KEY, pl.String()),
@@ -95,7 +94,7 @@ def collect(stores: Sequence[Store], metrics: frozenset[str]) -> Collected:
     return Collected(every, chains.drop("step"), steps, sources, commits)
 
 
-def family_of(task: TaskSpec) -> str:
+def family_of(task: TaskEntry) -> str:
     """Return what is left out together with a task: its generator, or the start of its file's name (FAMILY.*.jsonl)."""
     return task.generator or Path(task.file or task.name).name.split(".")[0]
 

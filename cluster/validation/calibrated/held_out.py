@@ -51,9 +51,9 @@ class Judged:
     bins: tuple[Bin, ...]
 
 
-def left_out(table: pl.DataFrame, by: Split) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
-    """Yield each group's name, the rows to fit on, and the group's own rows."""
-    judged = table.filter("is_real") if table["is_real"].any() else table
+def left_out(table: pl.DataFrame, by: Split, real: bool) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    """Yield each group's name, the rows to fit on, and the group's own rows; ``real``: only those of real models."""
+    judged = table.filter("is_real") if real else table
     model, family = pl.col("model"), pl.col("family")
     if by == "model":
         for m in judged["model"].unique().sort():
@@ -76,7 +76,7 @@ def held_out(table: pl.DataFrame, level: Level, features: Sequence[str], by: Spl
     A group has none where the other rows are too few to fit. ``rate``: the share of faithful rows in the training rows.
     """
     rows, found = complete(table, features), []
-    for name, rest, own in left_out(rows, by):
+    for name, rest, own in left_out(rows, by, real=bool(table["is_real"].any())):
         try:
             score = fit(rest, level, by, features)
         except InputError:
