@@ -183,6 +183,16 @@ def test_telling_models_apart_is_no_merit(found):
     assert f"within one model and task {one.within.value:.2f}" in text
 
 
+def test_metrics_below_chance_are_named(found):
+    made = study(planted(found))
+    figures = {key: replace(one, auroc=0.3, low=0.2, high=0.4) for key, one in made.figures.items()}
+    wrong = "`aoc/soft`"
+    kept = {key: one if key[0] == "aoc/soft" else replace(one, high=0.5) for key, one in figures.items()}
+    text = pages(replace(made, figures=kept), "x")["above-the-record.md"]
+    assert f"Below chance with the whole interval, on all rows: {wrong}.**" in text
+    assert text.count("Below chance") == 1
+
+
 @pytest.mark.parametrize(
     ("task", "family"),
     [

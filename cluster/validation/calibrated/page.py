@@ -21,6 +21,7 @@ from cotfaith.cluster.validation.svg import line_chart
 
 TEMPLATE = Path(__file__).with_name("above_the_record.md.j2")
 UNSEEN: dict[Split, str] = {"model": "unseen models", "task": "unseen tasks", "both": "unseen models and tasks"}
+CHANCE = 0.5
 Cells = list[str]
 Table = dict[str, Any]
 
@@ -114,7 +115,9 @@ def _metrics(made: Study, level: Level) -> Table:
                     *(number(cost.tokens_per_chain, 0), number(cost.seconds_per_chain, 3)),
                 ]
             )
-    return {"level": level, "head": head, "rows": rows}
+    found = [(name, made.figures.get((name, level, "", ""))) for name, at in made.within if at == level]
+    wrong = [f"`{name}`" for name, one in found if one is not None and one.high is not None and one.high < CHANCE]
+    return {"level": level, "head": head, "rows": rows, "wrong": ", ".join(wrong)}
 
 
 def _figure(found: Figure | None) -> str:
