@@ -82,14 +82,14 @@ def chains_of(place: str) -> Iterator[tuple[str, str, Row | None]]:
 def probe_spec(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     """Return the spec that asks about the chains; ``rows``: a file's name without its ending -> its rows."""
     models = {model["id"]: model for model in yaml.safe_load((HERE / "spec.yaml").read_text())["models"]}
-    counts = Counter((name, row["author"], row["few_shot"]) for name, own in rows.items() for row in own)
+    counts = Counter((name, row["author"], row["few_shot"] or "") for name, own in rows.items() for row in own)
     tasks = []
     for (name, author, few_shot), n in sorted(counts.items()):
         about = {"name": f"{name}.{author}", "file": f"benchmarks/labelled_chains/chains/{name}.jsonl"}
         file, _, k = few_shot.partition(", ")
-        shown = {"file": f"benchmarks/labelled_chains/examples/{file}", "k": int(k)}
-        own = {"adapter": "labelled_chains", "author": author, "models": [author], "n": n, "few_shot": shown}
-        tasks.append(about | own)
+        shown = {"few_shot": {"file": f"benchmarks/labelled_chains/examples/{file}", "k": int(k)}} if few_shot else {}
+        own = {"adapter": "labelled_chains", "author": author, "models": [author], "n": n}
+        tasks.append(about | own | shown)
     authors = sorted({author for _, author, _ in counts})
     return {
         "seed": 2,

@@ -47,7 +47,7 @@ def auroc(
     """Return the AUROC of ``scores`` for ``labels`` (True: faithful).
 
     ``strata``: only pairs of rows of one stratum are compared, and strata with one class count for nothing: what
-    tells strata apart is then no merit. A pair counts the same in each (the estimate of van Elteren's test for pairs).
+    tells strata apart is then no merit. Every pair counts the same.
     """
     positive_N = np.asarray(labels, dtype=bool)
     if not len(positive_N):

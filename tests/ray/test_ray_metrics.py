@@ -115,6 +115,7 @@ def test_a_runs_figures_are_scraped_while_it_works_and_are_right_at_its_end(tmp_
             if driver.poll() is None:
                 driver.kill()
         assert driver.wait() == 0, (tmp_path / "run.said").read_text()
+    assert (tmp_path / "seen").exists()
     shards, readings = ("m", "shards"), ("m", "readings")
     assert seen["shards_done_total", *shards] == 3
     assert seen["shards_done_total", *readings] == 3

@@ -101,12 +101,15 @@ def _metrics(made: Study, level: Level) -> Table:
     ]
     place = "number of steps (baseline)" if level == "chain" else "place of the step (baseline)"
     known = [made.baselines.get((level, setting), Auroc(None)) for setting in columns]
+    wrong: list[str] = []
     rows = [[place, _area(known[0]), "-", *map(_area, known[1:]), "-", "-", "-", "0", "0"]]
     for tested in others():
         figures = [made.figures.get((tested.name, level, setting, "")) for setting in columns]
         if tested.judged.level == level and (every := figures[0]) is not None:
             cost = made.costs[tested.name, level]
             n = every.n_faithful + every.n_unfaithful
+            if every.high is not None and every.high < CHANCE:
+                wrong.append(f"`{tested.name}`")
             rows.append(
                 [
                     *(f"`{tested.name}`", _figure(every), _figure(made.within[tested.name, level])),
@@ -115,8 +118,6 @@ def _metrics(made: Study, level: Level) -> Table:
                     *(number(cost.tokens_per_chain, 0), number(cost.seconds_per_chain, 3)),
                 ]
             )
-    found = [(name, made.figures.get((name, level, "", ""))) for name, at in made.within if at == level]
-    wrong = [f"`{name}`" for name, one in found if one is not None and one.high is not None and one.high < CHANCE]
     return {"level": level, "head": head, "rows": rows, "wrong": ", ".join(wrong)}
 
 
