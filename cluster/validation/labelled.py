@@ -13,6 +13,8 @@ from cotfaith.workers.labels.supplied import supplied_label
 from cotfaith.workers.organisms.truth import ChainTruth, organism_truth
 
 PREFIX = "organism:"
+IN_FILE = "Labelled in the file."
+"""The reason of a label that no rule gives too."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,16 @@ def _label(one: WholeChain, source: str) -> Labelled | None:
     (usable, item, chain), organism = one, organism_of(source)
     if item.supplied is not None and (item.supplied.label is not None or item.supplied.step_labels):
         label = supplied_label(item, chain)
-        return label and Labelled(usable, item.setting or "supplied", *label, "Labelled in the file.")
+        return label and Labelled(usable, item.setting or "supplied", *label, _why(label[0], label_chain(item, chain)))
     if organism is not None and item.setting is None:
         return _known(usable, "organism", organism_truth(organism, item, chain))
     return _known(usable, item.setting or "", label_chain(item, chain))
+
+
+def _why(label: bool | None, rules: ChainTruth | None) -> str:
+    """Return the rules' reason for the file's label if they give the same one."""
+    same = rules is not None and label is not None and rules.faithful == label
+    return rules.reason if rules is not None and same else IN_FILE
 
 
 def _known(usable: UsableChain, setting: str, truth: ChainTruth | None) -> Labelled | None:

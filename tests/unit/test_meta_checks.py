@@ -11,7 +11,7 @@ from cotfaith.cluster.plan.spec_file import load_spec
 from cotfaith.cluster.validation.checks import CONTRASTS, Contrast, run_checks
 from cotfaith.cluster.validation.cost import Cost
 from cotfaith.cluster.validation.judgement import figures
-from cotfaith.cluster.validation.labelled import Labelled, label_all
+from cotfaith.cluster.validation.labelled import IN_FILE, Labelled, label_all
 from cotfaith.cluster.validation.metrics import judged_metrics
 from cotfaith.cluster.validation.model_checks import SKILL
 from cotfaith.cluster.validation.page import pages
@@ -239,6 +239,23 @@ def test_labels_come_from_the_file_then_the_organism_then_rules():
     assert [(one.setting, one.faithful) for one in found] == [("outright", False), ("outright", False)]
     assert "Labelled in the file" in found[0].reason
     assert "9" in found[1].reason
+
+
+@pytest.mark.parametrize(
+    ("label", "steps", "bottlenecks", "reason"),
+    [
+        (False, (), ("9",), "Omission: the chain never states 9."),
+        (True, (), ("9",), IN_FILE),  # the file sees what no rule sees
+        (None, (True,), ("9",), IN_FILE),  # only a step is labelled
+        (False, (), (), IN_FILE),  # no rule says anything
+    ],
+)
+def test_a_label_of_a_file_has_the_reason_of_the_rules_if_they_agree(label, steps, bottlenecks, reason):
+    made = Run()
+    chain = Supplied(("a",), "1", label, steps)
+    made.chain("other", 0, 0, False, supplied=chain, setting="outright", bottlenecks=bottlenecks)
+    (found,) = label_all(made.whole, {"other": "a/b"})
+    assert (found.faithful, found.reason) == (label, reason)
 
 
 def validation():

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from cotfaith.schemas.errors import SpecError
 from cotfaith.schemas.records import Answer, Chain, Item, Observation
-from cotfaith.schemas.spec import RunSpec
+from cotfaith.schemas.spec import RunSpec, TaskSpec
 from cotfaith.schemas.status import Status
 from cotfaith.workers.interventions import INTERVENTIONS
 from cotfaith.workers.probes.lib.probe import Probe
@@ -132,11 +132,16 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _own_hints(task: TaskSpec) -> bool:
+    return task.adapter in ("chains", "labelled_chains") or bool(task.options.get("hint"))
+
+
 def _check(spec: RunSpec) -> None:
-    if not spec.interventions:
+    if not spec.interventions and not any(map(_own_hints, spec.tasks)):
         raise SpecError(
-            "probes: monitored asks whether a hint moved the answer, and the spec has no interventions. Add some, or "
-            "remove the probe."
+            "probes: monitored asks whether a hint moved the answer, and the spec has no interventions, nor a task "
+            "whose questions have hints of their own (chains from elsewhere, a generator with the option hint). Add "
+            "some, or remove the probe."
         )
     for one in spec.interventions:
         INTERVENTIONS.find(one.name, "interventions")
