@@ -81,7 +81,8 @@ def chains_of(place: str) -> Iterator[tuple[str, str, Row | None]]:
 
 def probe_spec(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
     """Return the spec that asks about the chains; ``rows``: a file's name without its ending -> its rows."""
-    models = {model["id"]: model for model in yaml.safe_load((HERE / "spec.yaml").read_text())["models"]}
+    sampled = yaml.safe_load((HERE / "spec.yaml").read_text())
+    models = {model["id"]: model for model in sampled["models"]}
     counts = Counter((name, row["author"], row["few_shot"] or "") for name, own in rows.items() for row in own)
     tasks = []
     for (name, author, few_shot), n in sorted(counts.items()):
@@ -95,6 +96,7 @@ def probe_spec(rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
         "seed": 2,
         "models": [models[author] for author in authors],
         "tasks": tasks,
+        "sampling": sampled["sampling"],
         "probes": PROBES,
         "output": {"path": "runs/labelled", "max_failed_share": 0.5},
     }

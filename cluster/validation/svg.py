@@ -8,7 +8,7 @@ from html import escape
 
 from cotfaith.cluster.colours import COLOURS
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640, 320, 48, 16, 170, 44
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 680, 320, 48, 16, 210, 44
 Points = Sequence[tuple[float, float]]
 DASHES = ("", "6 3", "2 3")
 
@@ -51,12 +51,15 @@ def _axes(x_title: str, y_title: str, x_max: float) -> list[str]:
 
 def _line(index: int, name: str, points: Points, x_max: float) -> list[str]:
     # Lines with the same colour differ in their dashes.
-    style = f'stroke="{COLOURS[index % len(COLOURS)]}" stroke-dasharray="{DASHES[index // len(COLOURS) % len(DASHES)]}"'
+    colour = COLOURS[index % len(COLOURS)]
+    style = f'stroke="{colour}" stroke-dasharray="{DASHES[index // len(COLOURS) % len(DASHES)]}"'
     path = " ".join(f"{_x(x, x_max):.1f},{_y(y):.1f}" for x, y in points)
+    dots = [f'<circle cx="{_x(x, x_max):.1f}" cy="{_y(y):.1f}" r="3" fill="{colour}"/>' for x, y in points]
     at = TOP + 12 + 18 * index
     left = WIDTH - RIGHT + 14
     return [
         f'<polyline points="{path}" fill="none" stroke-width="2" {style}/>',
+        *dots,
         f'<line x1="{left}" x2="{left + 24}" y1="{at}" y2="{at}" stroke-width="2" {style}/>',
         f'<text x="{left + 30}" y="{at + 4}">{escape(name)}</text>',
     ]

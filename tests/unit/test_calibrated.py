@@ -223,6 +223,15 @@ def test_brier_and_reliability_by_hand():
     assert reliability(rows.head(39)) == ()
 
 
+def test_rows_with_the_same_probability_are_one_point_of_the_curve():
+    p = [0.3] * 45 + [0.31] * 15 + [0.8] * 20
+    rows = pl.DataFrame({"p": p, "faithful": [True] * 30 + [False] * 50})
+    assert [(one.p, one.faithful, one.n) for one in reliability(rows)] == [
+        (pytest.approx((0.3 * 45 + 0.31 * 15) / 60), 0.5, 60),
+        (pytest.approx(0.8), 0.0, 20),
+    ]
+
+
 def test_nothing_held_out_is_no_figure():
     made = judged(held_out(table(models=("m0",)), "chain", FEATURES, "model"), 0, "x")
     assert (made.n, made.area.value, made.brier, made.bins) == (0, None, None, ())

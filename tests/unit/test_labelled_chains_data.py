@@ -51,6 +51,7 @@ def test_the_probe_spec_asks_about_all_chains_behind_the_examples_that_they_were
     assert asked == held
     assert all(task.models == (task.author,) and task.adapter == "labelled_chains" for task in spec.tasks)
     assert {model.id for model in spec.models} == {author for _, author, _ in held}
+    assert spec.sampling == load_spec(str(FOLDER / "spec.yaml"), []).sampling
 
 
 def test_no_chain_is_there_twice():

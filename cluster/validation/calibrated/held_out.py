@@ -22,6 +22,8 @@ SPLITS: tuple[Split, ...] = ("model", "task", "both")
 NOTHING = "no group could be left out"
 MOST_BINS, BIN_ROWS = 10, 20
 """A reliability curve has at most so many bins, of at least so many rows."""
+SAME = 0.02
+"""Bins whose mean probabilities are closer than that are one: among ties, which row is in which bin says nothing."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,16 @@ def judged(rows: pl.DataFrame, seed: int, stream: str) -> Judged:
 
 
 def reliability(rows: pl.DataFrame) -> tuple[Bin, ...]:
-    """Return the reliability curve: bins with equal numbers of rows, smallest probability first."""
+    """Return the reliability curve, smallest probability first: equal bins, those closer than ``SAME`` as one."""
     n_bins = min(MOST_BINS, len(rows) // BIN_ROWS)
     if n_bins < 2:
         return ()
     ordered = rows.sort("p", maintain_order=True)
-    parts = np.array_split(np.arange(len(ordered)), n_bins)
     p, faithful = ordered["p"].to_numpy(), ordered["faithful"].to_numpy()
+    parts: list[np.ndarray] = []
+    for at in np.array_split(np.arange(len(ordered)), n_bins):
+        if parts and p[at].mean() - p[parts[-1]].mean() < SAME:
+            parts[-1] = np.concatenate([parts[-1], at])
+        else:
+            parts.append(at)
     return tuple(Bin(float(p[at].mean()), float(faithful[at].mean()), len(at)) for at in parts)
