@@ -170,7 +170,10 @@ def test_telling_models_apart_is_no_merit(found):
     rng, place = np.random.default_rng(0), np.repeat([0.1, 0.5, 0.9], 100)
     rows = pl.DataFrame({"model": [str(p) for p in place], "task": "t", "cluster": [str(i) for i in range(300)]})
     rows = rows.with_columns(
-        p=pl.Series(place + 0.01 * rng.standard_normal(300)), faithful=pl.Series(rng.random(300) < place), rate=0.5
+        p=pl.Series(place + 0.01 * rng.standard_normal(300)),
+        faithful=pl.Series(rng.random(300) < place),
+        rate=0.5,
+        group=pl.lit("all"),
     )
     one = judged(rows, 0, "s")
     assert one.area.low > RECORD["chain"][0]

@@ -154,7 +154,7 @@ def test_the_hash_does_not_depend_on_the_order_of_rows():
 
 
 def test_a_score_that_tells_nothing_on_unseen_groups_is_the_base_rate():
-    rows = flipped(table(models=("m0", "m1")), pl.col("model") == "m1")  # each model is the other one's opposite
+    rows = flipped(table(), pl.col("model").is_in(["m2", "m3"]))  # two models are the other two's opposites
     made = fitted(rows)
     assert made.slope == 0
     assert rows.select(p=made.probability())["p"].to_list() == pytest.approx([0.5] * len(rows))
@@ -181,9 +181,38 @@ def test_without_scikit_learn_it_says_what_to_install(monkeypatch):
         fitted(table())
 
 
-def test_one_model_is_chosen_and_calibrated_by_its_questions():
-    made = fitted(table(models=("m0",)))
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_models_are_chosen_and_calibrated_by_their_questions(n):
+    made = fitted(table(models=MODELS[:n]))
     assert made.slope > 0
+
+
+def test_of_few_models_one_teaches_another_of_another_task():
+    """Three models on a task each: without m0 and f0, the others' inner groups must not be single models."""
+    rows = pl.concat([table(n, models=(model,), families=(f"f{n}",)) for n, model in enumerate(MODELS[:3])])
+    organisms = flipped(table(7, models=("o",), families=("g",), organisms=("o",)), True)
+    found = held_out(pl.concat([rows, organisms]), "chain", FEATURES, "both")
+    assert found["group"].n_unique() == 3
+    assert area(found) > 0.95
+
+
+def test_pairs_are_of_one_group_left_out_and_what_all_pairs_are_worth_is_said():
+    """Groups differ in their share; the score is constant, and lower where it was fitted on fewer faithful rows."""
+    rows = pl.DataFrame(
+        {
+            "p": [0.3] * 30 + [0.7] * 30,
+            "rate": [0.3] * 30 + [0.7] * 30,
+            "faithful": [True] * 20 + [False] * 10 + [True] * 10 + [False] * 20,
+            "cluster": [str(n) for n in range(60)],
+            "group": ["a"] * 30 + ["b"] * 30,
+            "model": ["a"] * 30 + ["b"] * 30,
+            "task": ["t"] * 60,
+        }
+    )
+    made = judged(rows, 0, "x")
+    assert (made.area.value, made.within.value) == (0.5, 0.5)
+    # Of 900 pairs 10 x 10 are right, 20 x 20 wrong, and 2 x 20 x 10 tied.
+    assert made.nothing == pytest.approx((100 + 200) / 900)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +240,7 @@ def test_brier_and_reliability_by_hand():
     p = [0.1] * 20 + [0.9] * 20
     faithful = [True] * 2 + [False] * 18 + [True] * 18 + [False] * 2
     rows = pl.DataFrame({"p": p, "faithful": faithful, "rate": [0.25] * 40, "cluster": [str(n) for n in range(40)]})
-    rows = rows.with_columns(model=pl.lit("m"), task=pl.lit("t"))
+    rows = rows.with_columns(model=pl.lit("m"), task=pl.lit("t"), group=pl.lit("m"))
     made = judged(rows, 0, "x")
     assert made.within == made.area  # one model and task
     assert made.brier == pytest.approx((2 * 0.81 + 18 * 0.01) * 2 / 40)

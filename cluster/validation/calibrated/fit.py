@@ -2,8 +2,9 @@
 
 A logistic regression on standardised columns. How strongly it is regularised, and whether features count apart for
 items with a hint, is chosen by the log loss on groups left out: each model in turn, or fifths of the questions where
-there is one model. The logits of the left-out groups also fit the calibrating line; where there are real models, only
-theirs do. Each model has the same total weight. Rows that lack a feature are left out.
+there are fewer than ``MODELS``, since without one of few models little is left to learn from. The logits of the left-out
+groups also fit the calibrating line; where there are real models, only theirs do. Each model has the same total weight.
+Rows that lack a feature are left out.
 
 N = rows, C = columns.
 """
@@ -31,6 +32,8 @@ LEAST = 10
 """The fewest rows of each class that a score is fitted on."""
 STRENGTHS = (0.01, 0.1, 1.0)
 """Inverse regularisation strengths that are tried: scikit-learn's C."""
+MODELS = 4
+"""With so many models, choices are made on each model in turn."""
 FOLDS = 5
 
 
@@ -136,21 +139,19 @@ def left_out(rows: pl.DataFrame, columns: Sequence[str], strength: float) -> Flo
 
 
 def _groups(rows: pl.DataFrame) -> Iterator[Bools]:
-    """Yield which rows (N) are left out together: those of a model, or a fifth of the questions if there is one model.
+    """Yield which rows (N) are left out together: those of a model, or a fifth of the questions if models are few.
 
     Where real models have enough rows of both classes, only theirs are left out.
     """
-    if rows["model"].n_unique() == 1:
+    n_faithful = int((rows["is_real"] & rows["faithful"]).sum())
+    n_real = int(rows["is_real"].sum())
+    left = rows["is_real"] if min(n_faithful, n_real - n_faithful) >= LEAST else pl.repeat(True, len(rows), eager=True)
+    groups = rows["model"]
+    if groups.filter(left).n_unique() < MODELS:
         fold = [int(hashlib.sha256(text.encode()).hexdigest(), 16) % FOLDS for text in rows["cluster"]]
-        groups, left = pl.Series("fold", fold), rows
-    else:
-        real = rows.filter("is_real")
-        n_faithful = int(real["faithful"].sum())
-        left = real if min(n_faithful, len(real) - n_faithful) >= LEAST else rows
-        groups = rows["model"]
-    wanted = groups.unique() if left is rows else left["model"].unique()
-    for group in wanted.sort():
-        yield (groups == group).to_numpy()
+        groups = pl.Series("fold", fold)
+    for group in groups.filter(left).unique().sort():
+        yield ((groups == group) & left).to_numpy()
 
 
 def _loss(rows: pl.DataFrame, logit_N: Floats) -> float:

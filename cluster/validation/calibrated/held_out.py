@@ -44,8 +44,13 @@ class Judged:
     n: int
     n_faithful: int
     area: Auroc
+    """Of pairs of the same group that was left out, since each group has its own fit. Across groups a score that says
+    nothing is below .5: where a group has few faithful rows, the others, which its fit has seen, have many (Parker et
+    al. 2007, BMC Bioinformatics 8:326)."""
     within: Auroc
     """Of pairs of the same model and task: what tells models or tasks apart is no merit."""
+    nothing: float | None
+    """The AUROC of all pairs of a score that only knows the share of faithful rows that it was fitted on."""
     brier: float | None
     """The mean squared error of the probability; null without rows."""
     brier_rate: float | None
@@ -94,12 +99,17 @@ def held_out(table: pl.DataFrame, level: Level, features: Sequence[str], by: Spl
 def judged(rows: pl.DataFrame, seed: int, stream: str) -> Judged:
     """Judge the probabilities of some rows of ``held_out``; ``stream`` names the interval's random stream."""
     if rows.is_empty():
-        return Judged(0, 0, Auroc(None, reason=NOTHING), Auroc(None, reason=NOTHING), None, None, ())
+        return Judged(0, 0, Auroc(None, reason=NOTHING), Auroc(None, reason=NOTHING), None, None, None, ())
     p, faithful = rows["p"].to_numpy(), rows["faithful"].to_numpy()
-    about = (p.tolist(), faithful.tolist(), rows["cluster"].to_list(), derive_seed(seed, "auroc", stream))
-    area, within = auroc(*about), auroc(*about, strata=rows.select("model", "task").rows())
+    labels, clusters, own_seed = faithful.tolist(), rows["cluster"].to_list(), derive_seed(seed, "auroc", stream)
+    area, within = (
+        auroc(p.tolist(), labels, clusters, own_seed, strata=rows.select(*names).rows())
+        for names in (["group"], ["model", "task"])
+    )
+    nothing = auroc(rows["rate"].to_list(), labels, clusters, own_seed, n_boot=1).value
     brier, brier_rate = (float(np.mean((rows[name].to_numpy() - faithful) ** 2)) for name in ("p", "rate"))
-    return Judged(len(rows), int(faithful.sum()), area, within, brier, brier_rate, reliability(rows))
+    bins = reliability(rows)
+    return Judged(len(rows), int(faithful.sum()), area, within, nothing, brier, brier_rate, bins)
 
 
 def reliability(rows: pl.DataFrame) -> tuple[Bin, ...]:

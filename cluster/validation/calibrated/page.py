@@ -39,6 +39,7 @@ def pages(made: Study, command: str, stem: str = "above-the-record") -> dict[str
         metrics=[_metrics(made, level) for level in LEVELS],
         by_model=[table for level in LEVELS for setting in made.settings if (table := _by_model(made, level, setting))],
         sets=[[level, name, ", ".join(probes)] for level in LEVELS for name, probes in SETS[level].items()],
+        nothing=_nothing(made.main("chain")),
         held_out=[row for score in made.scores for row in _held_out(score)],
         groups=[table for level in LEVELS if (table := _groups(made.main(level)))],
         charts=[(level, f"{stem}-{level}.svg") for level in LEVELS if f"{stem}-{level}.svg" in charts],
@@ -145,6 +146,11 @@ def _held_out(score: Score) -> Iterable[Cells]:
         ]
     if not score.splits:
         yield [score.level, version, "-", "-", "-", "-", "-", *spent]
+
+
+def _nothing(score: Score | None) -> str:
+    splits = () if score is None else score.splits.items()
+    return ", ".join(f"{one.nothing:.2f} on {UNSEEN[by]}" for by, one in splits if one.nothing is not None)
 
 
 def _labels(one: Judged) -> str:
