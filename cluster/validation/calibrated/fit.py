@@ -2,9 +2,9 @@
 
 A logistic regression on standardised columns. How strongly it is regularised, and whether features count apart for
 items with a hint, is chosen by the log loss on groups left out: each model in turn, or fifths of the questions where
-there are fewer than ``MODELS``, since without one of few models little is left to learn from. The logits of the left-out
-groups also fit the calibrating line; where there are real models, only theirs do. Each model has the same total weight.
-Rows that lack a feature are left out.
+there are fewer than ``MODELS``, since without one of few models little is left to learn from. The logits of the
+left-out groups also fit the calibrating line; where there are real models, only theirs do. Each model has the same
+total weight. Rows that lack a feature are left out.
 
 N = rows, C = columns.
 """
