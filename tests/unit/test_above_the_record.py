@@ -165,6 +165,18 @@ def test_telling_sources_of_labels_apart_is_no_merit(found):
     assert "Above the record: the lower bounds" not in text
 
 
+def test_the_best_single_metric_stands_beside_the_score_and_knowing_nothing_is_below_chance(found):
+    made = study(planted(found))
+    figures = dict(made.figures)
+    for name, area in (("aoc/trapezoid", 0.6), ("aoc/soft", 0.8), ("cc_shap", None)):
+        figures[name, "chain", "", ""] = replace(figures[name, "chain", "", ""], auroc=area, low=None, high=None)
+    text = pages(replace(made, figures=figures), "x")["above-the-record.md"]
+    assert "The best single metric on these chains, chosen\n  by its figure: `aoc/soft` 0.80," in text
+    assert text.count("The best single metric") == 1  # none of steps has a figure
+    nothing = made.main("chain").splits["model"].nothing
+    assert f"here {nothing:.2f} on unseen models" in text
+
+
 def test_telling_models_apart_is_no_merit(found):
     """Three models with other shares of faithful chains, told apart by a probability that says nothing within one."""
     rng, place = np.random.default_rng(0), np.repeat([0.1, 0.5, 0.9], 100)

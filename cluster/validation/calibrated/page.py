@@ -81,11 +81,22 @@ def _answer(made: Study, level: Level) -> Table:
         "figures": "; ".join(
             f"{what}: {_area(one.area)}, within one model and task {_area(one.within)}" for what, one in known
         ),
-        "record": f"{record:.2f} ({whose})",
+        "record": f"{record:.2f} ({whose}), on other chains",
+        "best": _best(made, level),
         "above": len(known) == len(SPLITS)
         and all(_above(one, record) for one in (*(one for _, one in known), *within)),
         "lacking": ", ".join(what for what, one in found if one.area.value is None),
     }
+
+
+def _best(made: Study, level: Level) -> str:
+    """Return the single metric with the highest AUROC on all rows, chosen by its figure."""
+    found = {one.name: made.figures.get((one.name, level, "", "")) for one in others() if one.judged.level == level}
+    known = {name: one for name, one in found.items() if one is not None and one.auroc is not None}
+    if not known:
+        return ""
+    name = max(known, key=lambda name: known[name].auroc or 0.0)
+    return f"`{name}` {_figure(known[name])}, within one model and task {_figure(made.within[name, level])}"
 
 
 def _above(one: Judged, record: float) -> bool:
