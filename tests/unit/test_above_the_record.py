@@ -173,6 +173,10 @@ def test_the_best_single_metric_stands_beside_the_score_and_knowing_nothing_is_b
     text = pages(replace(made, figures=figures), "x")["above-the-record.md"]
     assert "The best single metric on these chains, chosen\n  by its figure: `aoc/soft` 0.80," in text
     assert text.count("The best single metric") == 1  # none of steps has a figure
+    key = "aoc/trapezoid", "chain", "", ""
+    figures[key] = replace(figures[key], auroc=0.125, low=0.0625, high=0.25)
+    turned = pages(replace(made, figures=figures), "x")["above-the-record.md"]
+    assert "by its figure: `aoc/trapezoid`, turned round, 0.88 [0.75, 0.94], within" in turned
     nothing = made.main("chain").splits["model"].nothing
     assert f"here {nothing:.2f} on unseen models" in text
 

@@ -83,6 +83,9 @@ def _answer(made: Study, level: Level) -> Table:
         ),
         "record": f"{record:.2f} ({whose}), on other chains",
         "best": _best(made, level),
+        "unscored": ", ".join(sorted(set(made.settings) - {name for by in SPLITS for name, _ in main.settings[by]}))
+        if main is not None
+        else "",
         "above": len(known) == len(SPLITS)
         and all(_above(one, record) for one in (*(one for _, one in known), *within)),
         "lacking": ", ".join(what for what, one in found if one.area.value is None),
@@ -90,13 +93,22 @@ def _answer(made: Study, level: Level) -> Table:
 
 
 def _best(made: Study, level: Level) -> str:
-    """Return the single metric with the highest AUROC on all rows, chosen by its figure."""
+    """Return the single metric whose AUROC on all rows is farthest from chance, in whichever direction."""
     found = {one.name: made.figures.get((one.name, level, "", "")) for one in others() if one.judged.level == level}
     known = {name: one for name, one in found.items() if one is not None and one.auroc is not None}
     if not known:
         return ""
-    name = max(known, key=lambda name: known[name].auroc or 0.0)
-    return f"`{name}` {_figure(known[name])}, within one model and task {_figure(made.within[name, level])}"
+    name = max(known, key=lambda name: abs((known[name].auroc or 0.0) - CHANCE))
+    every, within = known[name], made.within[name, level]
+    if (every.auroc or 0.0) >= CHANCE:
+        return f"`{name}` {_figure(every)}, within one model and task {_figure(within)}"
+    return f"`{name}`, turned round, {_turned(every)}, within one model and task {_turned(within)}"
+
+
+def _turned(found: Figure) -> str:
+    """Return the figure of the metric with its sign changed."""
+    value, low, high = (None if x is None else 1 - x for x in (found.auroc, found.high, found.low))
+    return bounded(value, low, high, found.reason)
 
 
 def _above(one: Judged, record: float) -> bool:
