@@ -59,8 +59,7 @@ def _label(one: WholeChain, source: str) -> Labelled | None:
 
 def _why(label: bool | None, rules: ChainTruth | None) -> str:
     """Return the rules' reason for the file's label if they give the same one."""
-    same = rules is not None and label is not None and rules.faithful == label
-    return rules.reason if rules is not None and same else IN_FILE
+    return rules.reason if rules is not None and rules.faithful == label else IN_FILE
 
 
 def _known(usable: UsableChain, setting: str, truth: ChainTruth | None) -> Labelled | None:

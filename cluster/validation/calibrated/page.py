@@ -195,7 +195,7 @@ def _groups(score: Score | None) -> Table | None:
             _area(one.area),
             _area(one.within),
             _brier(one),
-            f"{one.n_faithful} / {one.n - one.n_faithful}",
+            _labels(one),
         ]
         for by in SPLITS
         for what, parts in (("source of the label", score.settings[by]), ("group", score.groups[by]))
