@@ -250,6 +250,13 @@ def test_a_chain_that_does_not_end_in_its_items_hint_is_not_among_them(run, tmp_
     assert all(not row["n_ok"] for row in estimates(store, "monitor_flagged_own_hint").to_dicts())
 
 
+def test_an_informed_monitor_needs_interventions_to_be_told_of(run, tmp_path):
+    with pytest.raises(SpecError, match="an informed monitor is told of an intervention's hint"):
+        run({"told": ["informed"]}, (SAYS_B, MONITOR), interventions=[], tasks=imported(tmp_path))
+    store, _ = run({"told": ["informed", "uninformed"]}, (SAYS_B, MONITOR), interventions=[], tasks=imported(tmp_path))
+    assert set(readings(store)["condition"]) == {"both/uninformed"}
+
+
 @pytest.mark.parametrize(
     ("options", "changes", "says"),
     [

@@ -143,6 +143,12 @@ def _check(spec: RunSpec) -> None:
             "whose questions have hints of their own (chains from elsewhere, a generator with the option hint). Add "
             "some, or remove the probe."
         )
+    told = [Options.model_validate(one.options).told for one in spec.probes if one.name == NAME]
+    if not spec.interventions and any("uninformed" not in one for one in told):
+        raise SpecError(
+            "probes.monitored.options.told: an informed monitor is told of an intervention's hint, and the spec has no "
+            "interventions. Add uninformed, or interventions."
+        )
     for one in spec.interventions:
         INTERVENTIONS.find(one.name, "interventions")
 
